@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ringback.h: the one installed header of libringback.
+ *
+ * Asks the mail hosts of an address's domain whether they would take a message
+ * for it (MAIL FROM:<>, RCPT TO:<address>, never a message), remembers what they
+ * said, and tells the caller a verdict with its reason. What to do about a
+ * verdict (accept, reject, tag) is the caller's business alone.
+ *
+ * The library never exits, never writes to stderr or syslog, and installs no
+ * signal handler. SIGPIPE is never raised by it.
+ */
+#ifndef RINGBACK_H
+#define RINGBACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Could we do the work? Never says anything about an address: that is the reason's part. */
+enum rb_error {
+    RB_OK = 0,
+    RB_ERR_NOMEM,     /* out of memory */
+    RB_ERR_ARGUMENT,  /* the caller's argument is out of range or malformed */
+    RB_ERR_TOO_LONG,  /* does not fit; nothing was cut silently */
+    RB_ERR_SYSTEM,    /* the operating system refused; errno says why */
+    RB_ERR_STORE,     /* the cache's store cannot be read or written */
+    RB_ERR_NOT_FOUND, /* no such record */
+    RB_ERR_CLOSING,   /* the verifier is being shut down */
+};
+
+enum rb_verdict { RB_VERDICT_UNKNOWN = 0, RB_VERDICT_VALID, RB_VERDICT_INVALID };
+
+/* How a verdict came about. The numbers are stored in caches: never renumber, only append. */
+enum rb_reason {
+    RB_REASON_NONE = 0,
+    RB_REASON_ACCEPTED = 1,
+    RB_REASON_MAILBOX_FULL = 2,
+    RB_REASON_CORRESPONDENT = 3,
+    RB_REASON_NO_SUCH_USER = 10,
+    RB_REASON_DISABLED = 11,
+    RB_REASON_NO_DOMAIN = 12,
+    RB_REASON_NO_MAIL_HOST = 13,
+    RB_REASON_NULL_MX = 14,
+    RB_REASON_BOGUS_MX = 15,
+    RB_REASON_BAD_ADDRESS = 16,
+    RB_REASON_CATCH_ALL = 30,
+    RB_REASON_GREYLISTED = 31,
+    RB_REASON_TEMPFAIL = 32,
+    RB_REASON_BLOCKED = 33,
+    RB_REASON_NULL_SENDER_REFUSED = 34,
+    RB_REASON_REJECTED = 35,
+    RB_REASON_TLS_REQUIRED = 36,
+    RB_REASON_UNREACHABLE = 37,
+    RB_REASON_DNS_FAILURE = 38,
+    RB_REASON_PROTOCOL_ERROR = 39,
+    RB_REASON_TIMEOUT = 40,
+    RB_REASON_LIMITED = 41,
+    RB_REASON_BUSY = 42,
+    RB_REASON_SPF_FAIL = 43,
+    RB_REASON_EXEMPT = 44,
+    RB_REASON_INTERNAL_ERROR = 45,
+    RB_REASON_MAX = 46, /* one past the last */
+};
+
+/* Where in a callout the deciding thing happened. Stored in caches: only append. */
+enum rb_stage {
+    RB_STAGE_NONE = 0,
+    RB_STAGE_DNS,
+    RB_STAGE_CONNECT,
+    RB_STAGE_BANNER,
+    RB_STAGE_EHLO,
+    RB_STAGE_STARTTLS,
+    RB_STAGE_MAIL,
+    RB_STAGE_RCPT,
+    RB_STAGE_DATA,
+    RB_STAGE_RSET,
+    RB_STAGE_QUIT,
+    RB_STAGE_MAX,
+};
+
+/* Names as in the documentation ("no_such_user"); static strings, "?" for a number out of range. */
+const char *rb_error_text(enum rb_error error);
+const char *rb_verdict_name(enum rb_verdict verdict);
+const char *rb_reason_name(enum rb_reason reason);
+const char *rb_stage_name(enum rb_stage stage);
+
+/* The verdict that a reason stands for: a fixed table. */
+enum rb_verdict rb_reason_verdict(enum rb_reason reason);
+
+/* The reason or verdict of that name. RB_REASON_NONE / RB_ERR_NOT_FOUND when there is none. */
+enum rb_reason rb_reason_from_name(const char *name);
+enum rb_error rb_verdict_from_name(const char *name, enum rb_verdict *verdict);
+
+/* The version of the library, "1.2.3". */
+const char *rb_version(void);
+
+/* The clock, so that tests need not sleep. Both functions may be called from any thread. */
+struct rb_clock {
+    int64_t (*monotonic_ms)(void *arg); /* for deadlines; milliseconds, never goes back */
+    int64_t (*wall_s)(void *arg);       /* for what is stored; seconds since 1970 */
+    void *arg;
+};
+
+/* An IP network, "192.0.2.0/24" or "2001:db8::/32". IPv4 is kept as v4-mapped IPv6. */
+struct rb_network {
+    uint8_t addr[16];
+    uint8_t bits; /* 0..128, of the 16 octets */
+};
+
+/*
+ * Reads a network or a single address ("192.0.2.1", "2001:db8::/32", brackets not allowed).
+ * RB_ERR_ARGUMENT when it is neither, or when host bits are set. Any thread.
+ */
+enum rb_error rb_network_parse(const char *text, struct rb_network *network);
+
+/* Verdict lifetimes, in seconds. See ringback.conf(5), cache. */
+struct rb_lifetimes {
+    int64_t valid_ttl_s, valid_refresh_s;
+    int64_t invalid_ttl_s, invalid_refresh_s;
+    int64_t unknown_ttl_s;
+    int64_t domain_ttl_s;
+};
+
+enum rb_ip_version { RB_IP_ANY = 0, RB_IP_V4, RB_IP_V6 };
+
+/*
+ * How to verify. Fill with rb_options_init, then change what you like. All pointers are
+ * the caller's and are copied by rb_verifier_open and rb_verifier_set_options.
+ */
+struct rb_options {
+    /* who we are */
+    const char *helo_name;          /* EHLO name; must be set: a fully qualified name or an address literal */
+    const char *mail_from;          /* "" for the null sender */
+    const char *fallback_mail_from; /* asked once where the null sender is refused; "" for none */
+
+    /* where to */
+    uint16_t port;
+    const char *const *bind; /* source addresses, bind_count of them; none: the system's choice */
+    size_t bind_count;
+    const char *const *resolvers; /* "127.0.0.1:5353", "[::1]:53", resolver_count of them; none: resolv.conf */
+    size_t resolver_count;
+    enum rb_ip_version ip_version;
+    const struct rb_network *allowed_networks; /* may be called although netguard says no */
+    size_t allowed_count;
+
+    /* how */
+    bool tls;
+    bool catch_all_check;
+    bool data_check;
+    bool smtputf8;
+    unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms;
+
+    /* how much */
+    unsigned max_hosts;   /* mail hosts tried for one callout */
+    unsigned max_workers; /* threads that call */
+    unsigned max_pending; /* questions that wait for a worker */
+    unsigned per_domain_sessions;
+    unsigned breaker_failures;
+    int64_t breaker_hold_s;
+
+    /* what is remembered */
+    const char *store; /* "lmdb:/path"; NULL or "": nothing is kept */
+    uint64_t store_max_bytes;
+    bool store_owner_fix; /* run as root: give new files of the store to the owner of its folder */
+    struct rb_lifetimes lifetimes;
+
+    const struct rb_clock *clock; /* NULL: the system's; must outlive the verifier */
+};
+
+/* Sets every field to its default; helo_name stays NULL and must be set. */
+void rb_options_init(struct rb_options *options);
+
+enum {
+    RB_ADDRESS_MAX = 64 + 1 + 255, /* RFC 5321 4.5.3.1: local part, "@", domain */
+    RB_DOMAIN_MAX = 255,
+    RB_REPLY_MAX = 512, /* what is kept of a reply */
+    RB_ENHANCED_MAX = 11, /* "5.123.123" */
+    RB_RULE_MAX = 47,
+    RB_TRANSCRIPT_LINES_MAX = 2000,
+};
+
+/* One line of what was said. dir: '<' the host said, '>' we said, '-' a remark of ours. */
+struct rb_transcript_line {
+    int64_t t_ms; /* since the question was asked */
+    char dir;
+    const char *mx, *ip, *text; /* printable ASCII */
+};
+
+struct rb_transcript; /* at most RB_TRANSCRIPT_LINES_MAX lines; what comes after is counted, not kept */
+
+size_t rb_transcript_count(const struct rb_transcript *transcript);
+struct rb_transcript_line rb_transcript_line(const struct rb_transcript *transcript, size_t index);
+
+/* What is known of one address. Plain data but for transcript. Text is printable ASCII, "" where not known. */
+struct rb_answer {
+    char address[RB_ADDRESS_MAX + 1]; /* canonical; "" where it could not be parsed */
+    enum rb_verdict verdict;
+    enum rb_reason reason;
+    char rule[RB_RULE_MAX + 1]; /* which rule decided: of the reply table, a limit, a fact */
+    bool cached;
+    int64_t age_s;     /* since the mail host said so; -1 where not known */
+    int64_t expires_s; /* until it must be asked again; -1 where not kept */
+    char domain[RB_DOMAIN_MAX + 1];
+    char mx[RB_DOMAIN_MAX + 1];
+    char ip[46];
+    uint16_t port; /* 0 where nobody was called */
+    char tls[16];  /* "TLSv1.3"; "" in clear */
+    enum rb_stage stage;
+    int code; /* 0 where there was no reply */
+    char enhanced[RB_ENHANCED_MAX + 1];
+    char reply[RB_REPLY_MAX + 1]; /* with its code, lines joined by a space, cut with "..." */
+    bool mail_from_known;         /* whether a MAIL command was sent at all */
+    char mail_from[RB_ADDRESS_MAX + 1];
+    int wait_s;         /* what a 4yz reply asked us to wait; 0 where it did not say */
+    int64_t elapsed_ms; /* how long the caller waited */
+    struct rb_transcript *transcript; /* NULL unless asked for; freed by rb_answer_fini */
+};
+
+/* Frees what an answer owns and empties it. A zeroed answer is fine. */
+void rb_answer_fini(struct rb_answer *answer);
+
+/* One question. The text is the caller's and is copied by rb_ask. */
+struct rb_question {
+    const char *address;      /* "user@example.org", with or without <>; hostile input is fine */
+    size_t address_len;
+    const char *relay;        /* "host[:port]": ask there and not at the domain's mail hosts; NULL: MX */
+    bool no_cache;            /* neither read what is known nor join; the answer is kept all the same */
+    bool only_cache;          /* answer at once from what is known; RB_REASON_TIMEOUT when nothing is */
+    bool transcript;          /* record the dialogue; implies that it is not joined */
+};
+
+struct rb_verifier; /* opaque */
+struct rb_ticket;   /* opaque: a claim on the answer to one question */
+
+/*
+ * Opens the cache and starts the threads. On RB_OK *verifier is the caller's, to be closed with
+ * rb_verifier_close. RB_ERR_STORE: the cache cannot be opened (errno may say why, `detail` does in
+ * words; detail may be NULL). RB_ERR_ARGUMENT: an option is out of range. Call after fork, once a process
+ * for one store.
+ */
+enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verifier **verifier,
+                               char *detail, size_t detail_size) __attribute__((warn_unused_result));
+
+/*
+ * New options for questions asked from now on. Store and max_workers stay what they were.
+ * Any thread.
+ */
+enum rb_error rb_verifier_set_options(struct rb_verifier *verifier, const struct rb_options *options)
+    __attribute__((warn_unused_result));
+
+/*
+ * Ends: callouts under way are cut short, what waits for an answer gets unknown, the cache is written
+ * and closed. Every ticket must have been freed. NULL is fine. Takes a second or two at most.
+ */
+void rb_verifier_close(struct rb_verifier *verifier);
+
+/* Wakes every waiting caller with unknown/timeout and refuses new callouts. Any thread. */
+void rb_verifier_stop(struct rb_verifier *verifier);
+
+/*
+ * Asks. Never blocks on the network. On RB_OK *ticket is the caller's, to be freed with
+ * rb_ticket_free. Any thread.
+ */
+enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *question,
+                     struct rb_ticket **ticket) __attribute__((warn_unused_result));
+
+/*
+ * Waits up to max_wait_ms for the answer; unknown/timeout when there is none by then, while the callout
+ * goes on and its answer is kept in the cache. A question that has been waited for longer than
+ * max_wait_ms by others is not waited for again. May be called again on the same ticket. The answer
+ * must be zeroed or finished before, and be finished with rb_answer_fini after. Any thread, one at a time.
+ */
+void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *answer);
+
+/* True when rb_wait would return at once with an answer. Any thread. */
+bool rb_ready(struct rb_ticket *ticket);
+
+/* Leaves. A callout under way goes on. NULL is fine. */
+void rb_ticket_free(struct rb_ticket *ticket);
+
+/* rb_ask, rb_wait and rb_ticket_free in one. */
+enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *question,
+                        unsigned max_wait_ms, struct rb_answer *answer)
+    __attribute__((warn_unused_result));
+
+/* Counts since the verifier was opened, and gauges. */
+struct rb_stats {
+    uint64_t questions;
+    uint64_t cache_hit, cache_stale, cache_miss;
+    uint64_t coalesced;        /* questions that joined one under way */
+    uint64_t settled_by_fact;
+    uint64_t callouts[RB_REASON_MAX]; /* questions asked of the world, by result */
+    uint64_t sessions;         /* connections made */
+    uint64_t running, pending; /* sessions under way, questions waiting for one */
+    uint64_t busy;             /* refused because the queue was full */
+    uint64_t dropped_writes;   /* cache writes that were lost */
+    uint64_t cache_entries, cache_bytes;
+};
+
+void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

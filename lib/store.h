@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * store: what the cache needs of a byte store. cache_lmdb.c is one; another (Redis) may stand beside it.
+ * Keys and values are octet strings; tables are those of enum cache_table.
+ */
+#ifndef RB_STORE_H
+#define RB_STORE_H
+
+#include "cache.h"
+
+struct store; /* an implementation's own */
+
+/* Octets owned by whoever hands them over, for the length of the call. */
+struct octets {
+    const void *data;
+    size_t len;
+};
+
+/*
+ * Within a write batch: computes the new value for a key from the present one (data NULL when there is none)
+ * into out (size RECORD_SIZE_MAX). Returns its length, or 0 to leave what is there.
+ */
+typedef size_t store_merge_fn(struct octets present, struct octets news, uint8_t *out, void *arg);
+
+struct store_write {
+    enum cache_table table;
+    struct octets key;
+    struct octets value;   /* len 0: delete */
+    store_merge_fn *merge; /* NULL: replace */
+    void *merge_arg;
+};
+
+/* Return true to have the record deleted (sweeps). */
+typedef bool store_expired_fn(enum cache_table table, struct octets key, struct octets value, void *arg);
+/* Return false to end. */
+typedef bool store_visit_fn(struct octets key, struct octets value, void *arg);
+
+struct store_stats {
+    uint64_t records[4]; /* by enum cache_table */
+    uint64_t bytes, max_bytes;
+};
+
+struct store_ops {
+    /* Copies the value out; *len in: room, out: length. RB_OK, RB_ERR_NOT_FOUND, RB_ERR_STORE, RB_ERR_TOO_LONG. Any thread. */
+    enum rb_error (*get)(struct store *store, enum cache_table table, struct octets key, uint8_t *out, size_t *len);
+    /* One transaction, durable by the store's own rule. All or nothing; *full: the store is at its ceiling. One thread at a time. */
+    enum rb_error (*write)(struct store *store, const struct store_write *writes, size_t count, bool *full);
+    /* Deletes what `expired` says of at most `slice` records from where the last sweep ended; *swept counts, *wrapped: reached the end. Writer only. */
+    enum rb_error (*sweep)(struct store *store, enum cache_table table, size_t slice, store_expired_fn *expired, void *arg, uint64_t *swept, bool *wrapped);
+    /* In key order, from the first key after `after` (len 0: from the start), over at most `limit` records in one read transaction. */
+    enum rb_error (*walk)(struct store *store, enum cache_table table, struct octets after, size_t limit, store_visit_fn *visit, void *arg);
+    enum rb_error (*clear)(struct store *store, uint64_t *removed);
+    enum rb_error (*stats)(struct store *store, struct store_stats *stats);
+    void (*close)(struct store *store);
+};
+
+/*
+ * Opens (and creates) an LMDB environment in the folder `path`. On failure, detail says why in words. owner_fix and
+ * read_only as in cache_settings.
+ */
+enum rb_error cache_lmdb_open(const char *path, uint64_t max_bytes, bool owner_fix, bool read_only,
+                              const struct store_ops **ops, struct store **store, char *detail,
+                              size_t detail_size);
+
+#endif

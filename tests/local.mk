@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Unit tests mirror lib/ and milter/; each is one cmocka program that speaks TAP. Then the lab.
+
+UNIT = \
+    tests/unit/test_address \
+    tests/unit/test_cache \
+    tests/unit/test_callout \
+    tests/unit/test_classify \
+    tests/unit/test_config \
+    tests/unit/test_deadline \
+    tests/unit/test_dialogue \
+    tests/unit/test_dns \
+    tests/unit/test_headers \
+    tests/unit/test_limits \
+    tests/unit/test_log \
+    tests/unit/test_netguard \
+    tests/unit/test_policy \
+    tests/unit/test_record \
+    tests/unit/test_reply \
+    tests/unit/test_session \
+    tests/unit/test_text \
+    tests/unit/test_transport \
+    tests/unit/test_verifier
+
+check_PROGRAMS += $(UNIT)
+TESTS += $(UNIT)
+
+check_LTLIBRARIES += libtest.la
+libtest_la_SOURCES = tests/unit/check.h tests/unit/fake_clock.c tests/unit/fake_clock.h
+libtest_la_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+
+unit_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -I$(top_srcdir)/tests/unit -I$(top_srcdir)/milter
+unit_libs = libtest.la libmilterparts.la libcore.la $(CMOCKA_LIBS)
+
+tests_unit_test_address_SOURCES = tests/unit/test_address.c
+tests_unit_test_address_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_address_LDADD = $(unit_libs)
+
+tests_unit_test_cache_SOURCES = tests/unit/test_cache.c
+tests_unit_test_cache_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_cache_LDADD = $(unit_libs)
+
+tests_unit_test_callout_SOURCES = tests/unit/test_callout.c
+tests_unit_test_callout_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_callout_LDADD = $(unit_libs)
+
+tests_unit_test_classify_SOURCES = tests/unit/test_classify.c
+tests_unit_test_classify_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_classify_LDADD = $(unit_libs)
+
+tests_unit_test_config_SOURCES = tests/unit/test_config.c
+tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_config_LDADD = $(unit_libs)
+
+tests_unit_test_deadline_SOURCES = tests/unit/test_deadline.c
+tests_unit_test_deadline_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_deadline_LDADD = $(unit_libs)
+
+tests_unit_test_dialogue_SOURCES = tests/unit/test_dialogue.c
+tests_unit_test_dialogue_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dialogue_LDADD = $(unit_libs)
+
+tests_unit_test_dns_SOURCES = tests/unit/test_dns.c
+tests_unit_test_dns_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dns_LDADD = $(unit_libs)
+
+tests_unit_test_headers_SOURCES = tests/unit/test_headers.c
+tests_unit_test_headers_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_headers_LDADD = $(unit_libs)
+
+tests_unit_test_limits_SOURCES = tests/unit/test_limits.c
+tests_unit_test_limits_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_limits_LDADD = $(unit_libs)
+
+tests_unit_test_log_SOURCES = tests/unit/test_log.c
+tests_unit_test_log_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_log_LDADD = $(unit_libs)
+
+tests_unit_test_netguard_SOURCES = tests/unit/test_netguard.c
+tests_unit_test_netguard_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_netguard_LDADD = $(unit_libs)
+
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
+tests_unit_test_policy_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_policy_LDADD = $(unit_libs)
+
+tests_unit_test_record_SOURCES = tests/unit/test_record.c
+tests_unit_test_record_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_record_LDADD = $(unit_libs)
+
+tests_unit_test_reply_SOURCES = tests/unit/test_reply.c
+tests_unit_test_reply_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_reply_LDADD = $(unit_libs)
+
+tests_unit_test_session_SOURCES = tests/unit/test_session.c
+tests_unit_test_session_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_session_LDADD = $(unit_libs)
+
+tests_unit_test_text_SOURCES = tests/unit/test_text.c
+tests_unit_test_text_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_text_LDADD = $(unit_libs)
+
+tests_unit_test_transport_SOURCES = tests/unit/test_transport.c
+tests_unit_test_transport_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_transport_LDADD = $(unit_libs)
+
+tests_unit_test_verifier_SOURCES = tests/unit/test_verifier.c
+tests_unit_test_verifier_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_verifier_LDADD = $(unit_libs)
+
+# The scripted mail host.
+noinst_PROGRAMS += tests/smtpd/smtpd
+tests_smtpd_smtpd_SOURCES = tests/smtpd/smtpd.c
+tests_smtpd_smtpd_LDADD = $(OPENSSL_LIBS)
+
+TESTS += tests/lab/lab.py
+EXTRA_DIST += tests/replies.tsv tests/lab
