@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns: the mail hosts of a domain (RFC 5321 5.1, RFC 7505, RFC 1035). libresolv's thread-safe calls only
- * (res_n*), no search list, no /etc/hosts. Answers are hostile input.
+ * dns: the mail hosts of a domain (RFC 5321 5.1, RFC 7505, RFC 1035). libresolv's thread-safe calls
+ * only (res_n*), no search list, no /etc/hosts. Answers are hostile input.
  */
 #ifndef RB_DNS_H
 #define RB_DNS_H
@@ -37,19 +37,36 @@ struct dns_mx_list {
 };
 
 struct dns_address_list {
-    struct sockaddr_storage address[DNS_ADDRESSES_MAX]; /* port 0; families in turn, random order within one, IPv6 first */
+    /* Port 0; families in turn, IPv6 first, random order within one; none twice. */
+    struct sockaddr_storage address[DNS_ADDRESSES_MAX];
     size_t count;
 };
 
-struct dns; /* opaque; const after dns_open: any number of threads may ask at once */
+struct dns; /* opaque; never changes after dns_open: any number of threads may ask at once */
 
-/* servers: "127.0.0.1:5353", "[::1]:53", "192.0.2.1"; none: resolv.conf. RB_ERR_ARGUMENT on a malformed one. */
-enum rb_error dns_open(const char *const *servers, size_t count, const struct rb_clock *clock, struct dns **dns);
+/*
+ * servers: "127.0.0.1:5353", "[::1]:53", "192.0.2.1", count of them, asked in this order; none:
+ * those of resolv.conf. Copied; the clock must outlive the dns. RB_ERR_ARGUMENT on a malformed one
+ * or more than DNS_RESOLVERS_MAX.
+ */
+enum rb_error dns_open(const char *const *servers, size_t count, const struct rb_clock *clock,
+                       struct dns **dns) __attribute__((warn_unused_result));
+
+/* NULL is fine. */
 void dns_close(struct dns *dns);
 
 /*
- * MX records of a canonical domain. DNS_NO_DATA: no MX; the domain itself may be the mail host (implicit
- * MX), which is for the caller to look up. "." beside other records is left out. CNAMEs are followed.
+ * The look-ups below end by `until`: nothing is sent once it has passed, but an attempt under way
+ * may overrun it by a second at most (libresolv counts whole seconds). A domain or name that is no
+ * host name in A-labels (letters, digits, "-", "_", dots; 253 octets) cannot be asked: DNS_FAILURE.
+ * On anything but DNS_FOUND the list is empty. Any thread.
+ */
+
+/*
+ * MX records of a canonical domain. DNS_NO_DATA: no MX; the domain itself may be the mail host
+ * (implicit MX), which is for the caller to look up. CNAMEs are followed. Left out are "." beside
+ * other records, names with other octets than a host name has, and repetitions; where nothing is
+ * left then, DNS_FAILURE: it is not as if there were no MX (RFC 5321 5.1).
  */
 enum dns_outcome dns_mail_exchangers(const struct dns *dns, const char *domain, deadline until,
                                      struct dns_mx_list *list);

@@ -5,23 +5,30 @@ noinst_LTLIBRARIES += libcore.la
 libcore_la_SOURCES = \
     lib/address.c lib/address.h \
     lib/cache.c lib/cache.h lib/cache_lmdb.c lib/store.h \
+    lib/cache_sweep.c lib/cache_sweep.h \
+    lib/cache_walk.c lib/cache_walk.h \
+    lib/cache_writer.c lib/cache_writer.h \
     lib/callout.c lib/callout.h \
     lib/classify.c lib/classify.h \
     lib/deadline.c lib/deadline.h \
     lib/dialogue.c lib/dialogue.h \
     lib/dns.c lib/dns.h \
+    lib/flight.c lib/flight.h \
     lib/hash.h \
-    lib/limits.c lib/limits.h \
+    lib/hostlimits.c lib/hostlimits.h \
+    lib/known.c \
     lib/names.c \
     lib/netguard.c lib/netguard.h \
     lib/options.c lib/options.h \
+    lib/queue.c lib/queue.h \
     lib/record.c lib/record.h \
     lib/reply.c lib/reply.h \
     lib/ringback.h \
     lib/text.c lib/text.h \
     lib/transcript.c lib/transcript.h \
     lib/transport.c lib/transport.h \
-    lib/verifier.c
+    lib/verifier.c lib/verifier.h \
+    lib/workers.c
 libcore_la_LIBADD = $(LMDB_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS)
 
 lib_LTLIBRARIES += libringback.la

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * reply: an incremental parser of SMTP replies (RFC 5321 4.2, 4.2.1, 4.5.3.1.5; enhanced codes RFC 3463, 2034).
- * Resumes at any octet. Pure. Input is hostile: every length has a ceiling.
+ * reply: an incremental parser of SMTP replies (RFC 5321 4.2, 4.2.1, 4.5.3.1.5; enhanced codes RFC
+ * 3463, 2034). Resumes at any octet. Pure. Input is hostile: every length has a ceiling.
  *
  * Accepted beyond the grammar, as mail hosts do it: bare LF as line end, a code alone on its line,
- * octets over 127. Not accepted: a line that does not begin with three digits (first 2..5), a code that
- * changes within one reply, more than REPLY_LINES_MAX lines, a line over REPLY_LINE_MAX octets, NUL.
+ * octets over 127. Not accepted: a line that does not begin with three digits (first 2..5), a code
+ * that changes within one reply, more than REPLY_LINES_MAX lines, a line over REPLY_LINE_MAX
+ * octets, NUL.
  */
 #ifndef RB_REPLY_H
 #define RB_REPLY_H
@@ -22,19 +23,21 @@ enum {
 };
 
 struct reply {
-    int code;                          /* 200..599 */
-    char enhanced[RB_ENHANCED_MAX + 1]; /* "5.1.1" of the first line that has one of the same class; "" */
-    char text[REPLY_TEXT_MAX + 1];     /* lines joined by '\n', without code and enhanced code, octets as they came */
+    int code; /* 200..599 */
+    char enhanced[RB_ENHANCED_MAX +
+                  1]; /* "5.1.1" of the first line that has one of the same class; "" */
+    char text[REPLY_TEXT_MAX +
+              1]; /* lines joined by '\n', without code and enhanced code, octets as they came */
     size_t text_len;
     unsigned lines;
     bool cut;
 };
 
 enum reply_status {
-    REPLY_MORE,     /* the reply is not complete */
-    REPLY_DONE,     /* parser->reply is complete */
-    REPLY_MALFORMED,/* not SMTP; the session is over */
-    REPLY_TOO_LONG, /* a ceiling was passed; the session is over */
+    REPLY_MORE,      /* the reply is not complete */
+    REPLY_DONE,      /* parser->reply is complete */
+    REPLY_MALFORMED, /* not SMTP; the session is over */
+    REPLY_TOO_LONG,  /* a ceiling was passed; the session is over */
 };
 
 struct reply_parser {
@@ -48,14 +51,16 @@ struct reply_parser {
 void reply_parser_init(struct reply_parser *parser);
 
 /*
- * Takes octets until the reply is complete or fails; *used is how many. What follows *used belongs to the next
- * reply: call reply_parser_init and go on. Once failed, stays failed.
+ * Takes octets until the reply is complete or fails; *used is how many. What follows *used belongs
+ * to the next reply: call reply_parser_init and go on. Once failed, stays failed.
  */
-enum reply_status reply_feed(struct reply_parser *parser, const char *octets, size_t len, size_t *used);
+enum reply_status reply_feed(struct reply_parser *parser, const char *octets, size_t len,
+                             size_t *used);
 
 /*
- * One printable line for logs, answers and caches: "550 5.1.1 first line second line", cut to size with "...",
- * control and 8-bit octets replaced, a repeated enhanced code left out. Returns its length.
+ * One printable line for logs, answers and caches: "550 5.1.1 first line second line", cut to size
+ * with "...", control and 8-bit octets replaced, a repeated enhanced code left out. Returns its
+ * length.
  */
 size_t reply_format(const struct reply *reply, char *text, size_t size);
 

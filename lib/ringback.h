@@ -134,7 +134,8 @@ enum rb_ip_version { RB_IP_ANY = 0, RB_IP_V4, RB_IP_V6 };
  */
 struct rb_options {
     /* who we are */
-    const char *helo_name;          /* EHLO name; must be set: a fully qualified name or an address literal */
+    const char
+        *helo_name; /* EHLO name; must be set: a fully qualified name or an address literal */
     const char *mail_from;          /* "" for the null sender */
     const char *fallback_mail_from; /* asked once where the null sender is refused; "" for none */
 
@@ -142,7 +143,8 @@ struct rb_options {
     uint16_t port;
     const char *const *bind; /* source addresses, bind_count of them; none: the system's choice */
     size_t bind_count;
-    const char *const *resolvers; /* "127.0.0.1:5353", "[::1]:53", resolver_count of them; none: resolv.conf */
+    const char *const
+        *resolvers; /* "127.0.0.1:5353", "[::1]:53", resolver_count of them; none: resolv.conf */
     size_t resolver_count;
     enum rb_ip_version ip_version;
     const struct rb_network *allowed_networks; /* may be called although netguard says no */
@@ -178,7 +180,7 @@ void rb_options_init(struct rb_options *options);
 enum {
     RB_ADDRESS_MAX = 64 + 1 + 255, /* RFC 5321 4.5.3.1: local part, "@", domain */
     RB_DOMAIN_MAX = 255,
-    RB_REPLY_MAX = 512, /* what is kept of a reply */
+    RB_REPLY_MAX = 512,   /* what is kept of a reply */
     RB_ENHANCED_MAX = 11, /* "5.123.123" */
     RB_RULE_MAX = 47,
     RB_TRANSCRIPT_LINES_MAX = 2000,
@@ -191,12 +193,14 @@ struct rb_transcript_line {
     const char *mx, *ip, *text; /* printable ASCII */
 };
 
-struct rb_transcript; /* at most RB_TRANSCRIPT_LINES_MAX lines; what comes after is counted, not kept */
+struct rb_transcript; /* at most RB_TRANSCRIPT_LINES_MAX lines; what comes after is counted, not
+                         kept */
 
 size_t rb_transcript_count(const struct rb_transcript *transcript);
 struct rb_transcript_line rb_transcript_line(const struct rb_transcript *transcript, size_t index);
 
-/* What is known of one address. Plain data but for transcript. Text is printable ASCII, "" where not known. */
+/* What is known of one address. Plain data but for transcript. Text is printable ASCII, "" where
+ * not known. */
 struct rb_answer {
     char address[RB_ADDRESS_MAX + 1]; /* canonical; "" where it could not be parsed */
     enum rb_verdict verdict;
@@ -226,12 +230,12 @@ void rb_answer_fini(struct rb_answer *answer);
 
 /* One question. The text is the caller's and is copied by rb_ask. */
 struct rb_question {
-    const char *address;      /* "user@example.org", with or without <>; hostile input is fine */
+    const char *address; /* "user@example.org", with or without <>; hostile input is fine */
     size_t address_len;
-    const char *relay;        /* "host[:port]": ask there and not at the domain's mail hosts; NULL: MX */
-    bool no_cache;            /* neither read what is known nor join; the answer is kept all the same */
-    bool only_cache;          /* answer at once from what is known; RB_REASON_TIMEOUT when nothing is */
-    bool transcript;          /* record the dialogue; implies that it is not joined */
+    const char *relay; /* "host[:port]": ask there and not at the domain's mail hosts; NULL: MX */
+    bool no_cache;     /* neither read what is known nor join; the answer is kept all the same */
+    bool only_cache;   /* answer at once from what is known; RB_REASON_TIMEOUT when nothing is */
+    bool transcript;   /* record the dialogue; implies that it is not joined */
 };
 
 struct rb_verifier; /* opaque */
@@ -240,22 +244,25 @@ struct rb_ticket;   /* opaque: a claim on the answer to one question */
 /*
  * Opens the cache and starts the threads. On RB_OK *verifier is the caller's, to be closed with
  * rb_verifier_close. RB_ERR_STORE: the cache cannot be opened (errno may say why, `detail` does in
- * words; detail may be NULL). RB_ERR_ARGUMENT: an option is out of range. Call after fork, once a process
- * for one store.
+ * words; detail may be NULL). RB_ERR_ARGUMENT: an option is out of range. Call after fork, once a
+ * process for one store.
  */
 enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verifier **verifier,
-                               char *detail, size_t detail_size) __attribute__((warn_unused_result));
+                               char *detail, size_t detail_size)
+    __attribute__((warn_unused_result));
 
 /*
  * New options for questions asked from now on. Store and max_workers stay what they were.
  * Any thread.
  */
-enum rb_error rb_verifier_set_options(struct rb_verifier *verifier, const struct rb_options *options)
+enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
+                                      const struct rb_options *options)
     __attribute__((warn_unused_result));
 
 /*
- * Ends: callouts under way are cut short, what waits for an answer gets unknown, the cache is written
- * and closed. Every ticket must have been freed. NULL is fine. Takes a second or two at most.
+ * Ends: callouts under way are cut short, what waits for an answer gets unknown, the cache is
+ * written and closed. Every ticket must have been freed. NULL is fine. Takes a second or two at
+ * most.
  */
 void rb_verifier_close(struct rb_verifier *verifier);
 
@@ -270,10 +277,11 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
                      struct rb_ticket **ticket) __attribute__((warn_unused_result));
 
 /*
- * Waits up to max_wait_ms for the answer; unknown/timeout when there is none by then, while the callout
- * goes on and its answer is kept in the cache. A question that has been waited for longer than
- * max_wait_ms by others is not waited for again. May be called again on the same ticket. The answer
- * must be zeroed or finished before, and be finished with rb_answer_fini after. Any thread, one at a time.
+ * Waits up to max_wait_ms for the answer; unknown/timeout when there is none by then, while the
+ * callout goes on and its answer is kept in the cache. A question that has been waited for longer
+ * than max_wait_ms by others is not waited for again. May be called again on the same ticket. The
+ * answer must be zeroed or finished before, and be finished with rb_answer_fini after. Any thread,
+ * one at a time.
  */
 void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *answer);
 
@@ -292,13 +300,13 @@ enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *
 struct rb_stats {
     uint64_t questions;
     uint64_t cache_hit, cache_stale, cache_miss;
-    uint64_t coalesced;        /* questions that joined one under way */
+    uint64_t coalesced; /* questions that joined one under way */
     uint64_t settled_by_fact;
     uint64_t callouts[RB_REASON_MAX]; /* questions asked of the world, by result */
-    uint64_t sessions;         /* connections made */
-    uint64_t running, pending; /* sessions under way, questions waiting for one */
-    uint64_t busy;             /* refused because the queue was full */
-    uint64_t dropped_writes;   /* cache writes that were lost */
+    uint64_t sessions;                /* connections made */
+    uint64_t running, pending;        /* sessions under way, questions waiting for one */
+    uint64_t busy;                    /* refused because the queue was full */
+    uint64_t dropped_writes;          /* cache writes that were lost */
     uint64_t cache_entries, cache_bytes;
 };
 

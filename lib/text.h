@@ -14,9 +14,10 @@
 bool text_copy(char *dst, size_t size, const char *src);
 
 /*
- * Copies src_len octets so that dst is printable ASCII: control characters, NUL and 8-bit octets become
- * '?' (runs of white space, CR and LF become one space). What does not fit is cut and ends in "...". size must be at least 4.
- * Returns the length of dst.
+ * Copies src_len octets so that dst is printable ASCII: control characters, NUL and 8-bit octets
+ * become '?' (runs of white space, CR and LF become one space). What does not fit is cut and ends
+ * in
+ * "...". size must be at least 4. Returns the length of dst.
  */
 size_t text_printable(char *dst, size_t size, const char *src, size_t src_len);
 

@@ -11,14 +11,17 @@ UNIT = \
     tests/unit/test_dialogue \
     tests/unit/test_dns \
     tests/unit/test_headers \
-    tests/unit/test_limits \
+    tests/unit/test_hostlimits \
     tests/unit/test_log \
+    tests/unit/test_names \
     tests/unit/test_netguard \
+    tests/unit/test_options \
     tests/unit/test_policy \
     tests/unit/test_record \
     tests/unit/test_reply \
     tests/unit/test_session \
     tests/unit/test_text \
+    tests/unit/test_transcript \
     tests/unit/test_transport \
     tests/unit/test_verifier
 
@@ -26,7 +29,8 @@ check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
 check_LTLIBRARIES += libtest.la
-libtest_la_SOURCES = tests/unit/check.h tests/unit/fake_clock.c tests/unit/fake_clock.h
+libtest_la_SOURCES = tests/unit/check.h tests/unit/fake_clock.c tests/unit/fake_clock.h \
+    tests/unit/fake_dns.c tests/unit/fake_dns.h
 libtest_la_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 
 unit_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -I$(top_srcdir)/tests/unit -I$(top_srcdir)/milter
@@ -68,9 +72,9 @@ tests_unit_test_headers_SOURCES = tests/unit/test_headers.c
 tests_unit_test_headers_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_headers_LDADD = $(unit_libs)
 
-tests_unit_test_limits_SOURCES = tests/unit/test_limits.c
-tests_unit_test_limits_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_limits_LDADD = $(unit_libs)
+tests_unit_test_hostlimits_SOURCES = tests/unit/test_hostlimits.c
+tests_unit_test_hostlimits_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_hostlimits_LDADD = $(unit_libs)
 
 tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_CPPFLAGS = $(unit_cppflags)
@@ -107,6 +111,18 @@ tests_unit_test_transport_LDADD = $(unit_libs)
 tests_unit_test_verifier_SOURCES = tests/unit/test_verifier.c
 tests_unit_test_verifier_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_verifier_LDADD = $(unit_libs)
+
+tests_unit_test_names_SOURCES = tests/unit/test_names.c
+tests_unit_test_names_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_names_LDADD = $(unit_libs)
+
+tests_unit_test_options_SOURCES = tests/unit/test_options.c
+tests_unit_test_options_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_options_LDADD = $(unit_libs)
+
+tests_unit_test_transcript_SOURCES = tests/unit/test_transcript.c
+tests_unit_test_transcript_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_transcript_LDADD = $(unit_libs)
 
 # The scripted mail host.
 noinst_PROGRAMS += tests/smtpd/smtpd

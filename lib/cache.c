@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cache: see the header. Typed records over a byte store (store.h): the codec, and the rules of merging applied where
+ * writes meet. Queueing and committing is cache_writer's, what may go is cache_sweep's, walking is cache_walk's. Decides
+ * nothing about mail.
+ *
+ * Locks: the writer's (cache_writer.c), then lifetimes_lock. No callback of a caller's runs under any of them.
+ */
+#include "config.h"
+
+#include "cache.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache_sweep.h"
+#include "cache_walk.h"
+#include "cache_writer.h"
+#include "deadline.h"
+#include "store.h"
+
+enum {
+    BATCH_OCTETS = 256 * 1024,   /* of the store's size for each write in a batch: small stores, small batches */
+    BATCH_MIN = 4,
+};
+
+static const char LMDB_PREFIX[] = "lmdb:";
+
+struct cache {
+    const struct store_ops *ops;
+    struct store *store;
+    struct writer *writer; /* NULL: read only */
+    const struct rb_clock *clock;
+    uint64_t max_bytes;
+    pthread_mutex_t lifetimes_lock;
+    struct rb_lifetimes lifetimes; /* lifetimes_lock */
+    struct sweep_counts counts;
+};
+
+static struct sweep_rules rules_of_now(struct cache *cache)
+{
+    struct sweep_rules rules = {.now_s = clock_wall_s(cache->clock)};
+    pthread_mutex_lock(&cache->lifetimes_lock);
+    rules.lifetimes = cache->lifetimes;
+    pthread_mutex_unlock(&cache->lifetimes_lock);
+    return rules;
+}
+
+/* A stamp that a wrong clock has set ahead must not win over everything that comes after. */
+static int64_t not_after(int64_t stamp_s, int64_t now_s)
+{
+    return stamp_s < now_s ? stamp_s : now_s;
+}
+
+/* store_merge_fn: what is there counts only when it can be read. */
+static size_t merge_addresses(struct octets present, struct octets news, uint8_t *out, void *arg)
+{
+    struct cache *cache = arg;
+    struct address_record into, record;
+    const struct sweep_rules rules = rules_of_now(cache);
+    if (!address_record_decode(news.data, news.len, &record))
+        return 0;
+    record.stamp_s = not_after(record.stamp_s, rules.now_s);
+    if (!address_record_decode(present.data, present.len, &into)) {
+        into = record;
+    } else {
+        into.stamp_s = not_after(into.stamp_s, rules.now_s);
+        address_record_merge(&into, &record, &rules.lifetimes);
+    }
+    return address_record_encode(&into, out, RECORD_SIZE_MAX);
+}
+
+static void cap_facts(struct domain_record *record, int64_t now_s)
+{
+    record->catch_all.stamp_s = not_after(record->catch_all.stamp_s, now_s);
+    record->null_sender_refused.stamp_s = not_after(record->null_sender_refused.stamp_s, now_s);
+    record->dead.stamp_s = not_after(record->dead.stamp_s, now_s);
+}
+
+static size_t merge_domains(struct octets present, struct octets news, uint8_t *out, void *arg)
+{
+    struct cache *cache = arg;
+    struct domain_record into, record;
+    const int64_t now_s = clock_wall_s(cache->clock);
+    if (!domain_record_decode(news.data, news.len, &record))
+        return 0;
+    (void)domain_record_decode(present.data, present.len, &into); /* zeroed when it is none */
+    cap_facts(&into, now_s);
+    cap_facts(&record, now_s);
+    domain_record_merge(&into, &record);
+    return domain_record_encode(&into, out, RECORD_SIZE_MAX);
+}
+
+/* By enum cache_table; NULL: the newer replaces. */
+static store_merge_fn *const MERGES[] = {
+    [CACHE_ADDRESS] = merge_addresses,
+    [CACHE_DOMAIN] = merge_domains,
+    [CACHE_HOST] = NULL,
+};
+
+/* Writer's hooks: called with the store held. */
+static bool make_room(void *arg, size_t writes)
+{
+    struct cache *cache = arg;
+    const struct sweep_rules rules = rules_of_now(cache);
+    return sweep_make_room(cache->ops, cache->store, &rules, writes, &cache->counts);
+}
+
+static void tend(void *arg)
+{
+    struct cache *cache = arg;
+    const struct sweep_rules rules = rules_of_now(cache);
+    sweep_tend(cache->ops, cache->store, &rules, &cache->counts);
+}
+
+static enum rb_error start_writer(struct cache *cache)
+{
+    const struct writer_hooks hooks = {
+        .merge = {[CACHE_ADDRESS] = MERGES[CACHE_ADDRESS],
+                  [CACHE_DOMAIN] = MERGES[CACHE_DOMAIN],
+                  [CACHE_HOST] = MERGES[CACHE_HOST]},
+        .make_room = make_room,
+        .tend = tend,
+        .arg = cache,
+    };
+    const uint64_t affordable = cache->max_bytes / BATCH_OCTETS;
+    size_t batch = affordable < WRITER_BATCH_MAX ? (size_t)affordable : (size_t)WRITER_BATCH_MAX;
+    if (batch < BATCH_MIN)
+        batch = BATCH_MIN;
+    return writer_open(cache->ops, cache->store, batch, &hooks, &cache->writer);
+}
+
+/* Each kind of store has its prefix here. */
+static enum rb_error open_store(struct cache *cache, const struct cache_settings *settings,
+                                char *detail, size_t detail_size)
+{
+    const size_t prefix_len = sizeof LMDB_PREFIX - 1;
+    const char *name = settings->store != NULL ? settings->store : "";
+    if (strncmp(name, LMDB_PREFIX, prefix_len) != 0 || name[prefix_len] == '\0') {
+        if (detail != NULL)
+            (void)snprintf(detail, detail_size, "%s: not a store of a kind known here (lmdb:/path)",
+                           name);
+        return RB_ERR_ARGUMENT;
+    }
+    return cache_lmdb_open(name + prefix_len, settings->max_bytes, settings->owner_fix,
+                           settings->read_only, &cache->ops, &cache->store, detail, detail_size);
+}
+
+enum rb_error cache_open(const struct cache_settings *settings, struct cache **cache, char *detail,
+                         size_t detail_size)
+{
+    struct cache *new_cache = calloc(1, sizeof *new_cache);
+    if (new_cache == NULL)
+        return RB_ERR_NOMEM;
+    new_cache->clock = settings->clock;
+    new_cache->max_bytes = settings->max_bytes;
+    new_cache->lifetimes = settings->lifetimes;
+    pthread_mutex_init(&new_cache->lifetimes_lock, NULL);
+
+    enum rb_error error = open_store(new_cache, settings, detail, detail_size);
+    if (error == RB_OK && !settings->read_only)
+        error = start_writer(new_cache);
+    if (error != RB_OK) {
+        const int saved_errno = errno;
+        cache_close(new_cache);
+        errno = saved_errno;
+        return error;
+    }
+    *cache = new_cache;
+    return RB_OK;
+}
+
+void cache_close(struct cache *cache)
+{
+    if (cache == NULL)
+        return;
+    writer_close(cache->writer);
+    if (cache->store != NULL)
+        cache->ops->close(cache->store);
+    pthread_mutex_destroy(&cache->lifetimes_lock);
+    free(cache);
+}
+
+void cache_set_lifetimes(struct cache *cache, const struct rb_lifetimes *lifetimes)
+{
+    pthread_mutex_lock(&cache->lifetimes_lock);
+    cache->lifetimes = *lifetimes;
+    pthread_mutex_unlock(&cache->lifetimes_lock);
+}
+
+void cache_flush(struct cache *cache)
+{
+    if (cache->writer != NULL)
+        writer_flush(cache->writer);
+}
+
+static enum rb_error check_key(const char *key, struct octets *octets)
+{
+    *octets = (struct octets){.data = key, .len = strlen(key)};
+    if (octets->len == 0)
+        return RB_ERR_ARGUMENT;
+    return octets->len <= CACHE_KEY_MAX ? RB_OK : RB_ERR_TOO_LONG;
+}
+
+/* What waits for the writer is looked at before the store: whatever leaves the queue is in the store by then. */
+static enum rb_error read_octets(struct cache *cache, enum cache_table table, struct octets key,
+                                 uint8_t out[RECORD_SIZE_MAX], size_t *len)
+{
+    uint8_t queued[RECORD_SIZE_MAX], merged[RECORD_SIZE_MAX];
+    struct octets news = {.data = queued};
+    const bool waits =
+        cache->writer != NULL && writer_peek(cache->writer, table, key, queued, &news.len);
+
+    *len = RECORD_SIZE_MAX;
+    const enum rb_error error = cache->ops->get(cache->store, table, key, out, len);
+    if (!waits)
+        return error;
+    if (error == RB_OK && MERGES[table] != NULL) {
+        const size_t merged_len =
+            MERGES[table]((struct octets){out, *len}, news, merged, cache);
+        if (merged_len == 0)
+            return RB_OK;
+        news = (struct octets){.data = merged, .len = merged_len};
+    }
+    memcpy(out, news.data, news.len);
+    *len = news.len;
+    return RB_OK;
+}
+
+/* RB_OK: *len octets that the codec is to judge. Too long a value is no record of ours. */
+static enum rb_error look_up(struct cache *cache, enum cache_table table, const char *key,
+                             uint8_t out[RECORD_SIZE_MAX], size_t *len)
+{
+    struct octets octets;
+    enum rb_error error = check_key(key, &octets);
+    if (error == RB_OK)
+        error = read_octets(cache, table, octets, out, len);
+    else
+        return error;
+    if (error != RB_ERR_TOO_LONG)
+        return error;
+    *len = 0;
+    return RB_OK;
+}
+
+static enum rb_error miss_damaged(struct cache *cache)
+{
+    atomic_fetch_add(&cache->counts.damaged, 1);
+    return RB_ERR_NOT_FOUND;
+}
+
+enum rb_error cache_get_address(struct cache *cache, const char *key, struct address_record *record)
+{
+    uint8_t octets[RECORD_SIZE_MAX];
+    size_t len;
+    const enum rb_error error = look_up(cache, CACHE_ADDRESS, key, octets, &len);
+    if (error != RB_OK)
+        return error;
+    return address_record_decode(octets, len, record) ? RB_OK : miss_damaged(cache);
+}
+
+enum rb_error cache_get_domain(struct cache *cache, const char *domain,
+                               struct domain_record *record)
+{
+    uint8_t octets[RECORD_SIZE_MAX];
+    size_t len;
+    const enum rb_error error = look_up(cache, CACHE_DOMAIN, domain, octets, &len);
+    if (error != RB_OK)
+        return error;
+    return domain_record_decode(octets, len, record) ? RB_OK : miss_damaged(cache);
+}
+
+enum rb_error cache_get_host(struct cache *cache, const char *ip, struct host_record *record)
+{
+    uint8_t octets[RECORD_SIZE_MAX];
+    size_t len;
+    const enum rb_error error = look_up(cache, CACHE_HOST, ip, octets, &len);
+    if (error != RB_OK)
+        return error;
+    return host_record_decode(octets, len, record) ? RB_OK : miss_damaged(cache);
+}
+
+/* len 0: the codec has refused the record. */
+static enum rb_error put(struct cache *cache, enum cache_table table, const char *key,
+                         const uint8_t *value, size_t len)
+{
+    struct octets octets;
+    if (cache->writer == NULL)
+        return RB_ERR_STORE;
+    if (len == 0)
+        return RB_ERR_ARGUMENT;
+    const enum rb_error error = check_key(key, &octets);
+    if (error != RB_OK)
+        return error;
+    return writer_put(cache->writer, table, octets, (struct octets){.data = value, .len = len});
+}
+
+/* What says something of us, of the client or of now, not of the address, is no knowledge to keep. */
+static bool is_kept(enum rb_reason reason)
+{
+    switch (reason) {
+    case RB_REASON_NONE:
+    case RB_REASON_CORRESPONDENT:
+    case RB_REASON_TIMEOUT:
+    case RB_REASON_LIMITED:
+    case RB_REASON_BUSY:
+    case RB_REASON_SPF_FAIL:
+    case RB_REASON_EXEMPT:
+    case RB_REASON_INTERNAL_ERROR:
+        return false;
+    default:
+        return true;
+    }
+}
+
+enum rb_error cache_put_address(struct cache *cache, const char *key,
+                                const struct address_record *record)
+{
+    uint8_t value[RECORD_SIZE_MAX];
+    if (!is_kept(record->reason))
+        return RB_ERR_ARGUMENT;
+    return put(cache, CACHE_ADDRESS, key, value,
+               address_record_encode(record, value, sizeof value));
+}
+
+enum rb_error cache_put_domain(struct cache *cache, const char *domain,
+                               const struct domain_record *record)
+{
+    uint8_t value[RECORD_SIZE_MAX];
+    return put(cache, CACHE_DOMAIN, domain, value,
+               domain_record_encode(record, value, sizeof value));
+}
+
+enum rb_error cache_put_host(struct cache *cache, const char *ip, const struct host_record *record)
+{
+    uint8_t value[RECORD_SIZE_MAX];
+    return put(cache, CACHE_HOST, ip, value, host_record_encode(record, value, sizeof value));
+}
+
+static bool is_table(enum cache_table table)
+{
+    return table == CACHE_ADDRESS || table == CACHE_DOMAIN || table == CACHE_HOST;
+}
+
+/* Store held. */
+static enum rb_error delete_stored(struct cache *cache, enum cache_table table, struct octets key)
+{
+    uint8_t octets[RECORD_SIZE_MAX];
+    size_t len = sizeof octets;
+    bool full;
+    const struct store_write write = {.table = table, .key = key};
+    const enum rb_error error = cache->ops->get(cache->store, table, key, octets, &len);
+    if (error != RB_OK && error != RB_ERR_TOO_LONG)
+        return error;
+    return cache->ops->write(cache->store, &write, 1, &full);
+}
+
+enum rb_error cache_delete(struct cache *cache, enum cache_table table, const char *key)
+{
+    struct octets octets;
+    if (cache->writer == NULL)
+        return RB_ERR_STORE;
+    if (!is_table(table))
+        return RB_ERR_ARGUMENT;
+    enum rb_error error = check_key(key, &octets);
+    if (error != RB_OK)
+        return error;
+
+    /* Held: what was queued is either committed by now, or taken back before it can be. */
+    writer_hold(cache->writer);
+    const bool was_queued = writer_forget(cache->writer, table, octets);
+    error = delete_stored(cache, table, octets);
+    writer_release(cache->writer);
+    return error == RB_ERR_NOT_FOUND && was_queued ? RB_OK : error;
+}
+
+enum rb_error cache_purge(struct cache *cache, bool expired_only, uint64_t *removed)
+{
+    *removed = 0;
+    if (cache->writer == NULL)
+        return RB_ERR_STORE;
+    const struct sweep_rules rules = rules_of_now(cache);
+    writer_flush(cache->writer); /* so that what is queued is counted too */
+    writer_hold(cache->writer);
+    if (!expired_only)
+        writer_forget_all(cache->writer);
+    const enum rb_error error = sweep_purge(cache->ops, cache->store, &rules, expired_only,
+                                            removed, &cache->counts);
+    writer_release(cache->writer);
+    return error;
+}
+
+enum rb_error cache_walk(struct cache *cache, enum cache_table table,
+                         bool (*visit)(const struct cache_entry *entry, void *arg), void *arg)
+{
+    uint64_t damaged = 0;
+    if (!is_table(table))
+        return RB_ERR_ARGUMENT;
+    const enum rb_error error = walk_records(cache->ops, cache->store, table, visit, arg, &damaged);
+    atomic_fetch_add(&cache->counts.damaged, damaged);
+    return error;
+}
+
+enum rb_error cache_get_stats(struct cache *cache, struct cache_stats *stats)
+{
+    struct store_stats store = {0};
+    struct writer_counts writer = {0};
+    const enum rb_error error = cache->ops->stats(cache->store, &store);
+    if (cache->writer != NULL)
+        writer_count(cache->writer, &writer);
+    *stats = (struct cache_stats){
+        .addresses = store.records[CACHE_ADDRESS],
+        .domains = store.records[CACHE_DOMAIN],
+        .hosts = store.records[CACHE_HOST],
+        .bytes = store.bytes,
+        .max_bytes = store.max_bytes,
+        .writes = writer.writes,
+        .dropped = writer.dropped,
+        .damaged = atomic_load(&cache->counts.damaged),
+        .evicted = atomic_load(&cache->counts.evicted),
+        .swept = atomic_load(&cache->counts.swept),
+    };
+    return error;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * callout: one destination, some addresses -> what its mail hosts say of each, and what was learned
+ * on the way. Finds the mail hosts (RFC 5321 5.1), calls them in order, one session at a time, and
+ * asks in each session for as many addresses as its owner hands over. Knows no cache and no queue:
+ * the owner's hooks do that.
+ *
+ * Thread rule: one callout belongs to one thread; hooks are called from it, with no lock held.
+ */
+#ifndef RB_CALLOUT_H
+#define RB_CALLOUT_H
+
+#include "address.h"
+#include "dns.h"
+#include "netguard.h"
+#include "options.h"
+#include "record.h"
+#include "ringback.h"
+
+enum {
+    CALLOUT_SESSION_QUESTIONS_MAX = 50, /* addresses asked for in one session: hosts count RCPTs */
+    CALLOUT_RELAY_MAX = RB_DOMAIN_MAX + 8, /* "host:port" */
+};
+
+/* One address to ask for. The owner's; the callout writes only `best` and `has_best`. */
+struct callout_item {
+    struct callout_item *next;       /* the owner's queue, later the callout's list */
+    char address[ADDRESS_TEXT_SIZE]; /* as in a command */
+    bool needs_utf8;
+    struct rb_transcript *transcript; /* NULL: none */
+    int64_t asked_ms;                 /* monotonic */
+    struct address_record best;       /* the most telling non-answer so far */
+    bool has_best;
+};
+
+struct callout_hooks {
+    /* Another address for this destination, or NULL when there is none now. It is the callout's
+     * until answered. */
+    struct callout_item *(*next)(void *arg);
+    /* The item's final answer: exactly once for each item. */
+    void (*answer)(void *arg, struct callout_item *item, const struct address_record *record);
+    /* May this IP address be called now? */
+    bool (*may_call)(void *arg, const char *ip);
+    /*
+     * A connection to this IP address was tried, and how it ended: reason, stage and code of what
+     * went wrong, or RB_REASON_ACCEPTED where the host spoke with us as a mail host should,
+     * whatever it said of addresses.
+     */
+    void (*called)(void *arg, const char *ip, const struct address_record *how);
+    /* Something was learned of the domain; only the facts with a stamp. */
+    void (*learned)(void *arg, const struct domain_record *news);
+    void *arg;
+};
+
+struct callout {
+    const struct options *options;
+    const struct dns *dns;
+    const struct rb_clock *clock;
+    const struct rb_network *own; /* this machine's addresses */
+    size_t own_count;
+    void *tls_context;
+    int cancel_fd;
+    const uint8_t *probe_key;   /* 32 octets: keys the local part of catch-all probes */
+    const char *domain;         /* canonical */
+    const char *relay;          /* "host[:port]"; NULL: the domain's mail hosts */
+    struct domain_record facts; /* what is known of the domain */
+    struct callout_hooks hooks;
+};
+
+/* Runs until hooks.next has no more, or every mail host failed: then all that hooks.next yields is
+ * told so too. */
+void callout_run(const struct callout *callout);
+
+/*
+ * The local part that nobody has, for a domain and a period: the same for a month, so that it
+ * matures in a greylist as a real one does. `local` gets 17 octets: 16 letters and digits.
+ */
+void callout_probe_local(const uint8_t key[32], const char *domain, int64_t now_s, char local[17]);
+
+/* Splits "host", "host:port" or "[ipv6]:port". False when malformed. *port is left alone where
+ * there is none. */
+bool callout_split_relay(const char *relay, char host[RB_DOMAIN_MAX + 1], uint16_t *port);
+
+#endif

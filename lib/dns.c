@@ -1,0 +1,733 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dns: see the header. A stub resolver's client: it asks one recursive server after the other,
+ * within one deadline, and reads the answers (RFC 1035 4, RFC 2181 5, RFC 5321 5.1, RFC 7505).
+ * Decides nothing about the addresses it finds.
+ *
+ * Datagrams go by res_nsend, one server and one attempt a call, so that the time each may take is
+ * ours to say; it counts in whole seconds, one at least. TCP (truncated answers) does not:
+ * libresolv reads a stream without any time limit and may raise SIGPIPE, so a resolver could hold a
+ * thread for ever.
+ */
+#include "config.h"
+
+#include "dns.h"
+
+#include <arpa/inet.h>
+#include <arpa/nameser.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <resolv.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+    CNAME_HOPS_MAX = 8,      /* in one look-up, over all answers; a loop ends here */
+    ROUNDS_MAX = 5,          /* attempts with each server, whatever resolv.conf says */
+    SLICE_MAX_S = 30,        /* for one attempt, whatever resolv.conf says */
+    ANSWER_MAX = 65535,      /* what the length before a TCP message can say */
+    QUERY_MAX = NS_PACKETSZ, /* a header and one question need far less */
+    NAME_MAX_OCTETS = 253,   /* RFC 1035 2.3.4: 255 on the wire */
+    LABEL_MAX_OCTETS = 63,
+    FRAME = 2, /* the length before a TCP message */
+};
+
+struct dns {
+    const struct rb_clock *clock;
+    struct sockaddr_storage server[DNS_RESOLVERS_MAX];
+    size_t server_count; /* 0: those of resolv.conf, as it is when a question is asked */
+};
+
+/* One look-up under way: a name and a type, asked again where CNAMEs lead on. */
+struct lookup {
+    const struct rb_clock *clock;
+    deadline until;
+    struct __res_state state;
+    struct sockaddr_storage server[DNS_RESOLVERS_MAX];
+    size_t server_count;
+    int rounds;    /* attempts with each server */
+    int slice_s;   /* for one attempt at most */
+    bool tcp_only; /* resolv.conf says so */
+    char name[RB_DOMAIN_MAX + 1];
+    ns_type type;
+    unsigned cname_hops;
+    uint8_t query[FRAME + QUERY_MAX]; /* with room for the frame before it */
+    size_t query_len;                 /* without the frame */
+    uint8_t *answer;                  /* ANSWER_MAX octets */
+    ns_msg msg;                       /* parsed from answer */
+};
+
+/* Takes one record of the type asked for. False: its data are broken. */
+typedef bool record_fn(const ns_msg *msg, const ns_rr *rr, void *arg);
+
+/* --- Names --------------------------------------------------------------- */
+
+/* Octets of the label that text begins with; 0 when it is none that a mail host's name may hold. */
+static size_t label_length(const char *text)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    size_t len = strspn(text, allowed);
+    return len <= LABEL_MAX_OCTETS ? len : 0;
+}
+
+/*
+ * Copies a host name in lower case. False for anything that has other octets than letters, digits,
+ * "-" and "_" (which includes all that ns_name_uncompress wrote with a backslash), an empty or long
+ * label, or a dot at the end.
+ */
+static bool host_name(const char *text, char name[RB_DOMAIN_MAX + 1])
+{
+    size_t len = strnlen(text, NAME_MAX_OCTETS + 1);
+    if (len > NAME_MAX_OCTETS)
+        return false;
+    for (size_t at = 0; at <= len;) {
+        size_t label = label_length(text + at);
+        if (label == 0 || (text[at + label] != '.' && text[at + label] != '\0'))
+            return false;
+        at += label + 1;
+    }
+    for (size_t i = 0; i <= len; i++) {
+        bool is_upper = text[i] >= 'A' && text[i] <= 'Z';
+        name[i] = (char)(is_upper ? text[i] + ('a' - 'A') : text[i]);
+    }
+    return true;
+}
+
+/* Whether the record's owner is this name, which is one that host_name wrote. */
+static bool is_name(const ns_rr *rr, const char *name)
+{
+    char owner[RB_DOMAIN_MAX + 1];
+    return host_name(ns_rr_name(*rr), owner) && strcmp(owner, name) == 0;
+}
+
+/* --- Servers ------------------------------------------------------------- */
+
+static bool parse_port(const char *text, in_port_t *port)
+{
+    size_t len = strspn(text, "0123456789");
+    if (len == 0 || len > 5 || text[len] != '\0')
+        return false;
+    unsigned long number = strtoul(text, NULL, 10);
+    if (number == 0 || number > UINT16_MAX)
+        return false;
+    *port = htons((uint16_t)number);
+    return true;
+}
+
+static bool parse_ipv4(const char *text, in_port_t port, struct sockaddr_storage *server)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = port};
+    if (inet_pton(AF_INET, text, &address.sin_addr) != 1)
+        return false;
+    memcpy(server, &address, sizeof address);
+    return true;
+}
+
+/* By getaddrinfo, which also knows scopes ("fe80::1%eth0"). */
+static bool parse_ipv6(const char *text, in_port_t port, struct sockaddr_storage *server)
+{
+    const struct addrinfo hints = {
+        .ai_family = AF_INET6, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST};
+    struct addrinfo *found = NULL;
+    if (getaddrinfo(text, NULL, &hints, &found) != 0)
+        return false;
+    struct sockaddr_in6 address;
+    memcpy(&address, found->ai_addr, sizeof address);
+    freeaddrinfo(found);
+    address.sin6_port = port;
+    memcpy(server, &address, sizeof address);
+    return true;
+}
+
+/* "192.0.2.1", "192.0.2.1:53", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:53" */
+static bool parse_server(const char *text, struct sockaddr_storage *server)
+{
+    char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+    in_port_t port = htons(NS_DEFAULTPORT);
+    bool has_bracket = text[0] == '[';
+    const char *first_colon = strchr(text, ':');
+    bool is_ipv6 = has_bracket || (first_colon != NULL && strchr(first_colon + 1, ':') != NULL);
+
+    const char *start = has_bracket ? text + 1 : text;
+    size_t len = strlen(start);
+    if (has_bracket)
+        len = strcspn(start, "]");
+    else if (!is_ipv6)
+        len = strcspn(start, ":");
+    if (len == 0 || len >= sizeof host)
+        return false;
+    memcpy(host, start, len);
+    host[len] = '\0';
+
+    const char *rest = start + len;
+    if (has_bracket && *rest++ != ']')
+        return false;
+    if (*rest != '\0' && (*rest != ':' || !parse_port(rest + 1, &port)))
+        return false;
+    return is_ipv6 ? parse_ipv6(host, port, server) : parse_ipv4(host, port, server);
+}
+
+enum rb_error dns_open(const char *const *servers, size_t count, const struct rb_clock *clock,
+                       struct dns **dns)
+{
+    *dns = NULL;
+    if (count > DNS_RESOLVERS_MAX)
+        return RB_ERR_ARGUMENT;
+    struct dns *opened = calloc(1, sizeof *opened);
+    if (opened == NULL)
+        return RB_ERR_NOMEM;
+    opened->clock = clock;
+    for (size_t i = 0; i < count; i++) {
+        if (!parse_server(servers[i], &opened->server[i])) {
+            free(opened);
+            return RB_ERR_ARGUMENT;
+        }
+    }
+    opened->server_count = count;
+    *dns = opened;
+    return RB_OK;
+}
+
+void dns_close(struct dns *dns)
+{
+    free(dns);
+}
+
+static socklen_t sockaddr_length(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+}
+
+/* --- libresolv's state ---------------------------------------------------- */
+
+/*
+ * Where glibc keeps servers: nsaddr_list holds IPv4 ones; an entry of family 0 stands for the IPv6
+ * one in nsaddrs, which is malloc'ed and freed by res_nclose (for the first nscount entries alone,
+ * hence this before nscount is changed).
+ */
+static void forget_servers(struct __res_state *state)
+{
+    for (size_t i = 0; i < MAXNS; i++) {
+        free(state->_u._ext.nsaddrs[i]);
+        state->_u._ext.nsaddrs[i] = NULL;
+    }
+    state->nscount = 0;
+    state->_u._ext.nscount = 0;
+}
+
+/* Makes this the one server that res_nsend asks. No socket is open between two calls of it. */
+static bool point_at(struct __res_state *state, const struct sockaddr_storage *server)
+{
+    forget_servers(state);
+    if (server->ss_family == AF_INET) {
+        /* _ext.nscount 0: res_nsend makes its own copy of the list. */
+        memcpy(&state->nsaddr_list[0], server, sizeof state->nsaddr_list[0]);
+        state->nscount = 1;
+        return true;
+    }
+    struct sockaddr_in6 *copy = malloc(sizeof *copy);
+    if (copy == NULL)
+        return false;
+    memcpy(copy, server, sizeof *copy);
+    state->nsaddr_list[0] = (struct sockaddr_in){.sin_family = 0};
+    state->_u._ext.nsaddrs[0] = copy;
+    state->_u._ext.nssocks[0] = -1;
+    state->_u._ext.nscount = 1;
+    state->nscount = 1;
+    return true;
+}
+
+/* Copies the servers that res_ninit found in resolv.conf. */
+static void read_resolv_conf(struct lookup *lookup)
+{
+    const struct __res_state *state = &lookup->state;
+    lookup->server_count = 0;
+    for (int i = 0; i < state->nscount && lookup->server_count < DNS_RESOLVERS_MAX; i++) {
+        struct sockaddr_storage *server = &lookup->server[lookup->server_count];
+        if (state->nsaddr_list[i].sin_family == AF_INET)
+            memcpy(server, &state->nsaddr_list[i], sizeof state->nsaddr_list[i]);
+        else if (state->_u._ext.nsaddrs[i] != NULL)
+            memcpy(server, state->_u._ext.nsaddrs[i], sizeof *state->_u._ext.nsaddrs[i]);
+        else
+            continue;
+        lookup->server_count++;
+    }
+}
+
+static int within(int number, int low, int high)
+{
+    if (number < low)
+        return low;
+    return number > high ? high : number;
+}
+
+static void lookup_fini(struct lookup *lookup)
+{
+    res_nclose(&lookup->state);
+    free(lookup->answer);
+}
+
+static bool lookup_init(struct lookup *lookup, const struct dns *dns, const char *name,
+                        ns_type type, deadline until)
+{
+    *lookup = (struct lookup){.clock = dns->clock, .until = until, .type = type};
+    if (!host_name(name, lookup->name) || res_ninit(&lookup->state) != 0)
+        return false;
+
+    struct __res_state *state = &lookup->state;
+    lookup->rounds = within(state->retry, 1, ROUNDS_MAX);
+    lookup->slice_s = within(state->retrans, 1, SLICE_MAX_S);
+    lookup->tcp_only = (state->options & RES_USEVC) != 0;
+    state->options = (state->options & ~(unsigned long)RES_USEVC) | RES_RECURSE | RES_IGNTC;
+    state->retry = 1;
+    read_resolv_conf(lookup);
+    if (dns->server_count > 0) {
+        memcpy(lookup->server, dns->server, sizeof lookup->server);
+        lookup->server_count = dns->server_count;
+    }
+    lookup->answer = malloc(ANSWER_MAX);
+    if (lookup->answer == NULL) {
+        lookup_fini(lookup);
+        return false;
+    }
+    return true;
+}
+
+/* --- Asking over TCP ------------------------------------------------------- */
+
+/* False when the time has passed. */
+static bool wait_for(const struct rb_clock *clock, int fd, short events, deadline end)
+{
+    struct pollfd polled = {.fd = fd, .events = events};
+    int left_ms;
+    while ((left_ms = deadline_left_ms(clock, end)) > 0) {
+        int ready = poll(&polled, 1, left_ms);
+        if (ready > 0)
+            return true;
+        if (ready < 0 && errno != EINTR)
+            return false;
+    }
+    return false;
+}
+
+static bool tcp_connect(const struct rb_clock *clock, int fd, const struct sockaddr_storage *server,
+                        deadline end)
+{
+    if (connect(fd, (const struct sockaddr *)server, sockaddr_length(server)) == 0)
+        return true;
+    if (errno != EINPROGRESS || !wait_for(clock, fd, POLLOUT, end))
+        return false;
+    int error = 0;
+    socklen_t len = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0;
+}
+
+static bool tcp_send(const struct rb_clock *clock, int fd, const uint8_t *octets, size_t len,
+                     deadline end)
+{
+    while (len > 0) {
+        if (!wait_for(clock, fd, POLLOUT, end))
+            return false;
+        ssize_t sent = send(fd, octets, len, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR)
+            return false;
+        if (sent > 0) {
+            octets += sent;
+            len -= (size_t)sent;
+        }
+    }
+    return true;
+}
+
+static bool tcp_receive(const struct rb_clock *clock, int fd, uint8_t *octets, size_t len,
+                        deadline end)
+{
+    while (len > 0) {
+        if (!wait_for(clock, fd, POLLIN, end))
+            return false;
+        ssize_t got = recv(fd, octets, len, 0);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+            return false;
+        if (got > 0) {
+            octets += got;
+            len -= (size_t)got;
+        }
+    }
+    return true;
+}
+
+/* Returns the length of the answer, -1 when none came by `end`. */
+static int ask_tcp(struct lookup *lookup, const struct sockaddr_storage *server, deadline end)
+{
+    const struct rb_clock *clock = lookup->clock;
+    uint8_t frame[FRAME];
+    int len = -1;
+    int fd = socket(server->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    ns_put16((u_int)lookup->query_len, lookup->query);
+    if (tcp_connect(clock, fd, server, end) &&
+        tcp_send(clock, fd, lookup->query, FRAME + lookup->query_len, end) &&
+        tcp_receive(clock, fd, frame, sizeof frame, end) &&
+        tcp_receive(clock, fd, lookup->answer, ns_get16(frame), end))
+        len = (int)ns_get16(frame);
+    close(fd);
+    return len;
+}
+
+/* --- Asking ---------------------------------------------------------------- */
+
+static bool is_truncated(const struct lookup *lookup, int len)
+{
+    return len >= NS_HFIXEDSZ && ((const HEADER *)(const void *)lookup->answer)->tc;
+}
+
+/* Parses the answer; true when it is one to our question that says something. */
+static bool is_answer(struct lookup *lookup, int len)
+{
+    ns_rr question;
+    if (len < NS_HFIXEDSZ || memcmp(lookup->answer, lookup->query + FRAME, sizeof(uint16_t)) != 0 ||
+        ns_initparse(lookup->answer, len, &lookup->msg) != 0)
+        return false;
+    ns_msg *msg = &lookup->msg;
+    if (ns_msg_getflag(*msg, ns_f_qr) != 1 || ns_msg_getflag(*msg, ns_f_opcode) != ns_o_query ||
+        ns_msg_getflag(*msg, ns_f_tc) != 0 || ns_msg_count(*msg, ns_s_qd) != 1 ||
+        ns_parserr(msg, ns_s_qd, 0, &question) != 0)
+        return false;
+    if (ns_rr_type(question) != lookup->type || ns_rr_class(question) != ns_c_in ||
+        !is_name(&question, lookup->name))
+        return false;
+    int rcode = ns_msg_getflag(*msg, ns_f_rcode);
+    return rcode == ns_r_noerror || rcode == ns_r_nxdomain;
+}
+
+/* One attempt with one server, within its share of the time that is left. */
+static bool ask_server(struct lookup *lookup, const struct sockaddr_storage *server,
+                       int attempts_left)
+{
+    int slice_ms = deadline_left_ms(lookup->clock, lookup->until) / attempts_left;
+    slice_ms = within(slice_ms, 1, lookup->slice_s * 1000);
+    int len = -1;
+    if (!lookup->tcp_only) {
+        if (!point_at(&lookup->state, server))
+            return false;
+        lookup->state.retrans = within(slice_ms / 1000, 1, SLICE_MAX_S);
+        len = res_nsend(&lookup->state, lookup->query + FRAME, (int)lookup->query_len,
+                        lookup->answer, ANSWER_MAX);
+    }
+    if (lookup->tcp_only || is_truncated(lookup, len)) {
+        deadline end = deadline_min(lookup->until, deadline_in(lookup->clock, slice_ms));
+        len = ask_tcp(lookup, server, end);
+    }
+    return is_answer(lookup, len);
+}
+
+static bool make_query(struct lookup *lookup)
+{
+    uint8_t *query = lookup->query + FRAME;
+    int len = res_nmkquery(&lookup->state, ns_o_query, lookup->name, ns_c_in, lookup->type, NULL, 0,
+                           NULL, query, QUERY_MAX);
+    if (len < NS_HFIXEDSZ)
+        return false;
+    lookup->query_len = (size_t)len;
+    /* libresolv takes the id from the time; a forger should have to guess it (RFC 5452 4.2). */
+    uint16_t id;
+    if (getrandom(&id, sizeof id, 0) == (ssize_t)sizeof id)
+        memcpy(query, &id, sizeof id);
+    return true;
+}
+
+/* Asks until a server gives an answer that can be used. False when none does in time. */
+static bool ask(struct lookup *lookup)
+{
+    if (!make_query(lookup))
+        return false;
+    int attempts_left = lookup->rounds * (int)lookup->server_count;
+    for (size_t i = 0; attempts_left > 0; i++, attempts_left--) {
+        if (deadline_left_ms(lookup->clock, lookup->until) == 0)
+            return false;
+        if (ask_server(lookup, &lookup->server[i % lookup->server_count], attempts_left))
+            return true;
+    }
+    return false;
+}
+
+/* --- Reading answers ------------------------------------------------------- */
+
+/* Reads the name that fills the rest of rr's data from `offset` on; presentation form, odd octets
+ * escaped. */
+static bool name_in_data(const ns_msg *msg, const ns_rr *rr, size_t offset, char text[NS_MAXDNAME])
+{
+    const uint8_t *data = ns_rr_rdata(*rr);
+    size_t len = ns_rr_rdlen(*rr);
+    if (len <= offset)
+        return false;
+    int used =
+        ns_name_uncompress(ns_msg_base(*msg), ns_msg_end(*msg), data + offset, text, NS_MAXDNAME);
+    return used >= 0 && (size_t)used == len - offset;
+}
+
+static bool is_record(const struct lookup *lookup, const ns_rr *rr, ns_type type)
+{
+    return ns_rr_type(*rr) == type && ns_rr_class(*rr) == ns_c_in && is_name(rr, lookup->name);
+}
+
+enum cname { CNAME_NONE, CNAME_FOUND, CNAME_BROKEN };
+
+/* Where the answer has a CNAME for lookup->name, lookup->name becomes its target. */
+static enum cname follow_cname(struct lookup *lookup)
+{
+    for (int i = 0; i < ns_msg_count(lookup->msg, ns_s_an); i++) {
+        ns_rr rr;
+        char target[NS_MAXDNAME];
+        if (ns_parserr(&lookup->msg, ns_s_an, i, &rr) != 0)
+            return CNAME_BROKEN;
+        if (!is_record(lookup, &rr, ns_t_cname))
+            continue;
+        if (++lookup->cname_hops > CNAME_HOPS_MAX || !name_in_data(&lookup->msg, &rr, 0, target) ||
+            !host_name(target, lookup->name))
+            return CNAME_BROKEN;
+        return CNAME_FOUND;
+    }
+    return CNAME_NONE;
+}
+
+/* Hands over the records of lookup->name. */
+static enum dns_outcome take_records(struct lookup *lookup, record_fn *take, void *arg)
+{
+    enum dns_outcome outcome = DNS_NO_DATA;
+    for (int i = 0; i < ns_msg_count(lookup->msg, ns_s_an); i++) {
+        ns_rr rr;
+        if (ns_parserr(&lookup->msg, ns_s_an, i, &rr) != 0)
+            return DNS_FAILURE;
+        if (!is_record(lookup, &rr, lookup->type))
+            continue;
+        if (!take(&lookup->msg, &rr, arg))
+            return DNS_FAILURE;
+        outcome = DNS_FOUND;
+    }
+    return outcome;
+}
+
+static enum dns_outcome read_answer(struct lookup *lookup, record_fn *take, void *arg)
+{
+    /* Of a chain of CNAMEs too, the code is that of the last name (RFC 6604 3). */
+    if (ns_msg_getflag(lookup->msg, ns_f_rcode) == ns_r_nxdomain)
+        return DNS_NO_DOMAIN;
+    enum cname cname;
+    do /* ends by CNAME_HOPS_MAX */
+        cname = follow_cname(lookup);
+    while (cname == CNAME_FOUND);
+    return cname == CNAME_BROKEN ? DNS_FAILURE : take_records(lookup, take, arg);
+}
+
+/* DNS_FOUND when at least one record was handed over and none was broken. */
+static enum dns_outcome look_up(const struct dns *dns, const char *name, ns_type type,
+                                deadline until, record_fn *take, void *arg)
+{
+    struct lookup lookup;
+    enum dns_outcome outcome = DNS_FAILURE;
+    unsigned hops;
+    if (!lookup_init(&lookup, dns, name, type, until))
+        return DNS_FAILURE;
+    do { /* again where an answer held CNAMEs and nothing else; ends by CNAME_HOPS_MAX */
+        hops = lookup.cname_hops;
+        outcome = ask(&lookup) ? read_answer(&lookup, take, arg) : DNS_FAILURE;
+    } while (outcome == DNS_NO_DATA && lookup.cname_hops > hops);
+    lookup_fini(&lookup);
+    return outcome;
+}
+
+/* A random number below `ceiling`; 0 where the system has no randomness to give. */
+static size_t random_below(size_t ceiling)
+{
+    uint32_t number = 0;
+    if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+        return 0;
+    return number % ceiling;
+}
+
+/* --- Mail exchangers ------------------------------------------------------- */
+
+struct mx_answer {
+    struct dns_mx_list *list;
+    size_t records, roots; /* all, and those whose target is "." */
+};
+
+/* Keeps the better preference of one name, and the best preferences of all. */
+static void keep_mx(struct dns_mx_list *list, const struct dns_mx *mx)
+{
+    struct dns_mx *worst = &list->mx[0];
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->mx[i].name, mx->name) == 0) {
+            if (mx->preference < list->mx[i].preference)
+                list->mx[i].preference = mx->preference;
+            return;
+        }
+        if (list->mx[i].preference > worst->preference)
+            worst = &list->mx[i];
+    }
+    if (list->count < DNS_MX_MAX)
+        list->mx[list->count++] = *mx;
+    else if (mx->preference < worst->preference)
+        *worst = *mx;
+}
+
+static bool take_mx(const ns_msg *msg, const ns_rr *rr, void *arg)
+{
+    struct mx_answer *answer = arg;
+    struct dns_mx mx;
+    char target[NS_MAXDNAME];
+    if (!name_in_data(msg, rr, sizeof mx.preference, target))
+        return false;
+    mx.preference = (uint16_t)ns_get16(ns_rr_rdata(*rr));
+    answer->records++;
+    if (strcmp(target, ".") == 0)
+        answer->roots++;
+    else if (host_name(target, mx.name))
+        keep_mx(answer->list, &mx);
+    return true;
+}
+
+static void swap_mx(struct dns_mx *a, struct dns_mx *b)
+{
+    struct dns_mx kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* By preference, in random order within one: shuffled, then sorted by insertion, which leaves
+ * equals as they are. */
+static void order_mx(struct dns_mx_list *list)
+{
+    for (size_t i = list->count; i > 1; i--)
+        swap_mx(&list->mx[i - 1], &list->mx[random_below(i)]);
+    for (size_t i = 1; i < list->count; i++) {
+        for (size_t j = i; j > 0 && list->mx[j - 1].preference > list->mx[j].preference; j--)
+            swap_mx(&list->mx[j - 1], &list->mx[j]);
+    }
+}
+
+enum dns_outcome dns_mail_exchangers(const struct dns *dns, const char *domain, deadline until,
+                                     struct dns_mx_list *list)
+{
+    struct mx_answer answer = {.list = list};
+    list->count = 0;
+    enum dns_outcome outcome = look_up(dns, domain, ns_t_mx, until, take_mx, &answer);
+    if (outcome == DNS_FOUND && answer.records == 1 && answer.roots == 1)
+        return DNS_NULL_MX;
+    /* MX records, but none that can be used: not the same as none (RFC 5321 5.1). */
+    if (outcome == DNS_FOUND && list->count == 0)
+        return DNS_FAILURE;
+    if (outcome != DNS_FOUND) {
+        list->count = 0;
+        return outcome;
+    }
+    order_mx(list);
+    return DNS_FOUND;
+}
+
+/* --- Addresses ------------------------------------------------------------- */
+
+static void keep_address(struct dns_address_list *list, const void *address, size_t size)
+{
+    struct sockaddr_storage kept = {0};
+    memcpy(&kept, address, size);
+    for (size_t i = 0; i < list->count; i++) {
+        if (memcmp(&list->address[i], &kept, sizeof kept) == 0)
+            return;
+    }
+    if (list->count < DNS_ADDRESSES_MAX)
+        list->address[list->count++] = kept;
+}
+
+static bool take_a(const ns_msg *msg, const ns_rr *rr, void *arg)
+{
+    (void)msg;
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    if (ns_rr_rdlen(*rr) != sizeof address.sin_addr)
+        return false;
+    memcpy(&address.sin_addr, ns_rr_rdata(*rr), sizeof address.sin_addr);
+    keep_address(arg, &address, sizeof address);
+    return true;
+}
+
+static bool take_aaaa(const ns_msg *msg, const ns_rr *rr, void *arg)
+{
+    (void)msg;
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+    if (ns_rr_rdlen(*rr) != sizeof address.sin6_addr)
+        return false;
+    memcpy(&address.sin6_addr, ns_rr_rdata(*rr), sizeof address.sin6_addr);
+    keep_address(arg, &address, sizeof address);
+    return true;
+}
+
+/* Looks up one family; the list is empty or in random order after. */
+static enum dns_outcome look_up_family(const struct dns *dns, const char *name, ns_type type,
+                                       deadline until, struct dns_address_list *list)
+{
+    list->count = 0;
+    enum dns_outcome outcome =
+        look_up(dns, name, type, until, type == ns_t_a ? take_a : take_aaaa, list);
+    if (outcome != DNS_FOUND)
+        list->count = 0;
+    for (size_t i = list->count; i > 1; i--) {
+        size_t other = random_below(i);
+        struct sockaddr_storage kept = list->address[i - 1];
+        list->address[i - 1] = list->address[other];
+        list->address[other] = kept;
+    }
+    return outcome;
+}
+
+static void append(struct dns_address_list *list, const struct dns_address_list *from, size_t index)
+{
+    if (index < from->count && list->count < DNS_ADDRESSES_MAX)
+        list->address[list->count++] = from->address[index];
+}
+
+/* What two look-ups of one name come to, when neither found anything. */
+static enum dns_outcome nothing_found(enum dns_outcome a, enum dns_outcome b)
+{
+    if (a == DNS_FAILURE || b == DNS_FAILURE)
+        return DNS_FAILURE;
+    return a == b ? a : DNS_NO_DATA;
+}
+
+static enum dns_outcome look_up_both(const struct dns *dns, const char *name, deadline until,
+                                     struct dns_address_list *list)
+{
+    struct dns_address_list v4, v6;
+    /* The first may take half of the time: a server that is deaf to one type shall not hide the
+     * other. */
+    deadline half = deadline_in(dns->clock, deadline_left_ms(dns->clock, until) / 2);
+    enum dns_outcome found_v6 = look_up_family(dns, name, ns_t_aaaa, half, &v6);
+    enum dns_outcome found_v4 = look_up_family(dns, name, ns_t_a, until, &v4);
+    for (size_t i = 0; i < DNS_ADDRESSES_MAX; i++) {
+        append(list, &v6, i);
+        append(list, &v4, i);
+    }
+    return list->count > 0 ? DNS_FOUND : nothing_found(found_v4, found_v6);
+}
+
+enum dns_outcome dns_addresses(const struct dns *dns, const char *name, enum rb_ip_version version,
+                               deadline until, struct dns_address_list *list)
+{
+    list->count = 0;
+    switch (version) {
+    case RB_IP_V4:
+        return look_up_family(dns, name, ns_t_a, until, list);
+    case RB_IP_V6:
+        return look_up_family(dns, name, ns_t_aaaa, until, list);
+    case RB_IP_ANY:
+        break;
+    }
+    return look_up_both(dns, name, until, list);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* flight: questions under way, for joining; see flight.h. */
+#include "config.h"
+
+#include "flight.h"
+
+#include "text.h"
+#include "transcript.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct flight *flight_new(const char *key, const char *domain, const char *relay)
+{
+    struct flight *flight = calloc(1, sizeof *flight);
+    pthread_condattr_t attributes;
+
+    if (flight == NULL)
+        return NULL;
+    flight->holders = 1;
+    if (!text_copy(flight->key, sizeof flight->key, key) ||
+        !text_copy(flight->domain, sizeof flight->domain, domain) ||
+        !text_copy(flight->relay, sizeof flight->relay, relay != NULL ? relay : "") ||
+        pthread_condattr_init(&attributes) != 0) {
+        free(flight);
+        return NULL;
+    }
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&flight->landing, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return flight;
+}
+
+struct flight *flights_find(const struct flights *flights, const char *key)
+{
+    struct flight *flight;
+
+    HASH_FIND_STR(flights->table, key, flight);
+    return flight;
+}
+
+enum rb_error flights_list(struct flights *flights, struct flight *flight)
+{
+    HASH_ADD_STR(flights->table, key, flight);
+    flight->listed = flight->hh.tbl != NULL;
+    return flight->listed ? RB_OK : RB_ERR_NOMEM;
+}
+
+void flight_land(struct flights *flights, struct flight *flight,
+                 const struct address_record *record)
+{
+    assert(!flight->landed);
+    if (flight->listed)
+        HASH_DEL(flights->table, flight);
+    flight->listed = false;
+    flight->record = *record;
+    flight->landed = true;
+    pthread_cond_broadcast(&flight->landing);
+}
+
+void flight_put(struct flight *flight)
+{
+    assert(flight->holders > 0);
+    if (--flight->holders > 0)
+        return;
+    assert(!flight->listed);
+    pthread_cond_destroy(&flight->landing);
+    transcript_free(flight->item.transcript);
+    free(flight);
+}
+
+struct flight *flight_of(struct callout_item *item)
+{
+    return (struct flight *)((char *)item - offsetof(struct flight, item));
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * flight: a question under way. Equal questions join it instead of becoming a call of their own;
+ * whoever waits may leave, the flight goes on; when it has landed its answer stays as long as
+ * someone holds it.
+ *
+ * Thread rule: every field and every function under the verifier's lock, but for `item` while a
+ * callout owns it, and for what is const after flight_new.
+ */
+#ifndef RB_FLIGHT_H
+#define RB_FLIGHT_H
+
+#include "cache.h"
+#include "callout.h"
+#include "hash.h"
+
+#include <pthread.h>
+
+struct flight {
+    struct callout_item
+        item; /* what the queue and the callout see; first, so that it can be found again */
+    char key[CACHE_KEY_MAX + 1];
+    char domain[RB_DOMAIN_MAX + 1];
+    char relay[CALLOUT_RELAY_MAX + 1]; /* "": none */
+    bool listed;                       /* in the table: may be joined */
+    bool no_cache;                     /* asked for afresh: a cached answer will not do */
+    bool landed;
+    bool from_cache; /* the answer was known after all */
+    int64_t started_ms;
+    unsigned holders;             /* tickets, and one for the queue or callout */
+    struct address_record record; /* once landed */
+    pthread_cond_t landing;
+    UT_hash_handle hh;
+};
+
+/* Flights by key. */
+struct flights {
+    struct flight *table;
+};
+
+/* A flight with one holder, not listed. NULL: out of memory. The condition runs on the monotonic
+ * clock. */
+struct flight *flight_new(const char *key, const char *domain, const char *relay);
+
+/* The listed flight for a key; NULL when there is none. Takes no hold. */
+struct flight *flights_find(const struct flights *flights, const char *key);
+
+/* Lists a flight. RB_ERR_NOMEM: it is not listed and cannot be joined, but may go on. */
+enum rb_error flights_list(struct flights *flights, struct flight *flight);
+
+/* The answer is there: takes the flight off the list and wakes all who wait. */
+void flight_land(struct flights *flights, struct flight *flight,
+                 const struct address_record *record);
+
+/* One holder less; frees the flight with the last one. */
+void flight_put(struct flight *flight);
+
+/* The flight of an item. */
+struct flight *flight_of(struct callout_item *item);
+
+#endif

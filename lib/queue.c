@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * queue: destinations and what waits for them; see queue.h. A destination lives as long as
+ * something waits for it or a session of it runs.
+ */
+#include "config.h"
+
+#include "queue.h"
+
+#include "text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t make_key(const char *relay, const char *domain,
+                       char key[CALLOUT_RELAY_MAX + 1 + RB_DOMAIN_MAX + 1])
+{
+    size_t relay_len = strlen(relay), domain_len = strlen(domain);
+
+    memcpy(key, relay, relay_len + 1);
+    memcpy(key + relay_len + 1, domain, domain_len);
+    return relay_len + 1 + domain_len;
+}
+
+static struct destination *destination_new(const char *relay, const char *domain, const char *key,
+                                           size_t key_len)
+{
+    struct destination *destination = calloc(1, sizeof *destination + key_len);
+
+    if (destination == NULL)
+        return NULL;
+    memcpy(destination->key, key, key_len);
+    (void)text_copy(destination->relay, sizeof destination->relay, relay);
+    (void)text_copy(destination->domain, sizeof destination->domain, domain);
+    return destination;
+}
+
+static struct destination *find_or_add(struct queue *queue, const char *relay, const char *domain)
+{
+    char key[CALLOUT_RELAY_MAX + 1 + RB_DOMAIN_MAX + 1];
+    struct destination *destination;
+    size_t key_len;
+
+    if (strlen(relay) > CALLOUT_RELAY_MAX || strlen(domain) > RB_DOMAIN_MAX)
+        return NULL;
+    key_len = make_key(relay, domain, key);
+    HASH_FIND(hh, queue->table, key, key_len, destination);
+    if (destination != NULL)
+        return destination;
+    destination = destination_new(relay, domain, key, key_len);
+    if (destination == NULL)
+        return NULL;
+    HASH_ADD_KEYPTR(hh, queue->table, destination->key, key_len, destination);
+    if (destination->hh.tbl == NULL) {
+        free(destination);
+        return NULL;
+    }
+    return destination;
+}
+
+static void set_ready(struct queue *queue, struct destination *destination, bool ready)
+{
+    if (ready && !destination->ready) {
+        DL_APPEND(queue->ready, destination);
+        queue->ready_count++;
+    } else if (!ready && destination->ready) {
+        DL_DELETE(queue->ready, destination);
+        queue->ready_count--;
+    }
+    destination->ready = ready;
+}
+
+/* Lists a destination as ready, or not, as it now is; frees it when it has nothing left to do. */
+static void update(struct queue *queue, struct destination *destination, unsigned sessions_max)
+{
+    set_ready(queue, destination,
+              destination->first != NULL && destination->running < sessions_max);
+    if (destination->first == NULL && destination->running == 0) {
+        HASH_DEL(queue->table, destination);
+        free(destination);
+    }
+}
+
+enum rb_error queue_push(struct queue *queue, const char *relay, const char *domain,
+                         struct callout_item *item, unsigned sessions_max)
+{
+    struct destination *destination = find_or_add(queue, relay != NULL ? relay : "", domain);
+
+    if (destination == NULL)
+        return RB_ERR_NOMEM;
+    item->next = NULL;
+    if (destination->first == NULL)
+        destination->first = item;
+    else
+        destination->last->next = item;
+    destination->last = item;
+    queue->pending++;
+    update(queue, destination, sessions_max);
+    return RB_OK;
+}
+
+struct destination *queue_next(struct queue *queue, unsigned sessions_max)
+{
+    struct destination *destination = queue->ready;
+
+    if (destination == NULL)
+        return NULL;
+    /* To the end of the line: others come first before it gets another session. */
+    set_ready(queue, destination, false);
+    destination->running++;
+    queue->running++;
+    update(queue, destination, sessions_max);
+    return destination;
+}
+
+struct callout_item *queue_take(struct queue *queue, struct destination *destination)
+{
+    struct callout_item *item = destination->first;
+
+    if (item == NULL)
+        return NULL;
+    destination->first = item->next;
+    item->next = NULL;
+    queue->pending--;
+    if (destination->first == NULL)
+        set_ready(queue, destination, false);
+    return item;
+}
+
+void queue_release(struct queue *queue, struct destination *destination, unsigned sessions_max)
+{
+    assert(destination->running > 0);
+    destination->running--;
+    queue->running--;
+    update(queue, destination, sessions_max);
+}
+
+struct callout_item *queue_drain(struct queue *queue)
+{
+    struct destination *destination, *next;
+
+    HASH_ITER(hh, queue->table, destination, next)
+    {
+        struct callout_item *item = queue_take(queue, destination);
+
+        if (item != NULL)
+            return item;
+    }
+    return NULL;
+}
+
+void queue_free(struct queue *queue)
+{
+    struct destination *destination, *next;
+
+    HASH_ITER(hh, queue->table, destination, next)
+    {
+        HASH_DEL(queue->table, destination);
+        free(destination);
+    }
+    *queue = (struct queue){0};
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * transport: sockets and TLS under a dialogue; see transport.h. Every wait is one poll(2) bounded
+ * by an absolute deadline, so that a host that drips octets gains nothing. Must not judge replies.
+ */
+#include "config.h"
+
+#include "transport.h"
+
+#include "text.h"
+#include "transcript.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 4096 };
+
+void *transport_tls_context(void)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+
+    if (context == NULL)
+        return NULL;
+    /* Old hosts are still asked: bad encryption is no worse than none, which is the alternative. */
+    SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
+    SSL_CTX_set_security_level(context, 0);
+    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    /* Many mail hosts close without close_notify; that is an end like any other. */
+    SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    return context;
+}
+
+void transport_tls_context_free(void *context)
+{
+    SSL_CTX_free(context);
+}
+
+/* --- The transcript ------------------------------------------------------ */
+
+static void record(struct transport *transport, char dir, const char *text, size_t len)
+{
+    const struct transport_settings *settings = &transport->settings;
+    int64_t now_ms;
+
+    if (settings->transcript == NULL)
+        return;
+    now_ms = clock_monotonic_ms(settings->clock) - settings->transcript_start_ms;
+    transcript_add(settings->transcript, now_ms, dir, settings->mx, transport->ip, text, len);
+}
+
+void transport_remark(struct transport *transport, const char *text)
+{
+    record(transport, '-', text, strlen(text));
+}
+
+void transport_transcript(struct transport *transport, struct rb_transcript *transcript,
+                          int64_t start_ms)
+{
+    transport->settings.transcript = transcript;
+    transport->settings.transcript_start_ms = start_ms;
+}
+
+/* Received octets, line by line; a line longer than the buffer is recorded in pieces. */
+static void record_in(struct transport *transport, const char *octets, size_t len)
+{
+    if (transport->settings.transcript == NULL)
+        return;
+    for (size_t i = 0; i < len; i++) {
+        if (octets[i] != '\n' && transport->line_in_len < sizeof transport->line_in)
+            transport->line_in[transport->line_in_len++] = octets[i];
+        if (octets[i] == '\n' || transport->line_in_len == sizeof transport->line_in) {
+            size_t end = transport->line_in_len;
+
+            if (end > 0 && transport->line_in[end - 1] == '\r')
+                end--;
+            record(transport, '<', transport->line_in, end);
+            transport->line_in_len = 0;
+        }
+    }
+}
+
+/* Commands as they are sent: whole lines. */
+static void record_out(struct transport *transport, const char *octets, size_t len)
+{
+    while (transport->settings.transcript != NULL && len > 0) {
+        const char *end = memchr(octets, '\r', len);
+        size_t line = end != NULL ? (size_t)(end - octets) : len;
+        size_t skip = line + 2 <= len ? line + 2 : len;
+
+        record(transport, '>', octets, line);
+        octets += skip;
+        len -= skip;
+    }
+}
+
+/* --- Waiting ------------------------------------------------------------- */
+
+static enum transport_status wait_for(const struct transport *transport, short events,
+                                      deadline until)
+{
+    const struct transport_settings *settings = &transport->settings;
+    struct pollfd fds[] = {
+        {.fd = transport->fd, .events = events},
+        {.fd = settings->cancel_fd, .events = POLLIN},
+    };
+
+    for (;;) {
+        int left_ms = deadline_left_ms(settings->clock, until);
+        int n = poll(fds, 2, left_ms);
+
+        if (n < 0 && errno != EINTR)
+            return TRANSPORT_SYSTEM;
+        if (n > 0 && fds[1].revents != 0)
+            return TRANSPORT_CANCELLED;
+        if (n > 0)
+            return TRANSPORT_OK;
+        if (left_ms == 0)
+            return TRANSPORT_TIMEOUT;
+    }
+}
+
+static deadline step_until(const struct transport *transport, unsigned timeout_ms)
+{
+    const struct transport_settings *settings = &transport->settings;
+
+    return deadline_min(settings->until, deadline_in(settings->clock, timeout_ms));
+}
+
+/* --- Connecting ---------------------------------------------------------- */
+
+static socklen_t address_len(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                          : sizeof(struct sockaddr_in);
+}
+
+static enum transport_status from_errno(int error)
+{
+    switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EADDRINUSE:
+        return TRANSPORT_SYSTEM;
+    case ENETUNREACH:
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+        return TRANSPORT_NO_ROUTE;
+    case ETIMEDOUT:
+        return TRANSPORT_TIMEOUT;
+    default:
+        return TRANSPORT_REFUSED;
+    }
+}
+
+static bool open_socket(struct transport *transport, int family)
+{
+    const struct sockaddr_storage *bind_to = transport->settings.bind;
+    int one = 1;
+
+    transport->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (transport->fd < 0)
+        return false;
+    /* Commands go out as they are written: nothing is gained by waiting for more. */
+    setsockopt(transport->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return bind_to == NULL ||
+           bind(transport->fd, (const struct sockaddr *)bind_to, address_len(bind_to)) == 0;
+}
+
+static enum transport_status finish_connect(struct transport *transport)
+{
+    enum transport_status status;
+    int error = 0;
+    socklen_t len = sizeof error;
+
+    status =
+        wait_for(transport, POLLOUT, step_until(transport, transport->settings.connect_timeout_ms));
+    if (status != TRANSPORT_OK)
+        return status;
+    if (getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+        return TRANSPORT_SYSTEM;
+    return error == 0 ? TRANSPORT_OK : from_errno(error);
+}
+
+enum transport_status transport_connect(struct transport *transport,
+                                        const struct transport_settings *settings,
+                                        const struct sockaddr_storage *address)
+{
+    const struct sockaddr *to = (const struct sockaddr *)address;
+
+    *transport = (struct transport){.settings = *settings, .fd = -1};
+    if (getnameinfo(to, address_len(address), transport->ip, sizeof transport->ip, NULL, 0,
+                    NI_NUMERICHOST) != 0)
+        transport->ip[0] = '\0';
+    transport_remark(transport, "connecting");
+    if (!open_socket(transport, address->ss_family))
+        return from_errno(errno);
+    if (connect(transport->fd, to, address_len(address)) == 0)
+        return TRANSPORT_OK;
+    if (errno != EINPROGRESS)
+        return from_errno(errno);
+    return finish_connect(transport);
+}
+
+/* --- Moving octets ------------------------------------------------------- */
+
+/* What OpenSSL wants next, or how it failed. */
+static enum transport_status ssl_status(const struct transport *transport, int result,
+                                        short *events, enum transport_status on_failure)
+{
+    switch (SSL_get_error(transport->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        *events = POLLIN;
+        return TRANSPORT_OK;
+    case SSL_ERROR_WANT_WRITE:
+        *events = POLLOUT;
+        return TRANSPORT_OK;
+    default:
+        return on_failure;
+    }
+}
+
+/* One read or write. *done octets; 0 with TRANSPORT_OK: wait for *events first. */
+static enum transport_status read_some(struct transport *transport, char *buffer, size_t size,
+                                       size_t *done, short *events)
+{
+    ssize_t n;
+
+    *done = 0;
+    *events = POLLIN;
+    if (transport->ssl != NULL) {
+        ERR_clear_error();
+        n = SSL_read_ex(transport->ssl, buffer, size, done);
+        return n == 1 ? TRANSPORT_OK : ssl_status(transport, (int)n, events, TRANSPORT_CLOSED);
+    }
+    n = recv(transport->fd, buffer, size, 0);
+    if (n > 0)
+        *done = (size_t)n;
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        return TRANSPORT_CLOSED;
+    return TRANSPORT_OK;
+}
+
+static enum transport_status write_some(struct transport *transport, const char *octets, size_t len,
+                                        size_t *done, short *events)
+{
+    ssize_t n;
+
+    *done = 0;
+    *events = POLLOUT;
+    if (transport->ssl != NULL) {
+        ERR_clear_error();
+        n = SSL_write_ex(transport->ssl, octets, len, done);
+        return n == 1 ? TRANSPORT_OK : ssl_status(transport, (int)n, events, TRANSPORT_CLOSED);
+    }
+    n = send(transport->fd, octets, len, MSG_NOSIGNAL);
+    if (n >= 0)
+        *done = (size_t)n;
+    else if (errno != EAGAIN && errno != EINTR)
+        return TRANSPORT_CLOSED;
+    return TRANSPORT_OK;
+}
+
+static enum transport_status send_all(struct transport *transport, struct dialogue *dialogue,
+                                      deadline until)
+{
+    enum transport_status status = TRANSPORT_OK;
+
+    record_out(transport, dialogue->out, dialogue->out_len);
+    while (dialogue->out_len > 0 && status == TRANSPORT_OK) {
+        short events;
+        size_t done;
+
+        status = write_some(transport, dialogue->out, dialogue->out_len, &done, &events);
+        if (done > 0)
+            dialogue_sent(dialogue, done);
+        else if (status == TRANSPORT_OK)
+            status = wait_for(transport, events, until);
+    }
+    return status;
+}
+
+static enum transport_status receive(struct transport *transport, struct dialogue *dialogue,
+                                     deadline until)
+{
+    char buffer[READ_SIZE];
+    enum transport_status status;
+    short events;
+    size_t done;
+
+    status = read_some(transport, buffer, sizeof buffer, &done, &events);
+    if (done > 0) {
+        record_in(transport, buffer, done);
+        dialogue_feed(dialogue, buffer, done);
+    } else if (status == TRANSPORT_OK) {
+        status = wait_for(transport, events, until);
+    }
+    return status;
+}
+
+static enum transport_status handshake(struct transport *transport, struct dialogue *dialogue)
+{
+    deadline until = step_until(transport, transport->settings.command_timeout_ms);
+    enum transport_status status = TRANSPORT_OK;
+
+    transport->ssl = SSL_new(transport->settings.tls_context);
+    if (transport->ssl == NULL || SSL_set_fd(transport->ssl, transport->fd) != 1)
+        return TRANSPORT_SYSTEM;
+    (void)SSL_set_tlsext_host_name(transport->ssl, transport->settings.mx);
+    while (status == TRANSPORT_OK) {
+        short events;
+        int result;
+
+        ERR_clear_error();
+        result = SSL_connect(transport->ssl);
+        if (result == 1)
+            break;
+        status = ssl_status(transport, result, &events, TRANSPORT_TLS_FAILED);
+        if (status == TRANSPORT_OK)
+            status = wait_for(transport, events, until);
+    }
+    if (status != TRANSPORT_OK)
+        return status == TRANSPORT_TIMEOUT ? TRANSPORT_TLS_FAILED : status;
+    if (!text_copy(transport->tls_version, sizeof transport->tls_version,
+                   SSL_get_version(transport->ssl)))
+        transport->tls_version[0] = '\0';
+    transport_remark(transport, transport->tls_version);
+    dialogue_tls_started(dialogue);
+    return TRANSPORT_OK;
+}
+
+static enum transport_status drive_until(struct transport *transport, struct dialogue *dialogue,
+                                         unsigned timeout_ms)
+{
+    unsigned replies = dialogue->replies;
+    deadline until = step_until(transport, timeout_ms);
+    enum transport_status status = TRANSPORT_OK;
+
+    while (status == TRANSPORT_OK) {
+        if (dialogue->need == DIALOGUE_NEED_TLS)
+            status = handshake(transport, dialogue);
+        else if (dialogue->need != DIALOGUE_NEED_PEER)
+            break;
+        else if (dialogue->out_len > 0)
+            status = send_all(transport, dialogue, until);
+        else
+            status = receive(transport, dialogue, until);
+        if (dialogue->replies != replies) { /* the next reply has its own time */
+            replies = dialogue->replies;
+            until = step_until(transport, timeout_ms);
+        }
+    }
+    return status;
+}
+
+enum transport_status transport_drive(struct transport *transport, struct dialogue *dialogue)
+{
+    return drive_until(transport, dialogue, transport->settings.command_timeout_ms);
+}
+
+void transport_quit(struct transport *transport, struct dialogue *dialogue)
+{
+    if (transport->fd >= 0 && dialogue->need == DIALOGUE_NEED_QUESTION) {
+        dialogue_quit(dialogue);
+        (void)drive_until(transport, dialogue, TRANSPORT_QUIT_WAIT_MS);
+    }
+    transport_close(transport);
+}
+
+void transport_close(struct transport *transport)
+{
+    SSL_free(transport->ssl);
+    transport->ssl = NULL;
+    if (transport->fd >= 0)
+        close(transport->fd);
+    transport->fd = -1;
+}

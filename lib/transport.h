@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * transport: one connection to a mail host: connect, TLS, and moving a dialogue's octets under one
+ * absolute deadline. Knows nothing of what is said. Blocks in poll(2) only, and wakes at once when
+ * cancelled.
+ *
+ * Thread rule: a transport belongs to one thread; several may share the SSL context. The calling
+ * thread must block SIGPIPE (OpenSSL writes with write(2)).
+ */
+#ifndef RB_TRANSPORT_H
+#define RB_TRANSPORT_H
+
+#include "deadline.h"
+#include "dialogue.h"
+#include "ringback.h"
+
+#include <sys/socket.h>
+
+enum transport_status {
+    TRANSPORT_OK,
+    TRANSPORT_REFUSED,    /* the host or the network said no */
+    TRANSPORT_TIMEOUT,    /* no answer within the time for one step, or for all */
+    TRANSPORT_CLOSED,     /* the host closed or reset the connection */
+    TRANSPORT_TLS_FAILED, /* the handshake failed */
+    TRANSPORT_CANCELLED,  /* cancel_fd became readable */
+    TRANSPORT_NO_ROUTE,   /* this machine has no way to such an address (no IPv6, say) */
+    TRANSPORT_SYSTEM,     /* no descriptor, no memory: ours, not the host's */
+};
+
+struct transport_settings {
+    const struct rb_clock *clock;
+    deadline until; /* over everything */
+    unsigned connect_timeout_ms;
+    unsigned command_timeout_ms;         /* for each complete reply, and for the handshake */
+    int cancel_fd;                       /* readable: give up at once; -1: none */
+    const struct sockaddr_storage *bind; /* source address; NULL: the system's choice */
+    void *tls_context;                   /* SSL_CTX of transport_tls_context */
+    const char *mx;                      /* name for SNI and the transcript; the caller's */
+    struct rb_transcript *transcript;    /* NULL: none */
+    int64_t transcript_start_ms;         /* monotonic; the transcript's zero */
+};
+
+struct transport {
+    struct transport_settings settings;
+    int fd; /* -1: not connected */
+    void *ssl;
+    char ip[46];
+    char tls_version[16];
+    char line_in[512];
+    size_t line_in_len;
+};
+
+/* A context for opportunistic TLS: no certificate is checked, for we verify an address, not a host.
+ * NULL: out of memory. */
+void *transport_tls_context(void);
+void transport_tls_context_free(void *context);
+
+/* Connects to address (with its port). Always to be closed with transport_close, whatever it
+ * returns. */
+enum transport_status transport_connect(struct transport *transport,
+                                        const struct transport_settings *settings,
+                                        const struct sockaddr_storage *address);
+
+/*
+ * Moves octets until the dialogue wants a question or is over; does the handshake on the way.
+ * Anything but TRANSPORT_OK means the connection is of no more use; the dialogue has not been told.
+ */
+enum transport_status transport_drive(struct transport *transport, struct dialogue *dialogue);
+
+/* From now on the lines go to another transcript (or to none). */
+void transport_transcript(struct transport *transport, struct rb_transcript *transcript,
+                          int64_t start_ms);
+
+/* A remark in the transcript. */
+void transport_remark(struct transport *transport, const char *text);
+
+/* Sends what the dialogue has left to say (QUIT), waits at most TRANSPORT_QUIT_WAIT_MS for its
+ * answer, closes. */
+void transport_quit(struct transport *transport, struct dialogue *dialogue);
+
+enum { TRANSPORT_QUIT_WAIT_MS = 1000 };
+
+/* Closes at once. */
+void transport_close(struct transport *transport);
+
+#endif

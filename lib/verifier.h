@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * verifier: what its parts share: verifier.c (the questions), known.c (what needs no asking),
+ * workers.c (the asking). The public face is ringback.h.
+ *
+ * Locks: `lock` covers the fields marked [lock]; `hosts` serialises changes of host records.
+ * Neither is held while the other is taken, nor across I/O or hooks.
+ */
+#ifndef RB_VERIFIER_H
+#define RB_VERIFIER_H
+
+#include "cache.h"
+#include "dns.h"
+#include "flight.h"
+#include "options.h"
+#include "queue.h"
+#include "ringback.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct counters {
+    atomic_ullong questions, cache_hit, cache_stale, cache_miss, coalesced, settled_by_fact;
+    atomic_ullong sessions, busy;
+    atomic_ullong callouts[RB_REASON_MAX];
+};
+
+/* Options and the resolver made from them: replaced together, and kept by whoever still uses the
+ * old ones. */
+struct setup {
+    struct options *options;
+    struct dns *dns;
+    unsigned users; /* [lock] */
+};
+
+struct rb_verifier {
+    const struct rb_clock *clock;
+    struct cache *cache; /* NULL: nothing is kept */
+    void *tls_context;
+    struct rb_network *own;
+    size_t own_count;
+    int cancel_fd; /* readable once the verifier stops */
+    uint8_t probe_key[32];
+    unsigned workers_max;
+    struct counters counters;
+
+    pthread_mutex_t hosts;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work;      /* something is ready, or the end has come */
+    pthread_cond_t idle_cond; /* a worker has ended */
+    struct setup *setup;      /* [lock] replaced as a whole */
+    struct flights flights;   /* [lock] */
+    struct queue queue;       /* [lock] */
+    unsigned workers, idle;   /* [lock] */
+    bool stopping;            /* [lock] */
+};
+
+/* The setup of today, and leaving it again; no lock held. */
+struct setup *setup_get(struct rb_verifier *verifier);
+void setup_put(struct rb_verifier *verifier, struct setup *setup);
+
+/* --- known.c: answers that cost nobody anything --------------------------- */
+
+enum known { KNOWN_NOT, KNOWN_STALE, KNOWN_FRESH };
+
+/* What the cache, then the domain's facts, know of an address. Any thread, no lock held. */
+enum known known_find(struct rb_verifier *verifier, const struct options *options, const char *key,
+                      const char *domain, const char *relay, struct address_record *record);
+
+/* What the domain's facts alone settle. */
+bool known_settled(const struct options *options, const struct domain_record *facts, int64_t now_s,
+                   struct address_record *record);
+
+/* Whether a record is worth keeping in the cache. */
+bool known_is_kept(const struct address_record *record);
+
+/* --- workers.c ------------------------------------------------------------ */
+
+/*
+ * Queues a flight's item and sees to it that a worker comes for it. Under the lock. RB_ERR_NOMEM:
+ * nobody will.
+ */
+enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight);
+
+/* Lands a flight with its final answer: cache, counters, waiters. No lock held. Drops the callout's
+ * hold. */
+void workers_land(struct rb_verifier *verifier, struct flight *flight,
+                  const struct address_record *record);
+
+/* Waits up to timeout_ms for all workers to end. Under the lock. False: some are still at it. */
+bool workers_join(struct rb_verifier *verifier, unsigned timeout_ms);
+
+#endif

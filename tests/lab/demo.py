@@ -1,0 +1,173 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Shows what Ringback is for: a handful of mails through a real Postfix, and what became of them.
+
+    tests/lab/demo.py [--builddir DIR]
+
+Exit status 0 only when all was as it should be. Needs root, iproute2, nsd and postfix.
+"""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+import textwrap
+from dataclasses import dataclass
+
+import check_verdicts
+import client
+import rig as lab
+
+ACCEPT, REJECT = check_verdicts.ACCEPT, check_verdicts.REJECT
+MAX_WAIT = "4s"
+WIDTH = 118
+
+
+@dataclass(frozen=True)
+class Scene:
+    title: str
+    sender: str
+    told: str
+    reason: str
+    calls: tuple  # connections to mail hosts that are right
+    at_once: int = 1
+
+
+SCENES = [
+    Scene("a real sender", "alice@real.example", ACCEPT, "accepted", (1,)),
+    Scene("a forged user at a real domain", "nobody@real.example", REJECT, "no_such_user", (1,)),
+    Scene("the same forged sender again", "nobody@real.example", REJECT, "no_such_user", (0,)),
+    Scene("the real sender again", "alice@real.example", ACCEPT, "accepted", (0,)),
+    Scene("a domain that does not exist", "x@no-such.example", REJECT, "no_domain", (0,)),
+    Scene("a domain that says it takes no mail", "x@nullmx.example", REJECT, "null_mx", (0,)),
+    Scene("a host that takes every address", "x@catchall.example", ACCEPT, "catch_all", (1,)),
+    Scene("a host that greylists us", "alice@grey.example", ACCEPT, "greylisted", (1,)),
+    Scene("a host that block-lists us", "alice@blocks.example", ACCEPT, "blocked", (1,)),
+    Scene("a host that is dead", "alice@dead.example", ACCEPT, None, (0,)),
+    Scene("the dead host again", "alice@dead.example", ACCEPT, None, (0,)),
+    Scene(
+        "20 mails at once, new real sender", "user-20@crowd.example", ACCEPT, "accepted", (1,), 20
+    ),
+]
+NO_REPLY = {
+    "no_domain": "nobody to ask: DNS knows no such domain",
+    "null_mx": "nobody to ask: its MX record says so",
+    "unreachable": "no answer at all",
+    "timeout": "no answer yet",
+}
+COLUMNS = [
+    ("the mail says it is from", 24),
+    ("its mail host said", 34),
+    ("verdict", 16),
+    ("the client got", 14),
+    ("took", 6),
+    ("calls", 5),
+]
+
+BEFORE = """
+Here is a small internet of network namespaces: a DNS server, mail hosts that each behave in their
+own way, and a real Postfix with ringback-milter in front of its queue. Clients now try to send mail
+through that Postfix. For each sender address that it does not know yet, the milter asks the mail
+host of the sender's domain whether it would take a bounce for that address (a callout). It never
+sends a message, and it remembers the answer.
+"""
+AFTER = """
+What to see in it. Only a clear word that the address does not exist, or a domain that can take no
+mail, turns a mail away; whenever the answer leaves a doubt the mail gets in. What was learned once
+costs nobody anything the second time ("calls" counts connections to mail hosts: 0). A dead host
+makes a client wait {max_wait} at most, and only once. And 20 mails at once from one new sender
+cost one callout, not 20.
+"""
+REPLY = """
+This is what the client of a forged sender reads, and can show to its admin:
+"""
+
+
+def play(rig, scene):
+    """Sends the mail, or the mails; returns the row to print and what was not as it should be."""
+    rig.hosts.reset()
+    send = lambda number: rig.send(scene.sender, source=f"203.0.113.{number + 1}")
+    mails = client.at_once(scene.at_once, send) if scene.at_once > 1 else [send(0)]
+    took = max(mail.longest for mail in mails)
+    known = knowledge(rig, scene.sender)
+    calls = rig.hosts.settled().connections
+    told = [check_verdicts.told(mail) for mail in mails]
+
+    wrong = []
+    if any(each != scene.told for each in told):
+        wrong.append(f"the mail should be {scene.told}: {mails[0]}")
+    if scene.reason and known["reason"] != scene.reason:
+        wrong.append(f"the reason should be {scene.reason}")
+    if calls not in scene.calls:
+        wrong.append(f"{scene.calls[0]} callout(s) should have been made")
+    if took > float(MAX_WAIT.rstrip("s")) + 1:
+        wrong.append("no client should wait longer than max_wait")
+
+    got = f"{mails[0].code} {'accepted' if told[0] == ACCEPT else 'rejected'}"
+    if scene.at_once > 1:
+        got += f", all {scene.at_once}" if len(set(told)) == 1 else ", not all"
+    said = known["reply"] or NO_REPLY.get(known["reason"], "nothing")
+    verdict = f"{known['verdict']}: {known['reason']}"
+    return [
+        f"{scene.sender} ({scene.title})",
+        said,
+        verdict,
+        got,
+        f"{took:.2f} s",
+        str(calls),
+    ], wrong
+
+
+def knowledge(rig, sender):
+    """What the milter now knows about that sender: the cache's record, else its last log line."""
+    found = rig.milter.ringback_json("cache", "get", sender)
+    if not found:
+        found = [line for line in rig.milter.decisions() if line.get("address") == f"<{sender}>"][
+            -1:
+        ]
+    empty = {"verdict": "unknown", "reason": "?", "reply": ""}
+    return {**empty, **{key: value for key, value in (found or [empty])[0].items() if value}}
+
+
+def print_row(cells, rule=False):
+    wrapped = [textwrap.wrap(cell, width) or [""] for cell, (_, width) in zip(cells, COLUMNS)]
+    for number in range(max(map(len, wrapped))):
+        words = [lines[number] if number < len(lines) else "" for lines in wrapped]
+        print("  ".join(f"{word:{width}}" for word, (_, width) in zip(words, COLUMNS)).rstrip())
+    if rule:
+        print("  ".join("-" * width for _, width in COLUMNS))
+    sys.stdout.flush()
+
+
+def main():
+    builddir = lab.build_dir()
+    reason = lab.cannot_run(builddir)
+    if reason:
+        print(f"The demonstration cannot run: {reason}", file=sys.stderr)
+        return 1
+    with lab.Rig(builddir) as rig:
+        rig.milter.start_fresh(max_wait=MAX_WAIT)
+        wrong = show(rig)
+    if wrong:
+        print("Not all was as it should be:", *wrong, sep="\n  ")
+    return 1 if wrong else 0
+
+
+def show(rig):
+    wrong = []
+    print(textwrap.fill(BEFORE.strip(), WIDTH), end="\n\n")
+    print_row([title for title, _ in COLUMNS], rule=True)
+    for scene in SCENES:
+        row, faults = play(rig, scene)
+        print_row(row)
+        print()
+        wrong += [f"{scene.title}: {fault}" for fault in faults]
+    print(textwrap.fill(AFTER.format(max_wait=MAX_WAIT.replace("s", " s")).strip(), WIDTH))
+    print(f"\n{REPLY.strip()}\n")
+    reply = rig.send("nobody@real.example", source="203.0.113.99").last.line
+    print(textwrap.indent(textwrap.fill(reply, WIDTH - 4), "    "), end="\n\n")
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The lab's DNS: nsd, which answers for the whole of the lab's name space from one zone file."""
+
+import pathlib
+import shutil
+import struct
+import subprocess
+import time
+
+import net
+
+CONFIG = """
+server:
+    ip-address: {address}
+    port: 53
+    username: "{user}"
+    chroot: ""
+    zonesdir: "{folder}"
+    pidfile: ""
+    database: ""
+    xfrdfile: "{folder}/xfrd.state"
+    zonelistfile: "{folder}/zone.list"
+    logfile: "{folder}/nsd.log"
+    server-count: 1
+    hide-version: yes
+    rrl-ratelimit: 0
+remote-control:
+    control-enable: no
+zone:
+    name: "."
+    zonefile: "lab.zone"
+"""
+
+BROKEN = """
+zone:
+    name: "{name}"
+    zonefile: "there-is-no-such-file"
+"""
+
+
+class Dns:
+    """nsd on the world's 192.0.2.53. A zone without its file makes nsd answer SERVFAIL."""
+
+    def __init__(self, namespace, folder, zone, broken=()):
+        self.namespace = namespace
+        self.folder = pathlib.Path(folder) / "dns"
+        self.zone = zone
+        self.broken = broken
+        self.process = None
+
+    @staticmethod
+    def missing():
+        return None if shutil.which("nsd") else "nsd"
+
+    def start(self):
+        self.folder.mkdir()
+        config = CONFIG.format(address=net.DNS, folder=self.folder, user="nobody")
+        config += "".join(BROKEN.format(name=name) for name in self.broken)
+        (self.folder / "nsd.conf").write_text(config)
+        (self.folder / "lab.zone").write_text(self.zone)
+        shutil.chown(self.folder, "nobody")
+        self.process = self.namespace.popen(
+            ["nsd", "-d", "-c", str(self.folder / "nsd.conf")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._wait_until_answering()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(10)
+        self.process = None
+
+    def log(self):
+        path = self.folder / "nsd.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def _wait_until_answering(self, patience=10.0):
+        """Asks for the root's SOA until nsd answers that it is the authority."""
+        query = struct.pack(">6H", 1, 0, 1, 0, 0, 0) + b"\0" + struct.pack(">2H", 6, 1)
+        until = time.monotonic() + patience
+        while time.monotonic() < until and self.process.poll() is None:
+            probe = self.namespace.socket(kind=net.socket.SOCK_DGRAM)
+            probe.settimeout(0.3)
+            try:
+                probe.connect((net.DNS, 53))
+                probe.send(query)
+                (flags,) = struct.unpack(">H", probe.recv(512)[2:4])
+                if flags & 0x040F == 0x0400:
+                    return
+            except OSError:
+                time.sleep(0.1)
+            finally:
+                probe.close()
+        raise OSError("nsd does not start:\n" + self.log())

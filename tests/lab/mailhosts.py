@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The lab's mail hosts: tests/smtpd with the scenario of world.py, and what they were asked."""
+
+import collections
+import json
+import os
+import pathlib
+import time
+
+import net
+
+QUIET_S = 0.1  # nothing new for so long, and no session open: all is settled
+# What a well-behaved caller never does. Counted over the whole run.
+MISDEEDS = [
+    "messages",
+    "early_talkers",
+    "pipelining_violations",
+    "order_violations",
+    "bare_lf",
+    "long_lines",
+    "syntax_violations",
+]
+
+Counts = collections.namedtuple("Counts", "connections mails rcpts concurrent most_at_once")
+
+
+def _counts(host):
+    return Counts(
+        host["connections"], host["mail"], host["rcpt"], host["concurrent"], host["concurrent_max"]
+    )
+
+
+class Asked(dict):
+    """IP address -> Counts since the last reset; addresses that saw nobody count 0."""
+
+    def __missing__(self, address):
+        return Counts(0, 0, 0, 0, 0)
+
+    @property
+    def connections(self):
+        """How many connections all mail hosts together have seen."""
+        return sum(counts.connections for counts in self.values())
+
+    def __repr__(self):
+        return str({address: counts for address, counts in self.items() if any(counts)})
+
+
+class MailHosts:
+    """One smtpd in the world's namespace plays all mail hosts."""
+
+    def __init__(self, namespace, folder, builddir, hosts):
+        self.namespace = namespace
+        self.folder = pathlib.Path(folder) / "mailhosts"
+        self.program = os.path.join(builddir, "tests", "smtpd", "smtpd")
+        self.hosts = hosts
+        self.process = None
+        self.misdeeds = collections.Counter()
+
+    @property
+    def control(self):
+        return self.folder / "control.sock"
+
+    def start(self):
+        self.folder.mkdir()
+        scenario = self.folder / "hosts"
+        scenario.write_text(self.hosts)
+        with open(self.folder / "log", "wb") as log:
+            self.process = self.namespace.popen(
+                [self.program, "-s", str(scenario), "-C", str(self.control)], stdout=log, stderr=log
+            )
+        until = time.monotonic() + 10
+        while time.monotonic() < until and self.process.poll() is None:
+            try:
+                self.stats()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise OSError("smtpd does not start:\n" + (self.folder / "log").read_text())
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(10)
+        self.process = None
+
+    def stats(self):
+        found = self._ask("stats")["hosts"]
+        return Asked({address: _counts(host) for address, host in found.items()})
+
+    def settled(self, patience=20.0):
+        """The counts, once every session has ended: callouts go on behind a client's back."""
+        until, last, since = time.monotonic() + patience, None, time.monotonic()
+        while time.monotonic() < until:
+            now = self.stats()
+            if now != last:
+                last, since = now, time.monotonic()
+            busy = any(counts.concurrent for counts in now.values())
+            if not busy and time.monotonic() - since >= QUIET_S:
+                break
+            time.sleep(0.03)
+        return last
+
+    def reset(self):
+        """Waits until all is quiet, then counts from 0."""
+        self.settled()
+        self._note_misdeeds()
+        self._ask("reset")
+
+    def commands(self):
+        """All that callers said since the last reset: EHLO names, senders and recipients."""
+        entries = self._ask("log")
+        return [
+            f"{key} {entry[key]}"
+            for entry in entries
+            for key in ("helo", "mail_from", "rcpt")
+            if entry.get(key)
+        ]
+
+    def all_misdeeds(self):
+        """What no caller should do, counted over the whole run."""
+        self._note_misdeeds()
+        return {name: count for name, count in self.misdeeds.items() if count}
+
+    def _note_misdeeds(self):
+        totals = self._ask("stats")["totals"]
+        self.misdeeds.update({name: totals[name] for name in MISDEEDS})
+
+    def _ask(self, order):
+        """One order on the control socket, its answer as JSON."""
+        with net.socket.socket(net.socket.AF_UNIX) as asking:
+            asking.settimeout(10)
+            asking.connect(str(self.control))
+            asking.sendall(order.encode() + b"\n")
+            with asking.makefile("rb") as answer:
+                return json.loads(answer.readline())

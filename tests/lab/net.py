@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The lab's internet: three network namespaces, joined by two cables, with no way out.
+
+    client  203.0.113.0/24, every address of it     where mail comes from
+      |
+    world   192.0.2.0/24 and 2001:db8:25::/64,      the DNS server and all mail hosts;
+      |     every address of them                   it also passes packets between the others
+    mta     198.51.100.10 and 2001:db8:51::10       Postfix with the milter
+
+The namespaces have no names: they are held open by file descriptors of this process, so that any
+number of labs can run side by side and nothing is left behind, however this process ends. To look
+into one while it runs: `nsenter --net -t PID` with the pid of a program that runs inside.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import threading
+
+CLONE_NEWNET = 0x40000000
+PR_SET_PDEATHSIG = 1
+MTA = "198.51.100.10"
+DNS = "192.0.2.53"
+SILENT = "192.0.2.240/28"  # addresses that never answer: packets to them are dropped
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _setns(fd):
+    if _libc.setns(fd, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+class Namespace:
+    """One network namespace: run programs in it, open sockets in it."""
+
+    def __init__(self, name):
+        self.name = name
+        self._old = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        if _libc.unshare(CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "cannot make a network namespace")
+        try:
+            self.fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            _setns(self._old)
+
+    @property
+    def path(self):
+        return f"/proc/{os.getpid()}/fd/{self.fd}"
+
+    def popen(self, argv, **options):
+        """Starts a program inside. It gets SIGTERM should this process die. Main thread only."""
+        assert threading.current_thread() is threading.main_thread()
+
+        def enter():
+            _setns(self.fd)
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.Popen(argv, preexec_fn=enter, **options)
+
+    def run(self, *argv):
+        """Runs a program inside to its end; an error is an exception with what it said."""
+        process = self.popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        output, _ = process.communicate(timeout=60)
+        if process.returncode != 0:
+            raise OSError(f"{self.name}: {' '.join(argv)}: {output.strip()}")
+        return output
+
+    def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM):
+        """A socket inside, made from any thread; only the making needs the namespace."""
+        _setns(self.fd)
+        try:
+            return socket.socket(family, kind)
+        finally:
+            _setns(self._old)
+
+    def close(self):
+        os.close(self.fd)
+        os.close(self._old)
+
+
+class Net:
+    """The three namespaces, cabled and addressed."""
+
+    def __init__(self):
+        self.world = Namespace("world")
+        self.mta = Namespace("mta")
+        self.client = Namespace("client")
+        self._cable()
+
+    def _cable(self):
+        world, mta, client = self.world, self.mta, self.client
+        for namespace in (world, mta, client):
+            namespace.run("ip", "link", "set", "lo", "up")
+        self._join(
+            mta,
+            "mta",
+            ("198.51.100.1/24", f"{MTA}/24"),
+            ("2001:db8:51::1/64", "2001:db8:51::10/64"),
+        )
+        self._join(client, "client", ("198.18.0.1/30", "198.18.0.2/30"))
+        world.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+
+        # "local" routes make every address of a network one's own, without listing them;
+        # IPv6 wants to be told that programs may listen there.
+        world.run("ip", "route", "add", "local", "192.0.2.0/24", "dev", "lo")
+        world.run("ip", "-6", "route", "add", "local", "2001:db8:25::/64", "dev", "lo")
+        world.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/ip_nonlocal_bind")
+        world.run("ip", "route", "add", "blackhole", SILENT, "table", "local")
+        client.run("ip", "route", "add", "local", "203.0.113.0/24", "dev", "lo")
+
+        world.run("ip", "route", "add", "203.0.113.0/24", "via", "198.18.0.2")
+        mta.run("ip", "route", "add", "203.0.113.0/24", "via", "198.51.100.1")
+        mta.run("ip", "route", "add", "192.0.2.0/24", "via", "198.51.100.1")
+        mta.run("ip", "-6", "route", "add", "2001:db8:25::/64", "via", "2001:db8:51::1")
+        client.run("ip", "route", "add", "198.51.100.0/24", "via", "198.18.0.1")
+
+    def _join(self, far, name, *addresses):
+        """A cable from the world (where its end bears `name`) to `far`."""
+        self.world.run(
+            "ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", far.path
+        )
+        for here, there in addresses:
+            nodad = ["nodad"] if ":" in here else []
+            self.world.run("ip", "addr", "add", here, "dev", name, *nodad)
+            far.run("ip", "addr", "add", there, "dev", "eth0", *nodad)
+        self.world.run("ip", "link", "set", name, "up")
+        far.run("ip", "link", "set", "eth0", "up")
+
+    def close(self):
+        for namespace in (self.client, self.mta, self.world):
+            namespace.close()

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The whole lab brought up and taken down: networks, DNS, mail hosts, Postfix, and the milter."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+
+import client
+import dns
+import mailhosts
+import milter
+import net
+import postfix
+import world
+
+SOURCE_DIR = pathlib.Path(__file__).resolve().parents[2]
+
+
+def build_dir():
+    """Where the programs were built: --builddir DIR, RB_BUILDDIR, or the source tree."""
+    if "--builddir" in sys.argv[:-1]:
+        return sys.argv[sys.argv.index("--builddir") + 1]
+    return os.environ.get("RB_BUILDDIR") or str(SOURCE_DIR)
+
+
+def cannot_run(builddir):
+    """Why the lab cannot be brought up here, or None."""
+    if os.geteuid() != 0:
+        return "the lab makes network namespaces: it must run as root"
+    tools = [
+        None if shutil.which("ip") else "iproute2",
+        dns.Dns.missing(),
+        postfix.Postfix.missing(),
+    ]
+    missing = " ".join(tool for tool in tools if tool)
+    if missing:
+        return f"not installed: {missing} (apt-get install {missing})"
+    for program in ("ringback-milter", "ringback", "tests/smtpd/smtpd"):
+        if not os.access(os.path.join(builddir, program), os.X_OK):
+            return f"not built: {builddir}/{program}"
+    try:
+        net.Namespace("trial").close()
+    except OSError as error:
+        return f"no network namespaces here: {error}"
+    return None
+
+
+class Rig:
+    """Use as `with Rig(builddir) as rig:`; all is gone behind the block, however it is left."""
+
+    def __init__(self, builddir):
+        self.builddir = os.path.abspath(builddir)
+        self.folder = None
+        self._parts = contextlib.ExitStack()
+
+    def __enter__(self):
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(name, _leave)
+        try:
+            self._bring_up()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def _bring_up(self):
+        self.folder = tempfile.mkdtemp(prefix="ringback-lab-")
+        os.chmod(self.folder, 0o755)
+        self.net = net.Net()
+        self._parts.callback(self.net.close)
+        self.dns = dns.Dns(self.net.world, self.folder, world.ZONE, world.BROKEN_ZONES)
+        self.hosts = mailhosts.MailHosts(self.net.world, self.folder, self.builddir, world.HOSTS)
+        self.postfix = postfix.Postfix(self.net.mta, self.folder)
+        self.milter = milter.Milter(self.net.mta, self.folder, self.builddir)
+        for part in (self.dns, self.hosts, self.postfix):
+            self._parts.callback(part.stop)
+            part.start()
+        self._parts.callback(self.milter.stop)
+
+    def __exit__(self, *_):
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(name, signal.SIG_IGN)
+        self._parts.close()
+        if self.folder and "--keep" in sys.argv:
+            print(f"# kept: {self.folder}")
+        elif self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def send(self, sender, **options):
+        """Sends a mail from the lab's client through Postfix."""
+        return client.send(self.net.client, sender, **options)
+
+    def asked(self, address):
+        """What the mail host at an IP address was asked since the last reset, once all is quiet."""
+        return self.hosts.settled()[address]
+
+
+def _leave(number, _frame):
+    sys.exit(128 + number)

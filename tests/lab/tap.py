@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""TAP, the Test Anything Protocol: one line for each thing that was seen to hold or not."""
+
+
+class Tap:
+    """Counts and prints. `group` only prints a heading that a person reads in the log."""
+
+    def __init__(self):
+        self.count = 0
+        self.failed = 0
+
+    def ok(self, passed, text, *seen):
+        """One check. `seen` is printed when it fails: what was there instead."""
+        self.count += 1
+        self.failed += not passed
+        self._line(f"{'ok' if passed else 'not ok'} {self.count} - {text}")
+        if not passed:
+            for item in seen:
+                self.note(f"    seen: {item}")
+        return bool(passed)
+
+    def equal(self, seen, wanted, text, *more):
+        return self.ok(seen == wanted, text, f"{seen!r}, wanted {wanted!r}", *more)
+
+    def skip(self, text, reason):
+        self.count += 1
+        self._line(f"ok {self.count} - {text} # SKIP {reason}")
+
+    def group(self, text):
+        self.note(f"--- {text}")
+
+    def note(self, text):
+        for line in str(text).splitlines():
+            self._line("# " + line.encode("ascii", "backslashreplace").decode())
+
+    def done(self):
+        """Prints the plan; returns the exit status."""
+        self._line(f"1..{self.count}")
+        return 1 if self.failed or not self.count else 0
+
+    @staticmethod
+    def skip_all(reason):
+        print(f"1..0 # SKIP {reason}", flush=True)
+        return 0
+
+    @staticmethod
+    def _line(text):
+        print(text, flush=True)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Who lives in the lab's internet: its DNS zone, and what each mail host does.
+
+To add somebody, add a domain to ZONE and, where it has a mail host of its own, a block to HOSTS
+(its grammar: ../smtpd/README). Unless a block says otherwise a host takes every sender and
+recipient, at once. Addresses from 192.0.2.240 on never answer at all; where no host lives on any
+other address, connections are refused.
+"""
+
+SLOW_COUNT = 100  # domains slow0.example to slow99.example, each with a host of its own
+SLOW_STEP_MS = 300
+
+ZONE = """
+$ORIGIN example.
+$TTL 300
+.               SOA   ns hostmaster 1 3600 600 86400 60
+.               NS    ns
+ns              A     192.0.2.53
+
+; People with ordinary mail hosts: `alice`, `bob` and whoever is called `user-...` exist.
+real            MX    10 mx.real
+mx.real         A     192.0.2.10
+apex            A     192.0.2.11                 ; no MX: mail goes to the domain's own address
+bulk            MX    10 mx.bulk
+mx.bulk         A     192.0.2.12
+crowd           MX    10 mx.crowd
+mx.crowd        A     192.0.2.13
+v6              MX    10 mx.v6
+mx.v6           AAAA  2001:db8:25::10
+
+; Domains that no mail can go to. (no-such.example is not here at all.)
+nullmx          MX    0 .
+no-host         TXT   "neither MX nor address"
+mx-private      MX    10 private
+private         A     10.1.2.3
+mx-loopback     MX    10 loopback
+loopback        A     127.0.0.1
+
+; Mail hosts that tell us less than we would like.
+catchall        MX    10 mx.catchall
+mx.catchall     A     192.0.2.20
+grey            MX    10 mx.grey
+mx.grey         A     192.0.2.21
+blocks          MX    10 mx.blocks
+mx.blocks       A     192.0.2.22
+blocks-early    MX    10 mx.blocks-early
+mx.blocks-early A     192.0.2.23
+null-refused    MX    10 mx.null-refused
+mx.null-refused A     192.0.2.24
+tls             MX    10 mx.tls
+mx.tls          A     192.0.2.25
+tls-only        MX    10 mx.tls-only
+mx.tls-only     A     192.0.2.26
+tls-broken      MX    10 mx.tls-broken
+mx.tls-broken   A     192.0.2.27
+tls-wanted      MX    10 mx.tls-wanted
+mx.tls-wanted   A     192.0.2.28
+full            MX    10 mx.full
+mx.full         A     192.0.2.29
+second          MX    10 mx1.second              ; the first defers, the second knows
+second          MX    20 mx2.second
+mx1.second      A     192.0.2.30
+mx2.second      A     192.0.2.31
+rude            MX    10 mx.rude
+mx.rude         A     192.0.2.32
+garbage         MX    10 mx.garbage
+mx.garbage      A     192.0.2.33
+
+; One for each place and kind of a temporary refusal.
+temp-banner     MX    10 mx.temp-banner
+mx.temp-banner  A     192.0.2.40
+temp-ehlo       MX    10 mx.temp-ehlo
+mx.temp-ehlo    A     192.0.2.41
+temp-mail       MX    10 mx.temp-mail
+mx.temp-mail    A     192.0.2.42
+temp-421        MX    10 mx.temp-421
+mx.temp-421     A     192.0.2.43
+temp-450        MX    10 mx.temp-450
+mx.temp-450     A     192.0.2.44
+temp-451        MX    10 mx.temp-451
+mx.temp-451     A     192.0.2.45
+temp-452        MX    10 mx.temp-452
+mx.temp-452     A     192.0.2.46
+temp-459        MX    10 mx.temp-459
+mx.temp-459     A     192.0.2.47
+
+; Trouble on the way.
+dead            MX    10 mx.dead
+mx.dead         A     192.0.2.241                ; never answers
+refused         MX    10 mx.refused
+mx.refused      A     192.0.2.49                 ; nobody lives there
+tarpit          MX    10 mx.tarpit
+mx.tarpit       A     192.0.2.50
+
+; Ourselves: clients' names and the MTA's.
+client.lab      A     203.0.113.1
+mta.lab         A     198.51.100.10
+local           MX    10 mta.lab
+""" + "".join(
+    f"slow{n:<11} MX    10 mx.slow{n}\nmx.slow{n:<8} A     192.0.2.{100 + n}\n"
+    for n in range(SLOW_COUNT)
+)
+
+BROKEN_ZONES = ["servfail.example"]  # the DNS server answers SERVFAIL for these
+
+HOSTS = f"""
+host * {{
+    rcpt alice@*   250
+    rcpt bob@*     250
+    rcpt user-*@*  250
+    rcpt *         550 "5.1.1 no such user"
+}}
+
+# Ordinary ones.
+host 192.0.2.10 mx.real.example  {{ step 20ms }}
+host 192.0.2.11 apex.example     {{ step 20ms }}
+host 192.0.2.12 mx.bulk.example  {{ step 5ms }}
+host 192.0.2.13 mx.crowd.example {{ step 200ms }}
+host 2001:db8:25::10 mx.v6.example {{ step 20ms }}
+host 192.0.2.100-192.0.2.199 mx.slow.example {{ step {SLOW_STEP_MS}ms }}
+
+# Those that tell us less than we would like.
+host 192.0.2.20 mx.catchall.example {{ rcpt * 250 }}
+host 192.0.2.21 mx.grey.example {{
+    greylist 5m 450 "4.2.0 Greylisted, please try again in 300 seconds"
+}}
+host 192.0.2.22 mx.blocks.example {{
+    rcpt * 550 "5.7.1 Service unavailable; client [198.51.100.10] blocked using bl.example"
+}}
+host 192.0.2.23 mx.blocks-early.example {{
+    banner 554 "5.7.1 198.51.100.10 has a poor reputation, see http://bl.example/" then close
+}}
+host 192.0.2.24 mx.null-refused.example {{ mail <> 550 "5.7.1 null sender is not welcome here" }}
+host 192.0.2.25 mx.tls.example {{ starttls on }}
+host 192.0.2.26 mx.tls-only.example {{ starttls on; tls_required }}
+host 192.0.2.27 mx.tls-broken.example {{ starttls garbage }}
+host 192.0.2.28 mx.tls-wanted.example {{ tls_required }}
+host 192.0.2.29 mx.full.example {{ rcpt full@* 552 "5.2.2 mailbox full" }}
+host 192.0.2.30 mx1.second.example {{ rcpt * 451 "4.3.0 cannot look that up now" }}
+host 192.0.2.31 mx2.second.example {{ }}
+host 192.0.2.32 mx.rude.example {{
+    rcpt * 550 "5.1.1 no such user \\x01\\x1b[31m\\xc3\\xa9 that is 100% sure %n"
+}}
+host 192.0.2.33 mx.garbage.example {{ banner raw "SSH-2.0-OpenSSH_9.2\\r\\n" }}
+
+# Temporary refusals, of each kind and at each place.
+host 192.0.2.40 mx.temp-banner.example {{ banner 421 "4.3.2 too busy" then close }}
+host 192.0.2.41 mx.temp-ehlo.example {{ ehlo 451 "4.3.0 not now"; helo 451 "4.3.0 not now" }}
+host 192.0.2.42 mx.temp-mail.example {{ mail * 451 "4.3.0 not now" }}
+host 192.0.2.43 mx.temp-421.example {{ rcpt * 421 "4.3.2 closing down" then close }}
+host 192.0.2.44 mx.temp-450.example {{ rcpt * 450 "4.2.1 mailbox busy" }}
+host 192.0.2.45 mx.temp-451.example {{ rcpt * 451 "4.1.1 user unknown, or so it seems now" }}
+host 192.0.2.46 mx.temp-452.example {{ rcpt * 452 "4.3.1 insufficient system storage" }}
+host 192.0.2.47 mx.temp-459.example {{ rcpt * 459 "no such user" }}
+
+# Trouble on the way.
+host 192.0.2.50 mx.tarpit.example {{ drip 1s }}
+"""

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * greylist: see greylist.h (RFC 6647 section 2.4 describes triplets). uthash keeps the order of
+ * arrival, so the head is the oldest.
+ */
+#include "config.h"
+
+#include "greylist.h"
+
+#include "hash.h"
+#include "loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_SIZE 1300 /* two IP addresses and two paths of ARGUMENT_SIZE */
+
+struct triplet {
+    int64_t first_us;
+    UT_hash_handle hh;
+    char key[];
+};
+
+struct greylist {
+    struct triplet *triplets;
+};
+
+struct greylist *greylist_new(void)
+{
+    return calloc(1, sizeof(struct greylist));
+}
+
+void greylist_free(struct greylist *g)
+{
+    if (g == NULL)
+        return;
+    greylist_forget(g);
+    free(g);
+}
+
+static void forget_one(struct greylist *g, struct triplet *t)
+{
+    HASH_DEL(g->triplets, t);
+    free(t);
+}
+
+void greylist_forget(struct greylist *g)
+{
+    struct triplet *t;
+    struct triplet *next;
+    HASH_ITER(hh, g->triplets, t, next)
+    forget_one(g, t);
+}
+
+static void learn(struct greylist *g, const char *key)
+{
+    size_t len = strlen(key);
+    if (HASH_COUNT(g->triplets) >= GREYLIST_MAX)
+        forget_one(g, g->triplets);
+    struct triplet *t = calloc(1, sizeof *t + len + 1);
+    if (t == NULL)
+        return;
+    t->first_us = loop_now_us();
+    memcpy(t->key, key, len);
+    HASH_ADD_KEYPTR(hh, g->triplets, t->key, len, t);
+    if (t->hh.tbl == NULL)
+        free(t);
+}
+
+int64_t greylist_age_us(struct greylist *g, const char *host_ip, const char *client_ip,
+                        const char *sender, const char *rcpt)
+{
+    char key[KEY_SIZE];
+    (void)snprintf(key, sizeof key, "%s %s <%s> <%s>", host_ip, client_ip, sender, rcpt);
+    struct triplet *t = NULL;
+    HASH_FIND_STR(g->triplets, key, t);
+    if (t != NULL)
+        return loop_now_us() - t->first_us;
+    learn(g, key);
+    return 0;
+}

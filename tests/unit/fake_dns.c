@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fake_dns: see the header. One thread polls; `lock` covers the table and the log of questions. */
+#include "config.h"
+
+#include "fake_dns.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "check.h"
+
+enum {
+    MESSAGE_MAX = 65535,
+    LOG_MAX = 512, /* questions remembered; a test asks far fewer */
+    HELD_MAX = 16, /* connections kept open and silent */
+    BIND_TRIES = 50,
+    TCP_TIMEOUT_S = 2,
+};
+
+struct asked {
+    char name[NS_MAXDNAME];
+    ns_type type;
+    bool tcp;
+};
+
+struct fake_dns {
+    int udp, tcp, wake[2];
+    int held[HELD_MAX];
+    size_t held_count;
+    char server[64];
+    pthread_t thread;
+    pthread_mutex_t lock;
+    const struct fake_dns_row *rows; /* lock */
+    size_t row_count;                /* lock */
+    struct asked log[LOG_MAX];       /* lock */
+    size_t log_count;                /* lock */
+    uint8_t query[MESSAGE_MAX];      /* the thread's own, as is what follows */
+    uint8_t answer[2 + MESSAGE_MAX];
+};
+
+struct writer {
+    uint8_t *at, *end;
+};
+
+/* cmocka's own assertions jump, which only the test's thread may do. */
+static void must(bool is_true)
+{
+    if (is_true)
+        return;
+    fputs("fake_dns: a bad table, or the system refused\n", stderr);
+    abort();
+}
+
+/* --- Writing an answer ----------------------------------------------------- */
+
+static void put_octets(struct writer *writer, const void *octets, size_t len)
+{
+    must((size_t)(writer->end - writer->at) >= len);
+    memcpy(writer->at, octets, len);
+    writer->at += len;
+}
+
+static void put_16(struct writer *writer, unsigned number)
+{
+    const uint8_t octets[] = {(uint8_t)(number >> 8), (uint8_t)number};
+    put_octets(writer, octets, sizeof octets);
+}
+
+static void put_name(struct writer *writer, const char *name)
+{
+    uint8_t wire[NS_MAXCDNAME];
+    int len = ns_name_pton(name, wire, sizeof wire) < 0
+                  ? -1
+                  : ns_name_pack(wire, writer->at, (int)(writer->end - writer->at), NULL, NULL);
+    must(len > 0);
+    writer->at += len;
+}
+
+static void put_data(struct writer *writer, const struct fake_dns_answer *answer)
+{
+    uint8_t address[16];
+    switch (answer->type) {
+    case ns_t_a:
+        must(inet_pton(AF_INET, answer->data, address) == 1);
+        put_octets(writer, address, 4);
+        break;
+    case ns_t_aaaa:
+        must(inet_pton(AF_INET6, answer->data, address) == 1);
+        put_octets(writer, address, 16);
+        break;
+    case ns_t_mx:
+        put_16(writer, answer->preference);
+        put_name(writer, answer->data);
+        break;
+    default:
+        must(answer->type == ns_t_cname);
+        put_name(writer, answer->data);
+        break;
+    }
+}
+
+static void put_record(struct writer *writer, const struct fake_dns_answer *answer,
+                       const char *name, unsigned flags)
+{
+    put_name(writer, answer->owner != NULL ? answer->owner : name);
+    put_16(writer, answer->type);
+    put_16(writer, ns_c_in);
+    put_16(writer, 0);
+    put_16(writer, 300);
+    uint8_t *length = writer->at;
+    put_16(writer, 0);
+    put_data(writer, answer);
+    if (flags & FAKE_DNS_BAD_DATA)
+        writer->at--;
+    if (flags & FAKE_DNS_LONG_DATA)
+        put_octets(writer, "", 1);
+    ns_put16((unsigned)(writer->at - length - 2), length);
+}
+
+static size_t build(const struct fake_dns_row *row, const uint8_t *query, const struct asked *asked,
+                    uint8_t *out)
+{
+    struct writer writer = {.at = out, .end = out + MESSAGE_MAX};
+    unsigned id = ns_get16(query);
+    bool cut_short = row->flags == FAKE_DNS_TRUNCATE && !asked->tcp;
+    size_t count = cut_short ? 0 : row->count;
+
+    put_16(&writer, row->flags & FAKE_DNS_WRONG_ID ? id ^ 1 : id);
+    if (row->flags & FAKE_DNS_GARBAGE) {
+        put_octets(&writer, "\x81\x80\xff\xff\xff\xff\xff\xff\xff\xff\xc0\xff\xc0\x0c\x07", 15);
+        return (size_t)(writer.at - out);
+    }
+    put_16(&writer, 0x8180U | (cut_short ? 0x0200U : 0) | (unsigned)row->rcode);
+    put_16(&writer, 1);
+    put_16(&writer, (unsigned)count);
+    put_16(&writer, 0);
+    put_16(&writer, 0);
+    put_name(&writer, row->flags & FAKE_DNS_WRONG_QUESTION ? "other.example" : asked->name);
+    put_16(&writer, asked->type);
+    put_16(&writer, ns_c_in);
+    for (size_t i = 0; i < count; i++)
+        put_record(&writer, &row->answers[i], asked->name, row->flags);
+    return (size_t)(writer.at - out) - (row->flags & FAKE_DNS_CUT ? 2 : 0);
+}
+
+/* --- Answering ------------------------------------------------------------- */
+
+static struct fake_dns_row find_row(const struct fake_dns *fake, const struct asked *asked)
+{
+    struct fake_dns_row found = {.rcode = ns_r_nxdomain};
+    for (size_t i = 0; i < fake->row_count; i++) {
+        const struct fake_dns_row *row = &fake->rows[i];
+        if (strcasecmp(row->name, asked->name) != 0)
+            continue;
+        if (row->type == ns_t_invalid || row->type == asked->type)
+            return *row;
+        found.rcode = ns_r_noerror;
+    }
+    return found;
+}
+
+/* Reads the question, notes it, and builds the answer behind the two octets for TCP's length.
+ * False: none. */
+static bool answer(struct fake_dns *fake, size_t query_len, bool tcp, struct fake_dns_row *row,
+                   size_t *len)
+{
+    struct asked asked = {.tcp = tcp};
+    ns_msg msg;
+    ns_rr question;
+    if (ns_initparse(fake->query, (int)query_len, &msg) != 0 || ns_msg_count(msg, ns_s_qd) != 1 ||
+        ns_parserr(&msg, ns_s_qd, 0, &question) != 0)
+        return false;
+    memcpy(asked.name, ns_rr_name(question), sizeof asked.name);
+    asked.type = ns_rr_type(question);
+
+    pthread_mutex_lock(&fake->lock);
+    if (fake->log_count < LOG_MAX)
+        fake->log[fake->log_count++] = asked;
+    *row = find_row(fake, &asked);
+    pthread_mutex_unlock(&fake->lock);
+    if (!tcp && (row->flags & FAKE_DNS_TRUNCATE))
+        row->flags = FAKE_DNS_TRUNCATE;
+
+    *len = build(row, fake->query, &asked, fake->answer + 2);
+    ns_put16((unsigned)*len, fake->answer);
+    return (row->flags & FAKE_DNS_DROP) == 0;
+}
+
+static void serve_udp(struct fake_dns *fake)
+{
+    struct sockaddr_storage from;
+    socklen_t from_len = sizeof from;
+    struct fake_dns_row row;
+    size_t len;
+    ssize_t got = recvfrom(fake->udp, fake->query, sizeof fake->query, 0, (struct sockaddr *)&from,
+                           &from_len);
+    if (got > 0 && answer(fake, (size_t)got, false, &row, &len))
+        (void)sendto(fake->udp, fake->answer + 2, len, 0, (struct sockaddr *)&from, from_len);
+}
+
+static bool read_all(int fd, uint8_t *octets, size_t len)
+{
+    return recv(fd, octets, len, MSG_WAITALL) == (ssize_t)len;
+}
+
+static void serve_tcp(struct fake_dns *fake)
+{
+    uint8_t length[2];
+    struct fake_dns_row row;
+    size_t len;
+    const struct timeval timeout = {.tv_sec = TCP_TIMEOUT_S};
+    int fd = accept(fake->tcp, NULL, NULL);
+    if (fd < 0)
+        return;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    if (read_all(fd, length, sizeof length) && read_all(fd, fake->query, ns_get16(length)) &&
+        answer(fake, ns_get16(length), true, &row, &len)) {
+        if ((row.flags & FAKE_DNS_TCP_SILENT) && fake->held_count < HELD_MAX) {
+            fake->held[fake->held_count++] = fd;
+            return;
+        }
+        if (!(row.flags & FAKE_DNS_TCP_CLOSE))
+            (void)send(fd, fake->answer, 2 + len, MSG_NOSIGNAL);
+    }
+    close(fd);
+}
+
+static void *serve(void *arg)
+{
+    struct fake_dns *fake = arg;
+    struct pollfd polled[] = {{.fd = fake->wake[0], .events = POLLIN},
+                              {.fd = fake->udp, .events = POLLIN},
+                              {.fd = fake->tcp, .events = POLLIN}};
+    for (;;) {
+        if (poll(polled, COUNT(polled), -1) < 0)
+            continue;
+        if (polled[0].revents)
+            return NULL;
+        if (polled[1].revents)
+            serve_udp(fake);
+        if (polled[2].revents)
+            serve_tcp(fake);
+    }
+}
+
+/* --- Starting and stopping ------------------------------------------------- */
+
+static void loopback(int family, unsigned port, struct sockaddr_storage *address, socklen_t *len)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    v6.sin6_addr = in6addr_loopback;
+    *len = family == AF_INET ? sizeof v4 : sizeof v6;
+    memcpy(address, family == AF_INET ? (const void *)&v4 : (const void *)&v6, *len);
+}
+
+/* A socket bound to the port (0: any); -1 where that cannot be. */
+static int bound(int family, int type, unsigned port)
+{
+    struct sockaddr_storage address;
+    socklen_t len;
+    int fd = socket(family, type | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    loopback(family, port, &address, &len);
+    if (bind(fd, (struct sockaddr *)&address, len) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static unsigned port_of(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof address;
+    must(getsockname(fd, (struct sockaddr *)&address, &len) == 0);
+    in_port_t port;
+    if (address.ss_family == AF_INET)
+        memcpy(&port, (char *)&address + offsetof(struct sockaddr_in, sin_port), sizeof port);
+    else
+        memcpy(&port, (char *)&address + offsetof(struct sockaddr_in6, sin6_port), sizeof port);
+    return ntohs(port);
+}
+
+/* One port, free for UDP and for TCP. */
+static bool bind_both(struct fake_dns *fake, int family)
+{
+    for (int i = 0; i < BIND_TRIES; i++) {
+        fake->udp = bound(family, SOCK_DGRAM, 0);
+        if (fake->udp < 0)
+            return false;
+        fake->tcp = bound(family, SOCK_STREAM, port_of(fake->udp));
+        if (fake->tcp >= 0)
+            return true;
+        close(fake->udp);
+    }
+    return false;
+}
+
+struct fake_dns *fake_dns_start(int family, const struct fake_dns_row *rows, size_t count)
+{
+    struct fake_dns *fake = calloc(1, sizeof *fake);
+    must(fake != NULL);
+    fake->rows = rows;
+    fake->row_count = count;
+    if (!bind_both(fake, family)) {
+        free(fake);
+        return NULL;
+    }
+    snprintf(fake->server, sizeof fake->server, family == AF_INET ? "127.0.0.1:%u" : "[::1]:%u",
+             port_of(fake->udp));
+    must(listen(fake->tcp, HELD_MAX) == 0);
+    must(pipe(fake->wake) == 0);
+    must(pthread_mutex_init(&fake->lock, NULL) == 0);
+    must(pthread_create(&fake->thread, NULL, serve, fake) == 0);
+    return fake;
+}
+
+void fake_dns_set(struct fake_dns *fake, const struct fake_dns_row *rows, size_t count)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->rows = rows;
+    fake->row_count = count;
+    pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_dns_stop(struct fake_dns *fake)
+{
+    if (fake == NULL)
+        return;
+    must(write(fake->wake[1], "", 1) == 1);
+    must(pthread_join(fake->thread, NULL) == 0);
+    for (size_t i = 0; i < fake->held_count; i++)
+        close(fake->held[i]);
+    close(fake->wake[0]);
+    close(fake->wake[1]);
+    close(fake->udp);
+    close(fake->tcp);
+    pthread_mutex_destroy(&fake->lock);
+    free(fake);
+}
+
+const char *fake_dns_server(const struct fake_dns *fake)
+{
+    return fake->server;
+}
+
+static unsigned asked_times(struct fake_dns *fake, const char *name, ns_type type, bool tcp)
+{
+    unsigned times = 0;
+    pthread_mutex_lock(&fake->lock);
+    for (size_t i = 0; i < fake->log_count; i++) {
+        const struct asked *asked = &fake->log[i];
+        if (asked->tcp == tcp && (type == ns_t_invalid || asked->type == type) &&
+            strcasecmp(asked->name, name) == 0)
+            times++;
+    }
+    pthread_mutex_unlock(&fake->lock);
+    return times;
+}
+
+unsigned fake_dns_asked_udp(struct fake_dns *fake, const char *name, ns_type type)
+{
+    return asked_times(fake, name, type, false);
+}
+
+unsigned fake_dns_asked_tcp(struct fake_dns *fake, const char *name, ns_type type)
+{
+    return asked_times(fake, name, type, true);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fake_dns: a scripted DNS server in a thread of the test, on one ephemeral port of the loopback,
+ * UDP and TCP. It answers from a table, and can be made to answer badly. A name that is not in the
+ * table does not exist (NXDOMAIN); one that is, but not with the type asked for, has no such data.
+ */
+#ifndef RB_FAKE_DNS_H
+#define RB_FAKE_DNS_H
+
+#include <arpa/nameser.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One record of an answer. */
+struct fake_dns_answer {
+    const char *owner; /* NULL: the name asked for */
+    ns_type type;      /* ns_t_a, ns_t_aaaa, ns_t_mx or ns_t_cname */
+    uint16_t preference;
+    const char *data; /* an IP address, or a name in presentation form ("\\000" for odd octets, "."
+                         for the root) */
+};
+
+enum fake_dns_flag {
+    FAKE_DNS_DROP = 1 << 0,     /* no answer at all */
+    FAKE_DNS_TRUNCATE = 1 << 1, /* UDP: TC and no records; the other flags are for TCP alone */
+    FAKE_DNS_GARBAGE = 1 << 2,  /* the right id, and octets that mean nothing */
+    FAKE_DNS_CUT = 1 << 3,      /* the message ends in the middle of its last record */
+    FAKE_DNS_WRONG_ID = 1 << 4, /* an answer to somebody else */
+    FAKE_DNS_WRONG_QUESTION = 1 << 5, /* an answer about another name */
+    FAKE_DNS_TCP_SILENT = 1 << 6,     /* over TCP, takes the question and says nothing */
+    FAKE_DNS_TCP_CLOSE = 1 << 7,      /* over TCP, takes the question and closes */
+    FAKE_DNS_BAD_DATA = 1 << 8,       /* each record's data lack their last octet */
+    FAKE_DNS_LONG_DATA = 1 << 9,      /* each record's data have an octet too many */
+};
+
+/* What is said of a name and a type. The first row that fits is used. */
+struct fake_dns_row {
+    const char *name;
+    ns_type type; /* ns_t_invalid (0): any */
+    int rcode;    /* ns_r_noerror, ns_r_servfail… */
+    const struct fake_dns_answer *answers;
+    size_t count;
+    unsigned flags; /* enum fake_dns_flag */
+};
+
+struct fake_dns;
+
+/*
+ * Starts a server. The table must outlive it (or its replacement by fake_dns_set). NULL when the
+ * family is not to be had here. Ends the test run when it cannot start for another reason.
+ */
+struct fake_dns *fake_dns_start(int family, const struct fake_dns_row *rows, size_t count);
+
+/* Another table from now on. */
+void fake_dns_set(struct fake_dns *fake, const struct fake_dns_row *rows, size_t count);
+
+/* NULL is fine. */
+void fake_dns_stop(struct fake_dns *fake);
+
+/* "127.0.0.1:45123" or "[::1]:45123", as dns_open and the configuration take it. */
+const char *fake_dns_server(const struct fake_dns *fake);
+
+/* How often a name was asked for with this type (ns_t_invalid: any), over UDP or TCP. */
+unsigned fake_dns_asked_udp(struct fake_dns *fake, const char *name, ns_type type);
+unsigned fake_dns_asked_tcp(struct fake_dns *fake, const char *name, ns_type type);
+
+#endif

@@ -1,0 +1,1392 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The configuration: what each directive becomes, what is refused and in which words, and that what
+ * is printed reads back as the same.
+ */
+#include "config.h"
+
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "conffile.h"
+#include "directive.h"
+
+/* --- A folder with files ------------------------------------------------------- */
+
+static char folder[] = "/tmp/test_config.XXXXXX";
+static char path[64], list_path[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    snprintf(path, sizeof(path), "%s/conf", folder);
+    snprintf(list_path, sizeof(list_path), "%s/list", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(path);
+    unlink(list_path);
+    return rmdir(folder);
+}
+
+static void write_octets(const char *file, const void *octets, size_t len)
+{
+    FILE *stream = fopen(file, "w");
+
+    assert_non_null(stream);
+    assert_int_equal(fwrite(octets, 1, len, stream), len);
+    assert_int_equal(fclose(stream), 0);
+}
+
+static void write_text(const char *file, const char *text)
+{
+    write_octets(file, text, strlen(text));
+}
+
+/* A host name in every file keeps the machine's own out of the tests. */
+static struct config *load(const char *text)
+{
+    struct config *config = NULL;
+    char error[CONFIG_ERROR_SIZE], full[8192];
+
+    assert_true(snprintf(full, sizeof(full), "hostname = mx.example.org %s", text) <
+                (int)sizeof(full));
+    write_text(path, full);
+    if (config_load(path, &config, error, sizeof(error)) != RB_OK)
+        fail_msg("refused: %s", error);
+    assert_string_equal(error, "");
+    return config;
+}
+
+static void assert_one_line(const char *text)
+{
+    for (; *text != '\0'; text++)
+        assert_true(*text >= ' ' && *text < 0x7f);
+}
+
+/* The message behind "FILE". */
+static const char *refusal(const char *text)
+{
+    static char error[CONFIG_ERROR_SIZE];
+    struct config *config = NULL;
+
+    write_text(path, text);
+    assert_int_equal(config_load(path, &config, error, sizeof(error)), RB_ERR_ARGUMENT);
+    assert_null(config);
+    assert_one_line(error);
+    assert_int_equal(strncmp(error, path, strlen(path)), 0);
+    return error + strlen(path);
+}
+
+static void assert_refused(const char *text, const char *message)
+{
+    const char *said = refusal(text);
+
+    if (strncmp(said, message, strlen(message)) != 0)
+        fail_msg("%s\nwas refused with \"%s\"\nand not with \"%s\"", text, said, message);
+    assert_non_null(strstr(said, "would be right"));
+}
+
+static void assert_warning(const char *text, const char *message)
+{
+    struct config *config = load(text);
+    const char *said = config_warnings(config, 0);
+
+    if (said == NULL || strcmp(said + strlen(path), message) != 0)
+        fail_msg("%s\nbrought \"%s\"", text, said == NULL ? "no warning" : said);
+    assert_null(config_warnings(config, 1));
+    config_put(config);
+}
+
+static void assert_no_warning(const char *text)
+{
+    struct config *config = load(text);
+
+    if (config_warnings(config, 0) != NULL)
+        fail_msg("%s\nbrought \"%s\"", text, config_warnings(config, 0));
+    config_put(config);
+}
+
+static void print_to(const struct config *config, char *text, size_t size)
+{
+    FILE *stream = fmemopen(text, size, "w");
+
+    assert_non_null(stream);
+    config_print(config, stream);
+    assert_int_equal(ferror(stream), 0);
+    assert_int_equal(fclose(stream), 0);
+}
+
+/* --- Defaults ------------------------------------------------------------------- */
+
+static void assert_top_defaults(const struct config *config)
+{
+    assert_string_equal(config->listen, "inet:8894@127.0.0.1");
+    assert_string_equal(config->control, "/run/ringback/control.sock");
+    assert_string_equal(config->http, "");
+    assert_string_equal(config->authserv_id, "");
+    assert_int_equal(config_facility(config), LOG_MAIL);
+    assert_int_equal(config->log_level, LOG_LEVEL_INFO);
+    assert_false(config->dry_run);
+    assert_int_equal(config->trusted_networks.count, 2);
+    assert_int_equal(config->resolvers.count, 0);
+    assert_int_equal(config->max_wait_ms, 8000);
+    assert_int_equal(config->decide_at, DECIDE_RCPT);
+}
+
+static void assert_callout_defaults(const struct config *config)
+{
+    assert_string_equal(config->callout.mail_from, "");
+    assert_int_equal(config->callout.port, 25);
+    assert_int_equal(config->callout.bind.count, 0);
+    assert_int_equal(config->callout.ip_version, RB_IP_ANY);
+    assert_int_equal(config->callout.tls, TLS_MAY);
+    assert_int_equal(config->callout.connect_timeout_ms, 10000);
+    assert_int_equal(config->callout.command_timeout_ms, 30000);
+    assert_int_equal(config->callout.total_timeout_ms, 120000);
+    assert_int_equal(config->callout.max_workers, 256);
+    assert_int_equal(config->callout.max_pending, 4096);
+    assert_true(config->callout.catch_all_check);
+    assert_false(config->callout.data_check);
+    assert_true(config->callout.smtputf8);
+    assert_int_equal(config->callout.max_hosts, 6);
+    assert_int_equal(config->callout.allowed_networks.count, 0);
+}
+
+static void assert_other_defaults(const struct config *config)
+{
+    assert_string_equal(config->cache.store, "lmdb:/var/lib/ringback/cache");
+    assert_int_equal(config->cache.valid_ttl_s, 31 * 86400);
+    assert_int_equal(config->cache.valid_refresh_s, 7 * 86400);
+    assert_int_equal(config->cache.invalid_ttl_s, 3 * 86400);
+    assert_int_equal(config->cache.invalid_refresh_s, 3 * 3600);
+    assert_int_equal(config->cache.unknown_ttl_s, 1800);
+    assert_int_equal(config->cache.domain_ttl_s, 7 * 86400);
+    assert_int_equal(config->cache.max_size, UINT64_C(1) << 30);
+    assert_true(config->greylist.retry);
+    assert_int_equal(config->greylist.first_s, 360);
+    assert_int_equal(config->greylist.max_s, 6 * 3600);
+    assert_int_equal(config->greylist.give_up_s, 86400);
+    assert_int_equal(config->limits.per_domain_sessions, 2);
+    assert_int_equal(config->limits.per_domain_rate.count, 60);
+    assert_int_equal(config->limits.per_domain_rate.seconds, 60);
+    assert_int_equal(config->limits.breaker_failures, 5);
+    assert_int_equal(config->limits.breaker_hold_s, 900);
+    assert_true(config->spf.gate);
+    assert_int_equal(config->policy_count, 0);
+    assert_string_equal(config->default_policy.name, "default");
+    assert_int_equal(config->default_policy.verify, VERIFY_SENDER);
+    assert_int_equal(config->default_policy.on_invalid, ACTION_REJECT);
+    assert_int_equal(config->default_policy.on_unknown, ACTION_ACCEPT);
+}
+
+static void defaults_are_those_of_the_manual(void **state)
+{
+    struct config *config = NULL;
+
+    (void)state;
+    assert_int_equal(config_defaults(&config), RB_OK);
+    assert_string_equal(config->path, "");
+    assert_top_defaults(config);
+    assert_callout_defaults(config);
+    assert_other_defaults(config);
+    config_put(config);
+}
+
+static void empty_file_is_the_defaults(void **state)
+{
+    static const char *const texts[] = {"", "\n", "# nothing", "/* nothing */\n", "\xef\xbb\xbf\n"};
+    char one[8192] = "", other[8192] = "";
+    struct config *config = NULL;
+    char error[CONFIG_ERROR_SIZE];
+
+    (void)state;
+    assert_int_equal(config_defaults(&config), RB_OK);
+    print_to(config, one, sizeof(one));
+    config_put(config);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        write_text(path, texts[i]);
+        assert_int_equal(config_load(path, &config, error, sizeof(error)), RB_OK);
+        assert_string_equal(config->path, path);
+        print_to(config, other, sizeof(other));
+        assert_string_equal(one, other);
+        config_put(config);
+    }
+}
+
+static void machine_gives_the_host_name_where_none_is_set(void **state)
+{
+    struct config *config = NULL;
+    char expected[RB_ADDRESS_MAX + 16];
+
+    (void)state;
+    assert_int_equal(config_defaults(&config), RB_OK);
+    assert_true(config->hostname[0] != '\0');
+    if (strchr(config->hostname, '.') == NULL)
+        assert_non_null(strstr(config_warnings(config, 0), "is not fully qualified"));
+    else
+        assert_null(config_warnings(config, 0));
+    snprintf(expected, sizeof(expected), "postmaster@%s", config->hostname);
+    assert_string_equal(config->callout.fallback_mail_from, expected);
+    config_put(config);
+}
+
+/* --- Values ------------------------------------------------------------------------ */
+
+static void durations_take_every_unit(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } cases[] = {
+        {"0s", 0},
+        {"250ms", 250},
+        {"10s", 10000},
+        {"5m", 300000},
+        {"6h", 21600000},
+        {"31d", INT64_C(2678400000)},
+        {"9999999999d", INT64_C(9999999999) * DAY},
+    };
+    int64_t ms;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_true(value_duration(cases[i].text, &ms));
+        assert_int_equal(ms, cases[i].ms);
+    }
+}
+
+static void malformed_durations_are_refused(void **state)
+{
+    static const char *const texts[] = {"",    "s",    "10", "-1s", "+1s",  " 1s",  "1 s",
+                                        "1s ", "1.5s", "1w", "1S",  "1ms1", "0x1s", "99999999999s"};
+    int64_t ms = 42;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++)
+        assert_false(value_duration(texts[i], &ms));
+    assert_int_equal(ms, 42);
+}
+
+static void sizes_are_powers_of_1024(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t octets;
+    } cases[] = {
+        {"4096", 4096},
+        {"64KB", 65536},
+        {"500MB", UINT64_C(500) << 20},
+        {"1GB", UINT64_C(1) << 30},
+        {"2TB", UINT64_C(2) << 40},
+    };
+    static const char *const bad[] = {"", "GB", "1gb", "1 GB", "1.5GB", "-1GB", "9999999999TB"};
+    uint64_t octets;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_true(value_size(cases[i].text, &octets));
+        assert_int_equal(octets, cases[i].octets);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++)
+        assert_false(value_size(bad[i], &octets));
+}
+
+static void rates_count_per_unit(void **state)
+{
+    static const struct {
+        const char *text;
+        struct rate rate;
+    } cases[] = {{"1/s", {1, 1}}, {"60/m", {60, 60}}, {"5/h", {5, 3600}}, {"7/d", {7, 86400}}};
+    static const char *const bad[] = {"", "60", "60/", "/m", "0/m", "60/w", "60/mm", "60 /m"};
+    struct rate rate;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_true(value_rate(cases[i].text, &rate));
+        assert_int_equal(rate.count, cases[i].rate.count);
+        assert_int_equal(rate.seconds, cases[i].rate.seconds);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++)
+        assert_false(value_rate(bad[i], &rate));
+}
+
+static void formatted_values_read_back_as_the_same(void **state)
+{
+    unsigned seed = (unsigned)time(NULL);
+    char text[32];
+
+    (void)state;
+    print_message("seed %u\n", seed);
+    srandom(seed);
+    for (int i = 0; i < 2000; i++) {
+        int64_t ms = (int64_t)random() * (i % 3 == 0 ? 60000 : 1), ms_back;
+        uint64_t octets = (uint64_t)random() << (i % 4 * 3), octets_back;
+
+        value_format_duration(ms, text, sizeof(text));
+        assert_true(value_duration(text, &ms_back));
+        assert_int_equal(ms, ms_back);
+        value_format_size(octets, text, sizeof(text));
+        if (value_size(text, &octets_back))
+            assert_int_equal(octets, octets_back);
+        else
+            assert_true(octets > 9999999999); /* more digits than a value may have */
+    }
+}
+
+static void yes_and_no_have_their_usual_synonyms(void **state)
+{
+    static const char *const yes[] = {"yes", "YES", "true", "on"};
+    static const char *const no[] = {"no", "No", "false", "off"};
+    bool value;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(yes); i++)
+        assert_true(value_yes_no(yes[i], &value) && value);
+    for (size_t i = 0; i < COUNT(no); i++)
+        assert_true(value_yes_no(no[i], &value) && !value);
+    assert_false(value_yes_no("maybe", &value));
+    assert_false(value_yes_no("", &value));
+}
+
+struct text_case {
+    value_check *check;
+    const char *text, *kept; /* kept NULL: refused */
+};
+
+static void check_texts(const struct text_case *cases, size_t count)
+{
+    char kept[VALUE_TEXT_MAX + 1];
+
+    for (size_t i = 0; i < count; i++) {
+        const char *wrong = cases[i].check(cases[i].text, kept);
+
+        if ((wrong == NULL) != (cases[i].kept != NULL))
+            fail_msg("\"%s\": %s", cases[i].text, wrong == NULL ? "was taken" : wrong);
+        if (wrong == NULL)
+            assert_string_equal(kept, cases[i].kept);
+        else
+            assert_non_null(strstr(wrong, "would be right"));
+    }
+}
+
+static void addresses_to_listen_at(void **state)
+{
+    static const struct text_case cases[] = {
+        {value_listen, "inet:8894@127.0.0.1", "inet:8894@127.0.0.1"},
+        {value_listen, "inet:8894@mx.example.org", "inet:8894@mx.example.org"},
+        {value_listen, "inet:8894", "inet:8894"},
+        {value_listen, "inet6:8894@::1", "inet6:8894@::1"},
+        {value_listen, "unix:/run/x", "unix:/run/x"},
+        {value_listen, "local:/run/x", "local:/run/x"},
+        {value_listen, "", NULL},
+        {value_listen, "8894", NULL},
+        {value_listen, "/run/x", NULL},
+        {value_listen, "unix:run/x", NULL},
+        {value_listen, "unix:/", NULL},
+        {value_listen, "inet:0@127.0.0.1", NULL},
+        {value_listen, "inet:65536@127.0.0.1", NULL},
+        {value_listen, "inet:8894@", NULL},
+        {value_listen, "inet:8894@::1", NULL},
+        {value_listen, "inet6:8894@127.0.0.1", NULL},
+        {value_listen, "inet:smtp@127.0.0.1", NULL},
+        {value_control, "/run/x", "/run/x"},
+        {value_control, "", ""},
+        {value_control, "run/x", NULL},
+        {value_http, "", ""},
+        {value_http, "127.0.0.1:8895", "127.0.0.1:8895"},
+        {value_http, "[::1]:8895", "[::1]:8895"},
+        {value_http, "127.0.0.1", NULL},
+        {value_http, "[127.0.0.1]:80", NULL},
+        {value_http, "::1:8895x", NULL},
+    };
+
+    (void)state;
+    check_texts(cases, COUNT(cases));
+}
+
+static void addresses_to_call(void **state)
+{
+    static const struct text_case cases[] = {
+        {value_resolver, "127.0.0.1:5353", "127.0.0.1:5353"},
+        {value_resolver, "127.0.0.1", "127.0.0.1:53"},
+        {value_resolver, "[::1]:5353", "[::1]:5353"},
+        {value_resolver, "::1", "[::1]:53"},
+        {value_resolver, "[::1]", "[::1]:53"},
+        {value_resolver, "ns.example.org", NULL},
+        {value_resolver, "127.0.0.1:", NULL},
+        {value_resolver, "127.0.0.1:0", NULL},
+        {value_resolver, "[::1", NULL},
+        {value_resolver, "", NULL},
+        {value_ip, "192.0.2.1", "192.0.2.1"},
+        {value_ip, "2001:db8::1", "2001:db8::1"},
+        {value_ip, "192.0.2.1/32", NULL},
+        {value_ip, "host", NULL},
+        {value_relay_host, "mail.example.org", "mail.example.org:25"},
+        {value_relay_host, "192.0.2.1:2525", "192.0.2.1:2525"},
+        {value_relay_host, "2001:db8::1", "[2001:db8::1]:25"},
+        {value_relay_host, "[mail]:25", NULL},
+        {value_relay_host, "bad host", NULL},
+    };
+
+    (void)state;
+    check_texts(cases, COUNT(cases));
+}
+
+static void names_and_senders(void **state)
+{
+    static const struct text_case cases[] = {
+        {value_user, "ringback", "ringback"},
+        {value_user, "", ""},
+        {value_user, "-x", NULL},
+        {value_user, "a:b", NULL},
+        {value_hostname, "MX.Example.ORG", "mx.example.org"},
+        {value_hostname,
+         "b\xc3\xbc"
+         "cher.example",
+         "xn--bcher-kva.example"},
+        {value_hostname, "[192.0.2.1]", "[192.0.2.1]"},
+        {value_hostname, "[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]"},
+        {value_hostname, "[192.0.2.1", NULL},
+        {value_hostname, "two words", NULL},
+        {value_authserv_id, "mx.example.org", "mx.example.org"},
+        {value_authserv_id, "a b", NULL},
+        {value_authserv_id, "a;b", NULL},
+        {value_mail_from, "", ""},
+        {value_mail_from, "<>", ""},
+        {value_mail_from, "<verify@Example.ORG>", "verify@example.org"},
+        {value_mail_from, "verify", NULL},
+        {value_mail_from, "a@b c", NULL},
+        {value_fallback_from, "postmaster@HOSTNAME", "postmaster@HOSTNAME"},
+        {value_fallback_from, "p@example.org", "p@example.org"},
+        {value_fallback_from, "", ""},
+        {value_fallback_from, "@HOSTNAME", NULL},
+        {value_fallback_from, "a b@HOSTNAME", NULL},
+        {value_store, "lmdb:/var/lib/x", "lmdb:/var/lib/x"},
+        {value_store, "", ""},
+        {value_store, "lmdb:x", NULL},
+        {value_store, "redis://host:6379/0", NULL},
+    };
+
+    (void)state;
+    check_texts(cases, COUNT(cases));
+}
+
+/* --- Reading ----------------------------------------------------------------------------- */
+
+static void every_kind_of_directive_is_read(void **state)
+{
+    struct config *config =
+        load("listen = \"unix:/run/rb/milter.sock\"\n"
+             "dry_run = yes\n"
+             "max_wait = 250ms\n"
+             "log_level = \"debug\"  syslog_facility = local3\n"
+             "resolvers = { \"127.0.0.1:5353\", \"::1\" }\n"
+             "trusted_networks += { \"192.0.2.0/24\" }\n"
+             "callout { port = 2525 ip_version = \"6\" tls = never bind = \"192.0.2.9\"\n"
+             "  mail_from = \"<verify@Example.ORG>\" allowed_networks = { \"10.0.0.0/8\" } }\n"
+             "cache { max_size = 64MB valid_ttl = 2d valid_refresh = 1d store = \"\" }\n");
+
+    (void)state;
+    assert_string_equal(config->listen, "unix:/run/rb/milter.sock");
+    assert_true(config->dry_run);
+    assert_int_equal(config->max_wait_ms, 250);
+    assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
+    assert_int_equal(config_facility(config), LOG_LOCAL3);
+    assert_int_equal(config->resolvers.count, 2);
+    assert_string_equal(config->resolvers.items[1], "[::1]:53");
+    assert_int_equal(config->trusted_networks.count, 3);
+    assert_int_equal(config->callout.port, 2525);
+    assert_int_equal(config->callout.ip_version, RB_IP_V6);
+    assert_int_equal(config->callout.tls, TLS_NEVER);
+    assert_string_equal(config->callout.bind.items[0], "192.0.2.9");
+    assert_string_equal(config->callout.mail_from, "verify@example.org");
+    assert_int_equal(config->callout.allowed_networks.items[0].bits, 96 + 8);
+    assert_int_equal(config->cache.max_size, UINT64_C(64) << 20);
+    assert_int_equal(config->cache.valid_ttl_s, 2 * 86400);
+    assert_string_equal(config->cache.store, "");
+    config_put(config);
+}
+
+static void list_may_be_emptied(void **state)
+{
+    struct config *config = load("trusted_networks = { }\n");
+
+    (void)state;
+    assert_int_equal(config->trusted_networks.count, 0);
+    assert_int_equal(config->trusted_networks.text.count, 0);
+    config_put(config);
+}
+
+static void last_of_two_equal_directives_counts(void **state)
+{
+    struct config *config =
+        load("max_wait = 1s\nmax_wait = 2s\ncallout { port = 1 max_hosts = 2 }\n"
+             "callout { port = 3 }\n");
+
+    (void)state;
+    assert_int_equal(config->max_wait_ms, 2000);
+    assert_int_equal(config->callout.port, 3);
+    assert_int_equal(config->callout.max_hosts, 2);
+    config_put(config);
+}
+
+static void comments_may_stand_anywhere(void **state)
+{
+    struct config *config =
+        load("# one\n// two\n/* three\n * lines\n */ max_wait = /* here */ 3s # end\n"
+             "trusted_networks = { \"192.0.2.1\", # an office\n"
+             "  // another\n  \"192.0.2.2\" /* last */ }\n"
+             "listen = unix:/run//x\n"
+             "control = \"/run/#1\" # not a comment within quotes\n");
+
+    (void)state;
+    assert_int_equal(config->max_wait_ms, 3000);
+    assert_int_equal(config->trusted_networks.count, 2);
+    assert_string_equal(config->listen, "unix:/run//x");
+    assert_string_equal(config->control, "/run/#1");
+    config_put(config);
+}
+
+static void environment_is_put_into_double_quotes(void **state)
+{
+    struct config *config;
+
+    (void)state;
+    assert_int_equal(setenv("RB_TEST_PORT", "8899", 1), 0);
+    config = load("listen = \"inet:${RB_TEST_PORT}@${RB_TEST_NONE:-127.0.0.9}\"\n"
+                  "control = '/run/${RB_TEST_PORT}'");
+    assert_string_equal(config->listen, "inet:8899@127.0.0.9");
+    assert_string_equal(config->control, "/run/${RB_TEST_PORT}");
+    config_put(config);
+}
+
+static void host_name_goes_into_the_fallback_sender(void **state)
+{
+    struct config *config = load("");
+
+    (void)state;
+    assert_string_equal(config->callout.fallback_mail_from, "postmaster@mx.example.org");
+    config_put(config);
+    config = load("hostname = \"[192.0.2.1]\" callout { fallback_mail_from = \"cb@HOSTNAME\" }");
+    assert_string_equal(config->hostname, "[192.0.2.1]");
+    assert_string_equal(config->callout.fallback_mail_from, "cb@[192.0.2.1]");
+    config_put(config);
+    config = load("callout { fallback_mail_from = \"\" }");
+    assert_string_equal(config->callout.fallback_mail_from, "");
+    config_put(config);
+}
+
+static void policies_keep_the_order_of_the_file(void **state)
+{
+    struct config *config =
+        load("policy \"b\" { match { sender = { \"example.org\" } authenticated = no }\n"
+             "  verify = none on_invalid = tag }\n"
+             "policy \"a\" { match { client = { \"192.0.2.0/24\" } } on_unknown = tempfail }\n");
+
+    (void)state;
+    assert_int_equal(config->policy_count, 2);
+    assert_string_equal(config->policies[0].name, "b");
+    assert_int_equal(config->policies[0].verify, VERIFY_NONE);
+    assert_int_equal(config->policies[0].on_invalid, ACTION_TAG);
+    assert_int_equal(config->policies[0].authenticated, AUTHENTICATED_NO);
+    assert_string_equal(config->policies[1].name, "a");
+    assert_int_equal(config->policies[1].on_unknown, ACTION_TEMPFAIL);
+    assert_int_equal(config->policies[1].on_invalid, ACTION_REJECT);
+    assert_int_equal(config->policies[1].authenticated, AUTHENTICATED_ANY);
+    config_put(config);
+}
+
+static void relays_are_kept(void **state)
+{
+    struct config *config =
+        load("relay \"Example.ORG\" { to = { \"a.example\", \"192.0.2.1:26\" }\n"
+             "  on_unreachable = accept }");
+
+    (void)state;
+    assert_int_equal(config->relay_count, 1);
+    assert_string_equal(config->relays[0].domain, "example.org");
+    assert_string_equal(config->relays[0].to.items[0], "a.example:25");
+    assert_string_equal(config->relays[0].to.items[1], "192.0.2.1:26");
+    assert_int_equal(config->relays[0].on_unreachable, ACTION_ACCEPT);
+    config_put(config);
+}
+
+/* --- Refusals -------------------------------------------------------------------------------- */
+
+struct refused {
+    const char *text, *message;
+};
+
+static void check_refusals(const struct refused *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_refused(cases[i].text, cases[i].message);
+}
+
+static void values_out_of_range_are_refused_with_the_range(void **state)
+{
+    static const struct refused cases[] = {
+        {"callout { port = 0 }", ":1: callout.port: \"0\" is out of range; 1 to 65535"},
+        {"\n\ncallout {\n port = 65536\n}", ":4: callout.port: \"65536\" is out of range"},
+        {"max_wait = 6m", ":1: max_wait: \"6m\" is out of range; 0s to 5m"},
+        {"callout { max_hosts = 33 }", ":1: callout.max_hosts: \"33\" is out of range; 1 to 32"},
+        {"callout { connect_timeout = 99ms }",
+         ":1: callout.connect_timeout: \"99ms\" is out of range; 100ms to 5m"},
+        {"callout { max_workers = 0 }",
+         ":1: callout.max_workers: \"0\" is out of range; 1 to 4096"},
+        {"cache { valid_ttl = 367d }", ":1: cache.valid_ttl: \"367d\" is out of range; 1s to 366d"},
+        {"cache { max_size = 1KB }", ":1: cache.max_size: \"1KB\" is out of range; 1MB to 1TB"},
+        {"limits { global_rate = \"2000000/s\" }",
+         ":1: limits.global_rate: \"2000000/s\" is out of range; 1 to 1000000"},
+        {"limits { breaker_failures = 0 }", ":1: limits.breaker_failures: \"0\" is out of range"},
+        {"greylist { first = 2d }", ":1: greylist.first: \"2d\" is out of range; 1s to 1d"},
+    };
+
+    (void)state;
+    check_refusals(cases, COUNT(cases));
+}
+
+static void malformed_values_are_refused_with_what_would_be_right(void **state)
+{
+    static const struct refused cases[] = {
+        {"max_wait = 8", ":1: max_wait: \"8\" is no duration"},
+        {"cache { unknown_ttl = 1500ms }", ":1: cache.unknown_ttl: \"1500ms\" is no whole number"},
+        {"cache { max_size = big }", ":1: cache.max_size: \"big\" is no size"},
+        {"limits { global_rate = 60 }", ":1: limits.global_rate: \"60\" is no rate"},
+        {"callout { port = smtp }", ":1: callout.port: \"smtp\" is no number"},
+        {"dry_run = perhaps", ":1: dry_run: \"perhaps\" is neither; yes or no would be right"},
+        {"log_level = loud", ":1: log_level: \"loud\" is not one of the choices; error, warning, "
+                             "info or debug would be right"},
+        {"syslog_facility = maill", ":1: syslog_facility: \"maill\" is not one of the choices"},
+        {"decide_at = never",
+         ":1: decide_at: \"never\" is not one of the choices; rcpt, data or eom"},
+        {"listen = here", ":1: listen: \"here\" is no address to listen at"},
+        {"callout { mail_from = me }", ":1: callout.mail_from: \"me\" is no mail address"},
+        {"trusted_networks = { \"10.0.0.0/8\",\n \"10.0.0.1/8\" }",
+         ":2: trusted_networks: \"10.0.0.1/8\" is no network"},
+        {"resolvers = { \"127.0.0.1\", dns }", ":1: resolvers: \"dns\" is no resolver"},
+        {"resolvers = { \"1.1.1.1\", \"2.2.2.2\", \"3.3.3.3\", \"4.4.4.4\" }",
+         ":1: resolvers: \"4.4.4.4\" is one too many; up to 3 would be right"},
+        {"cache { store = \"redis://h:6379/0\" }",
+         ":1: cache.store: \"redis://h:6379/0\" names a store that is not built in"},
+        {"hostname = \"a b\"", ":1: hostname: \"a b\" is no host name"},
+    };
+
+    (void)state;
+    check_refusals(cases, COUNT(cases));
+}
+
+static void unknown_directives_are_named_with_the_nearest(void **state)
+{
+    static const struct refused cases[] = {
+        {"lisen = x", ":1: unknown directive \"lisen\"; \"listen\" would be right"},
+        {"\ncallout { prt = 25 }", ":2: unknown directive \"prt\"; \"port\" would be right"},
+        {"cache {\n\n valid_tll = 3d }",
+         ":3: unknown directive \"valid_tll\"; \"valid_ttl\" would be right"},
+        {"max_workers = 3",
+         ":1: unknown directive \"max_workers\" here; within callout { } it would be right"},
+        {"cache { dry_run = yes }",
+         ":1: unknown directive \"dry_run\" here; outside of any block it would be right"},
+        {"policy \"x\" { client = { } }",
+         ":1: unknown directive \"client\" here; within match { } it would be right"},
+        {"polcy \"x\" { }", ":1: unknown directive \"polcy\"; \"policy\" would be right"},
+    };
+
+    (void)state;
+    check_refusals(cases, COUNT(cases));
+    assert_non_null(strstr(refusal("zzzzzzzzzz = 1"),
+                           ":1: unknown directive \"zzzzzzzzzz\"; see ringback.conf(5)"));
+}
+
+static void broken_form_is_refused_where_it_breaks(void **state)
+{
+    static const struct refused cases[] = {
+        {"callout {\n port = 25\n", ":1: the brace opened here is never closed"},
+        {"policy \"x\" {\n match {\n }\n", ":1: the brace opened here is never closed"},
+        {"policy \"x\" {\n match {\n", ":2: the brace opened here is never closed"},
+    };
+    static const struct refused others[] = {
+        {"max_wait = 8s\n}\n", ":2: a closing brace that nothing opened"},
+        {"listen = \"inet:1\nmax_wait = 1s\n", ":1: this string has no closing quote"},
+        {"listen = 'inet:1", ":1: this string has no closing quote"},
+        {"listen = \"inet:1\\", ":1: this string has no closing quote"},
+        {"listen = \"${", ":1: this string has no closing quote"},
+        {"max_wait 8s", ":1: missing equal sign after option 'max_wait'"},
+        {"max_wait =", ":2: premature end of file"},
+        {"max_wait += 8s", ":1: attempt to append to non-list option 'max_wait'"},
+        {"callout = 3", ":1: missing opening brace for section 'callout'"},
+        {"policy { }", ":1: missing title for section 'policy'"},
+        {"callout|port = 3", ":1: \"|\" may stand only within quotes"},
+        {"{{{{{{{{{", ":1: too many braces within braces"},
+        {"max_wait\x01 = 3s", ":1: a control character"},
+        {"listen = \"a\x1b[31m\"", ":1: listen: \"a?[31m\" is no address to listen at"},
+    };
+
+    (void)state;
+    check_refusals(cases, COUNT(cases));
+    for (size_t i = 0; i < COUNT(others); i++) {
+        const char *said = refusal(others[i].text);
+
+        if (strncmp(said, others[i].message, strlen(others[i].message)) != 0)
+            fail_msg("%s\nwas refused with \"%s\"", others[i].text, said);
+    }
+    assert_refused("/* never\nclosed", ":1: this comment has no end");
+}
+
+static void lines_are_counted_past_comments_and_lists(void **state)
+{
+    static const struct refused cases[] = {
+        {"# 1\n/* 2\n3 */\ntrusted_networks = {\n\"::1\",\n\"::2\" # 6\n}\ncallout {\nport = 0\n}",
+         ":9: callout.port"},
+        {"callout {\n}\ncache {\n}\nport = 1", ":5: unknown directive \"port\""},
+        {"policy \"a\"\n{\n match\n {\n }\n}\nmax_wait = x", ":7: max_wait"},
+        {"// a\r\n// b\r\nmax_wait = x\r\n", ":3: max_wait"},
+    };
+
+    (void)state;
+    check_refusals(cases, COUNT(cases));
+}
+
+static void wrong_policies_and_relays_are_refused(void **state)
+{
+    static const struct refused cases[] = {
+        {"policy \"a\" { }\npolicy \"a\" { }", ":2: \"a\" is given twice"},
+        {"policy \"a b\" { }", ":1: policy: \"a b\" is no name"},
+        {"\npolicy \"\" {\n }", ":2: policy: \"\" is no name"},
+        {"policy \"a\" { on_invalid = explode }",
+         ":1: policy \"a\": on_invalid: \"explode\" is not one of the choices; accept, tag, "
+         "quarantine, tempfail or reject"},
+        {"policy \"a\" { verify = all }", ":1: policy \"a\": verify: \"all\" is not one of"},
+        {"policy \"a\" { match {\n client = { \"host.example\" } } }",
+         ":2: policy \"a\": match.client: \"host.example\" is no network"},
+        {"policy \"a\" { match { sender = { \"*@example.org\" } } }",
+         ":1: policy \"a\": match.sender: \"*@example.org\" is no pattern"},
+        {"policy \"a\" { match { authenticated = 2 } }",
+         ":1: policy \"a\": match.authenticated: \"2\" is not one of the choices; any, no or yes"},
+        {"\npolicy \"default\" {\n match { helo = { \"x\" } } }",
+         ":2: policy \"default\" is the one for whatever"},
+        {"relay \"no domain\" { to = { a } }", ":1: relay: \"no domain\" is no domain"},
+        {"relay \"a.example\" { }", ":1: relay: \"a.example\" has no host to ask"},
+        {"relay \"a.example\" { to = { b } }\nrelay \"A.example\" {\n to = { b }\n}",
+         ":2: relay: \"A.example\" is given twice"},
+        {"relay \"a.example\" { to = { \"[b]\" } }",
+         ":1: relay \"a.example\": to: \"[b]\" is no host to ask"},
+    };
+
+    (void)state;
+    check_refusals(cases, COUNT(cases));
+}
+
+static void refusal_leaves_the_reader_fit_for_the_next_file(void **state)
+{
+    static const char *const bad[] = {
+        "listen = \"x", "max_wait = {",      "policy \"a\" { match { client =",
+        "policy \"",    "nonsense = { 1, 2", "callout { port = \"\\400\" }"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        refusal(bad[i]);
+        config_put(load("max_wait = 1s"));
+    }
+}
+
+static void error_is_cut_to_the_callers_room(void **state)
+{
+    struct config *config = NULL;
+    char error[8] = "unset";
+
+    (void)state;
+    write_text(path, "nonsense = 1");
+    assert_int_equal(config_load(path, &config, error, sizeof(error)), RB_ERR_ARGUMENT);
+    assert_int_equal(strlen(error), sizeof(error) - 1);
+    assert_int_equal(config_load(path, &config, error, 0), RB_ERR_ARGUMENT);
+}
+
+/* --- Files -------------------------------------------------------------------------------------
+ */
+
+static void assert_unreadable(const char *file, int number, const char *message)
+{
+    struct config *config = NULL;
+    char error[CONFIG_ERROR_SIZE];
+
+    assert_int_equal(config_load(file, &config, error, sizeof(error)), RB_ERR_SYSTEM);
+    assert_int_equal(errno, number);
+    assert_null(config);
+    assert_non_null(strstr(error, message));
+    assert_one_line(error);
+}
+
+static void missing_file_is_one_line(void **state)
+{
+    (void)state;
+    assert_unreadable("/nonexistent/ringback.conf", ENOENT,
+                      "/nonexistent/ringback.conf: cannot be read: No such file or directory");
+}
+
+static void folder_is_one_line(void **state)
+{
+    (void)state;
+    assert_unreadable(folder, EISDIR, ": cannot be read: Is a directory");
+}
+
+static void device_is_one_line(void **state)
+{
+    (void)state;
+    assert_unreadable("/dev/null", EINVAL, "/dev/null: is not a regular file");
+}
+
+static void unreadable_file_is_one_line(void **state)
+{
+    (void)state;
+    if (geteuid() == 0)
+        skip(); /* root may read anything */
+    write_text(path, "");
+    assert_int_equal(chmod(path, 0), 0);
+    assert_unreadable(path, EACCES, ": cannot be read: Permission denied");
+    unlink(path);
+}
+
+static void pipe_does_not_hang(void **state)
+{
+    char pipe_path[80];
+
+    (void)state;
+    snprintf(pipe_path, sizeof(pipe_path), "%s/pipe", folder);
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    assert_unreadable(pipe_path, EINVAL, ": is not a regular file");
+    unlink(pipe_path);
+}
+
+static void nul_octet_is_refused_with_its_line(void **state)
+{
+    struct config *config = NULL;
+    char error[CONFIG_ERROR_SIZE];
+
+    (void)state;
+    write_octets(path, "max_wait = 1s\nmax\0wait", 22);
+    assert_int_equal(config_load(path, &config, error, sizeof(error)), RB_ERR_ARGUMENT);
+    assert_string_equal(error + strlen(path), ":2: a NUL octet; text would be right");
+}
+
+static void huge_file_is_refused(void **state)
+{
+    struct config *config = NULL;
+    char error[CONFIG_ERROR_SIZE];
+
+    (void)state;
+    write_text(path, "");
+    assert_int_equal(truncate(path, CONFFILE_CONFIG_MAX + 1), 0);
+    assert_int_equal(config_load(path, &config, error, sizeof(error)), RB_ERR_ARGUMENT);
+    assert_non_null(
+        strstr(error, ": is too large: 1048577 octets, at most 1048576 would be right"));
+}
+
+static void huge_value_is_refused(void **state)
+{
+    enum { LEN = 100000 };
+    static char text[LEN + 32];
+
+    (void)state;
+    memcpy(text, "\ncontrol = \"", 12);
+    memset(text + 12, 'x', LEN);
+    memcpy(text + 12 + LEN, "\"\n", 3);
+    assert_refused(text, ":2: control: the value is too long; up to 1023 octets");
+    memset(text, 'y', LEN);
+    text[LEN] = '\0';
+    assert_non_null(strstr(refusal(text), ":1: unknown directive \"yyy"));
+}
+
+static void any_octets_are_read_or_refused_in_one_line(void **state)
+{
+    static const char seeds[] = "policy \"a\" { match { client = { \"192.0.2.0/24\", '::1' } } "
+                                "verify = none } # x\n/* y */ callout { port = 25 } \\ ${HOME} += ";
+    unsigned seed = (unsigned)time(NULL);
+    char text[sizeof(seeds)], error[CONFIG_ERROR_SIZE];
+
+    (void)state;
+    print_message("seed %u\n", seed);
+    srandom(seed);
+    for (int i = 0; i < 3000; i++) {
+        struct config *config = NULL;
+        enum rb_error result;
+
+        memcpy(text, seeds, sizeof(seeds));
+        for (long edits = random() % 4 + 1; edits > 0; edits--)
+            text[(size_t)random() % (sizeof(text) - 1)] =
+                random() % 2 == 0 ? (char)random() : seeds[(size_t)random() % sizeof(seeds)];
+        write_octets(path, text, (size_t)random() % sizeof(text));
+        result = config_load(path, &config, error, sizeof(error));
+        assert_true((result == RB_OK) == (error[0] == '\0'));
+        assert_true((result == RB_OK) == (config != NULL));
+        assert_one_line(error);
+        config_put(config);
+    }
+}
+
+/* --- List files
+ * ------------------------------------------------------------------------------------ */
+
+static void list_file_holds_an_entry_a_line(void **state)
+{
+    char text[256];
+    struct config *config;
+
+    (void)state;
+    write_text(list_path,
+               "# partners\n\n  example.org  # the first\r\n.example.net\nuser@b.example");
+    snprintf(text, sizeof(text), "policy \"p\" { match { sender = { \"file:%s\", \"x@\" } } }",
+             list_path);
+    config = load(text);
+    assert_int_equal(config->policies[0].sender.count, 4);
+    assert_int_equal(config->policies[0].sender.text.count, 2);
+    assert_true(pattern_list_has_address(&config->policies[0].sender, "a@example.org"));
+    assert_true(pattern_list_has_address(&config->policies[0].sender, "a@b.example.net"));
+    assert_true(pattern_list_has_address(&config->policies[0].sender, "user@b.example"));
+    assert_true(pattern_list_has_address(&config->policies[0].sender, "x@c.example"));
+    assert_false(pattern_list_has_address(&config->policies[0].sender, "a@c.example"));
+    config_put(config);
+}
+
+static void empty_list_file_matches_nobody(void **state)
+{
+    const struct transaction transaction = {.sender = "a@example.org",
+                                            .recipient = "b@example.net"};
+    char text[256];
+    struct config *config;
+
+    (void)state;
+    write_text(list_path, "# nobody\n");
+    snprintf(text, sizeof(text),
+             "policy \"p\" { match { sender = { \"file:%s\" } } }\n"
+             "policy \"q\" { match { client = { \"file:%s\" } } }\n",
+             list_path, list_path);
+    config = load(text);
+    assert_string_equal(policy_match(config, &transaction)->name, "default");
+    config_put(config);
+}
+
+static void fault_in_a_list_file_names_that_file(void **state)
+{
+    struct config *config = NULL;
+    char error[CONFIG_ERROR_SIZE], text[256], expected[256];
+
+    (void)state;
+    write_text(list_path, "example.org\n\nnot a domain\n");
+    snprintf(text, sizeof(text), "\npolicy \"p\" { match { sender = { \"file:%s\" } } }",
+             list_path);
+    write_text(path, text);
+    assert_int_equal(config_load(path, &config, error, sizeof(error)), RB_ERR_ARGUMENT);
+    snprintf(expected, sizeof(expected),
+             "%s:3: policy \"p\": match.sender: \"not a domain\" is no pattern", list_path);
+    assert_int_equal(strncmp(error, expected, strlen(expected)), 0);
+}
+
+static void missing_list_file_names_the_directive(void **state)
+{
+    struct config *config = NULL;
+    char error[CONFIG_ERROR_SIZE];
+
+    (void)state;
+    write_text(path, "\ntrusted_networks = { \"file:/nonexistent/list\" }");
+    assert_int_equal(config_load(path, &config, error, sizeof(error)), RB_ERR_SYSTEM);
+    assert_string_equal(error + strlen(path), ":2: trusted_networks: /nonexistent/list: cannot be "
+                                              "read: No such file or directory");
+    assert_refused("trusted_networks = { \"file:list\" }",
+                   ":1: trusted_networks: \"list\" is no path from /");
+}
+
+/* --- Warnings
+ * ------------------------------------------------------------------------------------------ */
+
+static void directives_not_in_this_release_warn(void **state)
+{
+    static const struct refused cases[] = {
+        {"\nhttp = \"127.0.0.1:8895\"", ":2: http: not in this release, has no effect"},
+        {"decide_at = eom", ":1: decide_at: not in this release, has no effect"},
+        {"greylist { retry = yes }", ":1: greylist.retry: not in this release, has no effect"},
+        {"greylist { first = 5m }", ":1: greylist.first: not in this release, has no effect"},
+        {"limits { per_domain_rate = 61/m }",
+         ":1: limits.per_domain_rate: not in this release, has no effect"},
+        {"limits {\n per_client_rate = 1/s }",
+         ":2: limits.per_client_rate: not in this release, has no effect"},
+        {"limits { global_rate = 1/s }",
+         ":1: limits.global_rate: not in this release, has no effect"},
+        {"spf { gate = yes }", ":1: spf.gate: not in this release, has no effect"},
+        {"policy \"p\" { on_spf_fail = reject }",
+         ":1: policy \"p\": on_spf_fail: not in this release, has no effect"},
+        {"policy \"p\" { verify = recipient }",
+         ":1: policy \"p\": verify: recipient: not in this release, has no effect"},
+        {"policy \"p\" { verify = both }",
+         ":1: policy \"p\": verify: both: recipients are not verified in this release, has no "
+         "effect beyond senders"},
+        {"relay \"a.example\" {\n to = { b }\n}",
+         ":1: relay \"a.example\": not in this release, has no effect"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_warning(cases[i].text, cases[i].message);
+}
+
+static void settings_that_change_nothing_do_not_warn(void **state)
+{
+    static const char *const texts[] = {
+        "http = \"\"",
+        "decide_at = rcpt",
+        "greylist { retry = no first = 360s max = 6h give_up = 24h }",
+        "limits { per_domain_rate = 60/m per_client_rate = 120/m global_rate = 2000/m }",
+        "spf { gate = no }",
+        "policy \"p\" { verify = sender on_spf_fail = accept }",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++)
+        assert_no_warning(texts[i]);
+}
+
+static void other_settings_without_effect_warn(void **state)
+{
+    (void)state;
+    assert_warning("policy \"a\" { }\npolicy \"b\" { match { helo = { x } } }",
+                   ":2: policy \"b\" is never reached: policy \"a\" before it matches everything");
+    assert_warning("cache { valid_ttl = 1d }",
+                   ":1: cache.valid_refresh is not shorter than cache.valid_ttl: nothing is "
+                   "refreshed before it expires");
+    assert_warning(
+        "hostname = mx",
+        ":1: hostname: the name \"mx\" is not fully qualified: mail hosts may refuse it");
+}
+
+/* --- What others ask
+ * -------------------------------------------------------------------------------------- */
+
+static void options_are_those_of_the_file(void **state)
+{
+    struct config *config = load(
+        "resolvers = { \"127.0.0.1:5353\" }\n"
+        "callout { mail_from = \"v@example.org\" port = 2525 bind = { \"192.0.2.9\" }\n"
+        " ip_version = \"4\" tls = never connect_timeout = 1s command_timeout = 2s\n"
+        " total_timeout = 3s max_workers = 4 max_pending = 5 catch_all_check = no\n"
+        " data_check = yes smtputf8 = no max_hosts = 7 allowed_networks = { \"10.0.0.0/8\" } }\n"
+        "cache { store = \"lmdb:/x\" valid_ttl = 20s valid_refresh = 9s invalid_ttl = 18s\n"
+        " invalid_refresh = 11s unknown_ttl = 12s domain_ttl = 13s max_size = 2MB }\n"
+        "limits { per_domain_sessions = 14 breaker_failures = 15 breaker_hold = 16s }");
+    struct rb_options options;
+
+    (void)state;
+    config_options(config, &options);
+    assert_string_equal(options.helo_name, "mx.example.org");
+    assert_string_equal(options.mail_from, "v@example.org");
+    assert_string_equal(options.fallback_mail_from, "postmaster@mx.example.org");
+    assert_int_equal(options.port, 2525);
+    assert_int_equal(options.bind_count, 1);
+    assert_string_equal(options.bind[0], "192.0.2.9");
+    assert_int_equal(options.resolver_count, 1);
+    assert_string_equal(options.resolvers[0], "127.0.0.1:5353");
+    assert_int_equal(options.ip_version, RB_IP_V4);
+    assert_int_equal(options.allowed_count, 1);
+    assert_false(options.tls || options.catch_all_check || options.smtputf8);
+    assert_true(options.data_check);
+    assert_int_equal(options.connect_timeout_ms, 1000);
+    assert_int_equal(options.command_timeout_ms, 2000);
+    assert_int_equal(options.total_timeout_ms, 3000);
+    assert_int_equal(options.max_hosts, 7);
+    assert_int_equal(options.max_workers, 4);
+    assert_int_equal(options.max_pending, 5);
+    assert_int_equal(options.per_domain_sessions, 14);
+    assert_int_equal(options.breaker_failures, 15);
+    assert_int_equal(options.breaker_hold_s, 16);
+    assert_string_equal(options.store, "lmdb:/x");
+    assert_int_equal(options.store_max_bytes, 2 << 20);
+    assert_int_equal(options.lifetimes.valid_ttl_s, 20);
+    assert_int_equal(options.lifetimes.valid_refresh_s, 9);
+    assert_int_equal(options.lifetimes.invalid_ttl_s, 18);
+    assert_int_equal(options.lifetimes.invalid_refresh_s, 11);
+    assert_int_equal(options.lifetimes.unknown_ttl_s, 12);
+    assert_int_equal(options.lifetimes.domain_ttl_s, 13);
+    config_put(config);
+}
+
+static void default_options_are_the_librarys_own(void **state)
+{
+    struct config *config = load("");
+    struct rb_options ours, theirs;
+
+    (void)state;
+    config_options(config, &ours);
+    rb_options_init(&theirs);
+    assert_int_equal(ours.port, theirs.port);
+    assert_int_equal(ours.connect_timeout_ms, theirs.connect_timeout_ms);
+    assert_int_equal(ours.command_timeout_ms, theirs.command_timeout_ms);
+    assert_int_equal(ours.total_timeout_ms, theirs.total_timeout_ms);
+    assert_int_equal(ours.max_hosts, theirs.max_hosts);
+    assert_int_equal(ours.max_workers, theirs.max_workers);
+    assert_int_equal(ours.max_pending, theirs.max_pending);
+    assert_int_equal(ours.per_domain_sessions, theirs.per_domain_sessions);
+    assert_int_equal(ours.breaker_failures, theirs.breaker_failures);
+    assert_int_equal(ours.breaker_hold_s, theirs.breaker_hold_s);
+    assert_int_equal(ours.store_max_bytes, theirs.store_max_bytes);
+    assert_memory_equal(&ours.lifetimes, &theirs.lifetimes, sizeof(ours.lifetimes));
+    assert_true(ours.tls == theirs.tls && ours.smtputf8 == theirs.smtputf8);
+    config_put(config);
+}
+
+static void changes_that_need_a_start_are_named(void **state)
+{
+    struct config *running = load("");
+    struct config *loaded = load("listen = \"inet:1\" max_wait = 1s cache { store = \"\" }");
+    char name[64];
+    size_t next = 0;
+
+    (void)state;
+    assert_true(config_fixed_difference(running, loaded, &next, name, sizeof(name)));
+    assert_string_equal(name, "listen");
+    assert_true(config_fixed_difference(running, loaded, &next, name, sizeof(name)));
+    assert_string_equal(name, "cache.store");
+    assert_false(config_fixed_difference(running, loaded, &next, name, sizeof(name)));
+    config_put(running);
+    config_put(loaded);
+}
+
+static void configuration_lives_until_the_last_reference(void **state)
+{
+    struct config *config = load("max_wait = 1s");
+    struct config *other = config_get(config);
+
+    (void)state;
+    config_put(config);
+    assert_int_equal(other->max_wait_ms, 1000);
+    config_put(other);
+    config_put(NULL);
+}
+
+/* --- Printing
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* Prints, reads, prints again; returns the first text, which is the caller's. */
+static char *assert_fixed_point(struct config *config)
+{
+    enum { SIZE = 65536 };
+    char *one = calloc(1, SIZE), *other = calloc(1, SIZE);
+    char error[CONFIG_ERROR_SIZE];
+
+    assert_non_null(one);
+    assert_non_null(other);
+    print_to(config, one, SIZE);
+    config_put(config);
+    write_text(path, one);
+    if (config_load(path, &config, error, sizeof(error)) != RB_OK)
+        fail_msg("what was printed is refused: %s", error);
+    print_to(config, other, SIZE);
+    assert_string_equal(one, other);
+    config_put(config);
+    free(other);
+    return one;
+}
+
+static void printed_defaults_read_back_as_the_same(void **state)
+{
+    struct config *config = NULL;
+    char *text;
+
+    (void)state;
+    assert_int_equal(config_defaults(&config), RB_OK);
+    text = assert_fixed_point(config);
+    assert_non_null(strstr(text, "listen = \"inet:8894@127.0.0.1\"\n"));
+    assert_non_null(strstr(text, "trusted_networks = { \"127.0.0.0/8\", \"::1\" }\n"));
+    assert_non_null(strstr(text, "    valid_ttl = \"31d\"\n"));
+    assert_non_null(strstr(text, "policy \"default\" {\n"));
+    free(text);
+}
+
+static void printed_configuration_reads_back_as_the_same(void **state)
+{
+    char text[2048];
+    char *printed;
+
+    (void)state;
+    write_text(list_path, "192.0.2.0/24\n");
+    snprintf(text, sizeof(text),
+             "control = \"/run/a \\\"b\\\" \\\\ \\$c\" trusted_networks = { } max_wait = 90s\n"
+             "resolvers = { \"::1\" } callout { bind = { \"192.0.2.1\", \"2001:db8::1\" } }\n"
+             "cache { max_size = 1536MB unknown_ttl = 61s }\n"
+             "policy \"a\" { match { client = { \"file:%s\", \"2001:db8::/32\" }\n"
+             " sender = { \"\\\"a b\\\"@Example.org\", \".example.net\", \"x@\", \"<>\" }\n"
+             " helo = { \"[192.0.2.1]\", \"*\" } authenticated = yes } verify = both\n"
+             " on_greylisted = tempfail }\n"
+             "policy \"b\" { on_unknown = tag }\n"
+             "relay \"r.example\" { to = { \"m.r.example\" } }",
+             list_path);
+    printed = assert_fixed_point(load(text));
+    assert_non_null(strstr(printed, "control = \"/run/a \\\"b\\\" \\\\ \\$c\"\n"));
+    assert_non_null(strstr(printed, "max_size = \"1536MB\"\n"));
+    assert_non_null(strstr(printed, "on_greylisted = \"tempfail\"\n"));
+    assert_null(strstr(printed, "policy \"default\""));
+    free(printed);
+}
+
+static void sample_is_valid_without_warnings(void **state)
+{
+    const char *source = getenv("RB_SRCDIR");
+    char sample[512], error[CONFIG_ERROR_SIZE];
+    struct config *config = NULL;
+
+    (void)state;
+    snprintf(sample, sizeof(sample), "%s/milter/ringback.conf.sample",
+             source == NULL ? "." : source);
+    if (config_load(sample, &config, error, sizeof(error)) != RB_OK)
+        fail_msg("%s", error);
+    assert_true(config->dry_run);
+    for (size_t i = 0; config_warnings(config, i) != NULL; i++)
+        assert_non_null(strstr(config_warnings(config, i), "hostname: this machine's name"));
+    config_put(config);
+}
+
+/* All values of the sample, but for dry_run, are the defaults; and every directive is in it. */
+static void sample_shows_every_directive_with_its_default(void **state)
+{
+    const char *source = getenv("RB_SRCDIR");
+    char sample[512], one[8192] = "", other[8192] = "", error[CONFIG_ERROR_SIZE];
+    struct config *config = NULL;
+    FILE *stream;
+    char *text = calloc(1, 65536);
+
+    (void)state;
+    assert_non_null(text);
+    snprintf(sample, sizeof(sample), "%s/milter/ringback.conf.sample",
+             source == NULL ? "." : source);
+    assert_int_equal(config_load(sample, &config, error, sizeof(error)), RB_OK);
+    config->dry_run = false;
+    print_to(config, one, sizeof(one));
+    config_put(config);
+    assert_int_equal(config_defaults(&config), RB_OK);
+    print_to(config, other, sizeof(other));
+    config_put(config);
+    assert_string_equal(one, other);
+    stream = fopen(sample, "r");
+    assert_non_null(stream);
+    assert_true(fread(text, 1, 65535, stream) > 0);
+    fclose(stream);
+    for (size_t i = 0; i < main_table.count; i++) {
+        char wanted[64];
+
+        snprintf(wanted, sizeof(wanted), "%s = ", main_table.directives[i].name);
+        if (strstr(text, wanted) == NULL)
+            fail_msg("the sample lacks %s", main_table.directives[i].name);
+    }
+    free(text);
+}
+
+/* --- Threads
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static void *load_often(void *arg)
+{
+    for (int i = 0; i < 50; i++) {
+        struct config *config = NULL;
+        char error[CONFIG_ERROR_SIZE];
+        bool fine = config_load(arg, &config, error, sizeof(error)) == RB_OK;
+
+        if (fine != (config != NULL) || (fine && strcmp(config->control, "/run/x") != 0))
+            return arg;
+        config_put(config);
+    }
+    return NULL;
+}
+
+static void files_may_be_read_by_several_threads(void **state)
+{
+    pthread_t threads[4];
+    void *failed;
+
+    (void)state;
+    write_text(path, "hostname = mx.example.org control = \"/run/x\"");
+    write_text(list_path, "hostname = mx.example.org nonsense");
+    for (size_t i = 0; i < COUNT(threads); i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, load_often, i % 2 == 0 ? path : list_path), 0);
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_those_of_the_manual),
+        cmocka_unit_test(empty_file_is_the_defaults),
+        cmocka_unit_test(machine_gives_the_host_name_where_none_is_set),
+        cmocka_unit_test(durations_take_every_unit),
+        cmocka_unit_test(malformed_durations_are_refused),
+        cmocka_unit_test(sizes_are_powers_of_1024),
+        cmocka_unit_test(rates_count_per_unit),
+        cmocka_unit_test(formatted_values_read_back_as_the_same),
+        cmocka_unit_test(yes_and_no_have_their_usual_synonyms),
+        cmocka_unit_test(addresses_to_listen_at),
+        cmocka_unit_test(addresses_to_call),
+        cmocka_unit_test(names_and_senders),
+        cmocka_unit_test(every_kind_of_directive_is_read),
+        cmocka_unit_test(list_may_be_emptied),
+        cmocka_unit_test(last_of_two_equal_directives_counts),
+        cmocka_unit_test(comments_may_stand_anywhere),
+        cmocka_unit_test(environment_is_put_into_double_quotes),
+        cmocka_unit_test(host_name_goes_into_the_fallback_sender),
+        cmocka_unit_test(policies_keep_the_order_of_the_file),
+        cmocka_unit_test(relays_are_kept),
+        cmocka_unit_test(values_out_of_range_are_refused_with_the_range),
+        cmocka_unit_test(malformed_values_are_refused_with_what_would_be_right),
+        cmocka_unit_test(unknown_directives_are_named_with_the_nearest),
+        cmocka_unit_test(broken_form_is_refused_where_it_breaks),
+        cmocka_unit_test(lines_are_counted_past_comments_and_lists),
+        cmocka_unit_test(wrong_policies_and_relays_are_refused),
+        cmocka_unit_test(refusal_leaves_the_reader_fit_for_the_next_file),
+        cmocka_unit_test(error_is_cut_to_the_callers_room),
+        cmocka_unit_test(missing_file_is_one_line),
+        cmocka_unit_test(folder_is_one_line),
+        cmocka_unit_test(device_is_one_line),
+        cmocka_unit_test(unreadable_file_is_one_line),
+        cmocka_unit_test(pipe_does_not_hang),
+        cmocka_unit_test(nul_octet_is_refused_with_its_line),
+        cmocka_unit_test(huge_file_is_refused),
+        cmocka_unit_test(huge_value_is_refused),
+        cmocka_unit_test(any_octets_are_read_or_refused_in_one_line),
+        cmocka_unit_test(list_file_holds_an_entry_a_line),
+        cmocka_unit_test(empty_list_file_matches_nobody),
+        cmocka_unit_test(fault_in_a_list_file_names_that_file),
+        cmocka_unit_test(missing_list_file_names_the_directive),
+        cmocka_unit_test(directives_not_in_this_release_warn),
+        cmocka_unit_test(settings_that_change_nothing_do_not_warn),
+        cmocka_unit_test(other_settings_without_effect_warn),
+        cmocka_unit_test(options_are_those_of_the_file),
+        cmocka_unit_test(default_options_are_the_librarys_own),
+        cmocka_unit_test(changes_that_need_a_start_are_named),
+        cmocka_unit_test(configuration_lives_until_the_last_reference),
+        cmocka_unit_test(printed_defaults_read_back_as_the_same),
+        cmocka_unit_test(printed_configuration_reads_back_as_the_same),
+        cmocka_unit_test(sample_is_valid_without_warnings),
+        cmocka_unit_test(sample_shows_every_directive_with_its_default),
+        cmocka_unit_test(files_may_be_read_by_several_threads),
+    };
+
+    return cmocka_run_group_tests_name("config", tests, make_folder, remove_folder);
+}

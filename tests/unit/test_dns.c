@@ -1,0 +1,1079 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_dns: what dns makes of good, bad and hostile answers of a scripted server on the loopback.
+ * Nothing is asserted on time: silent servers are given a short deadline, and the outcome is looked
+ * at.
+ */
+#include "config.h"
+
+#include "dns.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "fake_clock.h"
+#include "fake_dns.h"
+
+#define ROWS(table) (table), COUNT(table)
+#define ANSWERS(table) .answers = (table), .count = COUNT(table)
+
+enum { PATIENT_MS = 20000, HASTY_MS = 200, RANDOM_TRIES = 100 };
+
+/* --- A server and a client of it ------------------------------------------- */
+
+struct world {
+    struct fake_dns *fake;
+    struct dns *dns;
+};
+
+static struct dns *open_dns(const char *const *servers, size_t count, const struct rb_clock *clock)
+{
+    struct dns *dns;
+    assert_int_equal(dns_open(servers, count, clock, &dns), RB_OK);
+    return dns;
+}
+
+static struct world world_start(const struct fake_dns_row *rows, size_t count)
+{
+    struct world world = {.fake = fake_dns_start(AF_INET, rows, count)};
+    assert_non_null(world.fake);
+    const char *server = fake_dns_server(world.fake);
+    world.dns = open_dns(&server, 1, clock_system());
+    return world;
+}
+
+static void world_stop(struct world *world)
+{
+    dns_close(world->dns);
+    fake_dns_stop(world->fake);
+}
+
+static enum dns_outcome ask_mx(const struct dns *dns, const char *domain, struct dns_mx_list *list)
+{
+    return dns_mail_exchangers(dns, domain, deadline_in(clock_system(), PATIENT_MS), list);
+}
+
+static enum dns_outcome ask_addresses(const struct dns *dns, const char *name,
+                                      enum rb_ip_version version, struct dns_address_list *list)
+{
+    return dns_addresses(dns, name, version, deadline_in(clock_system(), PATIENT_MS), list);
+}
+
+/* The outcome of one MX question to a server with this table. */
+static enum dns_outcome mx_outcome(const struct fake_dns_row *rows, size_t count,
+                                   const char *domain)
+{
+    struct dns_mx_list list;
+    struct world world = world_start(rows, count);
+    enum dns_outcome outcome = ask_mx(world.dns, domain, &list);
+    if (outcome != DNS_FOUND)
+        assert_int_equal(list.count, 0);
+    world_stop(&world);
+    return outcome;
+}
+
+static void expect_mx(const struct dns_mx_list *list, const char *const *names, size_t count)
+{
+    assert_int_equal(list->count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(list->mx[i].name, names[i]);
+}
+
+/* The address at index, as text. */
+static const char *address_text(const struct dns_address_list *list, size_t index,
+                                char text[INET6_ADDRSTRLEN])
+{
+    const struct sockaddr_storage *address = &list->address[index];
+    const char *octets = (const char *)address;
+    size_t offset = address->ss_family == AF_INET ? offsetof(struct sockaddr_in, sin_addr)
+                                                  : offsetof(struct sockaddr_in6, sin6_addr);
+    assert_non_null(inet_ntop(address->ss_family, octets + offset, text, INET6_ADDRSTRLEN));
+    return text;
+}
+
+static bool has_address(const struct dns_address_list *list, const char *wanted)
+{
+    char text[INET6_ADDRSTRLEN];
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(address_text(list, i, text), wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* --- dns_open -------------------------------------------------------------- */
+
+static void good_servers_are_taken(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"192.0.2.1",         "127.0.0.1:5353", "192.0.2.1:65535",
+                                       "[::1]:53",          "[2001:db8::1]",  "2001:db8::1",
+                                       "[::ffff:192.0.2.1]"};
+    for (size_t i = 0; i < COUNT(good); i++) {
+        struct dns *dns = open_dns(&good[i], 1, clock_system());
+        assert_non_null(dns);
+        dns_close(dns);
+    }
+}
+
+static void malformed_servers_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        ":53",
+        "localhost",
+        "192.0.2",
+        "192.0.2.1:",
+        "192.0.2.1:0",
+        "[::1",
+        "192.0.2.1:65536",
+        "192.0.2.1:-1",
+        "192.0.2.1:+53",
+        "[]",
+        "[::1]x",
+        "192.0.2.1: 53",
+        "192.0.2.1:53x",
+        "192.0.2.1:5353535",
+        "[::1]:",
+        "[192.0.2.1]",
+        "192.0.2.1.5",
+        "192.0.2.1 ",
+        "[::1]:53:53",
+        "::g",
+        "[::1]53",
+        "127.1",
+        "[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0001]:53",
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct dns *dns;
+        if (dns_open(&bad[i], 1, clock_system(), &dns) != RB_ERR_ARGUMENT)
+            fail_msg("\"%s\" was taken", bad[i]);
+        assert_null(dns);
+    }
+}
+
+static void more_servers_than_libresolv_has_room_for_are_refused(void **state)
+{
+    (void)state;
+    static const char *const servers[] = {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"};
+    struct dns *dns;
+    assert_int_equal(dns_open(servers, DNS_RESOLVERS_MAX, clock_system(), &dns), RB_OK);
+    dns_close(dns);
+    assert_int_equal(dns_open(servers, COUNT(servers), clock_system(), &dns), RB_ERR_ARGUMENT);
+    assert_null(dns);
+    dns_close(NULL);
+}
+
+/* --- Mail exchangers ------------------------------------------------------- */
+
+static void mail_hosts_come_by_preference_in_lower_case(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer mx[] = {
+        {.type = ns_t_mx, .preference = 300, .data = "third.example"},
+        {.type = ns_t_mx, .preference = 0, .data = "FIRST.Example"},
+        {.type = ns_t_mx, .preference = 20, .data = "second_host.example"}};
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(mx)}};
+    static const char *const wanted[] = {"first.example", "second_host.example", "third.example"};
+    struct world world = world_start(ROWS(rows));
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(world.dns, "example.org", &list), DNS_FOUND);
+    expect_mx(&list, wanted, COUNT(wanted));
+    assert_int_equal(list.mx[0].preference, 0);
+    assert_int_equal(list.mx[1].preference, 20);
+    assert_int_equal(list.mx[2].preference, 300);
+    assert_int_equal(fake_dns_asked_udp(world.fake, "example.org", ns_t_invalid), 1);
+    world_stop(&world);
+}
+
+static void equal_preferences_come_in_random_order(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer mx[] = {
+        {.type = ns_t_mx, .preference = 20, .data = "last.example"},
+        {.type = ns_t_mx, .preference = 10, .data = "a.example"},
+        {.type = ns_t_mx, .preference = 10, .data = "b.example"}};
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(mx)}};
+    struct world world = world_start(ROWS(rows));
+    unsigned a_first = 0;
+    for (int i = 0; i < RANDOM_TRIES; i++) {
+        struct dns_mx_list list;
+        assert_int_equal(ask_mx(world.dns, "example.org", &list), DNS_FOUND);
+        assert_int_equal(list.count, 3);
+        assert_string_equal(list.mx[2].name, "last.example");
+        a_first += strcmp(list.mx[0].name, "a.example") == 0;
+    }
+    /* Always the same by chance: once in 2^99 runs. */
+    assert_in_range(a_first, 1, RANDOM_TRIES - 1);
+    world_stop(&world);
+}
+
+static void nxdomain_is_told_from_no_data(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer a[] = {{.type = ns_t_a, .data = "192.0.2.1"}};
+    static const struct fake_dns_row rows[] = {
+        {.name = "example.org", .type = ns_t_a, ANSWERS(a)},
+        {.name = "gone.example", .type = ns_t_mx, .rcode = ns_r_nxdomain}};
+    assert_int_equal(mx_outcome(ROWS(rows), "example.org"), DNS_NO_DATA);
+    assert_int_equal(mx_outcome(ROWS(rows), "gone.example"), DNS_NO_DOMAIN);
+    assert_int_equal(mx_outcome(ROWS(rows), "never.example"), DNS_NO_DOMAIN);
+}
+
+static void a_lone_dot_is_a_null_mx(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer mx[] = {{.type = ns_t_mx, .data = "."}};
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(mx)}};
+    assert_int_equal(mx_outcome(ROWS(rows), "example.org"), DNS_NULL_MX);
+}
+
+static void a_dot_beside_other_hosts_is_left_out(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer mx[] = {
+        {.type = ns_t_mx, .preference = 0, .data = "."},
+        {.type = ns_t_mx, .preference = 10, .data = "mx.example"}};
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(mx)}};
+    static const char *const wanted[] = {"mx.example"};
+    struct world world = world_start(ROWS(rows));
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(world.dns, "example.org", &list), DNS_FOUND);
+    expect_mx(&list, wanted, COUNT(wanted));
+    world_stop(&world);
+}
+
+static void two_dots_are_no_null_mx(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer mx[] = {{.type = ns_t_mx, .preference = 0, .data = "."},
+                                                {.type = ns_t_mx, .preference = 10, .data = "."}};
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(mx)}};
+    assert_int_equal(mx_outcome(ROWS(rows), "example.org"), DNS_FAILURE);
+}
+
+/* Names that no mail host can have; in a command, a log line or a header they would do harm. */
+static const char *const hostile_names[] = {
+    "a\\013\\010.example", "a\\000b.example", "a\\.b.example", "a\\ b.example", "a\\;b.example",
+    "\\228.example",       "a\\\\b.example",  "*.example",     "a\\@b.example", "a/b.example",
+    "\\\"a\\\".example",   "a\\$b.example",   "<a>.example"};
+
+static void hostile_mail_host_names_are_skipped(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(hostile_names); i++) {
+        const struct fake_dns_answer mx[] = {
+            {.type = ns_t_mx, .preference = 1, .data = hostile_names[i]},
+            {.type = ns_t_mx, .preference = 2, .data = "good.example"}};
+        const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(mx)}};
+        static const char *const wanted[] = {"good.example"};
+        struct world world = world_start(ROWS(rows));
+        struct dns_mx_list list;
+        assert_int_equal(ask_mx(world.dns, "example.org", &list), DNS_FOUND);
+        expect_mx(&list, wanted, COUNT(wanted));
+        world_stop(&world);
+    }
+}
+
+static void hostile_mail_hosts_alone_are_a_failure_and_not_no_data(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer mx[] = {{.type = ns_t_mx, .data = "a\\ b.example"},
+                                                {.type = ns_t_mx, .data = "c\\010d.example"}};
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(mx)}};
+    assert_int_equal(mx_outcome(ROWS(rows), "example.org"), DNS_FAILURE);
+}
+
+static void a_mail_host_named_twice_is_kept_once_with_its_best_preference(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer mx[] = {
+        {.type = ns_t_mx, .preference = 30, .data = "a.example"},
+        {.type = ns_t_mx, .preference = 20, .data = "b.example"},
+        {.type = ns_t_mx, .preference = 10, .data = "A.EXAMPLE"},
+        {.type = ns_t_mx, .preference = 40, .data = "b.example"}};
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(mx)}};
+    static const char *const wanted[] = {"a.example", "b.example"};
+    struct world world = world_start(ROWS(rows));
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(world.dns, "example.org", &list), DNS_FOUND);
+    expect_mx(&list, wanted, COUNT(wanted));
+    assert_int_equal(list.mx[0].preference, 10);
+    assert_int_equal(list.mx[1].preference, 20);
+    world_stop(&world);
+}
+
+static void of_too_many_mail_hosts_the_best_are_kept(void **state)
+{
+    (void)state;
+    enum { MANY = 3 * DNS_MX_MAX };
+    static char names[MANY][32];
+    static struct fake_dns_answer mx[MANY];
+    const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(mx)}};
+    for (int i = 0; i < MANY; i++) {
+        /* Neither rising nor falling: 37 and 96 have no common divisor. */
+        int preference = i * 37 % MANY;
+        snprintf(names[i], sizeof names[i], "mx%d.example", preference);
+        mx[i] = (struct fake_dns_answer){
+            .type = ns_t_mx, .preference = (uint16_t)preference, .data = names[i]};
+    }
+    struct world world = world_start(ROWS(rows));
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(world.dns, "example.org", &list), DNS_FOUND);
+    assert_int_equal(list.count, DNS_MX_MAX);
+    for (int i = 0; i < DNS_MX_MAX; i++)
+        assert_int_equal(list.mx[i].preference, i);
+    world_stop(&world);
+}
+
+static void records_of_another_name_or_type_are_not_taken(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer mx[] = {
+        {.owner = "victim.example", .type = ns_t_mx, .data = "evil.example"},
+        {.type = ns_t_a, .data = "192.0.2.1"}};
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(mx)}};
+    assert_int_equal(mx_outcome(ROWS(rows), "example.org"), DNS_NO_DATA);
+}
+
+static void names_are_compared_without_regard_to_case(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer mx[] = {
+        {.owner = "EXAMPLE.oRG", .type = ns_t_mx, .data = "mx.example"}};
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(mx)}};
+    assert_int_equal(mx_outcome(ROWS(rows), "Example.Org"), DNS_FOUND);
+}
+
+static void domains_that_cannot_be_asked_are_failures_and_never_asked(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row none[] = {{.name = "none.example"}};
+    static char long_label[64 + 9], long_name[2 * 255 + 1], longest[256];
+    memset(long_label, 'a', 64);
+    memcpy(long_label + 64, ".example", 9);
+    for (size_t i = 0; i < sizeof long_name - 1; i++)
+        long_name[i] = i % 2 == 0 ? 'a' : '.';
+    long_name[sizeof long_name - 2] = 'a';
+    memcpy(longest, long_name, 255); /* fits RB_DOMAIN_MAX, but not a question */
+    const char *const bad[] = {"",        ".",     "a..b",       ".a",       "a.",
+                               "a b",     "a\\.b", "a\r\nb",     "b\xfc.de", long_label,
+                               long_name, longest, "[192.0.2.1]"};
+    struct world world = world_start(ROWS(none));
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct dns_mx_list mx;
+        struct dns_address_list addresses;
+        assert_int_equal(ask_mx(world.dns, bad[i], &mx), DNS_FAILURE);
+        assert_int_equal(ask_addresses(world.dns, bad[i], RB_IP_ANY, &addresses), DNS_FAILURE);
+        assert_int_equal(fake_dns_asked_udp(world.fake, bad[i], ns_t_invalid), 0);
+    }
+    world_stop(&world);
+}
+
+static void the_longest_name_and_label_are_asked(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row none[] = {{.name = "none.example"}};
+    char name[253 + 1];
+    for (size_t i = 0; i < 253; i++)
+        name[i] = i % 64 == 63 ? '.' : 'a';
+    name[253] = '\0';
+    assert_int_equal(mx_outcome(ROWS(none), name), DNS_NO_DOMAIN);
+}
+
+/* main has given libresolv one. */
+static void no_search_list_is_used(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row none[] = {{.name = "none.example"}};
+    struct world world = world_start(ROWS(none));
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(world.dns, "single", &list), DNS_NO_DOMAIN);
+    assert_int_equal(fake_dns_asked_udp(world.fake, "single", ns_t_mx), 1);
+    assert_int_equal(fake_dns_asked_udp(world.fake, "single.none.example", ns_t_mx), 0);
+    world_stop(&world);
+}
+
+/* --- CNAMEs ---------------------------------------------------------------- */
+
+static void cnames_within_an_answer_are_followed(void **state)
+{
+    (void)state;
+    /* In no order: nothing says that there must be one. */
+    static const struct fake_dns_answer chain[] = {
+        {.owner = "end.example", .type = ns_t_mx, .data = "mx.example"},
+        {.owner = "mid.example", .type = ns_t_cname, .data = "end.example"},
+        {.type = ns_t_cname, .data = "Mid.Example"}};
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(chain)}};
+    static const char *const wanted[] = {"mx.example"};
+    struct world world = world_start(ROWS(rows));
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(world.dns, "example.org", &list), DNS_FOUND);
+    expect_mx(&list, wanted, COUNT(wanted));
+    assert_int_equal(fake_dns_asked_udp(world.fake, "end.example", ns_t_mx), 0);
+    world_stop(&world);
+}
+
+static void a_cname_alone_is_asked_again(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer first[] = {{.type = ns_t_cname, .data = "two.example"}};
+    static const struct fake_dns_answer second[] = {{.type = ns_t_cname, .data = "three.example"}};
+    static const struct fake_dns_answer third[] = {{.type = ns_t_mx, .data = "mx.example"}};
+    static const struct fake_dns_row rows[] = {{.name = "one.example", ANSWERS(first)},
+                                               {.name = "two.example", ANSWERS(second)},
+                                               {.name = "three.example", ANSWERS(third)}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(world.dns, "one.example", &list), DNS_FOUND);
+    assert_string_equal(list.mx[0].name, "mx.example");
+    assert_int_equal(fake_dns_asked_udp(world.fake, "two.example", ns_t_mx), 1);
+    assert_int_equal(fake_dns_asked_udp(world.fake, "three.example", ns_t_mx), 1);
+    world_stop(&world);
+}
+
+static void a_cname_to_nowhere_is_no_domain(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer cname[] = {{.type = ns_t_cname, .data = "gone.example"}};
+    static const struct fake_dns_row rows[] = {
+        {.name = "example.org", .rcode = ns_r_nxdomain, ANSWERS(cname)},
+        {.name = "lazy.example", ANSWERS(cname)}};
+    assert_int_equal(mx_outcome(ROWS(rows), "example.org"), DNS_NO_DOMAIN);
+    assert_int_equal(mx_outcome(ROWS(rows), "lazy.example"), DNS_NO_DOMAIN);
+}
+
+static void a_cname_to_a_name_without_mail_hosts_is_no_data(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer cname[] = {{.type = ns_t_cname, .data = "web.example"}};
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(cname)},
+                                               {.name = "web.example", .type = ns_t_a}};
+    assert_int_equal(mx_outcome(ROWS(rows), "example.org"), DNS_NO_DATA);
+}
+
+static void cname_loops_end_in_failure(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer within[] = {
+        {.owner = "a.example", .type = ns_t_cname, .data = "b.example"},
+        {.owner = "b.example", .type = ns_t_cname, .data = "a.example"}};
+    static const struct fake_dns_answer to_c[] = {{.type = ns_t_cname, .data = "c.example"}};
+    static const struct fake_dns_answer to_d[] = {{.type = ns_t_cname, .data = "d.example"}};
+    static const struct fake_dns_row rows[] = {{.name = "a.example", ANSWERS(within)},
+                                               {.name = "c.example", ANSWERS(to_d)},
+                                               {.name = "d.example", ANSWERS(to_c)},
+                                               {.name = "e.example", ANSWERS(to_c)}};
+    assert_int_equal(mx_outcome(ROWS(rows), "a.example"), DNS_FAILURE);
+    assert_int_equal(mx_outcome(ROWS(rows), "e.example"), DNS_FAILURE);
+}
+
+static void cname_hops_are_counted_over_all_answers(void **state)
+{
+    (void)state;
+    enum { MANY = 40 };
+    static char names[MANY + 1][32];
+    static struct fake_dns_answer cname[MANY];
+    static struct fake_dns_row rows[MANY];
+    for (int i = 0; i <= MANY; i++)
+        snprintf(names[i], sizeof names[i], "n%d.example", i);
+    for (int i = 0; i < MANY; i++) {
+        cname[i] = (struct fake_dns_answer){.type = ns_t_cname, .data = names[i + 1]};
+        rows[i] = (struct fake_dns_row){.name = names[i], .answers = &cname[i], .count = 1};
+    }
+    struct world world = world_start(ROWS(rows));
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(world.dns, names[0], &list), DNS_FAILURE);
+    assert_int_equal(fake_dns_asked_udp(world.fake, names[8], ns_t_mx), 1);
+    assert_int_equal(fake_dns_asked_udp(world.fake, names[9], ns_t_mx), 0);
+    world_stop(&world);
+}
+
+static void cnames_to_hostile_names_are_failures(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(hostile_names); i++) {
+        const struct fake_dns_answer cname[] = {{.type = ns_t_cname, .data = hostile_names[i]}};
+        const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(cname)}};
+        assert_int_equal(mx_outcome(ROWS(rows), "example.org"), DNS_FAILURE);
+    }
+}
+
+/* --- Failures -------------------------------------------------------------- */
+
+static const struct fake_dns_answer one_mx[] = {{.type = ns_t_mx, .data = "mx.example"}};
+
+static void error_codes_are_failures(void **state)
+{
+    (void)state;
+    static const int rcodes[] = {
+        ns_r_formerr, ns_r_servfail, ns_r_notimpl, ns_r_refused, ns_r_yxdomain, ns_r_notauth, 15};
+    for (size_t i = 0; i < COUNT(rcodes); i++) {
+        const struct fake_dns_row rows[] = {
+            {.name = "example.org", .rcode = rcodes[i], ANSWERS(one_mx)}};
+        assert_int_equal(mx_outcome(ROWS(rows), "example.org"), DNS_FAILURE);
+    }
+}
+
+static void broken_answers_are_failures(void **state)
+{
+    (void)state;
+    static const unsigned flags[] = {FAKE_DNS_CUT, FAKE_DNS_BAD_DATA, FAKE_DNS_LONG_DATA};
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        const struct fake_dns_row rows[] = {
+            {.name = "example.org", .flags = flags[i], ANSWERS(one_mx)}};
+        assert_int_equal(mx_outcome(ROWS(rows), "example.org"), DNS_FAILURE);
+    }
+}
+
+/* A look-up in a thread of its own. */
+struct asker {
+    pthread_t thread;
+    const struct dns *dns;
+    char name[32];
+    int64_t patience_ms;
+    enum dns_outcome outcome;
+    size_t count;
+};
+
+static void *asker_run(void *arg)
+{
+    struct asker *asker = arg;
+    struct dns_mx_list list;
+    deadline until = deadline_in(clock_system(), asker->patience_ms);
+    asker->outcome = dns_mail_exchangers(asker->dns, asker->name, until, &list);
+    asker->count = list.count;
+    return NULL;
+}
+
+/* What never comes, and what is not for us, which libresolv goes on waiting behind. All at once, to
+ * be quick. */
+static void silence_and_answers_to_others_are_failures(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "q0.example", .flags = FAKE_DNS_DROP, ANSWERS(one_mx)},
+        {.name = "q1.example", .flags = FAKE_DNS_GARBAGE, ANSWERS(one_mx)},
+        {.name = "q2.example", .flags = FAKE_DNS_WRONG_ID, ANSWERS(one_mx)},
+        {.name = "q3.example", .flags = FAKE_DNS_WRONG_QUESTION, ANSWERS(one_mx)},
+        {.name = "q4.example", .flags = FAKE_DNS_TRUNCATE | FAKE_DNS_TCP_SILENT, ANSWERS(one_mx)}};
+    struct asker askers[COUNT(rows)];
+    struct world world = world_start(ROWS(rows));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        askers[i] = (struct asker){.dns = world.dns, .patience_ms = HASTY_MS};
+        snprintf(askers[i].name, sizeof askers[i].name, "q%zu.example", i);
+        assert_int_equal(pthread_create(&askers[i].thread, NULL, asker_run, &askers[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        pthread_join(askers[i].thread, NULL);
+        assert_int_equal(askers[i].outcome, DNS_FAILURE);
+        assert_int_equal(askers[i].count, 0);
+        assert_in_range(fake_dns_asked_udp(world.fake, askers[i].name, ns_t_mx), 1, 2);
+    }
+    world_stop(&world);
+}
+
+static void tcp_answers_that_are_not_ours_are_failures(void **state)
+{
+    (void)state;
+    static const unsigned flags[] = {FAKE_DNS_GARBAGE, FAKE_DNS_WRONG_ID, FAKE_DNS_WRONG_QUESTION,
+                                     FAKE_DNS_CUT,     FAKE_DNS_BAD_DATA, FAKE_DNS_TCP_CLOSE};
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        const struct fake_dns_row rows[] = {
+            {.name = "example.org", .flags = FAKE_DNS_TRUNCATE | flags[i], ANSWERS(one_mx)}};
+        assert_int_equal(mx_outcome(ROWS(rows), "example.org"), DNS_FAILURE);
+    }
+}
+
+static void nothing_is_asked_when_the_time_has_passed(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(one_mx)}};
+    struct fake_clock clock;
+    fake_clock_init(&clock);
+    struct world world = world_start(ROWS(rows));
+    const char *server = fake_dns_server(world.fake);
+    struct dns *dns = open_dns(&server, 1, &clock.clock);
+    struct dns_mx_list mx;
+    struct dns_address_list addresses;
+    deadline until = deadline_in(&clock.clock, 1000);
+
+    assert_int_equal(dns_mail_exchangers(dns, "example.org", until, &mx), DNS_FOUND);
+    assert_int_equal(fake_dns_asked_udp(world.fake, "example.org", ns_t_invalid), 1);
+    fake_clock_advance_s(&clock, 1);
+    assert_int_equal(dns_mail_exchangers(dns, "example.org", until, &mx), DNS_FAILURE);
+    assert_int_equal(mx.count, 0);
+    assert_int_equal(dns_addresses(dns, "example.org", RB_IP_ANY, until, &addresses), DNS_FAILURE);
+    assert_int_equal(fake_dns_asked_udp(world.fake, "example.org", ns_t_invalid), 1);
+    dns_close(dns);
+    world_stop(&world);
+}
+
+/* --- TCP ------------------------------------------------------------------- */
+
+static void truncated_answers_are_had_over_tcp(void **state)
+{
+    (void)state;
+    enum { MANY = 2500 }; /* some 60,000 octets: more than a datagram of 512, less than 65,535 */
+    static struct fake_dns_answer mx[MANY];
+    for (int i = 0; i < MANY; i++)
+        mx[i] = (struct fake_dns_answer){
+            .owner = i < MANY - 1 ? "x.y" : NULL, .type = ns_t_mx, .data = "mx.e"};
+    const struct fake_dns_row rows[] = {{.name = "a.b", .flags = FAKE_DNS_TRUNCATE, ANSWERS(mx)}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(world.dns, "a.b", &list), DNS_FOUND);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.mx[0].name, "mx.e");
+    assert_int_equal(fake_dns_asked_udp(world.fake, "a.b", ns_t_mx), 1);
+    assert_int_equal(fake_dns_asked_tcp(world.fake, "a.b", ns_t_mx), 1);
+    world_stop(&world);
+}
+
+static const char *program; /* argv[0] */
+
+/* Run in a process of its own: libresolv reads its options once. */
+static int ask_with_use_vc(void)
+{
+    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(one_mx)}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_mx_list list;
+    bool is_right = ask_mx(world.dns, "example.org", &list) == DNS_FOUND && list.count == 1 &&
+                    fake_dns_asked_udp(world.fake, "example.org", ns_t_mx) == 0 &&
+                    fake_dns_asked_tcp(world.fake, "example.org", ns_t_mx) == 1;
+    world_stop(&world);
+    return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void use_vc_in_resolv_conf_means_tcp_alone(void **state)
+{
+    (void)state;
+    int status = -1;
+    pid_t child = fork();
+    assert_int_not_equal(child, -1);
+    if (child == 0) {
+        setenv("RES_OPTIONS", "use-vc", 1);
+        execlp(program, program, "use-vc", (char *)NULL);
+        _exit(EXIT_FAILURE);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+/* --- Servers --------------------------------------------------------------- */
+
+static void the_next_server_is_asked_where_one_fails(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row bad[] = {{.name = "example.org", .rcode = ns_r_servfail}};
+    static const struct fake_dns_row broken[] = {
+        {.name = "example.org", .flags = FAKE_DNS_CUT, ANSWERS(one_mx)}};
+    static const struct fake_dns_row good[] = {{.name = "example.org", ANSWERS(one_mx)}};
+    struct fake_dns *fakes[] = {fake_dns_start(AF_INET, ROWS(bad)),
+                                fake_dns_start(AF_INET, ROWS(broken)),
+                                fake_dns_start(AF_INET, ROWS(good))};
+    const char *servers[COUNT(fakes)];
+    struct dns_mx_list list;
+    for (size_t i = 0; i < COUNT(fakes); i++) {
+        assert_non_null(fakes[i]);
+        servers[i] = fake_dns_server(fakes[i]);
+    }
+    struct dns *dns = open_dns(servers, COUNT(servers), clock_system());
+    assert_int_equal(ask_mx(dns, "example.org", &list), DNS_FOUND);
+    for (size_t i = 0; i < COUNT(fakes); i++) {
+        assert_int_equal(fake_dns_asked_udp(fakes[i], "example.org", ns_t_mx), 1);
+        fake_dns_stop(fakes[i]);
+    }
+    dns_close(dns);
+}
+
+static void nxdomain_of_one_server_is_final(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row none[] = {{.name = "none.example"}};
+    static const struct fake_dns_row good[] = {{.name = "example.org", ANSWERS(one_mx)}};
+    struct world world = world_start(ROWS(none));
+    struct fake_dns *other = fake_dns_start(AF_INET, ROWS(good));
+    assert_non_null(other);
+    const char *servers[] = {fake_dns_server(world.fake), fake_dns_server(other)};
+    struct dns *dns = open_dns(servers, COUNT(servers), clock_system());
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(dns, "example.org", &list), DNS_NO_DOMAIN);
+    assert_int_equal(fake_dns_asked_udp(other, "example.org", ns_t_mx), 0);
+    dns_close(dns);
+    fake_dns_stop(other);
+    world_stop(&world);
+}
+
+static void a_server_that_is_not_there_is_passed_over(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row good[] = {{.name = "example.org", ANSWERS(one_mx)}};
+    struct world world = world_start(ROWS(good));
+    struct fake_dns *gone = fake_dns_start(AF_INET, ROWS(good));
+    assert_non_null(gone);
+    char closed[64];
+    snprintf(closed, sizeof closed, "%s", fake_dns_server(gone));
+    fake_dns_stop(gone);
+    const char *servers[] = {closed, fake_dns_server(world.fake)};
+    struct dns *dns = open_dns(servers, COUNT(servers), clock_system());
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(dns, "example.org", &list), DNS_FOUND);
+    dns_close(dns);
+
+    dns = open_dns(servers, 1, clock_system());
+    assert_int_equal(ask_mx(dns, "example.org", &list), DNS_FAILURE);
+    dns_close(dns);
+    world_stop(&world);
+}
+
+static void servers_are_reached_over_ipv6(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row good[] = {
+        {.name = "example.org", ANSWERS(one_mx)},
+        {.name = "large.example", .flags = FAKE_DNS_TRUNCATE, ANSWERS(one_mx)}};
+    static const struct fake_dns_row bad[] = {{.name = "example.org", .rcode = ns_r_refused},
+                                              {.name = "large.example", .rcode = ns_r_refused}};
+    struct fake_dns *fake6 = fake_dns_start(AF_INET6, ROWS(good));
+    if (fake6 == NULL) {
+        print_message("no IPv6 on the loopback\n");
+        skip();
+    }
+    struct fake_dns *bad6 = fake_dns_start(AF_INET6, ROWS(bad));
+    struct fake_dns *bad4 = fake_dns_start(AF_INET, ROWS(bad));
+    assert_true(bad6 != NULL && bad4 != NULL);
+    /* Both families in turn, so that every change from one to the other is made. */
+    const char *servers[] = {fake_dns_server(bad6), fake_dns_server(bad4), fake_dns_server(fake6)};
+    struct dns *dns = open_dns(servers, COUNT(servers), clock_system());
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(dns, "example.org", &list), DNS_FOUND);
+    assert_int_equal(ask_mx(dns, "large.example", &list), DNS_FOUND);
+    assert_int_equal(ask_mx(dns, "gone.example", &list), DNS_NO_DOMAIN);
+    assert_int_equal(fake_dns_asked_tcp(fake6, "large.example", ns_t_mx), 1);
+    dns_close(dns);
+    fake_dns_stop(fake6);
+    fake_dns_stop(bad6);
+    fake_dns_stop(bad4);
+}
+
+static void many_threads_ask_at_once(void **state)
+{
+    (void)state;
+    enum { THREADS = 16 };
+    static const struct fake_dns_row rows[] = {
+        {.name = "q0.example", ANSWERS(one_mx)},
+        {.name = "q1.example", .flags = FAKE_DNS_TRUNCATE, ANSWERS(one_mx)}};
+    struct asker askers[THREADS];
+    struct world world = world_start(ROWS(rows));
+    for (size_t i = 0; i < THREADS; i++) {
+        askers[i] = (struct asker){.dns = world.dns, .patience_ms = PATIENT_MS};
+        snprintf(askers[i].name, sizeof askers[i].name, "q%zu.example", i % 3);
+        assert_int_equal(pthread_create(&askers[i].thread, NULL, asker_run, &askers[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(askers[i].thread, NULL);
+        assert_int_equal(askers[i].outcome, i % 3 == 2 ? DNS_NO_DOMAIN : DNS_FOUND);
+        assert_int_equal(askers[i].count, i % 3 == 2 ? 0 : 1);
+    }
+    world_stop(&world);
+}
+
+static int open_descriptors(void)
+{
+    int count = 0;
+    int highest = (int)sysconf(_SC_OPEN_MAX);
+    for (int fd = 0; fd < highest && fd < 4096; fd++) {
+        int copy = dup(fd);
+        if (copy < 0)
+            continue;
+        close(copy);
+        count++;
+    }
+    return count;
+}
+
+static void no_descriptor_is_left_behind(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "plain.example", ANSWERS(one_mx)},
+        {.name = "large.example", .flags = FAKE_DNS_TRUNCATE, ANSWERS(one_mx)},
+        {.name = "closed.example", .flags = FAKE_DNS_TRUNCATE | FAKE_DNS_TCP_CLOSE},
+        {.name = "bad.example", .rcode = ns_r_servfail}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_mx_list list;
+    int before = open_descriptors();
+    assert_int_equal(ask_mx(world.dns, "plain.example", &list), DNS_FOUND);
+    assert_int_equal(ask_mx(world.dns, "gone.example", &list), DNS_NO_DOMAIN);
+    assert_int_equal(ask_mx(world.dns, "bad.example", &list), DNS_FAILURE);
+    assert_int_equal(ask_mx(world.dns, "a..b", &list), DNS_FAILURE);
+    assert_int_equal(open_descriptors(), before);
+    world_stop(&world);
+
+    /* Over TCP the server has descriptors of its own; with it gone, only ours could be left. */
+    int without = open_descriptors();
+    world = world_start(ROWS(rows));
+    assert_int_equal(ask_mx(world.dns, "large.example", &list), DNS_FOUND);
+    assert_int_equal(ask_mx(world.dns, "closed.example", &list), DNS_FAILURE);
+    world_stop(&world);
+    assert_int_equal(open_descriptors(), without);
+}
+
+/* --- Addresses ------------------------------------------------------------- */
+
+static const struct fake_dns_answer two_a[] = {{.type = ns_t_a, .data = "192.0.2.1"},
+                                               {.type = ns_t_a, .data = "192.0.2.2"}};
+static const struct fake_dns_answer four_aaaa[] = {{.type = ns_t_aaaa, .data = "2001:db8::1"},
+                                                   {.type = ns_t_aaaa, .data = "2001:db8::2"},
+                                                   {.type = ns_t_aaaa, .data = "2001:db8::3"},
+                                                   {.type = ns_t_aaaa, .data = "2001:db8::4"}};
+static const struct fake_dns_row host_rows[] = {
+    {.name = "mx.example", .type = ns_t_a, ANSWERS(two_a)},
+    {.name = "mx.example", .type = ns_t_aaaa, ANSWERS(four_aaaa)}};
+
+static void families_take_turns_with_ipv6_first(void **state)
+{
+    (void)state;
+    static const int families[] = {AF_INET6, AF_INET, AF_INET6, AF_INET, AF_INET6, AF_INET6};
+    struct world world = world_start(ROWS(host_rows));
+    struct dns_address_list list;
+    assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
+    assert_int_equal(list.count, COUNT(families));
+    for (size_t i = 0; i < COUNT(families); i++)
+        assert_int_equal(list.address[i].ss_family, families[i]);
+    for (size_t i = 0; i < COUNT(two_a); i++)
+        assert_true(has_address(&list, two_a[i].data));
+    for (size_t i = 0; i < COUNT(four_aaaa); i++)
+        assert_true(has_address(&list, four_aaaa[i].data));
+    world_stop(&world);
+}
+
+static void one_family_is_asked_for_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        enum rb_ip_version version;
+        int family;
+        size_t count;
+        unsigned asked_a, asked_aaaa;
+    } cases[] = {{RB_IP_V4, AF_INET, 2, 1, 0}, {RB_IP_V6, AF_INET6, 4, 0, 1}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct world world = world_start(ROWS(host_rows));
+        struct dns_address_list list;
+        assert_int_equal(ask_addresses(world.dns, "mx.example", cases[i].version, &list),
+                         DNS_FOUND);
+        assert_int_equal(list.count, cases[i].count);
+        for (size_t j = 0; j < list.count; j++)
+            assert_int_equal(list.address[j].ss_family, cases[i].family);
+        assert_int_equal(fake_dns_asked_udp(world.fake, "mx.example", ns_t_a), cases[i].asked_a);
+        assert_int_equal(fake_dns_asked_udp(world.fake, "mx.example", ns_t_aaaa),
+                         cases[i].asked_aaaa);
+        world_stop(&world);
+    }
+}
+
+static void addresses_of_a_family_come_in_random_order(void **state)
+{
+    (void)state;
+    struct world world = world_start(ROWS(host_rows));
+    unsigned first = 0;
+    for (int i = 0; i < RANDOM_TRIES; i++) {
+        struct dns_address_list list;
+        char text[INET6_ADDRSTRLEN];
+        assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_V4, &list), DNS_FOUND);
+        first += strcmp(address_text(&list, 0, text), "192.0.2.1") == 0;
+    }
+    assert_in_range(first, 1, RANDOM_TRIES - 1);
+    world_stop(&world);
+}
+
+static void addresses_have_port_0_and_are_not_repeated(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer a[] = {{.type = ns_t_a, .data = "192.0.2.1"},
+                                               {.type = ns_t_a, .data = "192.0.2.1"}};
+    static const struct fake_dns_row rows[] = {{.name = "mx.example", .type = ns_t_a, ANSWERS(a)}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_address_list list;
+    struct sockaddr_in address;
+    assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
+    assert_int_equal(list.count, 1);
+    memcpy(&address, &list.address[0], sizeof address);
+    assert_int_equal(address.sin_port, 0);
+    world_stop(&world);
+}
+
+static void of_too_many_addresses_both_families_keep_some(void **state)
+{
+    (void)state;
+    enum { MANY = 3 * DNS_ADDRESSES_MAX };
+    static char text[2][MANY][32];
+    static struct fake_dns_answer a[MANY], aaaa[MANY];
+    const struct fake_dns_row rows[] = {{.name = "mx.example", .type = ns_t_a, ANSWERS(a)},
+                                        {.name = "mx.example", .type = ns_t_aaaa, ANSWERS(aaaa)}};
+    for (int i = 0; i < MANY; i++) {
+        snprintf(text[0][i], sizeof text[0][i], "192.0.2.%d", i);
+        snprintf(text[1][i], sizeof text[1][i], "2001:db8::%x", i + 1);
+        a[i] = (struct fake_dns_answer){.type = ns_t_a, .data = text[0][i]};
+        aaaa[i] = (struct fake_dns_answer){.type = ns_t_aaaa, .data = text[1][i]};
+    }
+    struct world world = world_start(ROWS(rows));
+    struct dns_address_list list;
+    assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
+    assert_int_equal(list.count, DNS_ADDRESSES_MAX);
+    for (size_t i = 0; i < list.count; i++)
+        assert_int_equal(list.address[i].ss_family, i % 2 == 0 ? AF_INET6 : AF_INET);
+    assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_V4, &list), DNS_FOUND);
+    assert_int_equal(list.count, DNS_ADDRESSES_MAX);
+    world_stop(&world);
+}
+
+static void two_look_ups_come_to_one_outcome(void **state)
+{
+    (void)state;
+    enum { FAILS = ns_r_servfail, NONE = ns_r_noerror, GONE = ns_r_nxdomain, HAS = -1 };
+    static const struct {
+        int a, aaaa;
+        enum dns_outcome outcome;
+    } cases[] = {
+        {HAS, HAS, DNS_FOUND},       {HAS, FAILS, DNS_FOUND},    {FAILS, HAS, DNS_FOUND},
+        {HAS, NONE, DNS_FOUND},      {NONE, HAS, DNS_FOUND},     {HAS, GONE, DNS_FOUND},
+        {FAILS, FAILS, DNS_FAILURE}, {FAILS, NONE, DNS_FAILURE}, {NONE, FAILS, DNS_FAILURE},
+        {GONE, FAILS, DNS_FAILURE},  {FAILS, GONE, DNS_FAILURE}, {NONE, NONE, DNS_NO_DATA},
+        {GONE, NONE, DNS_NO_DATA},   {NONE, GONE, DNS_NO_DATA},  {GONE, GONE, DNS_NO_DOMAIN},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct fake_dns_row rows[] = {{.name = "mx.example",
+                                             .type = ns_t_a,
+                                             .rcode = cases[i].a == HAS ? NONE : cases[i].a,
+                                             .answers = two_a,
+                                             .count = cases[i].a == HAS ? COUNT(two_a) : 0},
+                                            {.name = "mx.example",
+                                             .type = ns_t_aaaa,
+                                             .rcode = cases[i].aaaa == HAS ? NONE : cases[i].aaaa,
+                                             .answers = four_aaaa,
+                                             .count = cases[i].aaaa == HAS ? COUNT(four_aaaa) : 0}};
+        struct world world = world_start(ROWS(rows));
+        struct dns_address_list list;
+        assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list),
+                         cases[i].outcome);
+        assert_int_equal(list.count, (cases[i].a == HAS ? COUNT(two_a) : 0) +
+                                         (cases[i].aaaa == HAS ? COUNT(four_aaaa) : 0));
+        world_stop(&world);
+    }
+}
+
+/* Servers that never answer one type must not cost us the addresses of the other. */
+static void silence_about_one_family_does_not_hide_the_other(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "mx.example", .type = ns_t_a, ANSWERS(two_a)},
+        {.name = "mx.example", .type = ns_t_aaaa, .flags = FAKE_DNS_DROP}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_address_list list;
+    assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
+    assert_int_equal(list.count, COUNT(two_a));
+    world_stop(&world);
+}
+
+static void cnames_of_mail_hosts_are_followed(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer chain[] = {
+        {.type = ns_t_cname, .data = "real.example"},
+        {.owner = "real.example", .type = ns_t_a, .data = "192.0.2.9"},
+        {.owner = "mx.example", .type = ns_t_a, .data = "192.0.2.66"}};
+    static const struct fake_dns_row rows[] = {
+        {.name = "mx.example", .type = ns_t_a, ANSWERS(chain)}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_address_list list;
+    assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
+    assert_int_equal(list.count, 1);
+    assert_true(has_address(&list, "192.0.2.9"));
+    world_stop(&world);
+}
+
+static void addresses_of_the_wrong_length_are_failures(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "mx.example", .type = ns_t_a, .flags = FAKE_DNS_BAD_DATA, ANSWERS(two_a)},
+        {.name = "mx.example", .type = ns_t_aaaa, .flags = FAKE_DNS_BAD_DATA, ANSWERS(four_aaaa)}};
+    static const enum rb_ip_version versions[] = {RB_IP_ANY, RB_IP_V4, RB_IP_V6};
+    struct world world = world_start(ROWS(rows));
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        struct dns_address_list list;
+        assert_int_equal(ask_addresses(world.dns, "mx.example", versions[i], &list), DNS_FAILURE);
+        assert_int_equal(list.count, 0);
+    }
+    world_stop(&world);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "use-vc") == 0)
+        return ask_with_use_vc();
+    program = argv[0];
+    /* Read once, by the first look-up. One attempt of a second: what is silent here stays silent.
+     */
+    setenv("RES_OPTIONS", "attempts:1 timeout:1", 1);
+    setenv("LOCALDOMAIN", "none.example", 1);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good_servers_are_taken),
+        cmocka_unit_test(malformed_servers_are_refused),
+        cmocka_unit_test(more_servers_than_libresolv_has_room_for_are_refused),
+        cmocka_unit_test(mail_hosts_come_by_preference_in_lower_case),
+        cmocka_unit_test(equal_preferences_come_in_random_order),
+        cmocka_unit_test(nxdomain_is_told_from_no_data),
+        cmocka_unit_test(a_lone_dot_is_a_null_mx),
+        cmocka_unit_test(a_dot_beside_other_hosts_is_left_out),
+        cmocka_unit_test(two_dots_are_no_null_mx),
+        cmocka_unit_test(hostile_mail_host_names_are_skipped),
+        cmocka_unit_test(hostile_mail_hosts_alone_are_a_failure_and_not_no_data),
+        cmocka_unit_test(a_mail_host_named_twice_is_kept_once_with_its_best_preference),
+        cmocka_unit_test(of_too_many_mail_hosts_the_best_are_kept),
+        cmocka_unit_test(records_of_another_name_or_type_are_not_taken),
+        cmocka_unit_test(names_are_compared_without_regard_to_case),
+        cmocka_unit_test(domains_that_cannot_be_asked_are_failures_and_never_asked),
+        cmocka_unit_test(the_longest_name_and_label_are_asked),
+        cmocka_unit_test(no_search_list_is_used),
+        cmocka_unit_test(cnames_within_an_answer_are_followed),
+        cmocka_unit_test(a_cname_alone_is_asked_again),
+        cmocka_unit_test(a_cname_to_nowhere_is_no_domain),
+        cmocka_unit_test(a_cname_to_a_name_without_mail_hosts_is_no_data),
+        cmocka_unit_test(cname_loops_end_in_failure),
+        cmocka_unit_test(cname_hops_are_counted_over_all_answers),
+        cmocka_unit_test(cnames_to_hostile_names_are_failures),
+        cmocka_unit_test(error_codes_are_failures),
+        cmocka_unit_test(broken_answers_are_failures),
+        cmocka_unit_test(silence_and_answers_to_others_are_failures),
+        cmocka_unit_test(tcp_answers_that_are_not_ours_are_failures),
+        cmocka_unit_test(nothing_is_asked_when_the_time_has_passed),
+        cmocka_unit_test(truncated_answers_are_had_over_tcp),
+        cmocka_unit_test(use_vc_in_resolv_conf_means_tcp_alone),
+        cmocka_unit_test(the_next_server_is_asked_where_one_fails),
+        cmocka_unit_test(nxdomain_of_one_server_is_final),
+        cmocka_unit_test(a_server_that_is_not_there_is_passed_over),
+        cmocka_unit_test(servers_are_reached_over_ipv6),
+        cmocka_unit_test(many_threads_ask_at_once),
+        cmocka_unit_test(no_descriptor_is_left_behind),
+        cmocka_unit_test(families_take_turns_with_ipv6_first),
+        cmocka_unit_test(one_family_is_asked_for_alone),
+        cmocka_unit_test(addresses_of_a_family_come_in_random_order),
+        cmocka_unit_test(addresses_have_port_0_and_are_not_repeated),
+        cmocka_unit_test(of_too_many_addresses_both_families_keep_some),
+        cmocka_unit_test(two_look_ups_come_to_one_outcome),
+        cmocka_unit_test(silence_about_one_family_does_not_hide_the_other),
+        cmocka_unit_test(cnames_of_mail_hosts_are_followed),
+        cmocka_unit_test(addresses_of_the_wrong_length_are_failures),
+    };
+    return cmocka_run_group_tests_name("dns", tests, NULL, NULL);
+}
