@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache: see the header. Typed records over a byte store (store.h): the codec, and the rules of merging applied where
- * writes meet. Queueing and committing is cache_writer's, what may go is cache_sweep's, walking is cache_walk's. Decides
- * nothing about mail.
+ * cache: see the header. Typed records over a byte store (store.h): the codec, and the rules of
+ * merging applied where writes meet. Queueing and committing is cache_writer's, what may go is
+ * cache_sweep's, walking is cache_walk's. Decides nothing about mail.
  *
- * Locks: the writer's (cache_writer.c), then lifetimes_lock. No callback of a caller's runs under any of them.
+ * Locks: the writer's (cache_writer.c), then lifetimes_lock. No callback of a caller's runs under
+ * any of them.
  */
 #include "config.h"
 
@@ -24,7 +25,8 @@
 #include "store.h"
 
 enum {
-    BATCH_OCTETS = 256 * 1024,   /* of the store's size for each write in a batch: small stores, small batches */
+    BATCH_OCTETS =
+        256 * 1024, /* of the store's size for each write in a batch: small stores, small batches */
     BATCH_MIN = 4,
 };
 
@@ -206,7 +208,8 @@ static enum rb_error check_key(const char *key, struct octets *octets)
     return octets->len <= CACHE_KEY_MAX ? RB_OK : RB_ERR_TOO_LONG;
 }
 
-/* What waits for the writer is looked at before the store: whatever leaves the queue is in the store by then. */
+/* What waits for the writer is looked at before the store: whatever leaves the queue is in the
+ * store by then. */
 static enum rb_error read_octets(struct cache *cache, enum cache_table table, struct octets key,
                                  uint8_t out[RECORD_SIZE_MAX], size_t *len)
 {
@@ -220,8 +223,7 @@ static enum rb_error read_octets(struct cache *cache, enum cache_table table, st
     if (!waits)
         return error;
     if (error == RB_OK && MERGES[table] != NULL) {
-        const size_t merged_len =
-            MERGES[table]((struct octets){out, *len}, news, merged, cache);
+        const size_t merged_len = MERGES[table]((struct octets){out, *len}, news, merged, cache);
         if (merged_len == 0)
             return RB_OK;
         news = (struct octets){.data = merged, .len = merged_len};
@@ -299,7 +301,8 @@ static enum rb_error put(struct cache *cache, enum cache_table table, const char
     return writer_put(cache->writer, table, octets, (struct octets){.data = value, .len = len});
 }
 
-/* What says something of us, of the client or of now, not of the address, is no knowledge to keep. */
+/* What says something of us, of the client or of now, not of the address, is no knowledge to keep.
+ */
 static bool is_kept(enum rb_reason reason)
 {
     switch (reason) {
@@ -388,8 +391,8 @@ enum rb_error cache_purge(struct cache *cache, bool expired_only, uint64_t *remo
     writer_hold(cache->writer);
     if (!expired_only)
         writer_forget_all(cache->writer);
-    const enum rb_error error = sweep_purge(cache->ops, cache->store, &rules, expired_only,
-                                            removed, &cache->counts);
+    const enum rb_error error =
+        sweep_purge(cache->ops, cache->store, &rules, expired_only, removed, &cache->counts);
     writer_release(cache->writer);
     return error;
 }

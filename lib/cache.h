@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache: what was learned, shared by every process on the host. Typed records over a byte store (store.h).
+ * cache: what was learned, shared by every process on the host. Typed records over a byte store
+ * (store.h).
  *
- * Writes are queued, seen at once by cache_get_* of this process, and committed in batches by one writer thread.
- * Mail never fails for the cache's sake: a write that cannot be made is dropped and counted, a record that cannot be
- * read is a miss. Growth is bounded (store's max_bytes): expired records are swept in slices, then the oldest go.
+ * Writes are queued, seen at once by cache_get_* of this process, and committed in batches by one
+ * writer thread. Mail never fails for the cache's sake: a write that cannot be made is dropped and
+ * counted, a record that cannot be read is a miss. Growth is bounded (store's max_bytes): expired
+ * records are swept in slices, then the oldest go.
  *
  * Thread rule: every function may be called from any thread, but open and close.
  */
@@ -32,7 +34,8 @@ struct cache_settings {
 struct cache;
 
 /*
- * RB_ERR_ARGUMENT: not a store name we know; RB_ERR_STORE: cannot be opened, and detail (if not NULL) says why in words:
+ * RB_ERR_ARGUMENT: not a store name we know; RB_ERR_STORE: cannot be opened, and detail (if not
+ * NULL) says why in words:
  * "/var/lib/ringback/cache: Permission denied".
  */
 enum rb_error cache_open(const struct cache_settings *settings, struct cache **cache, char *detail,
@@ -47,17 +50,25 @@ void cache_set_lifetimes(struct cache *cache, const struct rb_lifetimes *lifetim
 /* Waits until everything queued so far is committed (or dropped). */
 void cache_flush(struct cache *cache);
 
-/* An address record's key: the kind of question, the relay asked (or NULL), the canonical address (address_key). */
-enum rb_error cache_address_key(const char *relay, const char *address, char key[CACHE_KEY_MAX + 1]);
+/* An address record's key: the kind of question, the relay asked (or NULL), the canonical address
+ * (address_key). */
+enum rb_error cache_address_key(const char *relay, const char *address,
+                                char key[CACHE_KEY_MAX + 1]);
 
-/* RB_OK, RB_ERR_NOT_FOUND, RB_ERR_STORE. What is found may be expired: ask address_record_freshness. */
-enum rb_error cache_get_address(struct cache *cache, const char *key, struct address_record *record);
-enum rb_error cache_get_domain(struct cache *cache, const char *domain, struct domain_record *record);
+/* RB_OK, RB_ERR_NOT_FOUND, RB_ERR_STORE. What is found may be expired: ask
+ * address_record_freshness. */
+enum rb_error cache_get_address(struct cache *cache, const char *key,
+                                struct address_record *record);
+enum rb_error cache_get_domain(struct cache *cache, const char *domain,
+                               struct domain_record *record);
 enum rb_error cache_get_host(struct cache *cache, const char *ip, struct host_record *record);
 
-/* Queue a write; merged with what is there (record.h) but for host records, which replace. Never blocks on the disk. */
-enum rb_error cache_put_address(struct cache *cache, const char *key, const struct address_record *record);
-enum rb_error cache_put_domain(struct cache *cache, const char *domain, const struct domain_record *record);
+/* Queue a write; merged with what is there (record.h) but for host records, which replace. Never
+ * blocks on the disk. */
+enum rb_error cache_put_address(struct cache *cache, const char *key,
+                                const struct address_record *record);
+enum rb_error cache_put_domain(struct cache *cache, const char *domain,
+                               const struct domain_record *record);
 enum rb_error cache_put_host(struct cache *cache, const char *ip, const struct host_record *record);
 
 /* Which kind of record. The numbers are part of the stored format. */
@@ -66,10 +77,12 @@ enum cache_table { CACHE_ADDRESS = 1, CACHE_DOMAIN = 2, CACHE_HOST = 3 };
 /* Removes one record, committed before it returns. RB_ERR_NOT_FOUND when there was none. */
 enum rb_error cache_delete(struct cache *cache, enum cache_table table, const char *key);
 
-/* Removes all records of all kinds (expired_only: those that answer nothing any more); *removed counts them. */
+/* Removes all records of all kinds (expired_only: those that answer nothing any more); *removed
+ * counts them. */
 enum rb_error cache_purge(struct cache *cache, bool expired_only, uint64_t *removed);
 
-/* One record as cache_walk shows it; exactly the member for its table is set. Valid only during the call. */
+/* One record as cache_walk shows it; exactly the member for its table is set. Valid only during the
+ * call. */
 struct cache_entry {
     enum cache_table table;
     const char *key;
@@ -81,8 +94,9 @@ struct cache_entry {
 };
 
 /*
- * Calls back for each readable record of a table, in key order, over committed data. Long walks take short read
- * transactions, so that writers are never held up. The callback returns false to end the walk.
+ * Calls back for each readable record of a table, in key order, over committed data. Long walks
+ * take short read transactions, so that writers are never held up. The callback returns false to
+ * end the walk.
  */
 enum rb_error cache_walk(struct cache *cache, enum cache_table table,
                          bool (*visit)(const struct cache_entry *entry, void *arg), void *arg);

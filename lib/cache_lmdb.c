@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_lmdb: struct store_ops over one LMDB environment that all processes of the host share. The only file that
- * knows LMDB; knows nothing of what the octets mean.
+ * cache_lmdb: struct store_ops over one LMDB environment that all processes of the host share. The
+ * only file that knows LMDB; knows nothing of what the octets mean.
  *
- * Durability: MDB_NOMETASYNC. Pages reach the disk before the meta page that points to them, so neither the end of a
- * process at any point nor a loss of power can leave a broken tree; a loss of power may undo the last commit, which
- * a cache can bear, and tend() makes up for it. MDB_NOSYNC would save more, but after a loss of power the tree may be
- * garbage; MDB_WRITEMAP would let a stray pointer of this process write into everybody's cache.
+ * Durability: MDB_NOMETASYNC. Pages reach the disk before the meta page that points to them, so
+ * neither the end of a process at any point nor a loss of power can leave a broken tree; a loss of
+ * power may undo the last commit, which a cache can bear, and tend() makes up for it. MDB_NOSYNC
+ * would save more, but after a loss of power the tree may be garbage; MDB_WRITEMAP would let a
+ * stray pointer of this process write into everybody's cache.
  *
- * The ceiling: LMDB needs free pages to delete as well, since it copies what it changes, and pages freed by one
- * transaction can be used only by the next but one. So writes stop being taken before the map is full (has_room),
- * while there is still room for sweeps.
+ * The ceiling: LMDB needs free pages to delete as well, since it copies what it changes, and pages
+ * freed by one transaction can be used only by the next but one. So writes stop being taken before
+ * the map is full (has_room), while there is still room for sweeps.
  *
- * Locks: map_lock is held for reading while a transaction of this process is under way, and for writing to map the
- * file anew, which LMDB allows only when there is none. No other lock is taken under it.
+ * Locks: map_lock is held for reading while a transaction of this process is under way, and for
+ * writing to map the file anew, which LMDB allows only when there is none. No other lock is taken
+ * under it.
  */
 #include "config.h"
 
@@ -33,11 +35,11 @@
 
 enum {
     TABLES = 3,
-    DBS_MAX = 16,      /* more than TABLES: room for tables of later versions */
+    DBS_MAX = 16,       /* more than TABLES: room for tables of later versions */
     READERS_MAX = 2048, /* threads of all processes that read at the same moment */
-    READ_POOL = 32,    /* read transactions kept for reuse */
-    RETRIES_MAX = 3,   /* to begin a transaction after mapping anew or clearing stale readers */
-    SHORT_LOOKS = 5,   /* at a file that seems cut off, before it is called damaged */
+    READ_POOL = 32,     /* read transactions kept for reuse */
+    RETRIES_MAX = 3,    /* to begin a transaction after mapping anew or clearing stale readers */
+    SHORT_LOOKS = 5,    /* at a file that seems cut off, before it is called damaged */
     SHORT_PAUSE_NS = 20 * 1000 * 1000,
     MIN_FREE_PAGES = 16, /* enough for a sweep of one record, whatever the depth of the tree */
     RESERVE_PART = 8,    /* a write that finds less than 1/8 of the map free must first sweep */
@@ -72,8 +74,9 @@ struct store {
 
     /* One thread at a time (store.h), hence no lock. */
     struct position swept_to[TABLES + 1];
-    int64_t credit; /* octets that may be written into holes that sweeps have left in pages in use */
-    bool unsynced;  /* committed since the last full sync */
+    int64_t
+        credit;    /* octets that may be written into holes that sweeps have left in pages in use */
+    bool unsynced; /* committed since the last full sync */
 };
 
 /* LMDB's codes become ours here and nowhere else. Positive ones are errno values. */
@@ -167,9 +170,10 @@ static void end_read(struct store *store, MDB_txn *txn)
 }
 
 /*
- * True when the file holds every page up to the last one in use. Reading a page that it does not hold would end the
- * process (SIGBUS). LMDB never writes out a page that was taken and given back within one transaction, so the last
- * commit may leave the file a little short until cover_file has run.
+ * True when the file holds every page up to the last one in use. Reading a page that it does not
+ * hold would end the process (SIGBUS). LMDB never writes out a page that was taken and given back
+ * within one transaction, so the last commit may leave the file a little short until cover_file has
+ * run.
  */
 static bool is_file_whole(MDB_env *env, off_t *should_be)
 {
@@ -185,7 +189,8 @@ static bool is_file_whole(MDB_env *env, off_t *should_be)
     return file.st_size >= *should_be;
 }
 
-/* Called with map_lock held. The write transaction keeps other processes from writing that page meanwhile. */
+/* Called with map_lock held. The write transaction keeps other processes from writing that page
+ * meanwhile. */
 static void cover_file(struct store *store)
 {
     off_t size;
@@ -270,9 +275,10 @@ static size_t free_pages(struct store *store, size_t *max)
 }
 
 /*
- * Whether so many records may be written. Sweeping makes holes in pages rather than free pages, so free pages alone
- * would call for sweep after sweep, and most of the cache would be gone before a page comes free. Hence the
- * credit: what sweeps have deleted may be filled up again, down to a last reserve that sweeps themselves need.
+ * Whether so many records may be written. Sweeping makes holes in pages rather than free pages, so
+ * free pages alone would call for sweep after sweep, and most of the cache would be gone before a
+ * page comes free. Hence the credit: what sweeps have deleted may be filled up again, down to a
+ * last reserve that sweeps themselves need.
  */
 static bool has_room(struct store *store, const struct store_write *writes, size_t count)
 {
@@ -429,7 +435,8 @@ static enum rb_error store_sweep(struct store *store, enum cache_table table, si
     size_t max;
     struct slice done = {0};
     int rc = MDB_MAP_FULL;
-    /* Each deletion may copy a page, and what is freed cannot be used at once: leave the next slice its share. */
+    /* Each deletion may copy a page, and what is freed cannot be used at once: leave the next slice
+     * its share. */
     const size_t free = free_pages(store, &max);
     const size_t affordable = free > MIN_FREE_PAGES ? (free - MIN_FREE_PAGES) / 4 : 0;
     size_t limit = affordable < slice ? affordable : slice;
@@ -611,14 +618,15 @@ static enum rb_error open_folder(struct opening *opening)
 }
 
 /*
- * Makes the file before LMDB does, so that its mode and owner are right from the start and nobody who may write to the
- * folder can have us give away, or write to, a file elsewhere by way of a link.
+ * Makes the file before LMDB does, so that its mode and owner are right from the start and nobody
+ * who may write to the folder can have us give away, or write to, a file elsewhere by way of a
+ * link.
  */
 static int make_file(const struct opening *opening, const char *name)
 {
     struct stat found;
-    const int fd =
-        openat(opening->folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+    const int fd = openat(opening->folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                          FILE_MODE);
     if (fd < 0) {
         if (errno != EEXIST)
             return errno;
@@ -646,7 +654,8 @@ static enum rb_error prepare_files(const struct opening *opening)
     int rc = make_file(opening, DATA_NAME);
     if (rc == 0)
         rc = make_file(opening, LOCK_NAME);
-    return rc == 0 ? RB_OK : fail(opening, rc, rc == ELOOP ? "holds a link, not a plain file" : NULL);
+    return rc == 0 ? RB_OK
+                   : fail(opening, rc, rc == ELOOP ? "holds a link, not a plain file" : NULL);
 }
 
 static int open_tables(struct store *store)
@@ -681,7 +690,8 @@ static int look_for_cut(MDB_env *env)
     for (unsigned i = 0; i < SHORT_LOOKS; i++) {
         if (is_file_whole(env, &size))
             return MDB_SUCCESS;
-        (void)nanosleep(&pause, NULL); /* a process that commits just now is about to cover the file */
+        (void)nanosleep(&pause,
+                        NULL); /* a process that commits just now is about to cover the file */
     }
     return MDB_CORRUPTED;
 }

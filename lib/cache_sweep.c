@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_sweep: see the header. Nothing here keeps state between calls: the store remembers where its last sweep of a
- * table ended, and the stamps in the records say how old they are.
+ * cache_sweep: see the header. Nothing here keeps state between calls: the store remembers where
+ * its last sweep of a table ended, and the stamps in the records say how old they are.
  */
 #include "config.h"
 
@@ -16,7 +16,8 @@ enum {
     TABLE_LAST = CACHE_HOST,
 };
 
-/* Every n-th stamp, n doubling whenever there are too many: a fair sample of any number of records, without chance. */
+/* Every n-th stamp, n doubling whenever there are too many: a fair sample of any number of records,
+ * without chance. */
 struct sample {
     int64_t stamps[SWEEP_SAMPLES_MAX];
     size_t count;
@@ -51,8 +52,8 @@ static struct record_age judge_address(const struct sweep *sweep, struct octets 
     const struct sweep_rules *rules = sweep->rules;
     if (!address_record_decode(value.data, value.len, &record))
         return (struct record_age){.readable = false};
-    const bool dead = address_record_freshness(&record, &rules->lifetimes, rules->now_s, NULL) ==
-                      RECORD_EXPIRED;
+    const bool dead =
+        address_record_freshness(&record, &rules->lifetimes, rules->now_s, NULL) == RECORD_EXPIRED;
     const bool kept = record.reason == RB_REASON_GREYLISTED &&
                       record.stamp_s > rules->now_s - sweep->greylist_keep_s;
     return (struct record_age){
@@ -90,7 +91,8 @@ static struct record_age judge_host(const struct sweep *sweep, struct octets val
     };
 }
 
-/* A record that no program can read, or that would live for ever by a wrong stamp, is of no use to anybody. */
+/* A record that no program can read, or that would live for ever by a wrong stamp, is of no use to
+ * anybody. */
 static struct record_age judge(const struct sweep *sweep, enum cache_table table,
                                struct octets value)
 {
@@ -155,8 +157,8 @@ static enum rb_error sweep_to_end(struct sweep *sweep, enum cache_table table,
     bool wrapped = false;
     while (!wrapped) { /* ends: each slice moves on in key order */
         uint64_t swept = 0;
-        const enum rb_error error = sweep->ops->sweep(
-            sweep->store, table, CACHE_SWEEP_SLICE, expired, sweep, &swept, &wrapped);
+        const enum rb_error error = sweep->ops->sweep(sweep->store, table, CACHE_SWEEP_SLICE,
+                                                      expired, sweep, &swept, &wrapped);
         if (error != RB_OK)
             return error;
         *removed += swept;
@@ -214,7 +216,8 @@ enum rb_error sweep_purge(const struct store_ops *ops, struct store *store,
     }
     if (ops->clear(store, removed) == RB_OK)
         return RB_OK;
-    return sweep_whole(&sweep, is_any, removed); /* a full store has no room for one big transaction */
+    return sweep_whole(&sweep, is_any,
+                       removed); /* a full store has no room for one big transaction */
 }
 
 static int compare_stamps(const void *a, const void *b)
@@ -253,8 +256,8 @@ bool sweep_make_room(const struct store_ops *ops, struct store *store,
         .ops = ops, .store = store, .rules = rules, .counts = counts, .sample = sample};
 
     if (sweep_whole(&sweep, is_expired, &swept) == RB_OK && ops->stats(store, &stats) == RB_OK) {
-        const uint64_t records = stats.records[CACHE_ADDRESS] + stats.records[CACHE_DOMAIN] +
-                                 stats.records[CACHE_HOST];
+        const uint64_t records =
+            stats.records[CACHE_ADDRESS] + stats.records[CACHE_DOMAIN] + stats.records[CACHE_HOST];
         const uint64_t part = records / SWEEP_EVICT_PART;
         const uint64_t wanted = part > 2 * writes ? part : 2 * writes;
         if (swept < wanted)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_sweep: which records may go, and in what order: expired ones in slices, then, when the store is at its
- * ceiling, the oldest. Thread rule: one thread at a time, with the store held (cache_writer.h).
+ * cache_sweep: which records may go, and in what order: expired ones in slices, then, when the
+ * store is at its ceiling, the oldest. Thread rule: one thread at a time, with the store held
+ * (cache_writer.h).
  */
 #ifndef RB_CACHE_SWEEP_H
 #define RB_CACHE_SWEEP_H
@@ -13,10 +14,13 @@
 #include <stdint.h>
 
 enum {
-    SWEEP_RETRY_KEEP_S = 24 * 3600, /* an expired greylisted record is kept so long in routine sweeps: see sweep_tend */
-    SWEEP_FUTURE_MAX_S = 24 * 3600, /* a stamp further off than this was made by a clock that was wrong */
-    SWEEP_EVICT_PART = 10,          /* a tenth of the records goes at a time, the oldest */
-    SWEEP_SAMPLES_MAX = 4096,       /* stamps looked at to find out which are the oldest */
+    SWEEP_RETRY_KEEP_S =
+        24 *
+        3600, /* an expired greylisted record is kept so long in routine sweeps: see sweep_tend */
+    SWEEP_FUTURE_MAX_S =
+        24 * 3600,            /* a stamp further off than this was made by a clock that was wrong */
+    SWEEP_EVICT_PART = 10,    /* a tenth of the records goes at a time, the oldest */
+    SWEEP_SAMPLES_MAX = 4096, /* stamps looked at to find out which are the oldest */
 };
 
 /* What is expired now. */
@@ -30,8 +34,8 @@ struct sweep_counts {
 };
 
 /*
- * Housekeeping: one slice of each table. Greylisted records stay for SWEEP_RETRY_KEEP_S, so that retries that are due
- * can be found again after a restart.
+ * Housekeeping: one slice of each table. Greylisted records stay for SWEEP_RETRY_KEEP_S, so that
+ * retries that are due can be found again after a restart.
  */
 void sweep_tend(const struct store_ops *ops, struct store *store, const struct sweep_rules *rules,
                 struct sweep_counts *counts);
@@ -42,8 +46,8 @@ enum rb_error sweep_purge(const struct store_ops *ops, struct store *store,
                           struct sweep_counts *counts);
 
 /*
- * Makes room for `writes` records and more: what is expired goes, and where that is less than a tenth of all, the
- * oldest as well. False when nothing could be removed.
+ * Makes room for `writes` records and more: what is expired goes, and where that is less than a
+ * tenth of all, the oldest as well. False when nothing could be removed.
  */
 bool sweep_make_room(const struct store_ops *ops, struct store *store,
                      const struct sweep_rules *rules, size_t writes, struct sweep_counts *counts);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_walk: the form of an address record's key, and showing all records of a table one by one. A slice of records
- * is copied out in each read transaction, so that neither writers nor the caller's callback are held up by it.
+ * cache_walk: the form of an address record's key, and showing all records of a table one by one. A
+ * slice of records is copied out in each read transaction, so that neither writers nor the caller's
+ * callback are held up by it.
  */
 #include "config.h"
 
@@ -14,8 +15,9 @@
 #include "record.h"
 
 /*
- * Key of an address record: "s" and the address for what the world says; "r", the relay, a space and the address for
- * what a relay says. No relay's name has a space, so it ends at the first one, whatever the local part holds.
+ * Key of an address record: "s" and the address for what the world says; "r", the relay, a space
+ * and the address for what a relay says. No relay's name has a space, so it ends at the first one,
+ * whatever the local part holds.
  */
 enum {
     KIND_WORLD = 's',
@@ -119,7 +121,8 @@ static bool decode_walked(struct walk *walk, const struct walked *walked, struct
 static bool show(struct walk *walk, const struct walked *walked)
 {
     struct cache_entry entry = {.table = walk->table, .key = walked->key};
-    if (strlen(walked->key) != walked->key_len || walked->key_len > CACHE_KEY_MAX || !decode_walked(walk, walked, &entry)) {
+    if (strlen(walked->key) != walked->key_len || walked->key_len > CACHE_KEY_MAX ||
+        !decode_walked(walk, walked, &entry)) {
         walk->damaged++;
         return true;
     }
@@ -150,8 +153,7 @@ static enum rb_error walk_all(const struct store_ops *ops, struct store *store, 
     return RB_OK;
 }
 
-enum rb_error walk_records(const struct store_ops *ops, struct store *store,
-                           enum cache_table table,
+enum rb_error walk_records(const struct store_ops *ops, struct store *store, enum cache_table table,
                            bool (*visit)(const struct cache_entry *entry, void *arg), void *arg,
                            uint64_t *damaged)
 {

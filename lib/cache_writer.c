@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_writer: see the header. A write waits in an overlay (a hash by table and key), in the order of arrival; the
- * thread takes all that waits, up to a ceiling, into one transaction (group commit: while one is being synced to the
- * disk, the next gathers), and only then removes from the overlay what it has committed.
+ * cache_writer: see the header. A write waits in an overlay (a hash by table and key), in the order
+ * of arrival; the thread takes all that waits, up to a ceiling, into one transaction (group commit:
+ * while one is being synced to the disk, the next gathers), and only then removes from the overlay
+ * what it has committed.
  *
  * Lock order: store_lock, then lock. store_lock is held across the store's I/O, lock never.
  */
@@ -25,14 +26,16 @@ struct blob {
     uint8_t data[];
 };
 
-/* What waits for one key. Covered by writer->lock; key and in_flight may be read by whoever set in_flight. */
+/* What waits for one key. Covered by writer->lock; key and in_flight may be read by whoever set
+ * in_flight. */
 struct pending {
     UT_hash_handle hh;
-    struct pending *prev, *next;  /* in the queue, while queued */
-    struct blob *value;           /* owned; the newest */
-    struct blob *in_flight;       /* owned unless it is also value; what is being committed, NULL: nothing */
-    uint64_t sequence;            /* of its place in the queue */
-    size_t key_len;               /* of key */
+    struct pending *prev, *next; /* in the queue, while queued */
+    struct blob *value;          /* owned; the newest */
+    struct blob
+        *in_flight;    /* owned unless it is also value; what is being committed, NULL: nothing */
+    uint64_t sequence; /* of its place in the queue */
+    size_t key_len;    /* of key */
     uint8_t key[CACHE_KEY_MAX + 1]; /* the table's octet, the key's */
 };
 
@@ -48,15 +51,16 @@ struct writer {
     struct store_write writes[WRITER_BATCH_MAX];
     unsigned batches; /* since the last housekeeping */
 
-    pthread_mutex_t lock;       /* covers what follows, but for the atomics */
-    pthread_cond_t work, done;  /* something was queued, or stopping; a batch was done */
-    struct pending *overlay;    /* hash */
-    struct pending *queue;      /* list, oldest first; all of it is in overlay too */
-    uint64_t last_sequence;     /* given to a write */
-    uint64_t done_sequence;     /* everything up to it is committed, dropped or forgotten */
+    pthread_mutex_t lock;      /* covers what follows, but for the atomics */
+    pthread_cond_t work, done; /* something was queued, or stopping; a batch was done */
+    struct pending *overlay;   /* hash */
+    struct pending *queue;     /* list, oldest first; all of it is in overlay too */
+    uint64_t last_sequence;    /* given to a write */
+    uint64_t done_sequence;    /* everything up to it is committed, dropped or forgotten */
     bool stopping;
 
-    atomic_size_t overlay_count; /* so that a reader need not lock when there is nothing; set under lock */
+    atomic_size_t
+        overlay_count; /* so that a reader need not lock when there is nothing; set under lock */
     atomic_uint_fast64_t writes_done, dropped;
 };
 
@@ -129,7 +133,8 @@ static void note_done(struct writer *writer)
     pthread_cond_broadcast(&writer->done);
 }
 
-/* Lock held. The value that stands once news has come to what waits already. NULL: out of memory. */
+/* Lock held. The value that stands once news has come to what waits already. NULL: out of memory.
+ */
 static struct blob *merged_value(const struct writer *writer, enum cache_table table,
                                  const struct blob *present, struct octets news)
 {
@@ -158,6 +163,7 @@ static enum rb_error put_again(struct writer *writer, struct pending *pending,
 }
 
 /* Lock held. */
+/* NOLINTNEXTLINE(readability-function-size): most of it is within uthash's macro */
 static enum rb_error put_new(struct writer *writer, enum cache_table table, struct octets key,
                              struct octets value)
 {
@@ -243,10 +249,9 @@ bool writer_forget(struct writer *writer, enum cache_table table, struct octets 
 
 void writer_forget_all(struct writer *writer)
 {
-    struct pending *pending, *next;
     pthread_mutex_lock(&writer->lock);
-    HASH_ITER(hh, writer->overlay, pending, next)
-        drop_pending(writer, pending);
+    while (writer->queue != NULL) /* nothing is in flight, so that is all of the overlay */
+        drop_pending(writer, writer->queue);
     note_done(writer);
     pthread_mutex_unlock(&writer->lock);
 }

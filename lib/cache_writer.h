@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_writer: the cache's queue of writes and the one thread that commits them. What is queued can be looked at
- * (writer_peek) until it is committed, so that nobody sees a gap. Octets only: knows nothing of what they mean.
+ * cache_writer: the cache's queue of writes and the one thread that commits them. What is queued
+ * can be looked at (writer_peek) until it is committed, so that nobody sees a gap. Octets only:
+ * knows nothing of what they mean.
  *
  * Thread rule: every function may be called from any thread, but open and close.
  */
@@ -21,10 +22,12 @@ enum {
     WRITER_IDLE_S = 10,       /* and after so long without one */
 };
 
-/* What the writer needs of its owner. make_room and tend run with the store held: nobody else writes. */
+/* What the writer needs of its owner. make_room and tend run with the store held: nobody else
+ * writes. */
 struct writer_hooks {
     store_merge_fn *merge[4]; /* by enum cache_table; NULL: replace. Quick, pure, any thread */
-    /* The store is at its ceiling: sweep so that so many writes fit. False: nothing could be swept. */
+    /* The store is at its ceiling: sweep so that so many writes fit. False: nothing could be swept.
+     */
     bool (*make_room)(void *arg, size_t writes);
     void (*tend)(void *arg); /* housekeeping, a bounded slice of it */
     void *arg;               /* for all of them */
@@ -44,13 +47,14 @@ enum rb_error writer_open(const struct store_ops *ops, struct store *store, size
 /* Commits what is queued, ends the thread. NULL is fine. */
 void writer_close(struct writer *writer);
 
-/* Queues a write. Never waits for the disk. RB_ERR_STORE: the queue is full, the write was dropped and counted. */
+/* Queues a write. Never waits for the disk. RB_ERR_STORE: the queue is full, the write was dropped
+ * and counted. */
 enum rb_error writer_put(struct writer *writer, enum cache_table table, struct octets key,
                          struct octets value);
 
 /*
- * Copies out what is queued for a key and not committed yet. False: nothing is. A store that is read after that is
- * sure to have what was queued before. size must be RECORD_SIZE_MAX.
+ * Copies out what is queued for a key and not committed yet. False: nothing is. A store that is
+ * read after that is sure to have what was queued before. size must be RECORD_SIZE_MAX.
  */
 bool writer_peek(struct writer *writer, enum cache_table table, struct octets key, uint8_t *out,
                  size_t *len);
@@ -59,8 +63,8 @@ bool writer_peek(struct writer *writer, enum cache_table table, struct octets ke
 void writer_flush(struct writer *writer);
 
 /*
- * The store for the caller alone, between batches: nothing is being committed meanwhile, though queueing goes on.
- * For sweeps, deletions and purges. Must be let go by the same thread.
+ * The store for the caller alone, between batches: nothing is being committed meanwhile, though
+ * queueing goes on. For sweeps, deletions and purges. Must be let go by the same thread.
  */
 void writer_hold(struct writer *writer);
 void writer_release(struct writer *writer);

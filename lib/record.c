@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * record: the versioned codec of what the cache keeps, and the rules of merging and of lifetimes. Pure: no store,
- * no clock, no memory of its own. What is decoded may be damaged or made by an enemy; it is believed only when its
- * checksum is right and every field is in range. RFC 3463 (enhanced codes), RFC 5321 4.2 (replies).
+ * record: the versioned codec of what the cache keeps, and the rules of merging and of lifetimes.
+ * Pure: no store, no clock, no memory of its own. What is decoded may be damaged or made by an
+ * enemy; it is believed only when its checksum is right and every field is in range. RFC 3463
+ * (enhanced codes), RFC 5321 4.2 (replies).
  *
- * Layout, version 1 (little-endian, "varint": seven bits an octet, low ones first; "text": varint length, octets):
- *   address   'A'+0x80  reason  stage  flags:varint  stamp:varint  code:varint  [port:varint]  [wait:varint]
- *             [enhanced, reply, mx, ip, tls, mail_from, rule; see address_record_encode]  checksum:4
- *   domain    'D'+0x80  states  catch_all:varint  null_sender:varint  dead:varint  dead_reason  checksum:4
- *   host      'H'+0x80  reason  failures:varint  trips:varint  held_until:varint  stamp:varint  checksum:4
- * A new layout gets a new first octet; an older program then takes the record for none.
+ * Layout, version 1 (little-endian, "varint": seven bits an octet, low ones first; "text": varint
+ * length, octets): address   'A'+0x80  reason  stage  flags:varint  stamp:varint  code:varint
+ * [port:varint]  [wait:varint] [enhanced, reply, mx, ip, tls, mail_from, rule; see
+ * address_record_encode]  checksum:4 domain    'D'+0x80  states  catch_all:varint
+ * null_sender:varint  dead:varint  dead_reason  checksum:4 host      'H'+0x80  reason
+ * failures:varint  trips:varint  held_until:varint  stamp:varint  checksum:4 A new layout gets a
+ * new first octet; an older program then takes the record for none.
  */
 #include "config.h"
 
@@ -35,8 +37,8 @@ enum {
 /* Far beyond any real clock, far from overflow. */
 static const int64_t STAMP_MAX = INT64_C(1) << 40;
 
-/* How long a 4yz reply is believed at most, unless it asked for more: a greylisted sender comes back soon, and is
- * then to be asked about again. */
+/* How long a 4yz reply is believed at most, unless it asked for more: a greylisted sender comes
+ * back soon, and is then to be asked about again. */
 static const int64_t TEMPORARY_TTL_S = 300;
 
 enum address_flags {
@@ -71,6 +73,14 @@ static uint32_t checksum(const uint8_t *octets, size_t len)
     for (size_t i = 0; i < len; i++)
         sum = (sum ^ octets[i]) * 16777619U;
     return sum;
+}
+
+static void open_sink(struct sink *sink, uint8_t *out, size_t size)
+{
+    sink->start = out;
+    sink->at = out;
+    sink->end = out + size;
+    sink->failed = false;
 }
 
 static void put_octets(struct sink *sink, const void *octets, size_t len)
@@ -206,7 +216,8 @@ static size_t reply_prefix(int code, const char *enhanced, char *prefix, size_t 
     return len > 0 && (size_t)len < size ? (size_t)len : 0;
 }
 
-/* The address in binary, where that gives back the very same text. Returns the flags that say so. */
+/* The address in binary, where that gives back the very same text. Returns the flags that say so.
+ */
 static unsigned pack_ip(const char *ip, uint8_t packed[16])
 {
     char text[INET6_ADDRSTRLEN];
@@ -279,8 +290,7 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
 
     uint8_t packed_ip[16];
     char prefix[RB_ENHANCED_MAX + 8];
-    size_t prefix_len =
-        reply_prefix(record->code, record->enhanced, prefix, sizeof prefix);
+    size_t prefix_len = reply_prefix(record->code, record->enhanced, prefix, sizeof prefix);
     if (strncmp(record->reply, prefix, prefix_len) != 0)
         prefix_len = 0;
 
@@ -290,7 +300,8 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
     flags |= record->port != SMTP_PORT ? FLAG_OTHER_PORT : 0U;
     flags |= prefix_len != 0 ? FLAG_REPLY_PREFIX : 0U;
 
-    struct sink sink = {.start = out, .at = out, .end = out + size};
+    struct sink sink;
+    open_sink(&sink, out, size);
     put_octet(&sink, MAGIC_ADDRESS);
     put_octet(&sink, record->reason);
     put_octet(&sink, record->stage);
@@ -397,7 +408,8 @@ size_t domain_record_encode(const struct domain_record *record, uint8_t *out, si
     if (record->dead_reason != RB_REASON_NONE && !is_reason(record->dead_reason))
         return 0;
 
-    struct sink sink = {.start = out, .at = out, .end = out + size};
+    struct sink sink;
+    open_sink(&sink, out, size);
     put_octet(&sink, MAGIC_DOMAIN);
     put_octet(&sink, states);
     for (unsigned i = 0; i < 3; i++)
@@ -435,7 +447,8 @@ size_t host_record_encode(const struct host_record *record, uint8_t *out, size_t
 {
     if (record->reason != RB_REASON_NONE && !is_reason(record->reason))
         return 0;
-    struct sink sink = {.start = out, .at = out, .end = out + size};
+    struct sink sink;
+    open_sink(&sink, out, size);
     put_octet(&sink, MAGIC_HOST);
     put_octet(&sink, record->reason);
     put_varint(&sink, record->failures);
@@ -474,17 +487,19 @@ static int64_t age_of(int64_t stamp_s, int64_t now_s)
     return age > INT64_MAX ? INT64_MAX : (int64_t)age;
 }
 
-/* The life of an unknown. It is never stale: while it lives nobody is asked, then the next question asks. */
-static int64_t unknown_ttl(const struct address_record *record, const struct rb_lifetimes *lifetimes)
+/* The life of an unknown. It is never stale: while it lives nobody is asked, then the next question
+ * asks. */
+static int64_t unknown_ttl(const struct address_record *record,
+                           const struct rb_lifetimes *lifetimes)
 {
     switch (record->reason) {
     case RB_REASON_CATCH_ALL:
-        /* What was learned is the domain's: asking again about the mailbox would tell nothing new. */
+        /* What was learned is the domain's: asking again about the mailbox would tell nothing new.
+         */
         return lifetimes->domain_ttl_s;
     case RB_REASON_GREYLISTED:
     case RB_REASON_TEMPFAIL: {
-        const int64_t wanted =
-            record->wait_s > TEMPORARY_TTL_S ? record->wait_s : TEMPORARY_TTL_S;
+        const int64_t wanted = record->wait_s > TEMPORARY_TTL_S ? record->wait_s : TEMPORARY_TTL_S;
         return wanted < lifetimes->unknown_ttl_s ? wanted : lifetimes->unknown_ttl_s;
     }
     default:
@@ -527,8 +542,9 @@ bool fact_is_live(const struct fact *fact, int64_t ttl_s, int64_t now_s)
 }
 
 /*
- * The same whichever of the two comes first, so that it does not matter in which order processes and threads
- * commit: the newer wins, unless it is an unknown that would have found the older a live valid or invalid.
+ * The same whichever of the two comes first, so that it does not matter in which order processes
+ * and threads commit: the newer wins, unless it is an unknown that would have found the older a
+ * live valid or invalid.
  */
 void address_record_merge(struct address_record *into, const struct address_record *news,
                           const struct rb_lifetimes *lifetimes)

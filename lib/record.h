@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * record: the versioned codec of what the cache keeps. Pure. Decoding takes hostile input: a damaged, truncated
- * or unknown record reads as "none". Little-endian; varint lengths and stamps keep records small.
+ * record: the versioned codec of what the cache keeps. Pure. Decoding takes hostile input: a
+ * damaged, truncated or unknown record reads as "none". Little-endian; varint lengths and stamps
+ * keep records small.
  */
 #ifndef RB_RECORD_H
 #define RB_RECORD_H
@@ -40,7 +41,8 @@ struct fact {
     int64_t stamp_s;
 };
 
-/* What is known of a domain: how to call, never a verdict about one address. Each fact has its own stamp. */
+/* What is known of a domain: how to call, never a verdict about one address. Each fact has its own
+ * stamp. */
 struct domain_record {
     struct fact catch_all;           /* accepts a local part that nobody has */
     struct fact null_sender_refused; /* the fallback sender must be used */
@@ -58,8 +60,8 @@ struct host_record {
 };
 
 /*
- * Encode: return the number of octets written to out, 0 when size does not suffice (RECORD_SIZE_MAX always does).
- * Decode: false when the octets are no record of that kind; *record is then zeroed.
+ * Encode: return the number of octets written to out, 0 when size does not suffice (RECORD_SIZE_MAX
+ * always does). Decode: false when the octets are no record of that kind; *record is then zeroed.
  */
 size_t address_record_encode(const struct address_record *record, uint8_t *out, size_t size);
 bool address_record_decode(const uint8_t *in, size_t len, struct address_record *record);
@@ -68,12 +70,13 @@ bool domain_record_decode(const uint8_t *in, size_t len, struct domain_record *r
 size_t host_record_encode(const struct host_record *record, uint8_t *out, size_t size);
 bool host_record_decode(const uint8_t *in, size_t len, struct host_record *record);
 
-/* Whether a record answers at once, and how long it will. Computed at reading, from today's lifetimes. */
+/* Whether a record answers at once, and how long it will. Computed at reading, from today's
+ * lifetimes. */
 enum freshness { RECORD_EXPIRED, RECORD_STALE, RECORD_FRESH };
 
 /*
- * stale: still answers, but should be asked again behind the caller's back. *expires_s (may be NULL) is the
- * number of seconds left. A stamp in the future counts as of now.
+ * stale: still answers, but should be asked again behind the caller's back. *expires_s (may be
+ * NULL) is the number of seconds left. A stamp in the future counts as of now.
  */
 enum freshness address_record_freshness(const struct address_record *record,
                                         const struct rb_lifetimes *lifetimes, int64_t now_s,
@@ -83,8 +86,9 @@ enum freshness address_record_freshness(const struct address_record *record,
 bool fact_is_live(const struct fact *fact, int64_t ttl_s, int64_t now_s);
 
 /*
- * Merging, for the store's one writer. Address: a live valid or invalid is never replaced by an unknown;
- * everything else is replaced by the newer. Domain: fact by fact, the newer stamp wins. All pure.
+ * Merging, for the store's one writer. Address: a live valid or invalid is never replaced by an
+ * unknown; everything else is replaced by the newer. Domain: fact by fact, the newer stamp wins.
+ * All pure.
  */
 void address_record_merge(struct address_record *into, const struct address_record *news,
                           const struct rb_lifetimes *lifetimes);

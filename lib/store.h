@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store: what the cache needs of a byte store. cache_lmdb.c is one; another (Redis) may stand beside it.
- * Keys and values are octet strings; tables are those of enum cache_table.
+ * store: what the cache needs of a byte store. cache_lmdb.c is one; another (Redis) may stand
+ * beside it. Keys and values are octet strings; tables are those of enum cache_table.
  */
 #ifndef RB_STORE_H
 #define RB_STORE_H
@@ -12,7 +12,7 @@ struct store; /* an implementation's own */
 
 enum {
     STORE_SIZE_MIN = 1 << 20, /* octets; a smaller ceiling is raised to this */
-    STORE_KEY_MAX = 511,      /* octets of a key that a store may hold, by whomever it was put there */
+    STORE_KEY_MAX = 511, /* octets of a key that a store may hold, by whomever it was put there */
 };
 
 /* Octets owned by whoever hands them over, for the length of the call. */
@@ -22,8 +22,8 @@ struct octets {
 };
 
 /*
- * Within a write batch: computes the new value for a key from the present one (data NULL when there is none)
- * into out (size RECORD_SIZE_MAX). Returns its length, or 0 to leave what is there.
+ * Within a write batch: computes the new value for a key from the present one (data NULL when there
+ * is none) into out (size RECORD_SIZE_MAX). Returns its length, or 0 to leave what is there.
  */
 typedef size_t store_merge_fn(struct octets present, struct octets news, uint8_t *out, void *arg);
 
@@ -36,7 +36,8 @@ struct store_write {
 };
 
 /* Return true to have the record deleted (sweeps). */
-typedef bool store_expired_fn(enum cache_table table, struct octets key, struct octets value, void *arg);
+typedef bool store_expired_fn(enum cache_table table, struct octets key, struct octets value,
+                              void *arg);
 /* Return false to end. */
 typedef bool store_visit_fn(struct octets key, struct octets value, void *arg);
 
@@ -47,31 +48,34 @@ struct store_stats {
 
 struct store_ops {
     /*
-     * Copies the value out; *len in: room, out: length. RB_OK, RB_ERR_NOT_FOUND, RB_ERR_STORE, RB_ERR_TOO_LONG.
-     * Any thread.
+     * Copies the value out; *len in: room, out: length. RB_OK, RB_ERR_NOT_FOUND, RB_ERR_STORE,
+     * RB_ERR_TOO_LONG. Any thread.
      */
     enum rb_error (*get)(struct store *store, enum cache_table table, struct octets key,
                          uint8_t *out, size_t *len);
     /*
-     * One transaction, durable by the store's own rule. All or nothing; *full: the store is at its ceiling, and
-     * something must be swept before this can be written. One thread at a time, as are sweep, clear and tend.
+     * One transaction, durable by the store's own rule. All or nothing; *full: the store is at its
+     * ceiling, and something must be swept before this can be written. One thread at a time, as are
+     * sweep, clear and tend.
      */
     enum rb_error (*write)(struct store *store, const struct store_write *writes, size_t count,
                            bool *full);
     /*
-     * Deletes what `expired` says of at most `slice` records (fewer where the store is short of room) from where the
-     * last sweep of that table ended; *swept counts, *wrapped: reached the end, the next begins at the start.
-     * Records may be shown to `expired` twice when a slice had to be begun again.
+     * Deletes what `expired` says of at most `slice` records (fewer where the store is short of
+     * room) from where the last sweep of that table ended; *swept counts, *wrapped: reached the
+     * end, the next begins at the start. Records may be shown to `expired` twice when a slice had
+     * to be begun again.
      */
     enum rb_error (*sweep)(struct store *store, enum cache_table table, size_t slice,
                            store_expired_fn *expired, void *arg, uint64_t *swept, bool *wrapped);
     /*
-     * In key order, from the first key after `after` (len 0: from the start), over at most `limit` records in one
-     * read transaction. Any thread, as is stats.
+     * In key order, from the first key after `after` (len 0: from the start), over at most `limit`
+     * records in one read transaction. Any thread, as is stats.
      */
     enum rb_error (*walk)(struct store *store, enum cache_table table, struct octets after,
                           size_t limit, store_visit_fn *visit, void *arg);
-    /* Deletes everything in one transaction. May fail for want of room where many small sweeps would not. */
+    /* Deletes everything in one transaction. May fail for want of room where many small sweeps
+     * would not. */
     enum rb_error (*clear)(struct store *store, uint64_t *removed);
     enum rb_error (*stats)(struct store *store, struct store_stats *stats);
     /* Housekeeping, now and then: frees what dead processes hold, makes the last commit durable. */
@@ -80,9 +84,10 @@ struct store_ops {
 };
 
 /*
- * Opens (and creates) an LMDB environment in the folder `path`. On failure, detail says why in words and errno is that
- * of the cause. On success it is "", or says what was wrong with what was found there and has been moved aside.
- * owner_fix and read_only as in cache_settings. After fork only, and never twice at a time in one process.
+ * Opens (and creates) an LMDB environment in the folder `path`. On failure, detail says why in
+ * words and errno is that of the cause. On success it is "", or says what was wrong with what was
+ * found there and has been moved aside. owner_fix and read_only as in cache_settings. After fork
+ * only, and never twice at a time in one process.
  */
 enum rb_error cache_lmdb_open(const char *path, uint64_t max_bytes, bool owner_fix, bool read_only,
                               const struct store_ops **ops, struct store **store, char *detail,

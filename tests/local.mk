@@ -33,7 +33,7 @@ libtest_la_SOURCES = tests/unit/check.h tests/unit/fake_clock.c tests/unit/fake_
     tests/unit/fake_dns.c tests/unit/fake_dns.h
 libtest_la_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 
-unit_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -I$(top_srcdir)/tests/unit -I$(top_srcdir)/milter
+unit_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -iquote $(top_srcdir)/tests/unit -iquote $(top_srcdir)/milter
 unit_libs = libtest.la libmilterparts.la libcore.la $(CMOCKA_LIBS)
 
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
@@ -126,8 +126,36 @@ tests_unit_test_transcript_LDADD = $(unit_libs)
 
 # The scripted mail host.
 noinst_PROGRAMS += tests/smtpd/smtpd
-tests_smtpd_smtpd_SOURCES = tests/smtpd/smtpd.c
+tests_smtpd_smtpd_SOURCES = \
+    tests/smtpd/buf.c \
+    tests/smtpd/buf.h \
+    tests/smtpd/conn.c \
+    tests/smtpd/conn.h \
+    tests/smtpd/control.c \
+    tests/smtpd/control.h \
+    tests/smtpd/counters.c \
+    tests/smtpd/counters.h \
+    tests/smtpd/greylist.c \
+    tests/smtpd/greylist.h \
+    tests/smtpd/lexer.c \
+    tests/smtpd/lexer.h \
+    tests/smtpd/loop.c \
+    tests/smtpd/loop.h \
+    tests/smtpd/path.c \
+    tests/smtpd/path.h \
+    tests/smtpd/play.c \
+    tests/smtpd/play.h \
+    tests/smtpd/scenario.c \
+    tests/smtpd/scenario.h \
+    tests/smtpd/scenario_read.c \
+    tests/smtpd/server.c \
+    tests/smtpd/server.h \
+    tests/smtpd/session.c \
+    tests/smtpd/session.h \
+    tests/smtpd/smtpd.c \
+    tests/smtpd/tls.c \
+    tests/smtpd/tls.h
 tests_smtpd_smtpd_LDADD = $(OPENSSL_LIBS)
 
-TESTS += tests/lab/lab.py
-EXTRA_DIST += tests/replies.tsv tests/lab
+TESTS += tests/smtpd/test_smtpd.py tests/lab/lab.py
+EXTRA_DIST += tests/replies.tsv tests/replies-more.tsv tests/lab tests/smtpd/README tests/smtpd/test_smtpd.py

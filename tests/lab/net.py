@@ -14,13 +14,13 @@ into one while it runs: `nsenter --net -t PID` with the pid of a program that ru
 
 import ctypes
 import os
-import signal
 import socket
 import subprocess
 import threading
 
+import guard
+
 CLONE_NEWNET = 0x40000000
-PR_SET_PDEATHSIG = 1
 MTA = "198.51.100.10"
 DNS = "192.0.2.53"
 SILENT = "192.0.2.240/28"  # addresses that never answer: packets to them are dropped
@@ -36,8 +36,9 @@ def _setns(fd):
 class Namespace:
     """One network namespace: run programs in it, open sockets in it."""
 
-    def __init__(self, name):
+    def __init__(self, name, keeper=None):
         self.name = name
+        self._keeper = keeper
         self._old = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         if _libc.unshare(CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "cannot make a network namespace")
@@ -51,15 +52,14 @@ class Namespace:
         return f"/proc/{os.getpid()}/fd/{self.fd}"
 
     def popen(self, argv, **options):
-        """Starts a program inside. It gets SIGTERM should this process die. Main thread only."""
+        """Starts a program inside. It is ended should this process die. Main thread only."""
         assert threading.current_thread() is threading.main_thread()
 
-        def enter():
-            _setns(self.fd)
-            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
         options.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.Popen(argv, preexec_fn=enter, **options)
+        process = subprocess.Popen(argv, preexec_fn=lambda: _setns(self.fd), **options)
+        if self._keeper:
+            self._keeper.add(process.pid)
+        return process
 
     def run(self, *argv):
         """Runs a program inside to its end; an error is an exception with what it said."""
@@ -86,9 +86,10 @@ class Net:
     """The three namespaces, cabled and addressed."""
 
     def __init__(self):
-        self.world = Namespace("world")
-        self.mta = Namespace("mta")
-        self.client = Namespace("client")
+        self.guard = guard.Guard()
+        self.world = Namespace("world", self.guard)
+        self.mta = Namespace("mta", self.guard)
+        self.client = Namespace("client", self.guard)
         self._cable()
 
     def _cable(self):
@@ -133,3 +134,4 @@ class Net:
     def close(self):
         for namespace in (self.client, self.mta, self.world):
             namespace.close()
+        self.guard.close()

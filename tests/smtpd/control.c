@@ -243,7 +243,7 @@ struct control *control_open(struct server *srv, const char *path)
     ctl->watch = (struct watch){.fd = fd, .ready = accept_asker, .release = free_control};
     ctl->srv = srv;
     if (fd >= 0 && bind_path(fd, path) && loop_add(srv->net.loop, &ctl->watch, EPOLLIN)) {
-        memcpy(ctl->path, path, strlen(path));
+        memcpy(ctl->path, path, strlen(path) + 1);
         return ctl;
     }
     int saved = errno;

@@ -97,18 +97,19 @@ void counters_free(struct counters *c)
 {
     if (c == NULL)
         return;
-    struct host_stats *stats;
-    struct host_stats *next;
-    HASH_ITER(hh, c->hosts, stats, next)
-    {
-        HASH_DEL(c->hosts, stats);
+    struct host_stats *stats = c->hosts;
+    HASH_CLEAR(hh, c->hosts); /* leaves the elements and their order alone */
+    while (stats != NULL) {
+        struct host_stats *next = stats->hh.next;
         free(stats);
+        stats = next;
     }
     empty_log(c);
     free(c->log);
     free(c);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): most of it is within uthash's macro */
 struct host_stats *counters_host(struct counters *c, const char *ip)
 {
     struct host_stats *stats = NULL;

@@ -39,30 +39,36 @@ void greylist_free(struct greylist *g)
     free(g);
 }
 
-static void forget_one(struct greylist *g, struct triplet *t)
+void greylist_forget(struct greylist *g)
 {
+    struct triplet *t = g->triplets;
+    HASH_CLEAR(hh, g->triplets); /* leaves the elements and their order alone */
+    while (t != NULL) {
+        struct triplet *next = t->hh.next;
+        free(t);
+        t = next;
+    }
+}
+
+static void forget_oldest(struct greylist *g)
+{
+    struct triplet *t = g->triplets;
     HASH_DEL(g->triplets, t);
     free(t);
 }
 
-void greylist_forget(struct greylist *g)
-{
-    struct triplet *t;
-    struct triplet *next;
-    HASH_ITER(hh, g->triplets, t, next)
-    forget_one(g, t);
-}
-
+/* NOLINTNEXTLINE(readability-function-size): most of it is within uthash's macro */
 static void learn(struct greylist *g, const char *key)
 {
     size_t len = strlen(key);
     if (HASH_COUNT(g->triplets) >= GREYLIST_MAX)
-        forget_one(g, g->triplets);
+        forget_oldest(g);
     struct triplet *t = calloc(1, sizeof *t + len + 1);
     if (t == NULL)
         return;
     t->first_us = loop_now_us();
     memcpy(t->key, key, len);
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
     HASH_ADD_KEYPTR(hh, g->triplets, t->key, len, t);
     if (t->hh.tbl == NULL)
         free(t);

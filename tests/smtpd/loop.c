@@ -138,7 +138,7 @@ bool loop_arm(struct loop *loop, struct timer *t, int64_t after_ms)
     loop_disarm(loop, t);
     if (loop->heap_len + 1 >= loop->heap_cap) {
         size_t cap = loop->heap_cap != 0 ? loop->heap_cap * 2 : 64;
-        struct timer **heap = realloc(loop->heap, cap * sizeof *heap);
+        struct timer **heap = realloc(loop->heap, cap * sizeof(void *));
         if (heap == NULL)
             return false;
         loop->heap = heap;

@@ -21,7 +21,7 @@
 #define FILE_SIZE_MAX (16U << 20)
 #define HUGE_MAX (1U << 30)
 #define GARBAGE_MAX (64U << 10)
-#define DURATION_MAX_MS (24 * 3600 * 1000)
+#define DURATION_MAX_MS (24UL * 3600 * 1000)
 #define COUNT_MAX 1000000
 
 struct reader {
@@ -124,7 +124,7 @@ static bool take_duration(struct reader *rd, struct statement *st, int *ms)
 {
     static const struct unit units[] = {
         {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
-    unsigned long value;
+    unsigned long value = 0;
     if (!take_measure(rd, st, units, DURATION_MAX_MS, "a time such as 50ms or 5s", &value))
         return false;
     *ms = (int)value;
@@ -134,7 +134,7 @@ static bool take_duration(struct reader *rd, struct statement *st, int *ms)
 static bool take_size(struct reader *rd, struct statement *st, size_t max, size_t *size)
 {
     static const struct unit units[] = {{"", 1}, {"kB", 1000}, {"MB", 1000000}, {NULL, 0}};
-    unsigned long value;
+    unsigned long value = 0;
     if (!take_measure(rd, st, units, max, "a size such as 512 or 1MB", &value))
         return false;
     *size = value;
@@ -144,7 +144,7 @@ static bool take_size(struct reader *rd, struct statement *st, size_t max, size_
 static bool take_count(struct reader *rd, struct statement *st, unsigned max, unsigned *count)
 {
     static const struct unit units[] = {{"", 1}, {NULL, 0}};
-    unsigned long value;
+    unsigned long value = 0;
     if (!take_measure(rd, st, units, max, "a number", &value))
         return false;
     *count = (unsigned)value;
@@ -606,20 +606,11 @@ static const struct {
     {"tls_required", directive_tls_required},
 };
 
-static bool is_action_word(const struct token *token)
-{
-    static const char *const words[] = {"raw",    "endless", "garbage", "huge",
-                                        "silent", "close",   "reset"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (!token->quoted && strcasecmp(token->text, words[i]) == 0)
-            return true;
-    return leading_code(token->text, token->len) != 0;
-}
-
-/* `starttls 454 "..."` is a rule of the stage, `starttls hang` a mode of the host. */
+/* `starttls 454 "..."` is a rule of the stage, `starttls garbage` a mode of the host. */
 static bool is_stage_rule(const struct statement *st, enum stage stage)
 {
-    return stage != STAGE_STARTTLS || (st->count > 1 && is_action_word(&st->tokens[1]));
+    return stage != STAGE_STARTTLS ||
+           (st->count > 1 && leading_code(st->tokens[1].text, st->tokens[1].len) != 0);
 }
 
 static bool read_directive(struct reader *rd, struct statement *st, struct host_conf *conf)
@@ -745,6 +736,7 @@ static struct place *make_place(struct reader *rd, const struct span *span, unsi
 
 /* An address named alone has precedence over one that a range names; otherwise twice is a mistake.
  */
+/* NOLINTNEXTLINE(readability-function-size): most of it is within uthash's macro */
 static bool add_place(struct reader *rd, const struct statement *st, struct place *place)
 {
     struct scenario *scn = rd->scn;
@@ -838,7 +830,7 @@ static bool read_block(struct reader *rd, struct statement *head)
     struct host_conf *conf = new_conf(rd);
     if (conf == NULL)
         return no_memory(rd, head);
-    bool defaults;
+    bool defaults = false;
     if (!read_head(rd, head, conf, &defaults))
         return false;
     struct statement st;

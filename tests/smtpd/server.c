@@ -126,6 +126,7 @@ static struct listener *open_missing(struct server *srv, struct scenario *scn,
 }
 
 /* From here on nothing can fail: those that stay get their new place, the others close. */
+/* NOLINTNEXTLINE(readability-function-size): most of it is within uthash's macro */
 static void take_over(struct server *srv, struct scenario *scn, struct listener *fresh)
 {
     struct listener *l;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_record: the codec gives back what it was given and believes nothing else; lifetimes and merging.
+ * test_record: the codec gives back what it was given and believes nothing else; lifetimes and
+ * merging.
  */
 #include "config.h"
 
@@ -11,13 +12,16 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { NOW = 2000000000, DAY = 86400 };
+#define HOUR INT64_C(3600)
+#define DAY INT64_C(86400)
+
+enum { NOW = 2000000000 };
 
 static const struct rb_lifetimes LIFETIMES = {
     .valid_ttl_s = 31 * DAY,
     .valid_refresh_s = 7 * DAY,
     .invalid_ttl_s = 3 * DAY,
-    .invalid_refresh_s = 3 * 3600,
+    .invalid_refresh_s = 3 * HOUR,
     .unknown_ttl_s = 1800,
     .domain_ttl_s = 7 * DAY,
 };
@@ -234,8 +238,8 @@ static void domain_survives_the_codec(void **state)
     (void)state;
     uint8_t out[RECORD_SIZE_MAX];
     struct domain_record back;
-    const struct domain_record cases[] = {sample_domain(), {.catch_all = {FACT_YES, NOW}},
-                                          {.dead_reason = RB_REASON_NONE}};
+    const struct domain_record cases[] = {
+        sample_domain(), {.catch_all = {FACT_YES, NOW}}, {.dead_reason = RB_REASON_NONE}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         const size_t len = domain_record_encode(&cases[i], out, sizeof out);
         assert_true(domain_record_decode(out, len, &back));
@@ -433,8 +437,8 @@ static void lifetimes_are_as_the_reason_says(void **state)
         {RB_REASON_ACCEPTED, 0, 7 * DAY, RECORD_STALE, 24 * DAY},
         {RB_REASON_MAILBOX_FULL, 0, 31 * DAY - 1, RECORD_STALE, 1},
         {RB_REASON_ACCEPTED, 0, 31 * DAY, RECORD_EXPIRED, 0},
-        {RB_REASON_NO_SUCH_USER, 0, 3 * 3600 - 1, RECORD_FRESH, 3 * DAY - 3 * 3600 + 1},
-        {RB_REASON_NO_SUCH_USER, 0, 3 * 3600, RECORD_STALE, 3 * DAY - 3 * 3600},
+        {RB_REASON_NO_SUCH_USER, 0, 3 * HOUR - 1, RECORD_FRESH, 3 * DAY - 3 * HOUR + 1},
+        {RB_REASON_NO_SUCH_USER, 0, 3 * HOUR, RECORD_STALE, 3 * DAY - 3 * HOUR},
         {RB_REASON_NULL_MX, 0, 3 * DAY, RECORD_EXPIRED, 0},
         {RB_REASON_BLOCKED, 0, 1799, RECORD_FRESH, 1},
         {RB_REASON_BLOCKED, 0, 1800, RECORD_EXPIRED, 0},
@@ -491,9 +495,9 @@ static void fact_lives_for_its_ttl(void **state)
         struct fact fact;
         bool live;
     } cases[] = {
-        {{FACT_YES, NOW}, true},           {{FACT_NO, NOW - 99}, true},
-        {{FACT_YES, NOW - 100}, false},    {{FACT_YES, NOW + 1000}, true},
-        {{FACT_UNKNOWN, NOW}, false},      {{FACT_YES, 0}, false},
+        {{FACT_YES, NOW}, true},        {{FACT_NO, NOW - 99}, true},
+        {{FACT_YES, NOW - 100}, false}, {{FACT_YES, NOW + 1000}, true},
+        {{FACT_UNKNOWN, NOW}, false},   {{FACT_YES, 0}, false},
         {{FACT_YES, INT64_MIN}, false},
     };
     for (size_t i = 0; i < COUNT(cases); i++)

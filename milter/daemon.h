@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * daemon: becoming one: folders, user, background, descriptors. Each function says on failure what
+ * is wrong in one line and gives the exit status (sysexits.h).
+ */
+#ifndef RB_DAEMON_H
+#define RB_DAEMON_H
+
+#include "conf.h"
+
+enum { DAEMON_ERROR_SIZE = 512 };
+
+/*
+ * As root: makes the folders of the cache and the control socket where they are missing, owned by
+ * the configured user, then becomes that user. As anybody else: nothing to do. 0, or an exit status
+ * with error set.
+ */
+int daemon_become_user(const struct config *config, char error[DAEMON_ERROR_SIZE]);
+
+/* As many descriptors as the system allows: libmilter spins when accept() finds none left. */
+void daemon_raise_descriptors(void);
+
+/*
+ * Goes into the background. In the child returns 0. The parent waits for daemon_ready or the
+ * child's end, and exits with the child's status: whoever started the daemon learns whether it
+ * runs. Nonzero: could not fork.
+ */
+int daemon_background(char error[DAEMON_ERROR_SIZE]);
+
+/* The child is up: lets the parent go, and stderr. Nothing to do in the foreground. */
+void daemon_ready(void);
+
+/* Writes the process id; removed by daemon_remove_pid_file. Before daemon_become_user. */
+int daemon_open_pid_file(const char *path, char error[DAEMON_ERROR_SIZE]);
+void daemon_write_pid_file(void);
+void daemon_remove_pid_file(void);
+
+#endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * filter: from libmilter to session and back; see filter.h. Callbacks of one session come one at a
+ * time, but on different threads; nothing thread-local may live across them. Every callback that
+ * answers a command answers in time: the only wait is session_rcpt's, bounded by max_wait.
+ */
+#include "config.h"
+
+#include "filter.h"
+
+#include "headers.h"
+#include "metrics.h"
+#include "service.h"
+#include "text.h"
+
+#include <libmilter/mfapi.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One connection of the MTA's. */
+struct visit {
+    struct session session;
+    struct header_census census;
+};
+
+static atomic_uint running;
+
+unsigned filter_callbacks_running(void)
+{
+    return atomic_load(&running);
+}
+
+static sfsistat leave(sfsistat status)
+{
+    atomic_fetch_sub(&running, 1);
+    return status;
+}
+
+static void enter(void)
+{
+    atomic_fetch_add(&running, 1);
+}
+
+/* --- Negotiation ---------------------------------------------------------- */
+
+static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps,
+                             unsigned long f2, unsigned long f3, unsigned long *wanted_actions,
+                             unsigned long *wanted_steps, unsigned long *w2, unsigned long *w3)
+{
+    static char mail_macros[] = "i {auth_type} {auth_authen}", id_macro[] = "i", none[] = "";
+    const unsigned long unneeded = SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN | SMFIP_NODATA;
+    const unsigned long useful =
+        SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
+
+    (void)f2;
+    (void)f3;
+    *wanted_actions = actions & useful;
+    *wanted_steps = steps & unneeded;
+    *w2 = *w3 = 0;
+    if ((actions & SMFIF_SETSYMLIST) != 0) {
+        (void)smfi_setsymlist(context, SMFIM_CONNECT, none);
+        (void)smfi_setsymlist(context, SMFIM_HELO, none);
+        (void)smfi_setsymlist(context, SMFIM_ENVFROM, mail_macros);
+        (void)smfi_setsymlist(context, SMFIM_ENVRCPT, id_macro);
+        (void)smfi_setsymlist(context, SMFIM_EOM, id_macro);
+    }
+    return SMFIS_CONTINUE;
+}
+
+/* --- The connection ------------------------------------------------------- */
+
+static struct visit *visit_new(const struct sockaddr *address)
+{
+    struct visit *visit = calloc(1, sizeof *visit);
+    struct config *config;
+
+    if (visit == NULL)
+        return NULL;
+    config = service_config();
+    session_init(&visit->session, service_world(), config, address);
+    config_put(config);
+    metrics_session_began();
+    return visit;
+}
+
+static void visit_free(struct visit *visit)
+{
+    headers_fini(&visit->census);
+    session_fini(&visit->session);
+    metrics_session_ended();
+    free(visit);
+}
+
+static void log_exempt_connection(const struct session *session, enum exemption exemption)
+{
+    struct log_fields fields;
+
+    if (!log_wants(LOG_LEVEL_INFO))
+        return;
+    log_fields_init(&fields, "");
+    log_field(&fields, "verify", "none");
+    log_field(&fields, "verdict", rb_verdict_name(RB_VERDICT_UNKNOWN));
+    log_field(&fields, "reason", rb_reason_name(RB_REASON_EXEMPT));
+    log_field(&fields, "rule", exemption_name(exemption));
+    log_field(&fields, "action", action_name(ACTION_ACCEPT));
+    log_field(&fields, "client", session->client_text);
+    log_fields_write(LOG_LEVEL_INFO, &fields);
+}
+
+static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
+{
+    struct visit *visit = smfi_getpriv(context);
+    enum exemption exemption;
+
+    (void)host;
+    enter();
+    if (visit != NULL) /* a new client on the MTA's old connection */
+        visit_free(visit);
+    visit = visit_new((const struct sockaddr *)address);
+    (void)smfi_setpriv(context, visit);
+    if (visit == NULL) {
+        log_line(LOG_LEVEL_ERROR, "out of memory: a session is let through unverified");
+        return leave(SMFIS_ACCEPT);
+    }
+    exemption = session_connection_exempt(&visit->session);
+    if (exemption == EXEMPT_NOT)
+        return leave(SMFIS_CONTINUE);
+    metrics_skipped(exemption);
+    log_exempt_connection(&visit->session, exemption);
+    return leave(SMFIS_ACCEPT);
+}
+
+static sfsistat on_helo(SMFICTX *context, char *helo)
+{
+    struct visit *visit = smfi_getpriv(context);
+
+    enter();
+    if (visit != NULL && helo != NULL)
+        session_helo(&visit->session, helo);
+    return leave(SMFIS_CONTINUE);
+}
+
+static sfsistat on_close(SMFICTX *context)
+{
+    struct visit *visit = smfi_getpriv(context);
+
+    enter();
+    if (visit != NULL) {
+        (void)smfi_setpriv(context, NULL);
+        visit_free(visit);
+    }
+    return leave(SMFIS_CONTINUE);
+}
+
+/* --- The message ---------------------------------------------------------- */
+
+static const char *queue_id(SMFICTX *context)
+{
+    static char name[] = "i";
+
+    return smfi_getsymval(context, name);
+}
+
+static bool has_macro(SMFICTX *context, char *name)
+{
+    const char *value = smfi_getsymval(context, name);
+
+    return value != NULL && value[0] != '\0';
+}
+
+static bool is_authenticated(SMFICTX *context)
+{
+    static char type[] = "{auth_type}", user[] = "{auth_authen}";
+
+    return has_macro(context, type) || has_macro(context, user);
+}
+
+/* Decisions whose line waited for the queue id. */
+static void log_decisions(struct visit *visit, const char *id)
+{
+    struct session *session = &visit->session;
+
+    for (size_t i = 0; i < session->decision_count; i++)
+        session_log(session, &session->decisions[i], id);
+}
+
+static void forget_message(struct visit *visit)
+{
+    log_decisions(visit, NULL);
+    headers_fini(&visit->census);
+    session_reset(&visit->session);
+}
+
+static sfsistat on_mail(SMFICTX *context, char **arguments)
+{
+    struct visit *visit = smfi_getpriv(context);
+
+    enter();
+    if (visit == NULL)
+        return leave(SMFIS_ACCEPT);
+    forget_message(visit);
+    if (session_mail(&visit->session, arguments[0] != NULL ? arguments[0] : "",
+                     is_authenticated(context)) != RB_OK) {
+        log_line(LOG_LEVEL_ERROR, "out of memory: a message is let through unverified");
+        return leave(SMFIS_ACCEPT);
+    }
+    return leave(SMFIS_CONTINUE);
+}
+
+/*
+ * Sets the reply just before it is returned: one that is not used is kept by libmilter and fires
+ * later. '%' is doubled, for libmilter formats the text.
+ */
+static bool set_reply(SMFICTX *context, const struct smtp_reply *reply)
+{
+    char text[2 * SESSION_REPLY_MAX + 1], code[sizeof reply->code];
+    char enhanced[sizeof reply->enhanced];
+    size_t len = 0;
+
+    for (const char *c = reply->text; *c != '\0'; c++) {
+        if (*c == '%')
+            text[len++] = '%';
+        text[len++] = *c;
+    }
+    text[len] = '\0';
+    memcpy(code, reply->code, sizeof code);
+    memcpy(enhanced, reply->enhanced, sizeof enhanced);
+    return smfi_setreply(context, code, enhanced, text) == MI_SUCCESS;
+}
+
+static sfsistat refuse(SMFICTX *context, struct session *session, struct decision *decision)
+{
+    struct smtp_reply reply;
+
+    session_log(session, decision, queue_id(context));
+    session_reply(session, decision, decision->action, &reply);
+    if (!set_reply(context, &reply))
+        log_line(LOG_LEVEL_ERROR, "libmilter refused the reply: %s", reply.text);
+    return decision->action == ACTION_REJECT ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+}
+
+static sfsistat on_rcpt(SMFICTX *context, char **arguments)
+{
+    struct visit *visit = smfi_getpriv(context);
+    struct decision *decision;
+
+    enter();
+    if (visit == NULL || visit->session.sender == NULL)
+        return leave(SMFIS_CONTINUE);
+    decision = session_rcpt(&visit->session, arguments[0] != NULL ? arguments[0] : "");
+    if (decision->action == ACTION_REJECT || decision->action == ACTION_TEMPFAIL)
+        return leave(refuse(context, &visit->session, decision));
+    return leave(SMFIS_CONTINUE);
+}
+
+static sfsistat on_header(SMFICTX *context, char *name, char *value)
+{
+    struct visit *visit = smfi_getpriv(context);
+
+    enter();
+    if (visit != NULL)
+        headers_see(&visit->census, name, value, visit->session.config->authserv_id);
+    return leave(SMFIS_CONTINUE);
+}
+
+/* From the last to the first: the numbers of those before stay right. */
+static bool remove_all(SMFICTX *context, const char *name, unsigned count)
+{
+    char field[64];
+
+    (void)text_copy(field, sizeof field, name);
+    for (; count > 0; count--)
+        if (smfi_chgheader(context, field, (int)count, NULL) != MI_SUCCESS)
+            return false;
+    return true;
+}
+
+static bool remove_forged(SMFICTX *context, const struct header_census *census)
+{
+    static char results[] = HEADER_RESULTS;
+
+    for (size_t i = census->forged_count; i > 0; i--)
+        if (smfi_chgheader(context, results, (int)census->forged[i - 1], NULL) != MI_SUCCESS)
+            return false;
+    return remove_all(context, HEADER_RINGBACK, census->ringback) &&
+           remove_all(context, HEADER_WARNING, census->warning);
+}
+
+static bool insert(SMFICTX *context, const char *name, char *value)
+{
+    char field[64];
+
+    (void)text_copy(field, sizeof field, name);
+    return smfi_insheader(context, 0, field, value) == MI_SUCCESS;
+}
+
+/* At the top, X-Ringback topmost. */
+static bool add_headers(SMFICTX *context, const struct session *session,
+                        const struct decision *decision)
+{
+    char value[HEADER_VALUE_MAX + 1];
+    bool done = true;
+
+    if (headers_results(session, decision, value))
+        done = insert(context, HEADER_RESULTS, value);
+    if (decision->action == ACTION_TAG) {
+        headers_warning(session, decision, value);
+        done = insert(context, HEADER_WARNING, value) && done;
+    }
+    headers_ringback(session, decision, value);
+    return insert(context, HEADER_RINGBACK, value) && done;
+}
+
+static void quarantine(SMFICTX *context, const struct session *session,
+                       const struct decision *decision)
+{
+    char why[HEADER_VALUE_MAX + 1];
+
+    headers_warning(session, decision, why);
+    if (smfi_quarantine(context, why) != MI_SUCCESS)
+        log_line(LOG_LEVEL_ERROR, "the MTA did not quarantine the message from <%s>",
+                 session->sender_text);
+}
+
+/* More forged fields than can be removed: let in as it is, the message would be believed. */
+static sfsistat refuse_overflow(SMFICTX *context)
+{
+    struct smtp_reply reply = {"550", "5.6.0", "too many forged header fields"};
+
+    (void)set_reply(context, &reply);
+    return SMFIS_REJECT;
+}
+
+static sfsistat on_eom(SMFICTX *context)
+{
+    struct visit *visit = smfi_getpriv(context);
+    const struct session *session;
+    const struct decision *decision;
+
+    enter();
+    if (visit == NULL)
+        return leave(SMFIS_CONTINUE);
+    session = &visit->session;
+    decision = session_message_decision(session);
+    log_decisions(visit, queue_id(context));
+    if (visit->census.overflow && !session->config->dry_run && !session->local_submission)
+        return leave(refuse_overflow(context));
+    if (!remove_forged(context, &visit->census))
+        log_line(LOG_LEVEL_ERROR, "the MTA did not remove forged header fields");
+    if (decision != NULL && !add_headers(context, session, decision))
+        log_line(LOG_LEVEL_ERROR, "the MTA did not add header fields");
+    if (decision != NULL && decision->action == ACTION_QUARANTINE)
+        quarantine(context, session, decision);
+    forget_message(visit);
+    return leave(SMFIS_CONTINUE);
+}
+
+static sfsistat on_abort(SMFICTX *context)
+{
+    struct visit *visit = smfi_getpriv(context);
+
+    enter();
+    if (visit != NULL)
+        forget_message(visit);
+    return leave(SMFIS_CONTINUE);
+}
+
+bool filter_register(const char *listen)
+{
+    static char name[] = "ringback";
+    struct smfiDesc filter = {
+        .xxfi_name = name,
+        .xxfi_version = SMFI_VERSION,
+        .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST,
+        .xxfi_connect = on_connect,
+        .xxfi_helo = on_helo,
+        .xxfi_envfrom = on_mail,
+        .xxfi_envrcpt = on_rcpt,
+        .xxfi_header = on_header,
+        .xxfi_eom = on_eom,
+        .xxfi_abort = on_abort,
+        .xxfi_close = on_close,
+        .xxfi_negotiate = on_negotiate,
+    };
+    char *socket = strdup(listen); /* libmilter keeps the pointer */
+
+    return socket != NULL && smfi_setconn(socket) == MI_SUCCESS &&
+           smfi_register(filter) == MI_SUCCESS;
+}

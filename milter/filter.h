@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * filter: libmilter's callbacks. Carries what the MTA says to a session, and what the session
+ * decides back. The only file, with main, that knows libmilter.
+ */
+#ifndef RB_FILTER_H
+#define RB_FILTER_H
+
+#include <stdbool.h>
+
+/* Tells libmilter about us and where to listen. False: it refused. Before smfi_opensocket. */
+bool filter_register(const char *listen);
+
+/* Callbacks that have not returned yet: after smfi_main has, some may still be at work. */
+unsigned filter_callbacks_running(void);
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main: ringback-milter, the daemon: options, start in an order that leaves nothing half-started,
+ * libmilter's main loop, orderly end. Exit status as in sysexits.h: 64 usage, 69 a socket is taken,
+ * 73 a folder or file cannot be made, 78 configuration.
+ */
+#include "config.h"
+
+#include "conf.h"
+#include "control.h"
+#include "daemon.h"
+#include "filter.h"
+#include "log.h"
+#include "metrics.h"
+#include "service.h"
+#include "wake.h"
+
+#include <errno.h>
+#include <libmilter/mfapi.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    BACKLOG = 1024,      /* a burst of connections waits here, not in the MTA's time-out */
+    END_WAIT_MS = 10000, /* at the end, for callbacks under way: they have been told to finish */
+    END_STEP_MS = 10,
+    END_LAST_WRITE_MS = 200, /* for libmilter to write the answer of a callback that has returned */
+};
+
+static const char default_path[] = SYSCONFDIR "/ringback/ringback.conf";
+
+struct arguments {
+    const char *config, *pid_file;
+    bool foreground, check;
+};
+
+static int say(int status, const char *text)
+{
+    (void)fprintf(stderr, "ringback-milter: %s\n", text);
+    return status;
+}
+
+static int usage(void)
+{
+    (void)fputs("usage: ringback-milter [-c FILE] [-f] [-p FILE]\n"
+                "       ringback-milter [-c FILE] -t\n"
+                "       ringback-milter -V\n",
+                stderr);
+    return EX_USAGE;
+}
+
+static void print_version(void)
+{
+    unsigned major = 0, minor = 0, patch = 0;
+
+    (void)smfi_version(&major, &minor, &patch);
+    printf("ringback-milter %s\n"
+           "libmilter %u.%u.%u, milter protocol %d\n"
+           "features: %s\n"
+           "configuration: %s\n",
+           PACKAGE_VERSION, major, minor, patch, SMFI_PROT_VERSION, RB_FEATURES, default_path);
+}
+
+/* --- Configuration -------------------------------------------------------- */
+
+static int load(const char *path, struct config **config)
+{
+    char error[CONFIG_ERROR_SIZE];
+
+    if (config_load(path, config, error, sizeof error) == RB_OK)
+        return EX_OK;
+    return say(EX_CONFIG, error);
+}
+
+static int check(const struct config *config)
+{
+    const char *warning;
+
+    for (size_t i = 0; (warning = config_warnings(config, i)) != NULL; i++)
+        (void)fprintf(stderr, "ringback-milter: warning: %s\n", warning);
+    printf("%s: configuration is good\n", config->path);
+    return EX_OK;
+}
+
+/* --- Signals -------------------------------------------------------------- */
+
+/* SIGUSR1 reloads. All other signals are libmilter's: HUP, TERM and INT end the process. */
+static void *reload_thread(void *arg)
+{
+    sigset_t set;
+    int signal;
+    char said[1000];
+
+    (void)arg;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    for (;;)
+        if (sigwait(&set, &signal) == 0)
+            (void)service_reload(said, sizeof said);
+    return NULL;
+}
+
+/* Before any other thread: all inherit that SIGUSR1 is not theirs. */
+static int start_reload_thread(void)
+{
+    pthread_t thread;
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    return pthread_create(&thread, NULL, reload_thread, NULL) == 0 ? EX_OK : EX_OSERR;
+}
+
+/* --- Starting ------------------------------------------------------------- */
+
+static int open_service(const char *path, struct config *config)
+{
+    char detail[300] = "", line[400];
+    enum rb_error error = service_start(path, config, detail, sizeof detail);
+
+    if (error == RB_OK)
+        return EX_OK;
+    (void)snprintf(line, sizeof line, "%s", detail[0] != '\0' ? detail : rb_error_text(error));
+    config_put(config);
+    return say(error == RB_ERR_STORE      ? EX_CANTCREAT
+               : error == RB_ERR_ARGUMENT ? EX_CONFIG
+                                          : EX_OSERR,
+               line);
+}
+
+static const char *unix_path(const char *listen)
+{
+    if (strncmp(listen, "unix:", 5) == 0)
+        return listen + 5;
+    return strncmp(listen, "local:", 6) == 0 ? listen + 6 : NULL;
+}
+
+static int cannot_listen(const char *listen, int error)
+{
+    char line[400], why[128];
+
+    (void)snprintf(line, sizeof line, "cannot listen on %s: %s", listen,
+                   strerror_r(error, why, sizeof why));
+    return say(EX_UNAVAILABLE, line);
+}
+
+static int open_socket(const char *listen)
+{
+    const char *path = unix_path(listen);
+
+    /* libmilter would take the socket away from a daemon that runs. */
+    if (path != NULL && control_is_answered(path))
+        return cannot_listen(listen, EADDRINUSE);
+    if (!wake_init(listen))
+        return cannot_listen(listen, EINVAL);
+    (void)smfi_setbacklog(BACKLOG);
+    errno = 0;
+    if (!filter_register(listen) || smfi_opensocket(true) != MI_SUCCESS)
+        return cannot_listen(listen, errno != 0 ? errno : EADDRINUSE);
+    return EX_OK;
+}
+
+static int open_control(const char *path)
+{
+    char line[400], why[128];
+
+    if (control_start(path))
+        return EX_OK;
+    (void)snprintf(line, sizeof line, "%s: %s", path, strerror_r(errno, why, sizeof why));
+    return say(errno == EADDRINUSE ? EX_UNAVAILABLE : EX_CANTCREAT, line);
+}
+
+/* --- Running and ending --------------------------------------------------- */
+
+static void sleep_ms(long ms)
+{
+    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+    (void)nanosleep(&time, NULL);
+}
+
+/* Sessions under way get their answer: smfi_main may return while callbacks still run. */
+static void finish_callbacks(void)
+{
+    service_stop();
+    for (int waited = 0; filter_callbacks_running() > 0 && waited < END_WAIT_MS;
+         waited += END_STEP_MS)
+        sleep_ms(END_STEP_MS);
+    sleep_ms(END_LAST_WRITE_MS);
+}
+
+static int run(const struct arguments *arguments, struct config *config)
+{
+    int result;
+
+    daemon_write_pid_file();
+    daemon_ready();
+    log_open(arguments->foreground, config_facility(config), config->log_level);
+    log_line(LOG_LEVEL_INFO, "ringback-milter %s listens on %s%s", PACKAGE_VERSION, config->listen,
+             config->dry_run ? ", dry run: nothing is refused" : "");
+    result = smfi_main();
+    finish_callbacks();
+    log_line(LOG_LEVEL_INFO, "ringback-milter ends%s",
+             result == MI_SUCCESS ? "" : ": libmilter failed");
+    return result == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
+}
+
+/* After the folders and the user: the cache, then the sockets. */
+static int serve(const struct arguments *arguments, struct config *config)
+{
+    int status = start_reload_thread();
+
+    log_open(true, config_facility(config), config->log_level);
+    if (status != EX_OK)
+        return say(status, "cannot start a thread");
+    status = open_service(arguments->config, config_get(config));
+    if (status != EX_OK)
+        return status;
+    status = open_socket(config->listen);
+    if (status == EX_OK)
+        status = open_control(config->control);
+    if (status == EX_OK) {
+        status = run(arguments, config);
+        control_stop();
+    } else if (unix_path(config->listen) != NULL && status != EX_UNAVAILABLE) {
+        (void)unlink(unix_path(config->listen));
+    }
+    /* libmilter's threads may still hold sessions: then nothing is freed under their feet. */
+    if (metrics_sessions_open() > 0) {
+        service_flush();
+        daemon_remove_pid_file();
+        _exit(status);
+    }
+    service_end();
+    return status;
+}
+
+static int start(const struct arguments *arguments, struct config *config)
+{
+    char error[DAEMON_ERROR_SIZE];
+    int status = 0;
+
+    daemon_raise_descriptors();
+    if (arguments->pid_file != NULL)
+        status = daemon_open_pid_file(arguments->pid_file, error);
+    if (status == 0)
+        status = daemon_become_user(config, error);
+    if (status == 0 && !arguments->foreground)
+        status = daemon_background(error);
+    if (status != 0)
+        return say(status, error);
+    status = serve(arguments, config);
+    daemon_remove_pid_file();
+    return status;
+}
+
+/* -1: go on; otherwise the exit status. */
+static int parse(int argc, char **argv, struct arguments *arguments)
+{
+    int option;
+
+    *arguments = (struct arguments){.config = default_path};
+    while ((option = getopt(argc, argv, "c:fp:tV")) != -1) {
+        switch (option) {
+        case 'c':
+            arguments->config = optarg;
+            break;
+        case 'f':
+            arguments->foreground = true;
+            break;
+        case 'p':
+            arguments->pid_file = optarg;
+            break;
+        case 't':
+            arguments->check = true;
+            break;
+        case 'V':
+            print_version();
+            return EX_OK;
+        default:
+            return usage();
+        }
+    }
+    return optind == argc ? -1 : usage();
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments;
+    struct config *config;
+    char *path;
+    int status = parse(argc, argv, &arguments);
+
+    if (status >= 0)
+        return status;
+    /* The daemon changes its folder; a reload must find the file all the same. */
+    path = realpath(arguments.config, NULL);
+    if (path != NULL)
+        arguments.config = path;
+    status = load(arguments.config, &config);
+    if (status == EX_OK) {
+        status = arguments.check ? check(config) : start(&arguments, config);
+        config_put(config);
+    }
+    free(path);
+    return status;
+}

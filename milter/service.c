@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* service: the configuration in force and the verifier; see service.h. */
+#include "config.h"
+
+#include "service.h"
+
+#include "verifier.h"
+#include "wake.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct config *current;                                /* lock */
+static time_t configured;                                     /* lock */
+static pthread_mutex_t reloading = PTHREAD_MUTEX_INITIALIZER; /* one at a time; taken before lock */
+static char *config_path;
+static time_t started;
+static struct session_world world = {.before_wait = wake_another_worker};
+
+static void log_warnings(const struct config *config)
+{
+    const char *warning;
+
+    for (size_t i = 0; (warning = config_warnings(config, i)) != NULL; i++)
+        log_line(LOG_LEVEL_WARNING, "%s", warning);
+}
+
+enum rb_error service_start(const char *path, struct config *config, char *detail,
+                            size_t detail_size)
+{
+    struct rb_options options;
+    enum rb_error error;
+
+    config_options(config, &options);
+    error = rb_verifier_open(&options, &world.verifier, detail, detail_size);
+    if (error != RB_OK)
+        return error;
+    if (detail[0] != '\0')
+        log_line(LOG_LEVEL_ERROR, "%s", detail); /* the cache was damaged and begun anew, say */
+    config_path = path != NULL ? strdup(path) : NULL;
+    current = config;
+    started = configured = time(NULL);
+    log_warnings(config);
+    return RB_OK;
+}
+
+struct config *service_config(void)
+{
+    struct config *config;
+
+    pthread_mutex_lock(&lock);
+    config = config_get(current);
+    pthread_mutex_unlock(&lock);
+    return config;
+}
+
+const struct session_world *service_world(void)
+{
+    return &world;
+}
+
+time_t service_started(void)
+{
+    return started;
+}
+
+time_t service_configured(void)
+{
+    time_t when;
+
+    pthread_mutex_lock(&lock);
+    when = configured;
+    pthread_mutex_unlock(&lock);
+    return when;
+}
+
+/* Directives that differ and take effect only at a start: "; needs a restart: listen, user". */
+static void add_fixed(const struct config *before, const struct config *after, char *said,
+                      size_t size)
+{
+    size_t next = 0, len = strlen(said);
+    char name[64];
+    bool first = true;
+
+    while (len + 1 < size && config_fixed_difference(before, after, &next, name, sizeof name)) {
+        int more = snprintf(said + len, size - len, "%s%s",
+                            first ? "; needs a restart to take effect: " : ", ", name);
+
+        len += more > 0 ? (size_t)more : 0;
+        first = false;
+    }
+}
+
+static bool take(struct config *fresh, char *said, size_t size)
+{
+    struct rb_options options;
+    struct config *before;
+    enum rb_error error;
+
+    config_options(fresh, &options);
+    error = rb_verifier_set_options(world.verifier, &options);
+    if (error != RB_OK) {
+        (void)snprintf(said, size, "the verifier refused the configuration: %s",
+                       rb_error_text(error));
+        return false;
+    }
+    log_set_level(fresh->log_level);
+    log_warnings(fresh);
+    pthread_mutex_lock(&lock);
+    before = current;
+    current = fresh;
+    configured = time(NULL);
+    pthread_mutex_unlock(&lock);
+    (void)snprintf(said, size, "%s: configuration taken", fresh->path);
+    add_fixed(before, fresh, said, size);
+    config_put(before);
+    return true;
+}
+
+bool service_reload(char *said, size_t size)
+{
+    struct config *fresh = NULL;
+    bool taken = false;
+
+    pthread_mutex_lock(&reloading);
+    if (config_path == NULL)
+        (void)snprintf(said, size, "started without a configuration file: nothing to read again");
+    else if (config_load(config_path, &fresh, said, size) == RB_OK)
+        taken = take(fresh, said, size);
+    if (!taken)
+        config_put(fresh);
+    pthread_mutex_unlock(&reloading);
+    log_line(taken ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "reload: %s%s", said,
+             taken ? "" : "; the old configuration stays in force");
+    return taken;
+}
+
+void service_stop(void)
+{
+    rb_verifier_stop(world.verifier);
+}
+
+void service_flush(void)
+{
+    if (world.verifier->cache != NULL)
+        cache_flush(world.verifier->cache);
+}
+
+void service_end(void)
+{
+    rb_verifier_close(world.verifier);
+    world.verifier = NULL;
+    config_put(current);
+    current = NULL;
+    free(config_path);
+    config_path = NULL;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* status: see status.h. The keys are documented in ringback(1): scripts depend on them. */
+#include "config.h"
+
+#include "status.h"
+
+#include "cache.h"
+#include "hostlimits.h"
+#include "metrics.h"
+#include "service.h"
+#include "verifier.h"
+#include "wire.h"
+
+#include <time.h>
+#include <unistd.h>
+
+enum { STATUS_HOSTS_MAX = 1000 /* hosts held back that are listed; the rest is counted */ };
+
+static json_t *verdict_counts(void)
+{
+    json_t *verdicts = json_object();
+
+    for (int reason = RB_REASON_NONE + 1; reason < RB_REASON_MAX; reason++) {
+        const char *verdict = rb_verdict_name(rb_reason_verdict(reason));
+        uint64_t sum = 0;
+        json_t *by_reason;
+
+        for (int action = ACTION_ACCEPT; action <= ACTION_REJECT; action++)
+            sum += metrics_decisions(reason, action);
+        if (sum == 0)
+            continue;
+        by_reason = json_object_get(verdicts, verdict);
+        if (by_reason == NULL) {
+            by_reason = json_object();
+            json_object_set_new(verdicts, verdict, by_reason);
+        }
+        json_object_set_new(by_reason, rb_reason_name(reason), json_integer((json_int_t)sum));
+    }
+    return verdicts;
+}
+
+static json_t *action_counts(void)
+{
+    json_t *actions = json_object();
+
+    for (int action = ACTION_ACCEPT; action <= ACTION_REJECT; action++) {
+        uint64_t sum = 0;
+
+        for (int reason = RB_REASON_NONE + 1; reason < RB_REASON_MAX; reason++)
+            sum += metrics_decisions(reason, action);
+        json_object_set_new(actions, action_name(action), json_integer((json_int_t)sum));
+    }
+    return actions;
+}
+
+static json_t *skip_counts(void)
+{
+    json_t *skips = json_object();
+
+    for (int exemption = EXEMPT_NOT + 1; exemption < EXEMPT_MAX; exemption++)
+        json_object_set_new(skips, exemption_name(exemption),
+                            json_integer((json_int_t)metrics_skips(exemption)));
+    return skips;
+}
+
+static json_t *callout_object(const struct rb_stats *stats)
+{
+    json_t *by_result = json_object();
+    uint64_t total = 0;
+
+    for (int reason = RB_REASON_NONE + 1; reason < RB_REASON_MAX; reason++) {
+        total += stats->callouts[reason];
+        if (stats->callouts[reason] > 0)
+            json_object_set_new(by_result, rb_reason_name(reason),
+                                json_integer((json_int_t)stats->callouts[reason]));
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "running", (json_int_t)stats->running,
+                     "pending", (json_int_t)stats->pending, "total", (json_int_t)total,
+                     "connections", (json_int_t)stats->sessions, "coalesced",
+                     (json_int_t)stats->coalesced, "busy", (json_int_t)stats->busy, "results",
+                     by_result);
+}
+
+static json_t *cache_object(const struct rb_stats *stats)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hit", (json_int_t)stats->cache_hit,
+                     "stale", (json_int_t)stats->cache_stale, "miss", (json_int_t)stats->cache_miss,
+                     "settled_by_fact", (json_int_t)stats->settled_by_fact, "entries",
+                     (json_int_t)stats->cache_entries, "bytes", (json_int_t)stats->cache_bytes,
+                     "dropped_writes", (json_int_t)stats->dropped_writes);
+}
+
+struct held {
+    json_t *hosts;
+    int64_t now_s;
+    size_t count;
+};
+
+static bool add_held(const struct cache_entry *entry, void *arg)
+{
+    struct held *held = arg;
+
+    if (!limits_host_is_held(entry->host_record, held->now_s))
+        return true;
+    if (held->count++ < STATUS_HOSTS_MAX)
+        json_array_append_new(held->hosts, wire_entry(entry, NULL, held->now_s));
+    return true;
+}
+
+static json_t *limits_object(const struct config *config)
+{
+    struct held held = {.hosts = json_array(), .now_s = time(NULL)};
+    struct cache *cache = service_world()->verifier->cache;
+
+    if (cache != NULL)
+        (void)cache_walk(cache, CACHE_HOST, add_held, &held);
+    return json_pack("{s:i, s:i, s:i, s:I, s:o}", "per_domain_sessions",
+                     (int)config->limits.per_domain_sessions, "max_workers",
+                     (int)config->callout.max_workers, "max_pending",
+                     (int)config->callout.max_pending, "hosts_held_back_count",
+                     (json_int_t)held.count, "hosts_held_back", held.hosts);
+}
+
+json_t *status_object(void)
+{
+    struct config *config = service_config();
+    struct rb_stats stats;
+    time_t now = time(NULL);
+    json_t *object;
+
+    rb_verifier_stats(service_world()->verifier, &stats);
+    object =
+        json_pack("{s:s, s:i, s:I, s:s, s:I, s:s, s:b, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:o}",
+                  "version", PACKAGE_VERSION, "pid", (int)getpid(), "uptime_s",
+                  (json_int_t)(now - service_started()), "config", config->path, "config_age_s",
+                  (json_int_t)(now - service_configured()), "hostname", config->hostname, "dry_run",
+                  (int)config->dry_run, "sessions", "open", (json_int_t)metrics_sessions_open(),
+                  "total", (json_int_t)metrics_sessions_total(), "callouts", callout_object(&stats),
+                  "verdicts", verdict_counts(), "actions", action_counts(), "skipped",
+                  skip_counts(), "cache", cache_object(&stats), "limits", limits_object(config));
+    config_put(config);
+    return object;
+}

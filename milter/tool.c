@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tool: `ringback`, the admin's tool: finds the verb and calls it. What the verbs share is here
+ * too. */
+#include "config.h"
+
+#include "tool.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static const char default_path[] = SYSCONFDIR "/ringback/ringback.conf";
+
+static const char help[] =
+    "usage: ringback VERB [OPTION]... [ARGUMENT]...\n"
+    "\n"
+    "  verify ADDRESS...   asks now whether the addresses' mail hosts would take mail for them\n"
+    "  explain             says what the milter would do with a transaction, and why\n"
+    "  cache ACTION        looks into the cache, or changes it\n"
+    "  status              asks the running daemon how it is\n"
+    "  reload              makes the running daemon read its configuration again\n"
+    "  config              prints the configuration in force, defaults included\n"
+    "\n"
+    "ringback VERB --help tells more; ringback(1) tells all.\n";
+
+int tool_fail(int status, const char *format, ...)
+{
+    va_list args;
+
+    (void)fputs("ringback: ", stderr);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fputc('\n', stderr);
+    return status;
+}
+
+int tool_help(const char *text, bool asked_for)
+{
+    (void)fputs(text, asked_for ? stdout : stderr);
+    return asked_for ? EX_OK : EX_USAGE;
+}
+
+int tool_load(const char *path, struct config **config)
+{
+    char error[CONFIG_ERROR_SIZE];
+
+    if (path == NULL && access(default_path, F_OK) != 0 && errno == ENOENT) {
+        if (config_defaults(config) == RB_OK)
+            return EX_OK;
+        return tool_fail(EX_OSERR, "out of memory");
+    }
+    if (config_load(path != NULL ? path : default_path, config, error, sizeof error) == RB_OK)
+        return EX_OK;
+    return tool_fail(EX_CONFIG, "%s", error);
+}
+
+void tool_print_json(json_t *object)
+{
+    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+
+    if (text != NULL)
+        puts(text);
+    else
+        (void)tool_fail(EX_OSERR, "out of memory");
+    free(text);
+    json_decref(object);
+}
+
+void tool_duration(int64_t seconds, char *text, size_t size)
+{
+    long long s = seconds;
+
+    if (s < 60)
+        (void)snprintf(text, size, "%lld s", s);
+    else if (s < 3600)
+        (void)snprintf(text, size, "%lld min %lld s", s / 60, s % 60);
+    else if (s < 86400)
+        (void)snprintf(text, size, "%lld h %lld min", s / 3600, s % 3600 / 60);
+    else
+        (void)snprintf(text, size, "%lld d %lld h", s / 86400, s % 86400 / 3600);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        tool_verb *verb;
+    } verbs[] = {
+        {"verify", tool_verify}, {"explain", tool_explain}, {"cache", tool_cache},
+        {"status", tool_status}, {"reload", tool_reload},   {"config", tool_config},
+    };
+    const char *verb = argc > 1 ? argv[1] : "";
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp(verb, verbs[i].name) == 0)
+            return verbs[i].verb(argc - 1, argv + 1);
+    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 || strcmp(verb, "help") == 0)
+        return tool_help(help, true);
+    if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0) {
+        printf("ringback %s\nfeatures: %s\n", PACKAGE_VERSION, RB_FEATURES);
+        return EX_OK;
+    }
+    if (verb[0] != '\0')
+        (void)tool_fail(EX_USAGE, "there is no verb \"%s\"", verb);
+    return tool_help(help, false);
+}

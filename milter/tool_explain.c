@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tool_explain: `ringback explain`: what the milter would do with a transaction, and why: the same
+ * session, policy and reply code as the milter's own, with every step told.
+ */
+#include "config.h"
+
+#include "tool.h"
+
+#include "address.h"
+#include "session.h"
+#include "text.h"
+
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+static const char help[] =
+    "usage: ringback explain [-c FILE] --client IP --helo NAME --from ADDRESS --to ADDRESS\n"
+    "                        [--authenticated]\n"
+    "\n"
+    "Says, without a message, what the milter would do with such a transaction and why: each "
+    "exemption tested, the\n"
+    "policy that matched, the verdict, the action, the reply. Asks the mail hosts where the cache "
+    "does not know.\n";
+
+struct transaction_arguments {
+    const char *config_path, *client, *helo, *from, *to;
+    bool authenticated;
+};
+
+static bool parse_client(const char *text, struct sockaddr_storage *address)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
+
+    *address = (struct sockaddr_storage){0};
+    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(1); /* an SMTP client; 0 would be local submission */
+        return true;
+    }
+    if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        return true;
+    }
+    return false;
+}
+
+static void tell_exemptions(const struct session *session, const char *recipient_key)
+{
+    enum exemption found = session_exempt(session, recipient_key);
+
+    for (int exemption = EXEMPT_NOT + 1; exemption < EXEMPT_POLICY; exemption++) {
+        bool is = exemption == (int)found;
+
+        printf("exempt      %s: %s\n", exemption_name(exemption), is ? "yes" : "no");
+        if (is)
+            return; /* the first decides */
+    }
+}
+
+static void tell_policies(const struct session *session, const char *recipient_key)
+{
+    const struct config *config = session->config;
+    const struct transaction transaction = {
+        .client = (const struct sockaddr *)&session->client,
+        .helo = session->helo,
+        .authenticated = session->authenticated,
+        .sender = session->sender_key,
+        .recipient = recipient_key,
+    };
+    const struct policy *match = policy_match(config, &transaction);
+
+    for (size_t i = 0; i < config->policy_count && &config->policies[i] != match; i++)
+        printf("policy      %s: no, %s does not match\n", config->policies[i].name,
+               policy_mismatch(&config->policies[i], &transaction));
+    printf("policy      %s: matches, verify = %s\n", match->name,
+           policy_verify_name(match->verify));
+}
+
+static void tell_verdict(const struct session *session, const struct decision *decision)
+{
+    const struct rb_answer *answer = &session->answer;
+    char age[64];
+
+    printf("verdict     %s, reason %s\n", rb_verdict_name(decision->verdict),
+           rb_reason_name(decision->reason));
+    if (decision->exemption != EXEMPT_NOT) {
+        printf("because     exempt: %s\n", exemption_name(decision->exemption));
+        return;
+    }
+    if (answer->rule[0] != '\0')
+        printf("because     rule %s\n", answer->rule);
+    if (answer->mx[0] != '\0')
+        printf("host        %s[%s] port %u%s%s\n", answer->mx, answer->ip, answer->port,
+               answer->tls[0] != '\0' ? ", " : "", answer->tls);
+    if (answer->reply[0] != '\0')
+        printf("it said     %s (at %s)\n", answer->reply, rb_stage_name(answer->stage));
+    if (answer->cached) {
+        tool_duration(answer->age_s, age, sizeof age);
+        printf("from        the cache, %s old\n", age);
+    } else {
+        printf("from        a callout, %lld ms\n", (long long)answer->elapsed_ms);
+    }
+}
+
+static void tell_action(const struct session *session, const struct decision *decision)
+{
+    struct smtp_reply reply;
+
+    printf("action      %s\n", action_name(decision->action));
+    if (decision->action != decision->wanted)
+        printf("            (dry_run; otherwise %s)\n", action_name(decision->wanted));
+    if (decision->wanted != ACTION_REJECT && decision->wanted != ACTION_TEMPFAIL)
+        return;
+    session_reply(session, decision, decision->wanted, &reply);
+    printf("reply       %s %s %s\n", reply.code, reply.enhanced, reply.text);
+}
+
+static int explain(const struct transaction_arguments *arguments, struct session *session)
+{
+    char recipient_key[RB_ADDRESS_MAX + 1] = "";
+    struct address recipient;
+    const struct decision *decision;
+
+    session_helo(session, arguments->helo);
+    if (session_mail(session, arguments->from, arguments->authenticated) != RB_OK)
+        return tool_fail(EX_OSERR, "out of memory");
+    if (address_parse(arguments->to, session_argument_len(arguments->to), true, &recipient) ==
+        ADDRESS_OK)
+        (void)!address_key(&recipient, recipient_key, sizeof recipient_key);
+    printf("client      %s, HELO %s\n", session->client_text, session->helo);
+    printf("sender      <%s>\n", session->sender_text);
+    printf("recipient   <%s>\n", recipient_key[0] != '\0' ? recipient_key : "not an address");
+    tell_exemptions(session, recipient_key);
+    tell_policies(session, recipient_key);
+    decision = session_rcpt(session, arguments->to);
+    tell_verdict(session, decision);
+    tell_action(session, decision);
+    return EX_OK;
+}
+
+/* -1: go on; otherwise the exit status. */
+static int parse(int argc, char **argv, struct transaction_arguments *arguments)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"client", required_argument, NULL, 'i'},
+                                            {"helo", required_argument, NULL, 'e'},
+                                            {"from", required_argument, NULL, 'f'},
+                                            {"to", required_argument, NULL, 't'},
+                                            {"authenticated", no_argument, NULL, 'a'},
+                                            {0}};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            arguments->config_path = optarg;
+            break;
+        case 'i':
+            arguments->client = optarg;
+            break;
+        case 'e':
+            arguments->helo = optarg;
+            break;
+        case 'f':
+            arguments->from = optarg;
+            break;
+        case 't':
+            arguments->to = optarg;
+            break;
+        case 'a':
+            arguments->authenticated = true;
+            break;
+        default:
+            return tool_help(help, option == 'h');
+        }
+    }
+    if (optind != argc || arguments->client == NULL || arguments->helo == NULL ||
+        arguments->from == NULL || arguments->to == NULL)
+        return tool_help(help, false);
+    return -1;
+}
+
+static int explain_with(const struct transaction_arguments *arguments, struct config *config,
+                        const struct sockaddr *client)
+{
+    struct session_world world = {0};
+    struct session session;
+    struct rb_options options;
+    char detail[300] = "";
+    enum rb_error error;
+    int status;
+
+    config_options(config, &options);
+    options.store_owner_fix = true;
+    error = rb_verifier_open(&options, &world.verifier, detail, sizeof detail);
+    if (error != RB_OK)
+        return tool_fail(error == RB_ERR_STORE ? EX_IOERR : EX_OSERR, "%s",
+                         detail[0] != '\0' ? detail : rb_error_text(error));
+    session_init(&session, &world, config, client);
+    status = explain(arguments, &session);
+    session_fini(&session);
+    rb_verifier_close(world.verifier);
+    return status;
+}
+
+int tool_explain(int argc, char **argv)
+{
+    struct transaction_arguments arguments = {0};
+    struct sockaddr_storage client;
+    struct config *config;
+    int status = parse(argc, argv, &arguments);
+
+    if (status >= 0)
+        return status;
+    if (!parse_client(arguments.client, &client))
+        return tool_fail(EX_USAGE, "--client: \"%s\" is not an IP address", arguments.client);
+    status = tool_load(arguments.config_path, &config);
+    if (status != EX_OK)
+        return status;
+    status = explain_with(&arguments, config, (const struct sockaddr *)&client);
+    config_put(config);
+    return status;
+}

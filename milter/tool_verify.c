@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tool_verify: `ringback verify`: asks now. Many addresses are asked for in parallel, in bounded
+ * memory: a window of questions moves over the input, and answers come out in the input's order.
+ */
+#include "config.h"
+
+#include "tool.h"
+
+#include "text.h"
+#include "wire.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    WINDOW = 512,           /* questions asked and not yet answered for */
+    LINE_MAX_OCTETS = 4096, /* of standard input; a longer one is no address */
+    PROGRESS_MS = 250,
+};
+
+static const char help[] =
+    "usage: ringback verify [-c FILE] [--json] [--transcript] [--no-cache]\n"
+    "                       [--relay HOST[:PORT]] ADDRESS...\n"
+    "\n"
+    "Asks now, and prints a line an address, or with --json an object a line. \"-\" reads "
+    "addresses from standard\n"
+    "input, one a line.\n"
+    "  --transcript    shows the dialogue with each host tried\n"
+    "  --no-cache      asks even where the answer is known; keeps the new one\n"
+    "  --relay HOST    asks there, and not at the domain's mail hosts\n"
+    "Exit status: 0 all valid, 67 some invalid, 75 none invalid and some unknown, 64 usage, 78 "
+    "configuration,\n"
+    "74 the cache cannot be read or written.\n";
+
+struct request {
+    const char *config_path, *relay;
+    bool json, transcript, no_cache;
+};
+
+/* One question of the window. */
+struct slot {
+    struct rb_ticket *ticket;
+    char *input;
+};
+
+struct batch {
+    const struct request *request;
+    struct rb_verifier *verifier;
+    struct slot slots[WINDOW];
+    size_t first, used; /* a ring */
+    uint64_t counts[RB_VERDICT_INVALID + 1];
+    bool progress;
+    struct timespec shown;
+    int error; /* an exit status that stands above the verdicts; EX_OK: none */
+};
+
+/* --- Showing -------------------------------------------------------------- */
+
+static void print_transcript(const struct rb_transcript *transcript)
+{
+    size_t count = transcript != NULL ? rb_transcript_count(transcript) : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct rb_transcript_line line = rb_transcript_line(transcript, i);
+
+        printf("  %6lld ms  %s[%s] %c %s\n", (long long)line.t_ms, line.mx, line.ip, line.dir,
+               line.text);
+    }
+}
+
+static void print_answer(const struct rb_answer *answer, const char *input)
+{
+    char shown[RB_ADDRESS_MAX + 1], age[64];
+
+    text_printable(shown, sizeof shown, input, strlen(input));
+    printf("%s: %s (%s)", answer->address[0] != '\0' ? answer->address : shown,
+           rb_verdict_name(answer->verdict), rb_reason_name(answer->reason));
+    if (answer->mx[0] != '\0')
+        printf(" %s[%s]", answer->mx, answer->ip);
+    if (answer->reply[0] != '\0')
+        printf(" said: %s", answer->reply);
+    else if (answer->rule[0] != '\0')
+        printf(" %s", answer->rule);
+    if (answer->cached) {
+        tool_duration(answer->age_s, age, sizeof age);
+        printf(" (cached, %s old)", age);
+    }
+    putchar('\n');
+    print_transcript(answer->transcript);
+}
+
+static void show_progress(struct batch *batch, bool last)
+{
+    struct timespec now;
+    long since_ms;
+
+    if (!batch->progress)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    since_ms =
+        (now.tv_sec - batch->shown.tv_sec) * 1000 + (now.tv_nsec - batch->shown.tv_nsec) / 1000000;
+    if (!last && since_ms < PROGRESS_MS)
+        return;
+    batch->shown = now;
+    (void)fprintf(stderr, "\r%llu valid, %llu invalid, %llu unknown%s",
+                  (unsigned long long)batch->counts[RB_VERDICT_VALID],
+                  (unsigned long long)batch->counts[RB_VERDICT_INVALID],
+                  (unsigned long long)batch->counts[RB_VERDICT_UNKNOWN], last ? "\n" : " ...");
+}
+
+/* --- Asking --------------------------------------------------------------- */
+
+/* The oldest question of the window: waits for its answer, however long the callout takes. */
+static void collect(struct batch *batch)
+{
+    struct slot *slot = &batch->slots[batch->first];
+    struct rb_answer answer = {0};
+
+    rb_wait(slot->ticket, UINT_MAX, &answer);
+    batch->counts[answer.verdict]++;
+    if (batch->request->json)
+        tool_print_json(wire_answer(&answer, slot->input, batch->request->transcript));
+    else
+        print_answer(&answer, slot->input);
+    show_progress(batch, false);
+    rb_answer_fini(&answer);
+    rb_ticket_free(slot->ticket);
+    free(slot->input);
+    *slot = (struct slot){0};
+    batch->first = (batch->first + 1) % WINDOW;
+    batch->used--;
+}
+
+static void ask(struct batch *batch, const char *input, size_t len)
+{
+    const struct request *request = batch->request;
+    const struct rb_question question = {
+        .address = input,
+        .address_len = len,
+        .relay = request->relay,
+        .no_cache = request->no_cache,
+        .transcript = request->transcript,
+    };
+    struct slot *slot;
+    enum rb_error error;
+
+    while (batch->used == WINDOW)
+        collect(batch);
+    slot = &batch->slots[(batch->first + batch->used) % WINDOW];
+    slot->input = strndup(input, len);
+    error = slot->input != NULL ? rb_ask(batch->verifier, &question, &slot->ticket) : RB_ERR_NOMEM;
+    if (error == RB_OK) {
+        batch->used++;
+        return;
+    }
+    free(slot->input);
+    slot->input = NULL;
+    batch->error = tool_fail(error == RB_ERR_ARGUMENT ? EX_USAGE : EX_OSERR, "%s",
+                             error == RB_ERR_ARGUMENT ? "--relay: not HOST or HOST:PORT"
+                                                      : rb_error_text(error));
+}
+
+/* One line of input, whatever is in it; blank ones and what follows "#" at a line's start are
+ * passed over. */
+static void ask_line(struct batch *batch, const char *line, size_t len)
+{
+    while (len > 0 && strchr(" \t\r\n", line[len - 1]) != NULL && line[len - 1] != '\0')
+        len--;
+    while (len > 0 && (line[0] == ' ' || line[0] == '\t')) {
+        line++;
+        len--;
+    }
+    if (len > 0 && line[0] != '#')
+        ask(batch, line, len < LINE_MAX_OCTETS ? len : LINE_MAX_OCTETS);
+}
+
+static void ask_standard_input(struct batch *batch)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t len;
+
+    while (batch->error == EX_OK && (len = getline(&line, &room, stdin)) > 0)
+        ask_line(batch, line, (size_t)len);
+    if (ferror(stdin))
+        batch->error = tool_fail(EX_NOINPUT, "standard input cannot be read");
+    free(line);
+}
+
+static int exit_status(const struct batch *batch)
+{
+    if (batch->error != EX_OK)
+        return batch->error;
+    if (batch->counts[RB_VERDICT_INVALID] > 0)
+        return EX_NOUSER;
+    return batch->counts[RB_VERDICT_UNKNOWN] > 0 ? EX_TEMPFAIL : EX_OK;
+}
+
+static int verify_all(const struct request *request, struct rb_verifier *verifier, char **addresses)
+{
+    struct batch *batch = calloc(1, sizeof *batch);
+    int status;
+
+    if (batch == NULL)
+        return tool_fail(EX_OSERR, "out of memory");
+    batch->request = request;
+    batch->verifier = verifier;
+    batch->progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
+    for (; *addresses != NULL && batch->error == EX_OK; addresses++) {
+        if (strcmp(*addresses, "-") == 0)
+            ask_standard_input(batch);
+        else
+            ask(batch, *addresses, strlen(*addresses));
+    }
+    while (batch->used > 0)
+        collect(batch);
+    show_progress(batch, true);
+    status = exit_status(batch);
+    free(batch);
+    return fflush(stdout) == 0 && !ferror(stdout) ? status : EX_IOERR;
+}
+
+/* Without a cache to write in (somebody who may not, a host without the daemon), verifying goes on
+ * without one. */
+static int open_verifier(const struct config *config, struct rb_verifier **verifier)
+{
+    char detail[300] = "";
+    struct rb_options options;
+    enum rb_error error;
+
+    config_options(config, &options);
+    options.store_owner_fix = true;
+    error = rb_verifier_open(&options, verifier, detail, sizeof detail);
+    if (error == RB_ERR_STORE) {
+        (void)tool_fail(EX_OK, "warning: without the cache: %s", detail);
+        options.store = NULL;
+        error = rb_verifier_open(&options, verifier, detail, sizeof detail);
+    }
+    if (error == RB_OK)
+        return EX_OK;
+    return tool_fail(error == RB_ERR_ARGUMENT ? EX_CONFIG : EX_OSERR, "%s",
+                     detail[0] != '\0' ? detail : rb_error_text(error));
+}
+
+/* -1: go on; otherwise the exit status. */
+static int parse(int argc, char **argv, struct request *request)
+{
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'},        {"json", no_argument, NULL, 'j'},
+        {"transcript", no_argument, NULL, 't'},  {"no-cache", no_argument, NULL, 'n'},
+        {"relay", required_argument, NULL, 'r'}, {0}};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            request->config_path = optarg;
+            break;
+        case 'j':
+            request->json = true;
+            break;
+        case 't':
+            request->transcript = true;
+            break;
+        case 'n':
+            request->no_cache = true;
+            break;
+        case 'r':
+            request->relay = optarg;
+            break;
+        default:
+            return tool_help(help, option == 'h');
+        }
+    }
+    return optind < argc ? -1 : tool_help(help, false);
+}
+
+int tool_verify(int argc, char **argv)
+{
+    struct request request = {0};
+    struct rb_verifier *verifier;
+    struct config *config;
+    int status = parse(argc, argv, &request);
+
+    if (status >= 0)
+        return status;
+    status = tool_load(request.config_path, &config);
+    if (status != EX_OK)
+        return status;
+    status = open_verifier(config, &verifier);
+    if (status == EX_OK) {
+        status = verify_all(&request, verifier, argv + optind);
+        rb_verifier_close(verifier);
+    }
+    config_put(config);
+    return status;
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* wire: JSON of answers and cache records; see wire.h. */
+#include "config.h"
+
+#include "wire.h"
+
+#include "address.h"
+#include "text.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIRE_TEXT_MAX = 2000 };
+
+json_t *wire_text(const char *text)
+{
+    char printable[WIRE_TEXT_MAX + 1];
+    json_t *string;
+
+    if (text[0] == '\0')
+        return json_null();
+    string = json_string(text);
+    if (string != NULL)
+        return string;
+    text_printable(printable, sizeof printable, text, strlen(text));
+    return json_string(printable);
+}
+
+static json_t *number_or_null(int64_t number, int64_t nothing)
+{
+    return number == nothing ? json_null() : json_integer(number);
+}
+
+static json_t *mail_from(bool known, const char *text)
+{
+    return known ? (text[0] == '\0' ? json_string("") : wire_text(text)) : json_null();
+}
+
+static json_t *transcript_array(const struct rb_transcript *transcript)
+{
+    json_t *array = json_array();
+    size_t count = transcript != NULL ? rb_transcript_count(transcript) : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct rb_transcript_line line = rb_transcript_line(transcript, i);
+        char dir[2] = {line.dir, '\0'};
+
+        json_array_append_new(array,
+                              json_pack("{s:I, s:o, s:o, s:s, s:s}", "t_ms", (json_int_t)line.t_ms,
+                                        "mx", wire_text(line.mx), "ip", wire_text(line.ip), "dir",
+                                        dir, "text", line.text));
+    }
+    return array;
+}
+
+json_t *wire_answer(const struct rb_answer *answer, const char *input, bool with_transcript)
+{
+    const char *address = answer->address[0] != '\0' ? answer->address : input;
+    json_t *object = json_object();
+
+    json_object_set_new(object, "address", wire_text(address));
+    json_object_set_new(object, "verdict", json_string(rb_verdict_name(answer->verdict)));
+    json_object_set_new(object, "reason", json_string(rb_reason_name(answer->reason)));
+    json_object_set_new(object, "cached", json_boolean(answer->cached));
+    json_object_set_new(object, "age_s", number_or_null(answer->age_s, -1));
+    json_object_set_new(object, "expires_s", number_or_null(answer->expires_s, -1));
+    json_object_set_new(object, "domain", wire_text(answer->domain));
+    json_object_set_new(object, "mx", wire_text(answer->mx));
+    json_object_set_new(object, "ip", wire_text(answer->ip));
+    json_object_set_new(object, "port", number_or_null(answer->port, 0));
+    json_object_set_new(object, "tls", wire_text(answer->tls));
+    json_object_set_new(object, "stage", wire_text(rb_stage_name(answer->stage)));
+    json_object_set_new(object, "code", number_or_null(answer->code, 0));
+    json_object_set_new(object, "enhanced", wire_text(answer->enhanced));
+    json_object_set_new(object, "reply", wire_text(answer->reply));
+    json_object_set_new(object, "mail_from", mail_from(answer->mail_from_known, answer->mail_from));
+    json_object_set_new(object, "elapsed_ms", json_integer(answer->elapsed_ms));
+    json_object_set_new(object, "rule", wire_text(answer->rule));
+    if (with_transcript)
+        json_object_set_new(object, "transcript", transcript_array(answer->transcript));
+    return object;
+}
+
+/* --- Cache records -------------------------------------------------------- */
+
+static json_t *address_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
+                             int64_t now_s)
+{
+    const struct address_record *record = entry->address_record;
+    enum freshness freshness;
+    int64_t left_s = 0;
+    json_t *object = json_object();
+
+    freshness = address_record_freshness(record, lifetimes, now_s, &left_s);
+    json_object_set_new(object, "type", json_string("address"));
+    json_object_set_new(object, "address", wire_text(entry->address));
+    json_object_set_new(object, "relay", wire_text(entry->relay));
+    json_object_set_new(object, "verdict",
+                        json_string(rb_verdict_name(rb_reason_verdict(record->reason))));
+    json_object_set_new(object, "reason", json_string(rb_reason_name(record->reason)));
+    json_object_set_new(object, "freshness",
+                        json_string(freshness == RECORD_FRESH   ? "fresh"
+                                    : freshness == RECORD_STALE ? "stale"
+                                                                : "expired"));
+    json_object_set_new(object, "stamp_s", json_integer(record->stamp_s));
+    json_object_set_new(object, "age_s",
+                        json_integer(now_s > record->stamp_s ? now_s - record->stamp_s : 0));
+    json_object_set_new(object, "expires_s",
+                        json_integer(freshness == RECORD_EXPIRED ? 0 : left_s));
+    json_object_set_new(object, "mx", wire_text(record->mx));
+    json_object_set_new(object, "ip", wire_text(record->ip));
+    json_object_set_new(object, "port", number_or_null(record->port, 0));
+    json_object_set_new(object, "tls", wire_text(record->tls));
+    json_object_set_new(object, "stage", wire_text(rb_stage_name(record->stage)));
+    json_object_set_new(object, "code", number_or_null(record->code, 0));
+    json_object_set_new(object, "enhanced", wire_text(record->enhanced));
+    json_object_set_new(object, "reply", wire_text(record->reply));
+    json_object_set_new(object, "mail_from", mail_from(record->mail_from_known, record->mail_from));
+    json_object_set_new(object, "wait_s", number_or_null(record->wait_s, 0));
+    json_object_set_new(object, "rule", wire_text(record->rule));
+    return object;
+}
+
+static const char *const fact_names[] = {
+    [FACT_UNKNOWN] = "unknown", [FACT_NO] = "no", [FACT_YES] = "yes"};
+
+static json_t *fact_object(const struct fact *fact)
+{
+    if (fact->state == FACT_UNKNOWN || (unsigned)fact->state > FACT_YES)
+        return json_null();
+    return json_pack("{s:s, s:I}", "state", fact_names[fact->state], "stamp_s",
+                     (json_int_t)fact->stamp_s);
+}
+
+static json_t *domain_entry(const struct cache_entry *entry)
+{
+    const struct domain_record *record = entry->domain_record;
+
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "type", "domain", "domain",
+                     wire_text(entry->key), "catch_all", fact_object(&record->catch_all),
+                     "null_sender_refused", fact_object(&record->null_sender_refused), "dead",
+                     fact_object(&record->dead), "dead_reason",
+                     wire_text(rb_reason_name(record->dead_reason)));
+}
+
+static json_t *host_entry(const struct cache_entry *entry, int64_t now_s)
+{
+    const struct host_record *record = entry->host_record;
+    int64_t held_s = record->held_until_s > now_s ? record->held_until_s - now_s : 0;
+
+    return json_pack("{s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:o}", "type", "host", "ip",
+                     wire_text(entry->key), "failures", (int)record->failures, "trips",
+                     (int)record->trips, "held_until_s", (json_int_t)record->held_until_s, "held_s",
+                     (json_int_t)held_s, "stamp_s", (json_int_t)record->stamp_s, "reason",
+                     wire_text(rb_reason_name(record->reason)));
+}
+
+json_t *wire_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
+                   int64_t now_s)
+{
+    switch (entry->table) {
+    case CACHE_ADDRESS:
+        return address_entry(entry, lifetimes, now_s);
+    case CACHE_DOMAIN:
+        return domain_entry(entry);
+    default:
+        return host_entry(entry, now_s);
+    }
+}
+
+/* --- Reading -------------------------------------------------------------- */
+
+/* A string member into a buffer: absent or null is "". False: no string, too long or not printable.
+ */
+static bool read_text(json_t *object, const char *name, char *text, size_t size)
+{
+    json_t *member = json_object_get(object, name);
+
+    text[0] = '\0';
+    if (member == NULL || json_is_null(member))
+        return true;
+    return json_is_string(member) &&
+           text_is_clean(json_string_value(member), json_string_length(member)) &&
+           text_copy(text, size, json_string_value(member));
+}
+
+static bool read_number(json_t *object, const char *name, int64_t max, int64_t *number)
+{
+    json_t *member = json_object_get(object, name);
+
+    *number = 0;
+    if (member == NULL || json_is_null(member))
+        return true;
+    *number = json_integer_value(member);
+    return json_is_integer(member) && *number >= 0 && *number <= max;
+}
+
+static enum rb_stage stage_from_name(const char *name)
+{
+    for (int stage = RB_STAGE_NONE; stage < RB_STAGE_MAX; stage++)
+        if (strcmp(rb_stage_name(stage), name) == 0)
+            return stage;
+    return RB_STAGE_NONE;
+}
+
+static bool read_address_texts(json_t *object, struct address_record *record)
+{
+    json_t *from = json_object_get(object, "mail_from");
+
+    record->mail_from_known = json_is_string(from);
+    return read_text(object, "mx", record->mx, sizeof record->mx) &&
+           read_text(object, "ip", record->ip, sizeof record->ip) &&
+           read_text(object, "tls", record->tls, sizeof record->tls) &&
+           read_text(object, "enhanced", record->enhanced, sizeof record->enhanced) &&
+           read_text(object, "reply", record->reply, sizeof record->reply) &&
+           read_text(object, "mail_from", record->mail_from, sizeof record->mail_from) &&
+           read_text(object, "rule", record->rule, sizeof record->rule);
+}
+
+static const char *read_address_key(json_t *object, char *key)
+{
+    char text[RB_ADDRESS_MAX + 1], relay[RB_DOMAIN_MAX + 16], canonical[RB_ADDRESS_MAX + 1];
+    json_t *member = json_object_get(object, "address");
+    struct address address;
+
+    if (!read_text(object, "address", text, sizeof text) ||
+        !read_text(object, "relay", relay, sizeof relay) || !json_is_string(member))
+        return "address: not an address";
+    /* Keys hold the local part unquoted: it is taken as it is, the domain made canonical. */
+    if (strrchr(text, '@') == NULL)
+        return "address: not an address";
+    (void)text_copy(canonical, sizeof canonical, text);
+    if (address_parse(text, strlen(text), true, &address) == ADDRESS_OK)
+        (void)!address_key(&address, canonical, sizeof canonical);
+    if (cache_address_key(relay[0] != '\0' ? relay : NULL, canonical, key) != RB_OK)
+        return "address: too long";
+    return NULL;
+}
+
+static const char *read_address(json_t *object, struct wire_record *out)
+{
+    struct address_record *record = &out->address;
+    char reason[64], stage[32];
+    int64_t code, wait_s, port;
+
+    if (!read_text(object, "reason", reason, sizeof reason) ||
+        !read_text(object, "stage", stage, sizeof stage) || !read_address_texts(object, record))
+        return "a text is not a string, too long, or not printable";
+    record->reason = rb_reason_from_name(reason);
+    record->stage = stage_from_name(stage);
+    if (record->reason == RB_REASON_NONE)
+        return "reason: not one we know";
+    if (!read_number(object, "stamp_s", INT64_MAX / 2, &record->stamp_s) ||
+        !read_number(object, "code", 599, &code) || !read_number(object, "port", 65535, &port) ||
+        !read_number(object, "wait_s", 7 * 86400, &wait_s))
+        return "a number is out of range";
+    record->code = (int)code;
+    record->port = (uint16_t)port;
+    record->wait_s = (int)wait_s;
+    return read_address_key(object, out->key);
+}
+
+static bool read_fact(json_t *object, const char *name, struct fact *fact)
+{
+    json_t *member = json_object_get(object, name);
+    char state[16];
+
+    *fact = (struct fact){0};
+    if (member == NULL || json_is_null(member))
+        return true;
+    if (!json_is_object(member) || !read_text(member, "state", state, sizeof state) ||
+        !read_number(member, "stamp_s", INT64_MAX / 2, &fact->stamp_s))
+        return false;
+    for (int i = FACT_NO; i <= FACT_YES; i++)
+        if (strcmp(state, fact_names[i]) == 0)
+            fact->state = i;
+    return fact->state != FACT_UNKNOWN;
+}
+
+static const char *read_domain(json_t *object, struct wire_record *out)
+{
+    char reason[64], domain[RB_DOMAIN_MAX + 1], canonical[RB_DOMAIN_MAX + 1];
+
+    if (!read_text(object, "domain", domain, sizeof domain) || domain[0] == '\0')
+        return "domain: not a domain";
+    if (domain[0] == '[')
+        memcpy(canonical, domain, sizeof canonical);
+    else if (address_domain(domain, strlen(domain), canonical) != ADDRESS_OK)
+        return "domain: not a domain";
+    if (!read_fact(object, "catch_all", &out->domain.catch_all) ||
+        !read_fact(object, "null_sender_refused", &out->domain.null_sender_refused) ||
+        !read_fact(object, "dead", &out->domain.dead) ||
+        !read_text(object, "dead_reason", reason, sizeof reason))
+        return "a fact is malformed";
+    out->domain.dead_reason = rb_reason_from_name(reason);
+    return text_copy(out->key, sizeof out->key, canonical) ? NULL : "domain: too long";
+}
+
+static const char *read_host(json_t *object, struct wire_record *out)
+{
+    int64_t failures, trips;
+    unsigned char octets[16];
+    char reason[64], ip[46];
+
+    if (!read_text(object, "ip", ip, sizeof ip) ||
+        (inet_pton(AF_INET, ip, octets) != 1 && inet_pton(AF_INET6, ip, octets) != 1))
+        return "ip: not an address";
+    if (!read_number(object, "failures", 1000000, &failures) ||
+        !read_number(object, "trips", 1000000, &trips) ||
+        !read_number(object, "held_until_s", INT64_MAX / 2, &out->host.held_until_s) ||
+        !read_number(object, "stamp_s", INT64_MAX / 2, &out->host.stamp_s) ||
+        !read_text(object, "reason", reason, sizeof reason))
+        return "a number is out of range";
+    out->host.failures = (unsigned)failures;
+    out->host.trips = (unsigned)trips;
+    out->host.reason = rb_reason_from_name(reason);
+    return text_copy(out->key, sizeof out->key, ip) ? NULL : "ip: too long";
+}
+
+bool wire_read_entry(json_t *object, struct wire_record *record, const char **why)
+{
+    static const struct {
+        const char *type;
+        enum cache_table table;
+        const char *(*read)(json_t *object, struct wire_record *out);
+    } types[] = {
+        {"address", CACHE_ADDRESS, read_address},
+        {"domain", CACHE_DOMAIN, read_domain},
+        {"host", CACHE_HOST, read_host},
+    };
+    char type[16];
+
+    *record = (struct wire_record){0};
+    *why = "type: not address, domain or host";
+    if (!json_is_object(object) || !read_text(object, "type", type, sizeof type))
+        return false;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (strcmp(type, types[i].type) != 0)
+            continue;
+        record->table = types[i].table;
+        *why = types[i].read(object, record);
+        return *why == NULL;
+    }
+    return false;
+}

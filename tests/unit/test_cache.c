@@ -1,0 +1,1473 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_cache: the cache over a real LMDB environment in a folder of its own: what one process sees,
+ * what several do, what is left after a crash, and what happens when the store is full, damaged or
+ * may not be touched.
+ *
+ * Other processes are forked before this one opens the cache, as everybody must who uses it.
+ */
+#include "config.h"
+
+#include "cache.h"
+
+#include "check.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cache_sweep.h"
+#include "cache_writer.h"
+#include "fake_clock.h"
+#include "store.h"
+
+#define HOUR INT64_C(3600)
+#define DAY INT64_C(86400)
+
+enum {
+    NOW = 2000000000, /* fake_clock's start */
+    SMALL = 1 << 20,
+    AMPLE = 64 << 20,
+    NOBODY = 65534,
+    CRASH_ROUNDS = 20,
+    THREADS = 4,
+};
+
+static const struct rb_lifetimes LIFETIMES = {
+    .valid_ttl_s = 31 * DAY,
+    .valid_refresh_s = 7 * DAY,
+    .invalid_ttl_s = 3 * DAY,
+    .invalid_refresh_s = 3 * HOUR,
+    .unknown_ttl_s = 1800,
+    .domain_ttl_s = 7 * DAY,
+};
+
+struct fixture {
+    char folder[64];
+    char store[96]; /* "lmdb:" and folder/cache */
+    char path[80];  /* folder/cache */
+    struct fake_clock clock;
+    struct cache *cache;
+    char detail[256];
+};
+
+static enum rb_error open_with(struct fixture *f, uint64_t max_bytes, bool read_only)
+{
+    const struct cache_settings settings = {
+        .store = f->store,
+        .max_bytes = max_bytes,
+        .lifetimes = LIFETIMES,
+        .clock = &f->clock.clock,
+        .owner_fix = true,
+        .read_only = read_only,
+    };
+    return cache_open(&settings, &f->cache, f->detail, sizeof f->detail);
+}
+
+static void open_cache(struct fixture *f, uint64_t max_bytes)
+{
+    assert_int_equal(open_with(f, max_bytes, false), RB_OK);
+    assert_string_equal(f->detail, "");
+}
+
+static void close_cache(struct fixture *f)
+{
+    cache_close(f->cache);
+    f->cache = NULL;
+}
+
+static void reopen(struct fixture *f)
+{
+    close_cache(f);
+    open_cache(f, AMPLE);
+}
+
+static int set_up_closed(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        return -1;
+    (void)snprintf(f->folder, sizeof f->folder, "/tmp/test_cache.XXXXXX");
+    if (mkdtemp(f->folder) == NULL)
+        return -1;
+    (void)snprintf(f->path, sizeof f->path, "%s/c", f->folder);
+    (void)snprintf(f->store, sizeof f->store, "lmdb:%s", f->path);
+    fake_clock_init(&f->clock);
+    *state = f;
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    if (set_up_closed(state) != 0)
+        return -1;
+    return open_with(*state, AMPLE, false) == RB_OK ? 0 : -1;
+}
+
+static void remove_files(const char *path)
+{
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        return;
+    const struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL)
+        (void)unlinkat(dirfd(folder), entry->d_name, 0);
+    closedir(folder);
+    (void)rmdir(path);
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    cache_close(f->cache);
+    remove_files(f->path);
+    remove_files(f->folder);
+    free(f);
+    return 0;
+}
+
+/* A file of the cache's. */
+static void file_path(const struct fixture *f, const char *name, char *path, size_t size)
+{
+    (void)snprintf(path, size, "%s/%s", f->path, name);
+}
+
+static unsigned count_files(const struct fixture *f, const char *prefix)
+{
+    unsigned count = 0;
+    DIR *folder = opendir(f->path);
+    assert_non_null(folder);
+    const struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL)
+        count += strncmp(entry->d_name, prefix, strlen(prefix)) == 0;
+    closedir(folder);
+    return count;
+}
+
+static struct address_record record_of(enum rb_reason reason, int64_t stamp_s)
+{
+    return (struct address_record){
+        .reason = reason,
+        .stage = RB_STAGE_RCPT,
+        .stamp_s = stamp_s,
+        .code = 250,
+        .port = 25,
+        .mail_from_known = true,
+        .enhanced = "2.1.5",
+        .reply = "250 2.1.5 Recipient <user@example.org> ok",
+        .mx = "mx1.example.org",
+        .ip = "192.0.2.25",
+        .tls = "TLSv1.3",
+        .rule = "rcpt_2yz",
+    };
+}
+
+static enum rb_error put_reason(struct cache *cache, const char *key, enum rb_reason reason,
+                                int64_t stamp_s)
+{
+    const struct address_record record = record_of(reason, stamp_s);
+    return cache_put_address(cache, key, &record);
+}
+
+static void number_key(char key[CACHE_KEY_MAX + 1], const char *who, unsigned number)
+{
+    (void)snprintf(key, CACHE_KEY_MAX + 1, "s%s%u@example.org", who, number * 2654435761U);
+}
+
+static bool put_number(struct cache *cache, const char *who, unsigned number)
+{
+    char key[CACHE_KEY_MAX + 1];
+    number_key(key, who, number);
+    return put_reason(cache, key, RB_REASON_ACCEPTED, NOW) == RB_OK;
+}
+
+static bool has_number(struct cache *cache, const char *who, unsigned number)
+{
+    char key[CACHE_KEY_MAX + 1];
+    struct address_record record;
+    number_key(key, who, number);
+    return cache_get_address(cache, key, &record) == RB_OK;
+}
+
+static enum rb_reason reason_of(struct cache *cache, const char *key)
+{
+    struct address_record record;
+    return cache_get_address(cache, key, &record) == RB_OK ? record.reason : RB_REASON_NONE;
+}
+
+static struct cache_stats stats_of(struct cache *cache)
+{
+    struct cache_stats stats;
+    assert_int_equal(cache_get_stats(cache, &stats), RB_OK);
+    return stats;
+}
+
+/* Octets that the codec has not seen, written past the cache. */
+static void write_raw(const struct fixture *f, enum cache_table table, const char *key,
+                      const void *value, size_t len)
+{
+    bool full;
+    const struct store_ops *ops;
+    struct store *store;
+    const struct store_write write = {
+        .table = table, .key = {key, strlen(key)}, .value = {value, len}};
+    assert_int_equal(cache_lmdb_open(f->path, AMPLE, false, false, &ops, &store, NULL, 0), RB_OK);
+    assert_int_equal(ops->write(store, &write, 1, &full), RB_OK);
+    ops->close(store);
+}
+
+/* ---- one process ---- */
+
+static void put_is_seen_at_once_and_after_commit(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_true(put_number(f->cache, "a", i));
+        assert_true(has_number(f->cache, "a", i));
+    }
+    cache_flush(f->cache);
+    for (unsigned i = 0; i < 100; i++)
+        assert_true(has_number(f->cache, "a", i));
+    assert_int_equal(stats_of(f->cache).addresses, 100);
+    assert_int_equal(stats_of(f->cache).writes, 100);
+}
+
+static void what_was_put_outlives_the_process_uncalled_for(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(put_number(f->cache, "a", 1)); /* no flush */
+    reopen(f);
+    assert_true(has_number(f->cache, "a", 1));
+}
+
+static void what_was_never_put_is_not_found(void **state)
+{
+    struct fixture *f = *state;
+    struct address_record address;
+    struct domain_record domain;
+    struct host_record host;
+    assert_int_equal(cache_get_address(f->cache, "sx@y", &address), RB_ERR_NOT_FOUND);
+    assert_int_equal(cache_get_domain(f->cache, "y", &domain), RB_ERR_NOT_FOUND);
+    assert_int_equal(cache_get_host(f->cache, "192.0.2.1", &host), RB_ERR_NOT_FOUND);
+    cache_flush(f->cache);
+}
+
+static void same_key_in_each_table_is_another_record(void **state)
+{
+    struct fixture *f = *state;
+    struct domain_record domain = {.catch_all = {FACT_YES, NOW}};
+    struct host_record host = {.failures = 3, .stamp_s = NOW};
+    assert_int_equal(cache_put_domain(f->cache, "k", &domain), RB_OK);
+    assert_int_equal(cache_put_host(f->cache, "k", &host), RB_OK);
+    assert_int_equal(reason_of(f->cache, "k"), RB_REASON_NONE);
+    cache_flush(f->cache);
+    assert_int_equal(cache_get_domain(f->cache, "k", &domain), RB_OK);
+    assert_int_equal(domain.catch_all.state, FACT_YES);
+    assert_int_equal(cache_get_host(f->cache, "k", &host), RB_OK);
+    assert_int_equal(host.failures, 3);
+    assert_int_equal(stats_of(f->cache).addresses, 0);
+}
+
+static void keys_tell_world_and_relays_apart(void **state)
+{
+    (void)state;
+    char world[CACHE_KEY_MAX + 1], one[CACHE_KEY_MAX + 1], other[CACHE_KEY_MAX + 1];
+    assert_int_equal(cache_address_key(NULL, "u@example.org", world), RB_OK);
+    assert_int_equal(cache_address_key("in.example.org:25", "u@example.org", one), RB_OK);
+    assert_int_equal(cache_address_key("in.example.org:26", "u@example.org", other), RB_OK);
+    assert_string_equal(world, "su@example.org");
+    assert_string_not_equal(one, other);
+    assert_string_not_equal(one, world);
+}
+
+static void keys_that_do_not_fit_are_refused_not_cut(void **state)
+{
+    struct fixture *f = *state;
+    char key[CACHE_KEY_MAX + 1];
+    char longest[CACHE_KEY_MAX + 2];
+    memset(longest, 'x', sizeof longest);
+    longest[CACHE_KEY_MAX - 1] = '\0';
+    assert_int_equal(cache_address_key(NULL, longest, key), RB_OK);
+    assert_int_equal(put_reason(f->cache, key, RB_REASON_ACCEPTED, NOW), RB_OK);
+    cache_flush(f->cache);
+    assert_int_equal(reason_of(f->cache, key), RB_REASON_ACCEPTED);
+
+    longest[CACHE_KEY_MAX - 1] = 'x';
+    longest[CACHE_KEY_MAX + 1] = '\0';
+    assert_int_equal(cache_address_key(NULL, longest, key), RB_ERR_TOO_LONG);
+    assert_string_equal(key, "");
+    assert_int_equal(put_reason(f->cache, longest, RB_REASON_ACCEPTED, NOW), RB_ERR_TOO_LONG);
+    assert_int_equal(put_reason(f->cache, "", RB_REASON_ACCEPTED, NOW), RB_ERR_ARGUMENT);
+    assert_int_equal(cache_address_key(NULL, "", key), RB_ERR_ARGUMENT);
+    assert_int_equal(cache_address_key("a b", "u@d", key), RB_ERR_ARGUMENT);
+}
+
+static void what_is_about_us_is_never_kept(void **state)
+{
+    struct fixture *f = *state;
+    static const enum rb_reason ours[] = {
+        RB_REASON_NONE, RB_REASON_CORRESPONDENT, RB_REASON_TIMEOUT, RB_REASON_LIMITED,
+        RB_REASON_BUSY, RB_REASON_SPF_FAIL,      RB_REASON_EXEMPT,  RB_REASON_INTERNAL_ERROR,
+    };
+    for (size_t i = 0; i < COUNT(ours); i++)
+        assert_int_equal(put_reason(f->cache, "su@d", ours[i], NOW), RB_ERR_ARGUMENT);
+    assert_int_equal(reason_of(f->cache, "su@d"), RB_REASON_NONE);
+}
+
+/* The rule must hold wherever the two meet: both queued, one committed, both committed. */
+static void unknown_never_replaces_live_knowledge(void **state)
+{
+    struct fixture *f = *state;
+    static const enum rb_reason known[] = {RB_REASON_ACCEPTED, RB_REASON_NO_SUCH_USER};
+    for (unsigned flushes = 0; flushes < 4; flushes++) {
+        for (size_t i = 0; i < COUNT(known); i++) {
+            char key[32];
+            (void)snprintf(key, sizeof key, "s%u.%zu@d", flushes, i);
+            assert_int_equal(put_reason(f->cache, key, known[i], NOW), RB_OK);
+            if ((flushes & 1) != 0)
+                cache_flush(f->cache);
+            assert_int_equal(put_reason(f->cache, key, RB_REASON_TEMPFAIL, NOW + 60), RB_OK);
+            assert_int_equal(reason_of(f->cache, key), known[i]);
+            if ((flushes & 2) != 0)
+                cache_flush(f->cache);
+            assert_int_equal(reason_of(f->cache, key), known[i]);
+        }
+    }
+}
+
+static void unknown_replaces_what_has_expired(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put_reason(f->cache, "su@d", RB_REASON_NO_SUCH_USER, NOW), RB_OK);
+    cache_flush(f->cache);
+    fake_clock_advance_s(&f->clock, 3 * DAY);
+    assert_int_equal(put_reason(f->cache, "su@d", RB_REASON_TEMPFAIL, NOW + 3 * DAY), RB_OK);
+    assert_int_equal(reason_of(f->cache, "su@d"), RB_REASON_TEMPFAIL);
+    cache_flush(f->cache);
+    assert_int_equal(reason_of(f->cache, "su@d"), RB_REASON_TEMPFAIL);
+}
+
+static void new_lifetimes_rule_old_records(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_lifetimes shorter = LIFETIMES;
+    shorter.valid_ttl_s = 10;
+    assert_int_equal(put_reason(f->cache, "su@d", RB_REASON_ACCEPTED, NOW), RB_OK);
+    cache_flush(f->cache);
+    fake_clock_advance_s(&f->clock, 60);
+    cache_set_lifetimes(f->cache, &shorter);
+    assert_int_equal(put_reason(f->cache, "su@d", RB_REASON_TEMPFAIL, NOW + 60), RB_OK);
+    assert_int_equal(reason_of(f->cache, "su@d"), RB_REASON_TEMPFAIL);
+}
+
+static void stamp_of_a_wrong_clock_does_not_win_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put_reason(f->cache, "su@d", RB_REASON_ACCEPTED, NOW), RB_OK);
+    cache_flush(f->cache);
+    fake_clock_advance_s(&f->clock, -1000); /* it was wrong, and has been set right */
+    assert_int_equal(put_reason(f->cache, "su@d", RB_REASON_NO_SUCH_USER, NOW - 900), RB_OK);
+    cache_flush(f->cache);
+    assert_int_equal(reason_of(f->cache, "su@d"), RB_REASON_NO_SUCH_USER);
+}
+
+static void reading_does_not_lengthen_life(void **state)
+{
+    struct fixture *f = *state;
+    struct address_record record;
+    assert_int_equal(put_reason(f->cache, "su@d", RB_REASON_ACCEPTED, NOW), RB_OK);
+    cache_flush(f->cache);
+    fake_clock_advance_s(&f->clock, 31 * DAY - 1);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(cache_get_address(f->cache, "su@d", &record), RB_OK);
+    assert_int_equal(record.stamp_s, NOW);
+    fake_clock_advance_s(&f->clock, 1);
+    assert_int_equal(cache_get_address(f->cache, "su@d", &record), RB_OK);
+    assert_int_equal(address_record_freshness(&record, &LIFETIMES, NOW + 31 * DAY, NULL),
+                     RECORD_EXPIRED);
+}
+
+static void facts_of_two_callouts_come_together(void **state)
+{
+    struct fixture *f = *state;
+    const struct domain_record one = {.catch_all = {FACT_YES, NOW}};
+    const struct domain_record two = {.null_sender_refused = {FACT_NO, NOW}};
+    const struct domain_record three = {.dead = {FACT_YES, NOW},
+                                        .dead_reason = RB_REASON_UNREACHABLE};
+    struct domain_record got;
+    assert_int_equal(cache_put_domain(f->cache, "d", &one), RB_OK);
+    assert_int_equal(cache_put_domain(f->cache, "d", &two), RB_OK);
+    cache_flush(f->cache);
+    assert_int_equal(cache_put_domain(f->cache, "d", &three), RB_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(cache_get_domain(f->cache, "d", &got), RB_OK);
+        assert_int_equal(got.catch_all.state, FACT_YES);
+        assert_int_equal(got.null_sender_refused.state, FACT_NO);
+        assert_int_equal(got.dead_reason, RB_REASON_UNREACHABLE);
+        cache_flush(f->cache);
+    }
+}
+
+static void host_record_is_replaced(void **state)
+{
+    struct fixture *f = *state;
+    const struct host_record bad = {.failures = 5, .held_until_s = NOW + 900, .stamp_s = NOW};
+    const struct host_record good = {.stamp_s = NOW};
+    struct host_record got;
+    assert_int_equal(cache_put_host(f->cache, "192.0.2.1", &bad), RB_OK);
+    cache_flush(f->cache);
+    assert_int_equal(cache_put_host(f->cache, "192.0.2.1", &good), RB_OK);
+    assert_int_equal(cache_get_host(f->cache, "192.0.2.1", &got), RB_OK);
+    assert_int_equal(got.failures, 0);
+    cache_flush(f->cache);
+    assert_int_equal(cache_get_host(f->cache, "192.0.2.1", &got), RB_OK);
+    assert_int_equal(got.held_until_s, 0);
+}
+
+static void deleted_record_does_not_come_back(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned flushed = 0; flushed < 2; flushed++) {
+        assert_true(put_number(f->cache, "a", 1));
+        if (flushed == 1)
+            cache_flush(f->cache);
+        char key[CACHE_KEY_MAX + 1];
+        number_key(key, "a", 1);
+        assert_int_equal(cache_delete(f->cache, CACHE_ADDRESS, key), RB_OK);
+        assert_false(has_number(f->cache, "a", 1));
+        cache_flush(f->cache);
+        assert_false(has_number(f->cache, "a", 1));
+        assert_int_equal(cache_delete(f->cache, CACHE_ADDRESS, key), RB_ERR_NOT_FOUND);
+    }
+    reopen(f);
+    assert_false(has_number(f->cache, "a", 1));
+    assert_int_equal(cache_delete(f->cache, (enum cache_table)7, "x"), RB_ERR_ARGUMENT);
+}
+
+static void purge_removes_all_of_all_kinds(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t removed = 0;
+    const struct domain_record domain = {.catch_all = {FACT_YES, NOW}};
+    const struct host_record host = {.stamp_s = NOW};
+    for (unsigned i = 0; i < 50; i++)
+        assert_true(put_number(f->cache, "a", i));
+    assert_int_equal(cache_put_domain(f->cache, "d", &domain), RB_OK);
+    assert_int_equal(cache_put_host(f->cache, "192.0.2.1", &host), RB_OK);
+    assert_int_equal(cache_purge(f->cache, false, &removed), RB_OK);
+    assert_int_equal(removed, 52);
+    assert_false(has_number(f->cache, "a", 1));
+    const struct cache_stats stats = stats_of(f->cache);
+    assert_int_equal(stats.addresses + stats.domains + stats.hosts, 0);
+    reopen(f); /* says that nothing was damaged */
+}
+
+static void purge_of_expired_leaves_the_living(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t removed = 0;
+    const struct domain_record domain = {.catch_all = {FACT_YES, NOW}};
+    for (unsigned i = 0; i < 3000; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof key, "s%u@d", i);
+        const enum rb_reason reason = i % 3 == 0 ? RB_REASON_GREYLISTED : RB_REASON_ACCEPTED;
+        assert_int_equal(put_reason(f->cache, key, reason, NOW), RB_OK);
+    }
+    assert_int_equal(cache_put_domain(f->cache, "d", &domain), RB_OK);
+    fake_clock_advance_s(&f->clock, 3600);
+    assert_int_equal(cache_purge(f->cache, true, &removed), RB_OK);
+    assert_int_equal(removed, 1000);
+    assert_int_equal(stats_of(f->cache).addresses, 2000);
+    assert_int_equal(stats_of(f->cache).domains, 1);
+    fake_clock_advance_s(&f->clock, 31 * DAY);
+    assert_int_equal(cache_purge(f->cache, true, &removed), RB_OK);
+    assert_int_equal(removed, 2001);
+    reopen(f);
+}
+
+struct seen {
+    struct cache *cache;
+    unsigned count, until;
+    bool in_order, delete_them;
+    char last[CACHE_KEY_MAX + 1];
+};
+
+static bool see(const struct cache_entry *entry, void *arg)
+{
+    struct seen *seen = arg;
+    seen->count++;
+    seen->in_order = seen->in_order && strcmp(seen->last, entry->key) < 0 &&
+                     entry->address_record != NULL && entry->domain_record == NULL &&
+                     entry->host_record == NULL && entry->relay[0] == '\0';
+    (void)snprintf(seen->last, sizeof seen->last, "%s", entry->key);
+    if (seen->delete_them && cache_delete(seen->cache, entry->table, entry->key) != RB_OK)
+        seen->in_order = false;
+    return seen->count != seen->until;
+}
+
+static void walk_shows_each_record_once_in_key_order(void **state)
+{
+    struct fixture *f = *state;
+    static const unsigned sizes[] = {0, 1, 63, 64, 65, 128, 1000};
+    unsigned put = 0;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        for (; put < sizes[i]; put++)
+            assert_true(put_number(f->cache, "a", put));
+        cache_flush(f->cache);
+        struct seen seen = {.cache = f->cache, .in_order = true};
+        assert_int_equal(cache_walk(f->cache, CACHE_ADDRESS, see, &seen), RB_OK);
+        assert_int_equal(seen.count, sizes[i]);
+        assert_true(seen.in_order);
+    }
+}
+
+static void walk_ends_when_told(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < 200; i++)
+        assert_true(put_number(f->cache, "a", i));
+    cache_flush(f->cache);
+    struct seen seen = {.cache = f->cache, .in_order = true, .until = 100};
+    assert_int_equal(cache_walk(f->cache, CACHE_ADDRESS, see, &seen), RB_OK);
+    assert_int_equal(seen.count, 100);
+}
+
+static void records_may_be_deleted_while_walking(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < 300; i++)
+        assert_true(put_number(f->cache, "a", i));
+    cache_flush(f->cache);
+    struct seen seen = {.cache = f->cache, .in_order = true, .delete_them = true};
+    assert_int_equal(cache_walk(f->cache, CACHE_ADDRESS, see, &seen), RB_OK);
+    assert_int_equal(seen.count, 300);
+    assert_true(seen.in_order);
+    assert_int_equal(stats_of(f->cache).addresses, 0);
+}
+
+static bool see_relay(const struct cache_entry *entry, void *arg)
+{
+    char *text = arg;
+    const size_t len = strlen(text);
+    (void)snprintf(text + len, 200 - len, "[%s|%s]", entry->relay, entry->address);
+    return true;
+}
+
+static void walk_takes_keys_apart(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *relay, *address;
+    } keys[] = {{NULL, "a@d"}, {"r.d:25", "a@d"}, {"r.d", "a b c@d"}, {NULL, "x y@d"}};
+    char text[200] = "";
+    char key[CACHE_KEY_MAX + 1];
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        assert_int_equal(cache_address_key(keys[i].relay, keys[i].address, key), RB_OK);
+        assert_int_equal(put_reason(f->cache, key, RB_REASON_ACCEPTED, NOW), RB_OK);
+    }
+    cache_flush(f->cache);
+    assert_int_equal(cache_walk(f->cache, CACHE_ADDRESS, see_relay, text), RB_OK);
+    assert_string_equal(text, "[r.d|a b c@d][r.d:25|a@d][|a@d][|x y@d]");
+}
+
+static bool see_other_tables(const struct cache_entry *entry, void *arg)
+{
+    unsigned *count = arg;
+    if (entry->table == CACHE_DOMAIN && entry->domain_record->catch_all.state == FACT_YES)
+        *count += 1;
+    if (entry->table == CACHE_HOST && entry->host_record->failures == 7)
+        *count += 10;
+    return true;
+}
+
+static void walk_shows_domains_and_hosts(void **state)
+{
+    struct fixture *f = *state;
+    unsigned count = 0;
+    const struct domain_record domain = {.catch_all = {FACT_YES, NOW}};
+    const struct host_record host = {.failures = 7, .stamp_s = NOW};
+    assert_int_equal(cache_put_domain(f->cache, "d", &domain), RB_OK);
+    assert_int_equal(cache_put_host(f->cache, "192.0.2.1", &host), RB_OK);
+    cache_flush(f->cache);
+    assert_int_equal(cache_walk(f->cache, CACHE_DOMAIN, see_other_tables, &count), RB_OK);
+    assert_int_equal(cache_walk(f->cache, CACHE_HOST, see_other_tables, &count), RB_OK);
+    assert_int_equal(count, 11);
+    assert_int_equal(cache_walk(f->cache, (enum cache_table)0, see_other_tables, &count),
+                     RB_ERR_ARGUMENT);
+}
+
+static void record_takes_less_than_240_octets(void **state)
+{
+    struct fixture *f = *state;
+    enum { RECORDS = 20000 };
+    for (unsigned i = 0; i < RECORDS; i++)
+        assert_true(put_number(f->cache, "someone.", i));
+    cache_flush(f->cache);
+    const struct cache_stats stats = stats_of(f->cache);
+    assert_int_equal(stats.addresses, RECORDS);
+    print_message("# %llu octets a record\n", (unsigned long long)(stats.bytes / RECORDS));
+    assert_in_range(stats.bytes / RECORDS, 1, 239);
+}
+
+/* ---- growth ---- */
+
+static void expired_records_are_swept_by_and_by(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < 100; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof key, "s%u@d", i);
+        assert_int_equal(put_reason(f->cache, key, RB_REASON_BLOCKED, NOW), RB_OK);
+    }
+    cache_flush(f->cache);
+    fake_clock_advance_s(&f->clock, 1800);
+    for (unsigned i = 0; i < 2 * WRITER_TEND_BATCHES; i++) {
+        assert_int_equal(put_reason(f->cache, "slive@d", RB_REASON_ACCEPTED, NOW + 1800), RB_OK);
+        cache_flush(f->cache);
+    }
+    assert_int_equal(cache_purge(f->cache, true, &(uint64_t){0}), RB_OK); /* waits for the sweep */
+    assert_int_equal(stats_of(f->cache).swept, 100);
+    assert_int_equal(stats_of(f->cache).addresses, 1);
+}
+
+/* Many commits of nothing new, so that a sweep comes round. */
+static void let_sweeps_pass(struct fixture *f)
+{
+    for (unsigned i = 0; i < 3 * WRITER_TEND_BATCHES; i++) {
+        assert_int_equal(put_reason(f->cache, "slive@d", RB_REASON_ACCEPTED, NOW), RB_OK);
+        cache_flush(f->cache);
+    }
+    assert_int_equal(cache_delete(f->cache, CACHE_ADDRESS, "snone@d"), RB_ERR_NOT_FOUND);
+}
+
+static void greylisted_record_stays_for_its_retry(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put_reason(f->cache, "sgrey@d", RB_REASON_GREYLISTED, NOW), RB_OK);
+    fake_clock_advance_s(&f->clock, SWEEP_RETRY_KEEP_S - 1);
+    let_sweeps_pass(f);
+    assert_int_equal(reason_of(f->cache, "sgrey@d"), RB_REASON_GREYLISTED);
+    fake_clock_advance_s(&f->clock, 1);
+    let_sweeps_pass(f);
+    assert_int_equal(reason_of(f->cache, "sgrey@d"), RB_REASON_NONE);
+}
+
+static void record_from_the_far_future_is_swept(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put_reason(f->cache, "sold@d", RB_REASON_ACCEPTED, NOW), RB_OK);
+    cache_flush(f->cache);
+    fake_clock_advance_s(&f->clock, -2LL * SWEEP_FUTURE_MAX_S);
+    assert_int_equal(cache_purge(f->cache, true, &(uint64_t){0}), RB_OK);
+    assert_int_equal(reason_of(f->cache, "sold@d"), RB_REASON_NONE);
+}
+
+static bool put_big(struct cache *cache, unsigned number, int64_t stamp_s)
+{
+    char key[CACHE_KEY_MAX + 1];
+    struct address_record record = record_of(RB_REASON_ACCEPTED, stamp_s);
+    memset(record.reply, 'r', sizeof record.reply - 1);
+    number_key(key, "big", number);
+    return cache_put_address(cache, key, &record) == RB_OK;
+}
+
+static void full_store_lets_the_oldest_go(void **state)
+{
+    struct fixture *f = *state;
+    enum { RECORDS = 5000, KEPT = 150 };
+    struct stat file;
+    char path[128];
+    open_cache(f, SMALL);
+    for (unsigned i = 0; i < RECORDS; i++) {
+        fake_clock_advance_s(&f->clock, 1);
+        assert_true(put_big(f->cache, i, NOW + 1 + i));
+    }
+    cache_flush(f->cache);
+    const struct cache_stats stats = stats_of(f->cache);
+    print_message("# %llu records stay, %llu went\n", (unsigned long long)stats.addresses,
+                  (unsigned long long)stats.evicted);
+    assert_int_equal(stats.dropped, 0);
+    assert_int_equal(stats.evicted + stats.addresses, RECORDS);
+    for (unsigned i = 0; i < KEPT; i++) {
+        assert_true(has_number(f->cache, "big", RECORDS - 1 - i));
+        assert_false(has_number(f->cache, "big", i));
+    }
+    file_path(f, "data.mdb", path, sizeof path);
+    assert_int_equal(stat(path, &file), 0);
+    assert_in_range(file.st_size, 1, SMALL);
+    assert_in_range(stats.bytes, 1, SMALL);
+    close_cache(f);
+    open_cache(f, SMALL);
+    assert_true(has_number(f->cache, "big", RECORDS - 1));
+}
+
+static void full_store_of_records_of_one_age_does_not_lose_all(void **state)
+{
+    struct fixture *f = *state;
+    enum { RECORDS = 3000 };
+    open_cache(f, SMALL);
+    for (unsigned i = 0; i < RECORDS; i++)
+        assert_true(put_big(f->cache, i, NOW));
+    cache_flush(f->cache);
+    assert_int_equal(stats_of(f->cache).dropped, 0);
+    assert_in_range(stats_of(f->cache).addresses, 200, RECORDS);
+}
+
+static void full_store_lets_expired_ones_go_first(void **state)
+{
+    struct fixture *f = *state;
+    open_cache(f, SMALL);
+    for (unsigned i = 0; i < 300; i++)
+        assert_true(put_big(f->cache, i, NOW)); /* valid: lives on */
+    for (unsigned i = 0; i < 2000; i++) {
+        struct address_record record = record_of(RB_REASON_BLOCKED, NOW + i);
+        char key[32];
+        memset(record.reply, 'r', sizeof record.reply - 1);
+        (void)snprintf(key, sizeof key, "s%u@d", i * 7919U);
+        assert_int_equal(cache_put_address(f->cache, key, &record), RB_OK);
+        if (i % 100 == 99) {
+            cache_flush(f->cache);
+            fake_clock_advance_s(&f->clock, 1800 + 100);
+        }
+    }
+    cache_flush(f->cache);
+    for (unsigned i = 0; i < 300; i++)
+        assert_true(has_number(f->cache, "big", i));
+    assert_int_equal(stats_of(f->cache).evicted, 0);
+    assert_in_range(stats_of(f->cache).swept, 100, 2000);
+}
+
+static void full_store_can_be_purged(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t removed = 0;
+    open_cache(f, SMALL);
+    for (unsigned i = 0; i < 1500; i++)
+        assert_true(put_big(f->cache, i, NOW));
+    cache_flush(f->cache);
+    const uint64_t before = stats_of(f->cache).addresses;
+    assert_int_equal(cache_purge(f->cache, false, &removed), RB_OK);
+    assert_int_equal(removed, before);
+    assert_int_equal(stats_of(f->cache).addresses, 0);
+    assert_true(put_big(f->cache, 1, NOW));
+    reopen(f);
+    assert_true(has_number(f->cache, "big", 1));
+}
+
+/* ---- damage, rights ---- */
+
+static void damaged_value_is_a_counted_miss(void **state)
+{
+    struct fixture *f = *state;
+    struct domain_record domain;
+    struct host_record host;
+    static const char long_value[RECORD_SIZE_MAX + 1];
+    write_raw(f, CACHE_ADDRESS, "sa@d", "garbage", 7);
+    write_raw(f, CACHE_ADDRESS, "sb@d", long_value, sizeof long_value);
+    write_raw(f, CACHE_DOMAIN, "d", "garbage", 7);
+    write_raw(f, CACHE_HOST, "192.0.2.1", "garbage", 7);
+    open_cache(f, AMPLE);
+    assert_int_equal(reason_of(f->cache, "sa@d"), RB_REASON_NONE);
+    assert_int_equal(reason_of(f->cache, "sb@d"), RB_REASON_NONE);
+    assert_int_equal(cache_get_domain(f->cache, "d", &domain), RB_ERR_NOT_FOUND);
+    assert_int_equal(cache_get_host(f->cache, "192.0.2.1", &host), RB_ERR_NOT_FOUND);
+    assert_int_equal(stats_of(f->cache).damaged, 4);
+}
+
+static void damaged_value_can_be_written_over(void **state)
+{
+    struct fixture *f = *state;
+    write_raw(f, CACHE_ADDRESS, "sa@d", "garbage", 7);
+    open_cache(f, AMPLE);
+    assert_int_equal(put_reason(f->cache, "sa@d", RB_REASON_ACCEPTED, NOW), RB_OK);
+    assert_int_equal(reason_of(f->cache, "sa@d"), RB_REASON_ACCEPTED);
+    cache_flush(f->cache);
+    assert_int_equal(reason_of(f->cache, "sa@d"), RB_REASON_ACCEPTED);
+}
+
+static void damaged_values_and_foreign_keys_are_left_out_of_walks_and_swept(void **state)
+{
+    struct fixture *f = *state;
+    char long_key[512];
+    memset(long_key, 's', sizeof long_key);
+    long_key[511] = '\0';
+    write_raw(f, CACHE_ADDRESS, "sa@d", "garbage", 7);
+    write_raw(f, CACHE_ADDRESS, "rno-space", "garbage", 7);
+    write_raw(f, CACHE_ADDRESS, "?", "garbage", 7);
+    write_raw(f, CACHE_ADDRESS, long_key, "garbage", 7);
+    open_cache(f, AMPLE);
+    assert_int_equal(put_reason(f->cache, "sgood@d", RB_REASON_ACCEPTED, NOW), RB_OK);
+    cache_flush(f->cache);
+    struct seen seen = {.cache = f->cache, .in_order = true};
+    assert_int_equal(cache_walk(f->cache, CACHE_ADDRESS, see, &seen), RB_OK);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(stats_of(f->cache).damaged, 4);
+    uint64_t removed = 0;
+    assert_int_equal(cache_purge(f->cache, true, &removed), RB_OK);
+    assert_int_equal(removed, 4);
+}
+
+static void fill(struct fixture *f, unsigned records)
+{
+    open_cache(f, AMPLE);
+    for (unsigned i = 0; i < records; i++)
+        assert_true(put_number(f->cache, "a", i));
+    close_cache(f);
+}
+
+/* Opens what has been damaged; a new one must have been begun, and the old one kept. */
+static void assert_begun_anew(struct fixture *f)
+{
+    assert_int_equal(open_with(f, AMPLE, false), RB_OK);
+    assert_non_null(strstr(f->detail, "damaged"));
+    assert_non_null(strstr(f->detail, f->path));
+    assert_int_equal(count_files(f, "data.mdb.damaged-"), 1);
+    assert_false(has_number(f->cache, "a", 1));
+    assert_true(put_number(f->cache, "a", 1));
+    reopen(f);
+    assert_true(has_number(f->cache, "a", 1));
+}
+
+static void overwrite(const struct fixture *f, off_t at, const void *octets, size_t len)
+{
+    char path[128];
+    file_path(f, "data.mdb", path, sizeof path);
+    const int fd = open(path, O_WRONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, octets, len, at), len);
+    close(fd);
+}
+
+static void garbage_for_a_store_is_moved_aside(void **state)
+{
+    struct fixture *f = *state;
+    char garbage[8192];
+    fill(f, 10);
+    memset(garbage, 'g', sizeof garbage);
+    overwrite(f, 0, garbage, sizeof garbage);
+    assert_begun_anew(f);
+}
+
+static void store_of_another_version_is_moved_aside(void **state)
+{
+    struct fixture *f = *state;
+    static const uint32_t version = 99;
+    fill(f, 10);
+    overwrite(f, 16 + 4, &version, sizeof version); /* page header, magic, version */
+    overwrite(f, 4096 + 16 + 4, &version, sizeof version);
+    assert_begun_anew(f);
+}
+
+static void store_cut_off_is_moved_aside(void **state)
+{
+    static const off_t sizes[] = {100, 4096, 8192, 12288, 40960};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        char path[128];
+        fill(f, 2000);
+        file_path(f, "data.mdb", path, sizeof path);
+        assert_int_equal(truncate(path, sizes[i]), 0);
+        assert_begun_anew(f);
+        close_cache(f);
+        remove_files(f->path);
+    }
+}
+
+static void store_with_zeroed_pages_is_moved_aside(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    struct stat file;
+    fill(f, 2000);
+    file_path(f, "data.mdb", path, sizeof path);
+    assert_int_equal(stat(path, &file), 0);
+    assert_int_equal(truncate(path, 8192), 0);
+    assert_int_equal(truncate(path, file.st_size), 0);
+    assert_begun_anew(f);
+}
+
+static void emptied_store_is_simply_begun(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    fill(f, 10);
+    file_path(f, "data.mdb", path, sizeof path);
+    assert_int_equal(truncate(path, 0), 0);
+    open_cache(f, AMPLE);
+    assert_false(has_number(f->cache, "a", 1));
+}
+
+static void damaged_store_is_not_touched_by_a_reader(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    fill(f, 2000);
+    file_path(f, "data.mdb", path, sizeof path);
+    assert_int_equal(truncate(path, 12288), 0);
+    assert_int_equal(open_with(f, AMPLE, true), RB_ERR_STORE);
+    assert_non_null(strstr(f->detail, f->path));
+    assert_int_equal(count_files(f, "data.mdb.damaged-"), 0);
+}
+
+static void store_that_is_a_link_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char path[128], elsewhere[128];
+    assert_int_equal(mkdir(f->path, 0700), 0);
+    (void)snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", f->folder);
+    file_path(f, "lock.mdb", path, sizeof path);
+    assert_int_equal(symlink(elsewhere, path), 0);
+    assert_int_equal(open_with(f, AMPLE, false), RB_ERR_STORE);
+    assert_int_equal(access(elsewhere, F_OK), -1);
+}
+
+static void missing_folder_is_made_with_tight_rights(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    struct stat found;
+    open_cache(f, AMPLE);
+    assert_int_equal(stat(f->path, &found), 0);
+    assert_int_equal(found.st_mode & 0027, 0);
+    file_path(f, "data.mdb", path, sizeof path);
+    assert_int_equal(stat(path, &found), 0);
+    assert_int_equal(found.st_mode & 0777, 0660);
+}
+
+static void folder_below_a_missing_one_is_not_made(void **state)
+{
+    struct fixture *f = *state;
+    (void)snprintf(f->store, sizeof f->store, "lmdb:%s/no/c", f->folder);
+    errno = 0;
+    assert_int_equal(open_with(f, AMPLE, false), RB_ERR_STORE);
+    assert_int_equal(errno, ENOENT);
+    assert_non_null(strstr(f->detail, "/no/c: No such file"));
+}
+
+static void file_in_place_of_the_folder_is_reported(void **state)
+{
+    struct fixture *f = *state;
+    const int fd = open(f->path, O_CREAT | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(open_with(f, AMPLE, false), RB_ERR_STORE);
+    assert_int_equal(errno, ENOTDIR);
+    assert_int_equal(unlink(f->path), 0);
+}
+
+static void store_names_that_are_none_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"", "lmdb:", "lmdb", "/var/lib/x", "redis://h:6379/0"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        (void)snprintf(f->store, sizeof f->store, "%s", names[i]);
+        assert_int_equal(open_with(f, AMPLE, false), RB_ERR_ARGUMENT);
+        assert_null(f->cache);
+        assert_non_null(strstr(f->detail, "not a store"));
+    }
+    cache_close(NULL);
+}
+
+static void reader_without_a_store_is_told_so(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(open_with(f, AMPLE, true), RB_ERR_STORE);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(access(f->path, F_OK), -1);
+    assert_int_equal(mkdir(f->path, 0700), 0);
+    assert_int_equal(open_with(f, AMPLE, true), RB_ERR_STORE);
+    assert_non_null(strstr(f->detail, "no cache there yet"));
+}
+
+static void reader_reads_and_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t removed;
+    char key[CACHE_KEY_MAX + 1];
+    fill(f, 10);
+    assert_int_equal(open_with(f, AMPLE, true), RB_OK);
+    assert_true(has_number(f->cache, "a", 1));
+    assert_int_equal(stats_of(f->cache).addresses, 10);
+    number_key(key, "a", 1);
+    assert_int_equal(put_reason(f->cache, key, RB_REASON_ACCEPTED, NOW), RB_ERR_STORE);
+    assert_int_equal(cache_delete(f->cache, CACHE_ADDRESS, key), RB_ERR_STORE);
+    assert_int_equal(cache_purge(f->cache, false, &removed), RB_ERR_STORE);
+    cache_flush(f->cache);
+    assert_true(has_number(f->cache, "a", 1));
+}
+
+/* ---- other processes ---- */
+
+static pid_t fork_child(void)
+{
+    (void)fflush(NULL);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    return pid;
+}
+
+static void assert_child_succeeds(pid_t pid)
+{
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* A pair of pipes by which parent and child wait for each other; no time passes but what is needed.
+ */
+struct link {
+    int to_child[2], to_parent[2];
+};
+
+static void open_link(struct link *link)
+{
+    assert_int_equal(pipe(link->to_child), 0);
+    assert_int_equal(pipe(link->to_parent), 0);
+}
+
+static void close_link(const struct link *link)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        close(link->to_child[i]);
+        close(link->to_parent[i]);
+    }
+}
+
+static bool tell(int fd)
+{
+    return write(fd, "", 1) == 1;
+}
+
+static bool hear(int fd)
+{
+    char octet;
+    return read(fd, &octet, 1) == 1;
+}
+
+static void no_rights_are_reported_with_path_and_cause(void **state)
+{
+    struct fixture *f = *state;
+    if (geteuid() != 0) {
+        print_message("# skipped: needs root\n");
+        skip();
+    }
+    assert_int_equal(mkdir(f->path, 0700), 0);
+    assert_int_equal(chmod(f->folder, 0755), 0);
+    const pid_t pid = fork_child();
+    if (pid == 0) {
+        char expected[128];
+        (void)snprintf(expected, sizeof expected, "%s: Permission denied", f->path);
+        if (setgroups(0, NULL) != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
+            _exit(1);
+        if (open_with(f, AMPLE, false) != RB_ERR_STORE || errno != EACCES)
+            _exit(2);
+        _exit(strcmp(f->detail, expected) == 0 ? 0 : 3);
+    }
+    assert_child_succeeds(pid);
+}
+
+static void files_made_by_root_are_the_folders_owners(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"data.mdb", "lock.mdb"};
+    if (geteuid() != 0) {
+        print_message("# skipped: needs root\n");
+        skip();
+    }
+    assert_int_equal(chown(f->folder, NOBODY, NOBODY), 0);
+    open_cache(f, AMPLE); /* makes the folder too */
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char path[128];
+        struct stat found;
+        file_path(f, names[i], path, sizeof path);
+        assert_int_equal(stat(path, &found), 0);
+        assert_int_equal(found.st_uid, NOBODY);
+        assert_int_equal(found.st_gid, NOBODY);
+    }
+}
+
+/* Child: writes records under a name of its own, then goes. */
+static int write_many(struct fixture *f, const char *who, unsigned records)
+{
+    if (open_with(f, AMPLE, false) != RB_OK)
+        return 1;
+    for (unsigned i = 0; i < records; i++) {
+        if (!put_number(f->cache, who, i))
+            return 2;
+        if (i % 50 == 0)
+            cache_flush(f->cache);
+    }
+    cache_close(f->cache);
+    return 0;
+}
+
+static void processes_share_one_store(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"one", "two", "three"};
+    enum { RECORDS = 500 };
+    pid_t pids[COUNT(names)];
+    for (size_t i = 0; i < COUNT(names); i++) {
+        pids[i] = fork_child();
+        if (pids[i] == 0)
+            _exit(write_many(f, names[i], RECORDS));
+    }
+    open_cache(f, AMPLE);
+    for (unsigned i = 0; i < RECORDS; i++)
+        assert_true(put_number(f->cache, "mine", i));
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_child_succeeds(pids[i]);
+    cache_flush(f->cache);
+    for (unsigned i = 0; i < RECORDS; i++) {
+        assert_true(has_number(f->cache, "mine", i));
+        for (size_t j = 0; j < COUNT(names); j++)
+            assert_true(has_number(f->cache, names[j], i));
+    }
+    assert_int_equal(stats_of(f->cache).dropped, 0);
+}
+
+/* Child: fills far more than its parent's map holds. */
+static int outgrow(struct fixture *f, const struct link *link)
+{
+    if (!hear(link->to_child[0]) || open_with(f, AMPLE, false) != RB_OK)
+        return 1;
+    for (unsigned i = 0; i < 8000; i++) {
+        if (!put_big(f->cache, i, NOW))
+            return 2;
+    }
+    cache_flush(f->cache);
+    if (!tell(link->to_parent[1]) || !hear(link->to_child[0]))
+        return 3;
+    const bool seen = has_number(f->cache, "parents", 1);
+    cache_close(f->cache);
+    return seen ? 0 : 4;
+}
+
+static void store_grown_by_another_process_is_mapped_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct link link;
+    open_link(&link);
+    const pid_t pid = fork_child();
+    if (pid == 0)
+        _exit(outgrow(f, &link));
+    open_cache(f, SMALL);
+    assert_true(put_number(f->cache, "parents", 0));
+    cache_flush(f->cache);
+    assert_true(has_number(f->cache, "parents", 0)); /* leaves a read transaction in the pool */
+    assert_true(tell(link.to_child[1]));
+    assert_true(hear(link.to_parent[0]));
+    assert_true(has_number(f->cache, "big", 7999));
+    assert_true(put_number(f->cache, "parents", 1));
+    cache_flush(f->cache);
+    assert_int_equal(stats_of(f->cache).dropped, 0);
+    assert_true(tell(link.to_child[1]));
+    assert_child_succeeds(pid);
+    close_link(&link);
+}
+
+static bool stop_in_sweep(enum cache_table table, struct octets key, struct octets value, void *arg)
+{
+    const struct link *link = arg;
+    (void)table;
+    (void)key;
+    (void)value;
+    (void)(tell(link->to_parent[1]) && hear(link->to_child[0]));
+    return false;
+}
+
+/* Child: sits in a write transaction until told to go on, so that nobody else can commit. */
+static int hold_the_store(const struct fixture *f, struct link *link)
+{
+    uint64_t swept;
+    bool wrapped, full;
+    const struct store_ops *ops;
+    struct store *store;
+    const struct store_write write = {.table = CACHE_HOST, .key = {"held", 4}, .value = {"v", 1}};
+    if (cache_lmdb_open(f->path, AMPLE, false, false, &ops, &store, NULL, 0) != RB_OK ||
+        ops->write(store, &write, 1, &full) != RB_OK ||
+        ops->sweep(store, CACHE_HOST, 1, stop_in_sweep, link, &swept, &wrapped) != RB_OK)
+        return 1;
+    ops->close(store);
+    return 0;
+}
+
+static void full_queue_drops_and_counts_and_never_waits(void **state)
+{
+    struct fixture *f = *state;
+    enum { TOO_MANY = 10 };
+    struct link link;
+    open_link(&link);
+    fill(f, 1);
+    const pid_t pid = fork_child();
+    if (pid == 0)
+        _exit(hold_the_store(f, &link));
+    open_cache(f, AMPLE);
+    assert_true(hear(link.to_parent[0]));
+    unsigned refused = 0;
+    for (unsigned i = 0; i < CACHE_QUEUE_MAX + TOO_MANY; i++)
+        refused += !put_number(f->cache, "q", i);
+    assert_int_equal(refused, TOO_MANY);
+    assert_true(put_number(f->cache, "q", 5)); /* what waits already may be put again */
+    assert_true(has_number(f->cache, "q", 7));
+    assert_int_equal(stats_of(f->cache).dropped, TOO_MANY);
+    assert_true(tell(link.to_child[1]));
+    assert_child_succeeds(pid);
+    cache_flush(f->cache);
+    assert_int_equal(stats_of(f->cache).addresses, CACHE_QUEUE_MAX + 1);
+    close_link(&link);
+}
+
+/* Child: as on a disk that is full. */
+static int write_without_room(struct fixture *f)
+{
+    const struct rlimit limit = {.rlim_cur = 64 << 10, .rlim_max = 64 << 10};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    if (open_with(f, AMPLE, false) != RB_OK || !put_number(f->cache, "early", 1))
+        return 1;
+    cache_flush(f->cache);
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+        return 2;
+    for (unsigned i = 0; i < 2000; i++) {
+        if (!put_big(f->cache, i, NOW))
+            return 3;
+    }
+    cache_flush(f->cache);
+    struct cache_stats stats;
+    if (cache_get_stats(f->cache, &stats) != RB_OK || stats.dropped == 0)
+        return 4;
+    if (!has_number(f->cache, "early", 1))
+        return 5;
+    cache_close(f->cache);
+    return 0;
+}
+
+static void full_disk_drops_writes_and_keeps_what_is_there(void **state)
+{
+    struct fixture *f = *state;
+    const pid_t pid = fork_child();
+    if (pid == 0)
+        _exit(write_without_room(f));
+    assert_child_succeeds(pid);
+    open_cache(f, AMPLE);
+    assert_true(has_number(f->cache, "early", 1));
+}
+
+/* Child: writes, reads and deletes until it is killed, and says so after every few records. */
+static void write_until_killed(struct fixture *f, int out, unsigned round)
+{
+    char who[16];
+    (void)snprintf(who, sizeof who, "r%u.", round);
+    if (open_with(f, SMALL, false) != RB_OK || f->detail[0] != '\0')
+        _exit(1);
+    for (unsigned i = 0;; i++) {
+        char key[CACHE_KEY_MAX + 1];
+        number_key(key, who, i / 2);
+        (void)put_big(f->cache, i, NOW + i);
+        (void)put_number(f->cache, who, i);
+        (void)has_number(f->cache, who, i / 3);
+        if (i % 16 == 0)
+            (void)cache_delete(f->cache, CACHE_ADDRESS, key);
+        if (i % 8 == 0)
+            cache_flush(f->cache);
+        if (i % 4 == 0 && !tell(out))
+            _exit(2);
+    }
+}
+
+static bool count_readable(const struct cache_entry *entry, void *arg)
+{
+    unsigned *count = arg;
+    *count += entry->address_record->stamp_s >= NOW;
+    return true;
+}
+
+static void killed_writer_leaves_a_readable_cache(void **state)
+{
+    struct fixture *f = *state;
+    const unsigned seed = (unsigned)time(NULL);
+    print_message("# seed %u\n", seed);
+    srandom(seed);
+    for (unsigned round = 0; round < CRASH_ROUNDS; round++) {
+        int out[2], status;
+        assert_int_equal(pipe(out), 0);
+        const pid_t pid = fork_child();
+        if (pid == 0)
+            write_until_killed(f, out[1], round);
+        close(out[1]);
+        const long steps = 1 + random() % 100;
+        for (long i = 0; i < steps; i++)
+            assert_true(hear(out[0]));
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status));
+        close(out[0]);
+
+        unsigned readable = 0;
+        open_cache(f, SMALL); /* and nothing was found damaged */
+        assert_int_equal(cache_walk(f->cache, CACHE_ADDRESS, count_readable, &readable), RB_OK);
+        assert_int_equal(stats_of(f->cache).damaged, 0);
+        assert_int_equal(stats_of(f->cache).addresses, readable);
+        assert_true(put_number(f->cache, "after", round));
+        close_cache(f);
+    }
+    open_cache(f, SMALL);
+    assert_true(has_number(f->cache, "after", CRASH_ROUNDS - 1));
+}
+
+/* ---- threads ---- */
+
+struct crowd {
+    struct cache *cache;
+    atomic_uint put; /* records below this number have been put and must be found */
+    atomic_bool stop;
+    atomic_uint gaps, reads;
+};
+
+static void *read_all_the_time(void *arg)
+{
+    struct crowd *crowd = arg;
+    unsigned number = 0;
+    do {
+        const unsigned put = atomic_load(&crowd->put);
+        if (put > 0) {
+            number = (number + 7) % put;
+            if (!has_number(crowd->cache, "t", number))
+                atomic_fetch_add(&crowd->gaps, 1);
+            if (!has_number(crowd->cache, "t", put - 1)) /* the one most likely to be on its way */
+                atomic_fetch_add(&crowd->gaps, 1);
+            atomic_fetch_add(&crowd->reads, 2);
+        }
+    } while (!atomic_load(&crowd->stop));
+    return NULL;
+}
+
+static void readers_never_see_a_gap_while_writes_commit(void **state)
+{
+    struct fixture *f = *state;
+    enum { RECORDS = 3000 };
+    struct crowd crowd = {.cache = f->cache};
+    pthread_t threads[THREADS];
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_all_the_time, &crowd), 0);
+    for (unsigned i = 0; i < RECORDS; i++) {
+        assert_true(put_number(f->cache, "t", i));
+        atomic_store(&crowd.put, i + 1);
+        if (i % 3 == 0)
+            assert_true(put_number(f->cache, "t", i / 2)); /* again, perhaps while in flight */
+        if (i % 100 == 0)
+            cache_flush(f->cache);
+    }
+    cache_flush(f->cache);
+    atomic_store(&crowd.stop, true);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&crowd.gaps), 0);
+    assert_int_equal(stats_of(f->cache).addresses, RECORDS);
+}
+
+static void *put_and_delete(void *arg)
+{
+    struct crowd *crowd = arg;
+    char who[16];
+    (void)snprintf(who, sizeof who, "d%u.", atomic_fetch_add(&crowd->put, 1));
+    for (unsigned i = 0; i < 300; i++) {
+        char key[CACHE_KEY_MAX + 1];
+        number_key(key, who, i % 10);
+        if (put_reason(crowd->cache, key, RB_REASON_ACCEPTED, NOW) != RB_OK ||
+            reason_of(crowd->cache, key) != RB_REASON_ACCEPTED)
+            atomic_fetch_add(&crowd->gaps, 1);
+        if (i % 5 == 0 && (cache_delete(crowd->cache, CACHE_ADDRESS, key) != RB_OK ||
+                           reason_of(crowd->cache, key) != RB_REASON_NONE))
+            atomic_fetch_add(&crowd->gaps, 1);
+    }
+    return NULL;
+}
+
+static void threads_put_delete_and_see_their_own_doing(void **state)
+{
+    struct fixture *f = *state;
+    struct crowd crowd = {.cache = f->cache};
+    pthread_t threads[THREADS];
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, put_and_delete, &crowd), 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&crowd.gaps), 0);
+}
+
+#define FRESH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define CLOSED(test) cmocka_unit_test_setup_teardown(test, set_up_closed, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FRESH(put_is_seen_at_once_and_after_commit),
+        FRESH(what_was_put_outlives_the_process_uncalled_for),
+        FRESH(what_was_never_put_is_not_found),
+        FRESH(same_key_in_each_table_is_another_record),
+        FRESH(keys_tell_world_and_relays_apart),
+        FRESH(keys_that_do_not_fit_are_refused_not_cut),
+        FRESH(what_is_about_us_is_never_kept),
+        FRESH(unknown_never_replaces_live_knowledge),
+        FRESH(unknown_replaces_what_has_expired),
+        FRESH(new_lifetimes_rule_old_records),
+        FRESH(stamp_of_a_wrong_clock_does_not_win_for_ever),
+        FRESH(reading_does_not_lengthen_life),
+        FRESH(facts_of_two_callouts_come_together),
+        FRESH(host_record_is_replaced),
+        FRESH(deleted_record_does_not_come_back),
+        FRESH(purge_removes_all_of_all_kinds),
+        FRESH(purge_of_expired_leaves_the_living),
+        FRESH(walk_shows_each_record_once_in_key_order),
+        FRESH(walk_ends_when_told),
+        FRESH(records_may_be_deleted_while_walking),
+        FRESH(walk_takes_keys_apart),
+        FRESH(walk_shows_domains_and_hosts),
+        FRESH(record_takes_less_than_240_octets),
+        FRESH(expired_records_are_swept_by_and_by),
+        FRESH(greylisted_record_stays_for_its_retry),
+        FRESH(record_from_the_far_future_is_swept),
+        CLOSED(full_store_lets_the_oldest_go),
+        CLOSED(full_store_of_records_of_one_age_does_not_lose_all),
+        CLOSED(full_store_lets_expired_ones_go_first),
+        CLOSED(full_store_can_be_purged),
+        CLOSED(damaged_value_is_a_counted_miss),
+        CLOSED(damaged_value_can_be_written_over),
+        CLOSED(damaged_values_and_foreign_keys_are_left_out_of_walks_and_swept),
+        CLOSED(garbage_for_a_store_is_moved_aside),
+        CLOSED(store_of_another_version_is_moved_aside),
+        CLOSED(store_cut_off_is_moved_aside),
+        CLOSED(store_with_zeroed_pages_is_moved_aside),
+        CLOSED(emptied_store_is_simply_begun),
+        CLOSED(damaged_store_is_not_touched_by_a_reader),
+        CLOSED(store_that_is_a_link_is_refused),
+        CLOSED(missing_folder_is_made_with_tight_rights),
+        CLOSED(folder_below_a_missing_one_is_not_made),
+        CLOSED(file_in_place_of_the_folder_is_reported),
+        CLOSED(store_names_that_are_none_are_refused),
+        CLOSED(reader_without_a_store_is_told_so),
+        CLOSED(reader_reads_and_changes_nothing),
+        CLOSED(no_rights_are_reported_with_path_and_cause),
+        CLOSED(files_made_by_root_are_the_folders_owners),
+        CLOSED(processes_share_one_store),
+        CLOSED(store_grown_by_another_process_is_mapped_anew),
+        CLOSED(full_queue_drops_and_counts_and_never_waits),
+        CLOSED(full_disk_drops_writes_and_keeps_what_is_there),
+        CLOSED(killed_writer_leaves_a_readable_cache),
+        FRESH(readers_never_see_a_gap_while_writes_commit),
+        FRESH(threads_put_delete_and_see_their_own_doing),
+    };
+    return cmocka_run_group_tests_name("cache", tests, NULL, NULL);
+}
