@@ -37,6 +37,8 @@ struct cache;
  * RB_ERR_ARGUMENT: not a store name we know; RB_ERR_STORE: cannot be opened, and detail (if not
  * NULL) says why in words:
  * "/var/lib/ringback/cache: Permission denied".
+ * On RB_OK detail is "", or says that what was found there was damaged, and where it was moved
+ * aside to.
  */
 enum rb_error cache_open(const struct cache_settings *settings, struct cache **cache, char *detail,
                          size_t detail_size) __attribute__((warn_unused_result));

@@ -658,17 +658,16 @@ static enum rb_error prepare_files(const struct opening *opening)
                    : fail(opening, rc, rc == ELOOP ? "holds a link, not a plain file" : NULL);
 }
 
-static int open_tables(struct store *store)
+static int open_tables_in(struct store *store, bool create)
 {
     MDB_txn *txn;
-    int rc = mdb_txn_begin(store->env, NULL, store->read_only ? MDB_RDONLY : 0, &txn);
+    int rc = begin(store, create, &txn);
     if (rc != MDB_SUCCESS)
         return rc;
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++) {
         MDB_cursor *cursor;
         MDB_val key, value;
-        rc = mdb_dbi_open(txn, TABLE_NAMES[table], store->read_only ? 0 : MDB_CREATE,
-                          &store->dbi[table]);
+        rc = mdb_dbi_open(txn, TABLE_NAMES[table], create ? MDB_CREATE : 0, &store->dbi[table]);
         if (rc == MDB_SUCCESS)
             rc = mdb_cursor_open(txn, store->dbi[table], &cursor);
         if (rc != MDB_SUCCESS)
@@ -678,9 +677,18 @@ static int open_tables(struct store *store)
         mdb_cursor_close(cursor);
     }
     if (rc == MDB_SUCCESS)
-        return mdb_txn_commit(txn);
-    mdb_txn_abort(txn);
+        rc = mdb_txn_commit(txn); /* a read transaction too: only so do the handles stay */
+    else
+        mdb_txn_abort(txn);
+    pthread_rwlock_unlock(&store->map_lock);
     return rc;
+}
+
+/* Where the tables are there already, nobody who writes just now need be waited for. */
+static int open_tables(struct store *store)
+{
+    const int rc = open_tables_in(store, false);
+    return rc == MDB_NOTFOUND && !store->read_only ? open_tables_in(store, true) : rc;
 }
 
 static int look_for_cut(MDB_env *env)

@@ -14,11 +14,10 @@
 #include <stdint.h>
 
 enum {
-    SWEEP_RETRY_KEEP_S =
-        24 *
-        3600, /* an expired greylisted record is kept so long in routine sweeps: see sweep_tend */
-    SWEEP_FUTURE_MAX_S =
-        24 * 3600,            /* a stamp further off than this was made by a clock that was wrong */
+    /* An expired greylisted record is kept so long in routine sweeps: see sweep_tend. */
+    SWEEP_RETRY_KEEP_S = 24 * 3600,
+    /* A stamp further off than this was made by a clock that was wrong. */
+    SWEEP_FUTURE_MAX_S = 24 * 3600,
     SWEEP_EVICT_PART = 10,    /* a tenth of the records goes at a time, the oldest */
     SWEEP_SAMPLES_MAX = 4096, /* stamps looked at to find out which are the oldest */
 };

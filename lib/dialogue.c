@@ -46,11 +46,18 @@ static void answer_without_reply(struct dialogue *dialogue, enum rb_reason reaso
 {
     struct dialogue_answer *answer = &dialogue->answer;
 
-    if (answer->reason != RB_REASON_NONE)
+    if (answer->reason != RB_REASON_NONE || dialogue->quitting)
         return;
     answer->reason = reason;
     answer->stage = dialogue_stage(dialogue);
     answer->rule = rule;
+}
+
+static const char *sender(const struct dialogue *dialogue)
+{
+    const struct dialogue_question *question = &dialogue->question;
+
+    return dialogue->fallback_used ? question->fallback_mail_from : question->mail_from;
 }
 
 static void answer_from_reply(struct dialogue *dialogue, enum rb_stage stage,
@@ -64,6 +71,8 @@ static void answer_from_reply(struct dialogue *dialogue, enum rb_stage stage,
     answer->rule = judgement->rule;
     answer->wait_s = judgement->wait_s;
     answer->code = reply->code;
+    if (stage == RB_STAGE_MAIL || stage == RB_STAGE_RCPT || stage == RB_STAGE_DATA)
+        answer->mail_from = sender(dialogue);
     memcpy(answer->enhanced, reply->enhanced, sizeof answer->enhanced);
     reply_format(reply, answer->reply, sizeof answer->reply);
 }
@@ -116,16 +125,11 @@ static void ready(struct dialogue *dialogue)
     dialogue->need = DIALOGUE_NEED_QUESTION;
 }
 
-static const char *sender(const struct dialogue *dialogue)
-{
-    const struct dialogue_question *question = &dialogue->question;
-
-    return dialogue->fallback_used ? question->fallback_mail_from : question->mail_from;
-}
-
 static bool say_mail(struct dialogue *dialogue)
 {
-    dialogue->answer.mail_from = sender(dialogue);
+    /* An answer that stands keeps the sender it was given to. */
+    if (dialogue->answer.reason == RB_REASON_NONE)
+        dialogue->answer.mail_from = sender(dialogue);
     return say(dialogue, RB_STAGE_MAIL, "MAIL FROM:<%s>%s", sender(dialogue),
                dialogue->question.needs_utf8 ? " SMTPUTF8" : "");
 }
@@ -193,11 +197,15 @@ static void read_keywords(struct dialogue *dialogue, const char *text)
     }
 }
 
-/* A reply that ends the session before an answer could be had. */
+/* A reply that ends the session before an answer could be had. One given before stands. */
 static void end_with_reply(struct dialogue *dialogue, enum rb_stage stage)
 {
     struct judgement judgement = classify(stage, &dialogue->parser.reply);
 
+    if (dialogue->answer.reason != RB_REASON_NONE) {
+        over(dialogue);
+        return;
+    }
     /* A success nobody can use (2yz where none fits) is no answer about an address. */
     if (rb_reason_verdict(judgement.reason) != RB_VERDICT_UNKNOWN ||
         judgement.reason == RB_REASON_NONE)
@@ -220,7 +228,8 @@ static void on_ehlo(struct dialogue *dialogue, const struct reply *reply)
     int class = reply_class(reply);
 
     if (class == 2) {
-        read_keywords(dialogue, reply->text);
+        if (!dialogue->helo_tried) /* HELO offers nothing, whatever its reply looks like */
+            read_keywords(dialogue, reply->text);
         if (dialogue->starttls && dialogue->use_tls && !dialogue->tls)
             (void)!say(dialogue, RB_STAGE_STARTTLS, "STARTTLS");
         else
@@ -331,8 +340,8 @@ static void on_data(struct dialogue *dialogue, const struct reply *reply)
 {
     struct judgement judgement;
 
-    if (reply->code == 354) {
-        over(dialogue); /* the connection is dropped; what RCPT said stands */
+    if (reply_class(reply) == 3) {
+        over(dialogue); /* 354: the connection is dropped; what RCPT said stands */
         return;
     }
     judgement = classify(RB_STAGE_DATA, reply);
@@ -346,8 +355,10 @@ static void on_421(struct dialogue *dialogue, enum rb_stage stage)
 {
     struct judgement judgement = classify(stage, &dialogue->parser.reply);
     bool answered = dialogue->answer.reason != RB_REASON_NONE;
+    bool says_nothing = !dialogue->asking || dialogue->skip_rcpt || stage == RB_STAGE_DATA ||
+                        stage == RB_STAGE_RSET;
 
-    if (!dialogue->quitting && !(answered && (!dialogue->asking || stage == RB_STAGE_DATA)))
+    if (!dialogue->quitting && !(answered && says_nothing))
         answer_from_reply(dialogue, stage, &judgement);
     over(dialogue);
 }

@@ -55,7 +55,7 @@ struct dialogue_answer {
     int code; /* 0: no reply decided it */
     char enhanced[RB_ENHANCED_MAX + 1];
     char reply[RB_REPLY_MAX + 1];
-    const char *mail_from;    /* the sender that was asked with; NULL: none yet */
+    const char *mail_from; /* the sender that the answer was given to; NULL: none was asked with */
     bool null_sender_refused; /* mail_from was refused in this transaction, whatever came of the
                                  fallback */
 };

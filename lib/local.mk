@@ -10,6 +10,7 @@ libcore_la_SOURCES = \
     lib/cache_writer.c lib/cache_writer.h \
     lib/callout.c lib/callout.h \
     lib/classify.c lib/classify.h \
+    lib/classify_text.c lib/classify_text.h \
     lib/deadline.c lib/deadline.h \
     lib/dialogue.c lib/dialogue.h \
     lib/dns.c lib/dns.h \

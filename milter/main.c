@@ -106,7 +106,10 @@ static void *reload_thread(void *arg)
     return NULL;
 }
 
-/* Before any other thread: all inherit that SIGUSR1 is not theirs. */
+/*
+ * Before any other thread. SIGUSR1 is the reload thread's alone; HUP, TERM and INT are libmilter's, which waits for them
+ * in a thread of its own: whatever thread did not block them would die of them, and the process with it.
+ */
 static int start_reload_thread(void)
 {
     pthread_t thread;
@@ -114,6 +117,9 @@ static int start_reload_thread(void)
 
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     return pthread_create(&thread, NULL, reload_thread, NULL) == 0 ? EX_OK : EX_OSERR;

@@ -8,6 +8,7 @@
 #include "text.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -218,23 +219,36 @@ static bool read_address_texts(json_t *object, struct address_record *record)
            read_text(object, "rule", record->rule, sizeof record->rule);
 }
 
-static const char *read_address_key(json_t *object, char *key)
+/* A domain as keys have it, address literals included. */
+static bool canonical_domain(const char *text, char domain[RB_DOMAIN_MAX + 1])
 {
-    char text[RB_ADDRESS_MAX + 1], relay[RB_DOMAIN_MAX + 16], canonical[RB_ADDRESS_MAX + 1];
-    json_t *member = json_object_get(object, "address");
+    char mailbox[2 + RB_DOMAIN_MAX + 1] = "x@";
     struct address address;
 
+    return text_copy(mailbox + 2, sizeof mailbox - 2, text) &&
+           address_parse(mailbox, strlen(mailbox), false, &address) == ADDRESS_OK &&
+           text_copy(domain, RB_DOMAIN_MAX + 1, address.domain);
+}
+
+/*
+ * Keys hold the local part unquoted: it is taken as it is, for what looks like a quoted one or a
+ * source route there is somebody else's address. The domain is made canonical.
+ */
+static const char *read_address_key(json_t *object, char *key)
+{
+    char text[RB_ADDRESS_MAX + 1], relay[RB_DOMAIN_MAX + 16], domain[RB_DOMAIN_MAX + 1];
+    char canonical[ADDRESS_LOCAL_MAX + 1 + RB_DOMAIN_MAX + 1];
+    const char *at;
+
     if (!read_text(object, "address", text, sizeof text) ||
-        !read_text(object, "relay", relay, sizeof relay) || !json_is_string(member))
+        !read_text(object, "relay", relay, sizeof relay))
         return "address: not an address";
-    /* Keys hold the local part unquoted: it is taken as it is, the domain made canonical. */
-    if (strrchr(text, '@') == NULL)
+    at = strrchr(text, '@');
+    if (at == NULL || at - text > ADDRESS_LOCAL_MAX || !canonical_domain(at + 1, domain))
         return "address: not an address";
-    (void)text_copy(canonical, sizeof canonical, text);
-    if (address_parse(text, strlen(text), true, &address) == ADDRESS_OK)
-        (void)!address_key(&address, canonical, sizeof canonical);
+    (void)snprintf(canonical, sizeof canonical, "%.*s@%s", (int)(at - text), text, domain);
     if (cache_address_key(relay[0] != '\0' ? relay : NULL, canonical, key) != RB_OK)
-        return "address: too long";
+        return "address: too long, or not a relay";
     return NULL;
 }
 
@@ -253,7 +267,7 @@ static const char *read_address(json_t *object, struct wire_record *out)
         return "reason: not one we know";
     if (!read_number(object, "stamp_s", INT64_MAX / 2, &record->stamp_s) ||
         !read_number(object, "code", 599, &code) || !read_number(object, "port", 65535, &port) ||
-        !read_number(object, "wait_s", 7 * 86400, &wait_s))
+        !read_number(object, "wait_s", (int64_t)7 * 86400, &wait_s))
         return "a number is out of range";
     record->code = (int)code;
     record->port = (uint16_t)port;
@@ -278,22 +292,39 @@ static bool read_fact(json_t *object, const char *name, struct fact *fact)
     return fact->state != FACT_UNKNOWN;
 }
 
+/* Why nothing can be delivered to a domain. Any other reason would be an answer about all its
+ * addresses. */
+static bool read_dead_reason(json_t *object, enum rb_reason *reason)
+{
+    char name[64];
+
+    if (!read_text(object, "dead_reason", name, sizeof name))
+        return false;
+    *reason = rb_reason_from_name(name);
+    switch (*reason) {
+    case RB_REASON_NO_DOMAIN:
+    case RB_REASON_NO_MAIL_HOST:
+    case RB_REASON_NULL_MX:
+    case RB_REASON_BOGUS_MX:
+    case RB_REASON_UNREACHABLE:
+        return true;
+    default:
+        return name[0] == '\0';
+    }
+}
+
 static const char *read_domain(json_t *object, struct wire_record *out)
 {
-    char reason[64], domain[RB_DOMAIN_MAX + 1], canonical[RB_DOMAIN_MAX + 1];
+    char domain[RB_DOMAIN_MAX + 1], canonical[RB_DOMAIN_MAX + 1];
 
-    if (!read_text(object, "domain", domain, sizeof domain) || domain[0] == '\0')
-        return "domain: not a domain";
-    if (domain[0] == '[')
-        memcpy(canonical, domain, sizeof canonical);
-    else if (address_domain(domain, strlen(domain), canonical) != ADDRESS_OK)
+    if (!read_text(object, "domain", domain, sizeof domain) || !canonical_domain(domain, canonical))
         return "domain: not a domain";
     if (!read_fact(object, "catch_all", &out->domain.catch_all) ||
         !read_fact(object, "null_sender_refused", &out->domain.null_sender_refused) ||
-        !read_fact(object, "dead", &out->domain.dead) ||
-        !read_text(object, "dead_reason", reason, sizeof reason))
+        !read_fact(object, "dead", &out->domain.dead))
         return "a fact is malformed";
-    out->domain.dead_reason = rb_reason_from_name(reason);
+    if (!read_dead_reason(object, &out->domain.dead_reason))
+        return "dead_reason: not one that a domain can be dead for";
     return text_copy(out->key, sizeof out->key, canonical) ? NULL : "domain: too long";
 }
 

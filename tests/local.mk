@@ -11,26 +11,30 @@ UNIT = \
     tests/unit/test_dialogue \
     tests/unit/test_dns \
     tests/unit/test_headers \
+    tests/unit/test_flight \
     tests/unit/test_hostlimits \
     tests/unit/test_log \
     tests/unit/test_names \
     tests/unit/test_netguard \
     tests/unit/test_options \
     tests/unit/test_policy \
+    tests/unit/test_queue \
     tests/unit/test_record \
     tests/unit/test_reply \
     tests/unit/test_session \
     tests/unit/test_text \
     tests/unit/test_transcript \
     tests/unit/test_transport \
-    tests/unit/test_verifier
+    tests/unit/test_verifier \
+    tests/unit/test_wire
 
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
 check_LTLIBRARIES += libtest.la
 libtest_la_SOURCES = tests/unit/check.h tests/unit/fake_clock.c tests/unit/fake_clock.h \
-    tests/unit/fake_dns.c tests/unit/fake_dns.h
+    tests/unit/fake_dns.c tests/unit/fake_dns.h \
+    tests/unit/fake_host.c tests/unit/fake_host.h
 libtest_la_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 
 unit_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -iquote $(top_srcdir)/tests/unit -iquote $(top_srcdir)/milter
@@ -123,6 +127,18 @@ tests_unit_test_options_LDADD = $(unit_libs)
 tests_unit_test_transcript_SOURCES = tests/unit/test_transcript.c
 tests_unit_test_transcript_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_transcript_LDADD = $(unit_libs)
+
+tests_unit_test_flight_SOURCES = tests/unit/test_flight.c
+tests_unit_test_flight_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_flight_LDADD = $(unit_libs)
+
+tests_unit_test_queue_SOURCES = tests/unit/test_queue.c
+tests_unit_test_queue_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_queue_LDADD = $(unit_libs)
+
+tests_unit_test_wire_SOURCES = tests/unit/test_wire.c
+tests_unit_test_wire_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_wire_LDADD = $(unit_libs)
 
 # The scripted mail host.
 noinst_PROGRAMS += tests/smtpd/smtpd

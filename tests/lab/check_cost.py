@@ -9,7 +9,7 @@ MAX_WAIT = 2.0
 
 
 def run(tap, rig):
-    rig.milter.start_fresh(max_wait=f"{MAX_WAIT:.0f}s")
+    rig.milter.start_fresh(max_wait=f"{MAX_WAIT:.0f}s", total_timeout="5s")
     _dead(tap, rig)
     _tarpit(tap, rig)
     _crowd(tap, rig, "user-crowd@crowd.example", check_verdicts.ACCEPT, "of a real sender")

@@ -10,6 +10,7 @@ import time
 import check_verdicts
 import client
 import milter
+import net
 
 SESSIONS = 200
 FORGED = "nobody@real.example"
@@ -194,6 +195,7 @@ def _cannot_start(tap, rig):
     _refused(tap, rig, "a cache folder that cannot be", rig.milter.attempt(config), 73, "a-file")
 
     holder = rig.net.mta.socket()
+    holder.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_REUSEADDR, 1)
     holder.bind(("127.0.0.1", 8894))
     holder.listen()
     rig.milter.store.mkdir(exist_ok=True)

@@ -123,6 +123,13 @@ class Mail:
         return self.stage == "end" and self.code == 250
 
     @property
+    def verdict_wait(self):
+        """How long the client waited where a milter decides: for the replies to MAIL and RCPT."""
+        return sum(
+            self.replies[stage].seconds for stage in ("mail", "rcpt") if stage in self.replies
+        )
+
+    @property
     def longest(self):
         """The longest wait for one reply."""
         return max(reply.seconds for reply in self.replies.values())

@@ -177,7 +177,7 @@ static bool answer(struct fake_dns *fake, size_t query_len, bool tcp, struct fak
     if (ns_initparse(fake->query, (int)query_len, &msg) != 0 || ns_msg_count(msg, ns_s_qd) != 1 ||
         ns_parserr(&msg, ns_s_qd, 0, &question) != 0)
         return false;
-    memcpy(asked.name, ns_rr_name(question), sizeof asked.name);
+    snprintf(asked.name, sizeof asked.name, "%s", ns_rr_name(question));
     asked.type = ns_rr_type(question);
 
     pthread_mutex_lock(&fake->lock);

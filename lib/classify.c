@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * classify: what a mail host's reply means; see classify.h. One table, read from the top: the first
+ * row that fits decides. RFC 5321 4.2 (codes), RFC 3463 (enhanced codes), and what mail hosts
+ * really say, which is neither.
+ *
+ * Order matters, and is this: what is no answer at all; what is said about encryption; about our
+ * sender; about us; then about the mailbox; what is said vaguely comes last, and what no row knows
+ * is `rejected` or `tempfail`. A row about the mailbox must never take a reply about us, for that
+ * makes innocent senders bounce; the other error costs only an unknown.
+ */
+#include "config.h"
+
+#include "classify.h"
+
+#include "classify_text.h"
+
+#include <string.h>
+
+enum {
+    AT_BANNER = 1 << RB_STAGE_BANNER,
+    AT_EHLO = 1 << RB_STAGE_EHLO,
+    AT_STARTTLS = 1 << RB_STAGE_STARTTLS,
+    AT_MAIL = 1 << RB_STAGE_MAIL,
+    AT_RCPT = 1 << RB_STAGE_RCPT,
+    AT_DATA = 1 << RB_STAGE_DATA,
+    AT_ADDRESS = AT_RCPT | AT_DATA, /* where the recipient is judged */
+    AT_GREETING = AT_BANNER | AT_EHLO,
+    AT_ANY = ~0,
+};
+
+/* One row. What is NULL or 0 fits everything. */
+struct rule {
+    const char *name;     /* appears in logs: never rename */
+    int stages;           /* AT_… */
+    int low, high;        /* reply codes, inclusive */
+    const char *enhanced; /* "x.1.1|x.1.10"; "" within the list: none was given */
+    const char *phrases;  /* one of these must be there: see words_have */
+    const char *unless;   /* none of these */
+    enum rb_reason reason;
+};
+
+/* --- Vocabulary that several rows share ----------------------------------- */
+
+/* clang-format off: a family of phrases a line */
+
+/* Spoken of the client: block lists, addresses, names, rates. */
+#define ABOUT_US                                                                                   \
+    "dnsbl/dnsbls/rbl/blacklist*/blocklist*|black/block list*|dns block*|"                         \
+    "ip ~ blocked/listed/banned/rejected/denied/refused|blocked/banned/listed/rejected/denied ~ "  \
+    "ip|"                                                                                          \
+    "blocked using/by/for/due/because|is currently blocked|message/mail/email blocked|listed "     \
+    "hosts|"                                                                                       \
+    "client host/address|your ip/host/server/network/isp/domain|your mail server|"                 \
+    "sending ip/mta/host/server|connecting ip/host|source ip|remote ip/host|"                      \
+    "ptr/rdns|reverse dns/lookup|no reverse|find your hostname/reverse|hostname ~ "                \
+    "resolve|helo/ehlo|"                                                                           \
+    "open relay/proxy|dynamic ip/address*|dial up|dialup/dul/residential|"                         \
+    "not accept* mail/connections/messages from|mail/messages/email/connection*/access from "      \
+    "ip|access from|"                                                                              \
+    "no smtp service|too many|rate limit*/exceed*|throttl*|unusual rate|reputation|"               \
+    "spam/spammer*/unsolicited/abuse/abusive/suspicious/virus/content|"                            \
+    "spf/dkim/dmarc/unauthenticated|not authorized/allowed/permitted to send/connect"
+
+/* Spoken of the sender that we gave. */
+#define ABOUT_SENDER                                                                               \
+    "sender "                                                                                      \
+    "verif*/callout/callback/address*/domain/rejected/refused/denied/not/is/unknown/invalid/"      \
+    "blocked|"                                                                                     \
+    "unknown/invalid/bad/blocked/envelope/local sender|sender does/must|verif* sender|verify the " \
+    "sender|"                                                                                      \
+    "callout to sender|domain of sender|senders domain/address|sending domain/address|"            \
+    "return/reverse path|from address|mail from|your address|originator|not authorized from"
+
+/* Spoken of bounces as such. */
+#define ABOUT_BOUNCES                                                                              \
+    "batv/prvs/backscatter/bounce*/dsn/dsns/ndr/ndrs/nondelivery|non delivery|delivery "           \
+    "status/report*|"                                                                              \
+    "null sender*/reverse/return/envelope/address*|empty sender/envelope/return/reverse|blank "    \
+    "sender/from|"                                                                                 \
+    "did/does not send|doesnt send|never send*/sent|not sent from"
+
+/* The surest words of ABOUT_US: what is left of it where "HELO" may be an order. */
+#define BLOCK_LISTED                                                                               \
+    "dnsbl/dnsbls/rbl/blacklist*/blocklist*/blocked/banned|black/block list*|reputation"
+
+#define ABOUT_TLS "starttls/tls/ssl/encryption/encrypted/encrypt|secure connection/session"
+
+#define ABOUT_RELAYING                                                                             \
+    "relay*/rcpthosts/gateway|not a local domain|not local/our/a domain|domain not local|"         \
+    "domain ~ not hosted/handled|not responsible for|cannot deliver mail for"
+
+/* The mailbox is not there. Whole phrases only: single words ("unknown") are said of everything. */
+#define NO_MAILBOX                                                                                 \
+    "user/users/recipient/mailbox/account/address/username unknown|user/recipient/address ~ is "   \
+    "unknown|"                                                                                     \
+    "unknown user/recipient/mailbox/account/address/email*/username|unknown local/virtual "        \
+    "user|unknown local part|"                                                                     \
+    "local part unknown|recipient address unknown|unknown or illegal alias|unknown in ~ "          \
+    "table/directory|"                                                                             \
+    "no such "                                                                                     \
+    "user/users/username/recipient/mailbox/address/account/person/local/email*/name/virtual/"      \
+    "alias/id/customer|"                                                                           \
+    "no such mail drop|no such domain user|"                                                       \
+    "user/users/recipient/mailbox/account/address/email/alias ~ not found|email ~ not be found|"   \
+    "recipientnotfound/recipnotfound|"                                                             \
+    "user/users/recipient/recipients/mailbox/account/address/email/alias/inbox ~ not/doesnt "      \
+    "exist|"                                                                                       \
+    "user/recipient/mailbox/account/address/email ~ no longer "                                    \
+    "exists/valid/here/used/works|address ~ no longer in use|"                                     \
+    "user does not have ~ account|user doesnt have ~ account|doesnt have a ~ account|does not "    \
+    "have an account|"                                                                             \
+    "has/have no mailbox|no mailbox here/by/with/for/found|no account by/with/here|no user "       \
+    "by/with/named/here|"                                                                          \
+    "no recipient by|nobody/noone here/by|nobody by that name|no one by|not a known "              \
+    "user/recipient|"                                                                              \
+    "invalid recipient*/mailbox/user*/account|invalid local part|recipient/mailbox "               \
+    "invalid|recipient/mailbox is invalid|"                                                        \
+    "recipient address is invalid|not a valid user/mailbox/recipient/account|not valid "           \
+    "recipient|not a recipient|"                                                                   \
+    "not an existing|nonexist* user/mailbox/recipient/account|non exist* "                         \
+    "user/mailbox/recipient/address/account|"                                                      \
+    "not our customer|not a customer|not known here|not known at this|user/recipient not "         \
+    "known|user/recipient is not known|"                                                           \
+    "not listed in ~ directory/name|not listed in ~ address book|not in ~ directory|not in my "    \
+    "validrcptto|"                                                                                 \
+    "not found in ~ directory/database/table|cannot/could/not/unable ~ find ~ "                    \
+    "user/recipient/mailbox|"                                                                      \
+    "unrouteable/unroutable address|cannot be routed|no route to recipient|"                       \
+    "has moved|no forwarding address|no longer with/works/employed|left the company/organization|" \
+    "bad destination mailbox|undeliverable address|address is undeliverable|no valid recipient*|"  \
+    "wrong/bad username|adressat/empfaenger unbekannt|destinataire/utilisateur inconnu|adresse "   \
+    "inconnue|"                                                                                    \
+    "usuario desconocido|utente sconosciuto"
+
+/* The mailbox was there, and is closed. */
+#define CLOSED_MAILBOX                                                                             \
+    "account/mailbox/user/recipient/address/email ~ disabled|disabled "                            \
+    "account/mailbox/user/recipient|"                                                              \
+    "account/mailbox/user/recipient ~ inactive|inactive account/mailbox/user/recipient|"           \
+    "account/mailbox/user ~ not active|account/mailbox/user ~ suspended/deactivated|suspended "    \
+    "account/mailbox|"                                                                             \
+    "account/mailbox ~ "                                                                           \
+    "closed/cancelled/canceled/terminated/expired/deleted/locked/discontinued/archived/removed|"   \
+    "address ~ discontinued|" BLOCKED_MAILBOX
+
+#define BLOCKED_MAILBOX                                                                            \
+    "account/mailbox/user blocked|account/mailbox/user is blocked|account/mailbox/user has been "  \
+    "blocked"
+
+/* The mailbox is there, and full. */
+#define FULL_MAILBOX                                                                               \
+    "overquota|over quota|over the/its/his/her/their quota|out of quota|quota "                    \
+    "exceeded/full/violation/limit/reached|"                                                       \
+    "quota ~ exceeded|exceeded/exceeds/exceed ~ quota|disk quota|"                                 \
+    "mailbox/inbox/mailfolder/user/account full|mail box/folder "                                  \
+    "full|mailbox/inbox/mailfolder/user/account is full|"                                          \
+    "mailbox ~ is full|mailbox ~ too full|mailbox ~ over|mailbox size limit/exceeded|mailbox ~ "   \
+    "size ~ exceed*|"                                                                              \
+    "exceeded ~ mailbox size|exceeded/exceeds ~ storage|storage ~ exceeded|storage "               \
+    "limit/allocation|"                                                                            \
+    "out of storage space|insufficient mailbox|insufficient storage ~ mailbox|mailbox ~ "          \
+    "insufficient|"                                                                                \
+    "not enough ~ mailbox|no space ~ mailbox|mailbox ~ no space|mailbox exceeded|mailbox has "     \
+    "exceeded|too much mail"
+
+#define GREYLISTING_BY_NAME "greylist*/graylist*/greylst*|grey/gray list*"
+
+#define GREYLISTING_BY_MANNER                                                                      \
+    "try again/back later|try later|come back/again later|retry later/in|please retry|please try " \
+    "again|try again in/after|"                                                                    \
+    "resend ~ shortly/later/minutes|not yet authorized|not yet ~ allowed|"                         \
+    "temporarily denied/deferred/rejected/refused/blocked/delayed|temporary "                      \
+    "reject*|delayed/deferred for|"                                                                \
+    "service currently unavailable|internal resources are temporarily unavailable|"                \
+    "first time/attempt/contact|new sender/triplet|unknown triplet|unfamiliar|not seen "           \
+    "before|havent/not seen"
+
+/* Trouble of the host's, or with our volume: a plain 4yz, whatever politeness stands behind it. */
+#define HOST_TROUBLE                                                                               \
+    "busy|too "                                                                                    \
+    "many/quickly/fast|rate/volume/complaints/reputation/load/overload*/concurren*/connections/"   \
+    "limit*|receiving|"                                                                            \
+    "lookup fail*|disk/storage/quota/resources ~ "                                                 \
+    "exceeded|disk/storage/quota|configuration/hostname/ptr/reverse|"                              \
+    "user unknown|unknown user|no such user|database/ldap|internal/local "                         \
+    "error|problem/timeout/maintenance|timed out|"                                                 \
+    "out of memory|tls/starttls|verif*"
+
+/* clang-format on */
+
+/* --- The table ------------------------------------------------------------ */
+
+static const struct rule rules[] = {
+    /* 2yz. OpenBSD spamd in tarpit mode takes everybody, a byte a second. */
+    {"tarpit_accepts_all", AT_ADDRESS, 200, 299, NULL, "hurting you more", NULL,
+     RB_REASON_CATCH_ALL},
+    {"accepted", AT_MAIL | AT_RCPT, 200, 299, NULL, NULL, NULL, RB_REASON_ACCEPTED},
+    {"unexpected_2yz", AT_ANY, 200, 299, NULL, NULL, NULL, RB_REASON_PROTOCOL_ERROR},
+    {"data_expected", AT_DATA, 354, 354, NULL, NULL, NULL, RB_REASON_NONE},
+    {"unexpected_3yz", AT_ANY, 300, 399, NULL, NULL, NULL, RB_REASON_PROTOCOL_ERROR},
+
+    /* 4yz: never an answer about whether the mailbox exists. */
+    {"full_4yz", AT_ADDRESS, 400, 499, "x.2.2", NULL, NULL, RB_REASON_MAILBOX_FULL},
+    /* Gmail, Dovecot's quota service and others with x.2.z, x.3.z or no code */
+    {"full_4yz_text", AT_ADDRESS, 400, 499, "|x.2.*|x.5.*|x.0.*|x.7.*|x.1.*", FULL_MAILBOX,
+     "system storage|server ~ full|file system", RB_REASON_MAILBOX_FULL},
+    /* postgrey, milter-greylist, sqlgrey, gld, Rspamd: by its name, whatever else they say */
+    {"greylisting_named", AT_ANY, 400, 499, NULL, GREYLISTING_BY_NAME, NULL, RB_REASON_GREYLISTED},
+    /* policyd, spamd, Mimecast, Exchange's "4.7.1 Try again later" */
+    {"greylisting_like", AT_MAIL | AT_ADDRESS, 400, 499, NULL, GREYLISTING_BY_MANNER, HOST_TROUBLE,
+     RB_REASON_GREYLISTED},
+    {"tempfail", AT_ANY, 400, 499, NULL, NULL, NULL, RB_REASON_TEMPFAIL},
+
+    /* 5yz: the session itself. */
+    {"auth_wanted", AT_ANY, 500, 599, NULL,
+     "authentication required|authentication is required|auth required|must authenticate|"
+     "authenticate first|requires authentication|smtp auth*|not authenticated|please authenticate|"
+     "log in first|login first|authenticate with|authentication needed|need to authenticate|"
+     "sendernotauthenticated*|must be authenticated",
+     NULL, RB_REASON_REJECTED},
+    {"tls_wanted", AT_GREETING | AT_MAIL | AT_ADDRESS, 500, 599,
+     "|x.7.0|x.7.1|x.7.4|x.7.5|x.7.10|x.7.11|x.5.*|x.0.*", ABOUT_TLS, NULL, RB_REASON_TLS_REQUIRED},
+    {"tls_wanted_x_7_10", AT_MAIL | AT_ADDRESS, 500, 599, "x.7.10", NULL, NULL,
+     RB_REASON_TLS_REQUIRED},
+    {"auth_wanted_530", AT_MAIL | AT_ADDRESS, 530, 530, NULL, NULL, NULL, RB_REASON_REJECTED},
+    {"out_of_order", AT_ANY, 503, 503, NULL, NULL, NO_MAILBOX "|" BLOCK_LISTED,
+     RB_REASON_PROTOCOL_ERROR},
+    {"not_a_command", AT_ANY, 500, 500, NULL, NULL, NO_MAILBOX "|" BLOCK_LISTED,
+     RB_REASON_PROTOCOL_ERROR},
+    {"not_implemented", AT_ANY, 502, 502, NULL, NULL, NO_MAILBOX "|" BLOCK_LISTED,
+     RB_REASON_PROTOCOL_ERROR},
+    {"reset_refused", 1 << RB_STAGE_RSET, 500, 599, NULL, NULL, NULL, RB_REASON_PROTOCOL_ERROR},
+
+    /* The host does not want us at all: there is no address yet that it could mean. */
+    {"greeting_refused", AT_GREETING | AT_STARTTLS, 500, 599, NULL, NULL, NULL, RB_REASON_BLOCKED},
+
+    /* MAIL: about us, or about the sender that we gave. */
+    {"null_sender_at_mail", AT_MAIL, 500, 599, NULL, "<>|" ABOUT_BOUNCES, NULL,
+     RB_REASON_NULL_SENDER_REFUSED},
+    {"us_at_mail", AT_MAIL, 500, 599, NULL, ABOUT_US, NULL, RB_REASON_BLOCKED},
+    {"sender_at_mail", AT_MAIL, 500, 599, NULL, ABOUT_SENDER, NULL, RB_REASON_NULL_SENDER_REFUSED},
+    {"policy_at_mail", AT_MAIL, 500, 599, "x.7.*", NULL, NULL, RB_REASON_BLOCKED},
+    {"mail_refused", AT_MAIL, 500, 599, NULL, NULL, NULL, RB_REASON_NULL_SENDER_REFUSED},
+
+    /* RCPT: about bounces. Postfix says at RCPT what it thinks of the sender. */
+    {"null_sender_at_rcpt", AT_ADDRESS, 500, 599, NULL,
+     "<> ~ sender|<> ~ from|sender ~ <>|from <>|null sender*", NULL, RB_REASON_NULL_SENDER_REFUSED},
+    /* Exim and qmail with BATV, Barracuda, Mailman hosts */
+    {"bounce_refused", AT_ADDRESS, 500, 599, NULL, ABOUT_BOUNCES, "dnsbl",
+     RB_REASON_NULL_SENDER_REFUSED},
+    /* A host that verifies our sender and quotes what it was told: about us, though it says "no
+       such user" */
+    {"sender_at_rcpt", AT_ADDRESS, 500, 599, NULL, ABOUT_SENDER, NULL, RB_REASON_BLOCKED},
+    {"sender_code_at_rcpt", AT_ADDRESS, 500, 599, "x.1.7|x.1.8", NULL, NULL, RB_REASON_BLOCKED},
+
+    /* RCPT: about us. */
+    {"us_at_rcpt", AT_ADDRESS, 500, 599, NULL, ABOUT_US, BLOCKED_MAILBOX "|" FULL_MAILBOX,
+     RB_REASON_BLOCKED},
+
+    /* RCPT: about the mailbox. */
+    /* Gmail for a mailbox that gets more than it may: it exists */
+    {"receiving_too_much", AT_ADDRESS, 500, 599, NULL,
+     "receiving mail ~ rate|receiving mail too|receiving email ~ rate", NULL, RB_REASON_REJECTED},
+    {"full_x_2_2", AT_ADDRESS, 500, 599, "x.2.2", NULL, NULL, RB_REASON_MAILBOX_FULL},
+    {"full_text", AT_ADDRESS, 500, 599, NULL, FULL_MAILBOX,
+     "system storage|message size|size of message|message exceeds|message too",
+     RB_REASON_MAILBOX_FULL},
+    {"temporarily_disabled", AT_ADDRESS, 500, 599, NULL,
+     "temporary|temporarily ~ disabled/inactive/unavailable/suspended/locked/blocked/rejected",
+     NULL, RB_REASON_REJECTED},
+    /* Sendmail, Gmail, Yahoo, Mail.ru, hosters that suspend */
+    {"disabled_text", AT_ADDRESS, 500, 599, NULL, CLOSED_MAILBOX, NULL, RB_REASON_DISABLED},
+    {"disabled_x_2_1", AT_ADDRESS, 500, 599, "x.2.1", NULL,
+     NO_MAILBOX "|access denied|not accept*|restricted", RB_REASON_DISABLED},
+    {"relaying", AT_ADDRESS, 500, 599, NULL, ABOUT_RELAYING, NO_MAILBOX, RB_REASON_REJECTED},
+    /* nearly everybody: Postfix, Sendmail, Exim, qmail, Exchange, Gmail, Yahoo, Mimecast, Yandex…
+     */
+    {"no_such_user_text", AT_ADDRESS, 500, 599, NULL, NO_MAILBOX,
+     "domain ~ not found|domain ~ not exist", RB_REASON_NO_SUCH_USER},
+    {"relaying_named", AT_ADDRESS, 500, 599, NULL, ABOUT_RELAYING, NULL, RB_REASON_REJECTED},
+    /* Exchange Online, directory-based edge blocking: "5.4.1 Recipient address rejected: Access
+       denied" */
+    {"exchange_edge", AT_ADDRESS, 500, 599, "x.4.1", "recipient address rejected access denied",
+     NULL, RB_REASON_NO_SUCH_USER},
+    /* Outlook.com, GMX, IONOS: RFC 5321's own words for 550 */
+    {"mailbox_unavailable", AT_ADDRESS, 550, 550, "|x.1.*|x.5.0|x.5.1|x.0.0|x.2.0",
+     "mailbox unavailable|mailbox not available|mailbox is unavailable|mailbox ~ is unavailable",
+     "access denied|policy|denied|busy", RB_REASON_NO_SUCH_USER},
+    /* IronPort: "#5.1.0 Address rejected." */
+    {"address_rejected_x_1_0", AT_ADDRESS, 550, 550, "x.1.0", "address rejected",
+     "policy|access|denied", RB_REASON_NO_SUCH_USER},
+    {"bad_mailbox_code", AT_ADDRESS, 550, 559, "x.1.1|x.1.10|x.1.6", NULL,
+     "policy|access denied|denied|not permitted|not allowed|not authorized|prohibited|domain",
+     RB_REASON_NO_SUCH_USER},
+
+    /* RCPT: what is left. */
+    /* Exchange: groups and people that take mail from insiders only. The mailbox exists; it is not
+       about us */
+    {"restricted_recipient", AT_ADDRESS, 500, 599, "x.7.12*|x.7.13*|x.7.2", NULL, NULL,
+     RB_REASON_REJECTED},
+    {"policy_code", AT_ADDRESS, 500, 599, "x.7.*", NULL, NULL, RB_REASON_BLOCKED},
+    {"blocked_word", AT_ADDRESS, 500, 599, NULL, "blocked|banned|571", NULL, RB_REASON_BLOCKED},
+    {"blocked_571", AT_ADDRESS, 571, 571, NULL, NULL, NULL, RB_REASON_BLOCKED},
+    {"rejected", AT_ANY, 500, 599, NULL, NULL, NULL, RB_REASON_REJECTED},
+};
+
+static bool fits(const struct rule *rule, enum rb_stage stage, int code, const char *enhanced,
+                 const struct words *words)
+{
+    return (rule->stages & 1 << stage) != 0 && code >= rule->low && code <= rule->high &&
+           (rule->enhanced == NULL || enhanced_is(enhanced, rule->enhanced)) &&
+           (rule->phrases == NULL || words_have(words, rule->phrases)) &&
+           (rule->unless == NULL || !words_have(words, rule->unless));
+}
+
+struct judgement classify(enum rb_stage stage, const struct reply *reply)
+{
+    struct judgement judgement = {.reason = RB_REASON_PROTOCOL_ERROR, .rule = "unexpected_code"};
+    char enhanced[RB_ENHANCED_MAX + 1];
+    struct words words;
+
+    words_read(&words, reply);
+    reply_enhanced(reply, enhanced);
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        if (!fits(&rules[i], stage, reply->code, enhanced, &words))
+            continue;
+        judgement = (struct judgement){.reason = rules[i].reason, .rule = rules[i].name};
+        break;
+    }
+    if (judgement.reason == RB_REASON_GREYLISTED || judgement.reason == RB_REASON_TEMPFAIL)
+        judgement.wait_s = reply_wait_s(reply, CLASSIFY_WAIT_MIN_S, CLASSIFY_WAIT_MAX_S);
+    return judgement;
+}
+
+bool classify_is_about_mailbox(enum rb_reason reason)
+{
+    switch (reason) {
+    case RB_REASON_ACCEPTED:
+    case RB_REASON_MAILBOX_FULL:
+    case RB_REASON_NO_SUCH_USER:
+    case RB_REASON_DISABLED:
+    case RB_REASON_CATCH_ALL:
+        return true;
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fake_host: see the header. One thread takes connections, each connection has one of its own with
+ * blocking reads; fake_host_stop shuts the sockets down, and that ends them all. `lock` covers what
+ * the fields say.
+ */
+#include "config.h"
+
+#include "fake_host.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+
+enum {
+    CONNECTIONS_MAX = 256, /* in the life of one host; a test makes far fewer */
+    LOG_MAX = 4096,        /* commands remembered */
+    LINE_SIZE = 1024,
+    WAIT_S = 10,      /* what fake_host_wait will wait */
+    DRIP_PACE_MS = 5, /* between the pieces of a drip */
+};
+
+struct connection {
+    struct fake_host *host;
+    unsigned number;
+    int fd; /* lock; -1: closed. Only the connection's thread changes it */
+    SSL *ssl;
+    pthread_t thread;
+    char in[LINE_SIZE];
+    size_t in_at, in_len;
+};
+
+struct fake_host {
+    struct fake_host_options options; /* lock: replies and reply_count; else const */
+    int fd;
+    uint16_t port;
+    SSL_CTX *tls;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;                          /* lock: log, held, stopping */
+    bool held, stopping;                             /* lock */
+    char *log[LOG_MAX];                              /* lock */
+    size_t log_count;                                /* lock */
+    unsigned surprises;                              /* lock */
+    struct connection *connections[CONNECTIONS_MAX]; /* lock */
+    unsigned connection_count;                       /* lock */
+};
+
+/* cmocka's own assertions jump, which only the test's thread may do. */
+static void must(bool is_true)
+{
+    if (is_true)
+        return;
+    fputs("fake_host: the system refused, or a ceiling was reached\n", stderr);
+    abort();
+}
+
+/* --- Octets ---------------------------------------------------------------- */
+
+static bool send_octets(struct connection *connection, const char *octets, size_t len)
+{
+    if (len == 0)
+        return true;
+    if (connection->ssl != NULL)
+        return SSL_write(connection->ssl, octets, (int)len) == (int)len;
+    return send(connection->fd, octets, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+/* In one piece: what follows a reply in the same segment is then the script's doing. */
+static bool say(struct connection *connection, const char *text)
+{
+    char line[2 * LINE_SIZE];
+    int len = snprintf(line, sizeof line, "%s\r\n", text);
+
+    must(len > 0 && (size_t)len < sizeof line);
+    return send_octets(connection, line, (size_t)len);
+}
+
+/* False: the peer has gone. */
+static bool receive(struct connection *connection)
+{
+    ssize_t got = connection->ssl != NULL
+                      ? SSL_read(connection->ssl, connection->in, sizeof connection->in)
+                      : recv(connection->fd, connection->in, sizeof connection->in, 0);
+
+    connection->in_at = 0;
+    connection->in_len = got > 0 ? (size_t)got : 0;
+    return got > 0;
+}
+
+/* Reads until the peer has gone, so that closing is not a reset. */
+static void drain(struct connection *connection)
+{
+    while (receive(connection))
+        continue;
+}
+
+static void note(struct fake_host *host, const char *line)
+{
+    pthread_mutex_lock(&host->lock);
+    must(host->log_count < LOG_MAX);
+    host->log[host->log_count] = strdup(line);
+    must(host->log[host->log_count++] != NULL);
+    pthread_cond_broadcast(&host->changed);
+    pthread_mutex_unlock(&host->lock);
+}
+
+/* The next command, without CR LF. False: the peer has gone. */
+static bool hear(struct connection *connection, char line[LINE_SIZE])
+{
+    size_t len = 0;
+
+    for (;;) {
+        char c;
+
+        if (connection->in_at == connection->in_len && !receive(connection))
+            return false;
+        c = connection->in[connection->in_at++];
+        if (c == '\n')
+            break;
+        must(len < LINE_SIZE - 1);
+        line[len++] = c;
+    }
+    line[len > 0 && line[len - 1] == '\r' ? len - 1 : len] = '\0';
+    note(connection->host, line);
+    return true;
+}
+
+static bool begins(const char *line, const char *prefix)
+{
+    return strncasecmp(line, prefix, strlen(prefix)) == 0;
+}
+
+/* --- TLS ------------------------------------------------------------------- */
+
+static SSL_CTX *tls_context(void)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+
+    must(context != NULL && key != NULL && certificate != NULL);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
+    X509_set_pubkey(certificate, key);
+    must(X509_sign(certificate, key, EVP_sha256()) > 0);
+    must(SSL_CTX_use_certificate(context, certificate) == 1);
+    must(SSL_CTX_use_PrivateKey(context, key) == 1);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return context;
+}
+
+static bool start_tls(struct connection *connection)
+{
+    connection->ssl = SSL_new(connection->host->tls);
+    must(connection->ssl != NULL && SSL_set_fd(connection->ssl, connection->fd) == 1);
+    connection->in_at = connection->in_len = 0;
+    return SSL_accept(connection->ssl) == 1;
+}
+
+/* --- The polite host ------------------------------------------------------- */
+
+/* Says a reply. False: the session is over. */
+static bool reply(struct connection *connection, const char *text)
+{
+    return text[0] != '\0' && say(connection, text) && !begins(text, "421");
+}
+
+static bool on_ehlo(struct connection *connection)
+{
+    const struct fake_host_options *options = &connection->host->options;
+    char text[LINE_SIZE];
+
+    if (options->ehlo != NULL)
+        return reply(connection, options->ehlo);
+    (void)snprintf(text, sizeof text, "250-fake.example\r\n%s%s%s250 HELP",
+                   options->pipelining ? "250-PIPELINING\r\n" : "",
+                   options->smtputf8 ? "250-SMTPUTF8\r\n" : "",
+                   options->starttls && connection->ssl == NULL ? "250-STARTTLS\r\n" : "");
+    return reply(connection, text);
+}
+
+static bool on_starttls(struct connection *connection)
+{
+    const struct fake_host_options *options = &connection->host->options;
+
+    if (!options->starttls || connection->ssl != NULL)
+        return reply(connection, "502 5.5.1 not offered");
+    if (!reply(connection, "220 2.0.0 go ahead"))
+        return false;
+    if (!options->broken_tls)
+        return start_tls(connection);
+    (void)(receive(connection) && say(connection, "this is no server hello"));
+    return false;
+}
+
+static bool on_mail(struct connection *connection, const char *line)
+{
+    const struct fake_host_options *options = &connection->host->options;
+    const char *text = begins(line, "MAIL FROM:<>") ? options->null_sender : options->mail;
+
+    return reply(connection, text != NULL ? text : "250 2.1.0 Ok");
+}
+
+/* The reply from the table. It is the caller's of fake_host_start. */
+static const char *find_reply(const struct fake_host *host, const char *line)
+{
+    const struct fake_host_options *options = &host->options;
+    const char *from = line + strlen("RCPT TO:<");
+    size_t len = strcspn(from, ">");
+
+    for (size_t i = 0; i < options->reply_count; i++) {
+        const struct fake_host_reply *row = &options->replies[i];
+
+        if (strlen(row->address) == len && strncasecmp(row->address, from, len) == 0)
+            return row->reply;
+    }
+    return options->rcpt != NULL ? options->rcpt : "550 5.1.1 User unknown";
+}
+
+static bool on_rcpt(struct connection *connection, const char *line)
+{
+    struct fake_host *host = connection->host;
+    const char *text;
+
+    pthread_mutex_lock(&host->lock);
+    while (host->held && !host->stopping)
+        pthread_cond_wait(&host->changed, &host->lock);
+    text = find_reply(host, line);
+    pthread_mutex_unlock(&host->lock);
+    return reply(connection, text);
+}
+
+static bool on_command(struct connection *connection, const char *line)
+{
+    const struct fake_host_options *options = &connection->host->options;
+
+    if (begins(line, "EHLO "))
+        return on_ehlo(connection);
+    if (begins(line, "HELO "))
+        return reply(connection, "250 fake.example");
+    if (begins(line, "STARTTLS"))
+        return on_starttls(connection);
+    if (begins(line, "MAIL FROM:<"))
+        return on_mail(connection, line);
+    if (begins(line, "RCPT TO:<"))
+        return on_rcpt(connection, line);
+    if (begins(line, "DATA"))
+        return reply(connection, options->data != NULL ? options->data : "354 go on");
+    if (begins(line, "RSET"))
+        return reply(connection, "250 2.0.0 Ok");
+    if (begins(line, "QUIT")) {
+        (void)reply(connection, "221 2.0.0 Bye");
+        return false;
+    }
+    return reply(connection, "502 5.5.1 what?");
+}
+
+static void be_polite(struct connection *connection)
+{
+    char line[LINE_SIZE];
+
+    while (hear(connection, line) && on_command(connection, line))
+        continue;
+}
+
+/* --- Scripts --------------------------------------------------------------- */
+
+static bool expect(struct connection *connection, const char *prefix)
+{
+    struct fake_host *host = connection->host;
+    char line[LINE_SIZE];
+    bool heard = hear(connection, line) && begins(line, prefix);
+
+    pthread_mutex_lock(&host->lock);
+    host->surprises += heard ? 0 : 1;
+    pthread_mutex_unlock(&host->lock);
+    return heard;
+}
+
+static bool drip(struct connection *connection, const char *text)
+{
+    while (send_octets(connection, text, strlen(text))) {
+        struct pollfd peer = {.fd = connection->fd, .events = POLLRDHUP};
+
+        if (poll(&peer, 1, DRIP_PACE_MS) != 0)
+            break;
+    }
+    return false;
+}
+
+static bool reset(const struct connection *connection)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    return setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0;
+}
+
+/* False: the script ends here. */
+static bool play_step(struct connection *connection, const struct fake_host_step *step)
+{
+    switch (step->act) {
+    case FAKE_HOST_SAY:
+        return say(connection, step->text);
+    case FAKE_HOST_RAW:
+        return send_octets(connection, step->text, strlen(step->text));
+    case FAKE_HOST_DRIP:
+        return drip(connection, step->text);
+    case FAKE_HOST_EXPECT:
+        return expect(connection, step->text);
+    case FAKE_HOST_TLS:
+        return start_tls(connection);
+    case FAKE_HOST_SILENT:
+        drain(connection);
+        return false;
+    case FAKE_HOST_POLITE:
+        be_polite(connection);
+        return false;
+    default: /* CLOSE; RESET is its connection's (serve) */
+        return false;
+    }
+}
+
+/* True: to be closed with a reset. */
+static bool play(struct connection *connection, const struct fake_host_script *script)
+{
+    for (size_t i = 0; i < script->count; i++) {
+        if (script->steps[i].act == FAKE_HOST_RESET)
+            return true;
+        if (!play_step(connection, &script->steps[i]))
+            break;
+    }
+    return false;
+}
+
+/* --- Connections ----------------------------------------------------------- */
+
+static void finish(struct connection *connection, bool with_reset)
+{
+    if (with_reset) {
+        must(reset(connection));
+    } else {
+        if (connection->ssl != NULL)
+            (void)SSL_shutdown(connection->ssl);
+        (void)shutdown(connection->fd, SHUT_WR);
+        SSL_free(connection->ssl);
+        connection->ssl = NULL;
+        drain(connection);
+    }
+    SSL_free(connection->ssl);
+    connection->ssl = NULL;
+    pthread_mutex_lock(&connection->host->lock);
+    close(connection->fd);
+    connection->fd = -1;
+    pthread_cond_broadcast(&connection->host->changed);
+    pthread_mutex_unlock(&connection->host->lock);
+}
+
+/* OpenSSL writes with write(2). */
+static void block_sigpipe(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    must(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+}
+
+static void *serve(void *arg)
+{
+    struct connection *connection = arg;
+    const struct fake_host_options *options = &connection->host->options;
+    size_t last = options->script_count - 1;
+    bool with_reset = false;
+
+    block_sigpipe();
+    if (options->script_count > 0)
+        with_reset = play(connection,
+                          &options->scripts[connection->number < last ? connection->number : last]);
+    else if (reply(connection, options->banner != NULL ? options->banner : "220 fake.example"))
+        be_polite(connection);
+    finish(connection, with_reset);
+    ERR_clear_error();
+    return NULL;
+}
+
+static void *listener(void *arg)
+{
+    struct fake_host *host = arg;
+    int fd;
+
+    while ((fd = accept4(host->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        struct connection *connection = calloc(1, sizeof *connection);
+
+        must(connection != NULL);
+        connection->host = host;
+        connection->fd = fd;
+        pthread_mutex_lock(&host->lock);
+        must(host->connection_count < CONNECTIONS_MAX);
+        connection->number = host->connection_count;
+        host->connections[host->connection_count++] = connection;
+        if (host->stopping)
+            (void)shutdown(fd, SHUT_RDWR);
+        must(pthread_create(&connection->thread, NULL, serve, connection) == 0);
+        pthread_mutex_unlock(&host->lock);
+    }
+    return NULL;
+}
+
+/* --- Starting and stopping ------------------------------------------------- */
+
+static void listen_on(struct fake_host *host)
+{
+    const char *ip = host->options.ip != NULL ? host->options.ip : "127.0.0.1";
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(host->options.port)};
+    socklen_t len = sizeof address;
+    int one = 1;
+
+    host->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    must(host->fd >= 0 && inet_pton(AF_INET, ip, &address.sin_addr) == 1);
+    must(setsockopt(host->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0);
+    must(bind(host->fd, (const struct sockaddr *)&address, len) == 0);
+    must(listen(host->fd, 64) == 0);
+    must(getsockname(host->fd, (struct sockaddr *)&address, &len) == 0);
+    host->port = ntohs(address.sin_port);
+}
+
+struct fake_host *fake_host_start(const struct fake_host_options *options)
+{
+    struct fake_host *host = calloc(1, sizeof *host);
+
+    must(host != NULL);
+    host->options = *options;
+    host->tls = tls_context();
+    listen_on(host);
+    must(pthread_mutex_init(&host->lock, NULL) == 0);
+    must(pthread_cond_init(&host->changed, NULL) == 0);
+    must(pthread_create(&host->thread, NULL, listener, host) == 0);
+    return host;
+}
+
+static void end_threads(struct fake_host *host)
+{
+    pthread_mutex_lock(&host->lock);
+    host->stopping = true;
+    pthread_cond_broadcast(&host->changed);
+    for (unsigned i = 0; i < host->connection_count; i++)
+        if (host->connections[i]->fd >= 0)
+            (void)shutdown(host->connections[i]->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&host->lock);
+    (void)shutdown(host->fd, SHUT_RDWR);
+    must(pthread_join(host->thread, NULL) == 0);
+    for (unsigned i = 0; i < host->connection_count; i++) {
+        must(pthread_join(host->connections[i]->thread, NULL) == 0);
+        free(host->connections[i]);
+    }
+}
+
+void fake_host_stop(struct fake_host *host)
+{
+    if (host == NULL)
+        return;
+    end_threads(host);
+    close(host->fd);
+    for (size_t i = 0; i < host->log_count; i++)
+        free(host->log[i]);
+    SSL_CTX_free(host->tls);
+    pthread_cond_destroy(&host->changed);
+    pthread_mutex_destroy(&host->lock);
+    free(host);
+}
+
+void fake_host_set(struct fake_host *host, const struct fake_host_reply *replies, size_t count)
+{
+    pthread_mutex_lock(&host->lock);
+    host->options.replies = replies;
+    host->options.reply_count = count;
+    pthread_mutex_unlock(&host->lock);
+}
+
+void fake_host_hold(struct fake_host *host, bool held)
+{
+    pthread_mutex_lock(&host->lock);
+    host->held = held;
+    pthread_cond_broadcast(&host->changed);
+    pthread_mutex_unlock(&host->lock);
+}
+
+/* --- What was heard -------------------------------------------------------- */
+
+uint16_t fake_host_port(const struct fake_host *host)
+{
+    return host->port;
+}
+
+unsigned fake_host_connections(struct fake_host *host)
+{
+    unsigned count;
+
+    pthread_mutex_lock(&host->lock);
+    count = host->connection_count;
+    pthread_mutex_unlock(&host->lock);
+    return count;
+}
+
+unsigned fake_host_open(struct fake_host *host)
+{
+    unsigned count = 0;
+
+    pthread_mutex_lock(&host->lock);
+    for (unsigned i = 0; i < host->connection_count; i++)
+        count += host->connections[i]->fd >= 0;
+    pthread_mutex_unlock(&host->lock);
+    return count;
+}
+
+static unsigned heard(const struct fake_host *host, const char *prefix)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < host->log_count; i++)
+        count += begins(host->log[i], prefix);
+    return count;
+}
+
+unsigned fake_host_heard(struct fake_host *host, const char *prefix)
+{
+    unsigned count;
+
+    pthread_mutex_lock(&host->lock);
+    count = heard(host, prefix);
+    pthread_mutex_unlock(&host->lock);
+    return count;
+}
+
+bool fake_host_wait(struct fake_host *host, const char *prefix, unsigned count)
+{
+    struct timespec until;
+    bool came;
+
+    must(clock_gettime(CLOCK_REALTIME, &until) == 0);
+    until.tv_sec += WAIT_S;
+    pthread_mutex_lock(&host->lock);
+    while (heard(host, prefix) < count)
+        if (pthread_cond_timedwait(&host->changed, &host->lock, &until) != 0)
+            break;
+    came = heard(host, prefix) >= count;
+    pthread_mutex_unlock(&host->lock);
+    return came;
+}
+
+void fake_host_command(struct fake_host *host, const char *prefix, unsigned n, char *text,
+                       size_t size)
+{
+    unsigned count = 0;
+
+    text[0] = '\0';
+    pthread_mutex_lock(&host->lock);
+    for (size_t i = 0; i < host->log_count; i++)
+        if (begins(host->log[i], prefix) && count++ == n)
+            must((size_t)snprintf(text, size, "%s", host->log[i]) < size);
+    pthread_mutex_unlock(&host->lock);
+}
+
+unsigned fake_host_surprises(struct fake_host *host)
+{
+    unsigned count;
+
+    pthread_mutex_lock(&host->lock);
+    count = host->surprises;
+    pthread_mutex_unlock(&host->lock);
+    return count;
+}

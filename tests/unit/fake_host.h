@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fake_host: a mail host in threads of the test, on the loopback. A connection either plays a
+ * script step by step, or is served politely: RFC 5321 with replies from a table. What was said to
+ * the host is kept for asserting. Any thread may call any function.
+ */
+#ifndef RB_FAKE_HOST_H
+#define RB_FAKE_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A step of a script. When the steps are used up the connection is closed. */
+enum fake_host_act {
+    FAKE_HOST_SAY,    /* text and CR LF */
+    FAKE_HOST_RAW,    /* text as it stands */
+    FAKE_HOST_DRIP,   /* text as it stands, again and again, until the peer has gone */
+    FAKE_HOST_EXPECT, /* a command that begins with text; another one ends the session and is
+                         counted (fake_host_surprises) */
+    FAKE_HOST_TLS,    /* a handshake */
+    FAKE_HOST_CLOSE,  /* closes in order */
+    FAKE_HOST_RESET,  /* closes with a RST */
+    FAKE_HOST_SILENT, /* says nothing and reads all until the peer has gone */
+    FAKE_HOST_POLITE, /* from here on polite, as behind the banner */
+};
+
+struct fake_host_step {
+    enum fake_host_act act;
+    const char *text;
+};
+
+struct fake_host_script {
+    const struct fake_host_step *steps;
+    size_t count;
+};
+
+/* Replies are text without CR LF; "" closes the connection instead; behind a 421 it is closed. */
+struct fake_host_reply {
+    const char *address; /* the recipient, without brackets */
+    const char *reply;
+};
+
+/* All pointers are the caller's and must outlive the host. Zeroes are a sensible host on
+ * 127.0.0.1 that knows no user. */
+struct fake_host_options {
+    const char *ip; /* NULL: 127.0.0.1 */
+    uint16_t port;  /* 0: any */
+
+    /* The n-th connection plays the n-th script, later ones the last. None: all are polite. */
+    const struct fake_host_script *scripts;
+    size_t script_count;
+
+    bool pipelining, smtputf8, starttls;
+    bool broken_tls;         /* behind the reply to STARTTLS comes garbage, and the end */
+    const char *banner;      /* NULL: 220 */
+    const char *ehlo;        /* NULL: 250 and the keywords */
+    const char *null_sender; /* to MAIL FROM:<>; NULL: 250 */
+    const char *mail;        /* to any other MAIL; NULL: 250 */
+    const struct fake_host_reply *replies;
+    size_t reply_count;
+    const char *rcpt; /* to recipients that are not in the table; NULL: 550 5.1.1 */
+    const char *data; /* NULL: 354 */
+};
+
+struct fake_host;
+
+/* Starts a host. Ends the test run when it cannot. */
+struct fake_host *fake_host_start(const struct fake_host_options *options);
+
+/* Another table of recipients from now on. */
+void fake_host_set(struct fake_host *host, const struct fake_host_reply *replies, size_t count);
+
+/* While held, a polite host lets RCPT wait for its reply. */
+void fake_host_hold(struct fake_host *host, bool held);
+
+/* Closes all connections and ends. NULL is fine. */
+void fake_host_stop(struct fake_host *host);
+
+uint16_t fake_host_port(const struct fake_host *host);
+
+/* Connections taken so far, and those that are still open. */
+unsigned fake_host_connections(struct fake_host *host);
+unsigned fake_host_open(struct fake_host *host);
+
+/* Commands so far that begin with prefix, in whatever case ("": all). */
+unsigned fake_host_heard(struct fake_host *host, const char *prefix);
+
+/* Waits until that many were heard. False: they never came (10 s). */
+bool fake_host_wait(struct fake_host *host, const char *prefix, unsigned count);
+
+/* The n-th command that begins with prefix; "" when there is none. */
+void fake_host_command(struct fake_host *host, const char *prefix, unsigned n, char *text,
+                       size_t size);
+
+/* Scripts that heard another command than they expected. */
+unsigned fake_host_surprises(struct fake_host *host);
+
+#endif

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_transport: sockets, TLS and deadlines under a dialogue, against hosts on the loopback that
+ * behave badly. Time-outs are short where one is awaited, and long where one would be a failure.
+ */
+#include "config.h"
+
+#include "transport.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "fake_host.h"
+#include "transcript.h"
+
+enum { SHORT_MS = 60, LONG_MS = 30000, BACKLOG_MAX = 8 };
+
+#define SCRIPT(...)                                                                                \
+    (&(const struct fake_host_script){(const struct fake_host_step[]){__VA_ARGS__},                \
+                                      sizeof((const struct fake_host_step[]){__VA_ARGS__}) /       \
+                                          sizeof(struct fake_host_step)})
+
+struct call {
+    struct fake_host *host;
+    struct transport_settings settings;
+    struct transport transport;
+    struct dialogue dialogue;
+    struct sockaddr_storage address;
+};
+
+static const struct dialogue_question question = {.address = "user@d.example", .mail_from = ""};
+
+/* --- Calling ----------------------------------------------------------------- */
+
+static struct sockaddr_storage loopback(const char *ip, uint16_t port)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_storage address = {0};
+
+    assert_int_equal(inet_pton(AF_INET, ip, &in.sin_addr), 1);
+    memcpy(&address, &in, sizeof in);
+    return address;
+}
+
+static struct call *call_to(uint16_t port)
+{
+    struct call *call = calloc(1, sizeof *call);
+
+    assert_non_null(call);
+    call->settings = (struct transport_settings){
+        .clock = clock_system(),
+        .until = deadline_in(clock_system(), LONG_MS),
+        .connect_timeout_ms = LONG_MS,
+        .command_timeout_ms = LONG_MS,
+        .cancel_fd = -1,
+        .tls_context = transport_tls_context(),
+        .mx = "mx.example",
+    };
+    assert_non_null(call->settings.tls_context);
+    call->address = loopback("127.0.0.1", port);
+    dialogue_init(&call->dialogue, "we.example", true);
+    return call;
+}
+
+static struct call *call_host(const struct fake_host_options *options)
+{
+    struct fake_host *host = fake_host_start(options);
+    struct call *call = call_to(fake_host_port(host));
+
+    call->host = host;
+    return call;
+}
+
+static struct call *call_script(const struct fake_host_script *script)
+{
+    const struct fake_host_options options = {.scripts = script, .script_count = 1};
+
+    return call_host(&options);
+}
+
+static enum transport_status connect_now(struct call *call)
+{
+    return transport_connect(&call->transport, &call->settings, &call->address);
+}
+
+static enum transport_status drive(struct call *call)
+{
+    assert_int_equal(connect_now(call), TRANSPORT_OK);
+    return transport_drive(&call->transport, &call->dialogue);
+}
+
+static enum transport_status ask(struct call *call)
+{
+    dialogue_ask(&call->dialogue, &question);
+    return transport_drive(&call->transport, &call->dialogue);
+}
+
+static void end(struct call *call)
+{
+    transport_close(&call->transport);
+    assert_int_equal(call->transport.fd, -1);
+    fake_host_stop(call->host);
+    transport_tls_context_free(call->settings.tls_context);
+    free(call);
+}
+
+/* A socket of ours on a free port: bound, and listening where backlog is not negative. */
+static int bound_socket(int backlog, uint16_t *port)
+{
+    struct sockaddr_storage address = loopback("127.0.0.1", 0);
+    socklen_t len = sizeof(struct sockaddr_in);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    *port = ntohs(((const struct sockaddr_in *)&address)->sin_port);
+    if (backlog >= 0)
+        assert_int_equal(listen(fd, backlog), 0);
+    return fd;
+}
+
+/* --- Connecting -------------------------------------------------------------- */
+
+static void a_refused_connection_is_refused(void **state)
+{
+    (void)state;
+    uint16_t port;
+    int fd = bound_socket(-1, &port);
+    struct call *call = call_to(port);
+
+    assert_int_equal(connect_now(call), TRANSPORT_REFUSED);
+    assert_string_equal(call->transport.ip, "127.0.0.1");
+    end(call);
+    close(fd);
+}
+
+static void a_connection_that_nobody_takes_times_out(void **state)
+{
+    (void)state;
+    uint16_t port;
+    int fd = bound_socket(0, &port);
+    int fill[BACKLOG_MAX];
+    struct call *call = call_to(port);
+
+    for (size_t i = 0; i < COUNT(fill); i++) {
+        fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        assert_true(fill[i] >= 0);
+        (void)!connect(fill[i], (const struct sockaddr *)&call->address,
+                       sizeof(struct sockaddr_in));
+    }
+    call->settings.connect_timeout_ms = SHORT_MS;
+    assert_int_equal(connect_now(call), TRANSPORT_TIMEOUT);
+    for (size_t i = 0; i < COUNT(fill); i++)
+        close(fill[i]);
+    end(call);
+    close(fd);
+}
+
+static void an_address_that_is_not_ours_cannot_be_bound(void **state)
+{
+    (void)state;
+    const struct sockaddr_storage not_ours = loopback("192.0.2.1", 0);
+    struct call *call = call_host(&(const struct fake_host_options){0});
+
+    call->settings.bind = &not_ours;
+    assert_int_equal(connect_now(call), TRANSPORT_NO_ROUTE);
+    end(call);
+}
+
+static void the_source_address_is_bound(void **state)
+{
+    (void)state;
+    const struct sockaddr_storage source = loopback("127.0.0.9", 0);
+    struct call *call = call_host(&(const struct fake_host_options){0});
+    struct sockaddr_in own;
+    socklen_t len = sizeof own;
+    char text[INET_ADDRSTRLEN];
+
+    call->settings.bind = &source;
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(getsockname(call->transport.fd, (struct sockaddr *)&own, &len), 0);
+    assert_string_equal(inet_ntop(AF_INET, &own.sin_addr, text, sizeof text), "127.0.0.9");
+    end(call);
+}
+
+/* --- Being left ------------------------------------------------------------- */
+
+static void a_host_that_closes_before_its_banner_is_closed(void **state)
+{
+    (void)state;
+    struct call *call = call_script(SCRIPT({FAKE_HOST_CLOSE, NULL}));
+
+    assert_int_equal(drive(call), TRANSPORT_CLOSED);
+    assert_int_equal(call->dialogue.need, DIALOGUE_NEED_PEER); /* it has not been told */
+    end(call);
+}
+
+static void a_reset_connection_is_closed(void **state)
+{
+    (void)state;
+    struct call *call = call_script(
+        SCRIPT({FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_EXPECT, "EHLO"}, {FAKE_HOST_RESET, NULL}));
+
+    assert_int_equal(drive(call), TRANSPORT_CLOSED);
+    end(call);
+}
+
+static void a_reply_with_the_end_behind_it_is_heard(void **state)
+{
+    (void)state;
+    struct call *call =
+        call_script(SCRIPT({FAKE_HOST_SAY, "421 too busy"}, {FAKE_HOST_CLOSE, NULL}));
+
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(call->dialogue.need, DIALOGUE_OVER);
+    assert_int_equal(call->dialogue.answer.code, 421);
+    end(call);
+}
+
+static volatile sig_atomic_t sigpipes;
+
+static void count_sigpipe(int number)
+{
+    (void)number;
+    sigpipes = sigpipes + 1;
+}
+
+static void a_host_that_has_gone_raises_no_sigpipe(void **state)
+{
+    (void)state;
+    const struct sigaction counted = {.sa_handler = count_sigpipe};
+    struct sigaction before;
+    struct call *call = call_script(SCRIPT({FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_EXPECT, "EHLO"},
+                                           {FAKE_HOST_SAY, "250 hello"}, {FAKE_HOST_RESET, NULL}));
+    enum transport_status status;
+
+    assert_int_equal(sigaction(SIGPIPE, &counted, &before), 0);
+    sigpipes = 0;
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    /* Once more after the loss: now there is nothing to write to, for certain. */
+    status = ask(call);
+    assert_int_equal(status, TRANSPORT_CLOSED);
+    status = transport_drive(&call->transport, &call->dialogue);
+    assert_int_equal(status, TRANSPORT_CLOSED);
+    assert_int_equal(sigpipes, 0);
+    assert_int_equal(sigaction(SIGPIPE, &before, NULL), 0);
+    end(call);
+}
+
+/* --- Waiting ----------------------------------------------------------------- */
+
+static void a_silent_host_times_out(void **state)
+{
+    (void)state;
+    static const struct fake_host_step steps[][3] = {
+        {{FAKE_HOST_SILENT, NULL}},
+        {{FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_SILENT, NULL}},
+        {{FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_RAW, "250-he"}, {FAKE_HOST_SILENT, NULL}},
+    };
+    static const size_t lengths[] = {1, 2, 3};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct call *call = call_script(&(const struct fake_host_script){steps[i], lengths[i]});
+
+        call->settings.command_timeout_ms = SHORT_MS;
+        assert_int_equal(drive(call), TRANSPORT_TIMEOUT);
+        end(call);
+    }
+}
+
+/* Each octet comes soon enough, the reply never. */
+static void a_drip_ends_with_the_time_of_its_reply(void **state)
+{
+    (void)state;
+    static const char *const drips[] = {"x", "220-x\r\n"};
+
+    for (size_t i = 0; i < COUNT(drips); i++) {
+        struct call *call =
+            call_script(SCRIPT({FAKE_HOST_SAY, "220-wait"}, {FAKE_HOST_RAW, i == 0 ? "220-" : ""},
+                               {FAKE_HOST_DRIP, drips[i]}));
+
+        call->settings.command_timeout_ms = SHORT_MS;
+        assert_int_equal(drive(call), TRANSPORT_TIMEOUT);
+        assert_int_equal(call->dialogue.replies, 0);
+        end(call);
+    }
+}
+
+static void the_deadline_over_all_ends_a_wait_too(void **state)
+{
+    (void)state;
+    struct call *call = call_script(SCRIPT({FAKE_HOST_SILENT, NULL}));
+
+    call->settings.until = deadline_in(clock_system(), SHORT_MS);
+    assert_int_equal(drive(call), TRANSPORT_TIMEOUT);
+    end(call);
+}
+
+static void a_flood_ends_at_a_ceiling(void **state)
+{
+    (void)state;
+    char *flood = malloc(100001);
+    struct call *call;
+
+    assert_non_null(flood);
+    memset(flood, 'x', 100000);
+    flood[100000] = '\0';
+    memcpy(flood, "220 ", 4);
+    call = call_script(SCRIPT({FAKE_HOST_RAW, flood}, {FAKE_HOST_SILENT, NULL}));
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(call->dialogue.need, DIALOGUE_OVER);
+    assert_int_equal(call->dialogue.answer.reason, RB_REASON_PROTOCOL_ERROR);
+    end(call);
+    free(flood);
+}
+
+static void a_cancelled_call_does_not_wait(void **state)
+{
+    (void)state;
+    struct call *call = call_script(SCRIPT({FAKE_HOST_SILENT, NULL}));
+    int wake[2];
+
+    assert_int_equal(pipe(wake), 0);
+    assert_int_equal(write(wake[1], "", 1), 1);
+    call->settings.cancel_fd = wake[0];
+    assert_int_equal(connect_now(call), TRANSPORT_CANCELLED);
+    end(call);
+    close(wake[0]);
+    close(wake[1]);
+}
+
+struct canceller {
+    struct fake_host *host;
+    int fd;
+};
+
+/* Cancels when the host has heard EHLO: the call is then waiting for the reply, or about to. */
+static void *cancel_later(void *arg)
+{
+    const struct canceller *canceller = arg;
+    bool waited = fake_host_wait(canceller->host, "EHLO", 1);
+
+    return waited && write(canceller->fd, "", 1) == 1 ? arg : NULL;
+}
+
+static void cancelling_wakes_a_waiting_call(void **state)
+{
+    (void)state;
+    struct call *call = call_script(
+        SCRIPT({FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_EXPECT, "EHLO"}, {FAKE_HOST_SILENT, NULL}));
+    struct canceller canceller = {.host = call->host};
+    pthread_t thread;
+    void *result;
+    int wake[2];
+
+    assert_int_equal(pipe(wake), 0);
+    canceller.fd = wake[1];
+    call->settings.cancel_fd = wake[0];
+    assert_int_equal(pthread_create(&thread, NULL, cancel_later, &canceller), 0);
+    assert_int_equal(drive(call), TRANSPORT_CANCELLED);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, &canceller);
+    end(call);
+    close(wake[0]);
+    close(wake[1]);
+}
+
+/* --- TLS --------------------------------------------------------------------- */
+
+static void tls_works_where_offered(void **state)
+{
+    (void)state;
+    static const struct fake_host_reply replies[] = {{"user@d.example", "250 2.1.5 Ok"}};
+    struct call *call = call_host(&(const struct fake_host_options){
+        .starttls = true, .pipelining = true, .replies = replies, .reply_count = 1});
+
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(call->dialogue.need, DIALOGUE_NEED_QUESTION);
+    assert_true(call->dialogue.tls);
+    assert_string_equal(call->transport.tls_version, "TLSv1.3");
+    assert_int_equal(fake_host_heard(call->host, "EHLO"), 2);
+    assert_int_equal(ask(call), TRANSPORT_OK);
+    assert_int_equal(call->dialogue.answer.reason, RB_REASON_ACCEPTED);
+    transport_quit(&call->transport, &call->dialogue);
+    assert_int_equal(fake_host_heard(call->host, "QUIT"), 1);
+    end(call);
+}
+
+static void in_clear_no_version_is_reported(void **state)
+{
+    (void)state;
+    struct call *call = call_host(&(const struct fake_host_options){0});
+
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_false(call->dialogue.tls);
+    assert_string_equal(call->transport.tls_version, "");
+    end(call);
+}
+
+static void garbage_in_the_handshake_is_a_failure_of_tls(void **state)
+{
+    (void)state;
+    struct call *call =
+        call_host(&(const struct fake_host_options){.starttls = true, .broken_tls = true});
+
+    assert_int_equal(drive(call), TRANSPORT_TLS_FAILED);
+    end(call);
+}
+
+#define UP_TO_TLS                                                                                  \
+    {FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_EXPECT, "EHLO"},                                      \
+        {FAKE_HOST_SAY, "250-hello\r\n250 STARTTLS"}, {FAKE_HOST_EXPECT, "STARTTLS"},              \
+    {                                                                                              \
+        FAKE_HOST_SAY, "220 go"                                                                    \
+    }
+
+static void a_connection_lost_in_the_handshake_is_a_failure_of_tls(void **state)
+{
+    (void)state;
+    static const enum fake_host_act endings[] = {FAKE_HOST_CLOSE, FAKE_HOST_RESET};
+
+    for (size_t i = 0; i < COUNT(endings); i++) {
+        struct call *call = call_script(SCRIPT(UP_TO_TLS, {endings[i], NULL}));
+
+        assert_int_equal(drive(call), TRANSPORT_TLS_FAILED);
+        end(call);
+    }
+}
+
+static void a_host_that_is_silent_in_the_handshake_is_a_failure_of_tls(void **state)
+{
+    (void)state;
+    struct call *call = call_script(SCRIPT(UP_TO_TLS, {FAKE_HOST_SILENT, NULL}));
+
+    call->settings.command_timeout_ms = 10 * SHORT_MS; /* the steps before need some of it */
+    assert_int_equal(drive(call), TRANSPORT_TLS_FAILED);
+    end(call);
+}
+
+static void a_host_that_leaves_without_goodbye_within_tls_is_closed(void **state)
+{
+    (void)state;
+    struct call *call =
+        call_script(SCRIPT(UP_TO_TLS, {FAKE_HOST_TLS, NULL}, {FAKE_HOST_EXPECT, "EHLO"},
+                           {FAKE_HOST_SAY, "250 hello"}, {FAKE_HOST_RESET, NULL}));
+
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_true(call->dialogue.tls);
+    assert_int_equal(signal(SIGPIPE, SIG_IGN) == SIG_ERR, 0); /* the header's rule for callers */
+    assert_int_equal(ask(call), TRANSPORT_CLOSED);
+    (void)signal(SIGPIPE, SIG_DFL);
+    end(call);
+}
+
+/* --- The transcript and the end ---------------------------------------------- */
+
+struct line {
+    char dir;
+    const char *text;
+};
+
+static void has_lines(const struct rb_transcript *transcript, const struct line *lines,
+                      size_t count)
+{
+    int64_t last_ms = 0;
+
+    assert_int_equal(rb_transcript_count(transcript), count);
+    for (size_t i = 0; i < count; i++) {
+        struct rb_transcript_line line = rb_transcript_line(transcript, i);
+
+        assert_int_equal(line.dir, lines[i].dir);
+        assert_string_equal(line.text, lines[i].text);
+        assert_string_equal(line.mx, "mx.example");
+        assert_string_equal(line.ip, "127.0.0.1");
+        assert_true(line.t_ms >= last_ms);
+        last_ms = line.t_ms;
+    }
+}
+
+static void the_transcript_has_all_lines_in_order(void **state)
+{
+    (void)state;
+    static const struct line expected[] = {
+        {'-', "connecting"},
+        {'<', "220 fake.example"},
+        {'>', "EHLO we.example"},
+        {'<', "250-fake.example"},
+        {'<', "250-PIPELINING"},
+        {'<', "250-STARTTLS"},
+        {'<', "250 HELP"},
+        {'>', "STARTTLS"},
+        {'<', "220 2.0.0 go ahead"},
+        {'-', "TLSv1.3"},
+        {'>', "EHLO we.example"},
+        {'<', "250-fake.example"},
+        {'<', "250-PIPELINING"},
+        {'<', "250 HELP"},
+        {'>', "MAIL FROM:<>"},
+        {'>', "RCPT TO:<user@d.example>"},
+        {'<', "250 2.1.0 Ok"},
+        {'<', "550 5.1.1 User unknown"},
+        {'>', "QUIT"},
+        {'<', "221 2.0.0 Bye"},
+    };
+    struct rb_transcript *transcript = transcript_new();
+    struct call *call =
+        call_host(&(const struct fake_host_options){.starttls = true, .pipelining = true});
+
+    assert_non_null(transcript);
+    call->settings.transcript = transcript;
+    call->settings.transcript_start_ms = clock_monotonic_ms(clock_system());
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(ask(call), TRANSPORT_OK);
+    transport_quit(&call->transport, &call->dialogue);
+    has_lines(transcript, expected, COUNT(expected));
+    transcript_free(transcript);
+    end(call);
+}
+
+static void lines_go_to_the_transcript_that_is_set(void **state)
+{
+    (void)state;
+    static const struct line first_lines[] = {{'-', "connecting"},      {'<', "220 fake.example"},
+                                              {'>', "EHLO we.example"}, {'<', "250-fake.example"},
+                                              {'<', "250 HELP"},        {'-', "a remark"}};
+    static const struct line second_lines[] = {{'>', "MAIL FROM:<>"},
+                                               {'<', "250 2.1.0 Ok"},
+                                               {'>', "RCPT TO:<user@d.example>"},
+                                               {'<', "550 5.1.1 User unknown"}};
+    struct rb_transcript *first = transcript_new(), *second = transcript_new();
+    struct call *call = call_host(&(const struct fake_host_options){0});
+    int64_t start_ms = clock_monotonic_ms(clock_system());
+
+    assert_non_null(first);
+    assert_non_null(second);
+    call->settings.transcript = first;
+    call->settings.transcript_start_ms = start_ms;
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    transport_remark(&call->transport, "a remark");
+    transport_transcript(&call->transport, second, start_ms);
+    assert_int_equal(ask(call), TRANSPORT_OK);
+    transport_transcript(&call->transport, NULL, 0);
+    transport_quit(&call->transport, &call->dialogue);
+    has_lines(first, first_lines, COUNT(first_lines));
+    has_lines(second, second_lines, COUNT(second_lines));
+    transcript_free(first);
+    transcript_free(second);
+    end(call);
+}
+
+static void quit_is_said_and_heard(void **state)
+{
+    (void)state;
+    struct call *call = call_host(&(const struct fake_host_options){0});
+
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    transport_quit(&call->transport, &call->dialogue);
+    assert_int_equal(call->transport.fd, -1);
+    assert_int_equal(call->dialogue.need, DIALOGUE_OVER);
+    assert_int_equal(fake_host_heard(call->host, "QUIT"), 1);
+    end(call);
+}
+
+/* Were it to wait for the command's time-out, the runner would end the test. */
+static void quit_does_not_wait_long_for_a_silent_host(void **state)
+{
+    (void)state;
+    struct call *call = call_script(SCRIPT({FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_EXPECT, "EHLO"},
+                                           {FAKE_HOST_SAY, "250 hello"}, {FAKE_HOST_EXPECT, "QUIT"},
+                                           {FAKE_HOST_SILENT, NULL}));
+
+    call->settings.command_timeout_ms = 10 * 60 * 1000;
+    call->settings.until = deadline_in(clock_system(), 10 * 60 * 1000);
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    transport_quit(&call->transport, &call->dialogue);
+    assert_int_equal(call->transport.fd, -1);
+    assert_int_equal(call->dialogue.need, DIALOGUE_NEED_PEER); /* nothing was heard */
+    assert_int_equal(fake_host_heard(call->host, "QUIT"), 1);
+    end(call);
+}
+
+static void quit_is_not_said_in_the_middle_of_something(void **state)
+{
+    (void)state;
+    struct call *call = call_script(SCRIPT({FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_SILENT, NULL}));
+
+    call->settings.command_timeout_ms = SHORT_MS;
+    assert_int_equal(drive(call), TRANSPORT_TIMEOUT);
+    transport_quit(&call->transport, &call->dialogue);
+    assert_int_equal(call->transport.fd, -1);
+    assert_int_equal(fake_host_heard(call->host, "QUIT"), 0);
+    end(call);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_refused_connection_is_refused),
+        cmocka_unit_test(a_connection_that_nobody_takes_times_out),
+        cmocka_unit_test(an_address_that_is_not_ours_cannot_be_bound),
+        cmocka_unit_test(the_source_address_is_bound),
+        cmocka_unit_test(a_host_that_closes_before_its_banner_is_closed),
+        cmocka_unit_test(a_reset_connection_is_closed),
+        cmocka_unit_test(a_reply_with_the_end_behind_it_is_heard),
+        cmocka_unit_test(a_host_that_has_gone_raises_no_sigpipe),
+        cmocka_unit_test(a_silent_host_times_out),
+        cmocka_unit_test(a_drip_ends_with_the_time_of_its_reply),
+        cmocka_unit_test(the_deadline_over_all_ends_a_wait_too),
+        cmocka_unit_test(a_flood_ends_at_a_ceiling),
+        cmocka_unit_test(a_cancelled_call_does_not_wait),
+        cmocka_unit_test(cancelling_wakes_a_waiting_call),
+        cmocka_unit_test(tls_works_where_offered),
+        cmocka_unit_test(in_clear_no_version_is_reported),
+        cmocka_unit_test(garbage_in_the_handshake_is_a_failure_of_tls),
+        cmocka_unit_test(a_connection_lost_in_the_handshake_is_a_failure_of_tls),
+        cmocka_unit_test(a_host_that_is_silent_in_the_handshake_is_a_failure_of_tls),
+        cmocka_unit_test(a_host_that_leaves_without_goodbye_within_tls_is_closed),
+        cmocka_unit_test(the_transcript_has_all_lines_in_order),
+        cmocka_unit_test(lines_go_to_the_transcript_that_is_set),
+        cmocka_unit_test(quit_is_said_and_heard),
+        cmocka_unit_test(quit_does_not_wait_long_for_a_silent_host),
+        cmocka_unit_test(quit_is_not_said_in_the_middle_of_something),
+    };
+
+    return cmocka_run_group_tests_name("transport", tests, NULL, NULL);
+}
