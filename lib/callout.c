@@ -33,9 +33,11 @@ enum { PROBE_PERIOD_S = 30 * 86400 };
 struct run {
     const struct callout *callout;
     struct callout_item *todo;  /* taken, not yet answered */
+    struct callout_item *later; /* not answered by this host: for the next one */
     struct domain_record facts; /* as known at the start, and as learned */
     bool probed;                /* asked for the probe address: not again in this run */
     bool ask_with_fallback;     /* the null sender was refused and the connection lost over it */
+    bool again;                 /* a session that served was lost: the host is called once more */
     bool reached;               /* some host got as far as being asked */
     deadline until;
     unsigned tried, held, bogus, own, no_route, dns_failed;
@@ -348,8 +350,41 @@ static void note_host(struct session *session, const struct address_record *reco
         session->how = *record;
 }
 
-/* Asks for one item. True when it was answered for good; false: the next host must be asked. */
-static bool session_item(struct session *session, struct callout_item *item)
+/* Did the host refuse the null sender? It is learned where the fallback was taken instead. */
+static void note_null_sender(struct session *session, const struct dialogue_question *question,
+                             const struct address_record *record)
+{
+    struct run *run = session->run;
+
+    if (!session->dialogue.answer.null_sender_refused)
+        return;
+    if (record->reason != RB_REASON_NULL_SENDER_REFUSED) {
+        learn_null_sender(run);
+    } else if (session->dialogue.need == DIALOGUE_OVER && question->fallback_mail_from != NULL &&
+               strcmp(record->mail_from, question->mail_from) == 0) {
+        /* Closed over it: the fallback was never heard. */
+        run->ask_with_fallback = run->again = true;
+    }
+}
+
+/*
+ * The host had answered before, and now closes without a word about this address: sessions wear out
+ * (Postfix ends one after 20 refused recipients). That says nothing of the address or the host.
+ */
+static bool is_worn_out(const struct session *session, const struct address_record *record)
+{
+    return session->asked > 1 && session->dialogue.need == DIALOGUE_OVER &&
+           (record->code == 421 || strcmp(record->rule, "connection_lost") == 0);
+}
+
+static void put_by(struct callout_item **list, struct callout_item *item)
+{
+    item->next = *list;
+    *list = item;
+}
+
+/* Asks for one item, and answers it or puts it by: for the next host, or for this one once more. */
+static void session_item(struct session *session, struct callout_item *item)
 {
     struct run *run = session->run;
     const struct rb_options *o = &run->callout->options->o;
@@ -361,26 +396,27 @@ static bool session_item(struct session *session, struct callout_item *item)
     transport_transcript(&session->transport, item->transcript, item->asked_ms);
     session_ask(session, &question);
     record = record_of_session(session);
+    if (is_worn_out(session, &record)) {
+        run->again = true;
+        put_by(&run->todo, item);
+        return;
+    }
     note_host(session, &record);
-    if (session->dialogue.answer.null_sender_refused) {
-        if (record.reason != RB_REASON_NULL_SENDER_REFUSED)
-            learn_null_sender(run);
-        else if (session->dialogue.need == DIALOGUE_OVER && question.fallback_mail_from != NULL &&
-                 strcmp(record.mail_from, question.mail_from) == 0)
-            run->ask_with_fallback = true; /* closed over it: the fallback was never heard */
+    note_null_sender(session, &question, &record);
+    if (decides(record.reason)) {
+        if (record.reason == RB_REASON_ACCEPTED && o->catch_all_check)
+            weigh_acceptance(session, &record);
+        answer(run, item, &record);
+        return;
     }
-    if (!decides(record.reason)) {
-        consider(item, &record);
-        return false;
-    }
-    if (record.reason == RB_REASON_ACCEPTED && o->catch_all_check)
-        weigh_acceptance(session, &record);
-    answer(run, item, &record);
-    return true;
+    consider(item, &record);
+    put_by(&run->later, item);
 }
 
-/* Asks for everything there is, as long as the host goes along. What stays unanswered stays in
- * run->todo. */
+/*
+ * Asks for everything there is, as long as the host goes along. What the host did not answer is in
+ * run->later then, what it was not asked for in run->todo.
+ */
 static void session_items(struct session *session)
 {
     struct run *run = session->run;
@@ -394,16 +430,12 @@ static void session_items(struct session *session)
         else if (session->asked >= CALLOUT_SESSION_QUESTIONS_MAX || (item = take(run)) == NULL)
             break;
         session->asked++;
-        if (!session_item(session, item)) {
-            item->next = run->todo;
-            run->todo = item;
-        }
+        session_item(session, item);
     }
     while ((item = unasked) != NULL) { /* the session was lost before they were asked */
         unasked = item->next;
-        consider(item, &session->how);
-        item->next = run->todo;
-        run->todo = item;
+        put_by(&run->todo, item);
+        run->again = true;
     }
 }
 

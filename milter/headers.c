@@ -35,8 +35,9 @@ static const char *skip_cfws(const char *text)
     return depth == 0 ? text : NULL;
 }
 
-/* A token or quoted string, unquoted. */
-static void read_value(const char *text, char *value, size_t size)
+/* A token or quoted string, unquoted; its first octets where it is too long. False: a quoted string
+ * without an end. */
+static bool read_value(const char *text, char *value, size_t size)
 {
     bool quoted = *text == '"';
     size_t len = 0;
@@ -49,6 +50,7 @@ static void read_value(const char *text, char *value, size_t size)
         value[len++] = *text;
     }
     value[len] = '\0';
+    return !quoted || *text != '\0';
 }
 
 bool headers_has_authserv_id(const char *value, const char *authserv_id)
@@ -56,9 +58,8 @@ bool headers_has_authserv_id(const char *value, const char *authserv_id)
     const char *from = skip_cfws(value);
     char found[512];
 
-    if (from == NULL)
+    if (from == NULL || !read_value(from, found, sizeof found))
         return true; /* cannot be read: whoever reads it more kindly must not be fooled */
-    read_value(from, found, sizeof found);
     return strcasecmp(found, authserv_id) == 0;
 }
 
@@ -67,10 +68,10 @@ static bool make_room(struct header_census *census)
     size_t room = census->forged_room == 0 ? 16 : census->forged_room * 2;
     unsigned *more;
 
-    if (census->forged_count < census->forged_room)
-        return true;
     if (census->forged_count >= HEADERS_FORGED_MAX)
         return false;
+    if (census->forged_count < census->forged_room)
+        return true;
     more = realloc(census->forged, room * sizeof *more);
     if (more == NULL)
         return false;
@@ -115,13 +116,25 @@ void headers_fini(struct header_census *census)
 
 /* --- Ours ----------------------------------------------------------------- */
 
+/* The sender as it may stand between < and >: a quoted local part must not end its field and begin
+ * another. */
+static void show_sender(const struct session *session, char text[SESSION_TEXT_MAX + 1])
+{
+    (void)text_copy(text, SESSION_TEXT_MAX + 1, session->sender_text);
+    for (char *c = text; *c != '\0'; c++)
+        if (strchr("<>;", *c) != NULL)
+            *c = '?';
+}
+
 void headers_ringback(const struct session *session, const struct decision *decision,
                       char value[HEADER_VALUE_MAX + 1])
 {
     const struct rb_answer *answer = &session->answer;
     bool exempt = decision->exemption != EXEMPT_NOT;
     char text[2 * HEADER_VALUE_MAX], rule[64] = "", would[32] = "";
+    char sender[SESSION_TEXT_MAX + 1];
 
+    show_sender(session, sender);
     if (exempt)
         (void)snprintf(rule, sizeof rule, " rule=%s;", exemption_name(decision->exemption));
     if (decision->action != decision->wanted)
@@ -129,7 +142,7 @@ void headers_ringback(const struct session *session, const struct decision *deci
     (void)snprintf(text, sizeof text,
                    "%s; reason=%s;%s sender=<%s>; mx=%s; cached=%s; action=%s;%s id=%s",
                    rb_verdict_name(decision->verdict), rb_reason_name(decision->reason), rule,
-                   session->sender_text, !exempt && answer->mx[0] != '\0' ? answer->mx : "none",
+                   sender, !exempt && answer->mx[0] != '\0' ? answer->mx : "none",
                    !exempt && answer->cached ? "yes" : "no", action_name(decision->action), would,
                    session->id);
     text_printable(value, HEADER_VALUE_MAX + 1, text, strlen(text));
@@ -139,9 +152,10 @@ void headers_warning(const struct session *session, const struct decision *decis
                      char value[HEADER_VALUE_MAX + 1])
 {
     const struct rb_answer *answer = &session->answer;
-    char text[2 * HEADER_VALUE_MAX];
+    char text[2 * HEADER_VALUE_MAX], sender[SESSION_TEXT_MAX + 1];
 
-    (void)snprintf(text, sizeof text, "sender address <%s> is %s (%s)%s%s", session->sender_text,
+    show_sender(session, sender);
+    (void)snprintf(text, sizeof text, "sender address <%s> is %s (%s)%s%s", sender,
                    rb_verdict_name(decision->verdict), rb_reason_name(decision->reason),
                    answer->reply[0] != '\0' ? ": " : "", answer->reply);
     text_printable(value, HEADER_VALUE_MAX + 1, text, strlen(text));
@@ -160,6 +174,7 @@ static const char *result_of(enum rb_verdict verdict, enum rb_reason reason)
     case RB_REASON_REJECTED:
     case RB_REASON_TLS_REQUIRED:
     case RB_REASON_SPF_FAIL:
+    case RB_REASON_EXEMPT:
         return "neutral"; /* asking again will tell no more */
     default:
         return "temperror";

@@ -14,6 +14,9 @@
 
 enum { WIRE_TEXT_MAX = 2000 };
 
+/* The latest moment that a record can hold (record.c): some 35,000 years on. */
+static const int64_t stamp_max_s = INT64_C(1) << 40;
+
 json_t *wire_text(const char *text)
 {
     char printable[WIRE_TEXT_MAX + 1];
@@ -265,7 +268,7 @@ static const char *read_address(json_t *object, struct wire_record *out)
     record->stage = stage_from_name(stage);
     if (record->reason == RB_REASON_NONE)
         return "reason: not one we know";
-    if (!read_number(object, "stamp_s", INT64_MAX / 2, &record->stamp_s) ||
+    if (!read_number(object, "stamp_s", stamp_max_s, &record->stamp_s) ||
         !read_number(object, "code", 599, &code) || !read_number(object, "port", 65535, &port) ||
         !read_number(object, "wait_s", (int64_t)7 * 86400, &wait_s))
         return "a number is out of range";
@@ -284,7 +287,7 @@ static bool read_fact(json_t *object, const char *name, struct fact *fact)
     if (member == NULL || json_is_null(member))
         return true;
     if (!json_is_object(member) || !read_text(member, "state", state, sizeof state) ||
-        !read_number(member, "stamp_s", INT64_MAX / 2, &fact->stamp_s))
+        !read_number(member, "stamp_s", stamp_max_s, &fact->stamp_s))
         return false;
     for (int i = FACT_NO; i <= FACT_YES; i++)
         if (strcmp(state, fact_names[i]) == 0)
@@ -339,8 +342,8 @@ static const char *read_host(json_t *object, struct wire_record *out)
         return "ip: not an address";
     if (!read_number(object, "failures", 1000000, &failures) ||
         !read_number(object, "trips", 1000000, &trips) ||
-        !read_number(object, "held_until_s", INT64_MAX / 2, &out->host.held_until_s) ||
-        !read_number(object, "stamp_s", INT64_MAX / 2, &out->host.stamp_s) ||
+        !read_number(object, "held_until_s", stamp_max_s, &out->host.held_until_s) ||
+        !read_number(object, "stamp_s", stamp_max_s, &out->host.stamp_s) ||
         !read_text(object, "reason", reason, sizeof reason))
         return "a number is out of range";
     out->host.failures = (unsigned)failures;

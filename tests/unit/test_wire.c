@@ -556,6 +556,7 @@ static void hostile_json_is_refused_with_a_reason(void **state)
         {"{" ADDRESS ",\"stage\":[\"rcpt\"]}", "text"},
         {"{" ADDRESS ",\"stamp_s\":-1}", "number"},
         {"{" ADDRESS ",\"stamp_s\":9223372036854775807}", "number"},
+        {"{" ADDRESS ",\"stamp_s\":1099511627777}", "number"},
         {"{" ADDRESS ",\"stamp_s\":1.5}", "number"},
         {"{" ADDRESS ",\"stamp_s\":\"7\"}", "number"},
         {"{" ADDRESS ",\"code\":600}", "number"},
