@@ -40,6 +40,7 @@ struct run {
     bool again;                 /* a session that served was lost: the host is called once more */
     bool reached;               /* some host got as far as being asked */
     deadline until;
+    unsigned taken; /* items */
     unsigned tried, held, bogus, own, no_route, dns_failed;
 };
 
@@ -356,6 +357,9 @@ static void note_null_sender(struct session *session, const struct dialogue_ques
 {
     struct run *run = session->run;
 
+    if (run->ask_with_fallback && record->code != 0 && record->stage == RB_STAGE_RCPT &&
+        !live(run, &run->facts.null_sender_refused, FACT_YES))
+        learn_null_sender(run);
     if (!session->dialogue.answer.null_sender_refused)
         return;
     if (record->reason != RB_REASON_NULL_SENDER_REFUSED) {
@@ -398,6 +402,7 @@ static void session_item(struct session *session, struct callout_item *item)
     record = record_of_session(session);
     if (is_worn_out(session, &record)) {
         run->again = true;
+        run->until = deadline_in(run->callout->clock, o->total_timeout_ms);
         put_by(&run->todo, item);
         return;
     }
@@ -410,7 +415,16 @@ static void session_item(struct session *session, struct callout_item *item)
         return;
     }
     consider(item, &record);
-    put_by(&run->later, item);
+    put_by(run->again ? &run->todo : &run->later, item);
+}
+
+/* Hosts count recipients, and other destinations wait for this worker. */
+static struct callout_item *take_another(struct run *run)
+{
+    if (run->taken >= CALLOUT_SESSION_QUESTIONS_MAX)
+        return NULL;
+    run->taken++;
+    return take(run);
 }
 
 /*
@@ -427,15 +441,19 @@ static void session_items(struct session *session)
         item = unasked;
         if (item != NULL)
             unasked = item->next;
-        else if (session->asked >= CALLOUT_SESSION_QUESTIONS_MAX || (item = take(run)) == NULL)
+        else if ((item = take_another(run)) == NULL)
             break;
         session->asked++;
         session_item(session, item);
     }
     while ((item = unasked) != NULL) { /* the session was lost before they were asked */
+        bool served = session->how.reason == RB_REASON_ACCEPTED;
+
         unasked = item->next;
-        put_by(&run->todo, item);
-        run->again = true;
+        if (!served)
+            consider(item, &session->how);
+        put_by(served ? &run->todo : &run->later, item);
+        run->again = run->again || served;
     }
 }
 
@@ -471,6 +489,25 @@ static void call_address(struct run *run, const char *mx, const struct sockaddr_
 static bool time_is_up(const struct run *run)
 {
     return deadline_left_ms(run->callout->clock, run->until) == 0;
+}
+
+/*
+ * Calls an address, and again while sessions are lost that served until then: each of them leaves
+ * less to do. Then what it did not answer is for the next.
+ */
+static void call_until_served(struct run *run, const char *mx,
+                              const struct sockaddr_storage *address)
+{
+    struct callout_item *item;
+
+    do {
+        run->again = false;
+        call_address(run, mx, address);
+    } while (run->again && run->todo != NULL && !time_is_up(run));
+    while ((item = run->later) != NULL) {
+        run->later = item->next;
+        put_by(&run->todo, item);
+    }
 }
 
 static bool done(const struct run *run)
@@ -530,7 +567,6 @@ static void call_addresses(struct run *run, const char *mx, uint16_t port,
 
     for (size_t i = 0; i < list->count && !done(run); i++) {
         struct sockaddr_storage *address = &list->address[i];
-        bool again;
         char ip[46] = "";
 
         (void)getnameinfo((const struct sockaddr *)address, sizeof *address, ip, sizeof ip, NULL, 0,
@@ -543,11 +579,8 @@ static void call_addresses(struct run *run, const char *mx, uint16_t port,
             continue;
         }
         set_port(address, port);
-        again = !run->ask_with_fallback;
         run->tried++;
-        call_address(run, mx, address);
-        if (again && run->ask_with_fallback && !done(run))
-            call_address(run, mx, address);
+        call_until_served(run, mx, address);
     }
 }
 
@@ -696,6 +729,7 @@ void callout_run(const struct callout *callout)
     struct run run = {
         .callout = callout,
         .facts = callout->facts,
+        .taken = 1,
         .until = deadline_in(callout->clock, callout->options->o.total_timeout_ms),
     };
     enum dns_outcome outcome = DNS_FOUND;

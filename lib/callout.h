@@ -18,7 +18,7 @@
 #include "ringback.h"
 
 enum {
-    CALLOUT_SESSION_QUESTIONS_MAX = 50, /* addresses asked for in one session: hosts count RCPTs */
+    CALLOUT_SESSION_QUESTIONS_MAX = 50,    /* addresses asked for in one run: hosts count RCPTs */
     CALLOUT_RELAY_MAX = RB_DOMAIN_MAX + 8, /* "host:port" */
 };
 

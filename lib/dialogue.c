@@ -105,6 +105,7 @@ static bool say(struct dialogue *dialogue, enum rb_stage stage, const char *form
         dialogue_fail(dialogue, RB_REASON_INTERNAL_ERROR, "command_refused");
         return false;
     }
+    /* `out` is octets with a length. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(line + len, "\r\n", 2);
     dialogue->out_len += (size_t)len + 2;
     dialogue->queue[dialogue->queued++] = stage;

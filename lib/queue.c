@@ -19,6 +19,7 @@ static size_t make_key(const char *relay, const char *domain,
     size_t relay_len = strlen(relay), domain_len = strlen(domain);
 
     memcpy(key, relay, relay_len + 1);
+    /* The key is octets with a length, not a string. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(key + relay_len + 1, domain, domain_len);
     return relay_len + 1 + domain_len;
 }
@@ -110,7 +111,8 @@ struct destination *queue_next(struct queue *queue, unsigned sessions_max)
     set_ready(queue, destination, false);
     destination->running++;
     queue->running++;
-    update(queue, destination, sessions_max);
+    set_ready(queue, destination,
+              destination->first != NULL && destination->running < sessions_max);
     return destination;
 }
 
@@ -156,6 +158,7 @@ void queue_free(struct queue *queue)
 
     HASH_ITER(hh, queue->table, destination, next)
     {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
         HASH_DEL(queue->table, destination);
         free(destination);
     }

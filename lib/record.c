@@ -5,13 +5,14 @@
  * enemy; it is believed only when its checksum is right and every field is in range. RFC 3463
  * (enhanced codes), RFC 5321 4.2 (replies).
  *
- * Layout, version 1 (little-endian, "varint": seven bits an octet, low ones first; "text": varint
- * length, octets): address   'A'+0x80  reason  stage  flags:varint  stamp:varint  code:varint
- * [port:varint]  [wait:varint] [enhanced, reply, mx, ip, tls, mail_from, rule; see
- * address_record_encode]  checksum:4 domain    'D'+0x80  states  catch_all:varint
- * null_sender:varint  dead:varint  dead_reason  checksum:4 host      'H'+0x80  reason
- * failures:varint  trips:varint  held_until:varint  stamp:varint  checksum:4 A new layout gets a
- * new first octet; an older program then takes the record for none.
+ * Layout, version 1, little-endian. "varint": seven bits an octet, low ones first; "text": varint length, octets.
+ *
+ *   address  'A'+0x80 reason stage flags:varint stamp:varint code:varint [port:varint] [wait:varint] [tried:varint]
+ *            enhanced:text reply:text mx:text [ip] [tls:text] mail_from:text rule:text checksum:4
+ *   domain   'D'+0x80 states catch_all:varint null_sender:varint dead:varint dead_reason checksum:4
+ *   host     'H'+0x80 reason failures:varint trips:varint held_until:varint stamp:varint checksum:4
+ *
+ * A new layout gets a new first octet; an older program then takes the record for none.
  */
 #include "config.h"
 
@@ -50,7 +51,8 @@ enum address_flags {
     FLAG_IP_V6 = 1 << 5, /* with FLAG_IP_V4: neither, kept as text */
     FLAG_TLS_12 = 1 << 6,
     FLAG_TLS_13 = 1 << 7, /* with FLAG_TLS_12: neither, kept as text */
-    FLAGS_ALL = (1 << 8) - 1,
+    FLAG_TRIED = 1 << 8,
+    FLAGS_ALL = (1 << 9) - 1,
 };
 
 static const char TLS_12[] = "TLSv1.2";
@@ -299,6 +301,7 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
     flags |= record->wait_s != 0 ? FLAG_WAIT : 0U;
     flags |= record->port != SMTP_PORT ? FLAG_OTHER_PORT : 0U;
     flags |= prefix_len != 0 ? FLAG_REPLY_PREFIX : 0U;
+    flags |= record->tried_s != 0 ? FLAG_TRIED : 0U;
 
     struct sink sink;
     open_sink(&sink, out, size);
@@ -312,6 +315,8 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
         put_varint(&sink, record->port);
     if ((flags & FLAG_WAIT) != 0)
         put_varint(&sink, (uint64_t)record->wait_s);
+    if ((flags & FLAG_TRIED) != 0)
+        put_stamp(&sink, record->tried_s);
     put_address_texts(&sink, record, flags, packed_ip, prefix_len);
     return put_end(&sink);
 }
@@ -371,6 +376,8 @@ bool address_record_decode(const uint8_t *in, size_t len, struct address_record 
         record->port = (uint16_t)get_varint(&source, UINT16_MAX);
     if ((flags & FLAG_WAIT) != 0)
         record->wait_s = (int)get_varint(&source, INT32_MAX);
+    if ((flags & FLAG_TRIED) != 0)
+        record->tried_s = get_stamp(&source);
     record->mail_from_known = (flags & FLAG_MAIL_FROM_KNOWN) != 0;
 
     get_text(&source, record->enhanced, sizeof record->enhanced, 0);
@@ -507,6 +514,12 @@ static int64_t unknown_ttl(const struct address_record *record,
     }
 }
 
+static bool was_tried(const struct address_record *record, const struct rb_lifetimes *lifetimes,
+                      int64_t now_s)
+{
+    return record->tried_s != 0 && age_of(record->tried_s, now_s) < lifetimes->unknown_ttl_s;
+}
+
 enum freshness address_record_freshness(const struct address_record *record,
                                         const struct rb_lifetimes *lifetimes, int64_t now_s,
                                         int64_t *expires_s)
@@ -532,7 +545,9 @@ enum freshness address_record_freshness(const struct address_record *record,
         *expires_s = age_s < ttl_s ? ttl_s - age_s : 0;
     if (age_s >= ttl_s)
         return RECORD_EXPIRED;
-    return age_s >= refresh_s ? RECORD_STALE : RECORD_FRESH;
+    if (age_s < refresh_s || was_tried(record, lifetimes, now_s))
+        return RECORD_FRESH;
+    return RECORD_STALE;
 }
 
 bool fact_is_live(const struct fact *fact, int64_t ttl_s, int64_t now_s)
@@ -558,8 +573,11 @@ void address_record_merge(struct address_record *into, const struct address_reco
         rb_reason_verdict(older->reason) != RB_VERDICT_UNKNOWN &&
         address_record_freshness(older, lifetimes, newer->stamp_s, NULL) != RECORD_EXPIRED;
     const struct address_record *winner = older_stays ? older : newer;
+    const int64_t tried_s = older_stays ? newer->stamp_s : winner->tried_s;
     if (winner != into)
         *into = *winner;
+    if (tried_s > into->tried_s)
+        into->tried_s = tried_s;
 }
 
 static bool is_newer(const struct fact *news, const struct fact *present)

@@ -20,6 +20,8 @@ struct address_record {
     enum rb_reason reason;
     enum rb_stage stage;
     int64_t stamp_s;
+    int64_t
+        tried_s; /* when it was last asked again and nothing came of it; 0: never since stamp_s */
     int code;
     int wait_s;
     uint16_t port;
@@ -76,7 +78,8 @@ enum freshness { RECORD_EXPIRED, RECORD_STALE, RECORD_FRESH };
 
 /*
  * stale: still answers, but should be asked again behind the caller's back. *expires_s (may be
- * NULL) is the number of seconds left. A stamp in the future counts as of now.
+ * NULL) is the number of seconds left. A stamp in the future counts as of now. One that was asked again in vain is not stale before
+ * an unknown would be asked again: a host that is down is not asked for every mail.
  */
 enum freshness address_record_freshness(const struct address_record *record,
                                         const struct rb_lifetimes *lifetimes, int64_t now_s,

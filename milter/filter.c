@@ -109,6 +109,7 @@ static void log_exempt_connection(const struct session *session, enum exemption 
     log_fields_write(LOG_LEVEL_INFO, &fields);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
 static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
 {
     struct visit *visit = smfi_getpriv(context);
@@ -370,6 +371,7 @@ static sfsistat on_abort(SMFICTX *context)
 bool filter_register(const char *listen)
 {
     static char name[] = "ringback";
+    static char socket[1024]; /* libmilter keeps the pointer */
     struct smfiDesc filter = {
         .xxfi_name = name,
         .xxfi_version = SMFI_VERSION,
@@ -384,8 +386,7 @@ bool filter_register(const char *listen)
         .xxfi_close = on_close,
         .xxfi_negotiate = on_negotiate,
     };
-    char *socket = strdup(listen); /* libmilter keeps the pointer */
 
-    return socket != NULL && smfi_setconn(socket) == MI_SUCCESS &&
+    return text_copy(socket, sizeof socket, listen) && smfi_setconn(socket) == MI_SUCCESS &&
            smfi_register(filter) == MI_SUCCESS;
 }

@@ -74,7 +74,7 @@ sends a message, and it remembers the answer.
 AFTER = """
 What to see in it. Only a clear word that the address does not exist, or a domain that can take no
 mail, turns a mail away; whenever the answer leaves a doubt the mail gets in. What was learned once
-costs nobody anything the second time ("calls" counts connections to mail hosts: 0). A dead host
+costs nobody anything the second time ("calls", the connections made to mail hosts, is 0). A dead host
 makes a client wait {max_wait} at most, and only once. And 20 mails at once from one new sender
 cost one callout, not 20.
 """

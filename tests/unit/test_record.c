@@ -557,6 +557,29 @@ static void kept_record_keeps_its_stamp(void **state)
     assert_int_equal(record.stamp_s, NOW);
 }
 
+static void asking_again_in_vain_is_remembered_and_not_repeated_at_once(void **state)
+{
+    (void)state;
+    struct address_record record = sample_address(), decoded;
+    const struct address_record news = {.reason = RB_REASON_TEMPFAIL, .stamp_s = NOW + 4 * HOUR};
+    uint8_t octets[RECORD_SIZE_MAX];
+
+    assert_int_equal(address_record_freshness(&record, &LIFETIMES, NOW + 4 * HOUR, NULL),
+                     RECORD_STALE);
+    address_record_merge(&record, &news, &LIFETIMES);
+    assert_int_equal(record.reason, RB_REASON_NO_SUCH_USER);
+    assert_int_equal(record.tried_s, NOW + 4 * HOUR);
+    assert_int_equal(address_record_freshness(&record, &LIFETIMES, NOW + 4 * HOUR + 1, NULL),
+                     RECORD_FRESH);
+    assert_int_equal(address_record_freshness(&record, &LIFETIMES, NOW + 4 * HOUR + 1800, NULL),
+                     RECORD_STALE);
+    assert_int_equal(address_record_freshness(&record, &LIFETIMES, NOW + 3 * DAY, NULL),
+                     RECORD_EXPIRED);
+    const size_t len = address_record_encode(&record, octets, sizeof octets);
+    assert_true(len > 0 && address_record_decode(octets, len, &decoded));
+    assert_int_equal(decoded.tried_s, NOW + 4 * HOUR);
+}
+
 static void facts_are_merged_one_by_one(void **state)
 {
     (void)state;
@@ -616,6 +639,7 @@ int main(void)
         cmocka_unit_test(merging_addresses_keeps_what_is_worth_more),
         cmocka_unit_test(merging_a_record_with_itself_changes_nothing),
         cmocka_unit_test(kept_record_keeps_its_stamp),
+        cmocka_unit_test(asking_again_in_vain_is_remembered_and_not_repeated_at_once),
         cmocka_unit_test(facts_are_merged_one_by_one),
         cmocka_unit_test(what_is_not_known_wipes_out_nothing),
     };
