@@ -301,30 +301,11 @@ static enum rb_error put(struct cache *cache, enum cache_table table, const char
     return writer_put(cache->writer, table, octets, (struct octets){.data = value, .len = len});
 }
 
-/* What says something of us, of the client or of now, not of the address, is no knowledge to keep.
- */
-static bool is_kept(enum rb_reason reason)
-{
-    switch (reason) {
-    case RB_REASON_NONE:
-    case RB_REASON_CORRESPONDENT:
-    case RB_REASON_TIMEOUT:
-    case RB_REASON_LIMITED:
-    case RB_REASON_BUSY:
-    case RB_REASON_SPF_FAIL:
-    case RB_REASON_EXEMPT:
-    case RB_REASON_INTERNAL_ERROR:
-        return false;
-    default:
-        return true;
-    }
-}
-
 enum rb_error cache_put_address(struct cache *cache, const char *key,
                                 const struct address_record *record)
 {
     uint8_t value[RECORD_SIZE_MAX];
-    if (!is_kept(record->reason))
+    if (!address_record_is_kept(record->reason))
         return RB_ERR_ARGUMENT;
     return put(cache, CACHE_ADDRESS, key, value,
                address_record_encode(record, value, sizeof value));

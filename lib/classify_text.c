@@ -20,7 +20,7 @@ static bool is_letter(char c)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
 static bool is_blank(char c)
@@ -156,7 +156,7 @@ static void add_plain(struct words *words, size_t *used, struct span span)
     size_t len = 0;
 
     for (size_t i = 0; i <= span.len; i++) {
-        char c = i < span.len ? span.at[i] : ' ';
+        char c = (char)(i < span.len ? span.at[i] : ' ');
 
         if (c == '\'' || c == '`' || (unsigned char)c >= 0x80)
             continue;

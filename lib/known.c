@@ -11,24 +11,6 @@
 
 #include <string.h>
 
-bool known_is_kept(const struct address_record *record)
-{
-    switch (record->reason) {
-    case RB_REASON_NONE:
-    case RB_REASON_CORRESPONDENT:
-    case RB_REASON_BAD_ADDRESS:
-    case RB_REASON_TIMEOUT:
-    case RB_REASON_LIMITED:
-    case RB_REASON_BUSY:
-    case RB_REASON_SPF_FAIL:
-    case RB_REASON_EXEMPT:
-    case RB_REASON_INTERNAL_ERROR:
-        return false; /* about this moment, not about the address */
-    default:
-        return true;
-    }
-}
-
 /* How long a dead domain stays dead: a domain that does not exist may be bought, a host may come
  * back. */
 static int64_t dead_ttl_s(const struct rb_lifetimes *lifetimes, enum rb_reason why)

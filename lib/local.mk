@@ -25,6 +25,7 @@ libcore_la_SOURCES = \
     lib/record.c lib/record.h \
     lib/reply.c lib/reply.h \
     lib/ringback.h \
+    lib/setup.c lib/setup.h \
     lib/text.c lib/text.h \
     lib/transcript.c lib/transcript.h \
     lib/transport.c lib/transport.h \

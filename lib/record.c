@@ -485,6 +485,23 @@ bool host_record_decode(const uint8_t *in, size_t len, struct host_record *recor
     return false;
 }
 
+bool address_record_is_kept(enum rb_reason reason)
+{
+    switch (reason) {
+    case RB_REASON_NONE:
+    case RB_REASON_CORRESPONDENT:
+    case RB_REASON_TIMEOUT:
+    case RB_REASON_LIMITED:
+    case RB_REASON_BUSY:
+    case RB_REASON_SPF_FAIL:
+    case RB_REASON_EXEMPT:
+    case RB_REASON_INTERNAL_ERROR:
+        return false;
+    default:
+        return true;
+    }
+}
+
 /* Never negative: a stamp in the future, left by a clock that was wrong, counts as of now. */
 static int64_t age_of(int64_t stamp_s, int64_t now_s)
 {

@@ -72,6 +72,9 @@ bool domain_record_decode(const uint8_t *in, size_t len, struct domain_record *r
 size_t host_record_encode(const struct host_record *record, uint8_t *out, size_t size);
 bool host_record_decode(const uint8_t *in, size_t len, struct host_record *record);
 
+/* False for what says something of us, of the client or of this moment, and not of the address: no knowledge to keep. */
+bool address_record_is_kept(enum rb_reason reason);
+
 /* Whether a record answers at once, and how long it will. Computed at reading, from today's
  * lifetimes. */
 enum freshness { RECORD_EXPIRED, RECORD_STALE, RECORD_FRESH };

@@ -10,6 +10,7 @@
 
 #include "address.h"
 #include "netguard.h"
+#include "setup.h"
 #include "text.h"
 #include "transcript.h"
 #include "transport.h"
@@ -35,60 +36,6 @@ struct rb_ticket {
     char domain[RB_DOMAIN_MAX + 1];
     int64_t asked_ms;
 };
-
-/* --- Setup ---------------------------------------------------------------- */
-
-struct setup *setup_get(struct rb_verifier *verifier)
-{
-    struct setup *setup;
-
-    pthread_mutex_lock(&verifier->lock);
-    setup = verifier->setup;
-    setup->users++;
-    pthread_mutex_unlock(&verifier->lock);
-    return setup;
-}
-
-static void setup_free(struct setup *setup)
-{
-    if (setup == NULL)
-        return;
-    options_put(setup->options);
-    dns_close(setup->dns);
-    free(setup);
-}
-
-void setup_put(struct rb_verifier *verifier, struct setup *setup)
-{
-    bool last;
-
-    pthread_mutex_lock(&verifier->lock);
-    last = --setup->users == 0;
-    pthread_mutex_unlock(&verifier->lock);
-    if (last)
-        setup_free(setup);
-}
-
-static enum rb_error setup_new(const struct rb_options *options, struct setup **setup, char *detail,
-                               size_t detail_size)
-{
-    struct setup *made = calloc(1, sizeof *made);
-    enum rb_error error;
-
-    *setup = NULL;
-    if (made == NULL)
-        return RB_ERR_NOMEM;
-    made->users = 1;
-    error = options_copy(options, &made->options, detail, detail_size);
-    if (error == RB_OK)
-        error = dns_open(made->options->o.resolvers, made->options->o.resolver_count,
-                         made->options->o.clock, &made->dns);
-    if (error == RB_OK)
-        *setup = made;
-    else
-        setup_free(made);
-    return error;
-}
 
 /* --- Opening and closing -------------------------------------------------- */
 
@@ -509,7 +456,7 @@ static void fill_answer(const struct rb_ticket *ticket, const struct address_rec
         .wait_s = record->wait_s,
         .elapsed_ms = clock_monotonic_ms(verifier->clock) - ticket->asked_ms,
     };
-    if (verifier->cache != NULL && known_is_kept(record) &&
+    if (verifier->cache != NULL && address_record_is_kept(record->reason) &&
         address_record_freshness(record, &options->o.lifetimes, now_s, &left_s) != RECORD_EXPIRED)
         answer->expires_s = left_s;
     memcpy(answer->address, ticket->address, sizeof answer->address);

@@ -15,6 +15,7 @@
 #include "options.h"
 #include "queue.h"
 #include "ringback.h"
+#include "setup.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,14 +24,6 @@ struct counters {
     atomic_ullong questions, cache_hit, cache_stale, cache_miss, coalesced, settled_by_fact;
     atomic_ullong sessions, busy;
     atomic_ullong callouts[RB_REASON_MAX];
-};
-
-/* Options and the resolver made from them: replaced together, and kept by whoever still uses the
- * old ones. */
-struct setup {
-    struct options *options;
-    struct dns *dns;
-    unsigned users; /* [lock] */
 };
 
 struct rb_verifier {
@@ -56,10 +49,6 @@ struct rb_verifier {
     bool stopping;            /* [lock] */
 };
 
-/* The setup of today, and leaving it again; no lock held. */
-struct setup *setup_get(struct rb_verifier *verifier);
-void setup_put(struct rb_verifier *verifier, struct setup *setup);
-
 /* --- known.c: answers that cost nobody anything --------------------------- */
 
 enum known { KNOWN_NOT, KNOWN_STALE, KNOWN_FRESH };
@@ -71,9 +60,6 @@ enum known known_find(struct rb_verifier *verifier, const struct options *option
 /* What the domain's facts alone settle. */
 bool known_settled(const struct options *options, const struct domain_record *facts, int64_t now_s,
                    struct address_record *record);
-
-/* Whether a record is worth keeping in the cache. */
-bool known_is_kept(const struct address_record *record);
 
 /* --- workers.c ------------------------------------------------------------ */
 

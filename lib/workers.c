@@ -37,7 +37,7 @@ void workers_land(struct rb_verifier *verifier, struct flight *flight,
                   const struct address_record *record)
 {
     /* Into the cache first: whoever finds no flight any more must find the answer there. */
-    if (verifier->cache != NULL && !flight->from_cache && known_is_kept(record))
+    if (verifier->cache != NULL && !flight->from_cache && address_record_is_kept(record->reason))
         (void)cache_put_address(verifier->cache, flight->key, record);
     if (!flight->from_cache && record->reason < RB_REASON_MAX)
         atomic_fetch_add(&verifier->counters.callouts[record->reason], 1);

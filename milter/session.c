@@ -159,21 +159,28 @@ static void show_address(char *text, size_t size, const char *argument, size_t l
     text_printable(text, size, argument, len);
 }
 
+/* Blanks before an address must not make it look like the empty one of the null sender. */
+static const char *skip_blanks(const char *argument)
+{
+    return argument + strspn(argument, " \t");
+}
+
 enum rb_error session_mail(struct session *session, const char *argument, bool authenticated)
 {
-    size_t len = session_argument_len(argument);
+    const char *from = skip_blanks(argument);
+    size_t len = session_argument_len(from);
     struct address address;
-    enum address_fault fault = address_parse(argument, len, true, &address);
+    enum address_fault fault = address_parse(from, len, true, &address);
 
     session_reset(session);
-    session->sender = strndup(argument, len);
+    session->sender = strndup(from, len);
     if (session->sender == NULL)
         return RB_ERR_NOMEM;
     session->authenticated = authenticated;
     session->null_sender = fault == ADDRESS_NULL;
     if (fault == ADDRESS_OK)
         (void)!address_key(&address, session->sender_key, sizeof session->sender_key);
-    show_address(session->sender_text, sizeof session->sender_text, argument, len);
+    show_address(session->sender_text, sizeof session->sender_text, from, len);
     new_id(session);
     return RB_OK;
 }
@@ -277,23 +284,30 @@ static void decide(struct session *session, struct decision *decision)
     metrics_decided(decision->reason, decision->action);
 }
 
+const char *session_policy_sender(const struct session *session)
+{
+    return session->sender_key[0] != '\0' || session->null_sender ? session->sender_key
+                                                                  : session->sender_text;
+}
+
 struct decision *session_rcpt(struct session *session, const char *argument)
 {
-    size_t len = session_argument_len(argument);
+    const char *to = skip_blanks(argument);
+    size_t len = session_argument_len(to);
     char key[RB_ADDRESS_MAX + 1] = "";
     struct address address;
     struct transaction transaction = {
         .client = client_of(session),
         .helo = session->helo,
         .authenticated = session->authenticated,
-        .sender = session->sender_key,
+        .sender = session_policy_sender(session),
         .recipient = key,
     };
     enum exemption exemption;
     const struct policy *policy;
     struct decision *decision;
 
-    if (address_parse(argument, len, true, &address) == ADDRESS_OK)
+    if (address_parse(to, len, true, &address) == ADDRESS_OK)
         (void)!address_key(&address, key, sizeof key);
     exemption = session_exempt(session, key);
     policy = policy_match(session->config, &transaction);
@@ -308,7 +322,7 @@ struct decision *session_rcpt(struct session *session, const char *argument)
     }
     decision = &session->decisions[session->decision_count++];
     *decision = (struct decision){.policy = policy, .exemption = exemption, .recipients = 1};
-    show_address(decision->recipient, sizeof decision->recipient, argument, len);
+    show_address(decision->recipient, sizeof decision->recipient, to, len);
     decide(session, decision);
     return decision;
 }

@@ -111,6 +111,10 @@ struct decision *session_rcpt(struct session *session, const char *argument);
  * they are tried. */
 enum exemption session_exempt(const struct session *session, const char *recipient_key);
 
+/* The sender as policies see it: canonical, "" for the null sender alone. A bad address is shown as
+ * it came, lest it pass for the null sender. */
+const char *session_policy_sender(const struct session *session);
+
 /* The decision that speaks for the message as a whole: the harshest among what was let in. NULL:
  * none yet. */
 const struct decision *session_message_decision(const struct session *session);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* setup: options and resolver as one thing that is replaced as a whole; see setup.h. */
+#include "config.h"
+
+#include "setup.h"
+
+#include "verifier.h"
+
+#include <stdlib.h>
+
+struct setup *setup_get(struct rb_verifier *verifier)
+{
+    struct setup *setup;
+
+    pthread_mutex_lock(&verifier->lock);
+    setup = verifier->setup;
+    setup->users++;
+    pthread_mutex_unlock(&verifier->lock);
+    return setup;
+}
+
+void setup_free(struct setup *setup)
+{
+    if (setup == NULL)
+        return;
+    options_put(setup->options);
+    dns_close(setup->dns);
+    free(setup);
+}
+
+void setup_put(struct rb_verifier *verifier, struct setup *setup)
+{
+    bool last;
+
+    pthread_mutex_lock(&verifier->lock);
+    last = --setup->users == 0;
+    pthread_mutex_unlock(&verifier->lock);
+    if (last)
+        setup_free(setup);
+}
+
+enum rb_error setup_new(const struct rb_options *options, struct setup **setup, char *detail,
+                        size_t detail_size)
+{
+    struct setup *made = calloc(1, sizeof *made);
+    enum rb_error error;
+
+    *setup = NULL;
+    if (made == NULL)
+        return RB_ERR_NOMEM;
+    made->users = 1;
+    error = options_copy(options, &made->options, detail, detail_size);
+    if (error == RB_OK)
+        error = dns_open(made->options->o.resolvers, made->options->o.resolver_count,
+                         made->options->o.clock, &made->dns);
+    if (error == RB_OK)
+        *setup = made;
+    else
+        setup_free(made);
+    return error;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * setup: the verifier's options and the resolver made from them: replaced together, and kept by whoever still uses the
+ * old ones. Part of the verifier; `users` is under the verifier's lock.
+ */
+#ifndef RB_SETUP_H
+#define RB_SETUP_H
+
+#include "dns.h"
+#include "options.h"
+
+struct rb_verifier;
+
+struct setup {
+    struct options *options;
+    struct dns *dns;
+    unsigned users;
+};
+
+/* Checks and makes one, with one user. On failure detail (which may be NULL) says in words what is wrong. */
+enum rb_error setup_new(const struct rb_options *options, struct setup **setup, char *detail,
+                        size_t detail_size);
+
+/* Frees one that nobody uses any more. NULL is fine. */
+void setup_free(struct setup *setup);
+
+/* The setup of today, and leaving it again. Any thread, without the verifier's lock. */
+struct setup *setup_get(struct rb_verifier *verifier);
+void setup_put(struct rb_verifier *verifier, struct setup *setup);
+
+#endif
