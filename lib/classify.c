@@ -42,150 +42,122 @@ struct rule {
 
 /* --- Vocabulary that several rows share ----------------------------------- */
 
-/* clang-format off: a family of phrases a line */
+/* clang-format off */
 
 /* Spoken of the client: block lists, addresses, names, rates. */
-#define ABOUT_US                                                                                   \
-    "dnsbl/dnsbls/rbl/blacklist*/blocklist*|black/block list*|dns block*|"                         \
-    "ip ~ blocked/listed/banned/rejected/denied/refused|blocked/banned/listed/rejected/denied ~ "  \
-    "ip|"                                                                                          \
-    "blocked using/by/for/due/because|is currently blocked|message/mail/email blocked|listed "     \
-    "hosts|"                                                                                       \
-    "client host/address|your ip/host/server/network/isp/domain|your mail server|"                 \
-    "sending ip/mta/host/server|connecting ip/host|source ip|remote ip/host|"                      \
-    "ptr/rdns|reverse dns/lookup|no reverse|find your hostname/reverse|hostname ~ "                \
-    "resolve|helo/ehlo|"                                                                           \
-    "open relay/proxy|dynamic ip/address*|dial up|dialup/dul/residential|"                         \
-    "not accept* mail/connections/messages from|mail/messages/email/connection*/access from "      \
-    "ip|access from|"                                                                              \
-    "no smtp service|too many|rate limit*/exceed*|throttl*|unusual rate|reputation|"               \
-    "spam/spammer*/unsolicited/abuse/abusive/suspicious/virus/content|"                            \
+#define ABOUT_US \
+    "dnsbl/dnsbls/rbl/blacklist*/blocklist*|black/block list*|dns block*|" \
+    "ip ~ blocked/listed/banned/rejected/denied/refused|" \
+    "blocked/banned/listed/rejected/denied ~ ip|blocked using/by/for/due/because|" \
+    "is currently blocked|message/mail/email blocked|listed hosts|client host/address|" \
+    "your ip/host/server/network/isp/domain|your mail server|sending ip/mta/host/server|" \
+    "connecting ip/host|source ip|remote ip/host|ptr/rdns|reverse dns/lookup|no reverse|" \
+    "find your hostname/reverse|hostname ~ resolve|helo/ehlo|open relay/proxy|" \
+    "dynamic ip/address*|dial up|dialup/dul/residential|" \
+    "not accept* mail/connections/messages from|mail/messages/email/connection*/access from ip|" \
+    "access from|no smtp service|too many|rate limit*/exceed*|throttl*|unusual rate|reputation|" \
+    "spam/spammer*/unsolicited/abuse/abusive/suspicious/virus/content|" \
     "spf/dkim/dmarc/unauthenticated|not authorized/allowed/permitted to send/connect"
 
 /* Spoken of the sender that we gave. */
-#define ABOUT_SENDER                                                                               \
-    "sender "                                                                                      \
-    "verif*/callout/callback/address*/domain/rejected/refused/denied/not/is/unknown/invalid/"      \
-    "blocked|"                                                                                     \
-    "unknown/invalid/bad/blocked/envelope/local sender|sender does/must|verif* sender|verify the " \
-    "sender|"                                                                                      \
-    "callout to sender|domain of sender|senders domain/address|sending domain/address|"            \
-    "return/reverse path|from address|mail from|your address|originator|not authorized from"
+#define ABOUT_SENDER \
+    "sender verif*/callout/callback/address*/domain/rejected/refused/denied/not/is/unknown/invalid/blocked|" \
+    "unknown/invalid/bad/blocked/envelope/local sender|sender does/must|verif* sender|" \
+    "verify the sender|callout to sender|domain of sender|senders domain/address|" \
+    "sending domain/address|return/reverse path|from address|mail from|" \
+    "your address ~ rejected/denied/refused|originator|not authorized from"
 
 /* Spoken of bounces as such. */
-#define ABOUT_BOUNCES                                                                              \
-    "batv/prvs/backscatter/bounce*/dsn/dsns/ndr/ndrs/nondelivery|non delivery|delivery "           \
-    "status/report*|"                                                                              \
-    "null sender*/reverse/return/envelope/address*|empty sender/envelope/return/reverse|blank "    \
-    "sender/from|"                                                                                 \
-    "did/does not send|doesnt send|never send*/sent|not sent from"
+#define ABOUT_BOUNCES \
+    "batv/prvs/backscatter/bounce*/dsn/dsns/ndr/ndrs/nondelivery|non delivery|" \
+    "delivery status/report*|null sender*/reverse/return/envelope/address*|" \
+    "empty sender/envelope/return/reverse|blank sender/from|did/does not send|doesnt send|" \
+    "never send*/sent|not sent from"
 
 /* The surest words of ABOUT_US: what is left of it where "HELO" may be an order. */
-#define BLOCK_LISTED                                                                               \
+#define BLOCK_LISTED \
     "dnsbl/dnsbls/rbl/blacklist*/blocklist*/blocked/banned|black/block list*|reputation"
 
 #define ABOUT_TLS "starttls/tls/ssl/encryption/encrypted/encrypt|secure connection/session"
 
-#define ABOUT_RELAYING                                                                             \
-    "relay*/rcpthosts/gateway|not a local domain|not local/our/a domain|domain not local|"         \
+#define ABOUT_RELAYING \
+    "relay*/rcpthosts/gateway|not a local domain|not local/our/a domain|domain not local|" \
     "domain ~ not hosted/handled|not responsible for|cannot deliver mail for"
 
 /* The mailbox is not there. Whole phrases only: single words ("unknown") are said of everything. */
-#define NO_MAILBOX                                                                                 \
-    "user/users/recipient/mailbox/account/address/username unknown|user/recipient/address ~ is "   \
-    "unknown|"                                                                                     \
-    "unknown user/recipient/mailbox/account/address/email*/username|unknown local/virtual "        \
-    "user|unknown local part|"                                                                     \
-    "local part unknown|recipient address unknown|unknown or illegal alias|unknown in ~ "          \
-    "table/directory|"                                                                             \
-    "no such "                                                                                     \
-    "user/users/username/recipient/mailbox/address/account/person/local/email*/name/virtual/"      \
-    "alias/id/customer|"                                                                           \
-    "no such mail drop|no such domain user|"                                                       \
-    "user/users/recipient/mailbox/account/address/email/alias ~ not found|email ~ not be found|"   \
-    "recipientnotfound/recipnotfound|"                                                             \
-    "user/users/recipient/recipients/mailbox/account/address/email/alias/inbox ~ not/doesnt "      \
-    "exist|"                                                                                       \
-    "user/recipient/mailbox/account/address/email ~ no longer "                                    \
-    "exists/valid/here/used/works|address ~ no longer in use|"                                     \
-    "user does not have ~ account|user doesnt have ~ account|doesnt have a ~ account|does not "    \
-    "have an account|"                                                                             \
-    "has/have no mailbox|no mailbox here/by/with/for/found|no account by/with/here|no user "       \
-    "by/with/named/here|"                                                                          \
-    "no recipient by|nobody/noone here/by|nobody by that name|no one by|not a known "              \
-    "user/recipient|"                                                                              \
-    "invalid recipient*/mailbox/user*/account|invalid local part|recipient/mailbox "               \
-    "invalid|recipient/mailbox is invalid|"                                                        \
-    "recipient address is invalid|not a valid user/mailbox/recipient/account|not valid "           \
-    "recipient|not a recipient|"                                                                   \
-    "not an existing|nonexist* user/mailbox/recipient/account|non exist* "                         \
-    "user/mailbox/recipient/address/account|"                                                      \
-    "not our customer|not a customer|not known here|not known at this|user/recipient not "         \
-    "known|user/recipient is not known|"                                                           \
-    "not listed in ~ directory/name|not listed in ~ address book|not in ~ directory|not in my "    \
-    "validrcptto|"                                                                                 \
-    "not found in ~ directory/database/table|cannot/could/not/unable ~ find ~ "                    \
-    "user/recipient/mailbox|"                                                                      \
-    "unrouteable/unroutable address|cannot be routed|no route to recipient|"                       \
-    "has moved|no forwarding address|no longer with/works/employed|left the company/organization|" \
-    "bad destination mailbox|undeliverable address|address is undeliverable|no valid recipient*|"  \
-    "wrong/bad username|adressat/empfaenger unbekannt|destinataire/utilisateur inconnu|adresse "   \
-    "inconnue|"                                                                                    \
+#define NO_MAILBOX \
+    "user/users/recipient/mailbox/account/address/addressee/username unknown|" \
+    "user/recipient/address ~ is unknown|" \
+    "unknown user/recipient/mailbox/account/address/email*/username|unknown local/virtual user|" \
+    "unknown local part|local part unknown|recipient address unknown|unknown or illegal alias|" \
+    "unknown in ~ table/directory|" \
+    "no such user/users/username/recipient/mailbox/address/account/person/local/email*/name/virtual/alias/id/customer|" \
+    "no such mail drop|no such domain user|" \
+    "user/users/recipient/mailbox/account/address/email/alias ~ not found|email ~ not be found|" \
+    "recipientnotfound/recipnotfound|" \
+    "user/users/recipient/recipients/mailbox/account/address/email/alias/inbox ~ not/doesnt exist|" \
+    "user/recipient/mailbox/account/address/email ~ no longer exists/valid/here/used/works/available|" \
+    "address ~ no longer in use|user does not have ~ account|user doesnt have ~ account|" \
+    "doesnt have a ~ account|does not have an account|has/have no mailbox|" \
+    "no mailbox here/by/with/for/found|no account by/with/here|no user by/with/named/here|there is no user/mailbox/account|^ no user/mailbox $|any user by that name|" \
+    "no recipient by|nobody/noone here/by|nobody by that name|no one by|" \
+    "not a known user/recipient|invalid recipient*/mailbox/user*/account|invalid local part|" \
+    "recipient/mailbox invalid|recipient/mailbox is invalid|recipient address is invalid|" \
+    "not a valid user/mailbox/recipient/account|not valid recipient|not a recipient|" \
+    "not an existing|nonexist* user/mailbox/recipient/account|" \
+    "non exist* user/mailbox/recipient/address/account|not our customer|not a customer|" \
+    "not known here|not known at this|user/recipient not known|user/recipient is not known|" \
+    "not listed in ~ directory/name|not listed in ~ address book|not in ~ directory|" \
+    "not in my validrcptto|not found in ~ directory/database/table|" \
+    "cannot/could/not/unable ~ find ~ user/recipient/mailbox|unrouteable/unroutable address|" \
+    "cannot be routed|no route to recipient|has moved|no forwarding address|" \
+    "no longer with/works/employed|left the company/organization|bad destination mailbox|" \
+    "undeliverable address|address is undeliverable|no valid recipient*|wrong/bad username|" \
+    "adressat/empfaenger unbekannt|destinataire/utilisateur inconnu|adresse inconnue|" \
     "usuario desconocido|utente sconosciuto"
 
 /* The mailbox was there, and is closed. */
-#define CLOSED_MAILBOX                                                                             \
-    "account/mailbox/user/recipient/address/email ~ disabled|disabled "                            \
-    "account/mailbox/user/recipient|"                                                              \
-    "account/mailbox/user/recipient ~ inactive|inactive account/mailbox/user/recipient|"           \
-    "account/mailbox/user ~ not active|account/mailbox/user ~ suspended/deactivated|suspended "    \
-    "account/mailbox|"                                                                             \
-    "account/mailbox ~ "                                                                           \
-    "closed/cancelled/canceled/terminated/expired/deleted/locked/discontinued/archived/removed|"   \
+#define CLOSED_MAILBOX \
+    "account/mailbox/user/recipient/address/email ~ disabled|" \
+    "disabled account/mailbox/user/recipient|account/mailbox/user/recipient ~ inactive|" \
+    "inactive account/mailbox/user/recipient|account/mailbox/user ~ not active|" \
+    "account/mailbox/user ~ suspended/deactivated|suspended account/mailbox|" \
+    "account/mailbox ~ closed/cancelled/canceled/terminated/expired/deleted/locked/discontinued/archived/removed|" \
     "address ~ discontinued|" BLOCKED_MAILBOX
 
-#define BLOCKED_MAILBOX                                                                            \
-    "account/mailbox/user blocked|account/mailbox/user is blocked|account/mailbox/user has been "  \
-    "blocked"
+#define BLOCKED_MAILBOX \
+    "account/mailbox/user blocked|account/mailbox/user is blocked|" \
+    "account/mailbox/user has been blocked"
 
 /* The mailbox is there, and full. */
-#define FULL_MAILBOX                                                                               \
-    "overquota|over quota|over the/its/his/her/their quota|out of quota|quota "                    \
-    "exceeded/full/violation/limit/reached|"                                                       \
-    "quota ~ exceeded|exceeded/exceeds/exceed ~ quota|disk quota|"                                 \
-    "mailbox/inbox/mailfolder/user/account full|mail box/folder "                                  \
-    "full|mailbox/inbox/mailfolder/user/account is full|"                                          \
-    "mailbox ~ is full|mailbox ~ too full|mailbox ~ over|mailbox size limit/exceeded|mailbox ~ "   \
-    "size ~ exceed*|"                                                                              \
-    "exceeded ~ mailbox size|exceeded/exceeds ~ storage|storage ~ exceeded|storage "               \
-    "limit/allocation|"                                                                            \
-    "out of storage space|insufficient mailbox|insufficient storage ~ mailbox|mailbox ~ "          \
-    "insufficient|"                                                                                \
-    "not enough ~ mailbox|no space ~ mailbox|mailbox ~ no space|mailbox exceeded|mailbox has "     \
-    "exceeded|too much mail"
+#define FULL_MAILBOX \
+    "overquota|over quota|over the/its/his/her/their quota|out of quota|" \
+    "quota exceeded/full/violation/limit/reached|quota ~ exceeded|" \
+    "exceeded/exceeds/exceed ~ quota|disk quota|mailbox/inbox/mailfolder/user/account full|" \
+    "mail box/folder full|mailbox/inbox/mailfolder/user/account is full|mailbox ~ is full|" \
+    "mailbox ~ too full|mailbox ~ over|mailbox size limit/exceeded|mailbox ~ size ~ exceed*|" \
+    "exceeded ~ mailbox size|exceeded/exceeds ~ storage|storage ~ exceeded|" \
+    "storage limit/allocation|out of storage space|insufficient mailbox|" \
+    "insufficient storage ~ mailbox|mailbox ~ insufficient|not enough ~ mailbox|" \
+    "no space ~ mailbox|mailbox ~ no space|mailbox exceeded|mailbox has exceeded|too much mail"
 
 #define GREYLISTING_BY_NAME "greylist*/graylist*/greylst*|grey/gray list*"
 
-#define GREYLISTING_BY_MANNER                                                                      \
-    "try again/back later|try later|come back/again later|retry later/in|please retry|please try " \
-    "again|try again in/after|"                                                                    \
-    "resend ~ shortly/later/minutes|not yet authorized|not yet ~ allowed|"                         \
-    "temporarily denied/deferred/rejected/refused/blocked/delayed|temporary "                      \
-    "reject*|delayed/deferred for|"                                                                \
-    "service currently unavailable|internal resources are temporarily unavailable|"                \
-    "first time/attempt/contact|new sender/triplet|unknown triplet|unfamiliar|not seen "           \
-    "before|havent/not seen"
+#define GREYLISTING_BY_MANNER \
+    "try again/back later|try later|come back/again later|retry later/in|please retry|" \
+    "please try again|try again in/after|resend ~ shortly/later/minutes|not yet authorized|" \
+    "not yet ~ allowed|temporarily denied/deferred/rejected/refused/blocked/delayed|" \
+    "temporary reject*|delayed/deferred for|service currently unavailable|" \
+    "internal resources are temporarily unavailable|first time/attempt/contact|" \
+    "new sender/triplet|unknown triplet|unfamiliar|not seen before|havent/not seen"
 
 /* Trouble of the host's, or with our volume: a plain 4yz, whatever politeness stands behind it. */
-#define HOST_TROUBLE                                                                               \
-    "busy|too "                                                                                    \
-    "many/quickly/fast|rate/volume/complaints/reputation/load/overload*/concurren*/connections/"   \
-    "limit*|receiving|"                                                                            \
-    "lookup fail*|disk/storage/quota/resources ~ "                                                 \
-    "exceeded|disk/storage/quota|configuration/hostname/ptr/reverse|"                              \
-    "user unknown|unknown user|no such user|database/ldap|internal/local "                         \
-    "error|problem/timeout/maintenance|timed out|"                                                 \
-    "out of memory|tls/starttls|verif*"
+#define HOST_TROUBLE \
+    "busy|too many/quickly/fast|" \
+    "rate/volume/complaints/reputation/load/overload*/concurren*/connections/limit*|receiving|" \
+    "lookup fail*|disk/storage/quota/resources ~ exceeded|disk/storage/quota|" \
+    "configuration/hostname/ptr/reverse|user unknown|unknown user|no such user|database/ldap|" \
+    "internal/local error|problem/timeout/maintenance|timed out|out of memory|tls/starttls|verif*"
 
 /* clang-format on */
 
@@ -255,7 +227,8 @@ static const struct rule rules[] = {
     {"sender_code_at_rcpt", AT_ADDRESS, 500, 599, "x.1.7|x.1.8", NULL, NULL, RB_REASON_BLOCKED},
 
     /* RCPT: about us. */
-    {"us_at_rcpt", AT_ADDRESS, 500, 599, NULL, ABOUT_US, BLOCKED_MAILBOX "|" FULL_MAILBOX,
+    {"us_at_rcpt", AT_ADDRESS, 500, 599, NULL, ABOUT_US,
+     BLOCKED_MAILBOX "|account/mailbox ~ suspended/terminated/closed|" FULL_MAILBOX,
      RB_REASON_BLOCKED},
 
     /* RCPT: about the mailbox. */
@@ -281,8 +254,8 @@ static const struct rule rules[] = {
     {"relaying_named", AT_ADDRESS, 500, 599, NULL, ABOUT_RELAYING, NULL, RB_REASON_REJECTED},
     /* Exchange Online, directory-based edge blocking: "5.4.1 Recipient address rejected: Access
        denied" */
-    {"exchange_edge", AT_ADDRESS, 500, 599, "x.4.1", "recipient address rejected access denied",
-     NULL, RB_REASON_NO_SUCH_USER},
+    {"exchange_edge", AT_ADDRESS, 500, 599, "x.4.1",
+     "recipient address/addresses rejected access denied", NULL, RB_REASON_NO_SUCH_USER},
     /* Outlook.com, GMX, IONOS: RFC 5321's own words for 550 */
     {"mailbox_unavailable", AT_ADDRESS, 550, 550, "|x.1.*|x.5.0|x.5.1|x.0.0|x.2.0",
      "mailbox unavailable|mailbox not available|mailbox is unavailable|mailbox ~ is unavailable",

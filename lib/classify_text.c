@@ -53,6 +53,11 @@ static bool span_begins(struct span span, const char *with)
     return true;
 }
 
+static bool span_is(struct span span, const char *text)
+{
+    return span.len == strlen(text) && span_begins(span, text);
+}
+
 /* Without the punctuation around it. */
 static struct span trim(struct span span)
 {
@@ -410,7 +415,7 @@ static int unit_s(struct span unit)
     };
 
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strlen(units[i].name) == unit.len && span_begins(unit, units[i].name))
+        if (span_is(unit, units[i].name))
             return units[i].seconds;
     return 0;
 }
@@ -426,7 +431,7 @@ static bool leads_to_wait(struct span word)
     if (span_begins(word, "greylist") || span_begins(word, "graylist"))
         return true;
     for (size_t i = 0; i < sizeof leads / sizeof leads[0]; i++)
-        if (strlen(leads[i]) == word.len && span_begins(word, leads[i]))
+        if (span_is(word, leads[i]))
             return true;
     return false;
 }
@@ -468,36 +473,54 @@ static int64_t read_clock(struct span span)
     return parts == 3 && span.len == 0 ? total : -1;
 }
 
-/* A token that is a length of time by itself or with the next one. -1: it is not. */
-static int64_t read_length(struct span token, struct span next)
+/*
+ * One part of a length of time, "4 minutes" or "60s", in front of `rest`, which goes behind it. The number, and its unit in
+ * seconds; false: there is none.
+ */
+static bool read_part(struct span *rest, int64_t *number, int *seconds)
 {
-    int64_t number, clock = read_clock(token);
-    size_t digits = read_number(token, &number);
-    struct span unit = {token.at + digits, token.len - digits};
-    int seconds;
+    struct span token = trim(next_token(rest)), unit;
+    size_t digits = read_number(token, number);
 
-    if (clock >= 0)
-        return clock;
-    if (digits == 0)
-        return -1;
-    seconds = unit_s(unit.len > 0 ? unit : next);
-    return seconds > 0 ? number * seconds : -1;
+    unit = (struct span){token.at + digits, token.len - digits};
+    if (digits > 0 && unit.len == 0)
+        unit = trim(next_token(rest));
+    *seconds = digits > 0 ? unit_s(unit) : 0;
+    return *seconds > 0;
+}
+
+/* A length of time at the beginning: "00:29:59", "300 seconds", "4 minutes and 30 seconds". -1: there is none. */
+static int64_t read_length(struct span rest)
+{
+    struct span ahead = rest, behind;
+    int64_t number, total = read_clock(trim(next_token(&ahead)));
+    int seconds, larger = INT32_MAX;
+
+    if (total >= 0)
+        return total;
+    /* Each unit is smaller than the one before: days, hours, minutes, seconds. */
+    for (; read_part(&rest, &number, &seconds) && seconds < larger; larger = seconds) {
+        total = (total < 0 ? 0 : total) + number * seconds;
+        behind = rest;
+        if (span_is(trim(next_token(&behind)), "and"))
+            rest = behind;
+    }
+    return total;
 }
 
 int reply_wait_s(const struct reply *reply, int min_s, int max_s)
 {
-    struct span rest = {reply->text, reply->text_len}, before = {"", 0}, raw, ahead, token;
+    struct span rest = {reply->text, reply->text_len}, before = {"", 0}, raw;
     int64_t wait_s;
 
     if (rest.len > PHRASE_OCTETS_MAX)
         rest.len = PHRASE_OCTETS_MAX;
-    for (raw = next_token(&rest); raw.len > 0; raw = next_token(&rest)) {
-        token = trim(raw);
-        ahead = rest;
-        wait_s = read_length(token, trim(next_token(&ahead)));
-        if (wait_s >= 0 && (leads_to_wait(before) || raw.at[0] == '('))
+    while (rest.len > 0) {
+        wait_s = read_length(rest);
+        raw = next_token(&rest);
+        if (raw.len > 0 && wait_s >= 0 && (leads_to_wait(before) || raw.at[0] == '('))
             return (int)(wait_s < min_s ? min_s : wait_s > max_s ? max_s : wait_s);
-        before = token;
+        before = trim(raw);
     }
     return 0;
 }

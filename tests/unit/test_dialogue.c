@@ -221,8 +221,8 @@ static void play(struct dialogue *dialogue, enum class class)
 
     switch (class) {
     case LONG:
-        memset(line, 'x', sizeof line);
-        memcpy(line, "250 ", 4);
+        memset(line, '2', sizeof line);
+        line[3] = ' ';
         dialogue_feed(dialogue, line, sizeof line);
         break;
     case CLOSED:

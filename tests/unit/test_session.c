@@ -238,7 +238,7 @@ static void an_argument_ends_where_its_address_does(void **state)
         {"<\"<>\"@x> X=<>", 8},
         {"<a\\>b@c> X", 8},
         {"a\\ b@c X", 6},
-        {"\"never ends SIZE=1", 17},
+        {"\"never ends SIZE=1", 18},
         {"<\"never ends> SIZE=1", 20},
         {"\\", 1},
         {"<a\\", 3},

@@ -1,0 +1,1413 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_callout: from a destination to answers and facts, against hosts and a DNS server of the
+ * test. The wall clock is fake; time-outs are short where one is awaited, and long where one would
+ * be a failure.
+ */
+#include "config.h"
+
+#include "callout.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "fake_clock.h"
+#include "fake_dns.h"
+#include "fake_host.h"
+#include "transcript.h"
+#include "transport.h"
+
+enum { HOSTS = 3, ITEMS_MAX = 64, CALLS_MAX = 64, SHORT_MS = 60, LONG_MS = 60000 };
+
+#define GREYLISTED "451 4.7.1 Greylisting in action, please come back later"
+#define UNKNOWN_USER "550 5.1.1 User unknown"
+#define LISTED "554 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org"
+#define NO_RELAY "554 5.7.1 Relay access denied"
+#define NULL_REFUSED "550 5.7.1 <>: Sender address rejected: null sender is not allowed"
+#define ACCEPTS_ALL "250 2.1.5 Ok"
+#define FALLBACK "postmaster@we.example"
+
+struct heard {
+    char ip[46];
+    struct address_record how;
+};
+
+/* All there is around one callout. Set up and torn down for each test. */
+static struct world {
+    struct fake_dns *dns;
+    struct fake_host *host[HOSTS]; /* at 127.0.0.1, .2, .3, all on one port */
+    uint16_t port;
+    struct fake_clock wall;
+    struct rb_clock clock; /* monotonic: the system's; wall: fake */
+    struct rb_options options;
+    struct rb_network loopback, own[1];
+    size_t own_count;
+    const char *relay;
+    struct domain_record facts;
+    const char *held_ip;
+    int cancel_fd;
+
+    struct callout_item item[ITEMS_MAX];
+    struct address_record answer[ITEMS_MAX];
+    unsigned answers[ITEMS_MAX];
+    size_t item_count, next;
+    struct heard called[CALLS_MAX];
+    size_t called_count;
+    struct domain_record learned;
+    unsigned learned_count;
+} world;
+
+static const uint8_t probe_key[32] = "a key that nobody else has, for ";
+
+/* --- DNS --------------------------------------------------------------------- */
+
+static const struct fake_dns_answer
+    three_hosts[] = {{.type = ns_t_mx, .preference = 30, .data = "mx3.d.example"},
+                     {.type = ns_t_mx, .preference = 10, .data = "mx1.d.example"},
+                     {.type = ns_t_mx, .preference = 20, .data = "mx2.d.example"}},
+    one_host[] = {{.type = ns_t_mx, .preference = 10, .data = "mx1.d.example"}},
+    refused_hosts[] = {{.type = ns_t_mx, .preference = 10, .data = "mx8.d.example"},
+                       {.type = ns_t_mx, .preference = 20, .data = "mx9.d.example"}},
+    refused_then_good[] = {{.type = ns_t_mx, .preference = 10, .data = "mx9.d.example"},
+                           {.type = ns_t_mx, .preference = 20, .data = "mx1.d.example"}},
+    null_mx[] = {{.type = ns_t_mx, .preference = 0, .data = "."}},
+    nameless[] = {{.type = ns_t_mx, .preference = 10, .data = "missing.d.example"}},
+    private_host[] = {{.type = ns_t_mx, .preference = 10, .data = "private.d.example"}},
+    broken_host[] = {{.type = ns_t_mx, .preference = 10, .data = "broken.d.example"}};
+
+#define ADDRESS(text)                                                                              \
+    .type = ns_t_a, .count = 1, .answers = &(const struct fake_dns_answer)                         \
+    {                                                                                              \
+        .type = ns_t_a, .data = (text)                                                             \
+    }
+#define HOSTS_OF(list) .type = ns_t_mx, .answers = (list), .count = COUNT(list)
+
+static const struct fake_dns_row rows[] = {
+    {.name = "three.example", HOSTS_OF(three_hosts)},
+    {.name = "one.example", HOSTS_OF(one_host)},
+    {.name = "refused.example", HOSTS_OF(refused_hosts)},
+    {.name = "backup.example", HOSTS_OF(refused_then_good)},
+    {.name = "null.example", HOSTS_OF(null_mx)},
+    {.name = "nameless.example", HOSTS_OF(nameless)},
+    {.name = "private.example", HOSTS_OF(private_host)},
+    {.name = "broken.example", .rcode = ns_r_servfail},
+    {.name = "halfbroken.example", HOSTS_OF(broken_host)},
+    {.name = "broken.d.example", .rcode = ns_r_servfail},
+    {.name = "implicit.example", ADDRESS("127.0.0.1")},
+    {.name = "nothing.example", .type = ns_t_cname}, /* exists, without anything of use */
+    {.name = "mx1.d.example", ADDRESS("127.0.0.1")},
+    {.name = "mx2.d.example", ADDRESS("127.0.0.2")},
+    {.name = "mx3.d.example", ADDRESS("127.0.0.3")},
+    {.name = "mx8.d.example", ADDRESS("127.0.0.8")},
+    {.name = "mx9.d.example", ADDRESS("127.0.0.9")},
+    {.name = "private.d.example", ADDRESS("10.11.12.13")},
+};
+
+/* --- Hooks ------------------------------------------------------------------- */
+
+static struct callout_item *next_item(void *arg)
+{
+    (void)arg;
+    return world.next < world.item_count ? &world.item[world.next++] : NULL;
+}
+
+static void take_answer(void *arg, struct callout_item *item, const struct address_record *record)
+{
+    size_t index = (size_t)(item - world.item);
+
+    (void)arg;
+    assert_true(index < world.next);
+    world.answers[index]++;
+    world.answer[index] = *record;
+}
+
+static bool may_call(void *arg, const char *ip)
+{
+    (void)arg;
+    return world.held_ip == NULL || strcmp(world.held_ip, ip) != 0;
+}
+
+static void was_called(void *arg, const char *ip, const struct address_record *how)
+{
+    struct heard *heard = &world.called[world.called_count++];
+
+    (void)arg;
+    assert_true(world.called_count <= CALLS_MAX);
+    assert_true((size_t)snprintf(heard->ip, sizeof heard->ip, "%s", ip) < sizeof heard->ip);
+    heard->how = *how;
+}
+
+static void was_learned(void *arg, const struct domain_record *news)
+{
+    (void)arg;
+    world.learned_count++;
+    domain_record_merge(&world.learned, news);
+    if (news->dead.state != FACT_UNKNOWN)
+        world.learned.dead_reason = news->dead_reason;
+}
+
+/* --- Setting up -------------------------------------------------------------- */
+
+static int64_t fake_wall_s(void *arg)
+{
+    const struct fake_clock *wall = arg;
+
+    return wall->clock.wall_s(wall->clock.arg);
+}
+
+static int64_t real_monotonic_ms(void *arg)
+{
+    (void)arg;
+    return clock_monotonic_ms(clock_system());
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    world = (struct world){.cancel_fd = -1};
+    world.dns = fake_dns_start(AF_INET, rows, COUNT(rows));
+    fake_clock_init(&world.wall);
+    world.clock = (struct rb_clock){real_monotonic_ms, fake_wall_s, &world.wall};
+    rb_options_init(&world.options);
+    world.options.helo_name = "we.example";
+    world.options.fallback_mail_from = FALLBACK;
+    world.options.ip_version = RB_IP_V4;
+    world.options.catch_all_check = false;
+    world.options.connect_timeout_ms = LONG_MS;
+    world.options.command_timeout_ms = LONG_MS;
+    world.options.total_timeout_ms = LONG_MS;
+    world.options.allowed_networks = &world.loopback;
+    world.options.allowed_count = 1;
+    world.options.clock = &world.clock;
+    return rb_network_parse("127.0.0.0/8", &world.loopback) == RB_OK && world.dns != NULL ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < HOSTS; i++)
+        fake_host_stop(world.host[i]);
+    fake_dns_stop(world.dns);
+    for (size_t i = 0; i < world.item_count; i++)
+        transcript_free(world.item[i].transcript);
+    return 0;
+}
+
+static struct fake_host *start(size_t n, const struct fake_host_options *options)
+{
+    static const char *const ips[HOSTS] = {"127.0.0.1", "127.0.0.2", "127.0.0.3"};
+    struct fake_host_options with_place = *options;
+
+    with_place.ip = ips[n];
+    with_place.port = world.port;
+    world.host[n] = fake_host_start(&with_place);
+    world.port = fake_host_port(world.host[n]);
+    return world.host[n];
+}
+
+/* A host that answers every RCPT so. */
+static struct fake_host *start_saying(size_t n, const char *rcpt)
+{
+    return start(n, &(const struct fake_host_options){.rcpt = rcpt});
+}
+
+static struct fake_host *start_playing(size_t n, const struct fake_host_script *scripts,
+                                       size_t count)
+{
+    return start(n, &(const struct fake_host_options){.scripts = scripts, .script_count = count});
+}
+
+static struct callout_item *add(const char *address)
+{
+    struct callout_item *item = &world.item[world.item_count++];
+
+    assert_true(world.item_count <= ITEMS_MAX);
+    assert_true((size_t)snprintf(item->address, sizeof item->address, "%s", address) <
+                sizeof item->address);
+    item->asked_ms = clock_monotonic_ms(clock_system());
+    return item;
+}
+
+/* One callout over what was added and not taken yet. All that is taken is answered, once. */
+static void run(const char *domain)
+{
+    const char *server = fake_dns_server(world.dns);
+    struct options *options;
+    struct dns *dns;
+    struct callout callout = {
+        .clock = &world.clock,
+        .own = world.own,
+        .own_count = world.own_count,
+        .tls_context = transport_tls_context(),
+        .cancel_fd = world.cancel_fd,
+        .probe_key = probe_key,
+        .domain = domain,
+        .relay = world.relay,
+        .facts = world.facts,
+        .hooks = {next_item, take_answer, may_call, was_called, was_learned, &world},
+    };
+
+    world.options.port = world.port != 0 ? world.port : 25;
+    assert_non_null(callout.tls_context);
+    assert_int_equal(options_copy(&world.options, &options, NULL, 0), RB_OK);
+    assert_int_equal(dns_open(&server, 1, &world.clock, &dns), RB_OK);
+    callout.options = options;
+    callout.dns = dns;
+    callout_run(&callout);
+    dns_close(dns);
+    options_put(options);
+    transport_tls_context_free(callout.tls_context);
+    for (size_t i = 0; i < world.next; i++)
+        assert_int_equal(world.answers[i], 1);
+}
+
+/* One callout for one address. */
+static const struct address_record *ask(const char *domain, const char *address)
+{
+    add(address);
+    run(domain);
+    assert_int_equal(world.next, world.item_count);
+    return &world.answer[world.item_count - 1];
+}
+
+static void is(const struct address_record *record, enum rb_reason reason)
+{
+    assert_string_equal(rb_reason_name(record->reason), rb_reason_name(reason));
+}
+
+static void was_called_so(size_t n, const char *ip, enum rb_reason reason)
+{
+    assert_true(n < world.called_count);
+    assert_string_equal(world.called[n].ip, ip);
+    is(&world.called[n].how, reason);
+}
+
+static void heard(struct fake_host *host, const char *prefix, unsigned times)
+{
+    assert_int_equal(fake_host_heard(host, prefix), times);
+}
+
+/* The n-th command of a kind. */
+static void heard_nth(struct fake_host *host, const char *prefix, unsigned n, const char *expected)
+{
+    char text[512];
+
+    fake_host_command(host, prefix, n, text, sizeof text);
+    assert_string_equal(text, expected);
+}
+
+static void nobody_was_called(void)
+{
+    for (size_t i = 0; i < HOSTS; i++)
+        if (world.host[i] != NULL)
+            assert_int_equal(fake_host_connections(world.host[i]), 0);
+    assert_int_equal(world.called_count, 0);
+}
+
+static void probe_address(const char *domain, char text[RB_ADDRESS_MAX + 1])
+{
+    char local[17];
+
+    callout_probe_local(probe_key, domain, clock_wall_s(&world.clock), local);
+    (void)snprintf(text, RB_ADDRESS_MAX + 1, "%s@%s", local, domain);
+}
+
+/* --- Which hosts ------------------------------------------------------------- */
+
+static void the_most_preferred_host_is_called_first(void **state)
+{
+    (void)state;
+    struct fake_host *first = start_saying(0, UNKNOWN_USER);
+    struct fake_host *second = start_saying(1, ACCEPTS_ALL);
+    const struct address_record *record = ask("three.example", "u@three.example");
+
+    is(record, RB_REASON_NO_SUCH_USER);
+    assert_string_equal(record->mx, "mx1.d.example");
+    assert_string_equal(record->ip, "127.0.0.1");
+    assert_int_equal(record->port, world.port);
+    assert_int_equal(record->stage, RB_STAGE_RCPT);
+    assert_int_equal(record->code, 550);
+    assert_string_equal(record->enhanced, "5.1.1");
+    assert_string_equal(record->reply, "550 5.1.1 User unknown");
+    assert_true(record->mail_from_known);
+    assert_string_equal(record->mail_from, "");
+    assert_int_equal(record->stamp_s, clock_wall_s(&world.clock));
+    assert_int_equal(fake_host_connections(first), 1);
+    assert_int_equal(fake_host_connections(second), 0);
+    heard(first, "QUIT", 1);
+    assert_int_equal(world.learned_count, 0);
+}
+
+/* Everything that is no answer about the mailbox moves on. */
+static void the_next_host_is_asked_after(const struct fake_host_options *first_options,
+                                         enum rb_reason reported)
+{
+    struct fake_host *first = start(0, first_options), *second = start_saying(1, UNKNOWN_USER);
+    const struct address_record *record = ask("three.example", "u@three.example");
+
+    is(record, RB_REASON_NO_SUCH_USER);
+    assert_string_equal(record->mx, "mx2.d.example");
+    assert_int_equal(fake_host_connections(first), 1);
+    assert_int_equal(fake_host_connections(second), 1);
+    was_called_so(0, "127.0.0.1", reported);
+    was_called_so(1, "127.0.0.2", RB_REASON_ACCEPTED);
+}
+
+static void the_next_host_is_asked_after_a_4yz(void **state)
+{
+    (void)state;
+    the_next_host_is_asked_after(&(const struct fake_host_options){.rcpt = GREYLISTED},
+                                 RB_REASON_ACCEPTED);
+}
+
+static void the_next_host_is_asked_after_a_5yz_about_us(void **state)
+{
+    (void)state;
+    the_next_host_is_asked_after(&(const struct fake_host_options){.rcpt = LISTED},
+                                 RB_REASON_BLOCKED);
+}
+
+static void the_next_host_is_asked_after_a_5yz_that_says_nothing_clear(void **state)
+{
+    (void)state;
+    the_next_host_is_asked_after(&(const struct fake_host_options){.rcpt = NO_RELAY},
+                                 RB_REASON_ACCEPTED);
+}
+
+static void the_next_host_is_asked_after_a_banner_of_5yz(void **state)
+{
+    (void)state;
+    the_next_host_is_asked_after(
+        &(const struct fake_host_options){.banner = "554 no SMTP service here for listed hosts"},
+        RB_REASON_BLOCKED);
+}
+
+static void the_next_host_is_asked_after_protocol_garbage(void **state)
+{
+    (void)state;
+    the_next_host_is_asked_after(
+        &(const struct fake_host_options){.banner = "HTTP/1.1 400 Bad Request"},
+        RB_REASON_PROTOCOL_ERROR);
+}
+
+static void the_next_host_is_asked_after_a_lost_connection(void **state)
+{
+    (void)state;
+    the_next_host_is_asked_after(&(const struct fake_host_options){.banner = ""},
+                                 RB_REASON_UNREACHABLE);
+}
+
+static void the_next_host_is_asked_after_a_connection_lost_over_rcpt(void **state)
+{
+    (void)state;
+    the_next_host_is_asked_after(&(const struct fake_host_options){.rcpt = ""},
+                                 RB_REASON_UNREACHABLE);
+}
+
+static void the_next_host_is_asked_after_both_senders_were_refused(void **state)
+{
+    (void)state;
+    the_next_host_is_asked_after(
+        &(const struct fake_host_options){.null_sender = NULL_REFUSED, .mail = NULL_REFUSED},
+        RB_REASON_ACCEPTED);
+    heard(world.host[1], "MAIL FROM:<>", 1); /* another host, another rule */
+    assert_int_equal(world.learned_count, 0);
+}
+
+static void the_next_host_is_asked_after_a_refused_connection(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    is(ask("backup.example", "u@backup.example"), RB_REASON_NO_SUCH_USER);
+    assert_string_equal(world.answer[0].mx, "mx1.d.example");
+    was_called_so(0, "127.0.0.9", RB_REASON_UNREACHABLE);
+    assert_int_equal(world.called[0].how.stage, RB_STAGE_CONNECT);
+    was_called_so(1, "127.0.0.1", RB_REASON_ACCEPTED);
+}
+
+static void the_first_answer_about_the_mailbox_decides(void **state)
+{
+    (void)state;
+    struct fake_host *second;
+
+    start_saying(0, "452 4.2.2 mailbox full");
+    second = start_saying(1, UNKNOWN_USER);
+    is(ask("three.example", "u@three.example"), RB_REASON_MAILBOX_FULL);
+    assert_int_equal(fake_host_connections(second), 0);
+}
+
+static void without_an_answer_the_most_telling_reason_is_given(void **state)
+{
+    (void)state;
+    start_saying(0, NO_RELAY);
+    start_saying(1, GREYLISTED);
+    start(2, &(const struct fake_host_options){.banner = ""});
+    is(ask("three.example", "u@three.example"), RB_REASON_GREYLISTED);
+    assert_string_equal(world.answer[0].mx, "mx2.d.example");
+    assert_int_equal(world.called_count, 3);
+    assert_int_equal(world.learned_count, 0);
+}
+
+static void no_more_than_max_hosts_are_called(void **state)
+{
+    (void)state;
+    struct fake_host *third;
+
+    start_saying(0, GREYLISTED);
+    start_saying(1, GREYLISTED);
+    third = start_saying(2, UNKNOWN_USER);
+    world.options.max_hosts = 2;
+    is(ask("three.example", "u@three.example"), RB_REASON_GREYLISTED);
+    assert_int_equal(fake_host_connections(third), 0);
+}
+
+static void several_items_go_to_the_next_host_together(void **state)
+{
+    (void)state;
+    struct fake_host *first = start_saying(0, GREYLISTED), *second = start_saying(1, UNKNOWN_USER);
+
+    for (int i = 0; i < 4; i++)
+        add("u@three.example");
+    run("three.example");
+    for (int i = 0; i < 4; i++)
+        is(&world.answer[i], RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(first), 1);
+    assert_int_equal(fake_host_connections(second), 1);
+    heard(first, "RCPT", 4);
+    heard(second, "RCPT", 4);
+}
+
+/* --- Nobody to call ---------------------------------------------------------- */
+
+/* Three addresses of a domain where nobody is called: all are told the same. */
+static void a_domain_without_hosts_is(const char *domain, enum rb_reason reason, bool dead)
+{
+    world.port = 1;
+    for (int i = 0; i < 3; i++)
+        add("u@domain.example");
+    run(domain);
+    assert_int_equal(world.next, 3);
+    for (int i = 0; i < 3; i++)
+        is(&world.answer[i], reason);
+    nobody_was_called();
+    assert_int_equal(world.learned_count, dead ? 1 : 0);
+    assert_int_equal(world.learned.dead.state, dead ? FACT_YES : FACT_UNKNOWN);
+    assert_int_equal(world.learned.dead_reason, dead ? reason : RB_REASON_NONE);
+}
+
+static void a_domain_that_does_not_exist_is_no_domain(void **state)
+{
+    (void)state;
+    a_domain_without_hosts_is("missing.example", RB_REASON_NO_DOMAIN, true);
+}
+
+static void a_domain_with_a_null_mx_is_null_mx(void **state)
+{
+    (void)state;
+    a_domain_without_hosts_is("null.example", RB_REASON_NULL_MX, true);
+}
+
+static void a_domain_with_nothing_is_no_mail_host(void **state)
+{
+    (void)state;
+    a_domain_without_hosts_is("nothing.example", RB_REASON_NO_MAIL_HOST, true);
+}
+
+static void a_mail_host_without_addresses_is_no_mail_host(void **state)
+{
+    (void)state;
+    a_domain_without_hosts_is("nameless.example", RB_REASON_NO_MAIL_HOST, true);
+}
+
+static void a_private_mail_host_is_bogus_mx(void **state)
+{
+    (void)state;
+    a_domain_without_hosts_is("private.example", RB_REASON_BOGUS_MX, true);
+}
+
+static void a_loopback_mail_host_is_bogus_mx_without_a_connection(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    world.options.allowed_count = 0;
+    is(ask("one.example", "u@one.example"), RB_REASON_BOGUS_MX);
+    nobody_was_called();
+    assert_int_equal(world.learned.dead_reason, RB_REASON_BOGUS_MX);
+}
+
+static void a_broken_mx_lookup_is_dns_failure_and_no_fact(void **state)
+{
+    (void)state;
+    a_domain_without_hosts_is("broken.example", RB_REASON_DNS_FAILURE, false);
+}
+
+static void a_broken_address_lookup_is_dns_failure_and_no_fact(void **state)
+{
+    (void)state;
+    a_domain_without_hosts_is("halfbroken.example", RB_REASON_DNS_FAILURE, false);
+}
+
+static void our_own_address_is_exempt_and_not_called(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    world.options.allowed_count = 0;
+    world.own_count = 1;
+    assert_int_equal(rb_network_parse("127.0.0.1", &world.own[0]), RB_OK);
+    is(ask("one.example", "u@one.example"), RB_REASON_EXEMPT);
+    nobody_was_called();
+    assert_int_equal(world.learned_count, 0);
+}
+
+static void hosts_that_all_refuse_make_the_domain_unreachable_for_all_that_wait(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER); /* for its port */
+    for (int i = 0; i < 3; i++)
+        add("u@refused.example");
+    run("refused.example");
+    assert_int_equal(world.next, 3);
+    for (int i = 0; i < 3; i++)
+        is(&world.answer[i], RB_REASON_UNREACHABLE);
+    assert_int_equal(world.called_count, 2); /* once for each host, not for each item */
+    assert_int_equal(world.learned.dead.state, FACT_YES);
+    assert_int_equal(world.learned.dead_reason, RB_REASON_UNREACHABLE);
+}
+
+static void a_host_that_turns_us_away_is_no_dead_domain(void **state)
+{
+    (void)state;
+    start(0, &(const struct fake_host_options){.banner = "421 too busy"});
+    add("a@one.example");
+    add("b@one.example");
+    run("one.example");
+    assert_int_equal(world.next, 2);
+    assert_int_equal(fake_host_connections(world.host[0]), 1);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(rb_reason_verdict(world.answer[i].reason), RB_VERDICT_UNKNOWN);
+    assert_int_equal(world.called[0].how.code, 421);
+    assert_int_equal(world.called[0].how.stage, RB_STAGE_BANNER);
+    assert_int_equal(world.learned_count, 0);
+}
+
+static void a_host_held_back_is_limited_and_not_called(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    world.held_ip = "127.0.0.1";
+    add("a@one.example")->transcript = transcript_new();
+    add("b@one.example");
+    run("one.example");
+    assert_int_equal(world.next, 2);
+    is(&world.answer[0], RB_REASON_LIMITED);
+    is(&world.answer[1], RB_REASON_LIMITED);
+    nobody_was_called();
+    assert_int_equal(world.learned_count, 0);
+    assert_int_equal(rb_transcript_count(world.item[0].transcript), 1);
+    assert_int_equal(rb_transcript_line(world.item[0].transcript, 0).dir, '-');
+}
+
+static void a_host_held_back_leaves_the_others(void **state)
+{
+    (void)state;
+    struct fake_host *first = start_saying(0, ACCEPTS_ALL);
+
+    start_saying(1, UNKNOWN_USER);
+    world.held_ip = "127.0.0.1";
+    is(ask("three.example", "u@three.example"), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(first), 0);
+}
+
+static void without_items_nothing_happens(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    run("one.example");
+    nobody_was_called();
+    assert_int_equal(fake_dns_asked_udp(world.dns, "one.example", ns_t_invalid), 0);
+}
+
+/* --- Other ways to a host ---------------------------------------------------- */
+
+static void a_domain_without_mx_is_its_own_mail_host(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    is(ask("implicit.example", "u@implicit.example"), RB_REASON_NO_SUCH_USER);
+    assert_string_equal(world.answer[0].mx, "implicit.example");
+}
+
+static void an_address_literal_is_called_without_dns(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    is(ask("[127.0.0.1]", "u@[127.0.0.1]"), RB_REASON_NO_SUCH_USER);
+    heard(world.host[0], "RCPT TO:<u@[127.0.0.1]>", 1);
+}
+
+static void an_address_literal_is_guarded(void **state)
+{
+    (void)state;
+    static const char *const literals[] = {"[127.0.0.1]", "[IPv6:::1]", "[10.1.2.3]",
+                                           "[IPv6:::ffff:127.0.0.1]"};
+
+    start_saying(0, UNKNOWN_USER);
+    world.options.allowed_count = 0;
+    for (size_t i = 0; i < COUNT(literals); i++)
+        is(ask(literals[i], "u@literal"), RB_REASON_BOGUS_MX);
+    nobody_was_called();
+}
+
+static void a_relay_is_called_at_its_own_port_and_netguard_has_no_say(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"127.0.0.1", "[127.0.0.1]", "mx1.d.example"};
+
+    start_saying(0, UNKNOWN_USER);
+    world.options.allowed_count = 0;
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        char relay[64];
+        uint16_t port = world.port;
+
+        (void)snprintf(relay, sizeof relay, "%s:%u", hosts[i], port);
+        world.relay = relay;
+        world.port = 1; /* the usual one is of no use */
+        is(ask("three.example", "u@three.example"), RB_REASON_NO_SUCH_USER);
+        assert_int_equal(world.answer[i].port, port);
+        world.port = port;
+    }
+    assert_int_equal(fake_host_connections(world.host[0]), 3);
+    assert_int_equal(fake_dns_asked_udp(world.dns, "three.example", ns_t_invalid), 0);
+}
+
+static void a_relay_without_a_port_is_called_at_the_usual_one(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    world.relay = "mx1.d.example";
+    is(ask("three.example", "u@three.example"), RB_REASON_NO_SUCH_USER);
+}
+
+static void a_relay_that_fails_is_unreachable_and_no_fact_of_the_domain(void **state)
+{
+    (void)state;
+    static const char *const relays[] = {"127.0.0.9", "missing.d.example", "127.0.0.9:nonsense"};
+
+    start_saying(0, UNKNOWN_USER);
+    for (size_t i = 0; i < COUNT(relays); i++) {
+        world.relay = relays[i];
+        is(ask("three.example", "u@three.example"), RB_REASON_UNREACHABLE);
+    }
+    assert_int_equal(world.learned_count, 0);
+    assert_int_equal(fake_host_connections(world.host[0]), 0);
+}
+
+static void relays_are_split_into_host_and_port(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *relay, *host; /* host NULL: malformed */
+        uint16_t port;
+    } cases[] = {
+        {"mx.example", "mx.example", 25},
+        {"mx.example:2525", "mx.example", 2525},
+        {"192.0.2.1:1", "192.0.2.1", 1},
+        {"[2001:db8::1]", "2001:db8::1", 25},
+        {"[2001:db8::1]:65535", "2001:db8::1", 65535},
+        {"", NULL, 0},
+        {":25", NULL, 0},
+        {"[]:25", NULL, 0},
+        {"[2001:db8::1", NULL, 0},
+        {"[2001:db8::1]25", NULL, 0},
+        {"2001:db8::1", NULL, 0},
+        {"mx.example:", NULL, 0},
+        {"mx.example:0", NULL, 0},
+        {"mx.example:65536", NULL, 0},
+        {"mx.example:99999999999999999999", NULL, 0},
+        {"mx.example:+25", NULL, 0},
+        {"mx.example: 25", NULL, 0},
+        {"mx.example:25x", NULL, 0},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char host[RB_DOMAIN_MAX + 1];
+        uint16_t port = 25;
+
+        assert_int_equal(callout_split_relay(cases[i].relay, host, &port), cases[i].host != NULL);
+        if (cases[i].host == NULL)
+            continue;
+        assert_string_equal(host, cases[i].host);
+        assert_int_equal(port, cases[i].port);
+    }
+}
+
+static void a_relay_whose_name_is_too_long_is_malformed(void **state)
+{
+    (void)state;
+    char relay[RB_DOMAIN_MAX + 2], host[RB_DOMAIN_MAX + 1];
+    uint16_t port;
+
+    memset(relay, 'a', sizeof relay - 1);
+    relay[RB_DOMAIN_MAX + 1] = '\0';
+    assert_false(callout_split_relay(relay, host, &port));
+    relay[RB_DOMAIN_MAX] = '\0';
+    assert_true(callout_split_relay(relay, host, &port));
+}
+
+/* --- Sessions ---------------------------------------------------------------- */
+
+static void several_items_share_one_session(void **state)
+{
+    (void)state;
+    static const struct fake_host_reply replies[] = {{"even@one.example", ACCEPTS_ALL}};
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){
+                     .replies = replies, .reply_count = 1, .pipelining = true});
+
+    for (int i = 0; i < 10; i++)
+        add(i % 2 == 0 ? "even@one.example" : "odd@one.example");
+    run("one.example");
+    for (int i = 0; i < 10; i++)
+        is(&world.answer[i], i % 2 == 0 ? RB_REASON_ACCEPTED : RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(host), 1);
+    heard(host, "RCPT", 10);
+    heard(host, "RSET", 9);
+    heard(host, "EHLO", 1);
+    heard(host, "QUIT", 1);
+    assert_int_equal(world.called_count, 1);
+}
+
+static void a_session_has_a_ceiling_of_questions(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, UNKNOWN_USER);
+
+    for (int i = 0; i < CALLOUT_SESSION_QUESTIONS_MAX + 3; i++)
+        add("u@one.example");
+    run("one.example");
+    assert_int_equal(world.next, CALLOUT_SESSION_QUESTIONS_MAX);
+    heard(host, "RCPT", CALLOUT_SESSION_QUESTIONS_MAX);
+    run("one.example");
+    assert_int_equal(world.next, world.item_count);
+    assert_int_equal(fake_host_connections(host), 2);
+}
+
+#define OPENING                                                                                    \
+    {FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_EXPECT, "EHLO"},                                      \
+    {                                                                                              \
+        FAKE_HOST_SAY, "250 hello"                                                                 \
+    }
+#define TRANSACTION(reply)                                                                         \
+    {FAKE_HOST_EXPECT, "MAIL"}, {FAKE_HOST_SAY, "250 ok"}, {FAKE_HOST_EXPECT, "RCPT"},             \
+    {                                                                                              \
+        FAKE_HOST_SAY, (reply)                                                                     \
+    }
+
+static const struct fake_host_step tired[] = {OPENING,
+                                              TRANSACTION(UNKNOWN_USER),
+                                              {FAKE_HOST_EXPECT, "RSET"},
+                                              {FAKE_HOST_SAY, "421 4.7.0 too many errors"}};
+static const struct fake_host_step leaving[] = {
+    OPENING, TRANSACTION(UNKNOWN_USER), {FAKE_HOST_EXPECT, "RSET"}};
+static const struct fake_host_step fed_up_with_rcpt[] = {OPENING,
+                                                         TRANSACTION(UNKNOWN_USER),
+                                                         {FAKE_HOST_EXPECT, "RSET"},
+                                                         {FAKE_HOST_SAY, "250 ok"},
+                                                         TRANSACTION("421 4.7.0 too many errors")};
+static const struct fake_host_step polite[] = {{FAKE_HOST_SAY, "220 hello"},
+                                               {FAKE_HOST_POLITE, NULL}};
+
+static void a_session_that_wears_out_is_followed_by_another(void **state)
+{
+    (void)state;
+    static const struct fake_host_script scripts[][2] = {
+        {{tired, COUNT(tired)}, {polite, COUNT(polite)}},
+        {{leaving, COUNT(leaving)}, {polite, COUNT(polite)}},
+        {{fed_up_with_rcpt, COUNT(fed_up_with_rcpt)}, {polite, COUNT(polite)}},
+    };
+
+    world.options.max_hosts = 1;
+    for (size_t i = 0; i < COUNT(scripts); i++) {
+        struct fake_host *host = start_playing(0, scripts[i], 2);
+
+        for (int j = 0; j < 3; j++)
+            add("u@one.example");
+        run("one.example");
+        for (int j = 0; j < 3; j++)
+            is(&world.answer[3 * i + (size_t)j], RB_REASON_NO_SUCH_USER);
+        assert_int_equal(fake_host_connections(host), 2);
+        /* A host that has had enough of a session has not failed. */
+        was_called_so(2 * i, "127.0.0.1", RB_REASON_ACCEPTED);
+        was_called_so(2 * i + 1, "127.0.0.1", RB_REASON_ACCEPTED);
+        fake_host_stop(host);
+        world.host[0] = NULL;
+        world.port = 0;
+    }
+}
+
+static void a_host_that_serves_one_address_a_session_is_called_for_each(void **state)
+{
+    (void)state;
+    static const struct fake_host_script script = {tired, COUNT(tired)};
+    struct fake_host *host = start_playing(0, &script, 1);
+
+    for (int i = 0; i < 5; i++)
+        add("u@one.example");
+    run("one.example");
+    assert_int_equal(world.next, 5);
+    for (int i = 0; i < 5; i++)
+        is(&world.answer[i], RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(host), 5);
+}
+
+static void a_worn_out_session_does_not_ask_twice_for_what_was_put_off(void **state)
+{
+    (void)state;
+    static const struct fake_host_step steps[] = {OPENING,
+                                                  TRANSACTION(GREYLISTED),
+                                                  {FAKE_HOST_EXPECT, "RSET"},
+                                                  {FAKE_HOST_SAY, "421 4.7.0 too many errors"}};
+    static const struct fake_host_script scripts[] = {{steps, COUNT(steps)},
+                                                      {polite, COUNT(polite)}};
+    struct fake_host *host = start_playing(0, scripts, 2);
+
+    add("a@one.example");
+    add("b@one.example");
+    run("one.example");
+    is(&world.answer[0], RB_REASON_GREYLISTED);
+    is(&world.answer[1], RB_REASON_NO_SUCH_USER);
+    heard(host, "RCPT TO:<a@one.example>", 1);
+    heard(host, "RCPT TO:<b@one.example>", 1);
+}
+
+static void a_first_transaction_that_is_cut_off_is_not_tried_again(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"421 4.7.0 closing", ""};
+
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        struct fake_host *host = start_saying(0, ends[i]);
+
+        assert_int_equal(rb_reason_verdict(ask("one.example", "u@one.example")->reason),
+                         RB_VERDICT_UNKNOWN);
+        assert_int_equal(fake_host_connections(host), 1);
+        fake_host_stop(host);
+        world.host[0] = NULL;
+        world.port = 0;
+    }
+    assert_int_equal(world.called[0].how.code, 421);
+    was_called_so(1, "127.0.0.1", RB_REASON_UNREACHABLE);
+}
+
+static void a_silent_host_times_out_and_is_reported(void **state)
+{
+    (void)state;
+    static const struct fake_host_step steps[] = {{FAKE_HOST_SILENT, NULL}};
+    static const struct fake_host_script script = {steps, COUNT(steps)};
+
+    start_playing(0, &script, 1);
+    world.options.command_timeout_ms = SHORT_MS;
+    is(ask("one.example", "u@one.example"), RB_REASON_UNREACHABLE);
+    assert_string_equal(world.answer[0].rule, "host_silent");
+    assert_int_equal(world.answer[0].stage, RB_STAGE_BANNER);
+    was_called_so(0, "127.0.0.1", RB_REASON_UNREACHABLE);
+    assert_int_equal(world.learned_count, 0);
+}
+
+static void a_callout_that_is_cut_short_says_nothing_of_the_host(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, UNKNOWN_USER);
+    int wake[2];
+
+    assert_int_equal(pipe(wake), 0);
+    assert_int_equal(write(wake[1], "", 1), 1);
+    world.cancel_fd = wake[0];
+    is(ask("one.example", "u@one.example"), RB_REASON_TIMEOUT);
+    assert_int_equal(world.called_count, 0);
+    assert_int_equal(world.learned_count, 0);
+    heard(host, "", 0);
+    close(wake[0]);
+    close(wake[1]);
+}
+
+static void each_item_has_its_own_part_of_the_transcript(void **state)
+{
+    (void)state;
+    const struct rb_transcript *first, *second;
+
+    start_saying(0, UNKNOWN_USER);
+    first = add("a@one.example")->transcript = transcript_new();
+    second = add("b@one.example")->transcript = transcript_new();
+    run("one.example");
+    assert_string_equal(rb_transcript_line(first, 0).text, "connecting");
+    assert_string_equal(rb_transcript_line(first, 7).text, "RCPT TO:<a@one.example>");
+    assert_string_equal(rb_transcript_line(second, 0).text, "RSET");
+    assert_string_equal(rb_transcript_line(second, 4).text, "RCPT TO:<b@one.example>");
+}
+
+static void a_utf8_address_is_unknown_where_it_cannot_be_asked(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, ACCEPTS_ALL);
+
+    add("j\xc3\xb6rg@one.example")->needs_utf8 = true;
+    run("one.example");
+    is(&world.answer[0], RB_REASON_REJECTED);
+    assert_string_equal(world.answer[0].rule, "no_smtputf8");
+    heard(host, "MAIL", 0);
+    assert_false(world.answer[0].mail_from_known);
+}
+
+static void a_utf8_address_is_asked_where_it_can_be(void **state)
+{
+    (void)state;
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){.rcpt = ACCEPTS_ALL, .smtputf8 = true});
+
+    add("j\xc3\xb6rg@one.example")->needs_utf8 = true;
+    run("one.example");
+    is(&world.answer[0], RB_REASON_ACCEPTED);
+    heard(host, "MAIL FROM:<> SMTPUTF8", 1);
+}
+
+/* --- TLS --------------------------------------------------------------------- */
+
+static void tls_is_used_where_offered(void **state)
+{
+    (void)state;
+    struct fake_host *host = start(0, &(const struct fake_host_options){.starttls = true});
+
+    is(ask("one.example", "u@one.example"), RB_REASON_NO_SUCH_USER);
+    assert_string_equal(world.answer[0].tls, "TLSv1.3");
+    heard(host, "STARTTLS", 1);
+}
+
+static void tls_is_not_used_when_it_is_off(void **state)
+{
+    (void)state;
+    struct fake_host *host = start(0, &(const struct fake_host_options){.starttls = true});
+
+    world.options.tls = false;
+    is(ask("one.example", "u@one.example"), RB_REASON_NO_SUCH_USER);
+    assert_string_equal(world.answer[0].tls, "");
+    heard(host, "STARTTLS", 0);
+}
+
+static void where_tls_is_broken_the_host_is_called_again_in_clear(void **state)
+{
+    (void)state;
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){.starttls = true, .broken_tls = true});
+
+    is(ask("one.example", "u@one.example"), RB_REASON_NO_SUCH_USER);
+    assert_string_equal(world.answer[0].tls, "");
+    assert_int_equal(fake_host_connections(host), 2);
+    heard(host, "STARTTLS", 1);
+    assert_int_equal(world.called_count, 1);
+    was_called_so(0, "127.0.0.1", RB_REASON_ACCEPTED);
+}
+
+static void a_host_that_insists_on_its_broken_tls_is_tls_required(void **state)
+{
+    (void)state;
+    start(0, &(const struct fake_host_options){.starttls = true,
+                                               .broken_tls = true,
+                                               .null_sender = "530 5.7.0 Must issue a STARTTLS "
+                                                              "command first"});
+    is(ask("one.example", "u@one.example"), RB_REASON_TLS_REQUIRED);
+}
+
+/* --- Does the domain accept everything? -------------------------------------- */
+
+static void a_domain_that_accepts_a_probe_is_catch_all(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, ACCEPTS_ALL);
+    char probe[RB_ADDRESS_MAX + 1], command[RB_ADDRESS_MAX + 16];
+
+    world.options.catch_all_check = true;
+    is(ask("one.example", "u@one.example"), RB_REASON_CATCH_ALL);
+    assert_int_equal(world.answer[0].code, 250);
+    assert_int_equal(world.learned.catch_all.state, FACT_YES);
+    assert_int_equal(world.learned.catch_all.stamp_s, clock_wall_s(&world.clock));
+    /* The real address first, then the probe in a transaction of its own. */
+    heard(host, "RCPT", 2);
+    heard_nth(host, "RCPT", 0, "RCPT TO:<u@one.example>");
+    probe_address("one.example", probe);
+    (void)snprintf(command, sizeof command, "RCPT TO:<%s>", probe);
+    heard_nth(host, "RCPT", 1, command);
+    heard(host, "RSET", 1);
+}
+
+static void a_domain_that_refuses_a_probe_is_not_catch_all(void **state)
+{
+    (void)state;
+    static const struct fake_host_reply replies[] = {{"u@one.example", ACCEPTS_ALL}};
+
+    start(0, &(const struct fake_host_options){.replies = replies, .reply_count = 1});
+    world.options.catch_all_check = true;
+    is(ask("one.example", "u@one.example"), RB_REASON_ACCEPTED);
+    assert_int_equal(world.learned.catch_all.state, FACT_NO);
+}
+
+/* The answer about the address stands, whatever becomes of the probe. */
+static void an_unclear_reply_to_a_probe_teaches_nothing(void **state)
+{
+    (void)state;
+    static const char *const unclear[] = {GREYLISTED,    LISTED, NO_RELAY,
+                                          "421 closing", "",     "what is it?"};
+    static const struct fake_host_reply replies[] = {{"u@one.example", ACCEPTS_ALL}};
+
+    world.options.catch_all_check = true;
+    for (size_t i = 0; i < COUNT(unclear); i++) {
+        struct fake_host *host =
+            start(0, &(const struct fake_host_options){
+                         .replies = replies, .reply_count = 1, .rcpt = unclear[i]});
+
+        is(ask("one.example", "u@one.example"), RB_REASON_ACCEPTED);
+        heard(host, "RCPT", 2);
+        was_called_so(i, "127.0.0.1", RB_REASON_ACCEPTED);
+        fake_host_stop(host);
+        world.host[0] = NULL;
+        world.port = 0;
+    }
+    assert_int_equal(world.learned_count, 0);
+}
+
+static void only_an_accepted_address_is_followed_by_a_probe(void **state)
+{
+    (void)state;
+    static const char *const replies[] = {UNKNOWN_USER, GREYLISTED, "452 4.2.2 mailbox full"};
+
+    world.options.catch_all_check = true;
+    for (size_t i = 0; i < COUNT(replies); i++) {
+        struct fake_host *host = start_saying(0, replies[i]);
+
+        ask("one.example", "u@one.example");
+        heard(host, "RCPT", 1);
+        fake_host_stop(host);
+        world.host[0] = NULL;
+        world.port = 0;
+    }
+    assert_int_equal(world.learned_count, 0);
+}
+
+static void a_known_fact_spares_the_probe(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, ACCEPTS_ALL);
+
+    world.options.catch_all_check = true;
+    world.facts.catch_all = (struct fact){FACT_NO, clock_wall_s(&world.clock)};
+    is(ask("one.example", "a@one.example"), RB_REASON_ACCEPTED);
+    world.facts.catch_all.state = FACT_YES;
+    is(ask("one.example", "b@one.example"), RB_REASON_CATCH_ALL);
+    heard(host, "RCPT", 2);
+    assert_int_equal(world.learned_count, 0);
+}
+
+static void an_old_fact_is_asked_for_anew(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, ACCEPTS_ALL);
+
+    world.options.catch_all_check = true;
+    world.facts.catch_all = (struct fact){FACT_NO, clock_wall_s(&world.clock)};
+    fake_clock_advance_s(&world.wall, world.options.lifetimes.domain_ttl_s);
+    is(ask("one.example", "a@one.example"), RB_REASON_CATCH_ALL);
+    heard(host, "RCPT", 2);
+    assert_int_equal(world.learned.catch_all.state, FACT_YES);
+}
+
+static void without_the_check_nothing_is_probed(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, ACCEPTS_ALL);
+
+    is(ask("one.example", "a@one.example"), RB_REASON_ACCEPTED);
+    heard(host, "RCPT", 1);
+}
+
+static void one_probe_serves_all_items_of_a_run(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, ACCEPTS_ALL);
+
+    world.options.catch_all_check = true;
+    for (int i = 0; i < 3; i++)
+        add("u@one.example");
+    run("one.example");
+    for (int i = 0; i < 3; i++)
+        is(&world.answer[i], RB_REASON_CATCH_ALL);
+    heard(host, "RCPT", 4);
+    assert_int_equal(world.learned_count, 1);
+}
+
+static void an_unclear_probe_is_not_repeated_in_a_run(void **state)
+{
+    (void)state;
+    static const struct fake_host_reply replies[] = {{"u@one.example", ACCEPTS_ALL}};
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){
+                     .replies = replies, .reply_count = 1, .rcpt = GREYLISTED});
+
+    world.options.catch_all_check = true;
+    for (int i = 0; i < 3; i++)
+        add("u@one.example");
+    run("one.example");
+    for (int i = 0; i < 3; i++)
+        is(&world.answer[i], RB_REASON_ACCEPTED);
+    heard(host, "RCPT", 4);
+}
+
+static void where_data_is_checked_a_catch_all_domain_may_refuse_there(void **state)
+{
+    (void)state;
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){.rcpt = ACCEPTS_ALL, .data = UNKNOWN_USER});
+
+    world.options.catch_all_check = world.options.data_check = true;
+    world.facts.catch_all = (struct fact){FACT_YES, clock_wall_s(&world.clock)};
+    is(ask("one.example", "u@one.example"), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(world.answer[0].stage, RB_STAGE_DATA);
+    heard(host, "DATA", 1);
+}
+
+static void where_data_is_checked_354_ends_the_session_and_the_next_item_gets_its_own(void **state)
+{
+    (void)state;
+    struct fake_host *first = start_saying(0, GREYLISTED), *second = start_saying(1, ACCEPTS_ALL);
+
+    world.options.catch_all_check = world.options.data_check = true;
+    world.facts.catch_all = (struct fact){FACT_YES, clock_wall_s(&world.clock)};
+    for (int i = 0; i < 3; i++)
+        add("u@three.example");
+    run("three.example");
+    for (int i = 0; i < 3; i++) {
+        is(&world.answer[i], RB_REASON_CATCH_ALL);
+        assert_string_equal(world.answer[i].mx, "mx2.d.example");
+    }
+    assert_int_equal(fake_host_connections(first), 1);
+    assert_int_equal(fake_host_connections(second), 3);
+    heard(second, "RCPT", 3);
+    heard(second, "QUIT", 0); /* it would be text of a message */
+}
+
+static void data_is_not_tried_where_the_domain_is_not_known_as_catch_all(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, ACCEPTS_ALL);
+
+    world.options.data_check = true;
+    is(ask("one.example", "u@one.example"), RB_REASON_ACCEPTED);
+    heard(host, "DATA", 0);
+}
+
+static void the_probe_is_the_same_for_a_month_and_a_domain(void **state)
+{
+    (void)state;
+    static const uint8_t other_key[32] = "another key";
+    static const int64_t month_s = INT64_C(30) * 86400;
+    const int64_t begin_s = 700 * month_s;
+    char local[17], other[17];
+
+    callout_probe_local(probe_key, "d.example", begin_s, local);
+    assert_int_equal(strspn(local, "abcdefghijklmnopqrstuvwxyz0123456789"), 16);
+    assert_int_equal(strlen(local), 16);
+    assert_in_range(local[0], 'a', 'z');
+    callout_probe_local(probe_key, "d.example", begin_s + month_s - 1, other);
+    assert_string_equal(other, local);
+    callout_probe_local(probe_key, "d.example", begin_s + month_s, other);
+    assert_string_not_equal(other, local);
+    callout_probe_local(probe_key, "e.example", begin_s, other);
+    assert_string_not_equal(other, local);
+    callout_probe_local(other_key, "d.example", begin_s, other);
+    assert_string_not_equal(other, local);
+}
+
+/* --- Senders ----------------------------------------------------------------- */
+
+static void a_refused_null_sender_is_learned_and_used_for_the_next_item(void **state)
+{
+    (void)state;
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){.null_sender = NULL_REFUSED});
+
+    add("a@one.example");
+    add("b@one.example");
+    run("one.example");
+    for (int i = 0; i < 2; i++) {
+        is(&world.answer[i], RB_REASON_NO_SUCH_USER);
+        assert_string_equal(world.answer[i].mail_from, FALLBACK);
+    }
+    assert_int_equal(world.learned.null_sender_refused.state, FACT_YES);
+    assert_int_equal(world.learned_count, 1);
+    heard(host, "MAIL FROM:<>", 1);
+    heard(host, "MAIL FROM:<" FALLBACK ">", 2);
+    was_called_so(0, "127.0.0.1", RB_REASON_ACCEPTED);
+}
+
+static void where_the_null_sender_is_known_to_be_refused_the_fallback_is_used_at_once(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, UNKNOWN_USER);
+
+    world.facts.null_sender_refused = (struct fact){FACT_YES, clock_wall_s(&world.clock)};
+    is(ask("one.example", "u@one.example"), RB_REASON_NO_SUCH_USER);
+    heard(host, "MAIL FROM:<>", 0);
+    heard(host, "MAIL FROM:<" FALLBACK ">", 1);
+    /* Until that is an old story. */
+    fake_clock_advance_s(&world.wall, world.options.lifetimes.domain_ttl_s);
+    is(ask("one.example", "u@one.example"), RB_REASON_NO_SUCH_USER);
+    heard(host, "MAIL FROM:<>", 1);
+}
+
+static void without_a_fallback_the_null_sender_is_used_all_the_same(void **state)
+{
+    (void)state;
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){.null_sender = NULL_REFUSED});
+
+    world.options.fallback_mail_from = "";
+    world.facts.null_sender_refused = (struct fact){FACT_YES, clock_wall_s(&world.clock)};
+    is(ask("one.example", "u@one.example"), RB_REASON_NULL_SENDER_REFUSED);
+    heard(host, "MAIL", 1);
+    assert_int_equal(fake_host_connections(host), 1);
+}
+
+/* Closed in words or without, with MAIL alone on its way or in a flight. */
+static void a_host_that_closes_over_the_null_sender_is_called_once_more(void **state)
+{
+    (void)state;
+    static const struct fake_host_step one_by_one[] = {
+        OPENING, {FAKE_HOST_EXPECT, "MAIL FROM:<>"}, {FAKE_HOST_SAY, NULL_REFUSED}};
+    static const struct fake_host_step in_a_flight[] = {{FAKE_HOST_SAY, "220 hello"},
+                                                        {FAKE_HOST_EXPECT, "EHLO"},
+                                                        {FAKE_HOST_SAY, "250-a\r\n250 PIPELINING"},
+                                                        {FAKE_HOST_EXPECT, "MAIL FROM:<>"},
+                                                        {FAKE_HOST_EXPECT, "RCPT"},
+                                                        {FAKE_HOST_SAY, NULL_REFUSED}};
+    static const struct fake_host_step in_words[] = {
+        {FAKE_HOST_SAY, "220 hello"},
+        {FAKE_HOST_EXPECT, "EHLO"},
+        {FAKE_HOST_SAY, "250-a\r\n250 PIPELINING"},
+        {FAKE_HOST_EXPECT, "MAIL FROM:<>"},
+        {FAKE_HOST_EXPECT, "RCPT"},
+        {FAKE_HOST_SAY, NULL_REFUSED "\r\n421 4.7.0 closing"}};
+    static const struct fake_host_script scripts[][2] = {
+        {{one_by_one, COUNT(one_by_one)}, {polite, COUNT(polite)}},
+        {{in_a_flight, COUNT(in_a_flight)}, {polite, COUNT(polite)}},
+        {{in_words, COUNT(in_words)}, {polite, COUNT(polite)}},
+    };
+
+    world.options.max_hosts = 1;
+    for (size_t i = 0; i < COUNT(scripts); i++) {
+        struct fake_host *host = start_playing(0, scripts[i], 2);
+
+        world.learned = (struct domain_record){0};
+        is(ask("one.example", "u@one.example"), RB_REASON_NO_SUCH_USER);
+        assert_string_equal(world.answer[i].mail_from, FALLBACK);
+        assert_int_equal(fake_host_connections(host), 2);
+        heard(host, "MAIL FROM:<>", 1);
+        assert_int_equal(world.learned.null_sender_refused.state, FACT_YES);
+        fake_host_stop(host);
+        world.host[0] = NULL;
+        world.port = 0;
+    }
+}
+
+static void a_host_that_closes_over_both_senders_is_called_twice_only(void **state)
+{
+    (void)state;
+    static const struct fake_host_step steps[] = {
+        OPENING, {FAKE_HOST_EXPECT, "MAIL"}, {FAKE_HOST_SAY, NULL_REFUSED}};
+    static const struct fake_host_script script = {steps, COUNT(steps)};
+    struct fake_host *host = start_playing(0, &script, 1);
+
+    is(ask("one.example", "u@one.example"), RB_REASON_NULL_SENDER_REFUSED);
+    assert_int_equal(fake_host_connections(host), 2);
+    assert_int_equal(world.learned_count, 0);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(the_most_preferred_host_is_called_first),
+        T(the_next_host_is_asked_after_a_4yz),
+        T(the_next_host_is_asked_after_a_5yz_about_us),
+        T(the_next_host_is_asked_after_a_5yz_that_says_nothing_clear),
+        T(the_next_host_is_asked_after_a_banner_of_5yz),
+        T(the_next_host_is_asked_after_protocol_garbage),
+        T(the_next_host_is_asked_after_a_lost_connection),
+        T(the_next_host_is_asked_after_a_connection_lost_over_rcpt),
+        T(the_next_host_is_asked_after_both_senders_were_refused),
+        T(the_next_host_is_asked_after_a_refused_connection),
+        T(the_first_answer_about_the_mailbox_decides),
+        T(without_an_answer_the_most_telling_reason_is_given),
+        T(no_more_than_max_hosts_are_called),
+        T(several_items_go_to_the_next_host_together),
+        T(a_domain_that_does_not_exist_is_no_domain),
+        T(a_domain_with_a_null_mx_is_null_mx),
+        T(a_domain_with_nothing_is_no_mail_host),
+        T(a_mail_host_without_addresses_is_no_mail_host),
+        T(a_private_mail_host_is_bogus_mx),
+        T(a_loopback_mail_host_is_bogus_mx_without_a_connection),
+        T(a_broken_mx_lookup_is_dns_failure_and_no_fact),
+        T(a_broken_address_lookup_is_dns_failure_and_no_fact),
+        T(our_own_address_is_exempt_and_not_called),
+        T(hosts_that_all_refuse_make_the_domain_unreachable_for_all_that_wait),
+        T(a_host_that_turns_us_away_is_no_dead_domain),
+        T(a_host_held_back_is_limited_and_not_called),
+        T(a_host_held_back_leaves_the_others),
+        T(without_items_nothing_happens),
+        T(a_domain_without_mx_is_its_own_mail_host),
+        T(an_address_literal_is_called_without_dns),
+        T(an_address_literal_is_guarded),
+        T(a_relay_is_called_at_its_own_port_and_netguard_has_no_say),
+        T(a_relay_without_a_port_is_called_at_the_usual_one),
+        T(a_relay_that_fails_is_unreachable_and_no_fact_of_the_domain),
+        T(relays_are_split_into_host_and_port),
+        T(a_relay_whose_name_is_too_long_is_malformed),
+        T(several_items_share_one_session),
+        T(a_session_has_a_ceiling_of_questions),
+        T(a_session_that_wears_out_is_followed_by_another),
+        T(a_host_that_serves_one_address_a_session_is_called_for_each),
+        T(a_worn_out_session_does_not_ask_twice_for_what_was_put_off),
+        T(a_first_transaction_that_is_cut_off_is_not_tried_again),
+        T(a_silent_host_times_out_and_is_reported),
+        T(a_callout_that_is_cut_short_says_nothing_of_the_host),
+        T(each_item_has_its_own_part_of_the_transcript),
+        T(a_utf8_address_is_unknown_where_it_cannot_be_asked),
+        T(a_utf8_address_is_asked_where_it_can_be),
+        T(tls_is_used_where_offered),
+        T(tls_is_not_used_when_it_is_off),
+        T(where_tls_is_broken_the_host_is_called_again_in_clear),
+        T(a_host_that_insists_on_its_broken_tls_is_tls_required),
+        T(a_domain_that_accepts_a_probe_is_catch_all),
+        T(a_domain_that_refuses_a_probe_is_not_catch_all),
+        T(an_unclear_reply_to_a_probe_teaches_nothing),
+        T(only_an_accepted_address_is_followed_by_a_probe),
+        T(a_known_fact_spares_the_probe),
+        T(an_old_fact_is_asked_for_anew),
+        T(without_the_check_nothing_is_probed),
+        T(one_probe_serves_all_items_of_a_run),
+        T(an_unclear_probe_is_not_repeated_in_a_run),
+        T(where_data_is_checked_a_catch_all_domain_may_refuse_there),
+        T(where_data_is_checked_354_ends_the_session_and_the_next_item_gets_its_own),
+        T(data_is_not_tried_where_the_domain_is_not_known_as_catch_all),
+        T(the_probe_is_the_same_for_a_month_and_a_domain),
+        T(a_refused_null_sender_is_learned_and_used_for_the_next_item),
+        T(where_the_null_sender_is_known_to_be_refused_the_fallback_is_used_at_once),
+        T(without_a_fallback_the_null_sender_is_used_all_the_same),
+        T(a_host_that_closes_over_the_null_sender_is_called_once_more),
+        T(a_host_that_closes_over_both_senders_is_called_twice_only),
+    };
+
+    return cmocka_run_group_tests_name("callout", tests, NULL, NULL);
+}

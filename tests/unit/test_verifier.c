@@ -1,0 +1,1412 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_verifier: questions in, verdicts out, over a real cache, a scripted name server and a
+ * scripted mail host, which counts what each question has cost it. Time is moved by hand; what
+ * must happen in some order is held and released.
+ */
+#include "config.h"
+
+#include "check.h"
+
+#include <arpa/nameser.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fake_clock.h"
+#include "fake_dns.h"
+#include "fake_host.h"
+#include "ringback.h"
+
+enum {
+    PATIENCE_MS = 20000, /* for what must come: far longer than it takes */
+    POLL_MS = 1,
+    MINUTE = 60,
+    HOUR = 3600,
+    DAY = 86400,
+    ASKERS_MAX = 200,
+    STRESS_THREADS = 8,
+    STRESS_ROUNDS = 20,
+};
+
+static const struct fake_dns_answer mx[] = {
+    {.type = ns_t_mx, .preference = 10, .data = "mx.example.org"}};
+static const struct fake_dns_answer no_mx[] = {{.type = ns_t_mx, .data = "."}};
+static const struct fake_dns_answer address[] = {{.type = ns_t_a, .data = "127.0.0.1"}};
+
+static const struct fake_dns_row zone[] = {
+    {.name = "mx.example.org", .type = ns_t_a, .answers = address, .count = 1},
+    {.name = "example.org", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "other.example", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "third.example", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "nullmx.example", .type = ns_t_mx, .answers = no_mx, .count = 1},
+    {.name = "servfail.example", .rcode = ns_r_servfail},
+    {.name = "silent.example", .flags = FAKE_DNS_DROP},
+};
+
+static const struct fake_dns_row awake_zone[] = {
+    {.name = "silent.example", .rcode = ns_r_servfail},
+};
+
+static const struct fake_host_reply users[] = {
+    {"user@example.org", "250 2.1.5 Ok"},
+    {"user@other.example", "250 2.1.5 Ok"},
+    {"user@third.example", "250 2.1.5 Ok"},
+    {"full@example.org", "452 4.2.2 mailbox full"},
+    {"grey@example.org", "450 4.7.1 Greylisted, try again in 5 minutes"},
+    {"later@example.org", "451 4.3.0 try later"},
+};
+
+static const struct fake_host_reply nobody[] = {{"somebody@example.org", "250 2.1.5 Ok"}};
+
+/* A verifier, not yet opened, and the world around it. */
+struct fixture {
+    char folder[64], path[80], store[96];
+    struct fake_clock clock;
+    struct fake_dns *dns;
+    struct fake_host *host;
+    const char *resolver;
+    struct rb_network loopback;
+    struct rb_options options;
+    struct rb_verifier *verifier;
+};
+
+static void start_host(struct fixture *f, const struct fake_host_options *options)
+{
+    struct fake_host_options with_port = *options;
+
+    if (f->host != NULL) { /* another one takes its place */
+        with_port.port = fake_host_port(f->host);
+        fake_host_stop(f->host);
+    }
+    f->host = fake_host_start(&with_port);
+    f->options.port = fake_host_port(f->host);
+}
+
+static int set_up(void **state)
+{
+    static const struct fake_host_options polite = {
+        .pipelining = true, .replies = users, .reply_count = COUNT(users)};
+    struct fixture *f = calloc(1, sizeof *f);
+
+    if (f == NULL)
+        return -1;
+    (void)snprintf(f->folder, sizeof f->folder, "/tmp/test_verifier.XXXXXX");
+    if (mkdtemp(f->folder) == NULL)
+        return -1;
+    (void)snprintf(f->path, sizeof f->path, "%s/cache", f->folder);
+    (void)snprintf(f->store, sizeof f->store, "lmdb:%s", f->path);
+    fake_clock_init(&f->clock);
+    f->dns = fake_dns_start(AF_INET, zone, COUNT(zone));
+    f->resolver = fake_dns_server(f->dns);
+    rb_options_init(&f->options);
+    start_host(f, &polite);
+    f->options.helo_name = "probe.example.net";
+    f->options.resolvers = &f->resolver;
+    f->options.resolver_count = 1;
+    f->options.ip_version = RB_IP_V4;
+    f->options.max_workers = 8;
+    f->options.store = f->store;
+    f->options.store_max_bytes = 16 << 20;
+    f->options.clock = &f->clock.clock;
+    if (rb_network_parse("127.0.0.0/8", &f->loopback) != RB_OK)
+        return -1;
+    f->options.allowed_networks = &f->loopback;
+    f->options.allowed_count = 1;
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const files[] = {"data.mdb", "lock.mdb"};
+    struct fixture *f = *state;
+    char path[128];
+
+    rb_verifier_close(f->verifier);
+    fake_host_stop(f->host);
+    fake_dns_stop(f->dns);
+    for (size_t i = 0; i < COUNT(files); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", f->path, files[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(f->path);
+    (void)unlink(f->path);
+    (void)rmdir(f->folder);
+    free(f);
+    return 0;
+}
+
+static void open_verifier(struct fixture *f)
+{
+    char detail[256];
+
+    if (rb_verifier_open(&f->options, &f->verifier, detail, sizeof detail) != RB_OK)
+        fail_msg("%s", detail);
+}
+
+static void reopen(struct fixture *f)
+{
+    rb_verifier_close(f->verifier);
+    open_verifier(f);
+}
+
+static struct rb_question question(const char *text)
+{
+    return (struct rb_question){.address = text, .address_len = strlen(text)};
+}
+
+static struct rb_ticket *ask(struct fixture *f, const char *text)
+{
+    const struct rb_question q = question(text);
+    struct rb_ticket *ticket = NULL;
+
+    assert_int_equal(rb_ask(f->verifier, &q, &ticket), RB_OK);
+    assert_non_null(ticket);
+    return ticket;
+}
+
+/* Waits, leaves, and tells the reason. */
+static enum rb_reason outcome(struct rb_ticket *ticket)
+{
+    struct rb_answer answer = {0};
+    enum rb_reason reason;
+
+    rb_wait(ticket, PATIENCE_MS, &answer);
+    reason = answer.reason;
+    assert_int_equal(answer.verdict, rb_reason_verdict(reason));
+    rb_answer_fini(&answer);
+    rb_ticket_free(ticket);
+    return reason;
+}
+
+static void verify(struct fixture *f, const struct rb_question *q, struct rb_answer *answer)
+{
+    *answer = (struct rb_answer){0};
+    assert_int_equal(rb_verify(f->verifier, q, PATIENCE_MS, answer), RB_OK);
+}
+
+static struct rb_answer answer_for(struct fixture *f, const char *text)
+{
+    const struct rb_question q = question(text);
+    struct rb_answer answer;
+
+    verify(f, &q, &answer);
+    return answer;
+}
+
+static enum rb_reason reason_for(struct fixture *f, const char *text)
+{
+    return answer_for(f, text).reason;
+}
+
+static struct rb_stats stats_of(struct fixture *f)
+{
+    struct rb_stats stats;
+
+    rb_verifier_stats(f->verifier, &stats);
+    return stats;
+}
+
+/* Until a callout has ended so, that many times. */
+static void await_callouts(struct fixture *f, enum rb_reason reason, uint64_t count)
+{
+    const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
+
+    for (int i = 0; i < PATIENCE_MS / POLL_MS; i++) {
+        if (stats_of(f).callouts[reason] >= count)
+            return;
+        (void)nanosleep(&pause, NULL);
+    }
+    fail_msg("no callout has ended in %s", rb_reason_name(reason));
+}
+
+static unsigned connections(struct fixture *f)
+{
+    return fake_host_connections(f->host);
+}
+
+static unsigned rcpts(struct fixture *f)
+{
+    return fake_host_heard(f->host, "RCPT");
+}
+
+/* --- Answers --------------------------------------------------------------- */
+
+static void an_accepted_address_is_valid(void **state)
+{
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    const struct rb_answer answer = answer_for(f, "<user@EXAMPLE.org>");
+    assert_int_equal(answer.verdict, RB_VERDICT_VALID);
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+    assert_string_equal(answer.address, "user@example.org");
+    assert_string_equal(answer.domain, "example.org");
+    assert_string_equal(answer.mx, "mx.example.org");
+    assert_string_equal(answer.ip, "127.0.0.1");
+    assert_int_equal(answer.port, fake_host_port(f->host));
+    assert_string_equal(answer.tls, "");
+    assert_int_equal(answer.stage, RB_STAGE_RCPT);
+    assert_int_equal(answer.code, 250);
+    assert_string_equal(answer.enhanced, "2.1.5");
+    assert_string_equal(answer.reply, "250 2.1.5 Ok");
+    assert_true(answer.mail_from_known);
+    assert_string_equal(answer.mail_from, "");
+    assert_false(answer.cached);
+    assert_int_equal(answer.age_s, 0);
+    assert_int_equal(answer.expires_s, 31 * DAY);
+    assert_null(answer.transcript);
+    assert_int_equal(rcpts(f), 2); /* the address, and the one that nobody has */
+}
+
+static void a_refused_address_is_invalid(void **state)
+{
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    const struct rb_answer answer = answer_for(f, "nobody@example.org");
+    assert_int_equal(answer.verdict, RB_VERDICT_INVALID);
+    assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
+    assert_int_equal(answer.code, 550);
+    assert_string_equal(answer.reply, "550 5.1.1 User unknown");
+    assert_int_equal(answer.expires_s, 3 * DAY);
+    assert_int_equal(rcpts(f), 1);
+}
+
+static void a_4yz_is_unknown_and_kept_for_a_while(void **state)
+{
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    struct rb_answer answer = answer_for(f, "grey@example.org");
+    assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
+    assert_int_equal(answer.reason, RB_REASON_GREYLISTED);
+    assert_int_equal(answer.expires_s, 30 * MINUTE);
+    answer = answer_for(f, "later@example.org");
+    assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
+    assert_int_equal(answer.reason, RB_REASON_TEMPFAIL);
+    assert_int_equal(reason_for(f, "full@example.org"), RB_REASON_MAILBOX_FULL);
+}
+
+static void a_domain_without_mail_is_invalid(void **state)
+{
+    static const struct {
+        const char *address;
+        enum rb_reason reason;
+    } table[] = {
+        {"u@nowhere.example", RB_REASON_NO_DOMAIN},
+        {"u@nullmx.example", RB_REASON_NULL_MX},
+        {"u@servfail.example", RB_REASON_DNS_FAILURE},
+    };
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        const struct rb_answer answer = answer_for(f, table[i].address);
+
+        assert_int_equal(answer.reason, table[i].reason);
+        assert_int_equal(answer.port, 0);
+        assert_int_equal(answer.stage, RB_STAGE_DNS);
+        assert_false(answer.mail_from_known);
+    }
+    assert_int_equal(connections(f), 0);
+}
+
+static void what_is_no_address_is_told_at_once(void **state)
+{
+    static const char *const bad[] = {"user",  "@example.org",         "<user@example.org", "a b@c",
+                                      "user@", "user@exa\r\nmple.org", "user@-.example"};
+    struct fixture *f = *state;
+    struct rb_ticket *ticket;
+
+    open_verifier(f);
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        ticket = ask(f, bad[i]);
+        assert_true(rb_ready(ticket));
+        assert_int_equal(outcome(ticket), RB_REASON_BAD_ADDRESS);
+        const struct rb_answer answer = answer_for(f, bad[i]);
+        assert_string_equal(answer.address, "");
+        assert_true(answer.rule[0] != '\0');
+        assert_int_equal(answer.expires_s, -1);
+    }
+    assert_int_equal(connections(f), 0);
+}
+
+static void the_null_sender_is_exempt(void **state)
+{
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    const struct rb_answer answer = answer_for(f, "<>");
+    assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
+    assert_int_equal(answer.reason, RB_REASON_EXEMPT);
+    assert_string_equal(answer.rule, "null_sender");
+    assert_int_equal(reason_for(f, ""), RB_REASON_EXEMPT);
+    assert_int_equal(connections(f), 0);
+}
+
+static void utf8_is_an_address_only_where_smtputf8_is_on(void **state)
+{
+    struct fixture *f = *state;
+
+    f->options.smtputf8 = false;
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "j\xc3\xb6rg@example.org"), RB_REASON_BAD_ADDRESS);
+    f->options.smtputf8 = true;
+    assert_int_equal(rb_verifier_set_options(f->verifier, &f->options), RB_OK);
+    /* the host does not offer it */
+    const struct rb_answer answer = answer_for(f, "j\xc3\xb6rg@example.org");
+    assert_int_equal(answer.reason, RB_REASON_REJECTED);
+    assert_string_equal(answer.rule, "no_smtputf8");
+}
+
+static void a_question_must_be_one(void **state)
+{
+    static const char *const relays[] = {"",           ":25",  "host:", "host:0",
+                                         "host:65536", "[::1", "a:b:c"};
+    struct fixture *f = *state;
+    struct rb_question q = question("user@example.org");
+    struct rb_ticket *ticket;
+    char long_relay[300];
+
+    open_verifier(f);
+    for (size_t i = 0; i < COUNT(relays); i++) {
+        q.relay = relays[i];
+        assert_int_equal(rb_ask(f->verifier, &q, &ticket), RB_ERR_ARGUMENT);
+        assert_null(ticket);
+    }
+    memset(long_relay, 'a', sizeof long_relay);
+    long_relay[sizeof long_relay - 1] = '\0';
+    q.relay = long_relay;
+    assert_int_equal(rb_ask(f->verifier, &q, &ticket), RB_ERR_ARGUMENT);
+    q = (struct rb_question){0};
+    assert_int_equal(rb_ask(f->verifier, &q, &ticket), RB_ERR_ARGUMENT);
+    rb_ticket_free(NULL);
+}
+
+/* --- The cache ------------------------------------------------------------- */
+
+static void the_second_question_is_answered_from_the_cache(void **state)
+{
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    fake_clock_advance_s(&f->clock, MINUTE);
+    struct rb_ticket *ticket = ask(f, "<@route.example:\"user\"@Example.ORG.>");
+    assert_true(rb_ready(ticket));
+    struct rb_answer answer = {0};
+    rb_wait(ticket, 0, &answer);
+    rb_ticket_free(ticket);
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+    assert_true(answer.cached);
+    assert_int_equal(answer.age_s, MINUTE);
+    assert_int_equal(answer.expires_s, 31 * DAY - MINUTE);
+    assert_string_equal(answer.reply, "250 2.1.5 Ok");
+    assert_string_equal(answer.enhanced, "2.1.5");
+    assert_string_equal(answer.mx, "mx.example.org");
+    assert_string_equal(answer.ip, "127.0.0.1");
+    assert_int_equal(answer.port, fake_host_port(f->host));
+    assert_int_equal(answer.code, 250);
+    assert_int_equal(answer.stage, RB_STAGE_RCPT);
+    assert_true(answer.mail_from_known);
+    assert_int_equal(connections(f), 1);
+    assert_int_equal(rcpts(f), 2);
+}
+
+static void no_cache_asks_anew_and_keeps_the_answer(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_question q = question("user@example.org");
+    struct rb_answer answer;
+
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    fake_host_set(f->host, nobody, COUNT(nobody));
+    fake_clock_advance_s(&f->clock, 1);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    q.no_cache = true;
+    verify(f, &q, &answer);
+    assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
+    assert_false(answer.cached);
+    assert_int_equal(connections(f), 2);
+    answer = answer_for(f, "user@example.org");
+    assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
+    assert_true(answer.cached);
+    assert_int_equal(connections(f), 2);
+}
+
+static void only_cache_asks_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_question q = question("user@example.org");
+    struct rb_answer answer;
+
+    q.only_cache = true;
+    open_verifier(f);
+    verify(f, &q, &answer);
+    assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
+    assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
+    assert_string_equal(answer.rule, "not_in_cache");
+    assert_false(answer.cached);
+    assert_int_equal(connections(f), 0);
+    assert_int_equal(stats_of(f).pending, 0);
+
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    verify(f, &q, &answer);
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+    assert_true(answer.cached);
+
+    fake_clock_advance_s(&f->clock, 8 * DAY); /* stale: answered, and left alone */
+    verify(f, &q, &answer);
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+    const struct rb_stats stats = stats_of(f);
+    assert_int_equal(stats.cache_stale, 1);
+    assert_int_equal(stats.pending + stats.running, 0);
+    assert_int_equal(connections(f), 1);
+}
+
+static void a_stale_answer_is_given_at_once_and_refreshed_behind(void **state)
+{
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    fake_clock_advance_s(&f->clock, 7 * DAY);
+    fake_host_set(f->host, nobody, COUNT(nobody));
+    fake_host_hold(f->host, true);
+    for (int i = 0; i < 5; i++) { /* however many ask, one refresh */
+        const struct rb_answer answer = answer_for(f, "user@example.org");
+
+        assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+        assert_true(answer.cached);
+        assert_int_equal(answer.age_s, 7 * DAY);
+        assert_int_equal(answer.expires_s, 24 * DAY);
+    }
+    assert_true(fake_host_wait(f->host, "RCPT", 3));
+    fake_host_hold(f->host, false);
+    await_callouts(f, RB_REASON_NO_SUCH_USER, 1);
+    const struct rb_answer answer = answer_for(f, "user@example.org");
+    assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
+    assert_true(answer.cached);
+    assert_int_equal(connections(f), 2);
+    assert_int_equal(rcpts(f), 3);
+    assert_int_equal(stats_of(f).cache_stale, 5);
+}
+
+static void a_refresh_that_tells_nothing_leaves_what_is_known(void **state)
+{
+    static const struct fake_host_reply grey[] = {{"user@example.org", "450 4.7.1 Greylisted"}};
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    fake_clock_advance_s(&f->clock, 7 * DAY);
+    fake_host_set(f->host, grey, COUNT(grey));
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    await_callouts(f, RB_REASON_GREYLISTED, 1);
+    const struct rb_answer answer = answer_for(f, "user@example.org");
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+    assert_int_equal(answer.age_s, 7 * DAY);
+}
+
+static void an_expired_answer_is_asked_for_again(void **state)
+{
+    static const struct {
+        const char *address;
+        enum rb_reason reason;
+        long long ttl_s;
+    } table[] = {
+        {"user@example.org", RB_REASON_ACCEPTED, 31LL * DAY},
+        {"nobody@example.org", RB_REASON_NO_SUCH_USER, 3LL * DAY},
+        {"grey@example.org", RB_REASON_GREYLISTED, 30LL * MINUTE},
+    };
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        unsigned before = connections(f);
+
+        assert_int_equal(reason_for(f, table[i].address), table[i].reason);
+        fake_clock_advance_s(&f->clock, table[i].ttl_s);
+        const struct rb_answer answer = answer_for(f, table[i].address);
+        assert_int_equal(answer.reason, table[i].reason);
+        assert_false(answer.cached);
+        assert_int_equal(answer.age_s, 0);
+        assert_int_equal(connections(f), before + 2);
+    }
+}
+
+static void a_restart_loses_no_verdict(void **state)
+{
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(reason_for(f, "nobody@example.org"), RB_REASON_NO_SUCH_USER);
+    fake_clock_advance_s(&f->clock, MINUTE);
+    reopen(f);
+    const struct rb_answer answer = answer_for(f, "user@example.org");
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+    assert_true(answer.cached);
+    assert_int_equal(answer.age_s, MINUTE);
+    assert_int_equal(reason_for(f, "nobody@example.org"), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(connections(f), 2);
+    assert_int_equal(stats_of(f).cache_entries, 2);
+}
+
+static void a_verifier_without_a_store_works(void **state)
+{
+    struct fixture *f = *state;
+
+    f->options.store = NULL;
+    open_verifier(f);
+    for (unsigned i = 1; i <= 2; i++) {
+        const struct rb_answer answer = answer_for(f, "user@example.org");
+
+        assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+        assert_false(answer.cached);
+        assert_int_equal(answer.expires_s, -1);
+        assert_int_equal(connections(f), i);
+    }
+    const struct rb_question q = {
+        .address = "u@example.org", .address_len = 13, .only_cache = true};
+    struct rb_answer answer;
+    verify(f, &q, &answer);
+    assert_string_equal(answer.rule, "not_in_cache");
+    assert_int_equal(stats_of(f).cache_entries, 0);
+}
+
+static void a_store_that_cannot_be_used_is_told_in_words(void **state)
+{
+    struct fixture *f = *state;
+    FILE *file = fopen(f->path, "w"); /* a file where the folder should be */
+    char detail[256] = "";
+    struct rb_verifier *verifier;
+
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(rb_verifier_open(&f->options, &verifier, detail, sizeof detail), RB_ERR_STORE);
+    assert_null(verifier);
+    assert_non_null(strstr(detail, f->path));
+    assert_int_equal(rb_verifier_open(&f->options, &verifier, NULL, 0), RB_ERR_STORE);
+}
+
+static void wrong_options_are_told_in_words(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const bad_resolver[] = {"no address"};
+    struct rb_verifier *verifier;
+    char detail[256];
+
+    f->options.store = "carrier-pigeon:/";
+    assert_int_equal(rb_verifier_open(&f->options, &verifier, detail, sizeof detail),
+                     RB_ERR_ARGUMENT);
+    assert_non_null(strstr(detail, "carrier-pigeon"));
+    f->options.store = f->store;
+    f->options.resolvers = bad_resolver;
+    assert_int_equal(rb_verifier_open(&f->options, &verifier, detail, sizeof detail),
+                     RB_ERR_ARGUMENT);
+    assert_non_null(strstr(detail, "resolvers"));
+    f->options.helo_name = NULL;
+    assert_int_equal(rb_verifier_open(&f->options, &verifier, detail, sizeof detail),
+                     RB_ERR_ARGUMENT);
+    assert_non_null(strstr(detail, "helo_name"));
+    assert_null(verifier);
+    rb_verifier_close(NULL);
+}
+
+/* --- Facts of a domain ----------------------------------------------------- */
+
+static void a_catch_all_domain_settles_its_other_addresses(void **state)
+{
+    static const struct fake_host_options everybody = {.rcpt = "250 2.1.5 Ok"};
+    struct fixture *f = *state;
+
+    start_host(f, &everybody);
+    open_verifier(f);
+    struct rb_answer answer = answer_for(f, "one@example.org");
+    assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
+    assert_int_equal(answer.reason, RB_REASON_CATCH_ALL);
+    assert_false(answer.cached);
+    assert_int_equal(rcpts(f), 2);
+    answer = answer_for(f, "two@example.org");
+    assert_int_equal(answer.reason, RB_REASON_CATCH_ALL);
+    assert_true(answer.cached);
+    assert_string_equal(answer.rule, "known_catch_all");
+    assert_int_equal(connections(f), 1);
+    assert_int_equal(stats_of(f).settled_by_fact, 1);
+    reopen(f); /* the fact stays, too */
+    assert_int_equal(reason_for(f, "three@example.org"), RB_REASON_CATCH_ALL);
+    assert_int_equal(connections(f), 1);
+    fake_clock_advance_s(&f->clock, 7 * DAY);
+    assert_int_equal(reason_for(f, "three@example.org"), RB_REASON_CATCH_ALL);
+    assert_int_equal(connections(f), 2);
+}
+
+static void a_dead_domain_settles_its_other_addresses(void **state)
+{
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "one@nowhere.example"), RB_REASON_NO_DOMAIN);
+    unsigned asked = fake_dns_asked_udp(f->dns, "nowhere.example", ns_t_mx);
+    struct rb_answer answer = answer_for(f, "two@nowhere.example");
+    assert_int_equal(answer.verdict, RB_VERDICT_INVALID);
+    assert_int_equal(answer.reason, RB_REASON_NO_DOMAIN);
+    assert_string_equal(answer.rule, "known_dead");
+    assert_true(answer.cached);
+    assert_int_equal(fake_dns_asked_udp(f->dns, "nowhere.example", ns_t_mx), asked);
+    fake_clock_advance_s(&f->clock, 3 * HOUR); /* it may have been bought */
+    answer = answer_for(f, "two@nowhere.example");
+    assert_int_equal(answer.reason, RB_REASON_NO_DOMAIN);
+    assert_false(answer.cached);
+    assert_int_equal(fake_dns_asked_udp(f->dns, "nowhere.example", ns_t_mx), asked + 1);
+}
+
+static void what_a_relay_says_is_kept_apart(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_question q = question("nobody@example.org");
+    struct rb_answer answer;
+    char relay[32];
+
+    (void)snprintf(relay, sizeof relay, "127.0.0.1:%u", (unsigned)fake_host_port(f->host));
+    q.relay = relay;
+    open_verifier(f);
+    verify(f, &q, &answer);
+    assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
+    assert_string_equal(answer.mx, "127.0.0.1");
+    verify(f, &q, &answer);
+    assert_true(answer.cached);
+    assert_int_equal(connections(f), 1);
+    answer = answer_for(f, "nobody@example.org");
+    assert_false(answer.cached);
+    assert_string_equal(answer.mx, "mx.example.org");
+    assert_int_equal(connections(f), 2);
+}
+
+/* --- Joining --------------------------------------------------------------- */
+
+struct asker {
+    struct fixture *f;
+    struct rb_question q;
+    pthread_barrier_t *start, *asked;
+    enum rb_error error;
+    struct rb_answer answer;
+    pthread_t thread;
+};
+
+static void *ask_and_wait(void *arg)
+{
+    struct asker *asker = arg;
+    struct rb_ticket *ticket = NULL;
+
+    pthread_barrier_wait(asker->start);
+    asker->error = rb_ask(asker->f->verifier, &asker->q, &ticket);
+    pthread_barrier_wait(asker->asked);
+    if (asker->error != RB_OK)
+        return NULL;
+    rb_wait(ticket, PATIENCE_MS, &asker->answer);
+    rb_ticket_free(ticket);
+    return NULL;
+}
+
+static struct asker askers[ASKERS_MAX];
+
+/* All of them have asked when this returns, and may be waiting. */
+static void start_askers(struct fixture *f, unsigned count, const struct rb_question *questions,
+                         size_t question_count)
+{
+    static pthread_barrier_t start, asked;
+
+    assert_int_equal(pthread_barrier_init(&start, NULL, count), 0);
+    assert_int_equal(pthread_barrier_init(&asked, NULL, count + 1), 0);
+    for (unsigned i = 0; i < count; i++) {
+        askers[i] = (struct asker){
+            .f = f, .q = questions[i % question_count], .start = &start, .asked = &asked};
+        assert_int_equal(pthread_create(&askers[i].thread, NULL, ask_and_wait, &askers[i]), 0);
+    }
+    pthread_barrier_wait(&asked);
+}
+
+static void join_askers(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(pthread_join(askers[i].thread, NULL), 0);
+        assert_int_equal(askers[i].error, RB_OK);
+    }
+    assert_int_equal(pthread_barrier_destroy(askers[0].start), 0);
+    assert_int_equal(pthread_barrier_destroy(askers[0].asked), 0);
+}
+
+static void assert_one_callout_for(struct fixture *f, unsigned count)
+{
+    const struct rb_question q = question("user@example.org");
+
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    start_askers(f, count, &q, 1);
+    assert_int_equal(stats_of(f).coalesced, count - 1);
+    fake_host_hold(f->host, false);
+    join_askers(count);
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(askers[i].answer.reason, RB_REASON_ACCEPTED);
+        assert_string_equal(askers[i].answer.reply, "250 2.1.5 Ok");
+        assert_false(askers[i].answer.cached);
+    }
+    assert_int_equal(connections(f), 1);
+    assert_int_equal(fake_host_heard(f->host, "RCPT TO:<user@example.org>"), 1);
+    assert_int_equal(rcpts(f), 2);
+    assert_int_equal(stats_of(f).callouts[RB_REASON_ACCEPTED], 1);
+}
+
+static void twenty_equal_questions_cost_one_callout(void **state)
+{
+    assert_one_callout_for(*state, 20);
+}
+
+static void two_hundred_equal_questions_cost_one_callout(void **state)
+{
+    assert_one_callout_for(*state, ASKERS_MAX);
+}
+
+static void no_cache_does_not_join(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_question q = question("nobody@example.org");
+    struct rb_ticket *fresh;
+
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    struct rb_ticket *first = ask(f, "nobody@example.org");
+    q.no_cache = true;
+    assert_int_equal(rb_ask(f->verifier, &q, &fresh), RB_OK);
+    struct rb_ticket *joined = ask(f, "nobody@example.org");
+    assert_true(fake_host_wait(f->host, "RCPT", 2));
+    assert_int_equal(stats_of(f).coalesced, 1);
+    fake_host_hold(f->host, false);
+    assert_int_equal(outcome(first), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(outcome(fresh), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(outcome(joined), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(rcpts(f), 2);
+}
+
+/* --- Transcripts ----------------------------------------------------------- */
+
+static bool has_line(const struct rb_transcript *transcript, char dir, const char *text)
+{
+    for (size_t i = 0; i < rb_transcript_count(transcript); i++) {
+        const struct rb_transcript_line line = rb_transcript_line(transcript, i);
+
+        if (line.dir == dir && strncmp(line.text, text, strlen(text)) == 0 &&
+            strcmp(line.mx, "mx.example.org") == 0 && strcmp(line.ip, "127.0.0.1") == 0)
+            return true;
+    }
+    return false;
+}
+
+static void a_transcript_shows_what_was_said(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_question q = question("user@example.org");
+    struct rb_answer answer;
+
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    q.transcript = true; /* what is known will not do */
+    verify(f, &q, &answer);
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+    assert_false(answer.cached);
+    assert_int_equal(connections(f), 2);
+    assert_non_null(answer.transcript);
+    assert_true(has_line(answer.transcript, '-', "connecting"));
+    assert_true(has_line(answer.transcript, '<', "220 fake.example"));
+    assert_true(has_line(answer.transcript, '>', "EHLO probe.example.net"));
+    assert_true(has_line(answer.transcript, '>', "MAIL FROM:<>"));
+    assert_true(has_line(answer.transcript, '>', "RCPT TO:<user@example.org>"));
+    assert_true(has_line(answer.transcript, '<', "250 2.1.5 Ok"));
+    rb_answer_fini(&answer);
+    assert_null(answer.transcript);
+}
+
+static void each_transcript_shows_its_own_question(void **state)
+{
+    static const char *const text[] = {"user@example.org", "nobody@example.org"};
+    struct fixture *f = *state;
+    struct rb_ticket *tickets[COUNT(text)];
+
+    f->options.per_domain_sessions = 1; /* both in one session */
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    for (size_t i = 0; i < COUNT(text); i++) {
+        struct rb_question q = question(text[i]);
+
+        q.transcript = true;
+        assert_int_equal(rb_ask(f->verifier, &q, &tickets[i]), RB_OK);
+    }
+    assert_true(fake_host_wait(f->host, "RCPT", 1));
+    fake_host_hold(f->host, false);
+    for (size_t i = 0; i < COUNT(text); i++) {
+        struct rb_answer answer = {0};
+
+        rb_wait(tickets[i], PATIENCE_MS, &answer);
+        rb_ticket_free(tickets[i]);
+        assert_int_equal(has_line(answer.transcript, '>', "RCPT TO:<user@example.org>"), i == 0);
+        assert_int_equal(has_line(answer.transcript, '>', "RCPT TO:<nobody@example.org>"), i == 1);
+        rb_answer_fini(&answer);
+    }
+    assert_int_equal(connections(f), 1);
+}
+
+static void a_transcript_nobody_waits_for_is_dropped(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_question q = question("user@example.org");
+    struct rb_ticket *ticket;
+
+    q.transcript = true;
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    assert_int_equal(rb_ask(f->verifier, &q, &ticket), RB_OK);
+    assert_true(fake_host_wait(f->host, "RCPT", 1));
+    rb_ticket_free(ticket);
+    fake_host_hold(f->host, false);
+    await_callouts(f, RB_REASON_ACCEPTED, 1);
+    assert_true(answer_for(f, "user@example.org").cached);
+}
+
+/* --- Waiting --------------------------------------------------------------- */
+
+static void a_caller_that_leaves_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    const struct rb_question q = question("user@example.org");
+    struct rb_answer answer = {0};
+
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    assert_int_equal(rb_verify(f->verifier, &q, 10, &answer), RB_OK);
+    assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
+    assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
+    assert_string_equal(answer.rule, "still_asking");
+    assert_string_equal(answer.address, "user@example.org");
+    assert_int_equal(answer.expires_s, -1);
+    assert_false(answer.cached);
+    fake_host_hold(f->host, false);
+    await_callouts(f, RB_REASON_ACCEPTED, 1);
+    answer = answer_for(f, "user@example.org");
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+    assert_true(answer.cached);
+    assert_int_equal(connections(f), 1);
+    assert_int_equal(rcpts(f), 2);
+}
+
+static void a_ticket_may_be_waited_for_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_answer answer = {0};
+
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    struct rb_ticket *ticket = ask(f, "user@example.org");
+    rb_wait(ticket, 0, &answer);
+    assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
+    assert_false(rb_ready(ticket));
+    fake_host_hold(f->host, false);
+    rb_wait(ticket, PATIENCE_MS, &answer);
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+    assert_true(rb_ready(ticket));
+    assert_int_equal(outcome(ticket), RB_REASON_ACCEPTED);
+}
+
+/* A wait of an hour would never end within the test. */
+static void what_others_have_waited_for_too_long_is_not_waited_for_again(void **state)
+{
+    struct fixture *f = *state;
+    const struct rb_question q = question("user@example.org");
+    struct rb_answer answer = {0};
+
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    struct rb_ticket *first = ask(f, "user@example.org");
+    assert_true(fake_host_wait(f->host, "RCPT", 1));
+    fake_clock_advance_s(&f->clock, HOUR);
+    assert_int_equal(rb_verify(f->verifier, &q, HOUR * 1000, &answer), RB_OK);
+    assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
+    assert_string_equal(answer.rule, "still_asking");
+    assert_int_equal(answer.elapsed_ms, 0);
+    fake_host_hold(f->host, false);
+    await_callouts(f, RB_REASON_ACCEPTED, 1);
+    assert_int_equal(outcome(first), RB_REASON_ACCEPTED);
+}
+
+/* --- Limits ---------------------------------------------------------------- */
+
+static void assert_sessions(struct fixture *f, unsigned sessions, unsigned count)
+{
+    struct rb_ticket *tickets[60];
+    char text[32];
+
+    f->options.per_domain_sessions = sessions;
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    for (unsigned i = 0; i < count; i++) {
+        (void)snprintf(text, sizeof text, "nobody%u@example.org", i);
+        tickets[i] = ask(f, text);
+    }
+    assert_true(fake_host_wait(f->host, "RCPT", sessions));
+    assert_int_equal(fake_host_open(f->host), sessions);
+    assert_int_equal(stats_of(f).running, sessions);
+    assert_int_equal(stats_of(f).pending, count - sessions);
+    fake_host_hold(f->host, false);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(outcome(tickets[i]), RB_REASON_NO_SUCH_USER);
+    /* all of them in the sessions there were: never more at once */
+    assert_int_equal(connections(f), sessions);
+    assert_int_equal(rcpts(f), count);
+}
+
+static void a_domain_gets_its_sessions_and_no_more(void **state)
+{
+    assert_sessions(*state, 2, 20);
+}
+
+static void one_session_serves_a_whole_domain(void **state)
+{
+    assert_sessions(*state, 1, 20);
+}
+
+static void three_sessions_are_used_where_three_are_allowed(void **state)
+{
+    assert_sessions(*state, 3, 20);
+}
+
+static void a_held_domain_does_not_hold_back_another(void **state)
+{
+    struct fixture *f = *state;
+
+    f->options.max_workers = 3;
+    f->options.per_domain_sessions = 1;
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    struct rb_ticket *one = ask(f, "user@example.org"), *two = ask(f, "user@other.example");
+    assert_true(fake_host_wait(f->host, "RCPT", 2));
+    assert_int_equal(reason_for(f, "u@nowhere.example"), RB_REASON_NO_DOMAIN);
+    assert_false(rb_ready(one));
+    fake_host_hold(f->host, false);
+    assert_int_equal(outcome(one), RB_REASON_ACCEPTED);
+    assert_int_equal(outcome(two), RB_REASON_ACCEPTED);
+}
+
+static void a_full_queue_answers_busy_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_answer answer = {0};
+
+    f->options.max_workers = 1;
+    f->options.max_pending = 2;
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    struct rb_ticket *asked = ask(f, "user@example.org");
+    assert_true(fake_host_wait(f->host, "RCPT", 1));
+    struct rb_ticket *second = ask(f, "user@other.example"), *third = ask(f, "user@third.example");
+    struct rb_ticket *busy = ask(f, "nobody@example.org");
+    struct rb_ticket *joined = ask(f, "user@other.example"); /* needs no place of its own */
+    const struct rb_stats stats = stats_of(f);
+    assert_int_equal(stats.running, 1);
+    assert_int_equal(stats.pending, 2);
+    assert_int_equal(stats.busy, 1);
+    assert_true(rb_ready(busy));
+    rb_wait(busy, PATIENCE_MS, &answer);
+    rb_ticket_free(busy);
+    assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
+    assert_int_equal(answer.reason, RB_REASON_BUSY);
+    assert_string_equal(answer.rule, "queue_full");
+    assert_int_equal(answer.expires_s, -1);
+    fake_host_hold(f->host, false);
+    assert_int_equal(outcome(asked), RB_REASON_ACCEPTED);
+    assert_int_equal(outcome(second), RB_REASON_ACCEPTED);
+    assert_int_equal(outcome(third), RB_REASON_ACCEPTED);
+    assert_int_equal(outcome(joined), RB_REASON_ACCEPTED);
+    assert_int_equal(reason_for(f, "nobody@example.org"), RB_REASON_NO_SUCH_USER);
+}
+
+/* Asks for count addresses nobody has asked for yet; each is called for, and comes to nothing. */
+static void fail_callouts(struct fixture *f, const char *name, unsigned count)
+{
+    unsigned before = connections(f);
+    char text[32];
+
+    for (unsigned i = 0; i < count; i++) {
+        (void)snprintf(text, sizeof text, "%s%u@example.org", name, i);
+        const struct rb_answer answer = answer_for(f, text);
+        assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
+        assert_int_not_equal(answer.reason, RB_REASON_LIMITED);
+    }
+    assert_int_equal(connections(f), before + count);
+}
+
+static void assert_held_back(struct fixture *f, const char *text)
+{
+    unsigned before = connections(f);
+    const struct rb_answer answer = answer_for(f, text);
+
+    assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
+    assert_int_equal(answer.reason, RB_REASON_LIMITED);
+    assert_string_equal(answer.rule, "hosts_held_back");
+    assert_int_equal(answer.expires_s, -1); /* about this moment only */
+    assert_int_equal(connections(f), before);
+}
+
+static void a_host_that_fails_is_held_back_for_a_while(void **state)
+{
+    static const struct fake_host_options unfriendly = {.banner = "421 4.3.2 go away"};
+    static const struct fake_host_options polite = {.replies = users, .reply_count = COUNT(users)};
+    struct fixture *f = *state;
+
+    start_host(f, &unfriendly);
+    open_verifier(f);
+    fail_callouts(f, "a", 5);
+    assert_held_back(f, "user@example.org");
+    assert_held_back(f, "user@other.example"); /* it is the same host */
+    reopen(f);
+    assert_held_back(f, "user@example.org"); /* a restart forgives nothing */
+    fake_clock_advance_s(&f->clock, 15 * MINUTE - 1);
+    assert_held_back(f, "user@example.org");
+    fake_clock_advance_s(&f->clock, 1);
+    fail_callouts(f, "b", 1); /* the trial fails: held back at once, for twice as long */
+    fake_clock_advance_s(&f->clock, 15 * MINUTE);
+    assert_held_back(f, "user@example.org");
+    fake_clock_advance_s(&f->clock, 15 * MINUTE);
+    start_host(f, &polite);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    start_host(f, &unfriendly);
+    fail_callouts(f, "c", 5); /* all was forgiven */
+    assert_held_back(f, "user@third.example");
+}
+
+static void a_refused_address_does_not_count_against_its_host(void **state)
+{
+    struct fixture *f = *state;
+    char text[32];
+
+    open_verifier(f);
+    for (unsigned i = 0; i < 10; i++) {
+        (void)snprintf(text, sizeof text, "nobody%u@example.org", i);
+        assert_int_equal(reason_for(f, text), RB_REASON_NO_SUCH_USER);
+    }
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+}
+
+/* --- New options ----------------------------------------------------------- */
+
+static void new_lifetimes_hold_for_what_is_known(void **state)
+{
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    f->options.lifetimes.valid_ttl_s = 100;
+    f->options.lifetimes.valid_refresh_s = 50;
+    assert_int_equal(rb_verifier_set_options(f->verifier, &f->options), RB_OK);
+    fake_clock_advance_s(&f->clock, 30);
+    struct rb_answer answer = answer_for(f, "user@example.org");
+    assert_true(answer.cached);
+    assert_int_equal(answer.expires_s, 70);
+    fake_clock_advance_s(&f->clock, 70);
+    answer = answer_for(f, "user@example.org");
+    assert_false(answer.cached);
+    assert_int_equal(answer.expires_s, 100);
+    assert_int_equal(connections(f), 2);
+}
+
+static void wrong_new_options_leave_the_old_ones(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_options wrong = f->options;
+
+    open_verifier(f);
+    wrong.max_hosts = 0;
+    wrong.lifetimes.valid_ttl_s = 1;
+    assert_int_equal(rb_verifier_set_options(f->verifier, &wrong), RB_ERR_ARGUMENT);
+    assert_int_equal(answer_for(f, "user@example.org").expires_s, 31 * DAY);
+}
+
+static void new_options_are_for_questions_from_now_on(void **state)
+{
+    struct fixture *f = *state;
+    char command[128];
+
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    struct rb_ticket *before = ask(f, "nobody1@example.org");
+    assert_true(fake_host_wait(f->host, "RCPT", 1));
+    f->options.helo_name = "renamed.example.net";
+    assert_int_equal(rb_verifier_set_options(f->verifier, &f->options), RB_OK);
+    f->options.helo_name = NULL; /* they were copied */
+    struct rb_ticket *after = ask(f, "user@other.example");
+    fake_host_hold(f->host, false);
+    assert_int_equal(outcome(before), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(outcome(after), RB_REASON_ACCEPTED);
+    fake_host_command(f->host, "EHLO", 0, command, sizeof command);
+    assert_string_equal(command, "EHLO probe.example.net");
+    fake_host_command(f->host, "EHLO", 1, command, sizeof command);
+    assert_string_equal(command, "EHLO renamed.example.net");
+}
+
+/* --- The end --------------------------------------------------------------- */
+
+static void stopping_wakes_all_who_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_question questions[] = {question("user@example.org"), question("user@example.org"),
+                                      question("user@other.example"),
+                                      question("nobody@example.org"), question("user@example.org")};
+
+    questions[3].no_cache = true;
+    questions[4].transcript = true;
+    f->options.per_domain_sessions = 1;
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    start_askers(f, COUNT(questions), questions, COUNT(questions));
+    assert_true(fake_host_wait(f->host, "RCPT", 2));
+    rb_verifier_stop(f->verifier);
+    join_askers(COUNT(questions));
+    for (size_t i = 0; i < COUNT(questions); i++) {
+        assert_int_equal(askers[i].answer.verdict, RB_VERDICT_UNKNOWN);
+        assert_int_equal(askers[i].answer.reason, RB_REASON_TIMEOUT);
+        rb_answer_fini(&askers[i].answer);
+    }
+    rb_verifier_stop(f->verifier); /* once more does no harm */
+}
+
+/* The worker sits in a look-up that nobody can cut short. */
+static void stopping_does_not_wait_for_a_silent_name_server(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_question questions[] = {question("a@silent.example"), question("b@silent.example"),
+                                      question("c@silent.example")};
+
+    questions[1].no_cache = true;
+    questions[2].transcript = true;
+    f->options.per_domain_sessions = 3;
+    f->options.total_timeout_ms = 2000; /* a second for each attempt */
+    open_verifier(f);
+    start_askers(f, COUNT(questions), questions, COUNT(questions));
+    while (stats_of(f).running < COUNT(questions))
+        (void)nanosleep(&(const struct timespec){.tv_nsec = POLL_MS * 1000000}, NULL);
+    rb_verifier_stop(f->verifier);
+    join_askers(COUNT(questions));
+    for (size_t i = 0; i < COUNT(questions); i++) {
+        assert_int_equal(askers[i].answer.reason, RB_REASON_TIMEOUT);
+        assert_string_equal(askers[i].answer.rule, "still_asking"); /* woken, not answered */
+        rb_answer_fini(&askers[i].answer);
+    }
+    fake_dns_set(f->dns, awake_zone, COUNT(awake_zone)); /* so that closing can free all */
+}
+
+static void once_stopped_nobody_is_asked(void **state)
+{
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rb_verifier_stop(f->verifier);
+    const struct rb_answer answer = answer_for(f, "nobody@example.org");
+    assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
+    assert_string_equal(answer.rule, "shutting_down");
+    assert_true(answer_for(f, "user@example.org").cached); /* what is known is still told */
+    assert_int_equal(connections(f), 1);
+}
+
+static void closing_does_not_wait_for_the_host(void **state)
+{
+    struct fixture *f = *state;
+
+    f->options.max_workers = 2;
+    open_verifier(f);
+    fake_host_hold(f->host, true);
+    rb_ticket_free(ask(f, "user@example.org"));
+    rb_ticket_free(ask(f, "user@other.example"));
+    rb_ticket_free(ask(f, "user@third.example")); /* waits for a worker */
+    assert_true(fake_host_wait(f->host, "RCPT", 2));
+    rb_verifier_close(f->verifier); /* the host is held all the while */
+    f->verifier = NULL;
+    assert_int_equal(rcpts(f), 2);
+    /* what was cut short is no answer to keep */
+    fake_host_hold(f->host, false);
+    open_verifier(f);
+    const struct rb_answer answer = answer_for(f, "user@example.org");
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+    assert_false(answer.cached);
+}
+
+/* --- Counts ---------------------------------------------------------------- */
+
+static void what_was_done_is_counted(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_question q = question("user@example.org");
+    struct rb_answer answer;
+
+    open_verifier(f);
+    (void)reason_for(f, "user@example.org");   /* miss, callout */
+    (void)reason_for(f, "user@example.org");   /* hit */
+    (void)reason_for(f, "nobody@example.org"); /* miss, callout */
+    (void)reason_for(f, "u@nowhere.example");  /* miss, callout that makes no connection */
+    (void)reason_for(f, "v@nowhere.example");  /* hit, by a fact */
+    (void)reason_for(f, "no address");         /* not looked up */
+    (void)reason_for(f, "<>");                 /* not looked up */
+    q.no_cache = true;
+    verify(f, &q, &answer); /* not looked up, callout */
+    const struct rb_stats stats = stats_of(f);
+    assert_int_equal(stats.questions, 8);
+    assert_int_equal(stats.cache_miss, 3);
+    assert_int_equal(stats.cache_hit, 2);
+    assert_int_equal(stats.cache_stale, 0);
+    assert_int_equal(stats.settled_by_fact, 1);
+    assert_int_equal(stats.coalesced, 0);
+    assert_int_equal(stats.busy, 0);
+    assert_int_equal(stats.callouts[RB_REASON_ACCEPTED], 2);
+    assert_int_equal(stats.callouts[RB_REASON_NO_SUCH_USER], 1);
+    assert_int_equal(stats.callouts[RB_REASON_NO_DOMAIN], 1);
+    assert_int_equal(stats.callouts[RB_REASON_BAD_ADDRESS], 0);
+    assert_int_equal(stats.pending, 0);
+    assert_int_equal(stats.dropped_writes, 0);
+    assert_true(stats.cache_bytes > 0);
+    assert_int_equal(connections(f), 3);
+}
+
+/* --- All at once ----------------------------------------------------------- */
+
+static const struct {
+    const char *address;
+    enum rb_reason reason;
+} known[] = {
+    {"user@example.org", RB_REASON_ACCEPTED},
+    {"user@other.example", RB_REASON_ACCEPTED},
+    {"user@third.example", RB_REASON_ACCEPTED},
+    {"nobody@example.org", RB_REASON_NO_SUCH_USER},
+    {"nobody@other.example", RB_REASON_NO_SUCH_USER},
+    {"grey@example.org", RB_REASON_GREYLISTED},
+    {"u@nowhere.example", RB_REASON_NO_DOMAIN},
+    {"<>", RB_REASON_EXEMPT},
+    {"bad", RB_REASON_BAD_ADDRESS},
+};
+
+struct stress {
+    struct fixture *f;
+    unsigned seed, wrong;
+    pthread_t thread;
+};
+
+/* One question of a random kind. True: the answer was right, or none could be had in time. */
+static bool stress_once(struct fixture *f, unsigned *seed)
+{
+    size_t which = (size_t)rand_r(seed) % COUNT(known);
+    struct rb_question q = question(known[which].address);
+    unsigned wait_ms = rand_r(seed) % 4 == 0 ? 0 : PATIENCE_MS;
+    struct rb_answer answer = {0};
+    bool right;
+
+    q.no_cache = rand_r(seed) % 8 == 0;
+    q.only_cache = rand_r(seed) % 8 == 0;
+    q.transcript = rand_r(seed) % 8 == 0;
+    if (rb_verify(f->verifier, &q, wait_ms, &answer) != RB_OK)
+        return false;
+    right = answer.reason == known[which].reason ||
+            ((wait_ms == 0 || q.only_cache) && answer.reason == RB_REASON_TIMEOUT);
+    rb_answer_fini(&answer);
+    return right;
+}
+
+static void *stress(void *arg)
+{
+    struct stress *job = arg;
+
+    for (int i = 0; i < STRESS_ROUNDS; i++)
+        job->wrong += stress_once(job->f, &job->seed) ? 0 : 1;
+    return NULL;
+}
+
+static void many_threads_get_right_answers(void **state)
+{
+    struct fixture *f = *state;
+    struct stress jobs[STRESS_THREADS];
+    unsigned seed = (unsigned)time(NULL), wrong = 0;
+
+    print_message("# seed %u\n", seed);
+    open_verifier(f);
+    for (unsigned i = 0; i < STRESS_THREADS; i++) {
+        jobs[i] = (struct stress){.f = f, .seed = seed + i};
+        assert_int_equal(pthread_create(&jobs[i].thread, NULL, stress, &jobs[i]), 0);
+    }
+    for (int i = 0; i < STRESS_ROUNDS; i++) { /* meanwhile */
+        assert_int_equal(rb_verifier_set_options(f->verifier, &f->options), RB_OK);
+        (void)stats_of(f);
+    }
+    for (unsigned i = 0; i < STRESS_THREADS; i++) {
+        assert_int_equal(pthread_join(jobs[i].thread, NULL), 0);
+        wrong += jobs[i].wrong;
+    }
+    assert_int_equal(wrong, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_accepted_address_is_valid),
+        TEST(a_refused_address_is_invalid),
+        TEST(a_4yz_is_unknown_and_kept_for_a_while),
+        TEST(a_domain_without_mail_is_invalid),
+        TEST(what_is_no_address_is_told_at_once),
+        TEST(the_null_sender_is_exempt),
+        TEST(utf8_is_an_address_only_where_smtputf8_is_on),
+        TEST(a_question_must_be_one),
+        TEST(the_second_question_is_answered_from_the_cache),
+        TEST(no_cache_asks_anew_and_keeps_the_answer),
+        TEST(only_cache_asks_nobody),
+        TEST(a_stale_answer_is_given_at_once_and_refreshed_behind),
+        TEST(a_refresh_that_tells_nothing_leaves_what_is_known),
+        TEST(an_expired_answer_is_asked_for_again),
+        TEST(a_restart_loses_no_verdict),
+        TEST(a_verifier_without_a_store_works),
+        TEST(a_store_that_cannot_be_used_is_told_in_words),
+        TEST(wrong_options_are_told_in_words),
+        TEST(a_catch_all_domain_settles_its_other_addresses),
+        TEST(a_dead_domain_settles_its_other_addresses),
+        TEST(what_a_relay_says_is_kept_apart),
+        TEST(twenty_equal_questions_cost_one_callout),
+        TEST(two_hundred_equal_questions_cost_one_callout),
+        TEST(no_cache_does_not_join),
+        TEST(a_transcript_shows_what_was_said),
+        TEST(each_transcript_shows_its_own_question),
+        TEST(a_transcript_nobody_waits_for_is_dropped),
+        TEST(a_caller_that_leaves_changes_nothing),
+        TEST(a_ticket_may_be_waited_for_twice),
+        TEST(what_others_have_waited_for_too_long_is_not_waited_for_again),
+        TEST(a_domain_gets_its_sessions_and_no_more),
+        TEST(one_session_serves_a_whole_domain),
+        TEST(three_sessions_are_used_where_three_are_allowed),
+        TEST(a_held_domain_does_not_hold_back_another),
+        TEST(a_full_queue_answers_busy_at_once),
+        TEST(a_host_that_fails_is_held_back_for_a_while),
+        TEST(a_refused_address_does_not_count_against_its_host),
+        TEST(new_lifetimes_hold_for_what_is_known),
+        TEST(wrong_new_options_leave_the_old_ones),
+        TEST(new_options_are_for_questions_from_now_on),
+        TEST(stopping_wakes_all_who_wait),
+        TEST(stopping_does_not_wait_for_a_silent_name_server),
+        TEST(once_stopped_nobody_is_asked),
+        TEST(closing_does_not_wait_for_the_host),
+        TEST(what_was_done_is_counted),
+        TEST(many_threads_get_right_answers),
+    };
+    return cmocka_run_group_tests_name("verifier", tests, NULL, NULL);
+}
