@@ -41,7 +41,7 @@ struct run {
     bool reached;               /* some host got as far as being asked */
     deadline until;
     unsigned taken; /* items */
-    unsigned tried, held, bogus, own, no_route, dns_failed;
+    unsigned tried, held, bogus, own, no_route, dns_failed, other_version;
 };
 
 /* One connection. */
@@ -52,6 +52,7 @@ struct session {
     struct transport transport;
     struct dialogue dialogue;
     unsigned asked;
+    bool served;               /* some address was answered for: the host is one that talks to us */
     struct address_record how; /* what to tell hooks.called */
 };
 
@@ -172,6 +173,18 @@ static void learn_dead(struct run *run, enum rb_reason why)
     struct domain_record news = {.dead_reason = why};
 
     learn(run, &news.dead, FACT_YES);
+    run->callout->hooks.learned(run->callout->hooks.arg, &news);
+}
+
+/* A host took the session: what was once found dead is not, whatever made us ask again. */
+static void learn_alive(struct run *run)
+{
+    struct domain_record news = {0};
+
+    if (run->facts.dead.state != FACT_YES)
+        return;
+    learn(run, &news.dead, FACT_NO);
+    run->facts.dead = news.dead;
     run->callout->hooks.learned(run->callout->hooks.arg, &news);
 }
 
@@ -346,6 +359,8 @@ static void note_host(struct session *session, const struct address_record *reco
 {
     bool lost = session->dialogue.need == DIALOGUE_OVER && record->code == 0;
 
+    if (session->served)
+        return;
     if (record->reason == RB_REASON_BLOCKED || record->reason == RB_REASON_PROTOCOL_ERROR ||
         record->code == 421 || (lost && record->reason == RB_REASON_UNREACHABLE))
         session->how = *record;
@@ -411,6 +426,9 @@ static void session_item(struct session *session, struct callout_item *item)
     if (decides(record.reason)) {
         if (record.reason == RB_REASON_ACCEPTED && o->catch_all_check)
             weigh_acceptance(session, &record);
+        session->served = true;
+        session->how = record_of(run, RB_REASON_ACCEPTED, RB_STAGE_NONE, "");
+        transport_transcript(&session->transport, NULL, 0); /* it goes with the answer */
         answer(run, item, &record);
         return;
     }
@@ -463,14 +481,20 @@ static void call_address(struct run *run, const char *mx, const struct sockaddr_
     const struct callout_hooks *hooks = &run->callout->hooks;
     struct session *session = calloc(1, sizeof *session);
 
-    if (session == NULL)
+    if (session == NULL) {
+        const struct address_record none =
+            record_of(run, RB_REASON_INTERNAL_ERROR, RB_STAGE_CONNECT, "no_memory");
+
+        consider_all(run, &none);
         return;
+    }
     session->run = run;
     session->mx = mx;
     session->address = *address;
     session->how = record_of(run, RB_REASON_ACCEPTED, RB_STAGE_NONE, "");
     if (session_open(session)) {
         run->reached = true;
+        learn_alive(run);
         session_items(session);
     } else {
         consider_all(run, &session->how);
@@ -512,7 +536,12 @@ static void call_until_served(struct run *run, const char *mx,
 
 static bool done(const struct run *run)
 {
-    return run->todo == NULL || run->tried >= run->callout->options->o.max_hosts || time_is_up(run);
+    /* What this machine has no way to was not tried: it cost nothing and tells nothing. */
+    unsigned called = run->tried - run->no_route;
+
+    /* Where we are a mail host ourselves, those behind us in the order are not ours to call (RFC 5321 5.1). */
+    return run->todo == NULL || run->own > 0 || called >= run->callout->options->o.max_hosts ||
+           time_is_up(run);
 }
 
 static void set_port(struct sockaddr_storage *address, uint16_t port)
@@ -584,17 +613,38 @@ static void call_addresses(struct run *run, const char *mx, uint16_t port,
     }
 }
 
+/* A host that can only be reached by the IP version that is not to be used is there all the same. */
+static void look_for_other_version(struct run *run, const char *name)
+{
+    const struct callout *callout = run->callout;
+    enum rb_ip_version ours = callout->options->o.ip_version;
+    struct dns_address_list list;
+    enum dns_outcome outcome;
+
+    if (ours == RB_IP_ANY)
+        return;
+    outcome = dns_addresses(callout->dns, name, ours == RB_IP_V4 ? RB_IP_V6 : RB_IP_V4, run->until,
+                            &list);
+    if (outcome == DNS_FOUND)
+        run->other_version++;
+    else if (outcome == DNS_FAILURE)
+        run->dns_failed++;
+}
+
 static void call_host(struct run *run, const char *name, uint16_t port, bool trusted)
 {
     const struct callout *callout = run->callout;
     struct dns_address_list list;
     enum dns_outcome outcome =
         dns_addresses(callout->dns, name, callout->options->o.ip_version, run->until, &list);
+    unsigned bogus = run->bogus;
 
     if (outcome == DNS_FOUND)
         call_addresses(run, name, port, &list, trusted);
     else if (outcome == DNS_FAILURE)
         run->dns_failed++;
+    if (run->bogus > bogus || outcome == DNS_NO_DATA)
+        look_for_other_version(run, name);
 }
 
 /* An address written out, as in a literal or a relay. False when it is a name. */
@@ -671,6 +721,8 @@ static struct address_record verdict_without_hosts(const struct run *run, enum d
         return record_of(run, RB_REASON_DNS_FAILURE, RB_STAGE_DNS, "address_lookup_failed");
     if (run->own > 0)
         return record_of(run, RB_REASON_EXEMPT, RB_STAGE_DNS, "own_host");
+    if (run->other_version > 0)
+        return record_of(run, RB_REASON_UNREACHABLE, RB_STAGE_DNS, "other_ip_version");
     if (time_is_up(run))
         return record_of(run, RB_REASON_UNREACHABLE, RB_STAGE_CONNECT, "total_timeout");
     if (run->bogus > 0)
@@ -682,9 +734,12 @@ static struct address_record verdict_without_hosts(const struct run *run, enum d
 
 static bool is_dead(const struct run *run, const struct address_record *record)
 {
+    /* Where this machine has no way to any of the hosts, it is not the domain that is dead. */
+    bool called = run->tried > run->no_route;
+
     return rb_reason_verdict(record->reason) == RB_VERDICT_INVALID ||
            (record->reason == RB_REASON_UNREACHABLE && record->stage == RB_STAGE_CONNECT &&
-            run->held == 0);
+            called && run->held == 0);
 }
 
 /*

@@ -6,6 +6,7 @@
 
 #include "verifier.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct setup *setup_get(struct rb_verifier *verifier)
@@ -39,6 +40,17 @@ void setup_put(struct rb_verifier *verifier, struct setup *setup)
         setup_free(setup);
 }
 
+static enum rb_error open_dns(struct setup *made, char *detail, size_t detail_size)
+{
+    const struct rb_options *o = &made->options->o;
+    enum rb_error error = dns_open(o->resolvers, o->resolver_count, o->clock, &made->dns);
+
+    if (error == RB_ERR_ARGUMENT && detail != NULL)
+        (void)snprintf(detail, detail_size,
+                       "resolvers: not addresses with a port, such as \"127.0.0.1:5353\"");
+    return error;
+}
+
 enum rb_error setup_new(const struct rb_options *options, struct setup **setup, char *detail,
                         size_t detail_size)
 {
@@ -51,8 +63,7 @@ enum rb_error setup_new(const struct rb_options *options, struct setup **setup, 
     made->users = 1;
     error = options_copy(options, &made->options, detail, detail_size);
     if (error == RB_OK)
-        error = dns_open(made->options->o.resolvers, made->options->o.resolver_count,
-                         made->options->o.clock, &made->dns);
+        error = open_dns(made, detail, detail_size);
     if (error == RB_OK)
         *setup = made;
     else

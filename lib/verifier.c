@@ -174,7 +174,7 @@ static struct address_record moment(const struct rb_verifier *verifier, enum rb_
 {
     struct address_record record = {.reason = reason, .stamp_s = clock_wall_s(verifier->clock)};
 
-    (void)text_copy(record.rule, sizeof record.rule, rule);
+    (void)text_printable(record.rule, sizeof record.rule, rule, strlen(rule));
     return record;
 }
 
@@ -192,13 +192,14 @@ void rb_verifier_stop(struct rb_verifier *verifier)
 {
     const struct address_record record = moment(verifier, RB_REASON_TIMEOUT, "shutting_down");
     struct callout_item *item;
-    struct flight *flight, *next;
+    struct waiter *waiter;
 
     pthread_mutex_lock(&verifier->lock);
     verifier->stopping = true;
     pthread_cond_broadcast(&verifier->work);
-    HASH_ITER(hh, verifier->flights.table, flight, next)
-    pthread_cond_broadcast(&flight->landing);
+    /* Not by the table of flights: those that may not be joined are not in it. */
+    for (waiter = verifier->waiters; waiter != NULL; waiter = waiter->next)
+        pthread_cond_broadcast(&waiter->flight->landing);
     pthread_mutex_unlock(&verifier->lock);
     (void)!eventfd_write(verifier->cancel_fd, 1);
     while ((item = drain_one(verifier)) != NULL)
@@ -456,7 +457,8 @@ static void fill_answer(const struct rb_ticket *ticket, const struct address_rec
         .wait_s = record->wait_s,
         .elapsed_ms = clock_monotonic_ms(verifier->clock) - ticket->asked_ms,
     };
-    if (verifier->cache != NULL && address_record_is_kept(record->reason) &&
+    if (verifier->cache != NULL && ticket->address[0] != '\0' &&
+        address_record_is_kept(record->reason) &&
         address_record_freshness(record, &options->o.lifetimes, now_s, &left_s) != RECORD_EXPIRED)
         answer->expires_s = left_s;
     memcpy(answer->address, ticket->address, sizeof answer->address);
@@ -473,6 +475,7 @@ static void fill_answer(const struct rb_ticket *ticket, const struct address_rec
 /* Until the flight lands, the time is up or the verifier stops. Under the lock. */
 static void wait_for_landing(struct rb_verifier *verifier, struct flight *flight, int64_t wait_ms)
 {
+    struct waiter waiter = {.flight = flight};
     struct timespec until;
     int error = 0;
 
@@ -485,8 +488,10 @@ static void wait_for_landing(struct rb_verifier *verifier, struct flight *flight
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
+    DL_APPEND(verifier->waiters, &waiter);
     while (!flight->landed && !verifier->stopping && error == 0)
         error = pthread_cond_timedwait(&flight->landing, &verifier->lock, &until);
+    DL_DELETE(verifier->waiters, &waiter);
 }
 
 /* What the flight says now, or that it says nothing yet. The transcript goes with the answer. */

@@ -26,6 +26,12 @@ struct counters {
     atomic_ullong callouts[RB_REASON_MAX];
 };
 
+/* One caller who waits for a flight; on its stack. */
+struct waiter {
+    struct flight *flight;
+    struct waiter *prev, *next;
+};
+
 struct rb_verifier {
     const struct rb_clock *clock;
     struct cache *cache; /* NULL: nothing is kept */
@@ -45,6 +51,7 @@ struct rb_verifier {
     struct setup *setup;      /* [lock] replaced as a whole */
     struct flights flights;   /* [lock] */
     struct queue queue;       /* [lock] */
+    struct waiter *waiters;   /* [lock] */
     unsigned workers, idle;   /* [lock] */
     bool stopping;            /* [lock] */
 };

@@ -193,20 +193,37 @@ static void work_once(struct rb_verifier *verifier, struct destination *destinat
     queue_release(&verifier->queue, destination, verifier->setup->options->o.per_domain_sessions);
 }
 
+static bool start_worker(struct rb_verifier *verifier);
+
+/*
+ * Sees to it that somebody comes for what is ready. Workers that were started or woken count as
+ * idle until they run: compare with what is ready. Under the lock.
+ */
+static void call_workers(struct rb_verifier *verifier)
+{
+    if (verifier->queue.ready_count > verifier->idle && verifier->workers < verifier->workers_max)
+        (void)!start_worker(verifier);
+    if (verifier->queue.ready_count > 0)
+        pthread_cond_signal(&verifier->work);
+}
+
 static void *worker(void *arg)
 {
     struct rb_verifier *verifier = arg;
     bool needed = true;
 
     pthread_mutex_lock(&verifier->lock);
+    verifier->idle--;
     while (needed && !verifier->stopping) {
         struct destination *destination =
             queue_next(&verifier->queue, verifier->setup->options->o.per_domain_sessions);
 
-        if (destination != NULL)
+        if (destination != NULL) {
+            call_workers(verifier); /* it may be worth another session, which nobody else sees */
             work_once(verifier, destination);
-        else
+        } else {
             needed = wait_for_work(verifier);
+        }
     }
     verifier->workers--;
     pthread_cond_broadcast(&verifier->idle_cond);
@@ -231,9 +248,11 @@ static bool start_worker(struct rb_verifier *verifier)
     error = pthread_create(&thread, &attributes, worker, verifier);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
-    if (error == 0)
-        verifier->workers++;
-    return error == 0;
+    if (error != 0)
+        return false;
+    verifier->workers++;
+    verifier->idle++; /* until it runs */
+    return true;
 }
 
 enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight)
@@ -248,11 +267,7 @@ enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight
         queue_push(&verifier->queue, flight->relay, flight->domain, &flight->item, sessions_max);
     if (error != RB_OK)
         return error;
-    /* Idle workers that were woken already count as idle until they run: compare with what is
-     * ready. */
-    if (verifier->queue.ready_count > verifier->idle && verifier->workers < verifier->workers_max)
-        (void)!start_worker(verifier);
-    pthread_cond_signal(&verifier->work);
+    call_workers(verifier);
     return RB_OK;
 }
 

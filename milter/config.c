@@ -385,7 +385,8 @@ static bool set_hostname(struct loader *loader, cfg_t *root)
     }
     return is_qualified(config->hostname) ||
            warn(loader, grammar_line(root, "hostname"),
-                "hostname: %s \"%s\" is not fully qualified: mail hosts may refuse it",
+                "hostname: %s \"%s\" is not fully qualified: mail hosts may refuse it; one such as "
+                "\"mx.example.org\" would be right",
                 given ? "the name" : "this machine's name", config->hostname);
 }
 

@@ -4,6 +4,7 @@
 
 #include "control.h"
 
+#include "deadline.h"
 #include "log.h"
 #include "service.h"
 #include "status.h"
@@ -21,6 +22,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum { ACCEPT_PAUSE_MS = 100 };
 
 static int listener = -1, stop_fd = -1;
 static struct sockaddr_un own;
@@ -48,12 +51,14 @@ bool control_is_answered(const char *path)
 
 /* --- One client ----------------------------------------------------------- */
 
-/* One line, without its end. False: it did not come in time, or is too long. */
+/* One line, without its end. False: it did not come in time, or is too long. One deadline over all
+ * of it: a client that drips must not keep the others, nor the daemon's end, waiting. */
 static bool read_line(int fd, char line[CONTROL_LINE_MAX + 1])
 {
+    const deadline until = deadline_in(clock_system(), CONTROL_CLIENT_MS);
     size_t len = 0;
 
-    while (len < CONTROL_LINE_MAX) {
+    while (len < CONTROL_LINE_MAX && deadline_left_ms(clock_system(), until) > 0) {
         ssize_t n = recv(fd, line + len, CONTROL_LINE_MAX - len, 0);
         char *end;
 
@@ -128,8 +133,11 @@ static void *control_thread(void *arg)
         if (fds[1].revents != 0)
             break;
         fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0) {
+            /* No descriptor left, most likely: the client waits on, and must not be spun about. */
+            (void)poll(&fds[1], 1, ACCEPT_PAUSE_MS);
             continue;
+        }
         serve(fd);
         close(fd);
     }

@@ -75,6 +75,15 @@ static int make_folders(const struct config *config, const struct passwd *user,
     return status;
 }
 
+bool daemon_has_user(const struct config *config)
+{
+    char buffer[USER_BUFFER_SIZE];
+    struct passwd storage, *user = NULL;
+
+    return geteuid() != 0 || config->user[0] == '\0' ||
+           (getpwnam_r(config->user, &storage, buffer, sizeof buffer, &user) == 0 && user != NULL);
+}
+
 int daemon_become_user(const struct config *config, char error[DAEMON_ERROR_SIZE])
 {
     char buffer[USER_BUFFER_SIZE];

@@ -8,6 +8,8 @@
 
 #include "conf.h"
 
+#include <stdbool.h>
+
 enum { DAEMON_ERROR_SIZE = 512 };
 
 /*
@@ -16,6 +18,9 @@ enum { DAEMON_ERROR_SIZE = 512 };
  * with error set.
  */
 int daemon_become_user(const struct config *config, char error[DAEMON_ERROR_SIZE]);
+
+/* Whether daemon_become_user would find its user. True where it does not look for one. */
+bool daemon_has_user(const struct config *config);
 
 /* As many descriptors as the system allows: libmilter spins when accept() finds none left. */
 void daemon_raise_descriptors(void);

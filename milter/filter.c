@@ -325,7 +325,13 @@ static void quarantine(SMFICTX *context, const struct session *session,
                  session->sender_text);
 }
 
-/* More forged fields than can be removed: let in as it is, the message would be believed. */
+/* More forged fields than are removed: let in as it is, the message would be believed. */
+static bool must_refuse_overflow(const struct visit *visit)
+{
+    return visit->census.overflow && !visit->session.config->dry_run &&
+           !visit->session.local_submission;
+}
+
 static sfsistat refuse_overflow(SMFICTX *context)
 {
     struct smtp_reply reply = {"550", "5.6.0", "too many forged header fields"};
@@ -346,9 +352,11 @@ static sfsistat on_eom(SMFICTX *context)
     session = &visit->session;
     decision = session_message_decision(session);
     log_decisions(visit, queue_id(context));
-    if (visit->census.overflow && !session->config->dry_run && !session->local_submission)
+    if (must_refuse_overflow(visit))
         return leave(refuse_overflow(context));
-    if (!remove_forged(context, &visit->census))
+    if (visit->census.overflow)
+        log_line(LOG_LEVEL_WARNING, "too many forged header fields: they stay in the message");
+    else if (!remove_forged(context, &visit->census))
         log_line(LOG_LEVEL_ERROR, "the MTA did not remove forged header fields");
     if (decision != NULL && !add_headers(context, session, decision))
         log_line(LOG_LEVEL_ERROR, "the MTA did not add header fields");
@@ -363,8 +371,10 @@ static sfsistat on_abort(SMFICTX *context)
     struct visit *visit = smfi_getpriv(context);
 
     enter();
-    if (visit != NULL)
+    if (visit != NULL) {
+        log_decisions(visit, queue_id(context));
         forget_message(visit);
+    }
     return leave(SMFIS_CONTINUE);
 }
 

@@ -137,6 +137,8 @@ void headers_ringback(const struct session *session, const struct decision *deci
     show_sender(session, sender);
     if (exempt)
         (void)snprintf(rule, sizeof rule, " rule=%s;", exemption_name(decision->exemption));
+    else if (decision->reason == RB_REASON_EXEMPT) /* of the verifier's: our own domain, say */
+        (void)snprintf(rule, sizeof rule, " rule=%s;", answer->rule);
     if (decision->action != decision->wanted)
         (void)snprintf(would, sizeof would, " would=%s;", action_name(decision->wanted));
     (void)snprintf(text, sizeof text,

@@ -17,8 +17,9 @@
 #define HEADER_RESULTS "Authentication-Results"
 
 enum {
-    HEADER_VALUE_MAX = 950,      /* octets: with its name below the 998 of RFC 5322 2.1.1 */
-    HEADERS_FORGED_MAX = 100000, /* fields to remove from one message; no honest message has one */
+    HEADER_VALUE_MAX = 950,    /* octets: with its name below the 998 of RFC 5322 2.1.1 */
+    HEADERS_FORGED_MAX = 1000, /* fields to remove from one message; no honest message has one, and
+                                  for each the MTA reads the whole message from its start */
 };
 
 /* The fields of one message that must be removed. Zeroed: none seen. */

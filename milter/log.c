@@ -10,8 +10,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -19,7 +22,7 @@
 
 #define PROGRAM "ringback-milter"
 
-static atomic_bool use_stderr = true;
+static atomic_bool use_stderr = true, stderr_is_journal = false;
 static atomic_int wanted_level = LOG_LEVEL_INFO;
 
 const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
@@ -75,11 +78,25 @@ bool log_facility_from_name(const char *name, int *facility)
     return true;
 }
 
+/* systemd names the journal's stream by "DEVICE:INODE" (systemd.exec(5), JOURNAL_STREAM). */
+static bool is_journal(int fd)
+{
+    const char *named = getenv("JOURNAL_STREAM");
+    char own[64];
+    struct stat status;
+
+    if (named == NULL || fstat(fd, &status) != 0)
+        return false;
+    (void)snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    return strcmp(named, own) == 0;
+}
+
 void log_open(bool to_stderr, int facility, enum log_level level)
 {
     closelog();
-    if (!to_stderr)
-        openlog(PROGRAM, LOG_PID | LOG_NDELAY, facility);
+    /* With lines of our own or not: libmilter writes to syslog all the same. */
+    openlog(PROGRAM, LOG_PID | (to_stderr ? 0 : LOG_NDELAY), facility);
+    atomic_store(&stderr_is_journal, to_stderr && is_journal(STDERR_FILENO));
     atomic_store(&use_stderr, to_stderr);
     atomic_store(&wanted_level, (int)level);
 }
@@ -114,14 +131,20 @@ static void mark_cut(char *text, size_t size)
     memcpy(text + size - 4, "...", 4);
 }
 
-/* One write, so that lines of several processes do not run into each other; a rest is not tried
- * again. */
-static void write_stderr(const char *line)
+/*
+ * One write, so that lines of several processes do not run into each other; a rest is not tried
+ * again. The journal puts name and process id before each line itself, and wants its priority.
+ */
+static void write_stderr(enum log_level level, const char *line)
 {
     char full[LOG_LINE_MAX + 64];
-    int len = snprintf(full, sizeof(full), "%s[%ld]: %s\n", PROGRAM, (long)getpid(), line);
+    int len;
     ssize_t written;
 
+    if (atomic_load(&stderr_is_journal))
+        len = snprintf(full, sizeof(full), "<%d>%s\n", priorities[level], line);
+    else
+        len = snprintf(full, sizeof(full), "%s[%ld]: %s\n", PROGRAM, (long)getpid(), line);
     do
         written = write(STDERR_FILENO, full, (size_t)len);
     while (written < 0 && errno == EINTR);
@@ -130,7 +153,7 @@ static void write_stderr(const char *line)
 static void emit(enum log_level level, const char *line)
 {
     if (atomic_load(&use_stderr))
-        write_stderr(line);
+        write_stderr(level, line);
     else
         syslog(priorities[level], "%s", line);
 }

@@ -45,7 +45,7 @@ bool log_wants(enum log_level level);
 /*
  * Writes one line: printable ASCII, anything else as "?", cut at LOG_LINE_MAX with "...". Errors
  * and warnings begin with "error: " and "warning: ". On stderr behind "ringback-milter[PID]: ", in
- * one write(2). errno stays.
+ * one write(2); where stderr is systemd's journal, behind "<PRIORITY>". errno stays.
  */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -16,12 +16,14 @@
 #include "wake.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <libmilter/mfapi.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,13 +48,28 @@ static int say(int status, const char *text)
     return status;
 }
 
+static const char help[] = "usage: ringback-milter [-c FILE] [-f] [-p FILE]\n"
+                           "       ringback-milter [-c FILE] -t\n"
+                           "       ringback-milter -V\n"
+                           "\n"
+                           "  -c FILE   the configuration; " SYSCONFDIR "/ringback/ringback.conf\n"
+                           "  -f        stays in the foreground, and logs to standard error\n"
+                           "  -p FILE   keeps its process id there\n"
+                           "  -t        checks the configuration, and exits\n"
+                           "  -V        says its version and what was built in, and exits\n"
+                           "\n"
+                           "ringback-milter(8) and ringback.conf(5) tell more.\n";
+
 static int usage(void)
 {
-    (void)fputs("usage: ringback-milter [-c FILE] [-f] [-p FILE]\n"
-                "       ringback-milter [-c FILE] -t\n"
-                "       ringback-milter -V\n",
-                stderr);
+    (void)fputs(help, stderr);
     return EX_USAGE;
+}
+
+static int surplus(const char *argument)
+{
+    (void)fprintf(stderr, "ringback-milter: \"%s\" is one argument too many\n", argument);
+    return usage();
 }
 
 static void print_version(void)
@@ -84,6 +101,9 @@ static int check(const struct config *config)
 
     for (size_t i = 0; (warning = config_warnings(config, i)) != NULL; i++)
         (void)fprintf(stderr, "ringback-milter: warning: %s\n", warning);
+    if (!daemon_has_user(config))
+        (void)fprintf(stderr, "ringback-milter: warning: %s: user: there is no user \"%s\"\n",
+                      config->path, config->user);
     printf("%s: configuration is good\n", config->path);
     return EX_OK;
 }
@@ -158,6 +178,18 @@ static int cannot_listen(const char *listen, int error)
     return say(EX_UNAVAILABLE, line);
 }
 
+/* A unix socket is for the user and the group, whatever umask we were started with. */
+static bool create_socket(void)
+{
+    const mode_t mask = umask(0117);
+    const int result = smfi_opensocket(true);
+    const int error = errno;
+
+    (void)umask(mask);
+    errno = error;
+    return result == MI_SUCCESS;
+}
+
 static int open_socket(const char *listen)
 {
     const char *path = unix_path(listen);
@@ -169,7 +201,7 @@ static int open_socket(const char *listen)
         return cannot_listen(listen, EINVAL);
     (void)smfi_setbacklog(BACKLOG);
     errno = 0;
-    if (!filter_register(listen) || smfi_opensocket(true) != MI_SUCCESS)
+    if (!filter_register(listen) || !create_socket())
         return cannot_listen(listen, errno != 0 ? errno : EADDRINUSE);
     return EX_OK;
 }
@@ -231,13 +263,14 @@ static int serve(const struct arguments *arguments, struct config *config)
     if (status != EX_OK)
         return status;
     status = open_socket(config->listen);
-    if (status == EX_OK)
+    if (status == EX_OK) {
         status = open_control(config->control);
+        if (status != EX_OK && unix_path(config->listen) != NULL)
+            (void)unlink(unix_path(config->listen));
+    }
     if (status == EX_OK) {
         status = run(arguments, config);
         control_stop();
-    } else if (unix_path(config->listen) != NULL && status != EX_UNAVAILABLE) {
-        (void)unlink(unix_path(config->listen));
     }
     /* libmilter's threads may still hold sessions: then nothing is freed under their feet. */
     if (metrics_sessions_open() > 0) {
@@ -271,10 +304,12 @@ static int start(const struct arguments *arguments, struct config *config)
 /* -1: go on; otherwise the exit status. */
 static int parse(int argc, char **argv, struct arguments *arguments)
 {
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
     int option;
 
     *arguments = (struct arguments){.config = default_path};
-    while ((option = getopt(argc, argv, "c:fp:tV")) != -1) {
+    while ((option = getopt_long(argc, argv, "c:fhp:tV", options, NULL)) != -1) {
         switch (option) {
         case 'c':
             arguments->config = optarg;
@@ -291,11 +326,14 @@ static int parse(int argc, char **argv, struct arguments *arguments)
         case 'V':
             print_version();
             return EX_OK;
+        case 'h':
+            (void)fputs(help, stdout);
+            return EX_OK;
         default:
             return usage();
         }
     }
-    return optind == argc ? -1 : usage();
+    return optind == argc ? -1 : surplus(argv[optind]);
 }
 
 int main(int argc, char **argv)

@@ -40,9 +40,13 @@ enum rb_error service_start(const char *path, struct config *config, char *detai
         return error;
     if (detail[0] != '\0')
         log_line(LOG_LEVEL_ERROR, "%s", detail); /* the cache was damaged and begun anew, say */
+    pthread_mutex_lock(&reloading);
+    pthread_mutex_lock(&lock);
     config_path = path != NULL ? strdup(path) : NULL;
     current = config;
     started = configured = time(NULL);
+    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&reloading);
     log_warnings(config);
     return RB_OK;
 }
@@ -126,7 +130,9 @@ bool service_reload(char *said, size_t size)
     bool taken = false;
 
     pthread_mutex_lock(&reloading);
-    if (config_path == NULL)
+    if (current == NULL) /* written under both locks */
+        (void)snprintf(said, size, "the daemon starts or ends just now");
+    else if (config_path == NULL)
         (void)snprintf(said, size, "started without a configuration file: nothing to read again");
     else if (config_load(config_path, &fresh, said, size) == RB_OK)
         taken = take(fresh, said, size);
@@ -151,10 +157,14 @@ void service_flush(void)
 
 void service_end(void)
 {
+    pthread_mutex_lock(&reloading); /* a signal may just have asked for it */
     rb_verifier_close(world.verifier);
     world.verifier = NULL;
+    pthread_mutex_lock(&lock);
     config_put(current);
     current = NULL;
+    pthread_mutex_unlock(&lock);
     free(config_path);
     config_path = NULL;
+    pthread_mutex_unlock(&reloading);
 }

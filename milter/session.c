@@ -314,13 +314,14 @@ struct decision *session_rcpt(struct session *session, const char *argument)
     if (exemption == EXEMPT_NOT && !policy_verifies_sender(policy))
         exemption = EXEMPT_POLICY;
     decision = find_decision(session, policy, exemption);
-    if (decision == NULL && session->decision_count == SESSION_DECISIONS_MAX)
-        decision = &session->decisions[0];
     if (decision != NULL) {
         decision->recipients++;
         return decision;
     }
-    decision = &session->decisions[session->decision_count++];
+    /* More policies than a message has room for: each further one gets its own decision all the same, in the last place. */
+    if (session->decision_count < SESSION_DECISIONS_MAX)
+        session->decision_count++;
+    decision = &session->decisions[session->decision_count - 1];
     *decision = (struct decision){.policy = policy, .exemption = exemption, .recipients = 1};
     show_address(decision->recipient, sizeof decision->recipient, to, len);
     decide(session, decision);
@@ -418,6 +419,7 @@ static void log_answer(const struct rb_answer *answer, struct log_fields *fields
 void session_log(const struct session *session, struct decision *decision, const char *queue_id)
 {
     bool exempt = decision->exemption != EXEMPT_NOT;
+    long long waited_ms = exempt ? 0 : session->waited_ms;
     struct log_fields fields;
     char lead[64] = "";
 
@@ -435,8 +437,7 @@ void session_log(const struct session *session, struct decision *decision, const
         log_field(&fields, "rule", exemption_name(decision->exemption));
     else
         log_answer(&session->answer, &fields);
-    log_fieldf(&fields, "waited", "%lld.%03llds", (long long)session->waited_ms / 1000,
-               (long long)session->waited_ms % 1000);
+    log_fieldf(&fields, "waited", "%lld.%03llds", waited_ms / 1000, waited_ms % 1000);
     log_field(&fields, "policy", decision->policy->name);
     log_field(&fields, "action", action_name(decision->action));
     if (decision->action != decision->wanted)

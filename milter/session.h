@@ -17,7 +17,7 @@
 
 enum {
     SESSION_DECISIONS_MAX =
-        32, /* policies that one message's recipients can fall under; then the first stands */
+        32, /* policies of one message that are remembered; further ones share the last place */
     SESSION_REPLY_MAX = 480, /* octets of a reply's text: with its codes below SMTP's 512 */
     SESSION_TEXT_MAX =
         400, /* octets kept of what a client called itself or its sender, for showing */

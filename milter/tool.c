@@ -15,6 +15,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+enum { VERB_NAME_MAX = 40 };
+
 static const char default_path[] = SYSCONFDIR "/ringback/ringback.conf";
 
 static const char help[] =
@@ -87,7 +89,7 @@ void tool_duration(int64_t seconds, char *text, size_t size)
         (void)snprintf(text, size, "%lld d %lld h", s / 86400, s % 86400 / 3600);
 }
 
-int main(int argc, char **argv)
+static tool_verb *find_verb(const char *name)
 {
     static const struct {
         const char *name;
@@ -96,13 +98,39 @@ int main(int argc, char **argv)
         {"verify", tool_verify}, {"explain", tool_explain}, {"cache", tool_cache},
         {"status", tool_status}, {"reload", tool_reload},   {"config", tool_config},
     };
+
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp(name, verbs[i].name) == 0)
+            return verbs[i].verb;
+    return NULL;
+}
+
+/* getopt begins what it has to say with argv[0]: the program and the verb. */
+static int call_verb(tool_verb *verb, int argc, char **argv)
+{
+    char name[VERB_NAME_MAX];
+
+    (void)snprintf(name, sizeof name, "ringback %s", argv[0]);
+    argv[0] = name;
+    return verb(argc, argv);
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+int main(int argc, char **argv)
+{
+    static char help_option[] = "--help";
     const char *verb = argc > 1 ? argv[1] : "";
 
     (void)signal(SIGPIPE, SIG_IGN);
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        if (strcmp(verb, verbs[i].name) == 0)
-            return verbs[i].verb(argc - 1, argv + 1);
-    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 || strcmp(verb, "help") == 0)
+    if (find_verb(verb) != NULL)
+        return call_verb(find_verb(verb), argc - 1, argv + 1);
+    if (is_help(verb) && argc == 3 && find_verb(argv[2]) != NULL)
+        return call_verb(find_verb(argv[2]), 2, (char *[]){argv[2], help_option, NULL});
+    if (is_help(verb))
         return tool_help(help, true);
     if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0) {
         printf("ringback %s\nfeatures: %s\n", PACKAGE_VERSION, RB_FEATURES);

@@ -394,6 +394,10 @@ static int run(const struct request *request, action_fn *action, bool changes)
     if (status != EX_OK)
         return status;
     config_options(config, &options);
+    if (options.store[0] == '\0') {
+        config_put(config);
+        return tool_fail(EX_IOERR, "cache.store is \"\": nothing is remembered");
+    }
     job.lifetimes = options.lifetimes;
     settings = (struct cache_settings){
         .store = options.store,
@@ -464,12 +468,12 @@ int tool_cache(int argc, char **argv)
     static const struct {
         const char *name;
         action_fn *action;
-        bool changes;
+        bool changes, takes_addresses;
     } actions[] = {
-        {"get", action_get, false},       {"list", action_list, false},
-        {"delete", action_delete, true},  {"purge", action_purge, true},
-        {"export", action_export, false}, {"import", action_import, true},
-        {"stats", action_stats, false},
+        {"get", action_get, false, true},        {"list", action_list, false, false},
+        {"delete", action_delete, true, true},   {"purge", action_purge, true, false},
+        {"export", action_export, false, false}, {"import", action_import, true, false},
+        {"stats", action_stats, false, false},
     };
     struct request request = {0};
     int status = parse(argc, argv, &request);
@@ -479,9 +483,16 @@ int tool_cache(int argc, char **argv)
         return status;
     name = argv[optind];
     request.arguments = argv + optind + 1;
-    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
-        if (strcmp(name, actions[i].name) == 0)
-            return run(&request, actions[i].action, actions[i].changes);
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        if (strcmp(name, actions[i].name) != 0)
+            continue;
+        /* "purge user@example.org" must not come to mean "purge". */
+        if (request.arguments[0] != NULL &&
+            (!actions[i].takes_addresses || request.domain != NULL || request.host != NULL))
+            return tool_fail(EX_USAGE, "cache %s: \"%s\" is one argument too many", name,
+                             request.arguments[0]);
+        return run(&request, actions[i].action, actions[i].changes);
+    }
     (void)tool_fail(EX_USAGE, "there is no action \"%s\"", name);
     return tool_help(help, false);
 }

@@ -70,7 +70,7 @@ static void tell_policies(const struct session *session, const char *recipient_k
         .client = (const struct sockaddr *)&session->client,
         .helo = session->helo,
         .authenticated = session->authenticated,
-        .sender = session->sender_key,
+        .sender = session_policy_sender(session),
         .recipient = recipient_key,
     };
     const struct policy *match = policy_match(config, &transaction);
@@ -180,10 +180,12 @@ static int parse(int argc, char **argv, struct transaction_arguments *arguments)
             return tool_help(help, option == 'h');
         }
     }
-    if (optind != argc || arguments->client == NULL || arguments->helo == NULL ||
-        arguments->from == NULL || arguments->to == NULL)
-        return tool_help(help, false);
-    return -1;
+    if (optind == argc && arguments->client != NULL && arguments->helo != NULL &&
+        arguments->from != NULL && arguments->to != NULL)
+        return -1;
+    (void)tool_fail(EX_USAGE,
+                    "explain takes --client, --helo, --from and --to, and needs all four");
+    return tool_help(help, false);
 }
 
 static int explain_with(const struct transaction_arguments *arguments, struct config *config,

@@ -237,6 +237,9 @@ static int open_verifier(const struct config *config, struct rb_verifier **verif
 
     config_options(config, &options);
     options.store_owner_fix = true;
+    /* All of the window may wait: no address is told busy for our own haste. */
+    if (options.max_pending < WINDOW)
+        options.max_pending = WINDOW;
     error = rb_verifier_open(&options, verifier, detail, sizeof detail);
     if (error == RB_ERR_STORE) {
         (void)tool_fail(EX_OK, "warning: without the cache: %s", detail);

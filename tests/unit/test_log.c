@@ -9,8 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -193,6 +196,34 @@ static void closed_stderr_is_survived(void **state)
     assert_int_equal(errno, 0);
     assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
     close(kept);
+}
+
+static void the_journal_gets_the_priority_and_adds_the_name_itself(void **state)
+{
+    struct capture capture;
+    struct stat status;
+    char stream[64];
+
+    (void)state;
+    capture_start(&capture);
+    assert_int_equal(fstat(STDERR_FILENO, &status), 0);
+    (void)snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)status.st_dev,
+                   (uintmax_t)status.st_ino);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+    log_open(true, LOG_MAIL, LOG_LEVEL_INFO);
+    log_line(LOG_LEVEL_INFO, "in order");
+    log_line(LOG_LEVEL_ERROR, "broken");
+    assert_int_equal(setenv("JOURNAL_STREAM", "1:1", 1), 0); /* inherited; ours is another */
+    log_open(true, LOG_MAIL, LOG_LEVEL_INFO);
+    log_line(LOG_LEVEL_INFO, "elsewhere");
+    capture_stop(&capture);
+    assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
+    assert_true(capture_next(&capture));
+    assert_string_equal(capture.text, "<6>in order\n");
+    assert_true(capture_next(&capture));
+    assert_string_equal(capture.text, "<3>error: broken\n");
+    assert_string_equal(next_line(&capture), "elsewhere");
+    capture_end(&capture);
 }
 
 static void nothing_goes_to_stderr_when_syslog_is_used(void **state)
@@ -434,6 +465,7 @@ int main(void)
         cmocka_unit_test(long_lines_are_cut_at_the_ceiling),
         cmocka_unit_test(errno_stays_and_may_be_logged),
         cmocka_unit_test(closed_stderr_is_survived),
+        cmocka_unit_test(the_journal_gets_the_priority_and_adds_the_name_itself),
         cmocka_unit_test(nothing_goes_to_stderr_when_syslog_is_used),
         cmocka_unit_test(levels_have_names),
         cmocka_unit_test(facilities_have_names),

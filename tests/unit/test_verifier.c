@@ -23,13 +23,12 @@
 enum {
     PATIENCE_MS = 20000, /* for what must come: far longer than it takes */
     POLL_MS = 1,
-    MINUTE = 60,
-    HOUR = 3600,
-    DAY = 86400,
     ASKERS_MAX = 200,
     STRESS_THREADS = 8,
     STRESS_ROUNDS = 20,
 };
+
+static const long long MINUTE = 60, HOUR = 3600, DAY = 86400; /* seconds */
 
 static const struct fake_dns_answer mx[] = {
     {.type = ns_t_mx, .preference = 10, .data = "mx.example.org"}};
@@ -55,8 +54,9 @@ static const struct fake_host_reply users[] = {
     {"user@other.example", "250 2.1.5 Ok"},
     {"user@third.example", "250 2.1.5 Ok"},
     {"full@example.org", "452 4.2.2 mailbox full"},
-    {"grey@example.org", "450 4.7.1 Greylisted, try again in 5 minutes"},
-    {"later@example.org", "451 4.3.0 try later"},
+    {"grey@example.org", "450 4.7.1 Greylisted, try again in 10 minutes"},
+    {"later@example.org", "452 4.3.1 Insufficient system storage"},
+    {"odd@example.org", "554 5.3.0 Transaction failed"},
 };
 
 static const struct fake_host_reply nobody[] = {{"somebody@example.org", "250 2.1.5 Ok"}};
@@ -67,6 +67,7 @@ struct fixture {
     struct fake_clock clock;
     struct fake_dns *dns;
     struct fake_host *host;
+    bool held;
     const char *resolver;
     struct rb_network loopback;
     struct rb_options options;
@@ -93,6 +94,7 @@ static int set_up(void **state)
 
     if (f == NULL)
         return -1;
+    *state = f;
     (void)snprintf(f->folder, sizeof f->folder, "/tmp/test_verifier.XXXXXX");
     if (mkdtemp(f->folder) == NULL)
         return -1;
@@ -115,7 +117,6 @@ static int set_up(void **state)
         return -1;
     f->options.allowed_networks = &f->loopback;
     f->options.allowed_count = 1;
-    *state = f;
     return 0;
 }
 
@@ -153,6 +154,12 @@ static void reopen(struct fixture *f)
     open_verifier(f);
 }
 
+static void hold(struct fixture *f, bool held)
+{
+    f->held = held;
+    fake_host_hold(f->host, held);
+}
+
 static struct rb_question question(const char *text)
 {
     return (struct rb_question){.address = text, .address_len = strlen(text)};
@@ -182,10 +189,64 @@ static enum rb_reason outcome(struct rb_ticket *ticket)
     return reason;
 }
 
+static struct rb_stats stats_of(struct fixture *f)
+{
+    struct rb_stats stats;
+
+    rb_verifier_stats(f->verifier, &stats);
+    return stats;
+}
+
+static void pause_a_little(void)
+{
+    const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+
+    (void)nanosleep(&pause, NULL);
+}
+
+/* Until no session is under way any more: an answer comes before its session has said QUIT. */
+static void await_idle(struct fixture *f)
+{
+    for (int i = 0; i < PATIENCE_MS / POLL_MS; i++) {
+        const struct rb_stats stats = stats_of(f);
+
+        if (stats.running == 0 && stats.pending == 0)
+            return;
+        pause_a_little();
+    }
+    fail_msg("sessions go on for ever");
+}
+
+/* Until so many sessions are under way and nothing waits for one. */
+static void await_callouts_begun(struct fixture *f, uint64_t count)
+{
+    for (int i = 0; i < PATIENCE_MS / POLL_MS; i++) {
+        const struct rb_stats stats = stats_of(f);
+
+        if (stats.running == count && stats.pending == 0)
+            return;
+        pause_a_little();
+    }
+    fail_msg("the callouts have not begun");
+}
+
+/* Until a callout has ended so, that many times. */
+static void await_callouts(struct fixture *f, enum rb_reason reason, uint64_t count)
+{
+    for (int i = 0; i < PATIENCE_MS / POLL_MS; i++) {
+        if (stats_of(f).callouts[reason] >= count)
+            return;
+        pause_a_little();
+    }
+    fail_msg("no callout has ended in %s", rb_reason_name(reason));
+}
+
 static void verify(struct fixture *f, const struct rb_question *q, struct rb_answer *answer)
 {
     *answer = (struct rb_answer){0};
     assert_int_equal(rb_verify(f->verifier, q, PATIENCE_MS, answer), RB_OK);
+    if (!f->held)
+        await_idle(f);
 }
 
 static struct rb_answer answer_for(struct fixture *f, const char *text)
@@ -200,27 +261,6 @@ static struct rb_answer answer_for(struct fixture *f, const char *text)
 static enum rb_reason reason_for(struct fixture *f, const char *text)
 {
     return answer_for(f, text).reason;
-}
-
-static struct rb_stats stats_of(struct fixture *f)
-{
-    struct rb_stats stats;
-
-    rb_verifier_stats(f->verifier, &stats);
-    return stats;
-}
-
-/* Until a callout has ended so, that many times. */
-static void await_callouts(struct fixture *f, enum rb_reason reason, uint64_t count)
-{
-    const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
-
-    for (int i = 0; i < PATIENCE_MS / POLL_MS; i++) {
-        if (stats_of(f).callouts[reason] >= count)
-            return;
-        (void)nanosleep(&pause, NULL);
-    }
-    fail_msg("no callout has ended in %s", rb_reason_name(reason));
 }
 
 static unsigned connections(struct fixture *f)
@@ -284,10 +324,12 @@ static void a_4yz_is_unknown_and_kept_for_a_while(void **state)
     struct rb_answer answer = answer_for(f, "grey@example.org");
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_GREYLISTED);
-    assert_int_equal(answer.expires_s, 30 * MINUTE);
+    assert_int_equal(answer.wait_s, 10 * MINUTE);
+    assert_int_equal(answer.expires_s, 10 * MINUTE); /* when asking again is worth while */
     answer = answer_for(f, "later@example.org");
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_TEMPFAIL);
+    assert_int_equal(answer.expires_s, 5 * MINUTE);
     assert_int_equal(reason_for(f, "full@example.org"), RB_REASON_MAILBOX_FULL);
 }
 
@@ -463,10 +505,13 @@ static void only_cache_asks_nobody(void **state)
     fake_clock_advance_s(&f->clock, 8 * DAY); /* stale: answered, and left alone */
     verify(f, &q, &answer);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
-    const struct rb_stats stats = stats_of(f);
-    assert_int_equal(stats.cache_stale, 1);
-    assert_int_equal(stats.pending + stats.running, 0);
-    assert_int_equal(connections(f), 1);
+    assert_int_equal(stats_of(f).cache_stale, 1);
+    hold(f, true);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_true(fake_host_wait(f->host, "RCPT", 3));
+    assert_int_equal(stats_of(f).coalesced, 0); /* that refresh was the first */
+    assert_int_equal(connections(f), 2);
+    hold(f, false);
 }
 
 static void a_stale_answer_is_given_at_once_and_refreshed_behind(void **state)
@@ -477,7 +522,7 @@ static void a_stale_answer_is_given_at_once_and_refreshed_behind(void **state)
     assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     fake_clock_advance_s(&f->clock, 7 * DAY);
     fake_host_set(f->host, nobody, COUNT(nobody));
-    fake_host_hold(f->host, true);
+    hold(f, true);
     for (int i = 0; i < 5; i++) { /* however many ask, one refresh */
         const struct rb_answer answer = answer_for(f, "user@example.org");
 
@@ -487,7 +532,7 @@ static void a_stale_answer_is_given_at_once_and_refreshed_behind(void **state)
         assert_int_equal(answer.expires_s, 24 * DAY);
     }
     assert_true(fake_host_wait(f->host, "RCPT", 3));
-    fake_host_hold(f->host, false);
+    hold(f, false);
     await_callouts(f, RB_REASON_NO_SUCH_USER, 1);
     const struct rb_answer answer = answer_for(f, "user@example.org");
     assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
@@ -520,9 +565,11 @@ static void an_expired_answer_is_asked_for_again(void **state)
         enum rb_reason reason;
         long long ttl_s;
     } table[] = {
-        {"user@example.org", RB_REASON_ACCEPTED, 31LL * DAY},
-        {"nobody@example.org", RB_REASON_NO_SUCH_USER, 3LL * DAY},
-        {"grey@example.org", RB_REASON_GREYLISTED, 30LL * MINUTE},
+        {"user@example.org", RB_REASON_ACCEPTED, 31 * 86400LL},
+        {"nobody@example.org", RB_REASON_NO_SUCH_USER, 3 * 86400LL},
+        {"grey@example.org", RB_REASON_GREYLISTED, 10 * 60LL},
+        {"later@example.org", RB_REASON_TEMPFAIL, 5 * 60LL},
+        {"odd@example.org", RB_REASON_REJECTED, 30 * 60LL},
     };
     struct fixture *f = *state;
 
@@ -748,10 +795,10 @@ static void assert_one_callout_for(struct fixture *f, unsigned count)
     const struct rb_question q = question("user@example.org");
 
     open_verifier(f);
-    fake_host_hold(f->host, true);
+    hold(f, true);
     start_askers(f, count, &q, 1);
     assert_int_equal(stats_of(f).coalesced, count - 1);
-    fake_host_hold(f->host, false);
+    hold(f, false);
     join_askers(count);
     for (unsigned i = 0; i < count; i++) {
         assert_int_equal(askers[i].answer.reason, RB_REASON_ACCEPTED);
@@ -781,14 +828,14 @@ static void no_cache_does_not_join(void **state)
     struct rb_ticket *fresh;
 
     open_verifier(f);
-    fake_host_hold(f->host, true);
+    hold(f, true);
     struct rb_ticket *first = ask(f, "nobody@example.org");
     q.no_cache = true;
     assert_int_equal(rb_ask(f->verifier, &q, &fresh), RB_OK);
     struct rb_ticket *joined = ask(f, "nobody@example.org");
     assert_true(fake_host_wait(f->host, "RCPT", 2));
     assert_int_equal(stats_of(f).coalesced, 1);
-    fake_host_hold(f->host, false);
+    hold(f, false);
     assert_int_equal(outcome(first), RB_REASON_NO_SUCH_USER);
     assert_int_equal(outcome(fresh), RB_REASON_NO_SUCH_USER);
     assert_int_equal(outcome(joined), RB_REASON_NO_SUCH_USER);
@@ -841,7 +888,7 @@ static void each_transcript_shows_its_own_question(void **state)
 
     f->options.per_domain_sessions = 1; /* both in one session */
     open_verifier(f);
-    fake_host_hold(f->host, true);
+    hold(f, true);
     for (size_t i = 0; i < COUNT(text); i++) {
         struct rb_question q = question(text[i]);
 
@@ -849,7 +896,7 @@ static void each_transcript_shows_its_own_question(void **state)
         assert_int_equal(rb_ask(f->verifier, &q, &tickets[i]), RB_OK);
     }
     assert_true(fake_host_wait(f->host, "RCPT", 1));
-    fake_host_hold(f->host, false);
+    hold(f, false);
     for (size_t i = 0; i < COUNT(text); i++) {
         struct rb_answer answer = {0};
 
@@ -870,11 +917,11 @@ static void a_transcript_nobody_waits_for_is_dropped(void **state)
 
     q.transcript = true;
     open_verifier(f);
-    fake_host_hold(f->host, true);
+    hold(f, true);
     assert_int_equal(rb_ask(f->verifier, &q, &ticket), RB_OK);
     assert_true(fake_host_wait(f->host, "RCPT", 1));
     rb_ticket_free(ticket);
-    fake_host_hold(f->host, false);
+    hold(f, false);
     await_callouts(f, RB_REASON_ACCEPTED, 1);
     assert_true(answer_for(f, "user@example.org").cached);
 }
@@ -888,7 +935,7 @@ static void a_caller_that_leaves_changes_nothing(void **state)
     struct rb_answer answer = {0};
 
     open_verifier(f);
-    fake_host_hold(f->host, true);
+    hold(f, true);
     assert_int_equal(rb_verify(f->verifier, &q, 10, &answer), RB_OK);
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
@@ -896,7 +943,7 @@ static void a_caller_that_leaves_changes_nothing(void **state)
     assert_string_equal(answer.address, "user@example.org");
     assert_int_equal(answer.expires_s, -1);
     assert_false(answer.cached);
-    fake_host_hold(f->host, false);
+    hold(f, false);
     await_callouts(f, RB_REASON_ACCEPTED, 1);
     answer = answer_for(f, "user@example.org");
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
@@ -911,35 +958,41 @@ static void a_ticket_may_be_waited_for_twice(void **state)
     struct rb_answer answer = {0};
 
     open_verifier(f);
-    fake_host_hold(f->host, true);
+    hold(f, true);
     struct rb_ticket *ticket = ask(f, "user@example.org");
     rb_wait(ticket, 0, &answer);
     assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
     assert_false(rb_ready(ticket));
-    fake_host_hold(f->host, false);
+    hold(f, false);
     rb_wait(ticket, PATIENCE_MS, &answer);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_true(rb_ready(ticket));
     assert_int_equal(outcome(ticket), RB_REASON_ACCEPTED);
 }
 
-/* A wait of an hour would never end within the test. */
+/*
+ * A wait of an hour would never end within the test. The question waits for the only worker while
+ * the clock moves, so that no deadline of its own callout passes.
+ */
 static void what_others_have_waited_for_too_long_is_not_waited_for_again(void **state)
 {
     struct fixture *f = *state;
     const struct rb_question q = question("user@example.org");
     struct rb_answer answer = {0};
 
+    f->options.max_workers = 1;
     open_verifier(f);
-    fake_host_hold(f->host, true);
-    struct rb_ticket *first = ask(f, "user@example.org");
+    hold(f, true);
+    struct rb_ticket *ahead = ask(f, "nobody@other.example");
     assert_true(fake_host_wait(f->host, "RCPT", 1));
+    struct rb_ticket *first = ask(f, "user@example.org");
     fake_clock_advance_s(&f->clock, HOUR);
-    assert_int_equal(rb_verify(f->verifier, &q, HOUR * 1000, &answer), RB_OK);
+    assert_int_equal(rb_verify(f->verifier, &q, (unsigned)(HOUR * 1000), &answer), RB_OK);
     assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
     assert_string_equal(answer.rule, "still_asking");
     assert_int_equal(answer.elapsed_ms, 0);
-    fake_host_hold(f->host, false);
+    hold(f, false);
+    rb_ticket_free(ahead);
     await_callouts(f, RB_REASON_ACCEPTED, 1);
     assert_int_equal(outcome(first), RB_REASON_ACCEPTED);
 }
@@ -953,7 +1006,7 @@ static void assert_sessions(struct fixture *f, unsigned sessions, unsigned count
 
     f->options.per_domain_sessions = sessions;
     open_verifier(f);
-    fake_host_hold(f->host, true);
+    hold(f, true);
     for (unsigned i = 0; i < count; i++) {
         (void)snprintf(text, sizeof text, "nobody%u@example.org", i);
         tickets[i] = ask(f, text);
@@ -962,7 +1015,7 @@ static void assert_sessions(struct fixture *f, unsigned sessions, unsigned count
     assert_int_equal(fake_host_open(f->host), sessions);
     assert_int_equal(stats_of(f).running, sessions);
     assert_int_equal(stats_of(f).pending, count - sessions);
-    fake_host_hold(f->host, false);
+    hold(f, false);
     for (unsigned i = 0; i < count; i++)
         assert_int_equal(outcome(tickets[i]), RB_REASON_NO_SUCH_USER);
     /* all of them in the sessions there were: never more at once */
@@ -992,12 +1045,12 @@ static void a_held_domain_does_not_hold_back_another(void **state)
     f->options.max_workers = 3;
     f->options.per_domain_sessions = 1;
     open_verifier(f);
-    fake_host_hold(f->host, true);
+    hold(f, true);
     struct rb_ticket *one = ask(f, "user@example.org"), *two = ask(f, "user@other.example");
     assert_true(fake_host_wait(f->host, "RCPT", 2));
     assert_int_equal(reason_for(f, "u@nowhere.example"), RB_REASON_NO_DOMAIN);
     assert_false(rb_ready(one));
-    fake_host_hold(f->host, false);
+    hold(f, false);
     assert_int_equal(outcome(one), RB_REASON_ACCEPTED);
     assert_int_equal(outcome(two), RB_REASON_ACCEPTED);
 }
@@ -1010,7 +1063,7 @@ static void a_full_queue_answers_busy_at_once(void **state)
     f->options.max_workers = 1;
     f->options.max_pending = 2;
     open_verifier(f);
-    fake_host_hold(f->host, true);
+    hold(f, true);
     struct rb_ticket *asked = ask(f, "user@example.org");
     assert_true(fake_host_wait(f->host, "RCPT", 1));
     struct rb_ticket *second = ask(f, "user@other.example"), *third = ask(f, "user@third.example");
@@ -1027,7 +1080,7 @@ static void a_full_queue_answers_busy_at_once(void **state)
     assert_int_equal(answer.reason, RB_REASON_BUSY);
     assert_string_equal(answer.rule, "queue_full");
     assert_int_equal(answer.expires_s, -1);
-    fake_host_hold(f->host, false);
+    hold(f, false);
     assert_int_equal(outcome(asked), RB_REASON_ACCEPTED);
     assert_int_equal(outcome(second), RB_REASON_ACCEPTED);
     assert_int_equal(outcome(third), RB_REASON_ACCEPTED);
@@ -1142,14 +1195,14 @@ static void new_options_are_for_questions_from_now_on(void **state)
     char command[128];
 
     open_verifier(f);
-    fake_host_hold(f->host, true);
+    hold(f, true);
     struct rb_ticket *before = ask(f, "nobody1@example.org");
     assert_true(fake_host_wait(f->host, "RCPT", 1));
     f->options.helo_name = "renamed.example.net";
     assert_int_equal(rb_verifier_set_options(f->verifier, &f->options), RB_OK);
     f->options.helo_name = NULL; /* they were copied */
     struct rb_ticket *after = ask(f, "user@other.example");
-    fake_host_hold(f->host, false);
+    hold(f, false);
     assert_int_equal(outcome(before), RB_REASON_NO_SUCH_USER);
     assert_int_equal(outcome(after), RB_REASON_ACCEPTED);
     fake_host_command(f->host, "EHLO", 0, command, sizeof command);
@@ -1171,7 +1224,7 @@ static void stopping_wakes_all_who_wait(void **state)
     questions[4].transcript = true;
     f->options.per_domain_sessions = 1;
     open_verifier(f);
-    fake_host_hold(f->host, true);
+    hold(f, true);
     start_askers(f, COUNT(questions), questions, COUNT(questions));
     assert_true(fake_host_wait(f->host, "RCPT", 2));
     rb_verifier_stop(f->verifier);
@@ -1197,16 +1250,15 @@ static void stopping_does_not_wait_for_a_silent_name_server(void **state)
     f->options.total_timeout_ms = 2000; /* a second for each attempt */
     open_verifier(f);
     start_askers(f, COUNT(questions), questions, COUNT(questions));
-    while (stats_of(f).running < COUNT(questions))
-        (void)nanosleep(&(const struct timespec){.tv_nsec = POLL_MS * 1000000}, NULL);
+    await_callouts_begun(f, COUNT(questions));
     rb_verifier_stop(f->verifier);
     join_askers(COUNT(questions));
+    fake_dns_set(f->dns, awake_zone, COUNT(awake_zone)); /* so that closing can free all */
     for (size_t i = 0; i < COUNT(questions); i++) {
         assert_int_equal(askers[i].answer.reason, RB_REASON_TIMEOUT);
         assert_string_equal(askers[i].answer.rule, "still_asking"); /* woken, not answered */
         rb_answer_fini(&askers[i].answer);
     }
-    fake_dns_set(f->dns, awake_zone, COUNT(awake_zone)); /* so that closing can free all */
 }
 
 static void once_stopped_nobody_is_asked(void **state)
@@ -1229,7 +1281,7 @@ static void closing_does_not_wait_for_the_host(void **state)
 
     f->options.max_workers = 2;
     open_verifier(f);
-    fake_host_hold(f->host, true);
+    hold(f, true);
     rb_ticket_free(ask(f, "user@example.org"));
     rb_ticket_free(ask(f, "user@other.example"));
     rb_ticket_free(ask(f, "user@third.example")); /* waits for a worker */
@@ -1238,7 +1290,7 @@ static void closing_does_not_wait_for_the_host(void **state)
     f->verifier = NULL;
     assert_int_equal(rcpts(f), 2);
     /* what was cut short is no answer to keep */
-    fake_host_hold(f->host, false);
+    hold(f, false);
     open_verifier(f);
     const struct rb_answer answer = answer_for(f, "user@example.org");
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
