@@ -71,12 +71,6 @@ struct callout {
  * told so too. */
 void callout_run(const struct callout *callout);
 
-/*
- * The local part that nobody has, for a domain and a period: the same for a month, so that it
- * matures in a greylist as a real one does. `local` gets 17 octets: 16 letters and digits.
- */
-void callout_probe_local(const uint8_t key[32], const char *domain, int64_t now_s, char local[17]);
-
 /* Splits "host", "host:port" or "[ipv6]:port". False when malformed. *port is left alone where
  * there is none. */
 bool callout_split_relay(const char *relay, char host[RB_DOMAIN_MAX + 1], uint16_t *port);

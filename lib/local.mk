@@ -25,11 +25,13 @@ libcore_la_SOURCES = \
     lib/record.c lib/record.h \
     lib/reply.c lib/reply.h \
     lib/ringback.h \
+    lib/run.c lib/run.h \
     lib/setup.c lib/setup.h \
     lib/text.c lib/text.h \
     lib/transcript.c lib/transcript.h \
     lib/transport.c lib/transport.h \
     lib/verifier.c lib/verifier.h \
+    lib/visit.c lib/visit.h \
     lib/workers.c
 libcore_la_LIBADD = $(LMDB_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS)
 

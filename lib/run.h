@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * run: one run of a callout over a destination: what is still to be asked, what was said so far, what was learned. Shared
+ * by callout (which hosts) and visit (one session); nobody else includes it. One thread.
+ */
+#ifndef RB_RUN_H
+#define RB_RUN_H
+
+#include "callout.h"
+#include "deadline.h"
+
+/* One run over a destination. */
+struct run {
+    const struct callout *callout;
+    struct callout_item *todo;  /* taken, not yet answered */
+    struct callout_item *later; /* not answered by this host: for the next one */
+    struct domain_record facts; /* as known at the start, and as learned */
+    bool probed;                /* asked for the probe address: not again in this run */
+    bool ask_with_fallback;     /* the null sender was refused and the connection lost over it */
+    bool again;                 /* a session that served was lost: the host is called once more */
+    bool reached;               /* some host got as far as being asked */
+    deadline until;
+    unsigned taken; /* items */
+    unsigned tried, held, bogus, own, no_route, dns_failed, other_version;
+};
+
+/* A record of this moment, without a reply. rule is static. */
+struct address_record run_record(const struct run *run, enum rb_reason reason, enum rb_stage stage,
+                                 const char *rule);
+
+/* A non-answer: kept for the item, or for all that is to be asked, if it tells more than the one before. */
+void run_consider(struct callout_item *item, const struct address_record *record);
+void run_consider_all(struct run *run, const struct address_record *record);
+
+/* The owner's hooks: an item's final answer; another item, NULL when there is none. */
+void run_answer(const struct run *run, struct callout_item *item,
+                const struct address_record *record);
+struct callout_item *run_take(const struct run *run);
+
+/* Puts an item at the head of a list. */
+void run_put_by(struct callout_item **list, struct callout_item *item);
+
+/* What was learned of the domain: for the rest of this run, and for the owner. */
+void run_learn_catch_all(struct run *run, bool accepts_everything);
+void run_learn_null_sender(struct run *run);
+void run_learn_dead(struct run *run, enum rb_reason why);
+void run_learn_alive(struct run *run);
+
+/* Whether a fact is known, live, and says so. */
+bool run_knows(const struct run *run, const struct fact *fact, enum fact_state state);
+
+#endif
