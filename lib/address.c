@@ -527,3 +527,18 @@ enum rb_error address_key(const struct address *address, char *key, size_t size)
         snprintf(whole, sizeof(whole), "%s@%s", address->local, address->domain);
     return text_copy(key, size, whole) ? RB_OK : RB_ERR_TOO_LONG;
 }
+
+bool address_from_key(const char *key, struct address *address)
+{
+    const char *at = strrchr(key, '@');
+
+    *address = (struct address){0};
+    if (at == NULL || at - key > ADDRESS_LOCAL_MAX || at[1] == '\0' ||
+        !text_copy(address->domain, sizeof(address->domain), at + 1))
+        return false;
+    memcpy(address->local, key, (size_t)(at - key));
+    address->is_literal = address->domain[0] == '[';
+    for (const char *c = address->local; *c != '\0'; c++)
+        address->needs_utf8 = address->needs_utf8 || (unsigned char)*c >= 0x80;
+    return true;
+}

@@ -75,6 +75,9 @@ enum { ADDRESS_TEXT_SIZE = 2 * ADDRESS_LOCAL_MAX + 2 + 1 + RB_DOMAIN_MAX + 1 };
  */
 enum rb_error address_key(const struct address *address, char *key, size_t size);
 
+/* The address that a canonical key stands for. False: no such key. */
+bool address_from_key(const char *key, struct address *address);
+
 /*
  * Canonical form of a domain alone: lower case, A-labels, no trailing dot. For configuration and
  * DNS answers; no address literals. On anything but ADDRESS_OK domain is "".

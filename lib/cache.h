@@ -57,6 +57,9 @@ void cache_flush(struct cache *cache);
 enum rb_error cache_address_key(const char *relay, const char *address,
                                 char key[CACHE_KEY_MAX + 1]);
 
+/* Takes such a key apart: relay is "" where there is none, *address points into key. False: no key of ours. */
+bool cache_split_address_key(const char *key, char relay[CACHE_KEY_MAX + 1], const char **address);
+
 /* RB_OK, RB_ERR_NOT_FOUND, RB_ERR_STORE. What is found may be expired: ask
  * address_record_freshness. */
 enum rb_error cache_get_address(struct cache *cache, const char *key,

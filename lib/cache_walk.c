@@ -69,8 +69,7 @@ static bool collect(struct octets key, struct octets value, void *arg)
     return true;
 }
 
-/* False: no key of ours. */
-static bool split_key(const char *key, char relay[STORE_KEY_MAX + 1], const char **address)
+bool cache_split_address_key(const char *key, char relay[CACHE_KEY_MAX + 1], const char **address)
 {
     relay[0] = '\0';
     *address = key + 1;
@@ -80,6 +79,8 @@ static bool split_key(const char *key, char relay[STORE_KEY_MAX + 1], const char
     if (key[0] != KIND_RELAY || end == NULL)
         return false;
     const size_t len = (size_t)(end - key) - 1;
+    if (len > CACHE_KEY_MAX)
+        return false;
     memcpy(relay, key + 1, len);
     relay[len] = '\0';
     *address = end + 1;
@@ -95,7 +96,7 @@ struct walk {
     struct address_record address_record;
     struct domain_record domain_record;
     struct host_record host_record;
-    char relay[STORE_KEY_MAX + 1];
+    char relay[CACHE_KEY_MAX + 1];
     struct walk_slice slice;
 };
 
@@ -105,7 +106,7 @@ static bool decode_walked(struct walk *walk, const struct walked *walked, struct
     case CACHE_ADDRESS:
         entry->relay = walk->relay;
         entry->address_record = &walk->address_record;
-        return split_key(walked->key, walk->relay, &entry->address) &&
+        return cache_split_address_key(walked->key, walk->relay, &entry->address) &&
                address_record_decode(walked->value, walked->value_len, &walk->address_record);
     case CACHE_DOMAIN:
         entry->domain_record = &walk->domain_record;

@@ -24,6 +24,7 @@ struct flight {
     char relay[CALLOUT_RELAY_MAX + 1]; /* "": none */
     bool listed;                       /* in the table: may be joined */
     bool no_cache;                     /* asked for afresh: a cached answer will not do */
+    bool retry;                        /* nobody waits: asked again because the host said "later" */
     bool landed;
     bool from_cache; /* the answer was known after all */
     int64_t started_ms;

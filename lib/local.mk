@@ -12,6 +12,7 @@ libcore_la_SOURCES = \
     lib/classify.c lib/classify.h \
     lib/classify_text.c lib/classify_text.h \
     lib/deadline.c lib/deadline.h \
+    lib/deferral.c lib/deferral.h \
     lib/dialogue.c lib/dialogue.h \
     lib/dns.c lib/dns.h \
     lib/flight.c lib/flight.h \
@@ -25,6 +26,7 @@ libcore_la_SOURCES = \
     lib/record.c lib/record.h \
     lib/reply.c lib/reply.h \
     lib/ringback.h \
+    lib/retries.c lib/retries.h \
     lib/run.c lib/run.h \
     lib/setup.c lib/setup.h \
     lib/text.c lib/text.h \

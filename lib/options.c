@@ -70,6 +70,7 @@ void rb_options_init(struct rb_options *options)
                 .unknown_ttl_s = 30 * minute_s,
                 .domain_ttl_s = 7 * day_s,
             },
+        .greylist = {.first_s = 6 * minute_s, .max_s = 6 * hour_s, .give_up_s = day_s},
     };
 }
 
@@ -124,6 +125,9 @@ static enum rb_error check_numbers(const struct rb_options *from, const struct d
         {"invalid_refresh", l->invalid_refresh_s, 0, lifetime_max_s},
         {"unknown_ttl", l->unknown_ttl_s, 0, lifetime_max_s},
         {"domain_ttl", l->domain_ttl_s, 0, lifetime_max_s},
+        {"greylist first", from->greylist.first_s, 1, lifetime_max_s},
+        {"greylist max", from->greylist.max_s, 1, lifetime_max_s},
+        {"greylist give_up", from->greylist.give_up_s, 1, lifetime_max_s},
     };
 
     return check_ranges(ranges, sizeof(ranges) / sizeof(ranges[0]), detail);

@@ -8,6 +8,7 @@
  * Layout, version 1, little-endian. "varint": seven bits an octet, low ones first; "text": varint length, octets.
  *
  *   address  'A'+0x80 reason stage flags:varint stamp:varint code:varint [port:varint] [wait:varint] [tried:varint]
+ *            [deferred:varint retries:varint]
  *            enhanced:text reply:text mx:text [ip] [tls:text] mail_from:text rule:text checksum:4
  *   domain   'D'+0x80 states catch_all:varint null_sender:varint dead:varint dead_reason checksum:4
  *   host     'H'+0x80 reason failures:varint trips:varint held_until:varint stamp:varint checksum:4
@@ -52,7 +53,8 @@ enum address_flags {
     FLAG_TLS_12 = 1 << 6,
     FLAG_TLS_13 = 1 << 7, /* with FLAG_TLS_12: neither, kept as text */
     FLAG_TRIED = 1 << 8,
-    FLAGS_ALL = (1 << 9) - 1,
+    FLAG_DEFERRED = 1 << 9,
+    FLAGS_ALL = (1 << 10) - 1,
 };
 
 static const char TLS_12[] = "TLSv1.2";
@@ -257,7 +259,8 @@ static bool texts_end(const struct address_record *r)
 static bool numbers_fit(const struct address_record *record)
 {
     return is_reason(record->reason) && (unsigned)record->stage < RB_STAGE_MAX &&
-           record->code >= 0 && record->code <= CODE_MAX && record->wait_s >= 0;
+           record->code >= 0 && record->code <= CODE_MAX && record->wait_s >= 0 &&
+           record->retries <= RECORD_RETRIES_MAX;
 }
 
 static void put_address_texts(struct sink *sink, const struct address_record *record,
@@ -302,6 +305,7 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
     flags |= record->port != SMTP_PORT ? FLAG_OTHER_PORT : 0U;
     flags |= prefix_len != 0 ? FLAG_REPLY_PREFIX : 0U;
     flags |= record->tried_s != 0 ? FLAG_TRIED : 0U;
+    flags |= record->deferred_s != 0 ? FLAG_DEFERRED : 0U;
 
     struct sink sink;
     open_sink(&sink, out, size);
@@ -317,6 +321,10 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
         put_varint(&sink, (uint64_t)record->wait_s);
     if ((flags & FLAG_TRIED) != 0)
         put_stamp(&sink, record->tried_s);
+    if ((flags & FLAG_DEFERRED) != 0) {
+        put_stamp(&sink, record->deferred_s);
+        put_varint(&sink, record->retries);
+    }
     put_address_texts(&sink, record, flags, packed_ip, prefix_len);
     return put_end(&sink);
 }
@@ -378,6 +386,10 @@ bool address_record_decode(const uint8_t *in, size_t len, struct address_record 
         record->wait_s = (int)get_varint(&source, INT32_MAX);
     if ((flags & FLAG_TRIED) != 0)
         record->tried_s = get_stamp(&source);
+    if ((flags & FLAG_DEFERRED) != 0) {
+        record->deferred_s = get_stamp(&source);
+        record->retries = (unsigned)get_varint(&source, RECORD_RETRIES_MAX);
+    }
     record->mail_from_known = (flags & FLAG_MAIL_FROM_KNOWN) != 0;
 
     get_text(&source, record->enhanced, sizeof record->enhanced, 0);
@@ -440,6 +452,8 @@ bool domain_record_decode(const uint8_t *in, size_t len, struct domain_record *r
         good = good && is_fact_state(state);
         facts[i]->state = (enum fact_state)state;
         facts[i]->stamp_s = get_stamp(&source);
+        if (state == FACT_UNKNOWN)
+            facts[i]->stamp_s = 0; /* nothing is known, since never */
     }
     const unsigned reason = get_octet(&source);
     record->dead_reason = (enum rb_reason)reason;

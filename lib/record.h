@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RECORD_SIZE_MAX = 2048 };
+enum { RECORD_SIZE_MAX = 2048, RECORD_RETRIES_MAX = 1000 };
 
 /* What a mail host said of one address. Stamps are wall-clock seconds since 1970. */
 struct address_record {
@@ -22,6 +22,10 @@ struct address_record {
     int64_t stamp_s;
     int64_t
         tried_s; /* when it was last asked again and nothing came of it; 0: never since stamp_s */
+    int64_t
+        deferred_s; /* of a deferral: since when the host says "later"; 0: not to be asked again by itself */
+    unsigned
+        retries; /* of a deferral: how often it was asked about since, at most RECORD_RETRIES_MAX */
     int code;
     int wait_s;
     uint16_t port;

@@ -126,6 +126,16 @@ struct rb_lifetimes {
     int64_t domain_ttl_s;
 };
 
+/* Asking again where a mail host said "later" (greylisting, other 4yz), so that the answer waits for the client's return. */
+struct rb_greylist {
+    bool
+        retry; /* off unless set: it calls from a thread of its own as long as the verifier is open */
+    int64_t
+        first_s; /* after the first deferral, where the host did not say; doubled with each try, */
+    int64_t max_s;     /* up to this, */
+    int64_t give_up_s; /* and not longer than this after the first deferral */
+};
+
 enum rb_ip_version { RB_IP_ANY = 0, RB_IP_V4, RB_IP_V6 };
 
 /*
@@ -170,6 +180,7 @@ struct rb_options {
     uint64_t store_max_bytes;
     bool store_owner_fix; /* run as root: give new files of the store to the owner of its folder */
     struct rb_lifetimes lifetimes;
+    struct rb_greylist greylist; /* needs a store */
 
     const struct rb_clock *clock; /* NULL: the system's; must outlive the verifier */
 };
@@ -305,6 +316,7 @@ struct rb_stats {
     uint64_t callouts[RB_REASON_MAX]; /* questions asked of the world, by result */
     uint64_t sessions;                /* connections made */
     uint64_t running, pending;        /* sessions under way, questions waiting for one */
+    uint64_t retries_scheduled;       /* deferred addresses that will be asked about again */
     uint64_t busy;                    /* refused because the queue was full */
     uint64_t dropped_writes;          /* cache writes that were lost */
     uint64_t cache_entries, cache_bytes;

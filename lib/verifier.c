@@ -89,6 +89,7 @@ static void init_locks(struct rb_verifier *verifier)
 
 static void destroy(struct rb_verifier *verifier)
 {
+    retries_stop(verifier->retries);
     cache_close(verifier->cache);
     queue_free(&verifier->queue);
     setup_free(verifier->setup);
@@ -122,7 +123,10 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
     verifier->tls_context = transport_tls_context();
     if (verifier->cancel_fd < 0 || verifier->tls_context == NULL)
         return RB_ERR_SYSTEM;
-    return open_cache(verifier, o, detail, detail_size);
+    error = open_cache(verifier, o, detail, detail_size);
+    if (error == RB_OK && verifier->cache != NULL && o->greylist.retry)
+        error = retries_start(verifier, &verifier->retries);
+    return error;
 }
 
 enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verifier **verifier,
@@ -326,6 +330,45 @@ static struct flight *board(struct rb_verifier *verifier, const struct options *
     else
         atomic_fetch_add(&verifier->counters.coalesced, 1);
     return flight;
+}
+
+static struct flight *flight_again(struct rb_verifier *verifier, const char *key)
+{
+    char relay[CACHE_KEY_MAX + 1];
+    struct rb_question question = {.no_cache = true};
+    struct flight *flight = NULL;
+    struct address address;
+    const char *text;
+
+    if (cache_split_address_key(key, relay, &text) && address_from_key(text, &address)) {
+        question.relay = relay[0] != '\0' ? relay : NULL;
+        flight = new_flight(verifier, &question, &address, key);
+    }
+    if (flight != NULL)
+        flight->retry = true;
+    return flight;
+}
+
+void verifier_ask_again(struct rb_verifier *verifier, const char *key)
+{
+    struct flight *flight = flight_again(verifier, key);
+    bool postponed = false;
+
+    if (flight == NULL)
+        return; /* no key of ours, or no memory: the record stays in the cache for the next start */
+    pthread_mutex_lock(&verifier->lock);
+    if (flights_find(&verifier->flights, key) != NULL) {
+        flight_put(flight); /* somebody asks already */
+    } else if (verifier->queue.pending >= verifier->setup->options->o.max_pending / 2) {
+        flight_put(flight); /* those who wait come first */
+        postponed = true;
+    } else {
+        (void)flights_list(&verifier->flights, flight);
+        launch(verifier, flight);
+    }
+    pthread_mutex_unlock(&verifier->lock);
+    if (postponed)
+        retries_postpone(verifier->retries, key);
 }
 
 static void count_lookup(struct rb_verifier *verifier, enum known known)
@@ -591,6 +634,7 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
         stats->cache_bytes = cache.bytes;
         stats->dropped_writes = cache.dropped;
     }
+    stats->retries_scheduled = retries_count(verifier->retries);
     pthread_mutex_lock(&verifier->lock);
     stats->running = verifier->queue.running;
     stats->pending = verifier->queue.pending;

@@ -14,6 +14,7 @@
 #include "flight.h"
 #include "options.h"
 #include "queue.h"
+#include "retries.h"
 #include "ringback.h"
 #include "setup.h"
 
@@ -34,7 +35,8 @@ struct waiter {
 
 struct rb_verifier {
     const struct rb_clock *clock;
-    struct cache *cache; /* NULL: nothing is kept */
+    struct cache *cache;     /* NULL: nothing is kept */
+    struct retries *retries; /* NULL: nothing is asked again by itself */
     void *tls_context;
     struct rb_network *own;
     size_t own_count;
@@ -67,6 +69,14 @@ enum known known_find(struct rb_verifier *verifier, const struct options *option
 /* What the domain's facts alone settle. */
 bool known_settled(const struct options *options, const struct domain_record *facts, int64_t now_s,
                    struct address_record *record);
+
+/* --- verifier.c ----------------------------------------------------------- */
+
+/*
+ * Asks about an address again, whatever the cache says, with nobody waiting; key: the cache's. Postponed where the queue is
+ * full. No lock held.
+ */
+void verifier_ask_again(struct rb_verifier *verifier, const char *key);
 
 /* --- workers.c ------------------------------------------------------------ */
 

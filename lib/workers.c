@@ -8,6 +8,7 @@
 
 #include "verifier.h"
 
+#include "deferral.h"
 #include "hostlimits.h"
 #include "text.h"
 
@@ -33,12 +34,46 @@ struct task {
 
 /* --- Landing -------------------------------------------------------------- */
 
+/* Notes a deferral, but where the cache has a live answer: what is known to exist need not be asked about again. */
+static void note_deferral(struct rb_verifier *verifier, const struct options *options,
+                          const struct flight *flight, struct address_record *record)
+{
+    struct address_record before;
+    bool known = cache_get_address(verifier->cache, flight->key, &before) == RB_OK;
+    bool answered = known && rb_reason_verdict(before.reason) != RB_VERDICT_UNKNOWN &&
+                    address_record_freshness(&before, &options->o.lifetimes, record->stamp_s,
+                                             NULL) != RECORD_EXPIRED;
+
+    if (!answered)
+        deferral_note(record, known ? &before : NULL);
+}
+
+/* What the world said goes into the cache, and on or off the schedule of retries. */
+static void keep(struct rb_verifier *verifier, const struct flight *flight,
+                 const struct address_record *record)
+{
+    struct address_record kept = *record;
+    struct setup *setup;
+
+    if (!address_record_is_kept(record->reason)) {
+        if (flight->retry)
+            retries_postpone(verifier->retries, flight->key);
+        return;
+    }
+    setup = setup_get(verifier);
+    if (verifier->retries != NULL && deferral_applies(record->reason))
+        note_deferral(verifier, setup->options, flight, &kept);
+    (void)cache_put_address(verifier->cache, flight->key, &kept);
+    retries_landed(verifier->retries, flight->key, &kept, &setup->options->o.greylist);
+    setup_put(verifier, setup);
+}
+
 void workers_land(struct rb_verifier *verifier, struct flight *flight,
                   const struct address_record *record)
 {
     /* Into the cache first: whoever finds no flight any more must find the answer there. */
-    if (verifier->cache != NULL && !flight->from_cache && address_record_is_kept(record->reason))
-        (void)cache_put_address(verifier->cache, flight->key, record);
+    if (verifier->cache != NULL && !flight->from_cache)
+        keep(verifier, flight, record);
     if (!flight->from_cache && record->reason < RB_REASON_MAX)
         atomic_fetch_add(&verifier->counters.callouts[record->reason], 1);
     pthread_mutex_lock(&verifier->lock);

@@ -571,6 +571,12 @@ void config_options(const struct config *config, struct rb_options *options)
         .unknown_ttl_s = config->cache.unknown_ttl_s,
         .domain_ttl_s = config->cache.domain_ttl_s,
     };
+    options->greylist = (struct rb_greylist){
+        .retry = config->greylist.retry,
+        .first_s = config->greylist.first_s,
+        .max_s = config->greylist.max_s,
+        .give_up_s = config->greylist.give_up_s,
+    };
 }
 
 bool config_fixed_difference(const struct config *running, const struct config *loaded,

@@ -100,13 +100,11 @@ static const struct directive main_directives[] = {
     {DIRECTIVE("cache", "max_size", KIND_SIZE, AT(cache.max_size), "1GB"),
      RANGE(INT64_C(1) << 20, INT64_C(1) << 40), .fixed = true},
 
-    {DIRECTIVE("greylist", "retry", KIND_YES_NO, AT(greylist.retry), "yes"), .inert = "no"},
-    {DIRECTIVE("greylist", "first", KIND_SECONDS, AT(greylist.first_s), "6m"), RANGE(SECOND, DAY),
-     .inert = "6m"},
-    {DIRECTIVE("greylist", "max", KIND_SECONDS, AT(greylist.max_s), "6h"), RANGE(SECOND, YEAR),
-     .inert = "6h"},
+    {DIRECTIVE("greylist", "retry", KIND_YES_NO, AT(greylist.retry), "yes"), .fixed = true},
+    {DIRECTIVE("greylist", "first", KIND_SECONDS, AT(greylist.first_s), "6m"), RANGE(SECOND, DAY)},
+    {DIRECTIVE("greylist", "max", KIND_SECONDS, AT(greylist.max_s), "6h"), RANGE(SECOND, YEAR)},
     {DIRECTIVE("greylist", "give_up", KIND_SECONDS, AT(greylist.give_up_s), "1d"),
-     RANGE(SECOND, YEAR), .inert = "1d"},
+     RANGE(SECOND, YEAR)},
 
     {DIRECTIVE("limits", "per_domain_sessions", KIND_NUMBER, AT(limits.per_domain_sessions), "2"),
      RANGE(1, 100)},

@@ -129,15 +129,16 @@ json_t *status_object(void)
     json_t *object;
 
     rb_verifier_stats(service_world()->verifier, &stats);
-    object =
-        json_pack("{s:s, s:i, s:I, s:s, s:I, s:s, s:b, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:o}",
-                  "version", PACKAGE_VERSION, "pid", (int)getpid(), "uptime_s",
-                  (json_int_t)(now - service_started()), "config", config->path, "config_age_s",
-                  (json_int_t)(now - service_configured()), "hostname", config->hostname, "dry_run",
-                  (int)config->dry_run, "sessions", "open", (json_int_t)metrics_sessions_open(),
-                  "total", (json_int_t)metrics_sessions_total(), "callouts", callout_object(&stats),
-                  "verdicts", verdict_counts(), "actions", action_counts(), "skipped",
-                  skip_counts(), "cache", cache_object(&stats), "limits", limits_object(config));
+    object = json_pack(
+        "{s:s, s:i, s:I, s:s, s:I, s:s, s:b, s:{s:I, s:I}, s:o, s:I, s:o, s:o, s:o, s:o, s:o}",
+        "version", PACKAGE_VERSION, "pid", (int)getpid(), "uptime_s",
+        (json_int_t)(now - service_started()), "config", config->path, "config_age_s",
+        (json_int_t)(now - service_configured()), "hostname", config->hostname, "dry_run",
+        (int)config->dry_run, "sessions", "open", (json_int_t)metrics_sessions_open(), "total",
+        (json_int_t)metrics_sessions_total(), "callouts", callout_object(&stats),
+        "retries_scheduled", (json_int_t)stats.retries_scheduled, "verdicts", verdict_counts(),
+        "actions", action_counts(), "skipped", skip_counts(), "cache", cache_object(&stats),
+        "limits", limits_object(config));
     config_put(config);
     return object;
 }

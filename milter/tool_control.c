@@ -188,6 +188,8 @@ static void print_status(json_t *status)
            "callouts", number(callouts, "running"), number(callouts, "pending"),
            number(callouts, "total"), number(callouts, "connections"),
            number(callouts, "coalesced"), number(callouts, "busy"));
+    printf("%-12s%" JSON_INTEGER_FORMAT " scheduled\n", "retries",
+           number(status, "retries_scheduled"));
     print_counts("  results", json_object_get(callouts, "results"));
     json_object_foreach(verdicts, verdict, counts) print_counts(verdict, counts);
     print_counts("actions", json_object_get(status, "actions"));

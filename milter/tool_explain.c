@@ -200,6 +200,7 @@ static int explain_with(const struct transaction_arguments *arguments, struct co
 
     config_options(config, &options);
     options.store_owner_fix = true;
+    options.greylist.retry = false; /* the daemon's business */
     error = rb_verifier_open(&options, &world.verifier, detail, sizeof detail);
     if (error != RB_OK)
         return tool_fail(error == RB_ERR_STORE ? EX_IOERR : EX_OSERR, "%s",

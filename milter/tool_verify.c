@@ -237,6 +237,7 @@ static int open_verifier(const struct config *config, struct rb_verifier **verif
 
     config_options(config, &options);
     options.store_owner_fix = true;
+    options.greylist.retry = false; /* the daemon's business */
     /* All of the window may wait: no address is told busy for our own haste. */
     if (options.max_pending < WINDOW)
         options.max_pending = WINDOW;

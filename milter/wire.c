@@ -122,6 +122,9 @@ static json_t *address_entry(const struct cache_entry *entry, const struct rb_li
     json_object_set_new(object, "reply", wire_text(record->reply));
     json_object_set_new(object, "mail_from", mail_from(record->mail_from_known, record->mail_from));
     json_object_set_new(object, "wait_s", number_or_null(record->wait_s, 0));
+    json_object_set_new(object, "tried_s", number_or_null(record->tried_s, 0));
+    json_object_set_new(object, "deferred_s", number_or_null(record->deferred_s, 0));
+    json_object_set_new(object, "retries", number_or_null(record->retries, 0));
     json_object_set_new(object, "rule", wire_text(record->rule));
     return object;
 }
@@ -153,10 +156,10 @@ static json_t *host_entry(const struct cache_entry *entry, int64_t now_s)
     const struct host_record *record = entry->host_record;
     int64_t held_s = record->held_until_s > now_s ? record->held_until_s - now_s : 0;
 
-    return json_pack("{s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:o}", "type", "host", "ip",
-                     wire_text(entry->key), "failures", (int)record->failures, "trips",
-                     (int)record->trips, "held_until_s", (json_int_t)record->held_until_s, "held_s",
-                     (json_int_t)held_s, "stamp_s", (json_int_t)record->stamp_s, "reason",
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "type", "host", "ip",
+                     wire_text(entry->key), "failures", (json_int_t)record->failures, "trips",
+                     (json_int_t)record->trips, "held_until_s", (json_int_t)record->held_until_s,
+                     "held_s", (json_int_t)held_s, "stamp_s", (json_int_t)record->stamp_s, "reason",
                      wire_text(rb_reason_name(record->reason)));
 }
 
@@ -259,7 +262,7 @@ static const char *read_address(json_t *object, struct wire_record *out)
 {
     struct address_record *record = &out->address;
     char reason[64], stage[32];
-    int64_t code, wait_s, port;
+    int64_t code, wait_s, port, retries;
 
     if (!read_text(object, "reason", reason, sizeof reason) ||
         !read_text(object, "stage", stage, sizeof stage) || !read_address_texts(object, record))
@@ -270,11 +273,15 @@ static const char *read_address(json_t *object, struct wire_record *out)
         return "reason: not one we know";
     if (!read_number(object, "stamp_s", stamp_max_s, &record->stamp_s) ||
         !read_number(object, "code", 599, &code) || !read_number(object, "port", 65535, &port) ||
-        !read_number(object, "wait_s", (int64_t)7 * 86400, &wait_s))
+        !read_number(object, "wait_s", (int64_t)7 * 86400, &wait_s) ||
+        !read_number(object, "tried_s", stamp_max_s, &record->tried_s) ||
+        !read_number(object, "deferred_s", stamp_max_s, &record->deferred_s) ||
+        !read_number(object, "retries", RECORD_RETRIES_MAX, &retries))
         return "a number is out of range";
     record->code = (int)code;
     record->port = (uint16_t)port;
     record->wait_s = (int)wait_s;
+    record->retries = (unsigned)retries;
     return read_address_key(object, out->key);
 }
 

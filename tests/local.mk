@@ -8,6 +8,7 @@ UNIT = \
     tests/unit/test_classify \
     tests/unit/test_config \
     tests/unit/test_deadline \
+    tests/unit/test_deferral \
     tests/unit/test_dialogue \
     tests/unit/test_dns \
     tests/unit/test_headers \
@@ -139,6 +140,12 @@ tests_unit_test_queue_LDADD = $(unit_libs)
 tests_unit_test_wire_SOURCES = tests/unit/test_wire.c
 tests_unit_test_wire_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_wire_LDADD = $(unit_libs)
+
+tests_unit_test_deferral_SOURCES = tests/unit/test_deferral.c
+tests_unit_test_deferral_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_deferral_LDADD = $(unit_libs)
+
+include tests/fuzz/local.mk
 
 # The scripted mail host.
 noinst_PROGRAMS += tests/smtpd/smtpd

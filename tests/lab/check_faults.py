@@ -104,7 +104,11 @@ def _absent(tap, rig):
     mail = rig.send(FORGED)
     tap.ok(mail.accepted, "no milter, milter_default_action=accept: mail gets in", mail)
     rig.postfix.set("tempfail")
-    mail = rig.send(FORGED)
+    for _ in range(20):  # an idle smtpd from before the reload may take one more client
+        mail = rig.send(FORGED)
+        if not mail.accepted:
+            break
+        time.sleep(0.2)
     tap.ok(
         400 <= mail.code < 500, "no milter, milter_default_action=tempfail: mail is deferred", mail
     )

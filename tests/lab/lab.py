@@ -21,7 +21,7 @@ import traceback
 import rig as lab
 from tap import Tap
 
-CHECKS = ["verdicts", "headers", "exempt", "cost", "latency", "tool", "hostile", "faults"]
+CHECKS = ["verdicts", "headers", "exempt", "cost", "retries", "latency", "tool", "hostile", "faults"]
 
 
 def chosen():

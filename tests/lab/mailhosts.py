@@ -116,6 +116,10 @@ class MailHosts:
             if entry.get(key)
         ]
 
+    def transactions(self, address):
+        """What one host was asked since the last reset, an entry a RCPT."""
+        return [entry for entry in self._ask("log") if entry.get("host") == address]
+
     def all_misdeeds(self):
         """What no caller should do, counted over the whole run."""
         self._note_misdeeds()

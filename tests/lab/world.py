@@ -41,6 +41,8 @@ catchall        MX    10 mx.catchall
 mx.catchall     A     192.0.2.20
 grey            MX    10 mx.grey
 mx.grey         A     192.0.2.21
+patient         MX    10 mx.patient
+mx.patient      A     192.0.2.60
 blocks          MX    10 mx.blocks
 mx.blocks       A     192.0.2.22
 blocks-early    MX    10 mx.blocks-early
@@ -124,6 +126,7 @@ host 192.0.2.20 mx.catchall.example {{ rcpt * 250 }}
 host 192.0.2.21 mx.grey.example {{
     greylist 5m 450 "4.2.0 Greylisted, please try again in 300 seconds"
 }}
+host 192.0.2.60 mx.patient.example {{ greylist 5s 450 "4.2.0 Greylisted" }}
 host 192.0.2.22 mx.blocks.example {{
     rcpt * 550 "5.7.1 Service unavailable; client [198.51.100.10] blocked using bl.example"
 }}

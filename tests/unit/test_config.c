@@ -1034,8 +1034,6 @@ static void directives_not_in_this_release_warn(void **state)
     static const struct refused cases[] = {
         {"\nhttp = \"127.0.0.1:8895\"", ":2: http: not in this release, has no effect"},
         {"decide_at = eom", ":1: decide_at: not in this release, has no effect"},
-        {"greylist { retry = yes }", ":1: greylist.retry: not in this release, has no effect"},
-        {"greylist { first = 5m }", ":1: greylist.first: not in this release, has no effect"},
         {"limits { per_domain_rate = 61/m }",
          ":1: limits.per_domain_rate: not in this release, has no effect"},
         {"limits {\n per_client_rate = 1/s }",

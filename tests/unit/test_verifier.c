@@ -587,6 +587,116 @@ static void an_expired_answer_is_asked_for_again(void **state)
     }
 }
 
+static const struct fake_host_reply let_in[] = {{"grey@example.org", "250 2.1.5 Ok"}};
+
+static void retry_greylisted(struct fixture *f)
+{
+    f->options.greylist =
+        (struct rb_greylist){.retry = true, .first_s = 360, .max_s = 6 * HOUR, .give_up_s = DAY};
+}
+
+static void await_retries(struct fixture *f, uint64_t count)
+{
+    for (int i = 0; i < PATIENCE_MS / POLL_MS && stats_of(f).retries_scheduled != count; i++)
+        pause_a_little();
+    assert_int_equal(stats_of(f).retries_scheduled, count);
+}
+
+static void a_greylisted_address_is_asked_again_by_itself(void **state)
+{
+    struct fixture *f = *state;
+    char first[128], second[128];
+
+    retry_greylisted(f);
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
+    assert_int_equal(stats_of(f).retries_scheduled, 1);
+    fake_host_set(f->host, let_in, COUNT(let_in));
+    fake_clock_advance_s(&f->clock, 10 * MINUTE + 1); /* the host asked for ten minutes */
+    await_callouts(f, RB_REASON_ACCEPTED, 1);
+    const struct rb_answer answer = answer_for(f, "grey@example.org");
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+    assert_true(answer.cached);
+    assert_int_equal(stats_of(f).retries_scheduled, 0);
+    /* the same triplet: greylists know callers by it */
+    fake_host_command(f->host, "MAIL", 0, first, sizeof first);
+    fake_host_command(f->host, "MAIL", 1, second, sizeof second);
+    assert_string_equal(first, second);
+}
+
+static void a_retry_is_not_made_before_its_time(void **state)
+{
+    struct fixture *f = *state;
+
+    retry_greylisted(f);
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
+    assert_int_equal(reason_for(f, "later@example.org"), RB_REASON_TEMPFAIL);
+    fake_clock_advance_s(&f->clock, 361); /* later's time, not grey's */
+    await_callouts(f, RB_REASON_TEMPFAIL, 2);
+    assert_int_equal(stats_of(f).callouts[RB_REASON_GREYLISTED], 1);
+    await_retries(f, 2);
+}
+
+static void a_restart_loses_no_retry(void **state)
+{
+    struct fixture *f = *state;
+
+    retry_greylisted(f);
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
+    reopen(f);
+    assert_int_equal(stats_of(f).retries_scheduled, 1);
+    fake_host_set(f->host, let_in, COUNT(let_in));
+    fake_clock_advance_s(&f->clock, 10 * MINUTE + 1);
+    await_callouts(f, RB_REASON_ACCEPTED, 1);
+    assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_ACCEPTED);
+}
+
+static void a_host_that_greylists_for_ever_is_given_up(void **state)
+{
+    struct fixture *f = *state;
+    unsigned tries = 1;
+
+    retry_greylisted(f);
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "later@example.org"), RB_REASON_TEMPFAIL);
+    while (stats_of(f).retries_scheduled > 0 && tries < 20) {
+        fake_clock_advance_s(&f->clock, 6 * HOUR + 1);
+        await_callouts(f, RB_REASON_TEMPFAIL, ++tries);
+        await_idle(f);
+    }
+    assert_in_range(tries, 3, 6); /* a day holds no more pauses of six hours */
+}
+
+static void nothing_is_asked_again_unless_it_is_wanted(void **state)
+{
+    struct fixture *f = *state;
+
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
+    assert_int_equal(stats_of(f).retries_scheduled, 0);
+    retry_greylisted(f);
+    reopen(f); /* nor what was deferred while it was not */
+    assert_int_equal(stats_of(f).retries_scheduled, 0);
+}
+
+static void a_deferral_of_a_known_address_is_not_asked_again(void **state)
+{
+    static const struct fake_host_reply grey[] = {{"user@example.org", "450 4.7.1 Greylisted"}};
+    struct fixture *f = *state;
+
+    retry_greylisted(f);
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    fake_clock_advance_s(&f->clock, 7 * DAY);
+    fake_host_set(f->host, grey, COUNT(grey));
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    await_callouts(f, RB_REASON_GREYLISTED, 1);
+    await_idle(f);
+    assert_int_equal(stats_of(f).retries_scheduled, 0);
+}
+
 static void a_restart_loses_no_verdict(void **state)
 {
     struct fixture *f = *state;
@@ -1427,6 +1537,12 @@ int main(void)
         TEST(a_stale_answer_is_given_at_once_and_refreshed_behind),
         TEST(a_refresh_that_tells_nothing_leaves_what_is_known),
         TEST(an_expired_answer_is_asked_for_again),
+        TEST(a_greylisted_address_is_asked_again_by_itself),
+        TEST(a_retry_is_not_made_before_its_time),
+        TEST(a_restart_loses_no_retry),
+        TEST(a_host_that_greylists_for_ever_is_given_up),
+        TEST(nothing_is_asked_again_unless_it_is_wanted),
+        TEST(a_deferral_of_a_known_address_is_not_asked_again),
         TEST(a_restart_loses_no_verdict),
         TEST(a_verifier_without_a_store_works),
         TEST(a_store_that_cannot_be_used_is_told_in_words),

@@ -398,7 +398,9 @@ static void an_address_record_has_exactly_its_keys(void **state)
         " \"verdict\": \"valid\", \"reason\": \"accepted\", \"freshness\": \"fresh\","
         " \"stamp_s\": 2000000000, \"age_s\": 0, \"expires_s\": 1000, \"mx\": null, \"ip\": null,"
         " \"port\": null, \"tls\": null, \"stage\": null, \"code\": null, \"enhanced\": null,"
-        " \"reply\": null, \"mail_from\": null, \"wait_s\": null, \"rule\": null}");
+        " \"reply\": null, \"mail_from\": null, \"wait_s\": null, \"tried_s\": null, "
+        "\"deferred_s\": null,"
+        " \"retries\": null, \"rule\": null}");
 }
 
 static json_t *domain_json(const char *domain, const struct domain_record *record)

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The codec of cache records, merging and lifetimes. Two kinds of input:
+ *
+ *   octets  a record without its checksum, first octet over 127: is given the right checksum
+ *   text    "A|reason|stage|stamp|code|port|wait|tried|from known|enhanced|reply|mx|ip|tls|from|rule"
+ *           "D|state|stamp|state|stamp|state|stamp|reason", "H|reason|failures|trips|held|stamp":
+ *           the fields of a record. It is encoded, and then decoded with each of its octets changed
+ *           in turn under a right checksum, so that the corpus is text and records are tried anew
+ *           in every layout.
+ *
+ * What decodes must encode, and decode to the same.
+ */
+#include "config.h"
+
+#include "fuzz.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "record.h"
+#include "text.h"
+
+const char fuzz_name[] = "record";
+
+enum { CHECKSUM_SIZE = 4, FIELDS_MAX = 16, FIELD_SIZE = 1024 };
+
+static const int64_t YEAR_S = INT64_C(31536000);
+
+/* --- What must hold ------------------------------------------------------- */
+
+static bool same_address(const struct address_record *a, const struct address_record *b)
+{
+    return a->reason == b->reason && a->stage == b->stage && a->stamp_s == b->stamp_s &&
+           a->tried_s == b->tried_s && a->code == b->code && a->wait_s == b->wait_s &&
+           a->port == b->port && a->mail_from_known == b->mail_from_known &&
+           strcmp(a->enhanced, b->enhanced) == 0 && strcmp(a->reply, b->reply) == 0 &&
+           strcmp(a->mx, b->mx) == 0 && strcmp(a->ip, b->ip) == 0 && strcmp(a->tls, b->tls) == 0 &&
+           strcmp(a->mail_from, b->mail_from) == 0 && strcmp(a->rule, b->rule) == 0;
+}
+
+static bool same_fact(const struct fact *a, const struct fact *b)
+{
+    return a->state == b->state && a->stamp_s == b->stamp_s;
+}
+
+static bool same_domain(const struct domain_record *a, const struct domain_record *b)
+{
+    return same_fact(&a->catch_all, &b->catch_all) && same_fact(&a->dead, &b->dead) &&
+           same_fact(&a->null_sender_refused, &b->null_sender_refused) &&
+           a->dead_reason == b->dead_reason;
+}
+
+static bool same_host(const struct host_record *a, const struct host_record *b)
+{
+    return a->failures == b->failures && a->trips == b->trips && a->reason == b->reason &&
+           a->held_until_s == b->held_until_s && a->stamp_s == b->stamp_s;
+}
+
+/* As time goes by a record only gets older, and never has a negative time left. */
+static void check_ageing(const struct address_record *record, const struct rb_lifetimes *lifetimes)
+{
+    static const int64_t steps[] = {
+        -1, 0, 1, 299, 301, 86400, 2 * INT64_C(31536000), INT64_C(1) << 50};
+    enum freshness before = RECORD_FRESH;
+    int64_t left_before_s = INT64_MAX;
+
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        int64_t left_s = -1;
+        enum freshness now =
+            address_record_freshness(record, lifetimes, record->stamp_s + steps[i], &left_s);
+
+        HOLDS(left_s >= 0 && left_s <= left_before_s);
+        HOLDS((now == RECORD_EXPIRED) == (left_s == 0));
+        HOLDS(before != RECORD_EXPIRED || now == RECORD_EXPIRED);
+        if (record->tried_s == 0)
+            HOLDS(now <= before);
+        before = now;
+        left_before_s = left_s;
+    }
+    HOLDS(before == RECORD_EXPIRED);
+}
+
+/* Merges with one of another time; the order must not matter, and no verdict may be lost. */
+static void check_merging(const struct address_record *record, enum rb_reason reason,
+                          int64_t later_s, const struct rb_lifetimes *lifetimes)
+{
+    struct address_record other = {.reason = reason, .stamp_s = record->stamp_s + later_s};
+    struct address_record one = *record, two = other, again;
+
+    address_record_merge(&one, &other, lifetimes);
+    address_record_merge(&two, record, lifetimes);
+    HOLDS(same_address(&one, &two));
+    again = one;
+    address_record_merge(&again, &one, lifetimes);
+    HOLDS(same_address(&one, &again));
+    if (rb_reason_verdict(record->reason) != RB_VERDICT_UNKNOWN &&
+        address_record_freshness(record, lifetimes, other.stamp_s, NULL) != RECORD_EXPIRED)
+        HOLDS(rb_reason_verdict(one.reason) != RB_VERDICT_UNKNOWN);
+    HOLDS(one.stamp_s == record->stamp_s || one.stamp_s == other.stamp_s);
+}
+
+static void check_address(const struct address_record *record)
+{
+    uint8_t octets[RECORD_SIZE_MAX];
+    struct address_record again;
+    struct rb_options options;
+    size_t len = address_record_encode(record, octets, sizeof octets);
+
+    HOLDS(len > 0 && address_record_decode(octets, len, &again) && same_address(record, &again));
+    HOLDS(address_record_encode(record, octets, len - 1) == 0);
+    rb_options_init(&options);
+    check_ageing(record, &options.lifetimes);
+    check_merging(record, RB_REASON_TEMPFAIL, 60, &options.lifetimes);
+    check_merging(record, RB_REASON_TEMPFAIL, YEAR_S, &options.lifetimes);
+    check_merging(record, RB_REASON_NO_SUCH_USER, 60, &options.lifetimes);
+    check_merging(record, RB_REASON_ACCEPTED, -60, &options.lifetimes);
+    check_merging(record, RB_REASON_UNREACHABLE, -60, &options.lifetimes);
+}
+
+static void check_domain(const struct domain_record *record)
+{
+    uint8_t octets[RECORD_SIZE_MAX];
+    struct domain_record again, one = *record, two;
+    struct domain_record other = {
+        .dead = {.state = FACT_YES, .stamp_s = record->dead.stamp_s + 1},
+        .dead_reason = RB_REASON_NULL_MX,
+    };
+    size_t len = domain_record_encode(record, octets, sizeof octets);
+
+    HOLDS(len > 0 && domain_record_decode(octets, len, &again) && same_domain(record, &again));
+    HOLDS(domain_record_encode(record, octets, len - 1) == 0);
+    domain_record_merge(&one, &other);
+    HOLDS(same_fact(&one.catch_all, &record->catch_all) && same_fact(&one.dead, &other.dead));
+    two = one;
+    domain_record_merge(&two, record);
+    HOLDS(same_domain(&one, &two));
+    (void)fact_is_live(&record->catch_all, YEAR_S, 0);
+}
+
+static void check_host(const struct host_record *record)
+{
+    uint8_t octets[RECORD_SIZE_MAX];
+    struct host_record again;
+    size_t len = host_record_encode(record, octets, sizeof octets);
+
+    HOLDS(len > 0 && host_record_decode(octets, len, &again) && same_host(record, &again));
+    HOLDS(host_record_encode(record, octets, len - 1) == 0);
+}
+
+/* --- Octets --------------------------------------------------------------- */
+
+/* At most one decoder takes a record for its own. */
+static void check_octets(const uint8_t *octets, size_t len)
+{
+    static const struct address_record no_address;
+    struct address_record address;
+    struct domain_record domain;
+    struct host_record host;
+    bool is_address = address_record_decode(octets, len, &address);
+    bool is_domain = domain_record_decode(octets, len, &domain);
+    bool is_host = host_record_decode(octets, len, &host);
+
+    HOLDS(is_address + is_domain + is_host <= 1);
+    if (is_address)
+        check_address(&address);
+    else
+        HOLDS(same_address(&address, &no_address));
+    if (is_domain)
+        check_domain(&domain);
+    if (is_host)
+        check_host(&host);
+}
+
+/* FNV-1a, as record.c has it: a codec of our own, for a fuzzer cannot guess a checksum. */
+static void check_body(const uint8_t *body, size_t len)
+{
+    uint8_t octets[RECORD_SIZE_MAX + 1];
+    uint32_t sum = 2166136261U;
+
+    if (len + CHECKSUM_SIZE > sizeof octets)
+        len = sizeof octets - CHECKSUM_SIZE;
+    memcpy(octets, body, len);
+    for (size_t i = 0; i < len; i++)
+        sum = (sum ^ body[i]) * 16777619U;
+    for (size_t i = 0; i < CHECKSUM_SIZE; i++)
+        octets[len + i] = (uint8_t)(sum >> (8 * i));
+    check_octets(octets, len + CHECKSUM_SIZE);
+}
+
+/* A good record with each octet changed, and cut off behind each. */
+static void check_neighbours(uint8_t *octets, size_t len)
+{
+    len -= CHECKSUM_SIZE;
+    for (size_t i = 0; i < len; i++) {
+        octets[i] ^= (uint8_t)(1U << (i % 8));
+        check_body(octets, len);
+        octets[i] ^= (uint8_t)(1U << (i % 8));
+        check_body(octets, i);
+    }
+}
+
+/* --- Text ----------------------------------------------------------------- */
+
+struct fields {
+    char text[FIELDS_MAX][FIELD_SIZE];
+};
+
+static void split_fields(const uint8_t *data, size_t size, struct fields *fields)
+{
+    size_t n = 0, len = 0;
+
+    memset(fields, 0, sizeof *fields);
+    for (size_t i = 0; i < size && n < FIELDS_MAX && data[i] != '\n'; i++) {
+        if (data[i] == '|') {
+            n++;
+            len = 0;
+        } else if (len < FIELD_SIZE - 1) {
+            fields->text[n][len++] = (char)data[i];
+        }
+    }
+}
+
+static int64_t number(const struct fields *fields, size_t n)
+{
+    return strtoll(fields->text[n], NULL, 10);
+}
+
+static enum rb_reason reason_of(const struct fields *fields, size_t n)
+{
+    return rb_reason_from_name(fields->text[n]);
+}
+
+static size_t encode_address(const struct fields *fields, uint8_t *octets, size_t size)
+{
+    struct address_record record = {
+        .reason = reason_of(fields, 1),
+        .stage = (enum rb_stage)(number(fields, 2) & 0xff),
+        .stamp_s = number(fields, 3),
+        .code = (int)(number(fields, 4) % 1000),
+        .port = (uint16_t)(number(fields, 5) & 0xffff),
+        .wait_s = (int)(number(fields, 6) & INT32_MAX),
+        .tried_s = number(fields, 7),
+        .mail_from_known = fields->text[8][0] == 'y',
+    };
+
+    (void)text_copy(record.enhanced, sizeof record.enhanced, fields->text[9]);
+    (void)text_copy(record.reply, sizeof record.reply, fields->text[10]);
+    (void)text_copy(record.mx, sizeof record.mx, fields->text[11]);
+    (void)text_copy(record.ip, sizeof record.ip, fields->text[12]);
+    (void)text_copy(record.tls, sizeof record.tls, fields->text[13]);
+    (void)text_copy(record.mail_from, sizeof record.mail_from, fields->text[14]);
+    (void)text_copy(record.rule, sizeof record.rule, fields->text[15]);
+    size = address_record_encode(&record, octets, size);
+    if (size > 0)
+        check_address(&record);
+    return size;
+}
+
+static struct fact fact_of(const struct fields *fields, size_t n)
+{
+    return (struct fact){.state = (enum fact_state)(number(fields, n) & 3),
+                         .stamp_s = number(fields, n + 1)};
+}
+
+static size_t encode_domain(const struct fields *fields, uint8_t *octets, size_t size)
+{
+    struct domain_record record = {
+        .catch_all = fact_of(fields, 1),
+        .null_sender_refused = fact_of(fields, 3),
+        .dead = fact_of(fields, 5),
+        .dead_reason = reason_of(fields, 7),
+    };
+
+    size = domain_record_encode(&record, octets, size);
+    if (size > 0)
+        check_domain(&record);
+    return size;
+}
+
+static size_t encode_host(const struct fields *fields, uint8_t *octets, size_t size)
+{
+    struct host_record record = {
+        .reason = reason_of(fields, 1),
+        .failures = (unsigned)number(fields, 2),
+        .trips = (unsigned)number(fields, 3),
+        .held_until_s = number(fields, 4),
+        .stamp_s = number(fields, 5),
+    };
+
+    size = host_record_encode(&record, octets, size);
+    if (size > 0)
+        check_host(&record);
+    return size;
+}
+
+static void try_text(const uint8_t *data, size_t size)
+{
+    static struct fields fields;
+    uint8_t octets[RECORD_SIZE_MAX];
+    size_t len = 0;
+
+    split_fields(data, size, &fields);
+    if (data[0] == 'A')
+        len = encode_address(&fields, octets, sizeof octets);
+    else if (data[0] == 'D')
+        len = encode_domain(&fields, octets, sizeof octets);
+    else if (data[0] == 'H')
+        len = encode_host(&fields, octets, sizeof octets);
+    if (len == 0)
+        return; /* something was out of range */
+    check_octets(octets, len);
+    check_neighbours(octets, len);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    check_octets(data, size);
+    if (size > 0 && (data[0] & 0x80) != 0)
+        check_body(data, size);
+    else if (size > 0)
+        try_text(data, size);
+    return 0;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * JSON that claims to be a cache record, as `ringback cache import` reads it. What is taken must
+ * fit the store, and be written and read again as the same.
+ */
+#include "config.h"
+
+#include "fuzz.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "wire.h"
+
+const char fuzz_name[] = "wire";
+
+enum { NOW = 2000000000 };
+
+/* Octets of the record as the store would hold it; all of it is in them. */
+static size_t encode(const struct wire_record *record, uint8_t *octets, size_t size)
+{
+    switch (record->table) {
+    case CACHE_ADDRESS:
+        return address_record_encode(&record->address, octets, size);
+    case CACHE_DOMAIN:
+        return domain_record_encode(&record->domain, octets, size);
+    default:
+        return host_record_encode(&record->host, octets, size);
+    }
+}
+
+/* As cache_walk shows it: the key of an address is taken apart. */
+static json_t *written(const struct wire_record *record, const struct rb_lifetimes *lifetimes)
+{
+    char relay[CACHE_KEY_MAX + 1] = "";
+    struct cache_entry entry = {
+        .table = record->table,
+        .key = record->key,
+        .relay = relay,
+        .address = record->key + 1,
+        .address_record = &record->address,
+        .domain_record = &record->domain,
+        .host_record = &record->host,
+    };
+
+    if (record->table == CACHE_ADDRESS && record->key[0] == 'r') {
+        size_t len = strcspn(record->key, " ");
+
+        HOLDS(record->key[len] == ' ');
+        memcpy(relay, record->key + 1, len - 1);
+        relay[len - 1] = '\0';
+        entry.address = record->key + len + 1;
+    }
+    return wire_entry(&entry, lifetimes, NOW);
+}
+
+static void check_taken(const struct wire_record *record)
+{
+    uint8_t octets[RECORD_SIZE_MAX], again_octets[RECORD_SIZE_MAX];
+    size_t len = encode(record, octets, sizeof octets), key_len = strlen(record->key);
+    struct wire_record again;
+    struct rb_options options;
+    const char *why = "";
+    char *text;
+    json_t *object;
+
+    HOLDS(len > 0);
+    HOLDS(key_len > 0 && key_len <= CACHE_KEY_MAX && strpbrk(record->key, "\r\n") == NULL);
+    rb_options_init(&options);
+    object = written(record, &options.lifetimes);
+    HOLDS(object != NULL);
+    text = json_dumps(object, JSON_COMPACT);
+    HOLDS(text != NULL);
+    free(text);
+    HOLDS(wire_read_entry(object, &again, &why));
+    json_decref(object);
+    HOLDS(again.table == record->table && strcmp(again.key, record->key) == 0);
+    HOLDS(encode(&again, again_octets, sizeof again_octets) == len);
+    HOLDS(memcmp(octets, again_octets, len) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    json_t *object = json_loadb((const char *)data, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    struct wire_record record;
+    const char *why = NULL;
+
+    if (object == NULL)
+        return 0;
+    if (wire_read_entry(object, &record, &why)) {
+        HOLDS(why == NULL);
+        check_taken(&record);
+    } else {
+        HOLDS(why != NULL && why[0] != '\0');
+    }
+    json_decref(object);
+    return 0;
+}

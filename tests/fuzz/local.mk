@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Fuzz targets for everything that reads what strangers write. With --enable-fuzzing (clang) they are libFuzzer programs:
+#     ./configure CC=clang --enable-fuzzing --with-sanitizer=address,undefined && make
+#     mkdir found && tests/fuzz/fuzz_reply found tests/fuzz/corpus/reply
+# Otherwise each replays its corpus and some mutations of it, as a test (replay.c).
+
+FUZZ = \
+    tests/fuzz/fuzz_address \
+    tests/fuzz/fuzz_config \
+    tests/fuzz/fuzz_dialogue \
+    tests/fuzz/fuzz_headers \
+    tests/fuzz/fuzz_record \
+    tests/fuzz/fuzz_reply \
+    tests/fuzz/fuzz_wire
+
+if FUZZING
+noinst_PROGRAMS += $(FUZZ)
+fuzz_main =
+fuzz_ldflags = $(AM_LDFLAGS) $(FUZZ_FLAGS)
+# All that is built tells the fuzzer which ways were taken.
+AM_CFLAGS += -fsanitize=fuzzer-no-link
+AM_LDFLAGS += -fsanitize=fuzzer-no-link
+else
+check_PROGRAMS += $(FUZZ)
+TESTS += $(FUZZ)
+fuzz_main = tests/fuzz/replay.c
+fuzz_ldflags = $(AM_LDFLAGS)
+endif
+
+fuzz_cppflags = $(AM_CPPFLAGS) -iquote $(top_srcdir)/milter
+fuzz_libs = libmilterparts.la libcore.la
+
+tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_address_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_address_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_address_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_config_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_config_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_config_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_dialogue_SOURCES = tests/fuzz/fuzz_dialogue.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_dialogue_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_dialogue_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_dialogue_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_headers_SOURCES = tests/fuzz/fuzz_headers.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_headers_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_headers_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_headers_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_record_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_record_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_record_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_reply_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_reply_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_reply_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_wire_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_wire_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_wire_LDADD = $(fuzz_libs)
+
+CLEANFILES += fuzz-*.failed
+EXTRA_DIST += tests/fuzz/replay.c tests/fuzz/corpus
