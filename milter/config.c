@@ -127,6 +127,18 @@ static bool warn_of_refresh(struct loader *loader, cfg_t *cache, const char *ver
                 refresh, ttl);
 }
 
+/* What Postfix waits for a filter's answer unless told otherwise (milter_command_timeout); Sendmail waits 10 s. */
+enum { MTA_PATIENCE_MS = 30000 };
+
+static bool warn_of_max_wait(struct loader *loader, cfg_t *root)
+{
+    if (loader->config->max_wait_ms < MTA_PATIENCE_MS)
+        return true;
+    return warn(loader, grammar_line(root, "max_wait"),
+                "max_wait: the MTA gives a filter up before that, unless told to wait longer "
+                "(Postfix after 30s, Sendmail after 10s)");
+}
+
 static bool set_main(struct loader *loader, cfg_t *root)
 {
     struct config *config = loader->config;
@@ -141,7 +153,8 @@ static bool set_main(struct loader *loader, cfg_t *root)
         if (!set_section(loader, &main_table, name, prefix, section, config))
             return false;
     }
-    return warn_of_refresh(loader, cache, "valid", config->cache.valid_ttl_s,
+    return warn_of_max_wait(loader, root) &&
+           warn_of_refresh(loader, cache, "valid", config->cache.valid_ttl_s,
                            config->cache.valid_refresh_s) &&
            warn_of_refresh(loader, cache, "invalid", config->cache.invalid_ttl_s,
                            config->cache.invalid_refresh_s);

@@ -1081,6 +1081,9 @@ static void other_settings_without_effect_warn(void **state)
     assert_warning("cache { valid_ttl = 1d }",
                    ":1: cache.valid_refresh is not shorter than cache.valid_ttl: nothing is "
                    "refreshed before it expires");
+    assert_warning("max_wait = 30s",
+                   ":1: max_wait: the MTA gives a filter up before that, unless told to wait "
+                   "longer (Postfix after 30s, Sendmail after 10s)");
     assert_warning("hostname = mx", ":1: hostname: the name \"mx\" is not fully qualified: mail "
                                     "hosts may refuse it; one such as \"mx.example.org\" would be "
                                     "right");
