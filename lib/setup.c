@@ -4,6 +4,7 @@
 
 #include "setup.h"
 
+#include "netguard.h"
 #include "verifier.h"
 
 #include <stdio.h>
@@ -26,6 +27,7 @@ void setup_free(struct setup *setup)
         return;
     options_put(setup->options);
     dns_close(setup->dns);
+    free(setup->own);
     free(setup);
 }
 
@@ -64,6 +66,8 @@ enum rb_error setup_new(const struct rb_options *options, struct setup **setup, 
     error = options_copy(options, &made->options, detail, detail_size);
     if (error == RB_OK)
         error = open_dns(made, detail, detail_size);
+    if (error == RB_OK)
+        error = netguard_own_addresses(&made->own, &made->own_count);
     if (error == RB_OK)
         *setup = made;
     else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * setup: the verifier's options and the resolver made from them: replaced together, and kept by whoever still uses the
- * old ones. Part of the verifier; `users` is under the verifier's lock.
+ * setup: the verifier's options, the resolver made from them and this machine's own addresses: replaced together, and
+ * kept by whoever still uses the old ones. Part of the verifier; `users` is under the verifier's lock.
  */
 #ifndef RB_SETUP_H
 #define RB_SETUP_H
@@ -14,6 +14,8 @@ struct rb_verifier;
 struct setup {
     struct options *options;
     struct dns *dns;
+    struct rb_network *own; /* this machine's addresses: they may change, so a reload looks again */
+    size_t own_count;
     unsigned users;
 };
 

@@ -9,7 +9,6 @@
 #include "verifier.h"
 
 #include "address.h"
-#include "netguard.h"
 #include "setup.h"
 #include "text.h"
 #include "transcript.h"
@@ -96,7 +95,6 @@ static void destroy(struct rb_verifier *verifier)
     transport_tls_context_free(verifier->tls_context);
     if (verifier->cancel_fd >= 0)
         close(verifier->cancel_fd);
-    free(verifier->own);
     pthread_cond_destroy(&verifier->work);
     pthread_cond_destroy(&verifier->idle_cond);
     pthread_mutex_destroy(&verifier->hosts);
@@ -116,9 +114,6 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
     verifier->clock = o->clock;
     verifier->workers_max = o->max_workers;
     make_probe_key(o->helo_name, verifier->probe_key);
-    error = netguard_own_addresses(&verifier->own, &verifier->own_count);
-    if (error != RB_OK)
-        return error;
     verifier->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     verifier->tls_context = transport_tls_context();
     if (verifier->cancel_fd < 0 || verifier->tls_context == NULL)

@@ -38,8 +38,6 @@ struct rb_verifier {
     struct cache *cache;     /* NULL: nothing is kept */
     struct retries *retries; /* NULL: nothing is asked again by itself */
     void *tls_context;
-    struct rb_network *own;
-    size_t own_count;
     int cancel_fd; /* readable once the verifier stops */
     uint8_t probe_key[32];
     unsigned workers_max;

@@ -173,16 +173,16 @@ static void learned(void *arg, const struct domain_record *news)
 
 /* --- The work ------------------------------------------------------------- */
 
-static void run_callout(struct task *task, const struct dns *dns)
+static void run_callout(struct task *task, const struct setup *setup)
 {
     struct rb_verifier *verifier = task->verifier;
     const struct destination *destination = task->destination;
     struct callout callout = {
         .options = task->options,
-        .dns = dns,
+        .dns = setup->dns,
         .clock = verifier->clock,
-        .own = verifier->own,
-        .own_count = verifier->own_count,
+        .own = setup->own,
+        .own_count = setup->own_count,
         .tls_context = verifier->tls_context,
         .cancel_fd = verifier->cancel_fd,
         .probe_key = verifier->probe_key,
@@ -222,7 +222,7 @@ static void work_once(struct rb_verifier *verifier, struct destination *destinat
 
     setup->users++;
     pthread_mutex_unlock(&verifier->lock);
-    run_callout(&task, setup->dns);
+    run_callout(&task, setup);
     setup_put(verifier, setup);
     pthread_mutex_lock(&verifier->lock);
     queue_release(&verifier->queue, destination, verifier->setup->options->o.per_domain_sessions);
