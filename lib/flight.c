@@ -49,7 +49,7 @@ enum rb_error flights_list(struct flights *flights, struct flight *flight)
 }
 
 void flight_land(struct flights *flights, struct flight *flight,
-                 const struct address_record *record)
+                 const struct address_record *record, int64_t now_ms)
 {
     assert(!flight->landed);
     if (flight->listed)
@@ -57,6 +57,7 @@ void flight_land(struct flights *flights, struct flight *flight,
     flight->listed = false;
     flight->record = *record;
     flight->landed = true;
+    flight->landed_ms = now_ms;
     pthread_cond_broadcast(&flight->landing);
 }
 

@@ -27,7 +27,7 @@ struct flight {
     bool retry;                        /* nobody waits: asked again because the host said "later" */
     bool landed;
     bool from_cache; /* the answer was known after all */
-    int64_t started_ms;
+    int64_t started_ms, landed_ms;
     unsigned holders;             /* tickets, and one for the queue or callout */
     struct address_record record; /* once landed */
     pthread_cond_t landing;
@@ -49,9 +49,9 @@ struct flight *flights_find(const struct flights *flights, const char *key);
 /* Lists a flight. RB_ERR_NOMEM: it is not listed and cannot be joined, but may go on. */
 enum rb_error flights_list(struct flights *flights, struct flight *flight);
 
-/* The answer is there: takes the flight off the list and wakes all who wait. */
+/* The answer is there, now: takes the flight off the list and wakes all who wait. */
 void flight_land(struct flights *flights, struct flight *flight,
-                 const struct address_record *record);
+                 const struct address_record *record, int64_t now_ms);
 
 /* One holder less; frees the flight with the last one. */
 void flight_put(struct flight *flight);

@@ -232,7 +232,7 @@ struct rb_answer {
     bool mail_from_known;         /* whether a MAIL command was sent at all */
     char mail_from[RB_ADDRESS_MAX + 1];
     int wait_s;         /* what a 4yz reply asked us to wait; 0 where it did not say */
-    int64_t elapsed_ms; /* how long the caller waited */
+    int64_t elapsed_ms; /* from the question to its answer, or until the caller left */
     struct rb_transcript *transcript; /* NULL unless asked for; freed by rb_answer_fini */
 };
 

@@ -33,7 +33,7 @@ struct rb_ticket {
     bool cached;
     char address[RB_ADDRESS_MAX + 1];
     char domain[RB_DOMAIN_MAX + 1];
-    int64_t asked_ms;
+    int64_t asked_ms, answered_ms; /* answered: 0 where there is no answer yet */
 };
 
 /* --- Opening and closing -------------------------------------------------- */
@@ -251,7 +251,7 @@ static void launch(struct rb_verifier *verifier, struct flight *flight)
 
         if (reason == RB_REASON_BUSY)
             atomic_fetch_add(&verifier->counters.busy, 1);
-        flight_land(&verifier->flights, flight, &record);
+        flight_land(&verifier->flights, flight, &record, clock_monotonic_ms(verifier->clock));
         flight_put(flight);
     }
 }
@@ -467,6 +467,8 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
     setup = setup_get(verifier);
     error = ask_text(made, setup->options, question);
     setup_put(verifier, setup);
+    if (made->flight == NULL)
+        made->answered_ms = clock_monotonic_ms(verifier->clock);
     if (error == RB_OK)
         *ticket = made;
     else
@@ -480,6 +482,8 @@ static void fill_answer(const struct rb_ticket *ticket, const struct address_rec
                         bool cached, const struct options *options, struct rb_answer *answer)
 {
     struct rb_verifier *verifier = ticket->verifier;
+    int64_t until_ms =
+        ticket->answered_ms != 0 ? ticket->answered_ms : clock_monotonic_ms(verifier->clock);
     int64_t now_s = clock_wall_s(verifier->clock), left_s = -1;
 
     *answer = (struct rb_answer){
@@ -493,7 +497,7 @@ static void fill_answer(const struct rb_ticket *ticket, const struct address_rec
         .code = record->code,
         .mail_from_known = record->mail_from_known,
         .wait_s = record->wait_s,
-        .elapsed_ms = clock_monotonic_ms(verifier->clock) - ticket->asked_ms,
+        .elapsed_ms = until_ms - ticket->asked_ms,
     };
     if (verifier->cache != NULL && ticket->address[0] != '\0' &&
         address_record_is_kept(record->reason) &&
@@ -546,6 +550,7 @@ static void collect(struct rb_ticket *ticket, int64_t max_wait_ms, struct addres
     if (flight->landed) {
         *record = flight->record;
         *cached = flight->from_cache;
+        ticket->answered_ms = flight->landed_ms;
         if (flight->item.transcript != NULL && !flight->listed) {
             *transcript = flight->item.transcript;
             flight->item.transcript = NULL;

@@ -31,6 +31,7 @@ struct session {
     struct transport transport;
     struct dialogue dialogue;
     unsigned asked;
+    deadline until;            /* of what is asked for now, its probe included */
     bool served;               /* some address was answered for: the host is one that talks to us */
     struct address_record how; /* what to tell hooks.called */
 };
@@ -127,6 +128,7 @@ static enum transport_status session_connect(struct session *session, bool use_t
         transport_remark(&session->transport, session->dialogue.answer.rule);
         return status;
     }
+    session->run->connected = true;
     return transport_drive(&session->transport, &session->dialogue);
 }
 
@@ -152,11 +154,9 @@ static bool session_open(struct session *session)
 /* Asks one thing and waits for what comes of it. */
 static void session_ask(struct session *session, const struct dialogue_question *question)
 {
-    const struct callout *callout = session->run->callout;
     enum transport_status status;
 
-    session->transport.settings.until =
-        deadline_in(callout->clock, callout->options->o.total_timeout_ms);
+    session->transport.settings.until = session->until;
     dialogue_ask(&session->dialogue, question);
     status = transport_drive(&session->transport, &session->dialogue);
     if (status != TRANSPORT_OK) {
@@ -307,6 +307,16 @@ static struct callout_item *take_another(struct run *run)
     return run_take(run);
 }
 
+/* The run's time is that of its first address; those asked for behind it have their own. */
+static deadline time_for_item(const struct session *session)
+{
+    const struct run *run = session->run;
+
+    return session->asked > 1
+               ? deadline_in(run->callout->clock, run->callout->options->o.total_timeout_ms)
+               : run->until;
+}
+
 /*
  * Asks for everything there is, as long as the host goes along. What the host did not answer is in
  * run->later then, what it was not asked for in run->todo.
@@ -324,6 +334,7 @@ static void session_items(struct session *session)
         else if ((item = take_another(run)) == NULL)
             break;
         session->asked++;
+        session->until = time_for_item(session);
         session_item(session, item);
     }
     while ((item = unasked) != NULL) { /* the session was lost before they were asked */

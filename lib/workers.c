@@ -77,7 +77,7 @@ void workers_land(struct rb_verifier *verifier, struct flight *flight,
     if (!flight->from_cache && record->reason < RB_REASON_MAX)
         atomic_fetch_add(&verifier->counters.callouts[record->reason], 1);
     pthread_mutex_lock(&verifier->lock);
-    flight_land(&verifier->flights, flight, record);
+    flight_land(&verifier->flights, flight, record, clock_monotonic_ms(verifier->clock));
     flight_put(flight);
     pthread_mutex_unlock(&verifier->lock);
 }

@@ -259,8 +259,12 @@ static size_t encode_address(const struct fields *fields, uint8_t *octets, size_
 
 static struct fact fact_of(const struct fields *fields, size_t n)
 {
-    return (struct fact){.state = (enum fact_state)(number(fields, n) & 3),
-                         .stamp_s = number(fields, n + 1)};
+    struct fact fact = {.state = (enum fact_state)(number(fields, n) & 3),
+                        .stamp_s = number(fields, n + 1)};
+
+    if (fact.state == FACT_UNKNOWN)
+        fact.stamp_s = 0; /* what is not known has no stamp */
+    return fact;
 }
 
 static size_t encode_domain(const struct fields *fields, uint8_t *octets, size_t size)

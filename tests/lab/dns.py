@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The lab's DNS: nsd, which answers for the whole of the lab's name space from one zone file."""
 
+import os
 import pathlib
 import shutil
 import struct
@@ -12,7 +13,7 @@ import net
 CONFIG = """
 server:
     ip-address: {address}
-    port: 53
+    port: {port}
     username: "{user}"
     chroot: ""
     zonesdir: "{folder}"
@@ -39,13 +40,14 @@ zone:
 
 
 class Dns:
-    """nsd on the world's 192.0.2.53. A zone without its file makes nsd answer SERVFAIL."""
+    """nsd on the world's 192.0.2.53, or where told. Zones without a file get SERVFAIL."""
 
-    def __init__(self, namespace, folder, zone, broken=()):
+    def __init__(self, namespace, folder, zone, broken=(), address=(net.DNS, 53)):
         self.namespace = namespace
         self.folder = pathlib.Path(folder) / "dns"
         self.zone = zone
         self.broken = broken
+        self.address = address
         self.process = None
 
     @staticmethod
@@ -54,11 +56,14 @@ class Dns:
 
     def start(self):
         self.folder.mkdir()
-        config = CONFIG.format(address=net.DNS, folder=self.folder, user="nobody")
+        user = "nobody" if os.geteuid() == 0 else ""
+        address, port = self.address
+        config = CONFIG.format(address=address, port=port, folder=self.folder, user=user)
         config += "".join(BROKEN.format(name=name) for name in self.broken)
         (self.folder / "nsd.conf").write_text(config)
         (self.folder / "lab.zone").write_text(self.zone)
-        shutil.chown(self.folder, "nobody")
+        if user:
+            shutil.chown(self.folder, user)
         self.process = self.namespace.popen(
             ["nsd", "-d", "-c", str(self.folder / "nsd.conf")],
             stdout=subprocess.DEVNULL,
@@ -84,7 +89,7 @@ class Dns:
             probe = self.namespace.socket(kind=net.socket.SOCK_DGRAM)
             probe.settimeout(0.3)
             try:
-                probe.connect((net.DNS, 53))
+                probe.connect(self.address)
                 probe.send(query)
                 (flags,) = struct.unpack(">H", probe.recv(512)[2:4])
                 if flags & 0x040F == 0x0400:

@@ -83,8 +83,12 @@ class MailHosts:
             self.process.wait(10)
         self.process = None
 
+    def everything(self):
+        """All counts of each address, by smtpd's names."""
+        return self._ask("stats")["hosts"]
+
     def stats(self):
-        found = self._ask("stats")["hosts"]
+        found = self.everything()
         return Asked({address: _counts(host) for address, host in found.items()})
 
     def settled(self, patience=20.0):

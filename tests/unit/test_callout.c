@@ -578,6 +578,19 @@ static void hosts_that_all_refuse_make_the_domain_unreachable_for_all_that_wait(
     assert_int_equal(world.learned.dead_reason, RB_REASON_UNREACHABLE);
 }
 
+static void a_domain_with_a_host_that_takes_connections_is_not_dead(void **state)
+{
+    (void)state;
+    static const struct fake_host_step steps[] = {{FAKE_HOST_CLOSE, NULL}};
+    static const struct fake_host_script script = {steps, COUNT(steps)};
+
+    start_playing(0, &script, 1);
+    is(ask("backup.example", "u@backup.example"), RB_REASON_UNREACHABLE);
+    was_called_so(0, "127.0.0.9", RB_REASON_UNREACHABLE);
+    was_called_so(1, "127.0.0.1", RB_REASON_UNREACHABLE);
+    assert_int_equal(world.learned_count, 0);
+}
+
 static void a_host_that_turns_us_away_is_no_dead_domain(void **state)
 {
     (void)state;
@@ -1165,6 +1178,37 @@ static void an_unclear_probe_is_not_repeated_in_a_run(void **state)
     heard(host, "RCPT", 4);
 }
 
+/* Six seconds of ten pass until EHLO, six more until RSET. */
+static int64_t hasty_monotonic_ms(void *arg)
+{
+    struct fake_host *host = world.host[0];
+    unsigned late = (fake_host_heard(host, "EHLO") > 0) + (fake_host_heard(host, "RSET") > 0);
+
+    return real_monotonic_ms(arg) + (int64_t)late * 6000;
+}
+
+static void the_probe_gets_no_time_beyond_that_of_the_callout(void **state)
+{
+    (void)state;
+    static const struct fake_host_step steps[] = {
+        {FAKE_HOST_SAY, "220 hello"},   {FAKE_HOST_EXPECT, "EHLO"},
+        {FAKE_HOST_SAY, "250 hello"},   {FAKE_HOST_EXPECT, "MAIL FROM:<>"},
+        {FAKE_HOST_SAY, "250 go on"},   {FAKE_HOST_EXPECT, "RCPT TO:<u@one.example>"},
+        {FAKE_HOST_SAY, "250 welcome"}, {FAKE_HOST_EXPECT, "RSET"},
+        {FAKE_HOST_RAW, "250-"},        {FAKE_HOST_DRIP, "x"},
+    };
+    static const struct fake_host_script script = {steps, COUNT(steps)};
+    int64_t begun_ms = real_monotonic_ms(NULL);
+
+    start_playing(0, &script, 1);
+    world.options.catch_all_check = true;
+    world.options.total_timeout_ms = 10000;
+    world.clock.monotonic_ms = hasty_monotonic_ms;
+    is(ask("one.example", "u@one.example"), RB_REASON_ACCEPTED);
+    assert_true(clock_monotonic_ms(&world.clock) - begun_ms < 15000);
+    assert_int_equal(world.learned_count, 0);
+}
+
 static void where_data_is_checked_a_catch_all_domain_may_refuse_there(void **state)
 {
     (void)state;
@@ -1363,6 +1407,7 @@ int main(void)
         T(a_broken_address_lookup_is_dns_failure_and_no_fact),
         T(our_own_address_is_exempt_and_not_called),
         T(hosts_that_all_refuse_make_the_domain_unreachable_for_all_that_wait),
+        T(a_domain_with_a_host_that_takes_connections_is_not_dead),
         T(a_host_that_turns_us_away_is_no_dead_domain),
         T(a_host_held_back_is_limited_and_not_called),
         T(a_host_held_back_leaves_the_others),
@@ -1399,6 +1444,7 @@ int main(void)
         T(without_the_check_nothing_is_probed),
         T(one_probe_serves_all_items_of_a_run),
         T(an_unclear_probe_is_not_repeated_in_a_run),
+        T(the_probe_gets_no_time_beyond_that_of_the_callout),
         T(where_data_is_checked_a_catch_all_domain_may_refuse_there),
         T(where_data_is_checked_354_ends_the_session_and_the_next_item_gets_its_own),
         T(data_is_not_tried_where_the_domain_is_not_known_as_catch_all),

@@ -70,8 +70,8 @@ static void a_listed_flight_is_found_by_its_key(void **state)
     assert_ptr_equal(flights_find(&flights, "b@d.example"), b);
     assert_null(flights_find(&flights, "A@d.example"));
     assert_int_equal(a->holders, 1); /* finding takes no hold */
-    flight_land(&flights, a, &refused);
-    flight_land(&flights, b, &refused);
+    flight_land(&flights, a, &refused, 1);
+    flight_land(&flights, b, &refused, 1);
     flight_put(a);
     flight_put(b);
     assert_null(flights.table);
@@ -85,7 +85,7 @@ static void a_landed_flight_cannot_be_joined_and_keeps_its_answer(void **state)
 
     assert_int_equal(flights_list(&flights, flight), RB_OK);
     flight->holders++;
-    flight_land(&flights, flight, &refused);
+    flight_land(&flights, flight, &refused, 1);
     assert_null(flights_find(&flights, "u@d.example"));
     assert_true(flight->landed);
     assert_false(flight->listed);
@@ -102,11 +102,11 @@ static void a_flight_that_was_never_listed_lands_too(void **state)
     struct flight *listed = started("u@d.example"), *other = started("u@d.example");
 
     assert_int_equal(flights_list(&flights, listed), RB_OK);
-    flight_land(&flights, other, &refused);
+    flight_land(&flights, other, &refused, 1);
     assert_true(other->landed);
     assert_ptr_equal(flights_find(&flights, "u@d.example"), listed);
     flight_put(other);
-    flight_land(&flights, listed, &refused);
+    flight_land(&flights, listed, &refused, 1);
     flight_put(listed);
 }
 
@@ -171,7 +171,7 @@ static void landing_wakes_all_who_wait(void **state)
     pthread_mutex_lock(&wait.lock);
     while (wait.waiting < WAITERS)
         pthread_cond_wait(&wait.arrived, &wait.lock);
-    flight_land(&flights, wait.flight, &refused);
+    flight_land(&flights, wait.flight, &refused, 1);
     flight_put(wait.flight);
     pthread_mutex_unlock(&wait.lock);
     for (size_t i = 0; i < WAITERS; i++) {

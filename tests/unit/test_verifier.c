@@ -1080,6 +1080,26 @@ static void a_ticket_may_be_waited_for_twice(void **state)
     assert_int_equal(outcome(ticket), RB_REASON_ACCEPTED);
 }
 
+/* Whoever asks for many fetches most answers long after they came. */
+static void an_answer_took_no_longer_than_until_it_came(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_answer answer = {0};
+
+    open_verifier(f);
+    for (int cached = 0; cached < 2; cached++) {
+        struct rb_ticket *ticket = ask(f, "user@example.org");
+
+        rb_wait(ticket, PATIENCE_MS, &answer);
+        assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+        fake_clock_advance_s(&f->clock, HOUR);
+        rb_wait(ticket, PATIENCE_MS, &answer);
+        assert_int_equal(answer.elapsed_ms, 0);
+        assert_int_equal(answer.cached, cached);
+        rb_ticket_free(ticket);
+    }
+}
+
 /*
  * A wait of an hour would never end within the test. The question waits for the only worker while
  * the clock moves, so that no deadline of its own callout passes.
@@ -1558,6 +1578,7 @@ int main(void)
         TEST(a_transcript_nobody_waits_for_is_dropped),
         TEST(a_caller_that_leaves_changes_nothing),
         TEST(a_ticket_may_be_waited_for_twice),
+        TEST(an_answer_took_no_longer_than_until_it_came),
         TEST(what_others_have_waited_for_too_long_is_not_waited_for_again),
         TEST(a_domain_gets_its_sessions_and_no_more),
         TEST(one_session_serves_a_whole_domain),
