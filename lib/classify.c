@@ -47,11 +47,11 @@ struct rule {
 /* Spoken of the client: block lists, addresses, names, rates. */
 #define ABOUT_US \
     "dnsbl/dnsbls/rbl/blacklist*/blocklist*|black/block list*|dns block*|" \
-    "ip ~ blocked/listed/banned/rejected/denied/refused|" \
-    "blocked/banned/listed/rejected/denied ~ ip|blocked using/by/for/due/because|" \
+    "ip ~ blocked/listed/banned|ip rejected/denied/refused|ip is/was rejected/denied/refused|" \
+    "ip has been rejected/denied/refused|blocked/banned ~ ip|blocked using/by/for/due/because|" \
     "is currently blocked|message/mail/email blocked|listed hosts|client host/address|" \
     "your ip/host/server/network/isp/domain|your mail server|sending ip/mta/host/server|" \
-    "connecting ip/host|source ip|remote ip/host|ptr/rdns|reverse dns/lookup|no reverse|" \
+    "connecting ip/host|source ip|remote ip|ptr/rdns|reverse dns/lookup|no reverse|" \
     "find your hostname/reverse|hostname ~ resolve|helo/ehlo|open relay/proxy|" \
     "dynamic ip/address*|dial up|dialup/dul/residential|" \
     "not accept* mail/connections/messages from|mail/messages/email/connection*/access from ip|" \
@@ -88,7 +88,7 @@ struct rule {
 #define NO_MAILBOX \
     "user/users/recipient/mailbox/account/address/addressee/username unknown|" \
     "user/recipient/address ~ is unknown|" \
-    "unknown user/recipient/mailbox/account/address/email*/username|unknown local/virtual user|" \
+    "unknown user/recipient/mailbox/account/address/email*/username|unknown mail address|unknown local/virtual user|" \
     "unknown local part|local part unknown|recipient address unknown|unknown or illegal alias|" \
     "unknown in ~ table/directory|" \
     "no such user/users/username/recipient/mailbox/address/account/person/local/email*/name/virtual/alias/id/customer|" \
@@ -96,31 +96,35 @@ struct rule {
     "user/users/recipient/mailbox/account/address/email/alias ~ not found|email ~ not be found|" \
     "recipientnotfound/recipnotfound|" \
     "user/users/recipient/recipients/mailbox/account/address/email/alias/inbox ~ not/doesnt exist|" \
-    "user/recipient/mailbox/account/address/email ~ no longer exists/valid/here/used/works/available|" \
+    "user/recipient/mailbox/account/address/email ~ no longer exist/exists/valid/here/used/works/available|" \
     "address ~ no longer in use|user does not have ~ account|user doesnt have ~ account|" \
     "doesnt have a ~ account|does not have an account|has/have no mailbox|" \
-    "no mailbox here/by/with/for/found|no account by/with/here|no user by/with/named/here|there is no user/mailbox/account|^ no user/mailbox $|any user by that name|" \
-    "no recipient by|nobody/noone here/by|nobody by that name|no one by|" \
+    "no mailbox here/by/with/for/found|no account by/with/here|no user by/with/named/here|" \
+    "there is no user/mailbox/account|^ no user/mailbox $|any user by that name|" \
+    "no recipient by|nobody/noone here/by|nobody by that name|no one by/at/here|person not found|" \
+    "address/mailbox/recipient/user not present|address/mailbox/recipient/user is not present|" \
+    "not an active address/mailbox/user/account|addresses were unknown|^ is unknown|" \
     "not a known user/recipient|invalid recipient*/mailbox/user*/account|invalid local part|" \
-    "recipient/mailbox invalid|recipient/mailbox is invalid|recipient address is invalid|" \
+    "recipient/mailbox/user/account invalid|recipient/mailbox is invalid|recipient address is invalid|" \
     "not a valid user/mailbox/recipient/account|not valid recipient|not a recipient|" \
     "not an existing|nonexist* user/mailbox/recipient/account|" \
     "non exist* user/mailbox/recipient/address/account|not our customer|not a customer|" \
-    "not known here|not known at this|user/recipient not known|user/recipient is not known|" \
+    "not known here|not known at this|user/recipient/mailbox ~ not known|user/recipient is not known|" \
     "not listed in ~ directory/name|not listed in ~ address book|not in ~ directory|" \
     "not in my validrcptto|not found in ~ directory/database/table|" \
     "cannot/could/not/unable ~ find ~ user/recipient/mailbox|unrouteable/unroutable address|" \
     "cannot be routed|no route to recipient|has moved|no forwarding address|" \
     "no longer with/works/employed|left the company/organization|bad destination mailbox|" \
-    "undeliverable address|address is undeliverable|no valid recipient*|wrong/bad username|" \
+    "undeliverable address|address is undeliverable|recipient/recipients undeliverable|no valid recipient*|wrong/bad username|" \
     "adressat/empfaenger unbekannt|destinataire/utilisateur inconnu|adresse inconnue|" \
-    "usuario desconocido|utente sconosciuto"
+    "benutzer unbekannt|unbekannter benutzer/empfaenger|unbekannte adresse|" \
+    "usuario desconocido|no existe ~ usuario|utente sconosciuto|nessun utente"
 
 /* The mailbox was there, and is closed. */
 #define CLOSED_MAILBOX \
     "account/mailbox/user/recipient/address/email ~ disabled|" \
     "disabled account/mailbox/user/recipient|account/mailbox/user/recipient ~ inactive|" \
-    "inactive account/mailbox/user/recipient|account/mailbox/user ~ not active|" \
+    "inactive account/mailbox/user/recipient|account/mailbox/user ~ not active|account/mailbox/user ~ no longer active|" \
     "account/mailbox/user ~ suspended/deactivated|suspended account/mailbox|" \
     "account/mailbox ~ closed/cancelled/canceled/terminated/expired/deleted/locked/discontinued/archived/removed|" \
     "address ~ discontinued|" BLOCKED_MAILBOX
@@ -157,7 +161,7 @@ struct rule {
     "rate/volume/complaints/reputation/load/overload*/concurren*/connections/limit*|receiving|" \
     "lookup fail*|disk/storage/quota/resources ~ exceeded|disk/storage/quota|" \
     "configuration/hostname/ptr/reverse|user unknown|unknown user|no such user|database/ldap|" \
-    "internal/local error|problem/timeout/maintenance|timed out|out of memory|tls/starttls|verif*"
+    "internal/local/server error|mail server|temperror/spf/dkim/dmarc|problem/timeout/maintenance|timed out|out of memory|tls/starttls|verif*"
 
 /* clang-format on */
 
@@ -192,7 +196,8 @@ static const struct rule rules[] = {
      "sendernotauthenticated*|must be authenticated",
      NULL, RB_REASON_REJECTED},
     {"tls_wanted", AT_GREETING | AT_MAIL | AT_ADDRESS, 500, 599,
-     "|x.7.0|x.7.1|x.7.4|x.7.5|x.7.10|x.7.11|x.5.*|x.0.*", ABOUT_TLS, NULL, RB_REASON_TLS_REQUIRED},
+     "|x.7.0|x.7.1|x.7.3|x.7.4|x.7.5|x.7.10|x.7.11|x.5.*|x.0.*", ABOUT_TLS, NULL,
+     RB_REASON_TLS_REQUIRED},
     {"tls_wanted_x_7_10", AT_MAIL | AT_ADDRESS, 500, 599, "x.7.10", NULL, NULL,
      RB_REASON_TLS_REQUIRED},
     {"auth_wanted_530", AT_MAIL | AT_ADDRESS, 530, 530, NULL, NULL, NULL, RB_REASON_REJECTED},
@@ -228,7 +233,7 @@ static const struct rule rules[] = {
 
     /* RCPT: about us. */
     {"us_at_rcpt", AT_ADDRESS, 500, 599, NULL, ABOUT_US,
-     BLOCKED_MAILBOX "|account/mailbox ~ suspended/terminated/closed|" FULL_MAILBOX,
+     BLOCKED_MAILBOX "|too many hops|account/mailbox ~ suspended/terminated/closed|" FULL_MAILBOX,
      RB_REASON_BLOCKED},
 
     /* RCPT: about the mailbox. */

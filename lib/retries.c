@@ -33,6 +33,7 @@ struct retries {
 
 static void drop(struct retries *retries, struct retry *retry)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
     HASH_DEL(retries->table, retry);
     free(retry);
 }
