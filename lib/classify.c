@@ -171,12 +171,17 @@ static const struct rule rules[] = {
     /* 2yz. OpenBSD spamd in tarpit mode takes everybody, a byte a second. */
     {"tarpit_accepts_all", AT_ADDRESS, 200, 299, NULL, "hurting you more", NULL,
      RB_REASON_CATCH_ALL},
+    /* everybody; 251 and 252 too: the mail would be taken */
     {"accepted", AT_MAIL | AT_RCPT, 200, 299, NULL, NULL, NULL, RB_REASON_ACCEPTED},
+    /* hosts out of step with us */
     {"unexpected_2yz", AT_ANY, 200, 299, NULL, NULL, NULL, RB_REASON_PROTOCOL_ERROR},
+    /* everybody */
     {"data_expected", AT_DATA, 354, 354, NULL, NULL, NULL, RB_REASON_NONE},
+    /* hosts out of step with us */
     {"unexpected_3yz", AT_ANY, 300, 399, NULL, NULL, NULL, RB_REASON_PROTOCOL_ERROR},
 
     /* 4yz: never an answer about whether the mailbox exists. */
+    /* Gmail, Dovecot, Cyrus, Exim, Exchange: RFC 3463 has this code for nothing else */
     {"full_4yz", AT_ADDRESS, 400, 499, "x.2.2", NULL, NULL, RB_REASON_MAILBOX_FULL},
     /* Gmail, Dovecot's quota service and others with x.2.z, x.3.z or no code */
     {"full_4yz_text", AT_ADDRESS, 400, 499, "|x.2.*|x.5.*|x.0.*|x.7.*|x.1.*", FULL_MAILBOX,
@@ -186,41 +191,57 @@ static const struct rule rules[] = {
     /* policyd, spamd, Mimecast, Exchange's "4.7.1 Try again later" */
     {"greylisting_like", AT_MAIL | AT_ADDRESS, 400, 499, NULL, GREYLISTING_BY_MANNER, HOST_TROUBLE,
      RB_REASON_GREYLISTED},
+    /* everybody: Postfix look-ups, full disks, Yahoo and Outlook.com rates, 421 of any kind */
     {"tempfail", AT_ANY, 400, 499, NULL, NULL, NULL, RB_REASON_TEMPFAIL},
 
     /* 5yz: the session itself. */
+    /* Exchange connectors, submission ports, groups that take mail from insiders only */
     {"auth_wanted", AT_ANY, 500, 599, NULL,
      "authentication required|authentication is required|auth required|must authenticate|"
      "authenticate first|requires authentication|smtp auth*|not authenticated|please authenticate|"
      "log in first|login first|authenticate with|authentication needed|need to authenticate|"
      "sendernotauthenticated*|must be authenticated",
      NULL, RB_REASON_REJECTED},
+    /* RFC 3207 4 (530), Postfix smtpd_tls_security_level, Exchange, Proofpoint */
     {"tls_wanted", AT_GREETING | AT_MAIL | AT_ADDRESS, 500, 599,
      "|x.7.0|x.7.1|x.7.3|x.7.4|x.7.5|x.7.10|x.7.11|x.5.*|x.0.*", ABOUT_TLS, NULL,
      RB_REASON_TLS_REQUIRED},
+    /* RFC 5248: encryption needed */
     {"tls_wanted_x_7_10", AT_MAIL | AT_ADDRESS, 500, 599, "x.7.10", NULL, NULL,
      RB_REASON_TLS_REQUIRED},
+    /* RFC 4954 6: authentication, where TLS is not named */
     {"auth_wanted_530", AT_MAIL | AT_ADDRESS, 530, 530, NULL, NULL, NULL, RB_REASON_REJECTED},
+    /* everybody; Exim and others say 503 after a refused MAIL */
     {"out_of_order", AT_ANY, 503, 503, NULL, NULL, NO_MAILBOX "|" BLOCK_LISTED,
      RB_REASON_PROTOCOL_ERROR},
+    /* hosts that lost the thread; load balancers */
     {"not_a_command", AT_ANY, 500, 500, NULL, NULL, NO_MAILBOX "|" BLOCK_LISTED,
      RB_REASON_PROTOCOL_ERROR},
+    /* the same */
     {"not_implemented", AT_ANY, 502, 502, NULL, NULL, NO_MAILBOX "|" BLOCK_LISTED,
      RB_REASON_PROTOCOL_ERROR},
+    /* hosts that cannot begin anew */
     {"reset_refused", 1 << RB_STAGE_RSET, 500, 599, NULL, NULL, NULL, RB_REASON_PROTOCOL_ERROR},
 
     /* The host does not want us at all: there is no address yet that it could mean. */
+    /* GMX, IronPort (554), Spamhaus users, RFC 7504 (521), Exim and Postfix HELO checks */
     {"greeting_refused", AT_GREETING | AT_STARTTLS, 500, 599, NULL, NULL, NULL, RB_REASON_BLOCKED},
 
     /* MAIL: about us, or about the sender that we gave. */
+    /* hosts that take no bounces: qmail with badmailfrom, mailing list hosts, some hosters */
     {"null_sender_at_mail", AT_MAIL, 500, 599, NULL, "<>|" ABOUT_BOUNCES, NULL,
      RB_REASON_NULL_SENDER_REFUSED},
+    /* Exchange Online (5.7.606), Outlook.com, Postfix without smtpd_delay_reject, rblsmtpd */
     {"us_at_mail", AT_MAIL, 500, 599, NULL, ABOUT_US, NULL, RB_REASON_BLOCKED},
+    /* Sendmail, Exim and Postfix checks of the sender */
     {"sender_at_mail", AT_MAIL, 500, 599, NULL, ABOUT_SENDER, NULL, RB_REASON_NULL_SENDER_REFUSED},
+    /* whoever gives only a policy code */
     {"policy_at_mail", AT_MAIL, 500, 599, "x.7.*", NULL, NULL, RB_REASON_BLOCKED},
+    /* an unclear no to <> is worth asking the fallback sender once */
     {"mail_refused", AT_MAIL, 500, 599, NULL, NULL, NULL, RB_REASON_NULL_SENDER_REFUSED},
 
     /* RCPT: about bounces. Postfix says at RCPT what it thinks of the sender. */
+    /* Postfix with smtpd_delay_reject: "<>: Sender address rejected" */
     {"null_sender_at_rcpt", AT_ADDRESS, 500, 599, NULL,
      "<> ~ sender|<> ~ from|sender ~ <>|from <>|null sender*", NULL, RB_REASON_NULL_SENDER_REFUSED},
     /* Exim and qmail with BATV, Barracuda, Mailman hosts */
@@ -229,9 +250,11 @@ static const struct rule rules[] = {
     /* A host that verifies our sender and quotes what it was told: about us, though it says "no
        such user" */
     {"sender_at_rcpt", AT_ADDRESS, 500, 599, NULL, ABOUT_SENDER, NULL, RB_REASON_BLOCKED},
+    /* RFC 3463: sender's address, sender's domain */
     {"sender_code_at_rcpt", AT_ADDRESS, 500, 599, "x.1.7|x.1.8", NULL, NULL, RB_REASON_BLOCKED},
 
     /* RCPT: about us. */
+    /* Postfix, Exim and Sendmail with DNS block lists, Gmail, Outlook.com, AT&T, Verizon, Barracuda, Proofpoint */
     {"us_at_rcpt", AT_ADDRESS, 500, 599, NULL, ABOUT_US,
      BLOCKED_MAILBOX "|too many hops|account/mailbox ~ suspended/terminated/closed|" FULL_MAILBOX,
      RB_REASON_BLOCKED},
@@ -240,22 +263,28 @@ static const struct rule rules[] = {
     /* Gmail for a mailbox that gets more than it may: it exists */
     {"receiving_too_much", AT_ADDRESS, 500, 599, NULL,
      "receiving mail ~ rate|receiving mail too|receiving email ~ rate", NULL, RB_REASON_REJECTED},
+    /* RFC 3463; Postfix, Gmail, Dovecot */
     {"full_x_2_2", AT_ADDRESS, 500, 599, "x.2.2", NULL, NULL, RB_REASON_MAILBOX_FULL},
+    /* Yahoo, qmail, Exim, Mail.ru, hosters: without the code */
     {"full_text", AT_ADDRESS, 500, 599, NULL, FULL_MAILBOX,
      "system storage|message size|size of message|message exceeds|message too",
      RB_REASON_MAILBOX_FULL},
+    /* Verizon: "550 4.2.1 mailbox temporarily disabled" */
     {"temporarily_disabled", AT_ADDRESS, 500, 599, NULL,
      "temporary|temporarily ~ disabled/inactive/unavailable/suspended/locked/blocked/rejected",
      NULL, RB_REASON_REJECTED},
     /* Sendmail, Gmail, Yahoo, Mail.ru, hosters that suspend */
     {"disabled_text", AT_ADDRESS, 500, 599, NULL, CLOSED_MAILBOX, NULL, RB_REASON_DISABLED},
+    /* RFC 3463; Gmail, Sendmail */
     {"disabled_x_2_1", AT_ADDRESS, 500, 599, "x.2.1", NULL,
      NO_MAILBOX "|access denied|not accept*|restricted", RB_REASON_DISABLED},
+    /* Postfix, Exchange, Sendmail, qmail: the domain is not theirs */
     {"relaying", AT_ADDRESS, 500, 599, NULL, ABOUT_RELAYING, NO_MAILBOX, RB_REASON_REJECTED},
     /* nearly everybody: Postfix, Sendmail, Exim, qmail, Exchange, Gmail, Yahoo, Mimecast, Yandex…
      */
     {"no_such_user_text", AT_ADDRESS, 500, 599, NULL, NO_MAILBOX,
      "domain ~ not found|domain ~ not exist", RB_REASON_NO_SUCH_USER},
+    /* the same, where a mailbox is named as well */
     {"relaying_named", AT_ADDRESS, 500, 599, NULL, ABOUT_RELAYING, NULL, RB_REASON_REJECTED},
     /* Exchange Online, directory-based edge blocking: "5.4.1 Recipient address rejected: Access
        denied" */
@@ -268,6 +297,7 @@ static const struct rule rules[] = {
     /* IronPort: "#5.1.0 Address rejected." */
     {"address_rejected_x_1_0", AT_ADDRESS, 550, 550, "x.1.0", "address rejected",
      "policy|access|denied", RB_REASON_NO_SUCH_USER},
+    /* RFC 3463 x.1.1, x.1.6 and RFC 7505 x.1.10, with a text that says nothing against it */
     {"bad_mailbox_code", AT_ADDRESS, 550, 559, "x.1.1|x.1.10|x.1.6", NULL,
      "policy|access denied|denied|not permitted|not allowed|not authorized|prohibited|domain",
      RB_REASON_NO_SUCH_USER},
@@ -277,9 +307,13 @@ static const struct rule rules[] = {
        about us */
     {"restricted_recipient", AT_ADDRESS, 500, 599, "x.7.12*|x.7.13*|x.7.2", NULL, NULL,
      RB_REASON_REJECTED},
+    /* Exchange, IronPort, Mimecast: a policy, and not about the mailbox by its words */
     {"policy_code", AT_ADDRESS, 500, 599, "x.7.*", NULL, NULL, RB_REASON_BLOCKED},
+    /* Proofpoint, Barracuda and others: "blocked", and no more */
     {"blocked_word", AT_ADDRESS, 500, 599, NULL, "blocked|banned|571", NULL, RB_REASON_BLOCKED},
+    /* Verizon, Symantec: 571 means blocked */
     {"blocked_571", AT_ADDRESS, 571, 571, NULL, NULL, NULL, RB_REASON_BLOCKED},
+    /* whatever nobody has taught us: no harm to the sender */
     {"rejected", AT_ANY, 500, 599, NULL, NULL, NULL, RB_REASON_REJECTED},
 };
 
