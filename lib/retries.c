@@ -225,7 +225,7 @@ enum rb_error retries_start(struct rb_verifier *verifier, struct retries **retri
     sigset_t all, before;
     int error;
 
-    *retries = NULL;
+    *retries = made; /* before the thread: what is overdue may land at once */
     if (made == NULL)
         return RB_ERR_NOMEM;
     (void)cache_walk(verifier->cache, CACHE_ADDRESS, restore_one, &restore);
@@ -233,12 +233,11 @@ enum rb_error retries_start(struct rb_verifier *verifier, struct retries **retri
     pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&made->thread, NULL, retries_thread, made);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error != 0) {
-        retries_free(made);
-        return RB_ERR_SYSTEM;
-    }
-    *retries = made;
-    return RB_OK;
+    if (error == 0)
+        return RB_OK;
+    *retries = NULL;
+    retries_free(made);
+    return RB_ERR_SYSTEM;
 }
 
 void retries_stop(struct retries *retries)

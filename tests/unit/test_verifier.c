@@ -653,6 +653,21 @@ static void a_restart_loses_no_retry(void **state)
     assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_ACCEPTED);
 }
 
+static void what_fell_due_while_nobody_ran_is_asked_at_the_start(void **state)
+{
+    struct fixture *f = *state;
+
+    retry_greylisted(f);
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
+    rb_verifier_close(f->verifier);
+    f->verifier = NULL;
+    fake_clock_advance_s(&f->clock, 2 * HOUR);
+    open_verifier(f);
+    await_callouts(f, RB_REASON_GREYLISTED, 1); /* still: and so it is scheduled again */
+    await_retries(f, 1);
+}
+
 static void a_host_that_greylists_for_ever_is_given_up(void **state)
 {
     struct fixture *f = *state;
@@ -1560,6 +1575,7 @@ int main(void)
         TEST(a_greylisted_address_is_asked_again_by_itself),
         TEST(a_retry_is_not_made_before_its_time),
         TEST(a_restart_loses_no_retry),
+        TEST(what_fell_due_while_nobody_ran_is_asked_at_the_start),
         TEST(a_host_that_greylists_for_ever_is_given_up),
         TEST(nothing_is_asked_again_unless_it_is_wanted),
         TEST(a_deferral_of_a_known_address_is_not_asked_again),
