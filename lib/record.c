@@ -8,7 +8,7 @@
  * Layout, version 1, little-endian. "varint": seven bits an octet, low ones first; "text": varint length, octets.
  *
  *   address  'A'+0x80 reason stage flags:varint stamp:varint code:varint [port:varint] [wait:varint] [tried:varint]
- *            [deferred:varint retries:varint]
+ *            [deferred:varint retries:varint] [denied:varint]
  *            enhanced:text reply:text mx:text [ip] [tls:text] mail_from:text rule:text checksum:4
  *   domain   'D'+0x80 states catch_all:varint null_sender:varint dead:varint dead_reason checksum:4
  *   host     'H'+0x80 reason failures:varint trips:varint held_until:varint stamp:varint checksum:4
@@ -40,7 +40,7 @@ enum {
 static const int64_t STAMP_MAX = INT64_C(1) << 40;
 
 /* How long a 4yz reply is believed at most, unless it asked for more: a greylisted sender comes
- * back soon, and is then to be asked about again. */
+ * back soon, and is then to be asked about again. A name server that fails is soon mended, too. */
 static const int64_t TEMPORARY_TTL_S = 300;
 
 enum address_flags {
@@ -54,7 +54,8 @@ enum address_flags {
     FLAG_TLS_13 = 1 << 7, /* with FLAG_TLS_12: neither, kept as text */
     FLAG_TRIED = 1 << 8,
     FLAG_DEFERRED = 1 << 9,
-    FLAGS_ALL = (1 << 10) - 1,
+    FLAG_DENIED = 1 << 10,
+    FLAGS_ALL = (1 << 11) - 1,
 };
 
 static const char TLS_12[] = "TLSv1.2";
@@ -306,6 +307,7 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
     flags |= prefix_len != 0 ? FLAG_REPLY_PREFIX : 0U;
     flags |= record->tried_s != 0 ? FLAG_TRIED : 0U;
     flags |= record->deferred_s != 0 ? FLAG_DEFERRED : 0U;
+    flags |= record->denied_s != 0 ? FLAG_DENIED : 0U;
 
     struct sink sink;
     open_sink(&sink, out, size);
@@ -325,6 +327,8 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
         put_stamp(&sink, record->deferred_s);
         put_varint(&sink, record->retries);
     }
+    if ((flags & FLAG_DENIED) != 0)
+        put_stamp(&sink, record->denied_s);
     put_address_texts(&sink, record, flags, packed_ip, prefix_len);
     return put_end(&sink);
 }
@@ -390,6 +394,8 @@ bool address_record_decode(const uint8_t *in, size_t len, struct address_record 
         record->deferred_s = get_stamp(&source);
         record->retries = (unsigned)get_varint(&source, RECORD_RETRIES_MAX);
     }
+    if ((flags & FLAG_DENIED) != 0)
+        record->denied_s = get_stamp(&source);
     record->mail_from_known = (flags & FLAG_MAIL_FROM_KNOWN) != 0;
 
     get_text(&source, record->enhanced, sizeof record->enhanced, 0);
@@ -540,6 +546,9 @@ static int64_t unknown_ttl(const struct address_record *record,
         const int64_t wanted = record->wait_s > TEMPORARY_TTL_S ? record->wait_s : TEMPORARY_TTL_S;
         return wanted < lifetimes->unknown_ttl_s ? wanted : lifetimes->unknown_ttl_s;
     }
+    case RB_REASON_DNS_FAILURE:
+        return TEMPORARY_TTL_S < lifetimes->unknown_ttl_s ? TEMPORARY_TTL_S
+                                                          : lifetimes->unknown_ttl_s;
     default:
         return lifetimes->unknown_ttl_s;
     }
@@ -576,9 +585,11 @@ enum freshness address_record_freshness(const struct address_record *record,
         *expires_s = age_s < ttl_s ? ttl_s - age_s : 0;
     if (age_s >= ttl_s)
         return RECORD_EXPIRED;
-    if (age_s < refresh_s || was_tried(record, lifetimes, now_s))
+    if (was_tried(record, lifetimes, now_s))
         return RECORD_FRESH;
-    return RECORD_STALE;
+    if (record->denied_s != 0)
+        return age_of(record->denied_s, now_s) < RECORD_DENIAL_GAP_S ? RECORD_FRESH : RECORD_STALE;
+    return age_s < refresh_s ? RECORD_FRESH : RECORD_STALE;
 }
 
 bool fact_is_live(const struct fact *fact, int64_t ttl_s, int64_t now_s)
@@ -587,28 +598,61 @@ bool fact_is_live(const struct fact *fact, int64_t ttl_s, int64_t now_s)
            age_of(fact->stamp_s, now_s) < ttl_s;
 }
 
+static bool is_live(const struct address_record *record, enum rb_verdict verdict,
+                    const struct rb_lifetimes *lifetimes, int64_t now_s)
+{
+    return rb_reason_verdict(record->reason) == verdict &&
+           address_record_freshness(record, lifetimes, now_s, NULL) != RECORD_EXPIRED;
+}
+
+/* Whether a denial, at denied_s, is the second that a valid which was denied before takes. */
+static bool is_second_denial(const struct address_record *valid, int64_t denied_s)
+{
+    return valid->denied_s != 0 && (age_of(valid->denied_s, denied_s) >= RECORD_DENIAL_GAP_S ||
+                                    age_of(denied_s, valid->denied_s) >= RECORD_DENIAL_GAP_S);
+}
+
+/* What a live record keeps of a newer one that does not replace it: that it was asked again, and whether it was denied. */
+static void keep_trace(struct address_record *record, const struct address_record *newer)
+{
+    if (newer->stamp_s > record->tried_s)
+        record->tried_s = newer->stamp_s;
+    if (rb_reason_verdict(newer->reason) == RB_VERDICT_INVALID &&
+        (record->denied_s == 0 || newer->stamp_s < record->denied_s))
+        record->denied_s = newer->stamp_s;
+}
+
+/* Whether the older record outlives the newer one. */
+static bool outlives(const struct address_record *older, const struct address_record *newer,
+                     const struct rb_lifetimes *lifetimes)
+{
+    switch (rb_reason_verdict(newer->reason)) {
+    case RB_VERDICT_UNKNOWN:
+        return is_live(older, RB_VERDICT_VALID, lifetimes, newer->stamp_s) ||
+               is_live(older, RB_VERDICT_INVALID, lifetimes, newer->stamp_s);
+    case RB_VERDICT_INVALID:
+        return is_live(older, RB_VERDICT_VALID, lifetimes, newer->stamp_s) &&
+               !is_second_denial(older, newer->stamp_s);
+    default:
+        return false;
+    }
+}
+
 /*
  * The same whichever of the two comes first, so that it does not matter in which order processes
- * and threads commit: the newer wins, unless it is an unknown that would have found the older a
- * live valid or invalid.
+ * and threads commit.
  */
 void address_record_merge(struct address_record *into, const struct address_record *news,
                           const struct rb_lifetimes *lifetimes)
 {
     const bool news_newer = news->stamp_s >= into->stamp_s;
-    const struct address_record *newer = news_newer ? news : into;
-    const struct address_record *older = news_newer ? into : news;
+    const struct address_record newer = news_newer ? *news : *into;
+    const struct address_record older = news_newer ? *into : *news;
+    const bool older_stays = outlives(&older, &newer, lifetimes);
 
-    const bool older_stays =
-        rb_reason_verdict(newer->reason) == RB_VERDICT_UNKNOWN &&
-        rb_reason_verdict(older->reason) != RB_VERDICT_UNKNOWN &&
-        address_record_freshness(older, lifetimes, newer->stamp_s, NULL) != RECORD_EXPIRED;
-    const struct address_record *winner = older_stays ? older : newer;
-    const int64_t tried_s = older_stays ? newer->stamp_s : winner->tried_s;
-    if (winner != into)
-        *into = *winner;
-    if (tried_s > into->tried_s)
-        into->tried_s = tried_s;
+    *into = older_stays ? older : newer;
+    if (older_stays)
+        keep_trace(into, &newer);
 }
 
 static bool is_newer(const struct fact *news, const struct fact *present)

@@ -13,7 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RECORD_SIZE_MAX = 2048, RECORD_RETRIES_MAX = 1000 };
+enum {
+    RECORD_SIZE_MAX = 2048,
+    RECORD_RETRIES_MAX = 1000,
+    RECORD_DENIAL_GAP_S = 3600, /* between the two denials that a live valid takes */
+};
 
 /* What a mail host said of one address. Stamps are wall-clock seconds since 1970. */
 struct address_record {
@@ -22,6 +26,8 @@ struct address_record {
     int64_t stamp_s;
     int64_t
         tried_s; /* when it was last asked again and nothing came of it; 0: never since stamp_s */
+    int64_t
+        denied_s; /* of a valid: when a mail host first said since that it does not exist; 0: none did */
     int64_t
         deferred_s; /* of a deferral: since when the host says "later"; 0: not to be asked again by itself */
     unsigned
@@ -86,7 +92,8 @@ enum freshness { RECORD_EXPIRED, RECORD_STALE, RECORD_FRESH };
 /*
  * stale: still answers, but should be asked again behind the caller's back. *expires_s (may be
  * NULL) is the number of seconds left. A stamp in the future counts as of now. One that was asked again in vain is not stale before
- * an unknown would be asked again: a host that is down is not asked for every mail.
+ * an unknown would be asked again: a host that is down is not asked for every mail. A valid that was denied is stale once the gap is
+ * over, for it is then to be asked a second time.
  */
 enum freshness address_record_freshness(const struct address_record *record,
                                         const struct rb_lifetimes *lifetimes, int64_t now_s,
@@ -97,7 +104,8 @@ bool fact_is_live(const struct fact *fact, int64_t ttl_s, int64_t now_s);
 
 /*
  * Merging, for the store's one writer. Address: a live valid or invalid is never replaced by an
- * unknown; everything else is replaced by the newer. Domain: fact by fact, the newer stamp wins.
+ * unknown, a live valid by an invalid only when two were said RECORD_DENIAL_GAP_S apart (one may be a slip of the host's: a directory
+ * that is down, a move under way); everything else is replaced by the newer. Domain: fact by fact, the newer stamp wins.
  * All pure.
  */
 void address_record_merge(struct address_record *into, const struct address_record *news,

@@ -442,6 +442,8 @@ static void lifetimes_are_as_the_reason_says(void **state)
         {RB_REASON_NULL_MX, 0, 3 * DAY, RECORD_EXPIRED, 0},
         {RB_REASON_BLOCKED, 0, 1799, RECORD_FRESH, 1},
         {RB_REASON_BLOCKED, 0, 1800, RECORD_EXPIRED, 0},
+        {RB_REASON_DNS_FAILURE, 0, 299, RECORD_FRESH, 1},
+        {RB_REASON_DNS_FAILURE, 0, 300, RECORD_EXPIRED, 0},
         {RB_REASON_CATCH_ALL, 0, 1800, RECORD_FRESH, 7 * DAY - 1800},
         {RB_REASON_CATCH_ALL, 0, 7 * DAY, RECORD_EXPIRED, 0},
         {RB_REASON_GREYLISTED, 0, 299, RECORD_FRESH, 1},
@@ -517,7 +519,10 @@ static void merging_addresses_keeps_what_is_worth_more(void **state)
         {RB_REASON_NO_SUCH_USER, RB_REASON_UNREACHABLE, 10, RB_REASON_NO_SUCH_USER},
         {RB_REASON_ACCEPTED, RB_REASON_CATCH_ALL, 10, RB_REASON_ACCEPTED},
         {RB_REASON_ACCEPTED, RB_REASON_TEMPFAIL, 31 * DAY, RB_REASON_TEMPFAIL},
-        {RB_REASON_ACCEPTED, RB_REASON_NO_SUCH_USER, 10, RB_REASON_NO_SUCH_USER},
+        {RB_REASON_ACCEPTED, RB_REASON_NO_SUCH_USER, 10, RB_REASON_ACCEPTED},
+        {RB_REASON_ACCEPTED, RB_REASON_NO_SUCH_USER, 8 * DAY, RB_REASON_ACCEPTED},
+        {RB_REASON_ACCEPTED, RB_REASON_NO_SUCH_USER, 31 * DAY, RB_REASON_NO_SUCH_USER},
+        {RB_REASON_NO_SUCH_USER, RB_REASON_DISABLED, 10, RB_REASON_DISABLED},
         {RB_REASON_NO_SUCH_USER, RB_REASON_ACCEPTED, 10, RB_REASON_ACCEPTED},
         {RB_REASON_TEMPFAIL, RB_REASON_ACCEPTED, 10, RB_REASON_ACCEPTED},
         {RB_REASON_TEMPFAIL, RB_REASON_BLOCKED, 10, RB_REASON_BLOCKED},
@@ -580,6 +585,106 @@ static void asking_again_in_vain_is_remembered_and_not_repeated_at_once(void **s
     assert_int_equal(decoded.tried_s, NOW + 4 * HOUR);
 }
 
+static struct address_record said_at(enum rb_reason reason, int64_t stamp_s)
+{
+    struct address_record record = sample_address();
+
+    record.reason = reason;
+    record.stamp_s = stamp_s;
+    return record;
+}
+
+/* Merges three records, a valid before its denials, in each order in which they may come; each must come to the same reason. */
+static void assert_any_order(const struct address_record said[3], enum rb_reason reason)
+{
+    static const unsigned orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {2, 0, 1}};
+
+    for (size_t i = 0; i < COUNT(orders); i++) {
+        struct address_record record = said[orders[i][0]];
+
+        address_record_merge(&record, &said[orders[i][1]], &LIFETIMES);
+        address_record_merge(&record, &said[orders[i][2]], &LIFETIMES);
+        if (record.reason != reason)
+            fail_msg("order %zu: %s", i, rb_reason_name(record.reason));
+    }
+}
+
+static void one_denial_does_not_replace_a_live_valid_but_is_remembered(void **state)
+{
+    struct address_record record = said_at(RB_REASON_ACCEPTED, NOW), decoded;
+    const struct address_record denial = said_at(RB_REASON_NO_SUCH_USER, NOW + DAY);
+    uint8_t octets[RECORD_SIZE_MAX];
+
+    (void)state;
+    address_record_merge(&record, &denial, &LIFETIMES);
+    assert_int_equal(record.reason, RB_REASON_ACCEPTED);
+    assert_int_equal(record.stamp_s, NOW);
+    assert_int_equal(record.denied_s, NOW + DAY);
+    const size_t len = address_record_encode(&record, octets, sizeof octets);
+    assert_true(len > 0 && address_record_decode(octets, len, &decoded));
+    assert_int_equal(decoded.denied_s, NOW + DAY);
+}
+
+static void a_denied_valid_is_asked_again_an_hour_later(void **state)
+{
+    struct address_record record = said_at(RB_REASON_ACCEPTED, NOW);
+    const struct address_record denial = said_at(RB_REASON_NO_SUCH_USER, NOW + DAY);
+
+    (void)state;
+    address_record_merge(&record, &denial, &LIFETIMES);
+    assert_int_equal(address_record_freshness(&record, &LIFETIMES, NOW + DAY + HOUR - 1, NULL),
+                     RECORD_FRESH);
+    assert_int_equal(address_record_freshness(&record, &LIFETIMES, NOW + DAY + HOUR, NULL),
+                     RECORD_STALE);
+    const struct address_record vain = said_at(RB_REASON_TEMPFAIL, NOW + DAY + HOUR);
+    address_record_merge(&record, &vain, &LIFETIMES);
+    assert_int_equal(record.denied_s, NOW + DAY);
+    assert_int_equal(address_record_freshness(&record, &LIFETIMES, NOW + DAY + HOUR + 1, NULL),
+                     RECORD_FRESH);
+    assert_int_equal(address_record_freshness(&record, &LIFETIMES, NOW + DAY + HOUR + 1800, NULL),
+                     RECORD_STALE);
+}
+
+static void two_denials_an_hour_apart_replace_a_live_valid(void **state)
+{
+    const struct address_record said[] = {
+        said_at(RB_REASON_ACCEPTED, NOW),
+        said_at(RB_REASON_NO_SUCH_USER, NOW + DAY),
+        said_at(RB_REASON_NO_SUCH_USER, NOW + DAY + HOUR),
+    };
+
+    (void)state;
+    assert_any_order(said, RB_REASON_NO_SUCH_USER);
+}
+
+static void two_denials_within_the_hour_count_as_one(void **state)
+{
+    const struct address_record said[] = {
+        said_at(RB_REASON_ACCEPTED, NOW),
+        said_at(RB_REASON_NO_SUCH_USER, NOW + DAY),
+        said_at(RB_REASON_DISABLED, NOW + DAY + HOUR - 1),
+    };
+
+    (void)state;
+    assert_any_order(said, RB_REASON_ACCEPTED);
+}
+
+static void a_new_valid_forgets_an_earlier_denial(void **state)
+{
+    struct address_record record = said_at(RB_REASON_ACCEPTED, NOW);
+    const struct address_record said[] = {
+        said_at(RB_REASON_NO_SUCH_USER, NOW + DAY),
+        said_at(RB_REASON_ACCEPTED, NOW + DAY + HOUR),
+        said_at(RB_REASON_NO_SUCH_USER, NOW + DAY + 2 * HOUR),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(said); i++)
+        address_record_merge(&record, &said[i], &LIFETIMES);
+    assert_int_equal(record.reason, RB_REASON_ACCEPTED);
+    assert_int_equal(record.denied_s, NOW + DAY + 2 * HOUR);
+}
+
 static void facts_are_merged_one_by_one(void **state)
 {
     (void)state;
@@ -640,6 +745,11 @@ int main(void)
         cmocka_unit_test(merging_a_record_with_itself_changes_nothing),
         cmocka_unit_test(kept_record_keeps_its_stamp),
         cmocka_unit_test(asking_again_in_vain_is_remembered_and_not_repeated_at_once),
+        cmocka_unit_test(one_denial_does_not_replace_a_live_valid_but_is_remembered),
+        cmocka_unit_test(a_denied_valid_is_asked_again_an_hour_later),
+        cmocka_unit_test(two_denials_an_hour_apart_replace_a_live_valid),
+        cmocka_unit_test(two_denials_within_the_hour_count_as_one),
+        cmocka_unit_test(a_new_valid_forgets_an_earlier_denial),
         cmocka_unit_test(facts_are_merged_one_by_one),
         cmocka_unit_test(what_is_not_known_wipes_out_nothing),
     };

@@ -466,17 +466,18 @@ static void no_cache_asks_anew_and_keeps_the_answer(void **state)
     struct rb_answer answer;
 
     open_verifier(f);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     fake_host_set(f->host, nobody, COUNT(nobody));
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_NO_SUCH_USER);
+    fake_host_set(f->host, users, COUNT(users));
     fake_clock_advance_s(&f->clock, 1);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_NO_SUCH_USER);
     q.no_cache = true;
     verify(f, &q, &answer);
-    assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_false(answer.cached);
     assert_int_equal(connections(f), 2);
     answer = answer_for(f, "user@example.org");
-    assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_true(answer.cached);
     assert_int_equal(connections(f), 2);
 }
@@ -534,12 +535,32 @@ static void a_stale_answer_is_given_at_once_and_refreshed_behind(void **state)
     assert_true(fake_host_wait(f->host, "RCPT", 3));
     hold(f, false);
     await_callouts(f, RB_REASON_NO_SUCH_USER, 1);
-    const struct rb_answer answer = answer_for(f, "user@example.org");
-    assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
-    assert_true(answer.cached);
     assert_int_equal(connections(f), 2);
     assert_int_equal(rcpts(f), 3);
     assert_int_equal(stats_of(f).cache_stale, 5);
+}
+
+static void a_valid_takes_two_denials_an_hour_apart(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_answer answer;
+
+    open_verifier(f);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    fake_clock_advance_s(&f->clock, 7 * DAY);
+    fake_host_set(f->host, nobody, COUNT(nobody));
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    await_callouts(f, RB_REASON_NO_SUCH_USER, 1);
+    fake_clock_advance_s(&f->clock, 3599);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(connections(f), 2); /* denied once: nobody is asked within the hour */
+    fake_clock_advance_s(&f->clock, 1);
+    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    await_callouts(f, RB_REASON_NO_SUCH_USER, 2);
+    answer = answer_for(f, "user@example.org");
+    assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
+    assert_true(answer.cached);
+    assert_int_equal(answer.code, 550);
 }
 
 static void a_refresh_that_tells_nothing_leaves_what_is_known(void **state)
@@ -1570,6 +1591,7 @@ int main(void)
         TEST(no_cache_asks_anew_and_keeps_the_answer),
         TEST(only_cache_asks_nobody),
         TEST(a_stale_answer_is_given_at_once_and_refreshed_behind),
+        TEST(a_valid_takes_two_denials_an_hour_apart),
         TEST(a_refresh_that_tells_nothing_leaves_what_is_known),
         TEST(an_expired_answer_is_asked_for_again),
         TEST(a_greylisted_address_is_asked_again_by_itself),
