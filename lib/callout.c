@@ -250,7 +250,7 @@ static bool is_dead(const struct run *run, const struct address_record *record)
     bool called = run->tried > run->no_route;
 
     return rb_reason_verdict(record->reason) == RB_VERDICT_INVALID ||
-           (record->reason == RB_REASON_UNREACHABLE && !run->connected && called && run->held == 0);
+           (record->reason == RB_REASON_UNREACHABLE && !run->stirred && called && run->held == 0);
 }
 
 /*

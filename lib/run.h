@@ -18,8 +18,8 @@ struct run {
     bool probed;                /* asked for the probe address: not again in this run */
     bool ask_with_fallback;     /* the null sender was refused and the connection lost over it */
     bool again;                 /* a session that served was lost: the host is called once more */
-    bool connected;             /* some host took a connection */
-    bool reached;               /* some host got as far as being asked */
+    bool stirred; /* some host took a connection and did something with it, if only close it */
+    bool reached; /* some host got as far as being asked */
     deadline until;
     unsigned taken; /* items */
     unsigned tried, held, bogus, own, no_route, dns_failed, other_version;

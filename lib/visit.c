@@ -128,8 +128,10 @@ static enum transport_status session_connect(struct session *session, bool use_t
         transport_remark(&session->transport, session->dialogue.answer.rule);
         return status;
     }
-    session->run->connected = true;
-    return transport_drive(&session->transport, &session->dialogue);
+    status = transport_drive(&session->transport, &session->dialogue);
+    if (status != TRANSPORT_TIMEOUT)
+        session->run->stirred = true;
+    return status;
 }
 
 /* Up to the point where a question may be asked. TLS where offered; where it breaks, once more in

@@ -578,7 +578,7 @@ static void hosts_that_all_refuse_make_the_domain_unreachable_for_all_that_wait(
     assert_int_equal(world.learned.dead_reason, RB_REASON_UNREACHABLE);
 }
 
-static void a_domain_with_a_host_that_takes_connections_is_not_dead(void **state)
+static void a_domain_with_a_host_that_closes_connections_is_not_dead(void **state)
 {
     (void)state;
     static const struct fake_host_step steps[] = {{FAKE_HOST_CLOSE, NULL}};
@@ -589,6 +589,25 @@ static void a_domain_with_a_host_that_takes_connections_is_not_dead(void **state
     was_called_so(0, "127.0.0.9", RB_REASON_UNREACHABLE);
     was_called_so(1, "127.0.0.1", RB_REASON_UNREACHABLE);
     assert_int_equal(world.learned_count, 0);
+}
+
+static void hosts_that_take_connections_and_say_nothing_make_the_domain_dead(void **state)
+{
+    (void)state;
+    static const struct fake_host_step steps[] = {{FAKE_HOST_SILENT, NULL}};
+    static const struct fake_host_script script = {steps, COUNT(steps)};
+
+    start_playing(0, &script, 1);
+    world.options.command_timeout_ms = SHORT_MS;
+    add("a@one.example");
+    add("b@one.example");
+    run("one.example");
+    assert_int_equal(world.next, 2);
+    for (int i = 0; i < 2; i++)
+        is(&world.answer[i], RB_REASON_UNREACHABLE);
+    assert_int_equal(fake_host_connections(world.host[0]), 1); /* one wait, not one an address */
+    assert_int_equal(world.learned.dead.state, FACT_YES);
+    assert_int_equal(world.learned.dead_reason, RB_REASON_UNREACHABLE);
 }
 
 static void a_host_that_turns_us_away_is_no_dead_domain(void **state)
@@ -928,7 +947,6 @@ static void a_silent_host_times_out_and_is_reported(void **state)
     assert_string_equal(world.answer[0].rule, "host_silent");
     assert_int_equal(world.answer[0].stage, RB_STAGE_BANNER);
     was_called_so(0, "127.0.0.1", RB_REASON_UNREACHABLE);
-    assert_int_equal(world.learned_count, 0);
 }
 
 static void a_callout_that_is_cut_short_says_nothing_of_the_host(void **state)
@@ -1407,7 +1425,8 @@ int main(void)
         T(a_broken_address_lookup_is_dns_failure_and_no_fact),
         T(our_own_address_is_exempt_and_not_called),
         T(hosts_that_all_refuse_make_the_domain_unreachable_for_all_that_wait),
-        T(a_domain_with_a_host_that_takes_connections_is_not_dead),
+        T(a_domain_with_a_host_that_closes_connections_is_not_dead),
+        T(hosts_that_take_connections_and_say_nothing_make_the_domain_dead),
         T(a_host_that_turns_us_away_is_no_dead_domain),
         T(a_host_held_back_is_limited_and_not_called),
         T(a_host_held_back_leaves_the_others),
