@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -124,6 +125,23 @@ struct rb_lifetimes {
     int64_t invalid_ttl_s, invalid_refresh_s;
     int64_t unknown_ttl_s;
     int64_t domain_ttl_s;
+    int64_t correspondent_ttl_s; /* since a user of ours last wrote to the address */
+};
+
+/* So many in a period, evenly: COUNT at once, and as many again in each further period. count 0: no limit. */
+struct rb_rate {
+    unsigned count;
+    unsigned period_s;
+};
+
+/*
+ * Many different addresses of one domain asked about within the window, at least half of them invalid: the domain is being
+ * forged in bulk. It is left alone for a while then; what is known of it goes on answering.
+ */
+struct rb_shield {
+    unsigned addresses; /* 0: off */
+    int64_t window_s;
+    int64_t hold_s; /* doubled each time that it begins again at once */
 };
 
 /* Asking again where a mail host said "later" (greylisting, other 4yz), so that the answer waits for the client's return. */
@@ -165,13 +183,18 @@ struct rb_options {
     bool catch_all_check;
     bool data_check;
     bool smtputf8;
+    bool spf_gate; /* nobody is called for a client that the domain disowns (RFC 7208, fail) */
     unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms;
 
     /* how much */
-    unsigned max_hosts;   /* mail hosts tried for one callout */
-    unsigned max_workers; /* threads that call */
-    unsigned max_pending; /* questions that wait for a worker */
-    unsigned per_domain_sessions;
+    unsigned max_hosts;           /* mail hosts tried for one callout */
+    unsigned max_workers;         /* threads that call */
+    unsigned max_pending;         /* questions that wait for a worker */
+    unsigned per_domain_sessions; /* at once, for one domain */
+    unsigned
+        per_host_sessions; /* at once, with one IP address of a mail host: many domains live on one */
+    struct rb_rate per_domain_rate, per_client_rate, global_rate; /* questions asked of the world */
+    struct rb_shield shield;
     unsigned breaker_failures;
     int64_t breaker_hold_s;
 
@@ -243,6 +266,9 @@ void rb_answer_fini(struct rb_answer *answer);
 struct rb_question {
     const char *address; /* "user@example.org", with or without <>; hostile input is fine */
     size_t address_len;
+    const struct sockaddr
+        *client;       /* who sends; NULL: not known. For the SPF gate and the rate of one client */
+    const char *helo;  /* as the client said it; NULL: not known */
     const char *relay; /* "host[:port]": ask there and not at the domain's mail hosts; NULL: MX */
     bool no_cache;     /* neither read what is known nor join; the answer is kept all the same */
     bool only_cache;   /* answer at once from what is known; RB_REASON_TIMEOUT when nothing is */
@@ -290,7 +316,8 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
 /*
  * Waits up to max_wait_ms for the answer; unknown/timeout when there is none by then, while the
  * callout goes on and its answer is kept in the cache. A question that has been waited for longer
- * than max_wait_ms by others is not waited for again. May be called again on the same ticket. The
+ * than max_wait_ms by others is not waited for again. Where the question names a client, its domain's SPF records are looked up
+ * here first, unless they were lately: a ticket that nobody waits for may thus ask nobody. May be called again on the same ticket. The
  * answer must be zeroed or finished before, and be finished with rb_answer_fini after. Any thread,
  * one at a time.
  */
@@ -307,6 +334,12 @@ enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *
                         unsigned max_wait_ms, struct rb_answer *answer)
     __attribute__((warn_unused_result));
 
+/*
+ * A user of ours, whom the MTA knows, writes to this address: for a while it counts as valid/correspondent, and nobody is called
+ * for it. What is no address is ignored. Never blocks. Any thread.
+ */
+void rb_note_correspondent(struct rb_verifier *verifier, const char *address, size_t address_len);
+
 /* Counts since the verifier was opened, and gauges. */
 struct rb_stats {
     uint64_t questions;
@@ -318,6 +351,8 @@ struct rb_stats {
     uint64_t running, pending;        /* sessions under way, questions waiting for one */
     uint64_t retries_scheduled;       /* deferred addresses that will be asked about again */
     uint64_t busy;                    /* refused because the queue was full */
+    uint64_t limited;                 /* refused by a rate or the shield */
+    uint64_t spf_fail;                /* refused by the SPF gate */
     uint64_t dropped_writes;          /* cache writes that were lost */
     uint64_t cache_entries, cache_bytes;
 };
