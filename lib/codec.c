@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * codec: writes and reads the parts of cache records; see codec.h. Must not know what a record
+ * means. What is read may be damaged or made by an enemy.
+ */
+#include "config.h"
+
+#include "codec.h"
+
+#include <string.h>
+
+#include "text.h"
+
+enum { CHECKSUM_SIZE = 4, VARINT_SIZE_MAX = 10 };
+
+static uint32_t checksum(const uint8_t *octets, size_t len)
+{
+    uint32_t sum = 2166136261U; /* FNV-1a: any one changed octet shows */
+    for (size_t i = 0; i < len; i++)
+        sum = (sum ^ octets[i]) * 16777619U;
+    return sum;
+}
+
+void codec_open_sink(struct codec_sink *sink, uint8_t *out, size_t size, unsigned magic)
+{
+    sink->start = out;
+    sink->at = out;
+    sink->end = out + size;
+    sink->failed = false;
+    codec_put_octet(sink, magic);
+}
+
+void codec_put_octets(struct codec_sink *sink, const void *octets, size_t len)
+{
+    if (sink->failed || (size_t)(sink->end - sink->at) < len) {
+        sink->failed = true;
+        return;
+    }
+    if (len > 0)
+        memcpy(sink->at, octets, len);
+    sink->at += len;
+}
+
+void codec_put_octet(struct codec_sink *sink, unsigned value)
+{
+    const uint8_t octet = (uint8_t)value;
+    codec_put_octets(sink, &octet, 1);
+}
+
+void codec_put_varint(struct codec_sink *sink, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        codec_put_octet(sink, 0x80 | (unsigned)(value & 0x7f));
+    codec_put_octet(sink, (unsigned)value);
+}
+
+void codec_put_stamp(struct codec_sink *sink, int64_t stamp_s)
+{
+    if (stamp_s < 0 || stamp_s > CODEC_STAMP_MAX) {
+        sink->failed = true;
+        return;
+    }
+    codec_put_varint(sink, (uint64_t)stamp_s);
+}
+
+void codec_put_text(struct codec_sink *sink, const char *text, size_t size)
+{
+    const size_t len = strnlen(text, size);
+    if (len == size || !text_is_clean(text, len)) {
+        sink->failed = true;
+        return;
+    }
+    codec_put_varint(sink, len);
+    codec_put_octets(sink, text, len);
+}
+
+size_t codec_put_end(struct codec_sink *sink)
+{
+    const uint32_t sum = checksum(sink->start, (size_t)(sink->at - sink->start));
+    for (unsigned shift = 0; shift < 32; shift += 8)
+        codec_put_octet(sink, (sum >> shift) & 0xff);
+    return sink->failed ? 0 : (size_t)(sink->at - sink->start);
+}
+
+bool codec_open_source(struct codec_source *source, const uint8_t *in, size_t len, unsigned magic)
+{
+    if (in == NULL || len < 1 + CHECKSUM_SIZE || len > CODEC_SIZE_MAX || in[0] != magic)
+        return false;
+    const size_t body = len - CHECKSUM_SIZE;
+    uint32_t sum = 0;
+    for (unsigned i = 0; i < CHECKSUM_SIZE; i++)
+        sum |= (uint32_t)in[body + i] << (8 * i);
+    if (sum != checksum(in, body))
+        return false;
+    *source = (struct codec_source){.at = in + 1, .end = in + body};
+    return true;
+}
+
+unsigned codec_get_octet(struct codec_source *source)
+{
+    if (source->failed || source->at == source->end) {
+        source->failed = true;
+        return 0;
+    }
+    return *source->at++;
+}
+
+uint64_t codec_get_varint(struct codec_source *source, uint64_t max)
+{
+    uint64_t value = 0;
+    unsigned octet = 0x80;
+    for (unsigned i = 0; i < VARINT_SIZE_MAX && (octet & 0x80) != 0; i++) {
+        octet = codec_get_octet(source);
+        const uint64_t bits = octet & 0x7f;
+        if (i == VARINT_SIZE_MAX - 1 && bits > 1)
+            source->failed = true;
+        else
+            value |= bits << (7 * i);
+    }
+    if ((octet & 0x80) != 0 || value > max)
+        source->failed = true;
+    return source->failed ? 0 : value;
+}
+
+int64_t codec_get_stamp(struct codec_source *source)
+{
+    return (int64_t)codec_get_varint(source, (uint64_t)CODEC_STAMP_MAX);
+}
+
+void codec_get_text(struct codec_source *source, char *text, size_t size, size_t used)
+{
+    const size_t len = (size_t)codec_get_varint(source, size - used - 1);
+    if (source->failed || (size_t)(source->end - source->at) < len ||
+        !text_is_clean((const char *)source->at, len)) {
+        source->failed = true;
+        return;
+    }
+    memcpy(text + used, source->at, len);
+    text[used + len] = '\0';
+    source->at += len;
+}
+
+bool codec_is_done(const struct codec_source *source)
+{
+    return !source->failed && source->at == source->end;
+}
