@@ -72,11 +72,18 @@ static void set_ready(struct queue *queue, struct destination *destination, bool
     destination->ready = ready;
 }
 
+static void set_ready_if_so(struct queue *queue, struct destination *destination)
+{
+    set_ready(queue, destination,
+              destination->first != NULL && destination->wanted == NULL &&
+                  destination->running < destination->sessions_max);
+}
+
 /* Lists a destination as ready, or not, as it now is; frees it when it has nothing left to do. */
 static void update(struct queue *queue, struct destination *destination, unsigned sessions_max)
 {
-    set_ready(queue, destination,
-              destination->first != NULL && destination->running < sessions_max);
+    destination->sessions_max = sessions_max;
+    set_ready_if_so(queue, destination);
     if (destination->first == NULL && destination->running == 0) {
         HASH_DEL(queue->table, destination);
         free(destination);
@@ -111,8 +118,8 @@ struct destination *queue_next(struct queue *queue, unsigned sessions_max)
     set_ready(queue, destination, false);
     destination->running++;
     queue->running++;
-    set_ready(queue, destination,
-              destination->first != NULL && destination->running < sessions_max);
+    destination->sessions_max = sessions_max;
+    set_ready_if_so(queue, destination);
     return destination;
 }
 
@@ -128,6 +135,21 @@ struct callout_item *queue_take(struct queue *queue, struct destination *destina
     if (destination->first == NULL)
         set_ready(queue, destination, false);
     return item;
+}
+
+void queue_put_back(struct queue *queue, struct destination *destination, struct callout_item *item)
+{
+    item->next = destination->first;
+    if (destination->first == NULL)
+        destination->last = item;
+    destination->first = item;
+    queue->pending++;
+    set_ready_if_so(queue, destination);
+}
+
+void queue_reconsider(struct queue *queue, struct destination *destination)
+{
+    set_ready_if_so(queue, destination);
 }
 
 void queue_release(struct queue *queue, struct destination *destination, unsigned sessions_max)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * queue: what waits to be asked, by destination. A destination with something waiting and a session
- * to spare is ready; ready ones are served in turn, so that a busy destination delays no other.
+ * to spare is ready, unless it was set aside until its mail host has a slot (slots.h); ready ones are served in turn, so that a
+ * busy destination delays no other.
  *
  * Thread rule: no locks of its own; every call is made under the owner's lock.
  */
@@ -15,9 +16,13 @@ struct destination {
     char domain[RB_DOMAIN_MAX + 1];
     char relay[CALLOUT_RELAY_MAX + 1]; /* "": the domain's mail hosts */
     struct callout_item *first, *last;
-    unsigned running; /* sessions */
-    bool ready;       /* in the list of ready ones */
+    unsigned running;      /* sessions */
+    unsigned sessions_max; /* as last told */
+    struct slot *wanted;   /* set aside until it has room; NULL: not set aside */
+    struct slot *due;      /* let out because this one has room; NULL: none */
+    bool ready;            /* in the list of ready ones */
     struct destination *prev, *next;
+    struct destination *wait_prev, *wait_next; /* of those that wait for one slot: slots.c's */
     UT_hash_handle hh;
     char key[]; /* relay '\0' domain */
 };
@@ -39,6 +44,13 @@ struct destination *queue_next(struct queue *queue, unsigned sessions_max);
 
 /* An item of the destination, NULL when none waits. */
 struct callout_item *queue_take(struct queue *queue, struct destination *destination);
+
+/* Puts back an item that was taken, before all others of its destination. */
+void queue_put_back(struct queue *queue, struct destination *destination,
+                    struct callout_item *item);
+
+/* The destination's `wanted` was set or cleared. */
+void queue_reconsider(struct queue *queue, struct destination *destination);
 
 /* A session of the destination has ended. The destination may be freed by this. */
 void queue_release(struct queue *queue, struct destination *destination, unsigned sessions_max);
