@@ -21,6 +21,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <resolv.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -60,6 +61,7 @@ struct lookup {
     size_t query_len;                 /* without the frame */
     uint8_t *answer;                  /* ANSWER_MAX octets */
     ns_msg msg;                       /* parsed from answer */
+    const char *octets;               /* what labels of the name may hold */
 };
 
 /* Takes one record of the type asked for. False: its data are broken. */
@@ -67,27 +69,31 @@ typedef bool record_fn(const ns_msg *msg, const ns_rr *rr, void *arg);
 
 /* --- Names --------------------------------------------------------------- */
 
-/* Octets of the label that text begins with; 0 when it is none that a mail host's name may hold. */
-static size_t label_length(const char *text)
+static const char host_octets[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+
+/* All printable ones but the dot and those that ns_name_uncompress writes with a backslash. */
+static const char any_octets[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_!#%&'*+,/:<=>?[]^`{|}~";
+
+/* Octets of the label that text begins with; 0 when it is none. */
+static size_t label_length(const char *text, const char *octets)
 {
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-    size_t len = strspn(text, allowed);
+    size_t len = strspn(text, octets);
     return len <= LABEL_MAX_OCTETS ? len : 0;
 }
 
 /*
- * Copies a host name in lower case. False for anything that has other octets than letters, digits,
- * "-" and "_" (which includes all that ns_name_uncompress wrote with a backslash), an empty or long
- * label, or a dot at the end.
+ * Copies a name in lower case. False for anything that has other octets than these in its labels,
+ * an empty or long label, or a dot at the end.
  */
-static bool host_name(const char *text, char name[RB_DOMAIN_MAX + 1])
+static bool name_of(const char *octets, const char *text, char name[RB_DOMAIN_MAX + 1])
 {
     size_t len = strnlen(text, NAME_MAX_OCTETS + 1);
     if (len > NAME_MAX_OCTETS)
         return false;
     for (size_t at = 0; at <= len;) {
-        size_t label = label_length(text + at);
+        size_t label = label_length(text + at, octets);
         if (label == 0 || (text[at + label] != '.' && text[at + label] != '\0'))
             return false;
         at += label + 1;
@@ -99,11 +105,16 @@ static bool host_name(const char *text, char name[RB_DOMAIN_MAX + 1])
     return true;
 }
 
-/* Whether the record's owner is this name, which is one that host_name wrote. */
+static bool host_name(const char *text, char name[RB_DOMAIN_MAX + 1])
+{
+    return name_of(host_octets, text, name);
+}
+
+/* Whether the record's owner is this name, which is one that name_of wrote. */
 static bool is_name(const ns_rr *rr, const char *name)
 {
     char owner[RB_DOMAIN_MAX + 1];
-    return host_name(ns_rr_name(*rr), owner) && strcmp(owner, name) == 0;
+    return name_of(any_octets, ns_rr_name(*rr), owner) && strcmp(owner, name) == 0;
 }
 
 /* --- Servers ------------------------------------------------------------- */
@@ -273,11 +284,11 @@ static void lookup_fini(struct lookup *lookup)
     free(lookup->answer);
 }
 
-static bool lookup_init(struct lookup *lookup, const struct dns *dns, const char *name,
-                        ns_type type, deadline until)
+static bool lookup_init(struct lookup *lookup, const struct dns *dns, const char *octets,
+                        const char *name, ns_type type, deadline until)
 {
-    *lookup = (struct lookup){.clock = dns->clock, .until = until, .type = type};
-    if (!host_name(name, lookup->name) || res_ninit(&lookup->state) != 0)
+    *lookup = (struct lookup){.clock = dns->clock, .until = until, .type = type, .octets = octets};
+    if (!name_of(octets, name, lookup->name) || res_ninit(&lookup->state) != 0)
         return false;
 
     struct __res_state *state = &lookup->state;
@@ -491,7 +502,7 @@ static enum cname follow_cname(struct lookup *lookup)
         if (!is_record(lookup, &rr, ns_t_cname))
             continue;
         if (++lookup->cname_hops > CNAME_HOPS_MAX || !name_in_data(&lookup->msg, &rr, 0, target) ||
-            !host_name(target, lookup->name))
+            !name_of(lookup->octets, target, lookup->name))
             return CNAME_BROKEN;
         return CNAME_FOUND;
     }
@@ -528,13 +539,13 @@ static enum dns_outcome read_answer(struct lookup *lookup, record_fn *take, void
 }
 
 /* DNS_FOUND when at least one record was handed over and none was broken. */
-static enum dns_outcome look_up(const struct dns *dns, const char *name, ns_type type,
-                                deadline until, record_fn *take, void *arg)
+static enum dns_outcome look_up(const struct dns *dns, const char *octets, const char *name,
+                                ns_type type, deadline until, record_fn *take, void *arg)
 {
     struct lookup lookup;
     enum dns_outcome outcome = DNS_FAILURE;
     unsigned hops;
-    if (!lookup_init(&lookup, dns, name, type, until))
+    if (!lookup_init(&lookup, dns, octets, name, type, until))
         return DNS_FAILURE;
     do { /* again where an answer held CNAMEs and nothing else; ends by CNAME_HOPS_MAX */
         hops = lookup.cname_hops;
@@ -619,7 +630,7 @@ enum dns_outcome dns_mail_exchangers(const struct dns *dns, const char *domain, 
 {
     struct mx_answer answer = {.list = list};
     list->count = 0;
-    enum dns_outcome outcome = look_up(dns, domain, ns_t_mx, until, take_mx, &answer);
+    enum dns_outcome outcome = look_up(dns, host_octets, domain, ns_t_mx, until, take_mx, &answer);
     if (outcome == DNS_FOUND && answer.records == 1 && answer.roots == 1)
         return DNS_NULL_MX;
     /* MX records, but none that can be used: not the same as none (RFC 5321 5.1). */
@@ -675,7 +686,7 @@ static enum dns_outcome look_up_family(const struct dns *dns, const char *name, 
 {
     list->count = 0;
     enum dns_outcome outcome =
-        look_up(dns, name, type, until, type == ns_t_a ? take_a : take_aaaa, list);
+        look_up(dns, host_octets, name, type, until, type == ns_t_a ? take_a : take_aaaa, list);
     if (outcome != DNS_FOUND)
         list->count = 0;
     for (size_t i = list->count; i > 1; i--) {
@@ -730,4 +741,160 @@ enum dns_outcome dns_addresses(const struct dns *dns, const char *name, enum rb_
         break;
     }
     return look_up_both(dns, name, until, list);
+}
+
+/* --- Records of any type ---------------------------------------------------- */
+
+/* A copy with a NUL behind it. */
+static bool set_text(struct dns_record *record, const void *octets, size_t len)
+{
+    record->text = malloc(len + 1);
+    if (record->text == NULL)
+        return false;
+    memcpy(record->text, octets, len);
+    record->text[len] = '\0';
+    record->text_len = len;
+    return true;
+}
+
+static bool read_address(const ns_rr *rr, size_t size, struct dns_record *record)
+{
+    if (ns_rr_rdlen(*rr) != size)
+        return false;
+    memcpy(record->address, ns_rr_rdata(*rr), size);
+    return true;
+}
+
+/* RFC 1035 3.3.14: one or more strings, each with its length before it. */
+static bool read_strings(const ns_rr *rr, struct dns_record *record)
+{
+    const uint8_t *data = ns_rr_rdata(*rr);
+    size_t len = ns_rr_rdlen(*rr), joined = 0;
+    if (len == 0 || !set_text(record, data, len))
+        return false;
+    for (size_t at = 0; at < len; at += data[at] + 1U) {
+        if (data[at] >= len - at)
+            return false;
+        memcpy(record->text + joined, data + at + 1, data[at]);
+        joined += data[at];
+    }
+    record->text[joined] = '\0';
+    record->text_len = joined;
+    return true;
+}
+
+/* The name that the data hold from `offset` on. *is_host: it can be one of a host. */
+static bool read_name(const ns_msg *msg, const ns_rr *rr, size_t offset, struct dns_record *record,
+                      bool *is_host)
+{
+    char target[NS_MAXDNAME], name[RB_DOMAIN_MAX + 1];
+    if (!name_in_data(msg, rr, offset, target))
+        return false;
+    *is_host = host_name(target, name);
+    return !*is_host || set_text(record, name, strlen(name));
+}
+
+/* False when the data are broken (or memory ran out). */
+static bool read_record(const ns_msg *msg, const ns_rr *rr, struct dns_record *record,
+                        bool *is_usable)
+{
+    *is_usable = true;
+    switch (ns_rr_type(*rr)) {
+    case ns_t_a:
+        return read_address(rr, sizeof(struct in_addr), record);
+    case ns_t_aaaa:
+        return read_address(rr, sizeof(struct in6_addr), record);
+    case ns_t_mx:
+        if (!read_name(msg, rr, sizeof record->preference, record, is_usable))
+            return false;
+        record->preference = (uint16_t)ns_get16(ns_rr_rdata(*rr));
+        return true;
+    case ns_t_ptr:
+        return read_name(msg, rr, 0, record, is_usable);
+    default:
+        return read_strings(rr, record);
+    }
+}
+
+static bool take_record(const ns_msg *msg, const ns_rr *rr, void *arg)
+{
+    struct dns_record_list *list = arg;
+    struct dns_record record = {.text = NULL};
+    bool is_usable;
+    if (!read_record(msg, rr, &record, &is_usable)) {
+        free(record.text);
+        return false;
+    }
+    if (!is_usable)
+        return true;
+    if (list->count == DNS_RECORDS_MAX) {
+        free(record.text);
+        list->is_cut = true;
+        return true;
+    }
+    list->record[list->count++] = record;
+    return true;
+}
+
+static bool is_known_type(int type)
+{
+    return type == ns_t_a || type == ns_t_aaaa || type == ns_t_mx || type == ns_t_ptr ||
+           type == ns_t_txt;
+}
+
+enum dns_outcome dns_records(const struct dns *dns, const char *name, int type, deadline until,
+                             struct dns_record_list *list)
+{
+    *list = (struct dns_record_list){.count = 0};
+    if (!is_known_type(type))
+        return DNS_FAILURE;
+    enum dns_outcome outcome =
+        look_up(dns, any_octets, name, (ns_type)type, until, take_record, list);
+    if (outcome != DNS_FOUND)
+        dns_records_free(list);
+    return outcome == DNS_FOUND && list->count == 0 ? DNS_NO_DATA : outcome;
+}
+
+void dns_records_free(struct dns_record_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->record[i].text);
+    *list = (struct dns_record_list){.count = 0};
+}
+
+static void reverse_v4(const uint8_t octets[4], char name[RB_DOMAIN_MAX + 1])
+{
+    (void)snprintf(name, RB_DOMAIN_MAX + 1, "%u.%u.%u.%u.in-addr.arpa", octets[3], octets[2],
+                   octets[1], octets[0]);
+}
+
+static void reverse_v6(const uint8_t octets[16], char name[RB_DOMAIN_MAX + 1])
+{
+    static const char digits[] = "0123456789abcdef";
+    char *at = name;
+    for (size_t i = 16; i-- > 0;) {
+        *at++ = digits[octets[i] & 0xf];
+        *at++ = '.';
+        *at++ = digits[octets[i] >> 4];
+        *at++ = '.';
+    }
+    memcpy(at, "ip6.arpa", sizeof "ip6.arpa");
+}
+
+bool dns_reverse_name(const struct sockaddr *address, char name[RB_DOMAIN_MAX + 1])
+{
+    name[0] = '\0';
+    if (address->sa_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, address, sizeof v4);
+        reverse_v4((const uint8_t *)&v4.sin_addr, name);
+    } else if (address->sa_family == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, address, sizeof v6);
+        if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+            reverse_v4(v6.sin6_addr.s6_addr + 12, name);
+        else
+            reverse_v6(v6.sin6_addr.s6_addr, name);
+    }
+    return name[0] != '\0';
 }

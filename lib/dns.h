@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns: the mail hosts of a domain (RFC 5321 5.1, RFC 7505, RFC 1035). libresolv's thread-safe calls
- * only (res_n*), no search list, no /etc/hosts. Answers are hostile input.
+ * dns: the mail hosts of a domain (RFC 5321 5.1, RFC 7505, RFC 1035), and plain records where a
+ * question needs them. libresolv's thread-safe calls only (res_n*), no search list, no /etc/hosts.
+ * Answers are hostile input.
  */
 #ifndef RB_DNS_H
 #define RB_DNS_H
@@ -16,6 +17,7 @@ enum {
     DNS_MX_MAX = 32,        /* mail hosts kept of one answer: the best preferences */
     DNS_ADDRESSES_MAX = 16, /* addresses kept of one mail host */
     DNS_RESOLVERS_MAX = 3,  /* libresolv's MAXNS */
+    DNS_RECORDS_MAX = 128,  /* records kept of one answer by dns_records */
 };
 
 enum dns_outcome {
@@ -40,6 +42,21 @@ struct dns_address_list {
     /* Port 0; families in turn, IPv6 first, random order within one; none twice. */
     struct sockaddr_storage address[DNS_ADDRESSES_MAX];
     size_t count;
+};
+
+/* One record. Which fields mean something depends on its type; the others are zero. */
+struct dns_record {
+    uint16_t preference; /* MX */
+    uint8_t address[16]; /* A: the first four octets; AAAA: all */
+    char *text;          /* MX, PTR: the name, in lower case, no trailing dot; TXT: its strings,
+                            joined. Malloc'ed, and a NUL stands behind it; NULL for A and AAAA */
+    size_t text_len;     /* without that NUL; a TXT may hold NUL and any other octet */
+};
+
+struct dns_record_list {
+    struct dns_record record[DNS_RECORDS_MAX]; /* as the answer has them */
+    size_t count;
+    bool is_cut; /* the answer had more than fit: what is not here may still exist */
 };
 
 struct dns; /* opaque; never changes after dns_open: any number of threads may ask at once */
@@ -77,5 +94,26 @@ enum dns_outcome dns_mail_exchangers(const struct dns *dns, const char *domain, 
  */
 enum dns_outcome dns_addresses(const struct dns *dns, const char *name, enum rb_ip_version version,
                                deadline until, struct dns_address_list *list);
+
+/*
+ * Records of one type: ns_t_a, ns_t_aaaa, ns_t_mx, ns_t_ptr or ns_t_txt (any other: DNS_FAILURE).
+ * What may be asked for here is any name of printable ASCII without a backslash, quotes, or "$();@",
+ * such as "_spf.example.org", "b=2Ba+c.example.org" and "1.0/25.2.0.192.in-addr.arpa" (RFC 2317).
+ * Nothing is sorted, and a record may come twice. Mail hosts and pointers that are no host names
+ * ("." too) are left out; where nothing is left then, DNS_NO_DATA. The list is the caller's, to be
+ * given back with dns_records_free whatever the outcome. CNAMEs are followed.
+ */
+enum dns_outcome dns_records(const struct dns *dns, const char *name, int type, deadline until,
+                             struct dns_record_list *list);
+
+/* Frees what the records own and empties the list. A zeroed list is fine. */
+void dns_records_free(struct dns_record_list *list);
+
+/*
+ * The name whose PTR records name an address: "1.2.0.192.in-addr.arpa", "....ip6.arpa" (RFC 1035
+ * 3.5, RFC 3596 2.5); v4-mapped is the same as v4. False, and "", when it is neither AF_INET nor
+ * AF_INET6.
+ */
+bool dns_reverse_name(const struct sockaddr *address, char name[RB_DOMAIN_MAX + 1]);
 
 #endif

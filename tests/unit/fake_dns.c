@@ -83,6 +83,20 @@ static void put_name(struct writer *writer, const char *name)
     writer->at += len;
 }
 
+/* Its strings: up to a line feed, or as many octets as one can hold. */
+static void put_text(struct writer *writer, const char *text)
+{
+    do {
+        size_t len = strcspn(text, "\n");
+        if (len > UINT8_MAX)
+            len = UINT8_MAX;
+        const uint8_t length = (uint8_t)len;
+        put_octets(writer, &length, 1);
+        put_octets(writer, text, len);
+        text += len + (text[len] == '\n');
+    } while (*text != '\0');
+}
+
 static void put_data(struct writer *writer, const struct fake_dns_answer *answer)
 {
     uint8_t address[16];
@@ -99,8 +113,11 @@ static void put_data(struct writer *writer, const struct fake_dns_answer *answer
         put_16(writer, answer->preference);
         put_name(writer, answer->data);
         break;
+    case ns_t_txt:
+        put_text(writer, answer->data);
+        break;
     default:
-        must(answer->type == ns_t_cname);
+        must(answer->type == ns_t_cname || answer->type == ns_t_ptr);
         put_name(writer, answer->data);
         break;
     }

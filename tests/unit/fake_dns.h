@@ -15,10 +15,11 @@
 /* One record of an answer. */
 struct fake_dns_answer {
     const char *owner; /* NULL: the name asked for */
-    ns_type type;      /* ns_t_a, ns_t_aaaa, ns_t_mx or ns_t_cname */
+    ns_type type;      /* ns_t_a, ns_t_aaaa, ns_t_mx, ns_t_ptr, ns_t_txt or ns_t_cname */
     uint16_t preference;
-    const char *data; /* an IP address, or a name in presentation form ("\\000" for odd octets, "."
-                         for the root) */
+    const char *data; /* an IP address; a name in presentation form ("\\000" for odd octets, "." for
+                         the root); TXT: any text, whose strings a line feed ends (255 octets do
+                         too) */
 };
 
 enum fake_dns_flag {

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * spf_gate: see the header. One table under one lock, no I/O under it. It must not ask DNS.
+ *
+ * An answer is kept under a key that says of what it was an answer. Who looks for one does not know
+ * what the record looked at, and tries each of the four kinds of key.
+ */
+#include "config.h"
+
+#include "spf_gate.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "deadline.h"
+#include "hash.h"
+
+enum {
+    BY_SENDER = 1 << 0,
+    BY_HELO = 1 << 1,
+    KINDS = 4, /* of keys: each of the two or not */
+    IP_LEN = 16,
+};
+
+/* The kind, the address (v4 as v4-mapped), then the domain, HELO name and local part, each with a
+ * NUL behind it; those that do not matter are "". */
+struct key {
+    uint8_t octets[1 + IP_LEN + 3 * (SPF_GATE_TEXT_MAX + 1)];
+    size_t len;
+};
+
+struct entry {
+    UT_hash_handle hh;
+    enum spf_outcome outcome;
+    deadline until;
+    size_t key_len;
+    uint8_t key[];
+};
+
+struct spf_gate {
+    const struct rb_clock *clock;
+    pthread_mutex_t lock;
+    struct entry *entries; /* lock; in the order in which they came */
+};
+
+static bool put_address(struct key *key, const struct sockaddr *client)
+{
+    uint8_t ip[IP_LEN] = {[10] = 0xff, [11] = 0xff};
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (client == NULL || (client->sa_family != AF_INET && client->sa_family != AF_INET6))
+        return false;
+    if (client->sa_family == AF_INET) {
+        memcpy(&v4, client, sizeof v4);
+        memcpy(ip + 12, &v4.sin_addr, sizeof v4.sin_addr);
+    } else {
+        memcpy(&v6, client, sizeof v6);
+        memcpy(ip, &v6.sin6_addr, sizeof ip);
+    }
+    memcpy(key->octets + key->len, ip, sizeof ip);
+    key->len += sizeof ip;
+    return true;
+}
+
+/* With its NUL, so that no two different keys look the same. */
+static bool put_text(struct key *key, const char *text)
+{
+    size_t len = text != NULL ? strnlen(text, SPF_GATE_TEXT_MAX + 1) : 0;
+    if (len > SPF_GATE_TEXT_MAX)
+        return false;
+    memcpy(key->octets + key->len, len > 0 ? text : "", len);
+    key->octets[key->len + len] = '\0';
+    key->len += len + 1;
+    return true;
+}
+
+/* False when the question has no such key. */
+static bool make_key(const struct spf_question *question, unsigned kind, struct key *key)
+{
+    key->octets[0] = (uint8_t)kind;
+    key->len = 1;
+    return put_address(key, question->client) && put_text(key, question->domain) &&
+           put_text(key, kind & BY_HELO ? question->helo : NULL) &&
+           put_text(key, kind & BY_SENDER ? question->local : NULL);
+}
+
+struct spf_gate *spf_gate_new(const struct rb_clock *clock)
+{
+    struct spf_gate *gate = calloc(1, sizeof *gate);
+    if (gate == NULL)
+        return NULL;
+    gate->clock = clock;
+    if (pthread_mutex_init(&gate->lock, NULL) != 0) {
+        free(gate);
+        return NULL;
+    }
+    return gate;
+}
+
+static void remove_entry(struct spf_gate *gate, struct entry *entry)
+{
+    HASH_DEL(gate->entries, entry);
+    free(entry);
+}
+
+void spf_gate_free(struct spf_gate *gate)
+{
+    if (gate == NULL)
+        return;
+    while (gate->entries != NULL)
+        remove_entry(gate, gate->entries);
+    pthread_mutex_destroy(&gate->lock);
+    free(gate);
+}
+
+/* The entry with this key that has not gone stale; a stale one is removed. */
+static struct entry *find(struct spf_gate *gate, const struct key *key)
+{
+    struct entry *entry = NULL;
+    HASH_FIND(hh, gate->entries, key->octets, key->len, entry);
+    if (entry != NULL && deadline_left_ms(gate->clock, entry->until) == 0) {
+        remove_entry(gate, entry);
+        return NULL;
+    }
+    return entry;
+}
+
+bool spf_gate_find(struct spf_gate *gate, const struct spf_question *question,
+                   enum spf_outcome *outcome)
+{
+    struct entry *entry = NULL;
+    struct key key;
+    for (unsigned kind = 0; kind < KINDS && entry == NULL; kind++) {
+        if (!make_key(question, kind, &key))
+            continue;
+        pthread_mutex_lock(&gate->lock);
+        entry = find(gate, &key);
+        if (entry != NULL)
+            *outcome = entry->outcome;
+        pthread_mutex_unlock(&gate->lock);
+    }
+    return entry != NULL;
+}
+
+static struct entry *new_entry(const struct spf_gate *gate, const struct key *key,
+                               enum spf_outcome outcome)
+{
+    int64_t life_s = outcome == SPF_OUTCOME_TEMPERROR ? SPF_GATE_TEMPERROR_LIFE_S : SPF_GATE_LIFE_S;
+    struct entry *entry = calloc(1, sizeof *entry + key->len);
+    if (entry == NULL)
+        return NULL;
+    entry->outcome = outcome;
+    entry->until = deadline_in(gate->clock, life_s * 1000);
+    entry->key_len = key->len;
+    memcpy(entry->key, key->octets, key->len);
+    return entry;
+}
+
+/* Takes the place of one with the same key, and of the oldest where there are too many. */
+static void add(struct spf_gate *gate, const struct key *key, struct entry *entry)
+{
+    struct entry *old = find(gate, key);
+    if (old != NULL)
+        remove_entry(gate, old);
+    while (HASH_COUNT(gate->entries) >= SPF_GATE_ENTRIES_MAX)
+        remove_entry(gate, gate->entries);
+    HASH_ADD_KEYPTR(hh, gate->entries, entry->key, entry->key_len, entry);
+    if (entry->hh.tbl == NULL)
+        free(entry);
+}
+
+void spf_gate_note(struct spf_gate *gate, const struct spf_question *question,
+                   const struct spf_answer *answer)
+{
+    unsigned kind = (answer->by_sender ? BY_SENDER : 0U) | (answer->by_helo ? BY_HELO : 0U);
+    struct key key;
+    if (!make_key(question, kind, &key))
+        return;
+    struct entry *entry = new_entry(gate, &key, answer->outcome);
+    if (entry == NULL)
+        return;
+    pthread_mutex_lock(&gate->lock);
+    add(gate, &key, entry);
+    pthread_mutex_unlock(&gate->lock);
+}
