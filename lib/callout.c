@@ -52,8 +52,8 @@ static bool done(const struct run *run)
     unsigned called = run->tried - run->no_route;
 
     /* Where we are a mail host ourselves, those behind us in the order are not ours to call (RFC 5321 5.1). */
-    return run->todo == NULL || run->own > 0 || called >= run->callout->options->o.max_hosts ||
-           time_is_up(run);
+    return run->todo == NULL || run->own > 0 || run->full ||
+           called >= run->callout->options->o.max_hosts || time_is_up(run);
 }
 
 static void set_port(struct sockaddr_storage *address, uint16_t port)
@@ -100,6 +100,25 @@ static bool guarded(struct run *run, const char *mx, const char *ip,
     }
 }
 
+/* What the owner says about calling an address; counts why not. */
+static bool may_call(struct run *run, const char *mx, const char *ip)
+{
+    const struct callout_hooks *hooks = &run->callout->hooks;
+
+    switch (hooks->may_call(hooks->arg, ip)) {
+    case CALLOUT_CALL:
+        return true;
+    case CALLOUT_FULL:
+        run->full = true;
+        remark(run, mx, ip, "as many sessions with it as there may be: later");
+        return false;
+    default:
+        run->held++;
+        remark(run, mx, ip, "held back: it failed too often");
+        return false;
+    }
+}
+
 /* Calls the addresses of one mail host, in turn, until nothing is left to ask. */
 static void call_addresses(struct run *run, const char *mx, uint16_t port,
                            struct dns_address_list *list, bool trusted)
@@ -114,14 +133,12 @@ static void call_addresses(struct run *run, const char *mx, uint16_t port,
                           NI_NUMERICHOST);
         if (!trusted && !guarded(run, mx, ip, address))
             continue;
-        if (!hooks->may_call(hooks->arg, ip)) {
-            run->held++;
-            remark(run, mx, ip, "held back: it failed too often");
+        if (!may_call(run, mx, ip))
             continue;
-        }
         set_port(address, port);
         run->tried++;
         call_until_served(run, mx, address);
+        hooks->left(hooks->arg, ip);
     }
 }
 
@@ -254,6 +271,26 @@ static bool is_dead(const struct run *run, const struct address_record *record)
 }
 
 /*
+ * A host that must be asked first has no room now: what is left waits for it. What another host put off is told so; that none
+ * was reached is no news while one of them works.
+ */
+static void finish_later(struct run *run)
+{
+    const struct callout_hooks *hooks = &run->callout->hooks;
+    const struct address_record limited =
+        run_record(run, RB_REASON_LIMITED, RB_STAGE_CONNECT, "per_host_sessions");
+    struct callout_item *item = run->todo;
+
+    for (struct callout_item *next; item != NULL; item = next) {
+        next = item->next;
+        if (item->has_best && item->best.reason != RB_REASON_UNREACHABLE)
+            run_answer(run, item, &item->best);
+        else if (!hooks->put_back(hooks->arg, item))
+            run_answer(run, item, &limited);
+    }
+}
+
+/*
  * Whatever is left gets its best non-answer. Where no host could even be asked, that holds for
  * every address of the domain: all that waits is told at once, and it becomes a fact.
  */
@@ -264,6 +301,10 @@ static void finish(struct run *run, enum dns_outcome outcome)
 
     if (item == NULL)
         return;
+    if (run->full) {
+        finish_later(run);
+        return;
+    }
     if (item->has_best)
         none = item->best;
     if (!run->reached && run->callout->relay == NULL && is_dead(run, &none))

@@ -33,14 +33,24 @@ struct callout_item {
     bool has_best;
 };
 
+/* Whether a mail host may be called now. */
+enum callout_leave {
+    CALLOUT_CALL,
+    CALLOUT_HELD, /* left alone for a while: the next one */
+    CALLOUT_FULL, /* as many sessions with it as there may be: what is left is handed back */
+};
+
 struct callout_hooks {
     /* Another address for this destination, or NULL when there is none now. It is the callout's
      * until answered. */
     struct callout_item *(*next)(void *arg);
     /* The item's final answer: exactly once for each item. */
     void (*answer)(void *arg, struct callout_item *item, const struct address_record *record);
-    /* May this IP address be called now? */
-    bool (*may_call)(void *arg, const char *ip);
+    /* May this IP address be called now? Where it may, `left` follows when nothing more is to be asked there. */
+    enum callout_leave (*may_call)(void *arg, const char *ip);
+    void (*left)(void *arg, const char *ip);
+    /* Takes an item back, to be asked about when the host has room. False: it has waited too long; it is to be answered. */
+    bool (*put_back)(void *arg, struct callout_item *item);
     /*
      * A connection to this IP address was tried, and how it ended: reason, stage and code of what
      * went wrong, or RB_REASON_ACCEPTED where the host spoke with us as a mail host should,

@@ -13,6 +13,7 @@
 #include "cache.h"
 #include "callout.h"
 #include "hash.h"
+#include "rates.h"
 
 #include <pthread.h>
 
@@ -22,6 +23,7 @@ struct flight {
     char key[CACHE_KEY_MAX + 1];
     char domain[RB_DOMAIN_MAX + 1];
     char relay[CALLOUT_RELAY_MAX + 1]; /* "": none */
+    char client[RATES_CLIENT_KEY_SIZE];                   /* whose rate it counts in; "": nobody's */
     bool listed;                       /* in the table: may be joined */
     bool no_cache;                     /* asked for afresh: a cached answer will not do */
     bool retry;                        /* nobody waits: asked again because the host said "later" */

@@ -4,6 +4,8 @@
 noinst_LTLIBRARIES += libcore.la
 libcore_la_SOURCES = \
     lib/address.c lib/address.h \
+    lib/admission.c lib/admission.h \
+    lib/ask.c lib/board.c \
     lib/cache.c lib/cache.h lib/cache_lmdb.c lib/store.h \
     lib/cache_sweep.c lib/cache_sweep.h \
     lib/cache_walk.c lib/cache_walk.h \
@@ -11,31 +13,38 @@ libcore_la_SOURCES = \
     lib/callout.c lib/callout.h \
     lib/classify.c lib/classify.h \
     lib/classify_text.c lib/classify_text.h \
+    lib/codec.c lib/codec.h \
     lib/deadline.c lib/deadline.h \
     lib/deferral.c lib/deferral.h \
     lib/dialogue.c lib/dialogue.h \
     lib/dns.c lib/dns.h \
     lib/flight.c lib/flight.h \
+    lib/fold.c lib/fold.h lib/fold_record.c lib/fold_record.h \
     lib/hash.h \
     lib/hostlimits.c lib/hostlimits.h \
-    lib/known.c \
+    lib/identity.c lib/identity.h \
+    lib/known.c lib/landing.c \
     lib/names.c \
     lib/netguard.c lib/netguard.h \
     lib/options.c lib/options.h \
     lib/queue.c lib/queue.h \
+    lib/rates.c lib/rates.h \
     lib/record.c lib/record.h \
     lib/reply.c lib/reply.h \
     lib/ringback.h \
     lib/retries.c lib/retries.h \
     lib/run.c lib/run.h \
     lib/setup.c lib/setup.h \
+    lib/shield.c lib/shield.h \
+    lib/slots.c lib/slots.h \
+    lib/spf.c lib/spf.h lib/spf_gate.c lib/spf_gate.h lib/spf_record.c lib/spf_record.h \
     lib/text.c lib/text.h \
     lib/transcript.c lib/transcript.h \
     lib/transport.c lib/transport.h \
     lib/verifier.c lib/verifier.h \
     lib/visit.c lib/visit.h \
-    lib/workers.c
-libcore_la_LIBADD = $(LMDB_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS)
+    lib/task.c lib/task.h lib/workers.c
+libcore_la_LIBADD = $(LMDB_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS) $(SPF2_LIBS)
 
 lib_LTLIBRARIES += libringback.la
 libringback_la_SOURCES =

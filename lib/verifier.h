@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * verifier: what its parts share: verifier.c (the questions), known.c (what needs no asking),
- * workers.c (the asking). The public face is ringback.h.
+ * verifier: what its parts share: verifier.c (the whole), ask.c (the questions), board.c (the questions' flights), known.c (what needs no asking), workers.c (the threads that ask),
+ * task.c (one callout of theirs), landing.c (what comes of it). The public face is ringback.h.
  *
  * Locks: `lock` covers the fields marked [lock]; `hosts` serialises changes of host records.
  * Neither is held while the other is taken, nor across I/O or hooks.
@@ -9,6 +9,7 @@
 #ifndef RB_VERIFIER_H
 #define RB_VERIFIER_H
 
+#include "admission.h"
 #include "cache.h"
 #include "dns.h"
 #include "flight.h"
@@ -17,13 +18,15 @@
 #include "retries.h"
 #include "ringback.h"
 #include "setup.h"
+#include "slots.h"
+#include "spf_gate.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 struct counters {
     atomic_ullong questions, cache_hit, cache_stale, cache_miss, coalesced, settled_by_fact;
-    atomic_ullong sessions, busy;
+    atomic_ullong sessions, busy, limited, spf_fail;
     atomic_ullong callouts[RB_REASON_MAX];
 };
 
@@ -37,6 +40,7 @@ struct rb_verifier {
     const struct rb_clock *clock;
     struct cache *cache;     /* NULL: nothing is kept */
     struct retries *retries; /* NULL: nothing is asked again by itself */
+    struct spf_gate *spf;    /* what SPF said lately; has a lock of its own */
     void *tls_context;
     int cancel_fd; /* readable once the verifier stops */
     uint8_t probe_key[32];
@@ -46,14 +50,16 @@ struct rb_verifier {
     pthread_mutex_t hosts;
 
     pthread_mutex_t lock;
-    pthread_cond_t work;      /* something is ready, or the end has come */
-    pthread_cond_t idle_cond; /* a worker has ended */
-    struct setup *setup;      /* [lock] replaced as a whole */
-    struct flights flights;   /* [lock] */
-    struct queue queue;       /* [lock] */
-    struct waiter *waiters;   /* [lock] */
-    unsigned workers, idle;   /* [lock] */
-    bool stopping;            /* [lock] */
+    pthread_cond_t work;        /* something is ready, or the end has come */
+    pthread_cond_t idle_cond;   /* a worker has ended */
+    struct setup *setup;        /* [lock] replaced as a whole */
+    struct flights flights;     /* [lock] */
+    struct queue queue;         /* [lock] */
+    struct slots slots;         /* [lock] */
+    struct admission admission; /* [lock] */
+    struct waiter *waiters;     /* [lock] */
+    unsigned workers, idle;     /* [lock] */
+    bool stopping;              /* [lock] */
 };
 
 /* --- known.c: answers that cost nobody anything --------------------------- */
@@ -70,11 +76,34 @@ bool known_settled(const struct options *options, const struct domain_record *fa
 
 /* --- verifier.c ----------------------------------------------------------- */
 
+/* An answer about this moment only: nothing was asked, or nothing heard. */
+struct address_record verifier_moment(const struct rb_verifier *verifier, enum rb_reason reason,
+                                      const char *rule);
+
+/* --- board.c -------------------------------------------------------------- */
+
+/*
+ * Joins the flight of an equal question, or starts one. Of the question, relay, client, no_cache and transcript count; key: the
+ * cache's. The caller's hold is on the result, to be given up with board_leave; NULL: no memory. No lock held.
+ */
+struct flight *board_flight(struct rb_verifier *verifier, const struct options *options,
+                            const struct rb_question *question, const struct address *address,
+                            const char *key);
+
+/* NULL is fine. No lock held. */
+void board_leave(struct rb_verifier *verifier, struct flight *flight);
+
 /*
  * Asks about an address again, whatever the cache says, with nobody waiting; key: the cache's. Postponed where the queue is
  * full. No lock held.
  */
 void verifier_ask_again(struct rb_verifier *verifier, const char *key);
+
+/* --- landing.c ------------------------------------------------------------ */
+
+/* Lands a flight with its final answer: cache, counters, waiters. No lock held. Drops the callout's hold. */
+void verifier_land(struct rb_verifier *verifier, struct flight *flight,
+                   const struct address_record *record);
 
 /* --- workers.c ------------------------------------------------------------ */
 
@@ -84,10 +113,8 @@ void verifier_ask_again(struct rb_verifier *verifier, const char *key);
  */
 enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight);
 
-/* Lands a flight with its final answer: cache, counters, waiters. No lock held. Drops the callout's
- * hold. */
-void workers_land(struct rb_verifier *verifier, struct flight *flight,
-                  const struct address_record *record);
+/* Sees to it that a worker comes for what is ready. Under the lock. */
+void workers_call(struct rb_verifier *verifier);
 
 /* Waits up to timeout_ms for all workers to end. Under the lock. False: some are still at it. */
 bool workers_join(struct rb_verifier *verifier, unsigned timeout_ms);

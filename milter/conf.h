@@ -73,7 +73,7 @@ struct config {
     struct {
         char *store;
         int64_t valid_ttl_s, valid_refresh_s, invalid_ttl_s, invalid_refresh_s;
-        int64_t unknown_ttl_s, domain_ttl_s;
+        int64_t unknown_ttl_s, domain_ttl_s, correspondent_ttl_s;
         uint64_t max_size;
     } cache;
 
@@ -83,10 +83,12 @@ struct config {
     } greylist;
 
     struct {
-        unsigned per_domain_sessions;
-        struct rate per_domain_rate, per_client_rate, global_rate;
+        unsigned per_domain_sessions, per_host_sessions;
+        struct rb_rate per_domain_rate, per_client_rate, global_rate;
         unsigned breaker_failures;
         int64_t breaker_hold_s;
+        unsigned shield_addresses;
+        int64_t shield_window_s, shield_hold_s;
     } limits;
 
     struct {

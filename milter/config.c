@@ -571,7 +571,17 @@ void config_options(const struct config *config, struct rb_options *options)
     options->max_hosts = config->callout.max_hosts;
     options->max_workers = config->callout.max_workers;
     options->max_pending = config->callout.max_pending;
+    options->spf_gate = config->spf.gate;
     options->per_domain_sessions = config->limits.per_domain_sessions;
+    options->per_host_sessions = config->limits.per_host_sessions;
+    options->per_domain_rate = config->limits.per_domain_rate;
+    options->per_client_rate = config->limits.per_client_rate;
+    options->global_rate = config->limits.global_rate;
+    options->shield = (struct rb_shield){
+        .addresses = config->limits.shield_addresses,
+        .window_s = config->limits.shield_window_s,
+        .hold_s = config->limits.shield_hold_s,
+    };
     options->breaker_failures = config->limits.breaker_failures;
     options->breaker_hold_s = config->limits.breaker_hold_s;
     options->store = config->cache.store;
@@ -583,6 +593,7 @@ void config_options(const struct config *config, struct rb_options *options)
         .invalid_refresh_s = config->cache.invalid_refresh_s,
         .unknown_ttl_s = config->cache.unknown_ttl_s,
         .domain_ttl_s = config->cache.domain_ttl_s,
+        .correspondent_ttl_s = config->cache.correspondent_ttl_s,
     };
     options->greylist = (struct rb_greylist){
         .retry = config->greylist.retry,

@@ -97,6 +97,8 @@ static const struct directive main_directives[] = {
      RANGE(SECOND, YEAR)},
     {DIRECTIVE("cache", "domain_ttl", KIND_SECONDS, AT(cache.domain_ttl_s), "7d"),
      RANGE(SECOND, YEAR)},
+    {DIRECTIVE("cache", "correspondent_ttl", KIND_SECONDS, AT(cache.correspondent_ttl_s), "90d"),
+     RANGE(SECOND, 10 * YEAR)},
     {DIRECTIVE("cache", "max_size", KIND_SIZE, AT(cache.max_size), "1GB"),
      RANGE(INT64_C(1) << 20, INT64_C(1) << 40), .fixed = true},
 
@@ -108,18 +110,26 @@ static const struct directive main_directives[] = {
 
     {DIRECTIVE("limits", "per_domain_sessions", KIND_NUMBER, AT(limits.per_domain_sessions), "2"),
      RANGE(1, 100)},
+    {DIRECTIVE("limits", "per_host_sessions", KIND_NUMBER, AT(limits.per_host_sessions), "10"),
+     RANGE(1, 1000)},
     {DIRECTIVE("limits", "per_domain_rate", KIND_RATE, AT(limits.per_domain_rate), "60/m"),
-     RANGE(1, 1000000), .inert = "60/m"},
+     RANGE(1, 1000000)},
     {DIRECTIVE("limits", "per_client_rate", KIND_RATE, AT(limits.per_client_rate), "120/m"),
-     RANGE(1, 1000000), .inert = "120/m"},
+     RANGE(1, 1000000)},
     {DIRECTIVE("limits", "global_rate", KIND_RATE, AT(limits.global_rate), "2000/m"),
-     RANGE(1, 1000000), .inert = "2000/m"},
+     RANGE(1, 1000000)},
     {DIRECTIVE("limits", "breaker_failures", KIND_NUMBER, AT(limits.breaker_failures), "5"),
      RANGE(1, 1000)},
     {DIRECTIVE("limits", "breaker_hold", KIND_SECONDS, AT(limits.breaker_hold_s), "15m"),
      RANGE(SECOND, 7 * DAY)},
+    {DIRECTIVE("limits", "shield_addresses", KIND_NUMBER, AT(limits.shield_addresses), "20"),
+     RANGE(0, 1000)},
+    {DIRECTIVE("limits", "shield_window", KIND_SECONDS, AT(limits.shield_window_s), "10m"),
+     RANGE(SECOND, DAY)},
+    {DIRECTIVE("limits", "shield_hold", KIND_SECONDS, AT(limits.shield_hold_s), "30m"),
+     RANGE(SECOND, DAY)},
 
-    {DIRECTIVE("spf", "gate", KIND_YES_NO, AT(spf.gate), "yes"), .inert = "no"},
+    {DIRECTIVE("spf", "gate", KIND_YES_NO, AT(spf.gate), "yes")},
 };
 
 static const struct directive policy_directives[] = {
@@ -138,7 +148,7 @@ static const struct directive policy_directives[] = {
     {DIRECTIVE("policy", "on_greylisted", KIND_NAME, POLICY(on_greylisted), "accept"),
      .names = action_names},
     {DIRECTIVE("policy", "on_spf_fail", KIND_NAME, POLICY(on_spf_fail), "accept"),
-     .names = action_names, .inert = "accept"},
+     .names = action_names},
 };
 
 static const struct directive relay_directives[] = {
@@ -213,7 +223,7 @@ void directive_format(const struct directive *directive, const void *field, char
         value_format_size(*(const uint64_t *)field, text, size);
         break;
     case KIND_RATE:
-        value_format_rate(*(const struct rate *)field, text, size);
+        value_format_rate(*(const struct rb_rate *)field, text, size);
         break;
     case KIND_NAME:
         snprintf(text, size, "%s", directive->names[*(const unsigned *)field]);

@@ -22,7 +22,7 @@ enum kind {
     KIND_MS,       /* unsigned, milliseconds */
     KIND_SECONDS,  /* int64_t; min and max in milliseconds like KIND_MS */
     KIND_SIZE,     /* uint64_t */
-    KIND_RATE,     /* struct rate; min and max of the count */
+    KIND_RATE,     /* struct rb_rate; min and max of the count */
     KIND_NAME,     /* an enum: the index in names */
     KIND_TEXT,     /* char *, through check */
     KIND_TEXTS,    /* struct text_list, each through check, at most max */

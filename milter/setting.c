@@ -105,9 +105,9 @@ static bool set_size(struct fault *fault, const struct where *where,
 }
 
 static bool set_rate(struct fault *fault, const struct where *where,
-                     const struct directive *directive, const char *value, struct rate *field)
+                     const struct directive *directive, const char *value, struct rb_rate *field)
 {
-    struct rate rate;
+    struct rb_rate rate;
 
     if (!value_rate(value, &rate))
         return setting_refuse(

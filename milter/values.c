@@ -135,7 +135,7 @@ bool value_size(const char *text, uint64_t *octets)
     return quantity(text, UNITS(size_units), octets);
 }
 
-bool value_rate(const char *text, struct rate *rate)
+bool value_rate(const char *text, struct rb_rate *rate)
 {
     const struct unit *unit;
     uint64_t count;
@@ -145,7 +145,7 @@ bool value_rate(const char *text, struct rate *rate)
     unit = unit_named(UNITS(rate_units), text + 1);
     if (unit == NULL)
         return false;
-    *rate = (struct rate){.count = (unsigned)count, .seconds = (unsigned)unit->factor};
+    *rate = (struct rb_rate){.count = (unsigned)count, .period_s = (unsigned)unit->factor};
     return true;
 }
 
@@ -162,10 +162,10 @@ void value_format_size(uint64_t octets, char *text, size_t size)
     format_quantity(octets, UNITS(size_units), text, size);
 }
 
-void value_format_rate(struct rate rate, char *text, size_t size)
+void value_format_rate(struct rb_rate rate, char *text, size_t size)
 {
     for (size_t i = 0; i < sizeof(rate_units) / sizeof(rate_units[0]); i++) {
-        if (rate_units[i].factor == rate.seconds)
+        if (rate_units[i].factor == rate.period_s)
             snprintf(text, size, "%u/%s", rate.count, rate_units[i].name);
     }
 }

@@ -3,6 +3,7 @@
 
 UNIT = \
     tests/unit/test_address \
+    tests/unit/test_admission \
     tests/unit/test_cache \
     tests/unit/test_callout \
     tests/unit/test_classify \
@@ -11,8 +12,10 @@ UNIT = \
     tests/unit/test_deferral \
     tests/unit/test_dialogue \
     tests/unit/test_dns \
-    tests/unit/test_headers \
     tests/unit/test_flight \
+    tests/unit/test_fold \
+    tests/unit/test_fold_record \
+    tests/unit/test_headers \
     tests/unit/test_hostlimits \
     tests/unit/test_log \
     tests/unit/test_names \
@@ -20,9 +23,12 @@ UNIT = \
     tests/unit/test_options \
     tests/unit/test_policy \
     tests/unit/test_queue \
+    tests/unit/test_rates \
     tests/unit/test_record \
     tests/unit/test_reply \
     tests/unit/test_session \
+    tests/unit/test_shield \
+    tests/unit/test_slots \
     tests/unit/test_text \
     tests/unit/test_transcript \
     tests/unit/test_transport \
@@ -68,6 +74,30 @@ tests_unit_test_deadline_LDADD = $(unit_libs)
 tests_unit_test_dialogue_SOURCES = tests/unit/test_dialogue.c
 tests_unit_test_dialogue_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_dialogue_LDADD = $(unit_libs)
+
+tests_unit_test_fold_SOURCES = tests/unit/test_fold.c
+tests_unit_test_fold_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_fold_LDADD = $(unit_libs)
+
+tests_unit_test_fold_record_SOURCES = tests/unit/test_fold_record.c
+tests_unit_test_fold_record_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_fold_record_LDADD = $(unit_libs)
+
+tests_unit_test_rates_SOURCES = tests/unit/test_rates.c
+tests_unit_test_rates_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_rates_LDADD = $(unit_libs)
+
+tests_unit_test_shield_SOURCES = tests/unit/test_shield.c
+tests_unit_test_shield_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_shield_LDADD = $(unit_libs)
+
+tests_unit_test_slots_SOURCES = tests/unit/test_slots.c
+tests_unit_test_slots_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_slots_LDADD = $(unit_libs)
+
+tests_unit_test_admission_SOURCES = tests/unit/test_admission.c
+tests_unit_test_admission_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_admission_LDADD = $(unit_libs)
 
 tests_unit_test_dns_SOURCES = tests/unit/test_dns.c
 tests_unit_test_dns_CPPFLAGS = $(unit_cppflags)

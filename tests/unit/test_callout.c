@@ -48,12 +48,14 @@ static struct world {
     size_t own_count;
     const char *relay;
     struct domain_record facts;
-    const char *held_ip;
+    const char *held_ip, *full_ip;
+    bool too_late;    /* nothing is taken back */
+    unsigned entered; /* leave to call, not given back yet */
     int cancel_fd;
 
     struct callout_item item[ITEMS_MAX];
     struct address_record answer[ITEMS_MAX];
-    unsigned answers[ITEMS_MAX];
+    unsigned answers[ITEMS_MAX], put_back[ITEMS_MAX];
     size_t item_count, next;
     struct heard called[CALLS_MAX];
     size_t called_count;
@@ -125,10 +127,36 @@ static void take_answer(void *arg, struct callout_item *item, const struct addre
     world.answer[index] = *record;
 }
 
-static bool may_call(void *arg, const char *ip)
+static bool is_ip(const char *wanted, const char *ip)
+{
+    return wanted != NULL && strcmp(wanted, ip) == 0;
+}
+
+static enum callout_leave may_call(void *arg, const char *ip)
 {
     (void)arg;
-    return world.held_ip == NULL || strcmp(world.held_ip, ip) != 0;
+    if (is_ip(world.held_ip, ip))
+        return CALLOUT_HELD;
+    if (is_ip(world.full_ip, ip))
+        return CALLOUT_FULL;
+    world.entered++;
+    return CALLOUT_CALL;
+}
+
+static void left(void *arg, const char *ip)
+{
+    (void)arg;
+    (void)ip;
+    world.entered--;
+}
+
+static bool put_back(void *arg, struct callout_item *item)
+{
+    (void)arg;
+    if (world.too_late)
+        return false;
+    world.put_back[item - world.item]++;
+    return true;
 }
 
 static void was_called(void *arg, const char *ip, const struct address_record *how)
@@ -248,7 +276,8 @@ static void run(const char *domain)
         .domain = domain,
         .relay = world.relay,
         .facts = world.facts,
-        .hooks = {next_item, take_answer, may_call, was_called, was_learned, &world},
+        .hooks = {next_item, take_answer, may_call, left, put_back, was_called, was_learned,
+                  &world},
     };
 
     world.options.port = world.port != 0 ? world.port : 25;
@@ -262,7 +291,8 @@ static void run(const char *domain)
     options_put(options);
     transport_tls_context_free(callout.tls_context);
     for (size_t i = 0; i < world.next; i++)
-        assert_int_equal(world.answers[i], 1);
+        assert_int_equal(world.answers[i] + world.put_back[i], 1);
+    assert_int_equal(world.entered, 0);
 }
 
 /* One callout for one address. */
@@ -623,6 +653,55 @@ static void a_host_that_turns_us_away_is_no_dead_domain(void **state)
         assert_int_equal(rb_reason_verdict(world.answer[i].reason), RB_VERDICT_UNKNOWN);
     assert_int_equal(world.called[0].how.code, 421);
     assert_int_equal(world.called[0].how.stage, RB_STAGE_BANNER);
+    assert_int_equal(world.learned_count, 0);
+}
+
+static void what_finds_no_room_is_handed_back(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    world.full_ip = "127.0.0.1";
+    add("a@one.example");
+    run("one.example");
+    nobody_was_called();
+    assert_int_equal(world.put_back[0], 1);
+    assert_int_equal(world.answers[0], 0);
+    assert_int_equal(world.learned_count, 0);
+}
+
+static void what_has_waited_for_room_too_long_is_limited(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    world.full_ip = "127.0.0.1";
+    world.too_late = true;
+    add("a@one.example");
+    run("one.example");
+    nobody_was_called();
+    is(&world.answer[0], RB_REASON_LIMITED);
+    assert_string_equal(world.answer[0].rule, "per_host_sessions");
+}
+
+static void a_full_host_is_not_passed_over_for_its_backup(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    start_saying(1, UNKNOWN_USER);
+    world.full_ip = "127.0.0.1";
+    add("a@three.example");
+    run("three.example");
+    nobody_was_called();
+    assert_int_equal(world.put_back[0], 1);
+}
+
+static void a_dead_host_before_a_full_one_is_no_answer(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    world.full_ip = "127.0.0.1";
+    add("a@backup.example");
+    run("backup.example");
+    assert_int_equal(world.put_back[0], 1);
     assert_int_equal(world.learned_count, 0);
 }
 
@@ -1428,6 +1507,10 @@ int main(void)
         T(a_domain_with_a_host_that_closes_connections_is_not_dead),
         T(hosts_that_take_connections_and_say_nothing_make_the_domain_dead),
         T(a_host_that_turns_us_away_is_no_dead_domain),
+        T(what_finds_no_room_is_handed_back),
+        T(what_has_waited_for_room_too_long_is_limited),
+        T(a_full_host_is_not_passed_over_for_its_backup),
+        T(a_dead_host_before_a_full_one_is_no_answer),
         T(a_host_held_back_is_limited_and_not_called),
         T(a_host_held_back_leaves_the_others),
         T(without_items_nothing_happens),

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ask: the way of a question: through the cache, the domain's facts and the SPF gate, then on board of a flight (board.c); its
+ * ticket waits for that. Part of the verifier; see verifier.h for the locks.
+ */
+#include "config.h"
+
+#include "verifier.h"
+
+#include "spf.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A question that the SPF gate has not let through yet: what is needed to go on. */
+struct pending {
+    struct address address;
+    struct sockaddr_storage client;
+    char helo[RB_DOMAIN_MAX + 1];
+    char key[CACHE_KEY_MAX + 1];
+    enum known known; /* what the cache said: the ticket's record, unless KNOWN_NOT */
+    bool no_cache, transcript;
+};
+
+struct rb_ticket {
+    struct rb_verifier *verifier;
+    struct pending *pending; /* NULL: the gate is behind it */
+    struct flight *flight;   /* NULL: the answer was there at once: */
+    struct address_record record;
+    bool cached;
+    char address[RB_ADDRESS_MAX + 1];
+    char domain[RB_DOMAIN_MAX + 1];
+    int64_t asked_ms, answered_ms; /* answered: 0 where there is no answer yet */
+};
+
+/* --- Asking --------------------------------------------------------------- */
+
+static void answer_at_once(struct rb_ticket *ticket, const struct address_record *record,
+                           bool cached)
+{
+    ticket->record = *record;
+    ticket->cached = cached;
+}
+
+static void count_lookup(struct rb_verifier *verifier, enum known known)
+{
+    struct counters *counters = &verifier->counters;
+
+    atomic_fetch_add(known == KNOWN_FRESH   ? &counters->cache_hit
+                     : known == KNOWN_STALE ? &counters->cache_stale
+                                            : &counters->cache_miss,
+                     1);
+}
+
+/* The gate is open, or there is none: what the cache said stands, or the world is asked. */
+static enum rb_error go_on(struct rb_ticket *ticket, const struct options *options,
+                           const struct rb_question *question, const struct address *address,
+                           const char *key, enum known known)
+{
+    struct rb_verifier *verifier = ticket->verifier;
+    struct flight *flight;
+
+    if (known == KNOWN_FRESH)
+        return RB_OK;
+    flight = board_flight(verifier, options, question, address, key);
+    if (known == KNOWN_STALE) { /* answers at once; the refresh is for those who come later */
+        board_leave(verifier, flight);
+        return RB_OK;
+    }
+    ticket->flight = flight;
+    return flight != NULL ? RB_OK : RB_ERR_NOMEM;
+}
+
+/* --- The SPF gate --------------------------------------------------------- */
+
+static bool has_gate(const struct options *options, const struct rb_question *question)
+{
+    return options->o.spf_gate && question->client != NULL && question->relay == NULL;
+}
+
+static struct spf_question spf_question(const struct sockaddr *client, const char *helo,
+                                        const struct address *address)
+{
+    return (struct spf_question){
+        .client = client,
+        .helo = helo,
+        .local = address->local,
+        .domain = address->domain,
+    };
+}
+
+/* The client is not allowed to send for the domain: the address is of no interest. */
+static void turn_back(struct rb_ticket *ticket)
+{
+    struct address_record record =
+        verifier_moment(ticket->verifier, RB_REASON_SPF_FAIL, "spf_fail");
+
+    atomic_fetch_add(&ticket->verifier->counters.spf_fail, 1);
+    answer_at_once(ticket, &record, false);
+}
+
+/* Sets the question aside until its ticket is waited for: whoever asks must not wait for a name server. */
+static enum rb_error set_aside(struct rb_ticket *ticket, const struct rb_question *question,
+                               const struct address *address, const char *key, enum known known)
+{
+    struct pending *pending = calloc(1, sizeof *pending);
+
+    if (pending == NULL)
+        return RB_ERR_NOMEM;
+    pending->address = *address;
+    memcpy(&pending->client, question->client,
+           question->client->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                   : sizeof(struct sockaddr_in));
+    if (question->helo != NULL)
+        text_printable(pending->helo, sizeof pending->helo, question->helo, strlen(question->helo));
+    (void)text_copy(pending->key, sizeof pending->key, key);
+    pending->known = known;
+    pending->no_cache = question->no_cache;
+    pending->transcript = question->transcript;
+    ticket->pending = pending;
+    return RB_OK;
+}
+
+static enum rb_error pass_gate(struct rb_ticket *ticket, const struct options *options,
+                               const struct rb_question *question, const struct address *address,
+                               const char *key, enum known known)
+{
+    const struct spf_question asked = spf_question(question->client, question->helo, address);
+    enum spf_outcome outcome;
+
+    if (!spf_gate_find(ticket->verifier->spf, &asked, &outcome))
+        return set_aside(ticket, question, address, key, known);
+    if (outcome != SPF_OUTCOME_FAIL)
+        return go_on(ticket, options, question, address, key, known);
+    turn_back(ticket);
+    return RB_OK;
+}
+
+/* Asks the domain's SPF records, for half of the time at most: the rest is the callout's. */
+static void clear_pending(struct rb_ticket *ticket, unsigned max_wait_ms)
+{
+    struct rb_verifier *verifier = ticket->verifier;
+    struct pending *pending = ticket->pending;
+    struct setup *setup = setup_get(verifier);
+    const struct spf_question asked =
+        spf_question((const struct sockaddr *)&pending->client, pending->helo, &pending->address);
+    const struct rb_question question = {
+        .client = (const struct sockaddr *)&pending->client,
+        .no_cache = pending->no_cache,
+        .transcript = pending->transcript,
+    };
+    struct spf_answer answer;
+
+    spf_check(setup->dns, deadline_in(verifier->clock, max_wait_ms / 2), &asked, &answer);
+    spf_gate_note(verifier->spf, &asked, &answer);
+    ticket->pending = NULL;
+    if (answer.outcome == SPF_OUTCOME_FAIL) {
+        turn_back(ticket);
+    } else if (go_on(ticket, setup->options, &question, &pending->address, pending->key,
+                     pending->known) != RB_OK) {
+        struct address_record record =
+            verifier_moment(verifier, RB_REASON_INTERNAL_ERROR, "no_memory");
+
+        answer_at_once(ticket, &record, false);
+    }
+    if (ticket->flight == NULL)
+        ticket->answered_ms = clock_monotonic_ms(verifier->clock);
+    setup_put(verifier, setup);
+    free(pending);
+}
+
+/* --- Questions ------------------------------------------------------------ */
+
+/* A question with an address that can be asked for. */
+static enum rb_error ask(struct rb_ticket *ticket, const struct options *options,
+                         const struct rb_question *question, const struct address *address)
+{
+    struct rb_verifier *verifier = ticket->verifier;
+    enum known known = KNOWN_NOT;
+    char key[CACHE_KEY_MAX + 1];
+    enum rb_error error = cache_address_key(question->relay, ticket->address, key);
+
+    if (error != RB_OK)
+        return error;
+    if (!question->no_cache && !question->transcript) {
+        known =
+            known_find(verifier, options, key, address->domain, question->relay, &ticket->record);
+        count_lookup(verifier, known);
+    }
+    ticket->cached = known != KNOWN_NOT;
+    if (question->only_cache && known == KNOWN_NOT) {
+        struct address_record record = verifier_moment(verifier, RB_REASON_TIMEOUT, "not_in_cache");
+
+        answer_at_once(ticket, &record, false);
+    }
+    /* What cannot take a bounce is no better sender from the right client: it need not be asked who that is. */
+    if (question->only_cache ||
+        (known == KNOWN_FRESH && rb_reason_verdict(ticket->record.reason) == RB_VERDICT_INVALID))
+        return RB_OK;
+    return has_gate(options, question) ? pass_gate(ticket, options, question, address, key, known)
+                                       : go_on(ticket, options, question, address, key, known);
+}
+
+static enum rb_error ask_text(struct rb_ticket *ticket, const struct options *options,
+                              const struct rb_question *question)
+{
+    struct address address;
+    enum address_fault fault =
+        address_parse(question->address, question->address_len, options->o.smtputf8, &address);
+    struct address_record record;
+
+    if (fault == ADDRESS_OK) {
+        (void)text_copy(ticket->domain, sizeof ticket->domain, address.domain);
+        (void)!address_key(&address, ticket->address, sizeof ticket->address);
+        return ask(ticket, options, question, &address);
+    }
+    if (fault == ADDRESS_NOMEM)
+        return RB_ERR_NOMEM;
+    record =
+        fault == ADDRESS_NULL
+            ? verifier_moment(ticket->verifier, RB_REASON_EXEMPT, "null_sender")
+            : verifier_moment(ticket->verifier, RB_REASON_BAD_ADDRESS, address_fault_text(fault));
+    answer_at_once(ticket, &record, false);
+    return RB_OK;
+}
+
+static bool relay_is_good(const char *relay)
+{
+    char host[RB_DOMAIN_MAX + 1];
+    uint16_t port = 0;
+
+    return relay == NULL ||
+           (strlen(relay) <= CALLOUT_RELAY_MAX && callout_split_relay(relay, host, &port));
+}
+
+enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *question,
+                     struct rb_ticket **ticket)
+{
+    struct rb_ticket *made;
+    struct setup *setup;
+    enum rb_error error;
+
+    *ticket = NULL;
+    if (question->address == NULL || !relay_is_good(question->relay))
+        return RB_ERR_ARGUMENT;
+    made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return RB_ERR_NOMEM;
+    made->verifier = verifier;
+    made->asked_ms = clock_monotonic_ms(verifier->clock);
+    atomic_fetch_add(&verifier->counters.questions, 1);
+    setup = setup_get(verifier);
+    error = ask_text(made, setup->options, question);
+    setup_put(verifier, setup);
+    if (made->flight == NULL && made->pending == NULL)
+        made->answered_ms = clock_monotonic_ms(verifier->clock);
+    if (error == RB_OK)
+        *ticket = made;
+    else
+        free(made);
+    return error;
+}
+
+/* --- Waiting -------------------------------------------------------------- */
+
+static void fill_answer(const struct rb_ticket *ticket, const struct address_record *record,
+                        bool cached, const struct options *options, struct rb_answer *answer)
+{
+    struct rb_verifier *verifier = ticket->verifier;
+    int64_t until_ms =
+        ticket->answered_ms != 0 ? ticket->answered_ms : clock_monotonic_ms(verifier->clock);
+    int64_t now_s = clock_wall_s(verifier->clock), left_s = -1;
+
+    *answer = (struct rb_answer){
+        .verdict = rb_reason_verdict(record->reason),
+        .reason = record->reason,
+        .cached = cached,
+        .age_s = now_s > record->stamp_s ? now_s - record->stamp_s : 0,
+        .expires_s = -1,
+        .port = record->port,
+        .stage = record->stage,
+        .code = record->code,
+        .mail_from_known = record->mail_from_known,
+        .wait_s = record->wait_s,
+        .elapsed_ms = until_ms - ticket->asked_ms,
+    };
+    if (verifier->cache != NULL && ticket->address[0] != '\0' &&
+        address_record_is_kept(record->reason) &&
+        address_record_freshness(record, &options->o.lifetimes, now_s, &left_s) != RECORD_EXPIRED)
+        answer->expires_s = left_s;
+    memcpy(answer->address, ticket->address, sizeof answer->address);
+    memcpy(answer->domain, ticket->domain, sizeof answer->domain);
+    memcpy(answer->rule, record->rule, sizeof answer->rule);
+    memcpy(answer->mx, record->mx, sizeof answer->mx);
+    memcpy(answer->ip, record->ip, sizeof answer->ip);
+    memcpy(answer->tls, record->tls, sizeof answer->tls);
+    memcpy(answer->enhanced, record->enhanced, sizeof answer->enhanced);
+    memcpy(answer->reply, record->reply, sizeof answer->reply);
+    memcpy(answer->mail_from, record->mail_from, sizeof answer->mail_from);
+}
+
+/* Until the flight lands, the time is up or the verifier stops. Under the lock. */
+static void wait_for_landing(struct rb_verifier *verifier, struct flight *flight, int64_t wait_ms)
+{
+    struct waiter waiter = {.flight = flight};
+    struct timespec until;
+    int error = 0;
+
+    if (wait_ms <= 0)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += wait_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    DL_APPEND(verifier->waiters, &waiter);
+    while (!flight->landed && !verifier->stopping && error == 0)
+        error = pthread_cond_timedwait(&flight->landing, &verifier->lock, &until);
+    DL_DELETE(verifier->waiters, &waiter);
+}
+
+/* What the flight says now, or that it says nothing yet. The transcript goes with the answer. */
+static void collect(struct rb_ticket *ticket, int64_t max_wait_ms, struct address_record *record,
+                    bool *cached, struct rb_transcript **transcript)
+{
+    struct rb_verifier *verifier = ticket->verifier;
+    struct flight *flight = ticket->flight;
+    int64_t waited_ms;
+
+    pthread_mutex_lock(&verifier->lock);
+    waited_ms = clock_monotonic_ms(verifier->clock) - flight->started_ms;
+    wait_for_landing(verifier, flight, max_wait_ms - waited_ms);
+    if (flight->landed) {
+        *record = flight->record;
+        *cached = flight->from_cache;
+        ticket->answered_ms = flight->landed_ms;
+        if (flight->item.transcript != NULL && !flight->listed) {
+            *transcript = flight->item.transcript;
+            flight->item.transcript = NULL;
+        }
+    }
+    pthread_mutex_unlock(&verifier->lock);
+}
+
+void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *answer)
+{
+    struct rb_verifier *verifier = ticket->verifier;
+    struct address_record record = verifier_moment(verifier, RB_REASON_TIMEOUT, "still_asking");
+    struct rb_transcript *transcript = NULL;
+    struct setup *setup;
+    int64_t began_ms = clock_monotonic_ms(verifier->clock);
+    bool cached;
+
+    if (ticket->pending != NULL)
+        clear_pending(ticket, max_wait_ms);
+    cached = ticket->cached;
+    if (ticket->flight != NULL)
+        collect(ticket, max_wait_ms - (clock_monotonic_ms(verifier->clock) - began_ms), &record,
+                &cached, &transcript);
+    else
+        record = ticket->record;
+    setup = setup_get(verifier);
+    fill_answer(ticket, &record, cached, setup->options, answer);
+    setup_put(verifier, setup);
+    answer->transcript = transcript;
+}
+
+bool rb_ready(struct rb_ticket *ticket)
+{
+    bool landed;
+
+    if (ticket->flight == NULL)
+        return ticket->pending == NULL;
+    pthread_mutex_lock(&ticket->verifier->lock);
+    landed = ticket->flight->landed;
+    pthread_mutex_unlock(&ticket->verifier->lock);
+    return landed;
+}
+
+void rb_ticket_free(struct rb_ticket *ticket)
+{
+    if (ticket == NULL)
+        return;
+    board_leave(ticket->verifier, ticket->flight);
+    free(ticket->pending);
+    free(ticket);
+}
+
+enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *question,
+                        unsigned max_wait_ms, struct rb_answer *answer)
+{
+    struct rb_ticket *ticket;
+    enum rb_error error = rb_ask(verifier, question, &ticket);
+
+    if (error != RB_OK)
+        return error;
+    rb_wait(ticket, max_wait_ms, answer);
+    rb_ticket_free(ticket);
+    return RB_OK;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * board: a question that nothing answers yet boards the flight of an equal one, or one of its own, if the limits allow it. Part of
+ * the verifier; see verifier.h for the locks.
+ */
+#include "config.h"
+
+#include "verifier.h"
+
+#include "text.h"
+#include "transcript.h"
+
+#include <string.h>
+
+/* Which limit forbids that the flight's question is asked now; NULL: none, and it is counted. A relay is our own. Under the lock. */
+static const char *limit_of(struct rb_verifier *verifier, const struct flight *flight)
+{
+    const struct admission_request request = {
+        .domain = flight->domain,
+        .client = flight->client,
+        .now_ms = clock_monotonic_ms(verifier->clock),
+        .now_s = clock_wall_s(verifier->clock),
+    };
+
+    return flight->relay[0] != '\0'
+               ? NULL
+               : admission_refusal(&verifier->admission, &verifier->setup->options->o, &request);
+}
+
+/* Why a flight does not take place; RB_REASON_NONE: it does. Under the lock. */
+static enum rb_reason try_to_launch(struct rb_verifier *verifier, struct flight *flight,
+                                    const char **rule)
+{
+    if (verifier->stopping) {
+        *rule = "shutting_down";
+        return RB_REASON_TIMEOUT;
+    }
+    if (verifier->queue.pending >= verifier->setup->options->o.max_pending) {
+        *rule = "queue_full";
+        atomic_fetch_add(&verifier->counters.busy, 1);
+        return RB_REASON_BUSY;
+    }
+    *rule = limit_of(verifier, flight);
+    if (*rule != NULL) {
+        atomic_fetch_add(&verifier->counters.limited, 1);
+        return RB_REASON_LIMITED;
+    }
+    if (workers_submit(verifier, flight) == RB_OK)
+        return RB_REASON_NONE;
+    *rule = "no_worker";
+    return RB_REASON_INTERNAL_ERROR;
+}
+
+/* Puts a flight on its way. Under the lock; on failure it lands at once. Returns the reason of that. */
+static enum rb_reason launch(struct rb_verifier *verifier, struct flight *flight)
+{
+    const char *rule;
+    enum rb_reason reason = try_to_launch(verifier, flight, &rule);
+    struct address_record record;
+
+    if (reason == RB_REASON_NONE)
+        return reason;
+    record = verifier_moment(verifier, reason, rule);
+    flight_land(&verifier->flights, flight, &record, clock_monotonic_ms(verifier->clock));
+    flight_put(flight);
+    return reason;
+}
+
+/*
+ * Between the look into the cache and the listing of the flight another flight may have landed: its
+ * answer is in the cache by now, for it is put there before the flight is taken off the list.
+ */
+static void launch_or_land(struct rb_verifier *verifier, const struct options *options,
+                           struct flight *flight)
+{
+    const char *relay = flight->relay[0] != '\0' ? flight->relay : NULL;
+    struct address_record record;
+
+    if (!flight->no_cache &&
+        known_find(verifier, options, flight->key, flight->domain, relay, &record) == KNOWN_FRESH) {
+        flight->from_cache = true;
+        verifier_land(verifier, flight, &record);
+        return;
+    }
+    pthread_mutex_lock(&verifier->lock);
+    (void)launch(verifier, flight);
+    pthread_mutex_unlock(&verifier->lock);
+}
+
+static struct flight *new_flight(struct rb_verifier *verifier, const struct rb_question *question,
+                                 const struct address *address, const char *key)
+{
+    struct flight *flight = flight_new(key, address->domain, question->relay);
+
+    if (flight == NULL)
+        return NULL;
+    flight->no_cache = question->no_cache || question->transcript;
+    if (question->client != NULL)
+        rates_client_key(question->client, flight->client, sizeof flight->client);
+    flight->started_ms = clock_monotonic_ms(verifier->clock);
+    flight->item.asked_ms = flight->started_ms;
+    flight->item.needs_utf8 = address->needs_utf8;
+    if (question->transcript)
+        flight->item.transcript = transcript_new();
+    if (address_format(address, flight->item.address, sizeof flight->item.address) != RB_OK ||
+        (question->transcript && flight->item.transcript == NULL)) {
+        flight_put(flight);
+        return NULL;
+    }
+    return flight;
+}
+
+struct flight *board_flight(struct rb_verifier *verifier, const struct options *options,
+                            const struct rb_question *question, const struct address *address,
+                            const char *key)
+{
+    struct flight *fresh = new_flight(verifier, question, address, key), *flight = NULL;
+
+    if (fresh == NULL)
+        return NULL;
+    pthread_mutex_lock(&verifier->lock);
+    if (!fresh->no_cache)
+        flight = flights_find(&verifier->flights, key);
+    if (flight == NULL) {
+        flight = fresh;
+        if (!fresh->no_cache)
+            (void)flights_list(&verifier->flights, fresh);
+    }
+    flight->holders++;
+    if (flight != fresh)
+        flight_put(fresh);
+    pthread_mutex_unlock(&verifier->lock);
+    if (flight == fresh)
+        launch_or_land(verifier, options, flight);
+    else
+        atomic_fetch_add(&verifier->counters.coalesced, 1);
+    return flight;
+}
+
+static struct flight *flight_again(struct rb_verifier *verifier, const char *key)
+{
+    char relay[CACHE_KEY_MAX + 1];
+    struct rb_question question = {.no_cache = true};
+    struct flight *flight = NULL;
+    struct address address;
+    const char *text;
+
+    if (cache_split_address_key(key, relay, &text) && address_from_key(text, &address)) {
+        question.relay = relay[0] != '\0' ? relay : NULL;
+        flight = new_flight(verifier, &question, &address, key);
+    }
+    if (flight != NULL)
+        flight->retry = true;
+    return flight;
+}
+
+void verifier_ask_again(struct rb_verifier *verifier, const char *key)
+{
+    struct flight *flight = flight_again(verifier, key);
+    bool postponed = false;
+
+    if (flight == NULL)
+        return; /* no key of ours, or no memory: the record stays in the cache for the next start */
+    pthread_mutex_lock(&verifier->lock);
+    if (flights_find(&verifier->flights, key) != NULL) {
+        flight_put(flight); /* somebody asks already */
+    } else if (verifier->queue.pending >= verifier->setup->options->o.max_pending / 2) {
+        flight_put(flight); /* those who wait come first */
+        postponed = true;
+    } else {
+        (void)flights_list(&verifier->flights, flight);
+        postponed = launch(verifier, flight) != RB_REASON_NONE;
+    }
+    pthread_mutex_unlock(&verifier->lock);
+    if (postponed)
+        retries_postpone(verifier->retries, key);
+}
+
+void board_leave(struct rb_verifier *verifier, struct flight *flight)
+{
+    if (flight == NULL)
+        return;
+    pthread_mutex_lock(&verifier->lock);
+    flight_put(flight);
+    pthread_mutex_unlock(&verifier->lock);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * landing: what an answer changes: the cache, the schedule of retries, the shield, the counters, and those who wait for it. Part
+ * of the verifier; see verifier.h for the locks.
+ */
+#include "config.h"
+
+#include "verifier.h"
+
+#include "deferral.h"
+
+/* Notes a deferral, but where the cache has a live answer: what is known to exist need not be asked about again. */
+static void note_deferral(struct rb_verifier *verifier, const struct options *options,
+                          const struct flight *flight, struct address_record *record)
+{
+    struct address_record before;
+    bool known = cache_get_address(verifier->cache, flight->key, &before) == RB_OK;
+    bool answered = known && rb_reason_verdict(before.reason) != RB_VERDICT_UNKNOWN &&
+                    address_record_freshness(&before, &options->o.lifetimes, record->stamp_s,
+                                             NULL) != RECORD_EXPIRED;
+
+    if (!answered)
+        deferral_note(record, known ? &before : NULL);
+}
+
+/* What the world said goes into the cache, and on or off the schedule of retries. */
+static void keep(struct rb_verifier *verifier, const struct flight *flight,
+                 const struct address_record *record)
+{
+    struct address_record kept = *record;
+    struct setup *setup;
+
+    if (!address_record_is_kept(record->reason)) {
+        if (flight->retry)
+            retries_postpone(verifier->retries, flight->key);
+        return;
+    }
+    setup = setup_get(verifier);
+    if (verifier->retries != NULL && deferral_applies(record->reason))
+        note_deferral(verifier, setup->options, flight, &kept);
+    (void)cache_put_address(verifier->cache, flight->key, &kept);
+    retries_landed(verifier->retries, flight->key, &kept, &setup->options->o.greylist);
+    setup_put(verifier, setup);
+}
+
+/* Whether the answer is about the mailbox, so that it tells for what the domain is being used. */
+static bool is_of_mailbox(const struct address_record *record)
+{
+    return rb_reason_verdict(record->reason) == RB_VERDICT_VALID || record->stage >= RB_STAGE_RCPT;
+}
+
+/* Under the lock. */
+static void note_for_shield(struct rb_verifier *verifier, const struct flight *flight,
+                            const struct address_record *record)
+{
+
+    if (flight->relay[0] == '\0' && !flight->from_cache && is_of_mailbox(record))
+        (void)shield_note(verifier->admission.shield, flight->domain, flight->key,
+                          rb_reason_verdict(record->reason), &verifier->setup->options->o.shield,
+                          clock_wall_s(verifier->clock));
+}
+
+void verifier_land(struct rb_verifier *verifier, struct flight *flight,
+                   const struct address_record *record)
+{
+    /* Into the cache first: whoever finds no flight any more must find the answer there. */
+    if (verifier->cache != NULL && !flight->from_cache)
+        keep(verifier, flight, record);
+    if (!flight->from_cache && record->reason < RB_REASON_MAX)
+        atomic_fetch_add(&verifier->counters.callouts[record->reason], 1);
+    pthread_mutex_lock(&verifier->lock);
+    note_for_shield(verifier, flight, record);
+    flight_land(&verifier->flights, flight, record, clock_monotonic_ms(verifier->clock));
+    flight_put(flight);
+    pthread_mutex_unlock(&verifier->lock);
+}

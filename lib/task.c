@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* task: the hooks of one callout; see task.h. Each is called from the worker's thread, with no lock held. */
+#include "config.h"
+
+#include "task.h"
+
+#include "hostlimits.h"
+
+/* One callout of one worker: the argument of its hooks. */
+struct task {
+    struct rb_verifier *verifier;
+    struct destination *destination;
+    const struct options *options;
+    bool settled; /* by the domain's facts: */
+    struct address_record settlement;
+};
+
+/* --- What a callout wants of its owner ------------------------------------ */
+
+static struct callout_item *take_item(const struct task *task)
+{
+    struct rb_verifier *verifier = task->verifier;
+    struct callout_item *item = NULL;
+
+    pthread_mutex_lock(&verifier->lock);
+    if (!verifier->stopping)
+        item = queue_take(&verifier->queue, task->destination);
+    pthread_mutex_unlock(&verifier->lock);
+    return item;
+}
+
+/*
+ * The next item that must be asked for. What became known of the domain since its question was put
+ * (a queue may be long, another callout may have told) settles an item without asking.
+ */
+static struct callout_item *next_item(void *arg)
+{
+    const struct task *task = arg;
+    struct callout_item *item = take_item(task);
+
+    while (item != NULL && task->settled && !flight_of(item)->no_cache) {
+        flight_of(item)->from_cache = true;
+        verifier_land(task->verifier, flight_of(item), &task->settlement);
+        item = take_item(task);
+    }
+    return item;
+}
+
+static void answer_item(void *arg, struct callout_item *item, const struct address_record *record)
+{
+    struct task *task = arg;
+
+    verifier_land(task->verifier, flight_of(item), record);
+}
+
+/* Whether the breaker lets the host be called; *on_trial: for the first time after it was held back. */
+static bool is_held(struct rb_verifier *verifier, const char *ip, bool *on_trial)
+{
+    struct host_record host;
+
+    *on_trial = false;
+    if (verifier->cache == NULL || cache_get_host(verifier->cache, ip, &host) != RB_OK)
+        return false;
+    *on_trial = host.trips > 0;
+    return limits_host_is_held(&host, clock_wall_s(verifier->clock));
+}
+
+static enum callout_leave may_call(void *arg, const char *ip)
+{
+    const struct task *task = arg;
+    struct rb_verifier *verifier = task->verifier;
+    enum slots_entry entry;
+    bool on_trial;
+
+    if (is_held(verifier, ip, &on_trial))
+        return CALLOUT_HELD;
+    pthread_mutex_lock(&verifier->lock);
+    entry = slots_enter(&verifier->slots, &verifier->queue, task->destination, ip,
+                        task->options->o.per_host_sessions, on_trial);
+    pthread_mutex_unlock(&verifier->lock);
+    return entry == SLOTS_TAKEN ? CALLOUT_CALL : entry == SLOTS_FULL ? CALLOUT_FULL : CALLOUT_HELD;
+}
+
+static void left(void *arg, const char *ip)
+{
+    const struct task *task = arg;
+    struct rb_verifier *verifier = task->verifier;
+
+    pthread_mutex_lock(&verifier->lock);
+    if (slots_leave(&verifier->slots, &verifier->queue, ip, task->options->o.per_host_sessions))
+        workers_call(verifier);
+    pthread_mutex_unlock(&verifier->lock);
+}
+
+static bool put_back(void *arg, struct callout_item *item)
+{
+    const struct task *task = arg;
+    struct rb_verifier *verifier = task->verifier;
+    int64_t waited_ms = clock_monotonic_ms(verifier->clock) - item->asked_ms;
+    bool taken;
+
+    pthread_mutex_lock(&verifier->lock);
+    taken = !verifier->stopping && waited_ms < (int64_t)task->options->o.total_timeout_ms;
+    if (taken)
+        queue_put_back(&verifier->queue, task->destination, item);
+    pthread_mutex_unlock(&verifier->lock);
+    return taken;
+}
+
+static bool is_failure(const struct address_record *how)
+{
+    bool turned_away = how->stage == RB_STAGE_BANNER && how->code >= 400 && how->code < 500;
+
+    return limits_counts_against_host(how->reason) || how->code == 421 || turned_away;
+}
+
+static void host_called(void *arg, const char *ip, const struct address_record *how)
+{
+    struct task *task = arg;
+    struct rb_verifier *verifier = task->verifier;
+    const struct rb_options *o = &task->options->o;
+    int64_t now_s = clock_wall_s(verifier->clock);
+    struct host_record host;
+    bool known, failed = is_failure(how), forgiven;
+
+    atomic_fetch_add(&verifier->counters.sessions, 1);
+    if (verifier->cache == NULL)
+        return;
+    pthread_mutex_lock(&verifier->hosts);
+    known = cache_get_host(verifier->cache, ip, &host) == RB_OK;
+    if (!known)
+        host = (struct host_record){0};
+    forgiven = !failed && (host.failures > 0 || host.trips > 0);
+    if (failed)
+        limits_host_failed(&host, how->reason, o->breaker_failures, o->breaker_hold_s, now_s);
+    else
+        limits_host_answered(&host, now_s);
+    if (failed || forgiven) /* a host that never failed needs no record */
+        (void)cache_put_host(verifier->cache, ip, &host);
+    pthread_mutex_unlock(&verifier->hosts);
+}
+
+static void learned(void *arg, const struct domain_record *news)
+{
+    struct task *task = arg;
+
+    if (task->verifier->cache != NULL && task->destination->relay[0] == '\0')
+        (void)cache_put_domain(task->verifier->cache, task->destination->domain, news);
+}
+
+void task_run(struct rb_verifier *verifier, struct destination *destination,
+              const struct setup *setup)
+{
+    struct task task = {
+        .verifier = verifier, .destination = destination, .options = setup->options};
+    struct callout callout = {
+        .options = setup->options,
+        .dns = setup->dns,
+        .clock = verifier->clock,
+        .own = setup->own,
+        .own_count = setup->own_count,
+        .tls_context = verifier->tls_context,
+        .cancel_fd = verifier->cancel_fd,
+        .probe_key = verifier->probe_key,
+        .domain = destination->domain,
+        .relay = destination->relay[0] != '\0' ? destination->relay : NULL,
+        .hooks = {next_item, answer_item, may_call, left, put_back, host_called, learned, &task},
+    };
+
+    if (verifier->cache != NULL && callout.relay == NULL &&
+        cache_get_domain(verifier->cache, destination->domain, &callout.facts) != RB_OK)
+        callout.facts = (struct domain_record){0};
+    task.settled = known_settled(task.options, &callout.facts, clock_wall_s(verifier->clock),
+                                 &task.settlement);
+    callout_run(&callout);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_admission: which limit forbids a question, and that what one limit forbids costs the others nothing. */
+#include "config.h"
+
+#include "admission.h"
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct fixture {
+    struct admission admission;
+    struct rb_options o;
+    int64_t now_ms;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+
+    if (f == NULL || admission_init(&f->admission) != RB_OK)
+        return -1;
+    rb_options_init(&f->o);
+    f->o.per_domain_rate = (struct rb_rate){3, 60};
+    f->o.per_client_rate = (struct rb_rate){5, 60};
+    f->o.global_rate = (struct rb_rate){8, 60};
+    f->o.shield = (struct rb_shield){.addresses = 4, .window_s = 600, .hold_s = 1800};
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    admission_fini(&f->admission);
+    free(f);
+    return 0;
+}
+
+static const char *refusal(struct fixture *f, const char *domain, const char *client)
+{
+    const struct admission_request request = {
+        .domain = domain,
+        .client = client,
+        .now_ms = f->now_ms,
+        .now_s = 1000000 + f->now_ms / 1000,
+    };
+    const char *rule = admission_refusal(&f->admission, &f->o, &request);
+
+    return rule != NULL ? rule : "";
+}
+
+static void a_domain_is_asked_no_more_than_its_rate(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(refusal(f, "a.example", ""), "");
+    assert_string_equal(refusal(f, "a.example", ""), "per_domain_rate");
+    assert_string_equal(refusal(f, "b.example", ""), "");
+    f->now_ms = 20000; /* a third of the period: one more */
+    assert_string_equal(refusal(f, "a.example", ""), "");
+    assert_string_equal(refusal(f, "a.example", ""), "per_domain_rate");
+}
+
+static void a_client_has_a_rate_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    char domain[32];
+
+    for (int i = 0; i < 5; i++) {
+        (void)snprintf(domain, sizeof domain, "d%d.example", i);
+        assert_string_equal(refusal(f, domain, "192.0.2.1"), "");
+    }
+    assert_string_equal(refusal(f, "a.example", "192.0.2.1"), "per_client_rate");
+    assert_string_equal(refusal(f, "a.example", "192.0.2.2"), "");
+}
+
+static void all_together_have_one(void **state)
+{
+    struct fixture *f = *state;
+    char domain[32];
+
+    for (int i = 0; i < 8; i++) {
+        (void)snprintf(domain, sizeof domain, "d%d.example", i);
+        assert_string_equal(refusal(f, domain, ""), "");
+    }
+    assert_string_equal(refusal(f, "a.example", "192.0.2.9"), "global_rate");
+}
+
+static void what_one_limit_forbids_costs_the_others_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(refusal(f, "a.example", "192.0.2.1"), "");
+    for (int i = 0; i < 100; i++)
+        assert_string_equal(refusal(f, "a.example", "192.0.2.1"), "per_domain_rate");
+    assert_string_equal(refusal(f, "b.example", "192.0.2.1"), "");
+    assert_string_equal(refusal(f, "b.example", "192.0.2.1"), "");
+    assert_string_equal(refusal(f, "b.example", "192.0.2.1"), "per_client_rate");
+}
+
+static void who_is_not_known_has_no_rate_of_a_client(void **state)
+{
+    struct fixture *f = *state;
+
+    f->o.per_client_rate = (struct rb_rate){1, 60};
+    assert_string_equal(refusal(f, "a.example", ""), "");
+    assert_string_equal(refusal(f, "a.example", ""), "");
+}
+
+static void a_rate_of_none_is_no_limit(void **state)
+{
+    struct fixture *f = *state;
+
+    f->o.per_domain_rate.count = f->o.per_client_rate.count = f->o.global_rate.count = 0;
+    for (int i = 0; i < 1000; i++)
+        assert_string_equal(refusal(f, "a.example", "192.0.2.1"), "");
+}
+
+static void raise_shield(struct fixture *f, const char *domain)
+{
+    for (int i = 0; i < 4; i++) {
+        char address[32];
+
+        (void)snprintf(address, sizeof address, "u%d@%s", i, domain);
+        (void)shield_note(f->admission.shield, domain, address, RB_VERDICT_INVALID, &f->o.shield,
+                          1000000);
+    }
+}
+
+static void a_domain_forged_in_bulk_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+
+    raise_shield(f, "a.example");
+    assert_string_equal(refusal(f, "a.example", ""), "shield");
+    assert_string_equal(refusal(f, "b.example", ""), "");
+    f->now_ms = INT64_C(1800) * 1000;
+    assert_string_equal(refusal(f, "a.example", ""), "");
+}
+
+static void a_shield_that_was_turned_off_holds_nothing_back(void **state)
+{
+    struct fixture *f = *state;
+
+    raise_shield(f, "a.example");
+    f->o.shield.addresses = 0;
+    assert_string_equal(refusal(f, "a.example", ""), "");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_domain_is_asked_no_more_than_its_rate),
+        TEST(a_client_has_a_rate_of_its_own),
+        TEST(all_together_have_one),
+        TEST(what_one_limit_forbids_costs_the_others_nothing),
+        TEST(who_is_not_known_has_no_rate_of_a_client),
+        TEST(a_rate_of_none_is_no_limit),
+        TEST(a_domain_forged_in_bulk_is_left_alone),
+        TEST(a_shield_that_was_turned_off_holds_nothing_back),
+    };
+
+    return cmocka_run_group_tests_name("admission", tests, NULL, NULL);
+}
