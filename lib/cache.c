@@ -97,11 +97,26 @@ static size_t merge_domains(struct octets present, struct octets news, uint8_t *
     return domain_record_encode(&into, out, RECORD_SIZE_MAX);
 }
 
+static size_t merge_folds(struct octets present, struct octets news, uint8_t *out, void *arg)
+{
+    struct fold_record into, record;
+    (void)arg;
+    if (!fold_record_decode(news.data, news.len, &record))
+        return 0;
+    (void)fold_record_decode(present.data, present.len, &into); /* zeroed when it is none */
+    fold_record_merge(&into, &record);
+    return fold_record_encode(&into, out, RECORD_SIZE_MAX);
+}
+
+const enum cache_table cache_tables[] = {CACHE_ADDRESS, CACHE_DOMAIN, CACHE_HOST, CACHE_FOLD};
+const size_t cache_table_count = sizeof cache_tables / sizeof cache_tables[0];
+
 /* By enum cache_table; NULL: the newer replaces. */
 static store_merge_fn *const MERGES[] = {
     [CACHE_ADDRESS] = merge_addresses,
     [CACHE_DOMAIN] = merge_domains,
     [CACHE_HOST] = NULL,
+    [CACHE_FOLD] = merge_folds,
 };
 
 /* Writer's hooks: called with the store held. */
@@ -124,7 +139,8 @@ static enum rb_error start_writer(struct cache *cache)
     const struct writer_hooks hooks = {
         .merge = {[CACHE_ADDRESS] = MERGES[CACHE_ADDRESS],
                   [CACHE_DOMAIN] = MERGES[CACHE_DOMAIN],
-                  [CACHE_HOST] = MERGES[CACHE_HOST]},
+                  [CACHE_HOST] = MERGES[CACHE_HOST],
+                  [CACHE_FOLD] = MERGES[CACHE_FOLD]},
         .make_room = make_room,
         .tend = tend,
         .arg = cache,
@@ -286,6 +302,16 @@ enum rb_error cache_get_host(struct cache *cache, const char *ip, struct host_re
     return host_record_decode(octets, len, record) ? RB_OK : miss_damaged(cache);
 }
 
+enum rb_error cache_get_fold(struct cache *cache, const char *key, struct fold_record *record)
+{
+    uint8_t octets[RECORD_SIZE_MAX];
+    size_t len;
+    const enum rb_error error = look_up(cache, CACHE_FOLD, key, octets, &len);
+    if (error != RB_OK)
+        return error;
+    return fold_record_decode(octets, len, record) ? RB_OK : miss_damaged(cache);
+}
+
 /* len 0: the codec has refused the record. */
 static enum rb_error put(struct cache *cache, enum cache_table table, const char *key,
                          const uint8_t *value, size_t len)
@@ -305,7 +331,8 @@ enum rb_error cache_put_address(struct cache *cache, const char *key,
                                 const struct address_record *record)
 {
     uint8_t value[RECORD_SIZE_MAX];
-    if (!address_record_is_kept(record->reason))
+    if (!address_record_is_kept(record->reason) &&
+        !(record->reason == RB_REASON_CORRESPONDENT && cache_is_correspondent_key(key)))
         return RB_ERR_ARGUMENT;
     return put(cache, CACHE_ADDRESS, key, value,
                address_record_encode(record, value, sizeof value));
@@ -325,9 +352,15 @@ enum rb_error cache_put_host(struct cache *cache, const char *ip, const struct h
     return put(cache, CACHE_HOST, ip, value, host_record_encode(record, value, sizeof value));
 }
 
+enum rb_error cache_put_fold(struct cache *cache, const char *key, const struct fold_record *record)
+{
+    uint8_t value[FOLD_RECORD_SIZE_MAX];
+    return put(cache, CACHE_FOLD, key, value, fold_record_encode(record, value, sizeof value));
+}
+
 static bool is_table(enum cache_table table)
 {
-    return table == CACHE_ADDRESS || table == CACHE_DOMAIN || table == CACHE_HOST;
+    return table >= CACHE_ADDRESS && table <= CACHE_FOLD;
 }
 
 /* Store held. */
@@ -400,6 +433,7 @@ enum rb_error cache_get_stats(struct cache *cache, struct cache_stats *stats)
         .addresses = store.records[CACHE_ADDRESS],
         .domains = store.records[CACHE_DOMAIN],
         .hosts = store.records[CACHE_HOST],
+        .folds = store.records[CACHE_FOLD],
         .bytes = store.bytes,
         .max_bytes = store.max_bytes,
         .writes = writer.writes,

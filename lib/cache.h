@@ -13,6 +13,8 @@
 #ifndef RB_CACHE_H
 #define RB_CACHE_H
 
+#include "fold.h"
+#include "fold_record.h"
 #include "record.h"
 #include "ringback.h"
 
@@ -57,6 +59,18 @@ void cache_flush(struct cache *cache);
 enum rb_error cache_address_key(const char *relay, const char *address,
                                 char key[CACHE_KEY_MAX + 1]);
 
+/* The key of the address record that says that a user of ours writes to this address. */
+enum rb_error cache_correspondent_key(const char *address, char key[CACHE_KEY_MAX + 1]);
+
+/* Whether an address record's key is of that kind. */
+bool cache_is_correspondent_key(const char *key);
+
+/* A fold's key. FOLD_NONE: RB_ERR_ARGUMENT. */
+enum rb_error cache_fold_key(enum fold_kind kind, const char *fold, char key[CACHE_KEY_MAX + 1]);
+
+/* Takes such a key apart: FOLD_NONE, and *fold is NULL: no key of ours. *fold points into key. */
+enum fold_kind cache_split_fold_key(const char *key, const char **fold);
+
 /* Takes such a key apart: relay is "" where there is none, *address points into key. False: no key of ours. */
 bool cache_split_address_key(const char *key, char relay[CACHE_KEY_MAX + 1], const char **address);
 
@@ -67,6 +81,7 @@ enum rb_error cache_get_address(struct cache *cache, const char *key,
 enum rb_error cache_get_domain(struct cache *cache, const char *domain,
                                struct domain_record *record);
 enum rb_error cache_get_host(struct cache *cache, const char *ip, struct host_record *record);
+enum rb_error cache_get_fold(struct cache *cache, const char *key, struct fold_record *record);
 
 /* Queue a write; merged with what is there (record.h) but for host records, which replace. Never
  * blocks on the disk. */
@@ -75,9 +90,15 @@ enum rb_error cache_put_address(struct cache *cache, const char *key,
 enum rb_error cache_put_domain(struct cache *cache, const char *domain,
                                const struct domain_record *record);
 enum rb_error cache_put_host(struct cache *cache, const char *ip, const struct host_record *record);
+enum rb_error cache_put_fold(struct cache *cache, const char *key,
+                             const struct fold_record *record);
 
 /* Which kind of record. The numbers are part of the stored format. */
-enum cache_table { CACHE_ADDRESS = 1, CACHE_DOMAIN = 2, CACHE_HOST = 3 };
+enum cache_table { CACHE_ADDRESS = 1, CACHE_DOMAIN = 2, CACHE_HOST = 3, CACHE_FOLD = 4 };
+
+/* All tables, in the order of their numbers. */
+extern const enum cache_table cache_tables[];
+extern const size_t cache_table_count;
 
 /* Removes one record, committed before it returns. RB_ERR_NOT_FOUND when there was none. */
 enum rb_error cache_delete(struct cache *cache, enum cache_table table, const char *key);
@@ -96,6 +117,7 @@ struct cache_entry {
     const struct address_record *address_record;
     const struct domain_record *domain_record;
     const struct host_record *host_record;
+    const struct fold_record *fold_record;
 };
 
 /*
@@ -107,8 +129,8 @@ enum rb_error cache_walk(struct cache *cache, enum cache_table table,
                          bool (*visit)(const struct cache_entry *entry, void *arg), void *arg);
 
 struct cache_stats {
-    uint64_t addresses, domains, hosts; /* records */
-    uint64_t bytes;                     /* used by live pages of the store */
+    uint64_t addresses, domains, hosts, folds; /* records */
+    uint64_t bytes;                            /* used by live pages of the store */
     uint64_t max_bytes;
     uint64_t writes, dropped, damaged, evicted, swept; /* since opened, by this process */
 };

@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 enum {
-    TABLES = 3,
+    TABLES = 4,
     DBS_MAX = 16,       /* more than TABLES: room for tables of later versions */
     READERS_MAX = 2048, /* threads of all processes that read at the same moment */
     READ_POOL = 32,     /* read transactions kept for reuse */
@@ -56,6 +56,7 @@ static const char *const TABLE_NAMES[TABLES + 1] = {
     [CACHE_ADDRESS] = "address",
     [CACHE_DOMAIN] = "domain",
     [CACHE_HOST] = "host",
+    [CACHE_FOLD] = "fold",
 };
 
 /* Where the last sweep of a table ended; len 0: at the start. */
@@ -250,8 +251,12 @@ static int count_pages(struct store *store, size_t *used, size_t *max)
     if (rc != MDB_SUCCESS)
         return rc;
     *used = 2;
-    const MDB_dbi dbis[] = {0, 1, store->dbi[CACHE_ADDRESS], store->dbi[CACHE_DOMAIN],
-                            store->dbi[CACHE_HOST]}; /* 0: free pages, 1: names of tables */
+    const MDB_dbi dbis[] = {0,
+                            1,
+                            store->dbi[CACHE_ADDRESS],
+                            store->dbi[CACHE_DOMAIN],
+                            store->dbi[CACHE_HOST],
+                            store->dbi[CACHE_FOLD]}; /* 0: free pages, 1: names of tables */
     for (size_t i = 0; i < sizeof dbis / sizeof dbis[0] && rc == MDB_SUCCESS; i++) {
         MDB_stat stat;
         rc = mdb_stat(txn, dbis[i], &stat);

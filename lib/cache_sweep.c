@@ -13,7 +13,7 @@
 
 enum {
     TABLE_FIRST = CACHE_ADDRESS,
-    TABLE_LAST = CACHE_HOST,
+    TABLE_LAST = CACHE_FOLD,
 };
 
 /* Every n-th stamp, n doubling whenever there are too many: a fair sample of any number of records,
@@ -91,6 +91,22 @@ static struct record_age judge_host(const struct sweep *sweep, struct octets val
     };
 }
 
+/* A list that was believed is worth remembering as long as its last valid sender, one that was not as long as what is known of a domain. */
+static struct record_age judge_fold(const struct sweep *sweep, struct octets value)
+{
+    struct fold_record record;
+    const struct rb_lifetimes *lifetimes = &sweep->rules->lifetimes;
+    const int64_t now_s = sweep->rules->now_s;
+    if (!fold_record_decode(value.data, value.len, &record))
+        return (struct record_age){.readable = false};
+    return (struct record_age){
+        .readable = true,
+        .expired = record.valid_s <= now_s - lifetimes->valid_refresh_s &&
+                   record.invalid_s <= now_s - lifetimes->domain_ttl_s,
+        .stamp_s = later(record.valid_s, record.invalid_s),
+    };
+}
+
 /* A record that no program can read, or that would live for ever by a wrong stamp, is of no use to
  * anybody. */
 static struct record_age judge(const struct sweep *sweep, enum cache_table table,
@@ -98,7 +114,8 @@ static struct record_age judge(const struct sweep *sweep, enum cache_table table
 {
     struct record_age age = table == CACHE_ADDRESS  ? judge_address(sweep, value)
                             : table == CACHE_DOMAIN ? judge_domain(sweep, value)
-                                                    : judge_host(sweep, value);
+                            : table == CACHE_HOST   ? judge_host(sweep, value)
+                                                    : judge_fold(sweep, value);
     if (!age.readable)
         atomic_fetch_add(&sweep->counts->damaged, 1);
     if (!age.readable || age.stamp_s > sweep->rules->now_s + SWEEP_FUTURE_MAX_S)
@@ -256,8 +273,8 @@ bool sweep_make_room(const struct store_ops *ops, struct store *store,
         .ops = ops, .store = store, .rules = rules, .counts = counts, .sample = sample};
 
     if (sweep_whole(&sweep, is_expired, &swept) == RB_OK && ops->stats(store, &stats) == RB_OK) {
-        const uint64_t records =
-            stats.records[CACHE_ADDRESS] + stats.records[CACHE_DOMAIN] + stats.records[CACHE_HOST];
+        const uint64_t records = stats.records[CACHE_ADDRESS] + stats.records[CACHE_DOMAIN] +
+                                 stats.records[CACHE_HOST] + stats.records[CACHE_FOLD];
         const uint64_t part = records / SWEEP_EVICT_PART;
         const uint64_t wanted = part > 2 * writes ? part : 2 * writes;
         if (swept < wanted)

@@ -17,11 +17,14 @@
 /*
  * Key of an address record: "s" and the address for what the world says; "r", the relay, a space
  * and the address for what a relay says. No relay's name has a space, so it ends at the first one,
- * whatever the local part holds.
+ * whatever the local part holds. "c" and the address: a user of ours writes to it.
+ *
+ * Key of a fold: a letter for its kind, and what its addresses share.
  */
 enum {
     KIND_WORLD = 's',
     KIND_RELAY = 'r',
+    KIND_CORRESPONDENT = 'c',
     RELAY_END = ' ',
 };
 
@@ -40,6 +43,48 @@ enum rb_error cache_address_key(const char *relay, const char *address, char key
         return RB_OK;
     key[0] = '\0';
     return RB_ERR_TOO_LONG;
+}
+
+enum rb_error cache_correspondent_key(const char *address, char key[CACHE_KEY_MAX + 1])
+{
+    const enum rb_error error = cache_address_key(NULL, address, key);
+    if (error == RB_OK)
+        key[0] = KIND_CORRESPONDENT;
+    return error;
+}
+
+bool cache_is_correspondent_key(const char *key)
+{
+    return key[0] == KIND_CORRESPONDENT;
+}
+
+static const char FOLD_KINDS[] = {
+    [FOLD_BATV] = 'b',
+    [FOLD_SRS] = 's',
+    [FOLD_VERP] = 'v',
+};
+
+enum rb_error cache_fold_key(enum fold_kind kind, const char *fold, char key[CACHE_KEY_MAX + 1])
+{
+    key[0] = '\0';
+    if (kind == FOLD_NONE || (unsigned)kind >= sizeof FOLD_KINDS)
+        return RB_ERR_ARGUMENT;
+    const int len = snprintf(key, CACHE_KEY_MAX + 1, "%c%s", FOLD_KINDS[kind], fold);
+    if (len > 1 && len <= CACHE_KEY_MAX)
+        return RB_OK;
+    key[0] = '\0';
+    return RB_ERR_TOO_LONG;
+}
+
+enum fold_kind cache_split_fold_key(const char *key, const char **fold)
+{
+    *fold = NULL;
+    for (unsigned kind = FOLD_BATV; kind < sizeof FOLD_KINDS; kind++)
+        if (key[0] == FOLD_KINDS[kind]) {
+            *fold = key + 1;
+            return (enum fold_kind)kind;
+        }
+    return FOLD_NONE;
 }
 
 /* One record, copied out of the read transaction. */
@@ -73,7 +118,7 @@ bool cache_split_address_key(const char *key, char relay[CACHE_KEY_MAX + 1], con
 {
     relay[0] = '\0';
     *address = key + 1;
-    if (key[0] == KIND_WORLD)
+    if (key[0] == KIND_WORLD || key[0] == KIND_CORRESPONDENT)
         return true;
     const char *end = strchr(key, RELAY_END);
     if (key[0] != KIND_RELAY || end == NULL)
@@ -96,6 +141,7 @@ struct walk {
     struct address_record address_record;
     struct domain_record domain_record;
     struct host_record host_record;
+    struct fold_record fold_record;
     char relay[CACHE_KEY_MAX + 1];
     struct walk_slice slice;
 };
@@ -114,6 +160,9 @@ static bool decode_walked(struct walk *walk, const struct walked *walked, struct
     case CACHE_HOST:
         entry->host_record = &walk->host_record;
         return host_record_decode(walked->value, walked->value_len, &walk->host_record);
+    case CACHE_FOLD:
+        entry->fold_record = &walk->fold_record;
+        return fold_record_decode(walked->value, walked->value_len, &walk->fold_record);
     }
     return false;
 }

@@ -25,7 +25,7 @@ enum {
 /* What the writer needs of its owner. make_room and tend run with the store held: nobody else
  * writes. */
 struct writer_hooks {
-    store_merge_fn *merge[4]; /* by enum cache_table; NULL: replace. Quick, pure, any thread */
+    store_merge_fn *merge[CACHE_FOLD + 1]; /* by enum cache_table; NULL: replace. Quick, pure, any thread */
     /* The store is at its ceiling: sweep so that so many writes fit. False: nothing could be swept.
      */
     bool (*make_room)(void *arg, size_t writes);

@@ -9,6 +9,12 @@
 
 #include "deferral.h"
 
+/* Whether the answer is about the mailbox, so that it tells for what the domain is being used. */
+static bool is_of_mailbox(const struct address_record *record)
+{
+    return rb_reason_verdict(record->reason) == RB_VERDICT_VALID || record->stage >= RB_STAGE_RCPT;
+}
+
 /* Notes a deferral, but where the cache has a live answer: what is known to exist need not be asked about again. */
 static void note_deferral(struct rb_verifier *verifier, const struct options *options,
                           const struct flight *flight, struct address_record *record)
@@ -39,14 +45,10 @@ static void keep(struct rb_verifier *verifier, const struct flight *flight,
     if (verifier->retries != NULL && deferral_applies(record->reason))
         note_deferral(verifier, setup->options, flight, &kept);
     (void)cache_put_address(verifier->cache, flight->key, &kept);
+    if (flight->relay[0] == '\0' && is_of_mailbox(record))
+        known_note_fold(verifier, flight->key + 1, rb_reason_verdict(record->reason));
     retries_landed(verifier->retries, flight->key, &kept, &setup->options->o.greylist);
     setup_put(verifier, setup);
-}
-
-/* Whether the answer is about the mailbox, so that it tells for what the domain is being used. */
-static bool is_of_mailbox(const struct address_record *record)
-{
-    return rb_reason_verdict(record->reason) == RB_VERDICT_VALID || record->stage >= RB_STAGE_RCPT;
 }
 
 /* Under the lock. */

@@ -569,6 +569,9 @@ enum freshness address_record_freshness(const struct address_record *record,
     case RB_VERDICT_VALID:
         ttl_s = lifetimes->valid_ttl_s;
         refresh_s = lifetimes->valid_refresh_s;
+        if (record->reason ==
+            RB_REASON_CORRESPONDENT) /* nobody is asked: when it is over, it is over */
+            ttl_s = refresh_s = lifetimes->correspondent_ttl_s;
         break;
     case RB_VERDICT_INVALID:
         ttl_s = lifetimes->invalid_ttl_s;

@@ -112,7 +112,7 @@ struct macro {
 static bool read_macro(struct span span, const char *letters, struct macro *macro)
 {
     size_t at = 1;
-    if (span.len == 0 || memchr(letters, lower(span.at[0]), strlen(letters)) == NULL)
+    if (span.len == 0 || span.at[0] == '\0' || strchr(letters, lower(span.at[0])) == NULL)
         return false;
     *macro = (struct macro){.letter = lower(span.at[0]), .is_escaped = span.at[0] < 'a'};
     bool has_digits = at < span.len && is_digit(span.at[at]);

@@ -126,7 +126,7 @@ static void host_called(void *arg, const char *ip, const struct address_record *
     atomic_fetch_add(&verifier->counters.sessions, 1);
     if (verifier->cache == NULL)
         return;
-    pthread_mutex_lock(&verifier->hosts);
+    pthread_mutex_lock(&verifier->records);
     known = cache_get_host(verifier->cache, ip, &host) == RB_OK;
     if (!known)
         host = (struct host_record){0};
@@ -137,7 +137,7 @@ static void host_called(void *arg, const char *ip, const struct address_record *
         limits_host_answered(&host, now_s);
     if (failed || forgiven) /* a host that never failed needs no record */
         (void)cache_put_host(verifier->cache, ip, &host);
-    pthread_mutex_unlock(&verifier->hosts);
+    pthread_mutex_unlock(&verifier->records);
 }
 
 static void learned(void *arg, const struct domain_record *news)

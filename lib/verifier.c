@@ -62,7 +62,7 @@ static void init_locks(struct rb_verifier *verifier)
     pthread_condattr_t attributes;
 
     pthread_mutex_init(&verifier->lock, NULL);
-    pthread_mutex_init(&verifier->hosts, NULL);
+    pthread_mutex_init(&verifier->records, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&verifier->work, &attributes);
@@ -84,7 +84,7 @@ static void destroy(struct rb_verifier *verifier)
         close(verifier->cancel_fd);
     pthread_cond_destroy(&verifier->work);
     pthread_cond_destroy(&verifier->idle_cond);
-    pthread_mutex_destroy(&verifier->hosts);
+    pthread_mutex_destroy(&verifier->records);
     pthread_mutex_destroy(&verifier->lock);
     free(verifier);
 }
@@ -243,4 +243,25 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
     stats->running = verifier->queue.running;
     stats->pending = verifier->queue.pending;
     pthread_mutex_unlock(&verifier->lock);
+}
+
+size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, size_t size)
+{
+    size_t count;
+
+    pthread_mutex_lock(&verifier->lock);
+    count = shield_list_up(verifier->admission.shield, clock_wall_s(verifier->clock), list, size);
+    pthread_mutex_unlock(&verifier->lock);
+    return count;
+}
+
+size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, size_t size)
+{
+    size_t count;
+
+    pthread_mutex_lock(&verifier->lock);
+    count = rates_list_limited(verifier->admission.rates, clock_monotonic_ms(verifier->clock), list,
+                               size);
+    pthread_mutex_unlock(&verifier->lock);
+    return count;
 }

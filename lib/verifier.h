@@ -3,7 +3,7 @@
  * verifier: what its parts share: verifier.c (the whole), ask.c (the questions), board.c (the questions' flights), known.c (what needs no asking), workers.c (the threads that ask),
  * task.c (one callout of theirs), landing.c (what comes of it). The public face is ringback.h.
  *
- * Locks: `lock` covers the fields marked [lock]; `hosts` serialises changes of host records.
+ * Locks: `lock` covers the fields marked [lock]; `records` serialises changes of host and fold records.
  * Neither is held while the other is taken, nor across I/O or hooks.
  */
 #ifndef RB_VERIFIER_H
@@ -47,7 +47,7 @@ struct rb_verifier {
     unsigned workers_max;
     struct counters counters;
 
-    pthread_mutex_t hosts;
+    pthread_mutex_t records;
 
     pthread_mutex_t lock;
     pthread_cond_t work;        /* something is ready, or the end has come */
@@ -70,6 +70,9 @@ enum known { KNOWN_NOT, KNOWN_STALE, KNOWN_FRESH };
 enum known known_find(struct rb_verifier *verifier, const struct options *options, const char *key,
                       const char *domain, const char *relay, struct address_record *record);
 
+/* Takes note of what a mail host said of an address (canonical) for others of its fold. No lock held. */
+void known_note_fold(struct rb_verifier *verifier, const char *address, enum rb_verdict verdict);
+
 /* What the domain's facts alone settle. */
 bool known_settled(const struct options *options, const struct domain_record *facts, int64_t now_s,
                    struct address_record *record);
@@ -79,6 +82,10 @@ bool known_settled(const struct options *options, const struct domain_record *fa
 /* An answer about this moment only: nothing was asked, or nothing heard. */
 struct address_record verifier_moment(const struct rb_verifier *verifier, enum rb_reason reason,
                                       const char *rule);
+
+/* What the limits hold back now, as shield_list_up and rates_list_limited tell it. No lock held. */
+size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, size_t size);
+size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, size_t size);
 
 /* --- board.c -------------------------------------------------------------- */
 

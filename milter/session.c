@@ -234,6 +234,8 @@ static void find_out(struct session *session)
     const struct rb_question question = {
         .address = session->sender,
         .address_len = strlen(session->sender),
+        .client = client_of(session),
+        .helo = session->helo,
     };
     struct rb_ticket *ticket;
     enum rb_error error;
@@ -309,6 +311,8 @@ struct decision *session_rcpt(struct session *session, const char *argument)
 
     if (address_parse(to, len, true, &address) == ADDRESS_OK)
         (void)!address_key(&address, key, sizeof key);
+    if (session->authenticated && key[0] != '\0')
+        rb_note_correspondent(session->world->verifier, to, len);
     exemption = session_exempt(session, key);
     policy = policy_match(session->config, &transaction);
     if (exemption == EXEMPT_NOT && !policy_verifies_sender(policy))

@@ -11,10 +11,14 @@
 #include "verifier.h"
 #include "wire.h"
 
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { STATUS_HOSTS_MAX = 1000 /* hosts held back that are listed; the rest is counted */ };
+enum {
+    STATUS_HOSTS_MAX = 1000, /* hosts held back that are listed; the rest is counted */
+    STATUS_LIMITS_MAX = 100, /* shields and used up rates, likewise */
+};
 
 static json_t *verdict_counts(void)
 {
@@ -74,10 +78,11 @@ static json_t *callout_object(const struct rb_stats *stats)
             json_object_set_new(by_result, rb_reason_name(reason),
                                 json_integer((json_int_t)stats->callouts[reason]));
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "running", (json_int_t)stats->running,
-                     "pending", (json_int_t)stats->pending, "total", (json_int_t)total,
-                     "connections", (json_int_t)stats->sessions, "coalesced",
-                     (json_int_t)stats->coalesced, "busy", (json_int_t)stats->busy, "results",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "running",
+                     (json_int_t)stats->running, "pending", (json_int_t)stats->pending, "total",
+                     (json_int_t)total, "connections", (json_int_t)stats->sessions, "coalesced",
+                     (json_int_t)stats->coalesced, "busy", (json_int_t)stats->busy, "limited",
+                     (json_int_t)stats->limited, "spf_fail", (json_int_t)stats->spf_fail, "results",
                      by_result);
 }
 
@@ -107,18 +112,60 @@ static bool add_held(const struct cache_entry *entry, void *arg)
     return true;
 }
 
+/* Domains that are being forged in bulk, and left alone for so long. */
+static json_t *shields(size_t *count)
+{
+    struct shield_up *list = calloc(STATUS_LIMITS_MAX, sizeof *list);
+    json_t *shields = json_array();
+    int64_t now_s = time(NULL);
+
+    *count =
+        verifier_shields(service_world()->verifier, list, list != NULL ? STATUS_LIMITS_MAX : 0);
+    for (size_t i = 0; list != NULL && i < *count && i < STATUS_LIMITS_MAX; i++)
+        json_array_append_new(shields, json_pack("{s:s, s:I}", "domain", list[i].domain, "held_s",
+                                                 (json_int_t)(list[i].until_s - now_s)));
+    free(list);
+    return shields;
+}
+
+/* Rates that are used up: whose, and how long until the next may be asked. */
+static json_t *rates(size_t *count)
+{
+    struct rates_limited *list = calloc(STATUS_LIMITS_MAX, sizeof *list);
+    json_t *rates = json_array();
+
+    *count = verifier_rates(service_world()->verifier, list, list != NULL ? STATUS_LIMITS_MAX : 0);
+    for (size_t i = 0; list != NULL && i < *count && i < STATUS_LIMITS_MAX; i++) {
+        const char *whose = list[i].key;
+        const char *kind = whose[0] == 'd' ? "domain" : whose[0] == 'c' ? "client" : "global";
+
+        json_array_append_new(rates,
+                              json_pack("{s:s, s:o, s:I}", "rate", kind, "of", wire_text(whose + 1),
+                                        "wait_ms", (json_int_t)list[i].wait_ms));
+    }
+    free(list);
+    return rates;
+}
+
 static json_t *limits_object(const struct config *config)
 {
     struct held held = {.hosts = json_array(), .now_s = time(NULL)};
     struct cache *cache = service_world()->verifier->cache;
+    json_t *shield_list, *rate_list;
+    size_t shield_count, rate_count;
 
     if (cache != NULL)
         (void)cache_walk(cache, CACHE_HOST, add_held, &held);
-    return json_pack("{s:i, s:i, s:i, s:I, s:o}", "per_domain_sessions",
-                     (int)config->limits.per_domain_sessions, "max_workers",
+    shield_list = shields(&shield_count);
+    rate_list = rates(&rate_count);
+    return json_pack("{s:i, s:i, s:i, s:i, s:I, s:o, s:I, s:o, s:I, s:o}", "per_domain_sessions",
+                     (int)config->limits.per_domain_sessions, "per_host_sessions",
+                     (int)config->limits.per_host_sessions, "max_workers",
                      (int)config->callout.max_workers, "max_pending",
                      (int)config->callout.max_pending, "hosts_held_back_count",
-                     (json_int_t)held.count, "hosts_held_back", held.hosts);
+                     (json_int_t)held.count, "hosts_held_back", held.hosts, "shields_count",
+                     (json_int_t)shield_count, "shields", shield_list, "rates_used_up_count",
+                     (json_int_t)rate_count, "rates_used_up", rate_list);
 }
 
 json_t *status_object(void)

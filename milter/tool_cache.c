@@ -114,6 +114,8 @@ static int get_one(struct job *job, const char *argument)
     if (!canonical(argument, address) || cache_address_key(NULL, address, key) != RB_OK)
         return tool_fail(EX_USAGE, "\"%s\" is not an address", argument);
     error = cache_get_address(job->cache, key, &record);
+    if (error == RB_ERR_NOT_FOUND && cache_correspondent_key(address, key) == RB_OK)
+        error = cache_get_address(job->cache, key, &record);
     if (error == RB_ERR_NOT_FOUND)
         return tool_fail(EX_NOUSER, "%s is not in the cache", address);
     if (error != RB_OK)
@@ -182,14 +184,16 @@ static int action_stats(struct job *job)
     if (error != RB_OK)
         return store_failed(error);
     if (job->request->json)
-        tool_print_json(
-            json_pack("{s:I, s:I, s:I, s:I, s:I}", "addresses", (json_int_t)stats.addresses,
-                      "domains", (json_int_t)stats.domains, "hosts", (json_int_t)stats.hosts,
-                      "bytes", (json_int_t)stats.bytes, "max_bytes", (json_int_t)stats.max_bytes));
+        tool_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "addresses",
+                                  (json_int_t)stats.addresses, "domains", (json_int_t)stats.domains,
+                                  "hosts", (json_int_t)stats.hosts, "folds",
+                                  (json_int_t)stats.folds, "bytes", (json_int_t)stats.bytes,
+                                  "max_bytes", (json_int_t)stats.max_bytes));
     else
         printf("%" PRIu64 " addresses, %" PRIu64 " domains, %" PRIu64 " hosts, %" PRIu64
-               " of %" PRIu64 " octets\n",
-               stats.addresses, stats.domains, stats.hosts, stats.bytes, stats.max_bytes);
+               " kinds of one-time senders, %" PRIu64 " of %" PRIu64 " octets\n",
+               stats.addresses, stats.domains, stats.hosts, stats.folds, stats.bytes,
+               stats.max_bytes);
     return EX_OK;
 }
 
@@ -199,13 +203,18 @@ static int delete_one(struct job *job, const char *argument)
 {
     char address[RB_ADDRESS_MAX + 1], key[CACHE_KEY_MAX + 1];
     enum rb_error error;
+    bool found;
 
     if (!canonical(argument, address) || cache_address_key(NULL, address, key) != RB_OK)
         return tool_fail(EX_USAGE, "\"%s\" is not an address", argument);
     error = cache_delete(job->cache, CACHE_ADDRESS, key);
-    if (error == RB_ERR_NOT_FOUND)
-        return tool_fail(EX_NOUSER, "%s is not in the cache", address);
-    return error == RB_OK ? EX_OK : store_failed(error);
+    found = error == RB_OK;
+    if ((found || error == RB_ERR_NOT_FOUND) && cache_correspondent_key(address, key) == RB_OK)
+        error = cache_delete(job->cache, CACHE_ADDRESS, key);
+    if (error == RB_OK || (found && error == RB_ERR_NOT_FOUND))
+        return EX_OK;
+    return error == RB_ERR_NOT_FOUND ? tool_fail(EX_NOUSER, "%s is not in the cache", address)
+                                     : store_failed(error);
 }
 
 /* Keys found in a walk, to be deleted when it is over: a walk's callback may not change what it
@@ -291,10 +300,8 @@ static bool export_one(const struct cache_entry *entry, void *arg)
 
 static int action_export(struct job *job)
 {
-    static const enum cache_table tables[] = {CACHE_ADDRESS, CACHE_DOMAIN, CACHE_HOST};
-
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        enum rb_error error = cache_walk(job->cache, tables[i], export_one, job);
+    for (size_t i = 0; i < cache_table_count; i++) {
+        enum rb_error error = cache_walk(job->cache, cache_tables[i], export_one, job);
 
         if (error != RB_OK)
             return store_failed(error);
@@ -309,6 +316,8 @@ static enum rb_error put(struct cache *cache, const struct wire_record *record)
         return cache_put_address(cache, record->key, &record->address);
     case CACHE_DOMAIN:
         return cache_put_domain(cache, record->key, &record->domain);
+    case CACHE_FOLD:
+        return cache_put_fold(cache, record->key, &record->fold);
     default:
         return cache_put_host(cache, record->key, &record->host);
     }

@@ -165,6 +165,25 @@ static void print_hosts(json_t *limits)
     }
 }
 
+static void print_limits(json_t *limits)
+{
+    json_t *entry;
+    size_t i;
+
+    printf("%-12s%" JSON_INTEGER_FORMAT "\n", "shielded", number(limits, "shields_count"));
+    json_array_foreach(json_object_get(limits, "shields"), i, entry)
+    {
+        char held[64];
+
+        tool_duration(number(entry, "held_s"), held, sizeof held);
+        printf("%-12s%s is being forged in bulk: left alone for %s more\n", "",
+               string(entry, "domain"), held);
+    }
+    printf("%-12s%" JSON_INTEGER_FORMAT "\n", "rates used", number(limits, "rates_used_up_count"));
+    json_array_foreach(json_object_get(limits, "rates_used_up"), i, entry)
+        printf("%-12s%s %s\n", "", string(entry, "rate"), string(entry, "of"));
+}
+
 static void print_status(json_t *status)
 {
     json_t *sessions = json_object_get(status, "sessions");
@@ -184,10 +203,12 @@ static void print_status(json_t *status)
     printf("%-12s%" JSON_INTEGER_FORMAT " running, %" JSON_INTEGER_FORMAT
            " waiting, %" JSON_INTEGER_FORMAT " in all, %" JSON_INTEGER_FORMAT
            " connections, %" JSON_INTEGER_FORMAT " joined, %" JSON_INTEGER_FORMAT
-           " refused as busy\n",
+           " refused as busy, %" JSON_INTEGER_FORMAT " as over a limit, %" JSON_INTEGER_FORMAT
+           " by SPF\n",
            "callouts", number(callouts, "running"), number(callouts, "pending"),
            number(callouts, "total"), number(callouts, "connections"),
-           number(callouts, "coalesced"), number(callouts, "busy"));
+           number(callouts, "coalesced"), number(callouts, "busy"), number(callouts, "limited"),
+           number(callouts, "spf_fail"));
     printf("%-12s%" JSON_INTEGER_FORMAT " scheduled\n", "retries",
            number(status, "retries_scheduled"));
     print_counts("  results", json_object_get(callouts, "results"));
@@ -196,6 +217,7 @@ static void print_status(json_t *status)
     print_counts("skipped", json_object_get(status, "skipped"));
     print_counts("cache", cache);
     print_hosts(json_object_get(status, "limits"));
+    print_limits(json_object_get(status, "limits"));
 }
 
 /* --- The verbs ------------------------------------------------------------ */

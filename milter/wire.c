@@ -164,6 +164,22 @@ static json_t *host_entry(const struct cache_entry *entry, int64_t now_s)
                      wire_text(rb_reason_name(record->reason)));
 }
 
+static const char *const fold_names[] = {
+    [FOLD_NONE] = "", [FOLD_BATV] = "batv", [FOLD_SRS] = "srs", [FOLD_VERP] = "verp"};
+
+/* What stands for anything is a control character: in JSON an escape, and read again as such. */
+static json_t *fold_entry(const struct cache_entry *entry)
+{
+    const struct fold_record *record = entry->fold_record;
+    const char *fold;
+    enum fold_kind kind = cache_split_fold_key(entry->key, &fold);
+
+    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "type", "fold", "kind", fold_names[kind],
+                     "fold", wire_text(fold != NULL ? fold : ""), "valids",
+                     (json_int_t)record->valids, "valid_s", (json_int_t)record->valid_s,
+                     "invalid_s", (json_int_t)record->invalid_s);
+}
+
 json_t *wire_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
                    int64_t now_s)
 {
@@ -172,6 +188,8 @@ json_t *wire_entry(const struct cache_entry *entry, const struct rb_lifetimes *l
         return address_entry(entry, lifetimes, now_s);
     case CACHE_DOMAIN:
         return domain_entry(entry);
+    case CACHE_FOLD:
+        return fold_entry(entry);
     default:
         return host_entry(entry, now_s);
     }
@@ -241,10 +259,11 @@ static bool canonical_domain(const char *text, char domain[RB_DOMAIN_MAX + 1])
  * Keys hold the local part unquoted: it is taken as it is, for what looks like a quoted one or a
  * source route there is somebody else's address. The domain is made canonical.
  */
-static const char *read_address_key(json_t *object, char *key)
+static const char *read_address_key(json_t *object, bool correspondent, char *key)
 {
     char text[RB_ADDRESS_MAX + 1], relay[RB_DOMAIN_MAX + 16], domain[RB_DOMAIN_MAX + 1];
     char canonical[ADDRESS_LOCAL_MAX + 1 + RB_DOMAIN_MAX + 1];
+    enum rb_error error;
     const char *at;
 
     if (!read_text(object, "address", text, sizeof text) ||
@@ -254,7 +273,9 @@ static const char *read_address_key(json_t *object, char *key)
     if (at == NULL || at - text > ADDRESS_LOCAL_MAX || !canonical_domain(at + 1, domain))
         return "address: not an address";
     (void)snprintf(canonical, sizeof canonical, "%.*s@%s", (int)(at - text), text, domain);
-    if (cache_address_key(relay[0] != '\0' ? relay : NULL, canonical, key) != RB_OK)
+    error = correspondent ? cache_correspondent_key(canonical, key)
+                          : cache_address_key(relay[0] != '\0' ? relay : NULL, canonical, key);
+    if (error != RB_OK)
         return "address: too long, or not a relay";
     return NULL;
 }
@@ -284,7 +305,7 @@ static const char *read_address(json_t *object, struct wire_record *out)
     record->port = (uint16_t)port;
     record->wait_s = (int)wait_s;
     record->retries = (unsigned)retries;
-    return read_address_key(object, out->key);
+    return read_address_key(object, record->reason == RB_REASON_CORRESPONDENT, out->key);
 }
 
 static bool read_fact(json_t *object, const char *name, struct fact *fact)
@@ -361,6 +382,41 @@ static const char *read_host(json_t *object, struct wire_record *out)
     return text_copy(out->key, sizeof out->key, ip) ? NULL : "ip: too long";
 }
 
+/* A fold's text: printable but for what stands for anything. */
+static bool read_fold_text(json_t *object, char *text, size_t size)
+{
+    json_t *member = json_object_get(object, "fold");
+    char plain[CACHE_KEY_MAX + 1];
+
+    if (!json_is_string(member) || !text_copy(plain, sizeof plain, json_string_value(member)) ||
+        strlen(plain) != json_string_length(member) || !text_copy(text, size, plain))
+        return false;
+    for (char *c = plain; *c != '\0'; c++)
+        if (*c == FOLD_ANYTHING)
+            *c = '*';
+    return plain[0] != '\0' && text_is_clean(plain, strlen(plain));
+}
+
+static const char *read_fold(json_t *object, struct wire_record *out)
+{
+    char kind[16], fold[CACHE_KEY_MAX];
+    int64_t valids;
+    unsigned i;
+
+    if (!read_text(object, "kind", kind, sizeof kind) || !read_fold_text(object, fold, sizeof fold))
+        return "fold: not a text";
+    for (i = FOLD_BATV; i <= FOLD_VERP && strcmp(kind, fold_names[i]) != 0; i++)
+        ;
+    if (i > FOLD_VERP)
+        return "kind: not batv, srs or verp";
+    if (!read_number(object, "valids", FOLD_VALIDS_MAX, &valids) ||
+        !read_number(object, "valid_s", stamp_max_s, &out->fold.valid_s) ||
+        !read_number(object, "invalid_s", stamp_max_s, &out->fold.invalid_s))
+        return "a number is out of range";
+    out->fold.valids = (unsigned)valids;
+    return cache_fold_key((enum fold_kind)i, fold, out->key) == RB_OK ? NULL : "fold: too long";
+}
+
 bool wire_read_entry(json_t *object, struct wire_record *record, const char **why)
 {
     static const struct {
@@ -371,11 +427,12 @@ bool wire_read_entry(json_t *object, struct wire_record *record, const char **wh
         {"address", CACHE_ADDRESS, read_address},
         {"domain", CACHE_DOMAIN, read_domain},
         {"host", CACHE_HOST, read_host},
+        {"fold", CACHE_FOLD, read_fold},
     };
     char type[16];
 
     *record = (struct wire_record){0};
-    *why = "type: not address, domain or host";
+    *why = "type: not address, domain, host or fold";
     if (!json_is_object(object) || !read_text(object, "type", type, sizeof type))
         return false;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {

@@ -30,6 +30,7 @@ struct wire_record {
     struct address_record address;
     struct domain_record domain;
     struct host_record host;
+    struct fold_record fold;
 };
 
 /* False: not such an object; why says what is wrong (static). Input is hostile. */
