@@ -43,7 +43,6 @@ struct spf_gate {
     const struct rb_clock *clock;
     pthread_mutex_t lock;
     struct entry *entries; /* lock; in the order in which they came */
-    size_t count;          /* lock */
 };
 
 static bool put_address(struct key *key, const struct sockaddr *client)
@@ -103,7 +102,6 @@ struct spf_gate *spf_gate_new(const struct rb_clock *clock)
 static void remove_entry(struct spf_gate *gate, struct entry *entry)
 {
     HASH_DEL(gate->entries, entry);
-    gate->count--;
     free(entry);
 }
 
@@ -166,12 +164,11 @@ static void add(struct spf_gate *gate, const struct key *key, struct entry *entr
     struct entry *old = find(gate, key);
     if (old != NULL)
         remove_entry(gate, old);
-    if (gate->count == SPF_GATE_ENTRIES_MAX)
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
+    while (HASH_COUNT(gate->entries) >= SPF_GATE_ENTRIES_MAX)
         remove_entry(gate, gate->entries);
     HASH_ADD_KEYPTR(hh, gate->entries, entry->key, entry->key_len, entry);
-    if (entry->hh.tbl != NULL)
-        gate->count++;
-    else
+    if (entry->hh.tbl == NULL)
         free(entry);
 }
 

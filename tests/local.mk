@@ -17,6 +17,7 @@ UNIT = \
     tests/unit/test_fold_record \
     tests/unit/test_headers \
     tests/unit/test_hostlimits \
+    tests/unit/test_identity \
     tests/unit/test_log \
     tests/unit/test_names \
     tests/unit/test_netguard \
@@ -29,6 +30,8 @@ UNIT = \
     tests/unit/test_session \
     tests/unit/test_shield \
     tests/unit/test_slots \
+    tests/unit/test_spf \
+    tests/unit/test_spf_gate \
     tests/unit/test_text \
     tests/unit/test_transcript \
     tests/unit/test_transport \
@@ -98,6 +101,18 @@ tests_unit_test_slots_LDADD = $(unit_libs)
 tests_unit_test_admission_SOURCES = tests/unit/test_admission.c
 tests_unit_test_admission_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_admission_LDADD = $(unit_libs)
+
+tests_unit_test_identity_SOURCES = tests/unit/test_identity.c
+tests_unit_test_identity_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_identity_LDADD = $(unit_libs)
+
+tests_unit_test_spf_SOURCES = tests/unit/test_spf.c
+tests_unit_test_spf_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_spf_LDADD = $(unit_libs)
+
+tests_unit_test_spf_gate_SOURCES = tests/unit/test_spf_gate.c
+tests_unit_test_spf_gate_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_spf_gate_LDADD = $(unit_libs)
 
 tests_unit_test_dns_SOURCES = tests/unit/test_dns.c
 tests_unit_test_dns_CPPFLAGS = $(unit_cppflags)

@@ -1017,6 +1017,268 @@ static void addresses_of_the_wrong_length_are_failures(void **state)
     world_stop(&world);
 }
 
+/* --- Records of one type ------------------------------------------------------ */
+
+static enum dns_outcome ask_records(const struct dns *dns, const char *name, int type,
+                                    struct dns_record_list *list)
+{
+    return dns_records(dns, name, type, deadline_in(clock_system(), PATIENT_MS), list);
+}
+
+/* The outcome of one question to a server with one row; nothing is left in the list then. */
+static enum dns_outcome records_outcome(const struct fake_dns_row *row, const char *name, int type)
+{
+    struct dns_record_list list;
+    struct world world = world_start(row, 1);
+    enum dns_outcome outcome =
+        dns_records(world.dns, name, type, deadline_in(clock_system(), HASTY_MS), &list);
+    if (outcome != DNS_FOUND) {
+        assert_int_equal(list.count, 0);
+        assert_false(list.is_cut);
+    }
+    dns_records_free(&list);
+    world_stop(&world);
+    return outcome;
+}
+
+static void strings_of_a_txt_are_joined(void **state)
+{
+    (void)state;
+    char longest[600];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    const struct fake_dns_answer txt[] = {{.type = ns_t_txt, .data = "v=spf1 \n-all"},
+                                          {.type = ns_t_txt, .data = ""},
+                                          {.type = ns_t_txt, .data = longest},
+                                          {.type = ns_t_txt, .data = "\377\001 Mixed"}};
+    const struct fake_dns_row rows[] = {{.name = "_spf.Example.org", ANSWERS(txt)}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_record_list list;
+    assert_int_equal(ask_records(world.dns, "_spf.example.org", ns_t_txt, &list), DNS_FOUND);
+    assert_int_equal(list.count, COUNT(txt));
+    assert_string_equal(list.record[0].text, "v=spf1 -all");
+    assert_int_equal(list.record[0].text_len, strlen("v=spf1 -all"));
+    assert_string_equal(list.record[1].text, "");
+    assert_int_equal(list.record[1].text_len, 0);
+    assert_string_equal(list.record[2].text, longest);
+    assert_int_equal(list.record[2].text_len, sizeof longest - 1);
+    assert_string_equal(list.record[3].text, "\377\001 Mixed");
+    dns_records_free(&list);
+    assert_int_equal(list.count, 0);
+    world_stop(&world);
+}
+
+static void names_of_pointers_and_mail_hosts_come_in_lower_case(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer ptr[] = {{.type = ns_t_ptr, .data = "Mail.Example.org"},
+                                                 {.type = ns_t_ptr, .data = "a\\000b.example"},
+                                                 {.type = ns_t_ptr, .data = "."}};
+    static const struct fake_dns_answer mx[] = {
+        {.type = ns_t_mx, .preference = 300, .data = "B.example"},
+        {.type = ns_t_mx, .preference = 5, .data = "a.example"}};
+    static const struct fake_dns_row rows[] = {{.name = "1.2.0.192.in-addr.arpa", ANSWERS(ptr)},
+                                               {.name = "example.org", ANSWERS(mx)}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_record_list list;
+    assert_int_equal(ask_records(world.dns, "1.2.0.192.in-addr.arpa", ns_t_ptr, &list), DNS_FOUND);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.record[0].text, "mail.example.org");
+    assert_int_equal(list.record[0].text_len, strlen("mail.example.org"));
+    dns_records_free(&list);
+    assert_int_equal(ask_records(world.dns, "example.org", ns_t_mx, &list), DNS_FOUND);
+    assert_int_equal(list.count, 2);
+    assert_string_equal(list.record[0].text, "b.example");
+    assert_int_equal(list.record[0].preference, 300);
+    assert_int_equal(list.record[1].preference, 5);
+    dns_records_free(&list);
+    world_stop(&world);
+}
+
+static void addresses_come_as_octets(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer a[] = {{.type = ns_t_a, .data = "192.0.2.1"}};
+    static const struct fake_dns_answer aaaa[] = {{.type = ns_t_aaaa, .data = "2001:db8::1"}};
+    static const struct fake_dns_row rows[] = {
+        {.name = "example.org", .type = ns_t_a, ANSWERS(a)},
+        {.name = "example.org", .type = ns_t_aaaa, ANSWERS(aaaa)}};
+    static const uint8_t v4[16] = {192, 0, 2, 1}, v6[16] = {0x20, 1, 0x0d, 0xb8, [15] = 1};
+    struct world world = world_start(ROWS(rows));
+    struct dns_record_list list;
+    assert_int_equal(ask_records(world.dns, "example.org", ns_t_a, &list), DNS_FOUND);
+    assert_int_equal(list.count, 1);
+    assert_memory_equal(list.record[0].address, v4, sizeof v4);
+    assert_null(list.record[0].text);
+    dns_records_free(&list);
+    assert_int_equal(ask_records(world.dns, "example.org", ns_t_aaaa, &list), DNS_FOUND);
+    assert_int_equal(list.count, 1);
+    assert_memory_equal(list.record[0].address, v6, sizeof v6);
+    dns_records_free(&list);
+    world_stop(&world);
+}
+
+static void odd_names_may_be_asked_for(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"_spf.example.org", "a+b=c.example.org", "x",
+                                        "1.0/25.2.0.192.in-addr.arpa", "a!#%&'*,:<>?[]^`{|}~b.c"};
+    static const struct fake_dns_answer txt[] = {{.type = ns_t_txt, .data = "yes"}};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const struct fake_dns_row row = {.name = names[i], ANSWERS(txt)};
+        if (records_outcome(&row, names[i], ns_t_txt) != DNS_FOUND)
+            fail_msg("%s was not asked for", names[i]);
+    }
+}
+
+static void what_is_no_name_is_not_asked_for(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "",       ".",      "example.org.", "a..b",  ".a",   "a b.c",      "a\\b.c", "a@b.c", "@",
+        "a\"b.c", "a(b).c", "a;b.c",        "a$b.c", "a\nb", "\303\244.c", "\001.c", "\177.c"};
+    struct world world = world_start(NULL, 0);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct dns_record_list list;
+        /* Had it been asked for, it would not exist. */
+        if (ask_records(world.dns, names[i], ns_t_txt, &list) != DNS_FAILURE)
+            fail_msg("\"%s\" was asked for", names[i]);
+        assert_int_equal(list.count, 0);
+    }
+    world_stop(&world);
+}
+
+/* And a host's name is still a host's name. */
+static void mail_domains_may_not_be_odd(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer mx[] = {{.type = ns_t_mx, .data = "mx.example"}};
+    const struct fake_dns_row row = {.name = "a+b.example.org", ANSWERS(mx)};
+    assert_int_equal(mx_outcome(&row, 1, "a+b.example.org"), DNS_FAILURE);
+}
+
+static void types_that_are_not_known_are_not_asked_for(void **state)
+{
+    (void)state;
+    static const int types[] = {0, -1, ns_t_any, ns_t_cname, ns_t_soa, 99, 65536};
+    const struct fake_dns_row row = {.name = "example.org"};
+    for (size_t i = 0; i < COUNT(types); i++)
+        assert_int_equal(records_outcome(&row, "example.org", types[i]), DNS_FAILURE);
+}
+
+static void records_that_are_not_there_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer roots[] = {{.type = ns_t_mx, .data = "."}};
+    const struct fake_dns_row row = {.name = "example.org", .type = ns_t_mx, ANSWERS(roots)};
+    assert_int_equal(records_outcome(&row, "example.com", ns_t_txt), DNS_NO_DOMAIN);
+    assert_int_equal(records_outcome(&row, "example.org", ns_t_txt), DNS_NO_DATA);
+    assert_int_equal(records_outcome(&row, "example.org", ns_t_mx), DNS_NO_DATA);
+}
+
+static void broken_records_are_failures(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer records[] = {
+        {.type = ns_t_txt, .data = "v=spf1 -all"}, {.type = ns_t_txt, .data = ""},
+        {.type = ns_t_a, .data = "192.0.2.1"},     {.type = ns_t_aaaa, .data = "2001:db8::1"},
+        {.type = ns_t_ptr, .data = "a.example"},   {.type = ns_t_mx, .data = "a.example"}};
+    static const unsigned flags[] = {FAKE_DNS_BAD_DATA, FAKE_DNS_CUT};
+    for (size_t i = 0; i < COUNT(records); i++) {
+        for (size_t j = 0; j < COUNT(flags); j++) {
+            const struct fake_dns_row row = {
+                .name = "example.org", .answers = &records[i], .count = 1, .flags = flags[j]};
+            assert_int_equal(records_outcome(&row, "example.org", records[i].type), DNS_FAILURE);
+        }
+    }
+}
+
+static void octets_behind_an_address_or_a_name_are_failures(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer records[] = {{.type = ns_t_a, .data = "192.0.2.1"},
+                                                     {.type = ns_t_aaaa, .data = "2001:db8::1"},
+                                                     {.type = ns_t_ptr, .data = "a.example"},
+                                                     {.type = ns_t_mx, .data = "a.example"}};
+    for (size_t i = 0; i < COUNT(records); i++) {
+        const struct fake_dns_row row = {
+            .name = "example.org", .answers = &records[i], .count = 1, .flags = FAKE_DNS_LONG_DATA};
+        assert_int_equal(records_outcome(&row, "example.org", records[i].type), DNS_FAILURE);
+    }
+}
+
+static void long_answers_are_had_over_tcp_and_cut_at_the_ceiling(void **state)
+{
+    (void)state;
+    struct fake_dns_answer txt[DNS_RECORDS_MAX + 1];
+    for (size_t i = 0; i < COUNT(txt); i++)
+        txt[i] = (struct fake_dns_answer){.type = ns_t_txt, .data = "some text of some length"};
+    const struct fake_dns_row rows[] = {
+        {.name = "more.example", ANSWERS(txt), .flags = FAKE_DNS_TRUNCATE},
+        {.name = "full.example",
+         .answers = txt,
+         .count = DNS_RECORDS_MAX,
+         .flags = FAKE_DNS_TRUNCATE}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_record_list list;
+    assert_int_equal(ask_records(world.dns, "more.example", ns_t_txt, &list), DNS_FOUND);
+    assert_int_equal(list.count, DNS_RECORDS_MAX);
+    assert_true(list.is_cut);
+    dns_records_free(&list);
+    assert_false(list.is_cut);
+    assert_int_equal(ask_records(world.dns, "full.example", ns_t_txt, &list), DNS_FOUND);
+    assert_int_equal(list.count, DNS_RECORDS_MAX);
+    assert_false(list.is_cut);
+    dns_records_free(&list);
+    assert_int_equal(fake_dns_asked_tcp(world.fake, "full.example", ns_t_txt), 1);
+    world_stop(&world);
+}
+
+/* RFC 2317: the reverse name of an address in less than a /24 is an alias of an odd name. */
+static void classless_delegations_are_followed(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer answers[] = {
+        {.type = ns_t_cname, .data = "1.0/25.2.0.192.in-addr.arpa"},
+        {.owner = "1.0/25.2.0.192.in-addr.arpa", .type = ns_t_ptr, .data = "mail.example.org"}};
+    static const struct fake_dns_row rows[] = {
+        {.name = "1.2.0.192.in-addr.arpa", ANSWERS(answers)}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_record_list list;
+    assert_int_equal(ask_records(world.dns, "1.2.0.192.in-addr.arpa", ns_t_ptr, &list), DNS_FOUND);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.record[0].text, "mail.example.org");
+    dns_records_free(&list);
+    world_stop(&world);
+}
+
+static void reverse_names_are_written_for_both_families(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *address, *name;
+    } cases[] = {
+        {"192.0.2.1", "1.2.0.192.in-addr.arpa"},
+        {"255.255.255.255", "255.255.255.255.in-addr.arpa"},
+        {"::ffff:192.0.2.1", "1.2.0.192.in-addr.arpa"},
+        {"2001:db8::cb01",
+         "1.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"},
+    };
+    char name[RB_DOMAIN_MAX + 1];
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct sockaddr_in v4 = {.sin_family = AF_INET};
+        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+        bool is_v4 = inet_pton(AF_INET, cases[i].address, &v4.sin_addr) == 1;
+        if (!is_v4)
+            assert_int_equal(inet_pton(AF_INET6, cases[i].address, &v6.sin6_addr), 1);
+        assert_true(
+            dns_reverse_name(is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6, name));
+        assert_string_equal(name, cases[i].name);
+    }
+    assert_false(dns_reverse_name(&(struct sockaddr){.sa_family = AF_UNIX}, name));
+    assert_string_equal(name, "");
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "use-vc") == 0)
@@ -1074,6 +1336,19 @@ int main(int argc, char **argv)
         cmocka_unit_test(silence_about_one_family_does_not_hide_the_other),
         cmocka_unit_test(cnames_of_mail_hosts_are_followed),
         cmocka_unit_test(addresses_of_the_wrong_length_are_failures),
+        cmocka_unit_test(strings_of_a_txt_are_joined),
+        cmocka_unit_test(names_of_pointers_and_mail_hosts_come_in_lower_case),
+        cmocka_unit_test(addresses_come_as_octets),
+        cmocka_unit_test(odd_names_may_be_asked_for),
+        cmocka_unit_test(what_is_no_name_is_not_asked_for),
+        cmocka_unit_test(mail_domains_may_not_be_odd),
+        cmocka_unit_test(types_that_are_not_known_are_not_asked_for),
+        cmocka_unit_test(records_that_are_not_there_are_told_apart),
+        cmocka_unit_test(broken_records_are_failures),
+        cmocka_unit_test(octets_behind_an_address_or_a_name_are_failures),
+        cmocka_unit_test(long_answers_are_had_over_tcp_and_cut_at_the_ceiling),
+        cmocka_unit_test(classless_delegations_are_followed),
+        cmocka_unit_test(reverse_names_are_written_for_both_families),
     };
     return cmocka_run_group_tests_name("dns", tests, NULL, NULL);
 }

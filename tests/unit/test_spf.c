@@ -532,13 +532,22 @@ static void names_that_cannot_be_asked_for_never_fail(void **state)
     world_stop(&world);
 }
 
+/* A name of 253 octets, as long as one can be. */
+static const char *longest_name(char name[300])
+{
+    (void)snprintf(
+        name, 300, "%s12345.example",
+        "label12.label12.label12.label12.label12.label12.label12.label12.label12.label12."
+        "label12.label12.label12.label12.label12.label12.label12.label12.label12.label12."
+        "label12.label12.label12.label12.label12.label12.label12.label12.label12.label12.");
+    return name;
+}
+
 static void a_domain_of_253_octets_is_asked_about(void **state)
 {
     (void)state;
-    char domain[300] = "";
-    for (int i = 0; i < 30; i++)
-        strcat(domain, "label12.");
-    strcat(domain, "12345.example");
+    char domain[300];
+    (void)longest_name(domain);
     assert_int_equal(strlen(domain), 253);
     const struct fake_dns_row rows[] = {TXT(domain, "v=spf1 a include:%{d}"),
                                         ONE(domain, ns_t_a, "192.0.2.10")};
@@ -786,7 +795,7 @@ static void broken_answers_are_temperror(void **state)
         struct world world = world_start(rows, COUNT(rows));
         struct asked asked = {.domain = "d.example"};
         expect("broken TXT",
-               check_until(world.dns, &asked, deadline_in(clock_system(), 2000)).outcome,
+               check_until(world.dns, &asked, deadline_in(clock_system(), HASTY_MS)).outcome,
                SPF_OUTCOME_TEMPERROR);
         world_stop(&world);
     }
@@ -1021,10 +1030,8 @@ static void nibbles_of_ipv6_clients_are_written_with_dots(void **state)
 static void long_names_lose_labels_on_the_left(void **state)
 {
     (void)state;
-    char domain[256] = "";
-    for (int i = 0; i < 30; i++)
-        strcat(domain, "label12.");
-    strcat(domain, "12345.example");
+    char domain[300], wanted[300];
+    (void)snprintf(wanted, sizeof wanted, "%s.x", longest_name(domain) + strlen("label12."));
     struct sockaddr_storage client = address_of(client_v4);
     const struct spf_macros macros = {.client = (struct sockaddr *)&client,
                                       .local = "",
@@ -1034,7 +1041,7 @@ static void long_names_lose_labels_on_the_left(void **state)
     static const char record[] = "v=spf1 exists:%{d}.x";
     struct spf_plain plain;
     assert_true(spf_record_read(record, strlen(record), &macros, &plain));
-    assert_string_equal(plain.text + strlen("v=spf1 +exists:"), strcat(domain + 8, ".x"));
+    assert_string_equal(plain.text + strlen("v=spf1 +exists:"), wanted);
 }
 
 static void the_client_name_is_asked_for_only_where_it_matters(void **state)
@@ -1067,6 +1074,8 @@ static void the_client_name_is_asked_for_only_where_it_matters(void **state)
 
 int main(void)
 {
+    /* One attempt of a second: what is silent here stays silent. */
+    setenv("RES_OPTIONS", "attempts:1 timeout:1", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_without_look_ups_give_their_result),
         cmocka_unit_test(other_texts_are_no_record),
