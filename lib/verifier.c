@@ -265,3 +265,12 @@ size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, 
     pthread_mutex_unlock(&verifier->lock);
     return count;
 }
+
+void verifier_identity(struct rb_verifier *verifier, unsigned wait_ms, struct identity *identity)
+{
+    struct setup *setup = setup_get(verifier);
+
+    identity_check(setup->dns, setup->options, setup->own, setup->own_count,
+                   deadline_in(verifier->clock, wait_ms), identity);
+    setup_put(verifier, setup);
+}

@@ -13,6 +13,7 @@
 #include "cache.h"
 #include "dns.h"
 #include "flight.h"
+#include "identity.h"
 #include "options.h"
 #include "queue.h"
 #include "retries.h"
@@ -86,6 +87,9 @@ struct address_record verifier_moment(const struct rb_verifier *verifier, enum r
 /* What the limits hold back now, as shield_list_up and rates_list_limited tell it. No lock held. */
 size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, size_t size);
 size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, size_t size);
+
+/* Whether we are who we say we are, by the options of today (identity.h). Waits for name servers, for wait_ms. No lock held. */
+void verifier_identity(struct rb_verifier *verifier, unsigned wait_ms, struct identity *identity);
 
 /* --- board.c -------------------------------------------------------------- */
 

@@ -24,7 +24,7 @@ ringback_milter_SOURCES = \
     milter/main.c \
     milter/service.c milter/service.h \
     milter/status.c milter/status.h \
-    milter/wake.c milter/wake.h
+    milter/wake.c milter/wake.h milter/whoami.c milter/whoami.h
 ringback_milter_LDADD = libmilterparts.la $(MILTER_LIBS)
 
 bin_PROGRAMS += ringback

@@ -6,6 +6,7 @@
 
 #include "verifier.h"
 #include "wake.h"
+#include "whoami.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -48,6 +49,7 @@ enum rb_error service_start(const char *path, struct config *config, char *detai
     pthread_mutex_unlock(&lock);
     pthread_mutex_unlock(&reloading);
     log_warnings(config);
+    whoami_look(world.verifier);
     return RB_OK;
 }
 
@@ -120,6 +122,7 @@ static bool take(struct config *fresh, char *said, size_t size)
     pthread_mutex_unlock(&lock);
     (void)snprintf(said, size, "%s: configuration taken", fresh->path);
     add_fixed(before, fresh, said, size);
+    whoami_look(world.verifier);
     config_put(before);
     return true;
 }
@@ -158,6 +161,7 @@ void service_flush(void)
 void service_end(void)
 {
     pthread_mutex_lock(&reloading); /* a signal may just have asked for it */
+    whoami_stop();
     rb_verifier_close(world.verifier);
     world.verifier = NULL;
     pthread_mutex_lock(&lock);

@@ -9,6 +9,7 @@
 #include "metrics.h"
 #include "service.h"
 #include "verifier.h"
+#include "whoami.h"
 #include "wire.h"
 
 #include <stdlib.h>
@@ -168,6 +169,20 @@ static json_t *limits_object(const struct config *config)
                      (json_int_t)rate_count, "rates_used_up", rate_list);
 }
 
+/* What is wrong with who we say we are; null where that has not been looked at yet. */
+static json_t *identity_warnings(void)
+{
+    struct identity identity;
+    json_t *warnings;
+
+    if (!whoami_get(&identity))
+        return json_null();
+    warnings = json_array();
+    for (size_t i = 0; i < identity.count; i++)
+        json_array_append_new(warnings, wire_text(identity.warning[i]));
+    return warnings;
+}
+
 json_t *status_object(void)
 {
     struct config *config = service_config();
@@ -177,7 +192,7 @@ json_t *status_object(void)
 
     rb_verifier_stats(service_world()->verifier, &stats);
     object = json_pack(
-        "{s:s, s:i, s:I, s:s, s:I, s:s, s:b, s:{s:I, s:I}, s:o, s:I, s:o, s:o, s:o, s:o, s:o}",
+        "{s:s, s:i, s:I, s:s, s:I, s:s, s:b, s:{s:I, s:I}, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
         "version", PACKAGE_VERSION, "pid", (int)getpid(), "uptime_s",
         (json_int_t)(now - service_started()), "config", config->path, "config_age_s",
         (json_int_t)(now - service_configured()), "hostname", config->hostname, "dry_run",
@@ -185,7 +200,7 @@ json_t *status_object(void)
         (json_int_t)metrics_sessions_total(), "callouts", callout_object(&stats),
         "retries_scheduled", (json_int_t)stats.retries_scheduled, "verdicts", verdict_counts(),
         "actions", action_counts(), "skipped", skip_counts(), "cache", cache_object(&stats),
-        "limits", limits_object(config));
+        "limits", limits_object(config), "identity_warnings", identity_warnings());
     config_put(config);
     return object;
 }

@@ -184,6 +184,19 @@ static void print_limits(json_t *limits)
         printf("%-12s%s %s\n", "", string(entry, "rate"), string(entry, "of"));
 }
 
+static void print_identity(json_t *status)
+{
+    json_t *warnings = json_object_get(status, "identity_warnings"), *warning;
+    size_t i;
+
+    printf("%-12s%s%s\n", "hostname", string(status, "hostname"),
+           json_is_null(warnings)           ? ", not looked at yet"
+           : json_array_size(warnings) == 0 ? ", as DNS has it"
+                                            : "");
+    json_array_foreach(warnings, i, warning)
+        printf("%-12s%s\n", "  warning", json_string_value(warning));
+}
+
 static void print_status(json_t *status)
 {
     json_t *sessions = json_object_get(status, "sessions");
@@ -198,6 +211,7 @@ static void print_status(json_t *status)
            string(status, "version"), number(status, "pid"), uptime,
            json_is_true(json_object_get(status, "dry_run")) ? ", dry run" : "");
     printf("%-12s%s\n", "config", string(status, "config"));
+    print_identity(status);
     printf("%-12s%" JSON_INTEGER_FORMAT " open, %" JSON_INTEGER_FORMAT " in all\n", "sessions",
            number(sessions, "open"), number(sessions, "total"));
     printf("%-12s%" JSON_INTEGER_FORMAT " running, %" JSON_INTEGER_FORMAT
