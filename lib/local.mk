@@ -20,7 +20,7 @@ libcore_la_SOURCES = \
     lib/dns.c lib/dns.h \
     lib/flight.c lib/flight.h \
     lib/fold.c lib/fold.h lib/fold_record.c lib/fold_record.h \
-    lib/hash.h \
+    lib/hash.c lib/hash.h \
     lib/hostlimits.c lib/hostlimits.h \
     lib/identity.c lib/identity.h \
     lib/known.c lib/landing.c \

@@ -15,6 +15,7 @@ UNIT = \
     tests/unit/test_flight \
     tests/unit/test_fold \
     tests/unit/test_fold_record \
+    tests/unit/test_hash \
     tests/unit/test_headers \
     tests/unit/test_hostlimits \
     tests/unit/test_identity \
@@ -118,6 +119,10 @@ tests_unit_test_dns_SOURCES = tests/unit/test_dns.c
 tests_unit_test_dns_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_dns_LDADD = $(unit_libs)
 
+tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
+tests_unit_test_hash_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_hash_LDADD = $(unit_libs)
+
 tests_unit_test_headers_SOURCES = tests/unit/test_headers.c
 tests_unit_test_headers_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_headers_LDADD = $(unit_libs)
@@ -194,7 +199,11 @@ include tests/fuzz/local.mk
 
 # The scripted mail host.
 noinst_PROGRAMS += tests/smtpd/smtpd
+# Flags of its own, so that its objects are not those of the library.
+tests_smtpd_smtpd_CPPFLAGS = $(AM_CPPFLAGS)
 tests_smtpd_smtpd_SOURCES = \
+    lib/hash.c \
+    lib/hash.h \
     tests/smtpd/buf.c \
     tests/smtpd/buf.h \
     tests/smtpd/conn.c \
