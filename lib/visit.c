@@ -197,6 +197,9 @@ static void session_probe(struct session *session)
     visit_probe_local(callout->probe_key, callout->domain, clock_wall_s(callout->clock), local);
     (void)snprintf(address, sizeof address, "%s@%s", local, callout->domain);
     question = question_for(run, address);
+    /* Whatever our sender is: a host that verifies senders lets the null sender pass, and would call back about any other. */
+    if (!run->ask_with_fallback && !run_knows(run, &run->facts.null_sender_refused, FACT_YES))
+        question.mail_from = "";
     session_ask(session, &question);
     reason = session->dialogue.answer.reason;
     if (reason == RB_REASON_ACCEPTED || reason == RB_REASON_CATCH_ALL)

@@ -1154,6 +1154,21 @@ static void a_domain_that_accepts_a_probe_is_catch_all(void **state)
     heard(host, "RSET", 1);
 }
 
+static void the_probe_has_the_null_sender_whatever_ours_is(void **state)
+{
+    (void)state;
+    static const struct fake_host_reply users[] = {{"u@one.example", "250 2.1.5 Ok"}};
+    struct fake_host *host = start_saying(0, UNKNOWN_USER);
+
+    fake_host_set(host, users, COUNT(users));
+    world.options.catch_all_check = true;
+    world.options.mail_from = "callout@we.example";
+    is(ask("one.example", "u@one.example"), RB_REASON_ACCEPTED);
+    assert_string_equal(world.answer[0].mail_from, "callout@we.example");
+    heard(host, "MAIL FROM:<callout@we.example>", 1);
+    heard(host, "MAIL FROM:<>", 1);
+}
+
 static void a_domain_that_refuses_a_probe_is_not_catch_all(void **state)
 {
     (void)state;
@@ -1538,6 +1553,7 @@ int main(void)
         T(where_tls_is_broken_the_host_is_called_again_in_clear),
         T(a_host_that_insists_on_its_broken_tls_is_tls_required),
         T(a_domain_that_accepts_a_probe_is_catch_all),
+        T(the_probe_has_the_null_sender_whatever_ours_is),
         T(a_domain_that_refuses_a_probe_is_not_catch_all),
         T(an_unclear_reply_to_a_probe_teaches_nothing),
         T(only_an_accepted_address_is_followed_by_a_probe),
