@@ -35,13 +35,13 @@ class Reply:
 class Session:
     """One SMTP connection from `source`; every command's reply is kept with its time."""
 
-    def __init__(self, namespace, source="203.0.113.1", helo="client.lab.example"):
+    def __init__(self, namespace, source="203.0.113.1", helo="client.lab.example", server=net.MTA):
         self.helo = helo
         self._buffer = b""
         self._socket = namespace.socket()
         self._socket.settimeout(PATIENCE)
         self._socket.bind((source, 0))
-        self._socket.connect((net.MTA, 25))
+        self._socket.connect((server, 25))
         self.banner = self.reply()
 
     def reply(self):
@@ -147,13 +147,14 @@ def send(
     headers=(),
     xclient=None,
     helo="client.lab.example",
+    server=net.MTA,
 ):
     """Sends a mail as far as the server lets it. `sender` goes between MAIL's brackets."""
     begun = time.monotonic()
     subject = subject or unique()
     mail = Mail(subject, {}, begun, 0.0)
     try:
-        session = Session(namespace, source, helo)
+        session = Session(namespace, source, helo, server)
     except OSError as error:
         mail.replies["connect"] = Reply(0, str(error), time.monotonic() - begun)
         return mail

@@ -6,7 +6,8 @@
 
 Prints TAP. Needs root, iproute2, nsd and postfix; without them it prints a skip. `--only verdicts`
 runs check_verdicts alone; `--keep` leaves logs and cache behind. RB_BUILDDIR says where the
-programs were built; RB_NO_LAB set to anything skips it all.
+programs were built; RB_NO_LAB set to anything skips it all. `loops` also needs Exim and Sendmail,
+which debs.py fetches; without them, what they are for is skipped.
 """
 
 import sys
@@ -21,7 +22,19 @@ import traceback
 import rig as lab
 from tap import Tap
 
-CHECKS = ["verdicts", "headers", "exempt", "cost", "retries", "latency", "tool", "hostile", "faults"]
+CHECKS = [
+    "verdicts",
+    "headers",
+    "exempt",
+    "guest",
+    "cost",
+    "retries",
+    "latency",
+    "tool",
+    "hostile",
+    "faults",
+    "loops",
+]
 
 
 def chosen():

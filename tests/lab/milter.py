@@ -19,7 +19,7 @@ listen          = "inet:8894@127.0.0.1"
 control         = "{folder}/control.sock"
 http            = ""
 user            = "nobody"
-hostname        = "mta.lab.example"
+hostname        = "{hostname}"
 authserv_id     = "{authserv_id}"
 log_level       = "info"
 dry_run         = {dry_run}
@@ -27,12 +27,13 @@ trusted_networks = {{ "127.0.0.0/8", "{trusted}" }}
 resolvers       = {{ "192.0.2.53:53" }}
 max_wait        = "{max_wait}"
 callout {{
+    mail_from = "{mail_from}"
     fallback_mail_from = "{callout_sender}"
     command_timeout = "{command_timeout}"
     total_timeout = "{total_timeout}"
     max_workers = 256
     # The networks of the lab are reserved for documentation: they are never called unless allowed.
-    allowed_networks = {{ "192.0.2.0/24", "2001:db8:25::/64" }}
+    allowed_networks = {{ "192.0.2.0/24", "2001:db8:25::/64", "198.18.0.0/16" }}
 }}
 cache {{
     store = "lmdb:{store}"
@@ -42,6 +43,8 @@ cache {{
 """
 
 DEFAULTS = {
+    "hostname": "mta.lab.example",
+    "mail_from": "",
     "authserv_id": AUTHSERV_ID,
     "callout_sender": CALLOUT_SENDER,
     "trusted": TRUSTED,

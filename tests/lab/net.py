@@ -7,6 +7,8 @@
       |     every address of them                   it also passes packets between the others
     mta     198.51.100.10 and 2001:db8:51::10       Postfix with the milter
 
+Machines come on top (add_machine), each on a cable of its own to the world: 198.18.N.2.
+
 The namespaces have no names: they are held open by file descriptors of this process, so that any
 number of labs can run side by side and nothing is left behind, however this process ends. To look
 into one while it runs: `nsenter --net -t PID` with the pid of a program that runs inside.
@@ -14,6 +16,7 @@ into one while it runs: `nsenter --net -t PID` with the pid of a program that ru
 
 import ctypes
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -69,17 +72,30 @@ class Namespace:
             raise OSError(f"{self.name}: {' '.join(argv)}: {output.strip()}")
         return output
 
-    def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM):
+    def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM, protocol=0):
         """A socket inside, made from any thread; only the making needs the namespace."""
         _setns(self.fd)
         try:
-            return socket.socket(family, kind)
+            return socket.socket(family, kind, protocol)
         finally:
             _setns(self._old)
 
     def close(self):
         os.close(self.fd)
         os.close(self._old)
+
+
+class Machine(Namespace):
+    """A namespace whose programs see the folder `etc` as /etc."""
+
+    def __init__(self, name, keeper, etc):
+        super().__init__(name, keeper)
+        self.etc = etc
+
+    def popen(self, argv, **options):
+        view = 'mount --bind "$1" /etc && shift && exec "$@"'
+        prefix = ["unshare", "--mount", "sh", "-c", view, "sh", str(self.etc)]
+        return super().popen([*prefix, *argv], **options)
 
 
 class Net:
@@ -130,6 +146,15 @@ class Net:
             far.run("ip", "addr", "add", there, "dev", "eth0", *nodad)
         self.world.run("ip", "link", "set", name, "up")
         far.run("ip", "link", "set", "eth0", "up")
+
+    def add_machine(self, name, address, etc):
+        """One more machine, on 198.18.N.2 for an N of its own. The caller closes it."""
+        machine = Machine(name, self.guard, etc)
+        gateway = re.sub(r"\.2$", ".1", address)
+        machine.run("ip", "link", "set", "lo", "up")
+        self._join(machine, f"s{address.split('.')[2]}", (f"{gateway}/30", f"{address}/30"))
+        machine.run("ip", "route", "add", "default", "via", gateway)
+        return machine
 
     def close(self):
         for namespace in (self.client, self.mta, self.world):

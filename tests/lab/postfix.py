@@ -3,17 +3,18 @@
 
 It takes mail for @local.example from anybody, hands every transaction to the milter on
 127.0.0.1:8894, and files each accepted message in a maildir, where tests can read what arrived.
+With other settings it is the mail host of a site: its domain, its users, and it sends mail too.
 """
 
 import email
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import time
 
 import net
+import service
 
 DOMAIN = "local.example"
 HOSTNAME = "mta.lab.example"
@@ -37,16 +38,16 @@ alias_database =
 notify_classes =
 smtputf8_enable = yes
 
-# Accepted mail is filed, whoever it is for; nothing is ever sent out.
+# Accepted mail is filed, whoever it is for; what is for others goes to {transport}.
 virtual_mailbox_domains = {domain}
-virtual_mailbox_maps = static:inbox/
+virtual_mailbox_maps = {users}
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_limit = 0
 virtual_minimum_uid = 100
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
-default_transport = discard
-relay_transport = discard
+default_transport = {transport}
+relay_transport = {transport}
 bounce_queue_lifetime = 0
 
 smtpd_milters = {milters}
@@ -66,6 +67,7 @@ smtpd_peername_lookup = no
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtpd_authorized_xclient_hosts = 203.0.113.0/24
 smtpd_tls_security_level = none
+{more}
 """
 
 MASTER_CF = """
@@ -81,21 +83,35 @@ trace     unix  - - n - 0   discard
 error     unix  - - n - -   error
 retry     unix  - - n - -   error
 discard   unix  - - n - -   discard
+smtp      unix  - - n - -   smtp
+verify    unix  - - n - 1   verify
 virtual   unix  - n n - -   virtual
 anvil     unix  - - n - 1   anvil
 proxymap  unix  - - n - -   proxymap
 tlsmgr    unix  - - n 1000? 1 tlsmgr
 """
 
+QUEUES = "active bounce corrupt defer deferred flush hold incoming maildrop saved trace"
+SETTINGS = {
+    "hostname": HOSTNAME,
+    "address": net.MTA,
+    "domain": DOMAIN,
+    "milters": MILTER,
+    "default_action": "accept",
+    "users": "static:inbox/",
+    "transport": "discard",
+    "more": "",
+}
+
 
 class Postfix:
-    """One Postfix in `namespace`, its files under `folder`."""
+    """One Postfix in `namespace`, its files under `folder`; `settings` are of SETTINGS' names."""
 
-    def __init__(self, namespace, folder, milters=MILTER):
+    def __init__(self, namespace, folder, **settings):
         self.namespace = namespace
         self.folder = pathlib.Path(folder) / "postfix"
-        self.milters = milters
-        self.default_action = "accept"
+        self.mail = self.folder / "mail"
+        self.settings = {**SETTINGS, **settings}
         self.process = None
 
     @staticmethod
@@ -105,37 +121,36 @@ class Postfix:
 
     def start(self):
         """Makes the folders, starts the master and waits until it answers."""
+        self.launch()
+        self.wait()
+
+    def launch(self):
+        """The same without waiting."""
         self._folders()
         self._configure()
-        self._postfix("check")
         daemons = subprocess.check_output(
             ["postconf", "-dh", "daemon_directory"], text=True
         ).strip()
-        self.process = self.namespace.popen(
+        self.process = service.start(
+            self.namespace,
             [f"{daemons}/master", "-s", "-c", str(self.config)],
-            start_new_session=True,
             env={**os.environ, "MAIL_CONFIG": str(self.config)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
         )
-        self._wait_until_listening()
+
+    def wait(self):
+        if not service.wait_for_banner(self.namespace, self.settings["address"], self.process):
+            raise OSError("Postfix does not start:\n" + self.log())
 
     def set(self, default_action):
         """Another milter_default_action, for sessions from now on."""
-        if default_action != self.default_action:
-            self.default_action = default_action
+        if default_action != self.settings["default_action"]:
+            self.settings["default_action"] = default_action
             self._configure()
             self._postfix("reload")
             time.sleep(0.3)
 
     def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        service.end(self.process)
         self.process = None
 
     def log(self):
@@ -144,7 +159,7 @@ class Postfix:
 
     def messages(self):
         """Every message filed so far, parsed."""
-        inbox = self.folder / "mail" / "inbox" / "new"
+        inbox = self.mail / "inbox" / "new"
         files = sorted(inbox.iterdir()) if inbox.exists() else []
         return [email.message_from_bytes(path.read_bytes()) for path in files]
 
@@ -170,42 +185,19 @@ class Postfix:
     def _folders(self):
         for name in ("etc", "spool", "data", "mail"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (self.folder / "spool" / "pid").mkdir(exist_ok=True)
+        for name in (*QUEUES.split(), "private", "public"):  # `postfix check` is slow
+            (self.folder / "spool" / name).mkdir(mode=0o700, exist_ok=True)
+            shutil.chown(self.folder / "spool" / name, "postfix")
         shutil.chown(self.folder / "data", "postfix")
-        shutil.chown(self.folder / "mail", "nobody", "nogroup")
+        shutil.chown(self.mail, "nobody", "nogroup")
 
     def _configure(self):
-        inbox = (self.folder / "mail").stat()
+        inbox = self.mail.stat()
         (self.config / "main.cf").write_text(
-            MAIN_CF.format(
-                folder=self.folder,
-                hostname=HOSTNAME,
-                address=net.MTA,
-                domain=DOMAIN,
-                uid=inbox.st_uid,
-                gid=inbox.st_gid,
-                milters=self.milters,
-                default_action=self.default_action,
-            )
+            MAIN_CF.format(folder=self.folder, uid=inbox.st_uid, gid=inbox.st_gid, **self.settings)
         )
         (self.config / "master.cf").write_text(MASTER_CF)
 
     def _postfix(self, verb):
         self.namespace.run("postfix", "-c", str(self.config), verb)
-
-    def _wait_until_listening(self, patience=15.0):
-        until = time.monotonic() + patience
-        while time.monotonic() < until:
-            probe = self.namespace.socket()
-            probe.settimeout(5)
-            try:
-                probe.connect((net.MTA, 25))
-                if re.match(rb"220 ", probe.recv(512)):
-                    return
-            except OSError:
-                pass
-            finally:
-                probe.close()
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.1)
-        raise OSError("Postfix does not start:\n" + self.log())

@@ -9,6 +9,17 @@ other address, connections are refused.
 
 SLOW_COUNT = 100  # domains slow0.example to slow99.example, each with a host of its own
 SLOW_STEP_MS = 300
+# Sites with an MTA and a network of their own (sites.py): NAME.example, mx.NAME.example.
+SITES = {
+    "postfix-1": "198.18.1.2",
+    "postfix-2": "198.18.2.2",
+    "sendmail-1": "198.18.3.2",
+    "sendmail-2": "198.18.4.2",
+    "exim-null": "198.18.5.2",
+    "exim-named": "198.18.6.2",
+    "probes": "198.18.7.2",
+    "probes-named": "198.18.8.2",
+}
 
 ZONE = """
 $ORIGIN example.
@@ -101,6 +112,10 @@ local           MX    10 mta.lab
 """ + "".join(
     f"slow{n:<11} MX    10 mx.slow{n}\nmx.slow{n:<8} A     192.0.2.{100 + n}\n"
     for n in range(SLOW_COUNT)
+)
+ZONE += "".join(
+    f"{name:<15} MX    10 mx.{name}\nmx.{name:<12} A     {address}\n"
+    for name, address in SITES.items()
 )
 
 BROKEN_ZONES = ["servfail.example"]  # the DNS server answers SERVFAIL for these

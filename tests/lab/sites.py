@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Sites of the lab: each a machine of its own with an MTA that takes and sends a domain's mail.
+
+A site's programs see an /etc of their own: the lab's DNS server, the site's users, and whatever its
+MTA looks for there. The host's is not touched. world.SITES says which there are, and where.
+"""
+
+import pathlib
+import shutil
+import socket
+
+import client
+import exim
+import milter
+import net
+import postfix
+import sendmail
+import world
+
+USERS = ["postmaster", "callout", "verifier", *(f"user{number}" for number in range(100))]
+FIRST_UID = 61000
+# What programs need of the host's /etc; nothing else of it is to be seen at a site.
+COMMON_ETC = [
+    "group",
+    "ld.so.cache",
+    "localtime",
+    "nsswitch.conf",
+    "passwd",
+    "postfix/dynamicmaps.cf",
+    "postfix/postfix-files",
+    "protocols",
+    "services",
+]
+
+
+class CannotRun(Exception):
+    """Why there can be no sites here."""
+
+
+def check(rig):
+    """Raises CannotRun where a machine cannot have an /etc of its own."""
+    trial = net.Machine("trial", rig.net.guard, rig.folder)
+    try:
+        trial.run("true")
+    except OSError as error:
+        raise CannotRun(f"no /etc of its own for a site: {error}") from error
+    finally:
+        trial.close()
+
+
+class Site:
+    """One machine and its domain. `kind` is a function that makes the MTA from the Site."""
+
+    def __init__(self, rig, name, kind):
+        self.name = name
+        self.domain = f"{name}.example"
+        self.hostname = f"mx.{self.domain}"
+        self.address = world.SITES[name]
+        self.folder = pathlib.Path(rig.folder) / f"site-{name}"
+        self.mail = self.folder / "mail"
+        self.users = USERS
+        self.ringback = None
+        self._make_folders()
+        self.machine = rig.net.add_machine(name, self.address, self.folder / "etc")
+        self.mta = kind(self)
+
+    def with_ringback(self, builddir):
+        """Gives it a milter, which start_ringback starts."""
+        self.ringback = milter.Milter(self.machine, self.folder, builddir)
+        return self
+
+    def start_ringback(self, mail_from):
+        """(Re)starts the milter, if it has one, with an empty cache."""
+        self._kill_ringback()
+        if self.ringback:
+            self.ringback.start_fresh(
+                hostname=self.hostname,
+                authserv_id=self.hostname,
+                mail_from=mail_from,
+                callout_sender=f"postmaster@{self.domain}",
+            )
+
+    def stop(self):
+        self.mta.stop()
+        self._kill_ringback()
+        self.machine.close()
+
+    def _kill_ringback(self):
+        """Outright: an orderly end takes libmilter seconds, and what is kept is thrown away."""
+        if self.ringback and self.ringback.alive():
+            self.ringback.kill()
+
+    def send(self, sender, recipient, subject):
+        """Hands a mail to the site's own MTA, as its users do; what comes then is the MTA's."""
+        return client.send(
+            self.machine,
+            sender,
+            recipient,
+            source="127.0.0.1",
+            server="127.0.0.1",
+            subject=subject,
+            headers=[f"Sender: <{sender}>"],
+        )
+
+    def received(self, subject):
+        """How often a message with that Subject is among the mail that was filed here."""
+        line = f"Subject: {subject}\n".encode()
+        return sum(_content(path).count(line) for path in self.mta.mail.rglob("*"))
+
+    def logs(self):
+        """The last lines of its MTA and its milter."""
+        said = [(self.name, self.mta.log())]
+        if self.ringback:
+            said.append((f"{self.name}'s milter", self.ringback.log()))
+        return [f"{who}: {line}" for who, log in said for line in log.splitlines()[-20:]]
+
+    def _make_folders(self):
+        etc = self.folder / "etc"
+        (etc / "postfix").mkdir(parents=True)
+        self.mail.mkdir()
+        shutil.chown(self.mail, "nobody", "nogroup")
+        for name in COMMON_ETC:
+            if pathlib.Path("/etc", name).exists():
+                shutil.copy(pathlib.Path("/etc", name), etc / name)
+        boxes = "".join(f"{user}@{self.domain} inbox/\n" for user in USERS)
+        (self.folder / "users").write_text(boxes)
+        with open(etc / "passwd", "a", encoding="utf-8") as passwd:
+            for uid, user in enumerate(USERS, FIRST_UID):
+                passwd.write(f"{user}:x:{uid}:65534::/nonexistent:/usr/sbin/nologin\n")
+        (etc / "resolv.conf").write_text(f"nameserver {net.DNS}\n")
+        own = f"{self.address} {self.hostname} {socket.gethostname()}"
+        (etc / "hosts").write_text(f"127.0.0.1 localhost\n{own}\n")
+
+
+def _content(path):
+    """A file of a mailbox, if it is one and is still there: maildirs move them about."""
+    try:
+        return path.read_bytes().replace(b"\r\n", b"\n") if path.is_file() else b""
+    except FileNotFoundError:
+        return b""
+
+
+def with_postfix(milters="", more=""):
+    """A site's MTA is Postfix; `more` are further lines for its main.cf."""
+    return lambda site: postfix.Postfix(
+        site.machine,
+        site.folder,
+        hostname=site.hostname,
+        address=site.address,
+        domain=site.domain,
+        milters=milters,
+        users=f"texthash:{site.folder}/users",
+        transport="smtp",
+        more=f"myorigin = {site.domain}\n" + more.format(domain=site.domain),
+    )
+
+
+def with_sendmail(unpacked):
+    return lambda site: sendmail.Sendmail(site, unpacked)
+
+
+def with_exim(unpacked, verify):
+    """`verify`: one of exim.VERIFY."""
+    return lambda site: exim.Exim(site, unpacked, verify)
