@@ -29,7 +29,7 @@ libcore_la_SOURCES = \
     lib/options.c lib/options.h \
     lib/queue.c lib/queue.h \
     lib/rates.c lib/rates.h \
-    lib/record.c lib/record.h \
+    lib/record.c lib/record.h lib/record_life.c \
     lib/reply.c lib/reply.h \
     lib/ringback.h \
     lib/retries.c lib/retries.h \
