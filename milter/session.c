@@ -372,6 +372,11 @@ static const char *in_words(enum rb_reason reason)
         return "its domain cannot be looked up";
     case RB_REASON_TIMEOUT:
         return "its mail host has not answered yet";
+    case RB_REASON_LIMITED:
+    case RB_REASON_BUSY:
+        return "too many addresses to verify just now";
+    case RB_REASON_SPF_FAIL:
+        return "its domain does not allow this client to send mail for it (SPF)";
     default:
         return rb_reason_name(reason);
     }
