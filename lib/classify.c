@@ -50,12 +50,16 @@ struct rule {
     "ip ~ blocked/listed/banned|ip rejected/denied/refused|ip is/was rejected/denied/refused|" \
     "ip has been rejected/denied/refused|blocked/banned ~ ip|blocked using/by/for/due/because|" \
     "is currently blocked|message/mail/email blocked|listed hosts|client host/address|" \
-    "your ip/host/server/network/isp/domain|your mail server|sending ip/mta/host/server|" \
+    "your ip/host/server/network/isp/domain|your mail server|your address ip|" \
+    "you are not allowed/permitted/authorized/welcome/listed/on/a|allowed/permitted senders|" \
+    "sending ip/mta/host/server|host network/access|whitelist*/allowlist*|white/allow list|" \
     "connecting ip/host|source ip|remote ip|ptr/rdns|reverse dns/lookup|no reverse|" \
     "find your hostname/reverse|hostname ~ resolve|helo/ehlo|open relay/proxy|" \
     "dynamic ip/address*|dial up|dialup/dul/residential|" \
     "not accept* mail/connections/messages from|mail/messages/email/connection*/access from ip|" \
-    "access from|no smtp service|too many|rate limit*/exceed*|throttl*|unusual rate|reputation|" \
+    "access from|connection* rejected|no smtp service|too many|rate limit*/exceed*|" \
+    "frequency limit*|" \
+    "ratelimit*/throttl*/harvest*|dictionary attack*|unusual rate|reputation|spoof*|" \
     "spam/spammer*/unsolicited/abuse/abusive/suspicious/virus/content|" \
     "spf/dkim/dmarc/unauthenticated|not authorized/allowed/permitted to send/connect"
 
@@ -65,6 +69,10 @@ struct rule {
     "unknown/invalid/bad/blocked/envelope/local sender|sender does/must|verif* sender|" \
     "verify the sender|callout to sender|domain of sender|senders domain/address|" \
     "sending domain/address|return/reverse path|from address|mail from|" \
+    "return/reply/source address|sending from|sent by|" \
+    "senders/sending/your account/mailbox/user/inbox|" \
+    "senders email/mail|senders e mail|sender of this|^ from user/address/sender|" \
+    "your email/mail address ~ not/unknown|your e mail address ~ not/unknown|" \
     "your address ~ rejected/denied/refused|originator|not authorized from"
 
 /* Spoken of bounces as such. */
@@ -72,7 +80,7 @@ struct rule {
     "batv/prvs/backscatter/bounce*/dsn/dsns/ndr/ndrs/nondelivery|non delivery|" \
     "delivery status/report*|null sender*/reverse/return/envelope/address*|" \
     "empty sender/envelope/return/reverse|blank sender/from|did/does not send|doesnt send|" \
-    "never send*/sent|not sent from"
+    "never send*/sent|not sent from|reverse path signature|unsigned reverse/return"
 
 /* The surest words of ABOUT_US: what is left of it where "HELO" may be an order. */
 #define BLOCK_LISTED \
@@ -88,7 +96,8 @@ struct rule {
 #define NO_MAILBOX \
     "user/users/recipient/mailbox/account/address/addressee/username unknown|" \
     "user/recipient/address ~ is unknown|" \
-    "unknown user/recipient/mailbox/account/address/email*/username|unknown mail address|unknown local/virtual user|" \
+    "unknown user/recipient/mailbox/account/address/email*/username|unknown mail address|" \
+    "unknown local/virtual user|" \
     "unknown local part|local part unknown|recipient address unknown|unknown or illegal alias|" \
     "unknown in ~ table/directory|" \
     "no such user/users/username/recipient/mailbox/address/account/person/local/email*/name/virtual/alias/id/customer|" \
@@ -104,30 +113,57 @@ struct rule {
     "no recipient by|nobody/noone here/by|nobody by that name|no one by/at/here|person not found|" \
     "address/mailbox/recipient/user not present|address/mailbox/recipient/user is not present|" \
     "not an active address/mailbox/user/account|addresses were unknown|^ is unknown|" \
-    "not a known user/recipient|invalid recipient*/mailbox/user*/account|invalid local part|" \
-    "recipient/mailbox/user/account invalid|recipient/mailbox is invalid|recipient address is invalid|" \
+    "not a known user/recipient/mailbox/address|unrecognized user/recipient|" \
+    "user/recipient/mailbox/address not recognized/recognised|" \
+    "invalid recipient*/mailbox/user*/account|invalid local part|" \
+    "recipient/mailbox/user/account invalid|recipient/mailbox is invalid|" \
+    "recipient address is invalid|" \
     "not a valid user/mailbox/recipient/account|not valid recipient|not a recipient|" \
-    "not an existing|nonexist* user/mailbox/recipient/account|" \
+    "not an existing|nonexist* user/mailbox/recipient/account/address|" \
     "non exist* user/mailbox/recipient/address/account|not our customer|not a customer|" \
-    "not known here|not known at this|user/recipient/mailbox ~ not known|user/recipient is not known|" \
+    "not known here|not known at this|user/recipient/mailbox ~ not known|" \
+    "user/recipient is not known|" \
     "not listed in ~ directory/name|not listed in ~ address book|not in ~ directory|" \
     "not in my validrcptto|not found in ~ directory/database/table|" \
     "cannot/could/not/unable ~ find ~ user/recipient/mailbox|unrouteable/unroutable address|" \
     "cannot be routed|no route to recipient|has moved|no forwarding address|" \
     "no longer with/works/employed|left the company/organization|bad destination mailbox|" \
-    "undeliverable address|address is undeliverable|recipient/recipients undeliverable|no valid recipient*|wrong/bad username|" \
+    "no valid recipient*|wrong/bad username|" \
     "adressat/empfaenger unbekannt|destinataire/utilisateur inconnu|adresse inconnue|" \
     "benutzer unbekannt|unbekannter benutzer/empfaenger|unbekannte adresse|" \
-    "usuario desconocido|no existe ~ usuario|utente sconosciuto|nessun utente"
+    "postfach/adresse/konto/empfaenger/empfnger existiert nicht|postfach nicht vorhanden|" \
+    "boite/bote ~ inexistante|utilisateur/destinataire/adresse inexistant*|" \
+    "usuario desconocido|no existe ~ usuario|usuario/cuenta/buzon/conta no existe|" \
+    "usuario/usurio/conta/caixa ~ inexistente|utente sconosciuto/inesistente|nessun utente|" \
+    "casella ~ inesistente|konto nie istnieje|nieznany uzytkownik/adresat"
+
+/* A mailbox is named, but what is not there is its domain, its host, or us. */
+#define NO_DOMAIN \
+    "domain ~ not found|domain ~ not exist|unknown/invalid/bad recipient/rcpt domain|" \
+    "recipient/rcpt domain unknown/invalid/is/not|mx/host for|recipients/mailbox server|" \
+    "syntax/parameter"
+
+/* The host asked another one for us, and says so where that one refused. */
+#define UNDELIVERABLE \
+    "undeliverable address|address is undeliverable|recipient/recipients undeliverable"
+#define UNDELIVERABLE_ALONE \
+    "undeliverable address $|address is undeliverable $|recipient/recipients undeliverable $"
+
+/* Nobody has looked whether the mailbox is there. */
+#define NOT_LOOKED_UP \
+    "unverified/lookup/ldap/busy/loop*/timeout|timed out|name service|connect to|" \
+    "connection refused/reset/timed/failed/to|try again/later|" \
+    "internal/server/system/database error|host not found|domain not found"
 
 /* The mailbox was there, and is closed. */
 #define CLOSED_MAILBOX \
     "account/mailbox/user/recipient/address/email ~ disabled|" \
     "disabled account/mailbox/user/recipient|account/mailbox/user/recipient ~ inactive|" \
-    "inactive account/mailbox/user/recipient|account/mailbox/user ~ not active|account/mailbox/user ~ no longer active|" \
+    "inactive account/mailbox/user/recipient|account/mailbox/user ~ not active|" \
+    "account/mailbox/user ~ no longer active|" \
     "account/mailbox/user ~ suspended/deactivated|suspended account/mailbox|" \
     "account/mailbox ~ closed/cancelled/canceled/terminated/expired/deleted/locked/discontinued/archived/removed|" \
-    "address ~ discontinued|" BLOCKED_MAILBOX
+    "address ~ discontinued|archived recipient|" BLOCKED_MAILBOX
 
 #define BLOCKED_MAILBOX \
     "account/mailbox/user blocked|account/mailbox/user is blocked|" \
@@ -145,6 +181,11 @@ struct rule {
     "insufficient storage ~ mailbox|mailbox ~ insufficient|not enough ~ mailbox|" \
     "no space ~ mailbox|mailbox ~ no space|mailbox exceeded|mailbox has exceeded|too much mail"
 
+/* Quotas that are not the mailbox's, but for what we send. */
+#define OUR_QUOTA \
+    "message/messages/sending/sender/senders/hourly/daily/connection/ip/outgoing quota|" \
+    "message count|policy rejection ~ quota|quota ~ for your|too much mail from"
+
 #define GREYLISTING_BY_NAME "greylist*/graylist*/greylst*|grey/gray list*"
 
 #define GREYLISTING_BY_MANNER \
@@ -157,7 +198,7 @@ struct rule {
 
 /* Trouble of the host's, or with our volume: a plain 4yz, whatever politeness stands behind it. */
 #define HOST_TROUBLE \
-    "busy|too many/quickly/fast|" \
+    "busy|too many/quickly/fast|ratelimit*/throttl*|from your ip|" \
     "rate/volume/complaints/reputation/load/overload*/concurren*/connections/limit*|receiving|" \
     "lookup fail*|disk/storage/quota/resources ~ exceeded|disk/storage/quota|" \
     "configuration/hostname/ptr/reverse|user unknown|unknown user|no such user|database/ldap|" \
@@ -185,7 +226,7 @@ static const struct rule rules[] = {
     {"full_4yz", AT_ADDRESS, 400, 499, "x.2.2", NULL, NULL, RB_REASON_MAILBOX_FULL},
     /* Gmail, Dovecot's quota service and others with x.2.z, x.3.z or no code */
     {"full_4yz_text", AT_ADDRESS, 400, 499, "|x.2.*|x.5.*|x.0.*|x.7.*|x.1.*", FULL_MAILBOX,
-     "system storage|server ~ full|file system", RB_REASON_MAILBOX_FULL},
+     "system storage|server ~ full|file system|sender address|" OUR_QUOTA, RB_REASON_MAILBOX_FULL},
     /* postgrey, milter-greylist, sqlgrey, gld, Rspamd: by its name, whatever else they say */
     {"greylisting_named", AT_ANY, 400, 499, NULL, GREYLISTING_BY_NAME, NULL, RB_REASON_GREYLISTED},
     /* policyd, spamd, Mimecast, Exchange's "4.7.1 Try again later" */
@@ -200,8 +241,8 @@ static const struct rule rules[] = {
      "authentication required|authentication is required|auth required|must authenticate|"
      "authenticate first|requires authentication|smtp auth*|not authenticated|please authenticate|"
      "log in first|login first|authenticate with|authentication needed|need to authenticate|"
-     "sendernotauthenticated*|must be authenticated",
-     NULL, RB_REASON_REJECTED},
+     "authentication failed/failure/unsuccessful|sendernotauthenticated*|must be authenticated",
+     "spf/dkim/dmarc|ip is rejected", RB_REASON_REJECTED},
     /* RFC 3207 4 (530), Postfix smtpd_tls_security_level, Exchange, Proofpoint */
     {"tls_wanted", AT_GREETING | AT_MAIL | AT_ADDRESS, 500, 599,
      "|x.7.0|x.7.1|x.7.3|x.7.4|x.7.5|x.7.10|x.7.11|x.5.*|x.0.*", ABOUT_TLS, NULL,
@@ -240,6 +281,11 @@ static const struct rule rules[] = {
     /* an unclear no to <> is worth asking the fallback sender once */
     {"mail_refused", AT_MAIL, 500, 599, NULL, NULL, NULL, RB_REASON_NULL_SENDER_REFUSED},
 
+    /* RCPT: a host that verifies our sender: about us, whatever it was told about <>. */
+    /* Exim, with all that it tells of the callout */
+    {"sender_verified_at_rcpt", AT_ADDRESS, 500, 599, NULL,
+     "sender verify/verification fail*|callback setup fail*", NULL, RB_REASON_BLOCKED},
+
     /* RCPT: about bounces. Postfix says at RCPT what it thinks of the sender. */
     /* Postfix with smtpd_delay_reject: "<>: Sender address rejected" */
     {"null_sender_at_rcpt", AT_ADDRESS, 500, 599, NULL,
@@ -254,6 +300,8 @@ static const struct rule rules[] = {
     {"sender_code_at_rcpt", AT_ADDRESS, 500, 599, "x.1.7|x.1.8", NULL, NULL, RB_REASON_BLOCKED},
 
     /* RCPT: about us. */
+    /* policyd, cbpolicyd, hosters with a ceiling on what a client may send */
+    {"our_quota", AT_ADDRESS, 500, 599, NULL, OUR_QUOTA, NULL, RB_REASON_BLOCKED},
     /* Postfix, Exim and Sendmail with DNS block lists, Gmail, Outlook.com, AT&T, Verizon, Barracuda, Proofpoint */
     {"us_at_rcpt", AT_ADDRESS, 500, 599, NULL, ABOUT_US,
      BLOCKED_MAILBOX "|too many hops|account/mailbox ~ suspended/terminated/closed|" FULL_MAILBOX,
@@ -274,18 +322,25 @@ static const struct rule rules[] = {
      "temporary|temporarily ~ disabled/inactive/unavailable/suspended/locked/blocked/rejected",
      NULL, RB_REASON_REJECTED},
     /* Sendmail, Gmail, Yahoo, Mail.ru, hosters that suspend */
-    {"disabled_text", AT_ADDRESS, 500, 599, NULL, CLOSED_MAILBOX, NULL, RB_REASON_DISABLED},
-    /* RFC 3463; Gmail, Sendmail */
-    {"disabled_x_2_1", AT_ADDRESS, 500, 599, "x.2.1", NULL,
-     NO_MAILBOX "|access denied|not accept*|restricted", RB_REASON_DISABLED},
+    {"disabled_text", AT_ADDRESS, 500, 599, NULL, CLOSED_MAILBOX,
+     "inbounds disabled|external/outside|for your ip/host/network/domain/server",
+     RB_REASON_DISABLED},
+    /* RFC 3463; Gmail, Sendmail. Not AOL, whose 521 5.2.1 was about us */
+    {"disabled_x_2_1", AT_ADDRESS, 550, 559, "x.2.1", NULL,
+     NO_MAILBOX "|access denied|not "
+                "accept*/permitted/allowed/authorized|restrict*/limited/only|policy|" NOT_LOOKED_UP,
+     RB_REASON_DISABLED},
     /* Postfix, Exchange, Sendmail, qmail: the domain is not theirs */
     {"relaying", AT_ADDRESS, 500, 599, NULL, ABOUT_RELAYING, NO_MAILBOX, RB_REASON_REJECTED},
     /* nearly everybody: Postfix, Sendmail, Exim, qmail, Exchange, Gmail, Yahoo, Mimecast, Yandex…
      */
-    {"no_such_user_text", AT_ADDRESS, 500, 599, NULL, NO_MAILBOX,
-     "domain ~ not found|domain ~ not exist", RB_REASON_NO_SUCH_USER},
+    {"no_such_user_text", AT_ADDRESS, 500, 599, NULL, NO_MAILBOX, NO_DOMAIN,
+     RB_REASON_NO_SUCH_USER},
     /* the same, where a mailbox is named as well */
     {"relaying_named", AT_ADDRESS, 500, 599, NULL, ABOUT_RELAYING, NULL, RB_REASON_REJECTED},
+    /* Postfix with reject_unverified_recipient, and gateways */
+    {"undeliverable", AT_ADDRESS, 500, 599, NULL, UNDELIVERABLE_ALONE, NULL,
+     RB_REASON_NO_SUCH_USER},
     /* Exchange Online, directory-based edge blocking: "5.4.1 Recipient address rejected: Access
        denied" */
     {"exchange_edge", AT_ADDRESS, 500, 599, "x.4.1",
@@ -293,13 +348,14 @@ static const struct rule rules[] = {
     /* Outlook.com, GMX, IONOS: RFC 5321's own words for 550 */
     {"mailbox_unavailable", AT_ADDRESS, 550, 550, "|x.1.*|x.5.0|x.5.1|x.0.0|x.2.0",
      "mailbox unavailable|mailbox not available|mailbox is unavailable|mailbox ~ is unavailable",
-     "access denied|policy|denied|busy", RB_REASON_NO_SUCH_USER},
+     "access denied|policy|denied|busy/later/currently/temporar*", RB_REASON_NO_SUCH_USER},
     /* IronPort: "#5.1.0 Address rejected." */
     {"address_rejected_x_1_0", AT_ADDRESS, 550, 550, "x.1.0", "address rejected",
      "policy|access|denied", RB_REASON_NO_SUCH_USER},
     /* RFC 3463 x.1.1, x.1.6 and RFC 7505 x.1.10, with a text that says nothing against it */
     {"bad_mailbox_code", AT_ADDRESS, 550, 559, "x.1.1|x.1.10|x.1.6", NULL,
-     "policy|access denied|denied|not permitted|not allowed|not authorized|prohibited|domain",
+     "policy/denied/prohibited/restrict*/limit*/refuse*/domain|"
+     "not permitted/allowed/authorized/accept*|" NOT_LOOKED_UP "|" UNDELIVERABLE,
      RB_REASON_NO_SUCH_USER},
 
     /* RCPT: what is left. */
