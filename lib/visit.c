@@ -33,6 +33,7 @@ struct session {
     unsigned asked;
     deadline until;            /* of what is asked for now, its probe included */
     bool served;               /* some address was answered for: the host is one that talks to us */
+    bool worn_out;             /* nothing more is to be asked for in it */
     struct address_record how; /* what to tell hooks.called */
 };
 
@@ -260,12 +261,16 @@ static void note_null_sender(struct session *session, const struct dialogue_ques
 }
 
 /*
- * The host had answered before, and now closes without a word about this address: sessions wear out
- * (Postfix ends one after 20 refused recipients). That says nothing of the address or the host.
+ * The host had answered before, and now closes without a word about this address, or takes no more
+ * recipients (452, RFC 5321 4.5.3.1.10): sessions wear out (Postfix ends one after 20 refused
+ * recipients). That says nothing of the address or the host.
  */
 static bool is_worn_out(const struct session *session, const struct address_record *record)
 {
-    return session->asked > 1 && session->dialogue.need == DIALOGUE_OVER &&
+    if (session->dialogue.need != DIALOGUE_OVER)
+        return session->served && record->code == 452 && record->stage == RB_STAGE_RCPT &&
+               (record->enhanced[0] == '\0' || strcmp(record->enhanced, "4.5.3") == 0);
+    return session->asked > 1 &&
            (record->code == 421 || strcmp(record->rule, "connection_lost") == 0);
 }
 
@@ -282,7 +287,8 @@ static void session_item(struct session *session, struct callout_item *item)
     transport_transcript(&session->transport, item->transcript, item->asked_ms);
     session_ask(session, &question);
     record = record_of_session(session);
-    if (is_worn_out(session, &record)) {
+    session->worn_out = is_worn_out(session, &record);
+    if (session->worn_out) {
         run->again = true;
         run->until = deadline_in(run->callout->clock, o->total_timeout_ms);
         run_put_by(&run->todo, item);
@@ -332,7 +338,7 @@ static void session_items(struct session *session)
     struct callout_item *unasked = run->todo, *item;
 
     run->todo = NULL;
-    while (session->dialogue.need == DIALOGUE_NEED_QUESTION) {
+    while (session->dialogue.need == DIALOGUE_NEED_QUESTION && !session->worn_out) {
         item = unasked;
         if (item != NULL)
             unasked = item->next;
