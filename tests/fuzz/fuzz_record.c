@@ -3,7 +3,8 @@
  * The codec of cache records, merging and lifetimes. Two kinds of input:
  *
  *   octets  a record without its checksum, first octet over 127: is given the right checksum
- *   text    "A|reason|stage|stamp|code|port|wait|tried|from known|enhanced|reply|mx|ip|tls|from|rule"
+ *   text    "A|reason|stage|stamp|code|port|wait|tried|from known|enhanced|reply|mx|ip|tls|from|
+ *           rule|deferred|retries|denied"
  *           "D|state|stamp|state|stamp|state|stamp|reason", "H|reason|failures|trips|held|stamp":
  *           the fields of a record. It is encoded, and then decoded with each of its octets changed
  *           in turn under a right checksum, so that the corpus is text and records are tried anew
@@ -23,19 +24,26 @@
 
 const char fuzz_name[] = "record";
 
-enum { CHECKSUM_SIZE = 4, FIELDS_MAX = 16, FIELD_SIZE = 1024 };
+enum { CHECKSUM_SIZE = 4, FIELDS_MAX = 19, FIELD_SIZE = 1024 };
 
 static const int64_t YEAR_S = INT64_C(31536000);
 
 /* --- What must hold ------------------------------------------------------- */
 
+/* Retries are counted of a deferral only; without one the number says nothing, and is not kept. */
+static bool same_deferral(const struct address_record *a, const struct address_record *b)
+{
+    return a->deferred_s == b->deferred_s && (a->deferred_s == 0 || a->retries == b->retries);
+}
+
 static bool same_address(const struct address_record *a, const struct address_record *b)
 {
     return a->reason == b->reason && a->stage == b->stage && a->stamp_s == b->stamp_s &&
-           a->tried_s == b->tried_s && a->code == b->code && a->wait_s == b->wait_s &&
-           a->port == b->port && a->mail_from_known == b->mail_from_known &&
-           strcmp(a->enhanced, b->enhanced) == 0 && strcmp(a->reply, b->reply) == 0 &&
-           strcmp(a->mx, b->mx) == 0 && strcmp(a->ip, b->ip) == 0 && strcmp(a->tls, b->tls) == 0 &&
+           a->tried_s == b->tried_s && a->denied_s == b->denied_s && same_deferral(a, b) &&
+           a->code == b->code && a->wait_s == b->wait_s && a->port == b->port &&
+           a->mail_from_known == b->mail_from_known && strcmp(a->enhanced, b->enhanced) == 0 &&
+           strcmp(a->reply, b->reply) == 0 && strcmp(a->mx, b->mx) == 0 &&
+           strcmp(a->ip, b->ip) == 0 && strcmp(a->tls, b->tls) == 0 &&
            strcmp(a->mail_from, b->mail_from) == 0 && strcmp(a->rule, b->rule) == 0;
 }
 
@@ -100,6 +108,37 @@ static void check_merging(const struct address_record *record, enum rb_reason re
     HOLDS(one.stamp_s == record->stamp_s || one.stamp_s == other.stamp_s);
 }
 
+/* What is left of a live valid once a host has said, after_s later, that it does not exist. */
+static struct address_record denied(const struct address_record *record, int64_t after_s,
+                                    const struct rb_lifetimes *lifetimes)
+{
+    struct address_record denial = {.reason = RB_REASON_NO_SUCH_USER,
+                                    .stamp_s = record->stamp_s + after_s};
+    struct address_record left = *record;
+
+    address_record_merge(&left, &denial, lifetimes);
+    return left;
+}
+
+/* One denial only leaves its trace; it takes a second, RECORD_DENIAL_GAP_S later. */
+static void check_denials(const struct address_record *record, const struct rb_lifetimes *lifetimes)
+{
+    static const int64_t first_s = 60, second_s = 60 + RECORD_DENIAL_GAP_S;
+    struct address_record once, early, late;
+
+    if (rb_reason_verdict(record->reason) != RB_VERDICT_VALID || record->denied_s != 0 ||
+        address_record_freshness(record, lifetimes, record->stamp_s + second_s, NULL) ==
+            RECORD_EXPIRED)
+        return;
+    once = denied(record, first_s, lifetimes);
+    HOLDS(once.reason == record->reason && once.stamp_s == record->stamp_s);
+    HOLDS(once.denied_s == record->stamp_s + first_s && once.tried_s >= once.denied_s);
+    early = denied(&once, second_s - 1, lifetimes);
+    HOLDS(early.reason == record->reason && early.denied_s == once.denied_s);
+    late = denied(&once, second_s, lifetimes);
+    HOLDS(late.reason == RB_REASON_NO_SUCH_USER && late.denied_s == 0);
+}
+
 static void check_address(const struct address_record *record)
 {
     uint8_t octets[RECORD_SIZE_MAX];
@@ -116,6 +155,7 @@ static void check_address(const struct address_record *record)
     check_merging(record, RB_REASON_NO_SUCH_USER, 60, &options.lifetimes);
     check_merging(record, RB_REASON_ACCEPTED, -60, &options.lifetimes);
     check_merging(record, RB_REASON_UNREACHABLE, -60, &options.lifetimes);
+    check_denials(record, &options.lifetimes);
 }
 
 static void check_domain(const struct domain_record *record)
@@ -242,6 +282,9 @@ static size_t encode_address(const struct fields *fields, uint8_t *octets, size_
         .wait_s = (int)(number(fields, 6) & INT32_MAX),
         .tried_s = number(fields, 7),
         .mail_from_known = fields->text[8][0] == 'y',
+        .deferred_s = number(fields, 16),
+        .retries = (unsigned)(number(fields, 17) & UINT32_MAX),
+        .denied_s = number(fields, 18),
     };
 
     (void)text_copy(record.enhanced, sizeof record.enhanced, fields->text[9]);

@@ -352,6 +352,44 @@ static void every_state_has_a_way_out_on_every_reply_class_with_pipelining(void 
     every_state_and_reply_class(true);
 }
 
+/* --- At every state, whatever it is called ------------------------------------- */
+
+/* What a host says in place of its reply, at every state; the matrix knows plain words only. */
+static void says_at_every_state(const char *octets, const char *rule)
+{
+    for (int pipelining = 0; pipelining < 2; pipelining++) {
+        for (int state = BANNER_; state < STATES; state++) {
+            struct dialogue dialogue;
+
+            reach(&dialogue, state, pipelining != 0);
+            feed(&dialogue, octets);
+            assert_int_equal(dialogue.need, DIALOGUE_OVER);
+            if (state == QUIT_)
+                assert_int_equal(dialogue.answer.reason, RB_REASON_NONE);
+            else if (state == DATA_)
+                answered(&dialogue, RB_REASON_ACCEPTED, RB_STAGE_RCPT);
+            else
+                is_over(&dialogue, rule != NULL ? RB_REASON_PROTOCOL_ERROR : RB_REASON_TEMPFAIL,
+                        rule);
+        }
+    }
+}
+
+static void a_421_in_the_words_for_a_mailbox_is_the_end_and_no_more(void **state)
+{
+    (void)state;
+    says_at_every_state("421 5.1.1 User unknown\r\n", NULL);
+    says_at_every_state("421-5.1.1 No such user\r\n421 5.1.1 User unknown\r\n", NULL);
+}
+
+static void a_code_that_changes_inside_a_reply_is_a_protocol_error_everywhere(void **state)
+{
+    (void)state;
+    says_at_every_state("250-2.1.5 Ok\r\n550 5.1.1 User unknown\r\n", "reply_malformed");
+    says_at_every_state("550-5.1.1 User unknown\r\n250 2.1.5 Ok\r\n", "reply_malformed");
+    says_at_every_state("220-ready\r\n421 4.3.2 closing\r\n", "reply_malformed");
+}
+
 /* --- Before a question ------------------------------------------------------- */
 
 static void nothing_is_said_before_the_banner(void **state)
@@ -1232,6 +1270,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_state_has_a_way_out_on_every_reply_class),
         cmocka_unit_test(every_state_has_a_way_out_on_every_reply_class_with_pipelining),
+        cmocka_unit_test(a_421_in_the_words_for_a_mailbox_is_the_end_and_no_more),
+        cmocka_unit_test(a_code_that_changes_inside_a_reply_is_a_protocol_error_everywhere),
         cmocka_unit_test(nothing_is_said_before_the_banner),
         cmocka_unit_test(a_banner_of_4yz_or_5yz_is_the_answer),
         cmocka_unit_test(helo_follows_a_refused_ehlo_once_only),
