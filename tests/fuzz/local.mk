@@ -12,6 +12,7 @@ FUZZ = \
     tests/fuzz/fuzz_headers \
     tests/fuzz/fuzz_record \
     tests/fuzz/fuzz_reply \
+    tests/fuzz/fuzz_spf \
     tests/fuzz/fuzz_wire
 
 if FUZZING
@@ -65,6 +66,11 @@ tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/fuzz.h $(fuzz
 tests_fuzz_fuzz_reply_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_reply_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_reply_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz_spf.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_spf_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_spf_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_spf_LDADD = $(fuzz_libs)
 
 tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_wire_CPPFLAGS = $(fuzz_cppflags)
