@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The three that are compared, each in an internet of its own: same DNS, mail hosts and mail.
+
+The networks, the mail hosts and Postfix are the lab's. What an admin would configure stands here.
+"""
+
+import contextlib
+import gzip
+import os
+import pathlib
+import shutil
+import subprocess
+
+import dns
+import mailhosts
+import milter
+import net
+import population
+import postfix
+import service
+import warp
+
+HOSTNAME = "mta.lab.example"
+SITE = "local.example"
+EXIM_USER = "Debian-exim"  # compiled into Debian's Exim
+EXIM_UID = 64025  # in the list of users that only the MTA sees; any number that nobody has
+
+# The defaults, but for what the lab's addresses and folders make necessary.
+RINGBACK_CONF = """
+listen    = "inet:8894@127.0.0.1"
+control   = "{folder}/control.sock"
+user      = "nobody"
+hostname  = "{hostname}"
+resolvers = {{ "192.0.2.53:53" }}
+callout {{
+    # The networks of the lab are reserved for documentation: never called unless allowed.
+    allowed_networks = {{ "192.0.2.0/24" }}
+}}
+cache {{ store = "lmdb:{store}" }}
+"""
+
+# For both: what is accepted is thrown away, and the clock's variables reach the daemons.
+POSTFIX_MORE = f"""
+virtual_transport = discard
+import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C {' '.join(warp.VARIABLES)}
+"""
+# Connections are kept for the next probe, as Postfix does by itself.
+MASTER_MORE = "scache    unix  - - n - 1   scache\n"
+
+# ADDRESS_VERIFICATION_README. The code's default is 450, with which no sender is ever refused for
+# good; the README tells admins to make it 550 once they trust it. All else is as it comes.
+VERIFYING_MORE = """
+smtpd_recipient_restrictions = reject_unverified_sender
+unverified_sender_reject_code = 550
+"""
+
+EXIM_CONF = """
+exim_path = {program}
+primary_hostname = {hostname}
+domainlist local_domains = {site}
+spool_directory = {folder}/spool
+log_file_path = {folder}/%slog
+pid_file_path = {folder}/exim.pid
+local_interfaces = {address}
+daemon_smtp_ports = 25
+tls_advertise_hosts =
+host_lookup =
+rfc1413_query_timeout = 0s
+# A slot's mail comes at once.
+smtp_accept_max = 0
+smtp_connect_backlog = 200
+smtp_accept_queue = 0
+keep_environment = {variables}
+acl_smtp_rcpt = rcpt
+acl_smtp_data = data
+
+begin acl
+rcpt:
+  require message = relay not permitted
+          domains = +local_domains
+  require verify = sender/callout=10s,defer_ok
+  accept
+data:
+  discard
+
+begin routers
+world:
+  driver = dnslookup
+  domains = ! +local_domains
+  transport = smtp
+  no_more
+here:
+  driver = accept
+  transport = nowhere
+
+begin transports
+smtp:
+  driver = smtp
+nowhere:
+  driver = appendfile
+  file = /dev/null
+"""
+
+
+class MailHosts(mailhosts.MailHosts):
+    def log(self):
+        """Every transaction of the run, of all hosts."""
+        return self._ask("log")
+
+
+class Ringback(milter.Milter):
+    def configure(self, path=None, **changes):
+        path = path or self.config
+        path.write_text(
+            RINGBACK_CONF.format(folder=self.folder, store=self.store, hostname=HOSTNAME)
+        )
+        return path
+
+
+class Postfix(postfix.Postfix):
+    """The lab's Postfix, which can also keep connections of its own open."""
+
+    def _configure(self):
+        super()._configure()
+        with open(self.config / "master.cf", "a", encoding="utf-8") as master:
+            master.write(MASTER_MORE)
+
+
+class Exim:
+    """Debian's Exim, unpacked but not installed."""
+
+    def __init__(self, namespace, folder, program):
+        self.namespace = namespace
+        self.folder = pathlib.Path(folder) / "exim"
+        self.program = program
+        self.process = None
+
+    def start(self):
+        (self.folder / "spool").mkdir(parents=True)
+        for path in (self.folder, self.folder / "spool"):
+            shutil.chown(path, EXIM_UID, EXIM_UID)
+        config = self.folder / "exim.conf"
+        config.write_text(
+            EXIM_CONF.format(
+                program=self.program,
+                hostname=HOSTNAME,
+                site=SITE,
+                folder=self.folder,
+                address=net.MTA,
+                variables=" : ".join(warp.VARIABLES),
+            )
+        )
+        with open(self.folder / "output", "wb") as output:
+            self.process = service.start(
+                self.namespace, [str(self.program), "-C", str(config), "-bdf"], output
+            )
+        if not service.wait_for_banner(self.namespace, net.MTA, self.process):
+            raise OSError("Exim does not start:\n" + self.log())
+
+    def stop(self):
+        service.end(self.process)
+        self.process = None
+
+    def log(self):
+        names = ("output", "mainlog", "paniclog")
+        paths = [self.folder / name for name in names]
+        return "".join(path.read_text(errors="replace") for path in paths if path.exists())
+
+
+class Contender:
+    """One of the three, with the internet around it. `with` brings it up and takes it down."""
+
+    def __init__(self, name, people, folder, builddir, exim=None):
+        self.name = name
+        self._people = people
+        self._folder = pathlib.Path(folder) / name
+        self._builddir = builddir
+        self._exim = exim
+        self._parts = contextlib.ExitStack()
+
+    def __enter__(self):
+        try:
+            self._bring_up()
+        except BaseException:
+            self._parts.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._parts.close()
+
+    def _bring_up(self):
+        self._folder.mkdir()
+        self.net = net.Net()
+        self._parts.callback(self.net.close)
+        self._address_bots()
+        self.clock = warp.Clock(self._folder / "clock")
+        world = warp.Warped(self.net.world, self.clock)
+        mta = warp.Warped(self.net.mta, self.clock, self._laid_over())
+        self.hosts = MailHosts(world, self._folder, self._builddir, self._people.hosts())
+        self.parts = [
+            dns.Dns(self.net.world, self._folder, self._people.zone()),
+            self.hosts,
+            *self._mta(mta),
+        ]
+        for part in self.parts:
+            self._parts.callback(part.stop)
+            part.start()
+
+    def _mta(self, namespace):
+        if self.name == "ringback":
+            asking = Postfix(namespace, self._folder, more=POSTFIX_MORE)
+            return [Ringback(namespace, self._folder, self._builddir), asking]
+        if self.name == "exim":
+            return [Exim(namespace, self._folder, self._exim)]
+        more = POSTFIX_MORE + VERIFYING_MORE
+        return [Postfix(namespace, self._folder, milters="", transport="smtp", more=more)]
+
+    def _address_bots(self):
+        bots = str(population.BOTS)
+        self.net.client.run("ip", "route", "add", "local", bots, "dev", "lo")
+        self.net.world.run("ip", "route", "add", bots, "via", "198.18.0.2")
+        self.net.mta.run("ip", "route", "add", bots, "via", "198.51.100.1")
+
+    def _laid_over(self):
+        """The MTA's own idea of the resolver, and of who Debian-exim is."""
+        etc = self._folder / "etc"
+        etc.mkdir()
+        (etc / "resolv.conf").write_text(f"nameserver {net.DNS}\n")
+        user = f"{EXIM_USER}:x:{EXIM_UID}:{EXIM_UID}::/nonexistent:/usr/sbin/nologin\n"
+        (etc / "passwd").write_text(_without(EXIM_USER, "/etc/passwd") + user)
+        group = f"{EXIM_USER}:x:{EXIM_UID}:\n"
+        (etc / "group").write_text(_without(EXIM_USER, "/etc/group") + group)
+        return [(etc / name, f"/etc/{name}") for name in ("resolv.conf", "passwd", "group")]
+
+
+def _without(name, path):
+    lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(name + ":"))
+
+
+def versions(builddir, exim):
+    """What is compared: name -> version."""
+
+    def first_line(*argv):
+        return subprocess.check_output(argv, text=True).splitlines()[0]
+
+    return {
+        "ringback": first_line(os.path.join(builddir, "ringback-milter"), "-V"),
+        "exim": _changelog_version(exim),
+        "postfix": first_line("postconf", "-dh", "mail_version"),
+    }
+
+
+def _changelog_version(program):
+    """An Exim that is not installed does not start outside; its package says what it is."""
+    papers = pathlib.Path(program).parents[1] / "share/doc/exim4-daemon-light"
+    with gzip.open(papers / "changelog.Debian.gz", "rt", encoding="utf-8") as changelog:
+        return changelog.readline().split(";")[0].strip()
