@@ -7,6 +7,7 @@
 
 #include "verifier.h"
 
+#include "relay.h"
 #include "spf.h"
 #include "text.h"
 
@@ -226,15 +227,6 @@ static enum rb_error ask_text(struct rb_ticket *ticket, const struct options *op
     return RB_OK;
 }
 
-static bool relay_is_good(const char *relay)
-{
-    char host[RB_DOMAIN_MAX + 1];
-    uint16_t port = 0;
-
-    return relay == NULL ||
-           (strlen(relay) <= CALLOUT_RELAY_MAX && callout_split_relay(relay, host, &port));
-}
-
 enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *question,
                      struct rb_ticket **ticket)
 {
@@ -243,7 +235,7 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
     enum rb_error error;
 
     *ticket = NULL;
-    if (question->address == NULL || !relay_is_good(question->relay))
+    if (question->address == NULL || (question->relay != NULL && !relay_is_good(question->relay)))
         return RB_ERR_ARGUMENT;
     made = calloc(1, sizeof *made);
     if (made == NULL)

@@ -13,10 +13,11 @@
 #include <string.h>
 
 #include "record.h"
+#include "text.h"
 
 /*
- * Key of an address record: "s" and the address for what the world says; "r", the relay, a space
- * and the address for what a relay says. No relay's name has a space, so it ends at the first one,
+ * Key of an address record: "s" and the address for what the world says; "r", the relay's name, a space
+ * and the address for what a relay says. No such name has a space, so it ends at the first one,
  * whatever the local part holds. "c" and the address: a user of ours writes to it.
  *
  * Key of a fold: a letter for its kind, and what its addresses share.
@@ -32,17 +33,44 @@ enum { WALK_SLICE = 64 }; /* records in one read transaction */
 
 enum rb_error cache_address_key(const char *relay, const char *address, char key[CACHE_KEY_MAX + 1])
 {
-    const bool has_relay = relay != NULL && relay[0] != '\0';
+    char name[RELAY_NAME_MAX + 1];
     key[0] = '\0';
-    if (address[0] == '\0' || (has_relay && strchr(relay, RELAY_END) != NULL))
+    if (address[0] == '\0')
         return RB_ERR_ARGUMENT;
-    const int len = has_relay ? snprintf(key, CACHE_KEY_MAX + 1, "%c%s%c%s", KIND_RELAY, relay,
-                                         RELAY_END, address)
-                              : snprintf(key, CACHE_KEY_MAX + 1, "%c%s", KIND_WORLD, address);
+    relay_name(relay, name);
+    const int len = name[0] != '\0' ? snprintf(key, CACHE_KEY_MAX + 1, "%c%s%c%s", KIND_RELAY, name,
+                                               RELAY_END, address)
+                                    : snprintf(key, CACHE_KEY_MAX + 1, "%c%s", KIND_WORLD, address);
     if (len > 0 && len <= CACHE_KEY_MAX)
         return RB_OK;
     key[0] = '\0';
     return RB_ERR_TOO_LONG;
+}
+
+enum rb_error cache_facts_key(const char *relay, const char *domain, char key[CACHE_KEY_MAX + 1])
+{
+    char name[RELAY_NAME_MAX + 1];
+    relay_name(relay, name);
+    const int len = name[0] != '\0'
+                        ? snprintf(key, CACHE_KEY_MAX + 1, "%s%c%s", domain, RELAY_END, name)
+                        : snprintf(key, CACHE_KEY_MAX + 1, "%s", domain);
+    if (len > 0 && len <= CACHE_KEY_MAX)
+        return RB_OK;
+    key[0] = '\0';
+    return RB_ERR_TOO_LONG;
+}
+
+bool cache_split_facts_key(const char *key, char domain[RB_DOMAIN_MAX + 1],
+                           char relay[RELAY_NAME_MAX + 1])
+{
+    const char *end = strchr(key, RELAY_END);
+    const size_t len = end != NULL ? (size_t)(end - key) : strlen(key);
+    relay[0] = '\0';
+    if (len == 0 || len > RB_DOMAIN_MAX)
+        return false;
+    memcpy(domain, key, len);
+    domain[len] = '\0';
+    return end == NULL || text_copy(relay, RELAY_NAME_MAX + 1, end + 1);
 }
 
 enum rb_error cache_correspondent_key(const char *address, char key[CACHE_KEY_MAX + 1])

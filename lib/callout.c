@@ -10,7 +10,9 @@
 
 #include "callout.h"
 
+#include "relay.h"
 #include "run.h"
+#include "text.h"
 #include "transcript.h"
 #include "visit.h"
 
@@ -19,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 /* --- Which hosts --------------------------------------------------------- */
 
@@ -197,20 +200,43 @@ static void call_literal(struct run *run, const char *text, uint16_t port, bool 
         call_addresses(run, text, port, &list, trusted);
 }
 
-static void call_relay(struct run *run)
+/* A mail store on this machine, by the path of its socket. */
+static void call_path(struct run *run, const char *path)
 {
-    const struct callout *callout = run->callout;
-    uint16_t port = callout->options->o.port;
-    char host[RB_DOMAIN_MAX + 1];
+    struct sockaddr_storage address = {0};
+    struct sockaddr_un *to = (struct sockaddr_un *)&address;
+    char name[sizeof to->sun_path + sizeof "unix:"];
+
+    to->sun_family = AF_UNIX;
+    if (!text_copy(to->sun_path, sizeof to->sun_path, path))
+        return;
+    (void)snprintf(name, sizeof name, "unix:%s", path);
+    run->tried++;
+    call_until_served(run, name, &address);
+}
+
+/* The admin named it: netguard has no say. */
+static void call_target(struct run *run, const struct relay_target *target)
+{
+    uint16_t port = target->port != 0 ? target->port : run->callout->options->o.port;
     struct sockaddr_storage address;
 
-    if (!callout_split_relay(callout->relay, host, &port))
-        return;
-    /* The admin named it: netguard has no say. */
-    if (literal_address(host, &address))
-        call_literal(run, host, port, true);
+    run->lmtp = target->lmtp;
+    if (target->path[0] != '\0')
+        call_path(run, target->path);
+    else if (literal_address(target->host, &address))
+        call_literal(run, target->host, port, true);
     else
-        call_host(run, host, port, true);
+        call_host(run, target->host, port, true);
+}
+
+static void call_relay(struct run *run)
+{
+    const char *at = run->callout->relay;
+    struct relay_target target;
+
+    while (!done(run) && relay_next(&at, &target))
+        call_target(run, &target);
 }
 
 /* "[192.0.2.1]" or "[IPv6:2001:db8::1]". */
@@ -307,7 +333,8 @@ static void finish(struct run *run, enum dns_outcome outcome)
     }
     if (item->has_best)
         none = item->best;
-    if (!run->reached && run->callout->relay == NULL && is_dead(run, &none))
+    if (!run->reached && (run->callout->relay == NULL || relay_is_mx(run->callout->relay)) &&
+        is_dead(run, &none))
         run_learn_dead(run, none.reason);
     for (struct callout_item *next; item != NULL; item = next) {
         next = item->next;
@@ -345,41 +372,11 @@ void callout_run(const struct callout *callout)
     if (run.todo == NULL)
         return;
     run.todo->next = NULL;
-    if (callout->relay != NULL)
+    if (callout->relay != NULL && !relay_is_mx(callout->relay))
         call_relay(&run);
     else if (callout->domain[0] == '[')
         call_address_literal(&run);
     else
         outcome = call_mail_exchangers(&run);
     finish(&run, outcome);
-}
-
-/* --- Relays -------------------------------------------------------------- */
-
-bool callout_split_relay(const char *relay, char host[RB_DOMAIN_MAX + 1], uint16_t *port)
-{
-    const char *end, *colon;
-    unsigned long number;
-    size_t len;
-    char *rest;
-
-    if (relay[0] == '[') {
-        end = strchr(relay++, ']');
-        colon = end != NULL && end[1] != '\0' ? end + 1 : NULL;
-    } else {
-        colon = strchr(relay, ':');
-        end = colon != NULL ? colon : relay + strlen(relay);
-    }
-    len = end != NULL ? (size_t)(end - relay) : 0;
-    if (len == 0 || len > RB_DOMAIN_MAX || (colon != NULL && *colon != ':'))
-        return false;
-    memcpy(host, relay, len);
-    host[len] = '\0';
-    if (colon == NULL)
-        return true;
-    number = strtoul(colon + 1, &rest, 10);
-    if (colon[1] < '0' || colon[1] > '9' || *rest != '\0' || number < 1 || number > 65535)
-        return false;
-    *port = (uint16_t)number;
-    return true;
 }

@@ -18,8 +18,7 @@
 #include "ringback.h"
 
 enum {
-    CALLOUT_SESSION_QUESTIONS_MAX = 50,    /* addresses asked for in one run: hosts count RCPTs */
-    CALLOUT_RELAY_MAX = RB_DOMAIN_MAX + 8, /* "host:port" */
+    CALLOUT_SESSION_QUESTIONS_MAX = 50, /* addresses asked for in one run: hosts count RCPTs */
 };
 
 /* One address to ask for. The owner's; the callout writes only `best` and `has_best`. */
@@ -72,7 +71,7 @@ struct callout {
     int cancel_fd;
     const uint8_t *probe_key;   /* 32 octets: keys the local part of catch-all probes */
     const char *domain;         /* canonical */
-    const char *relay;          /* "host[:port]"; NULL: the domain's mail hosts */
+    const char *relay;          /* relay.h; NULL: the domain's mail hosts */
     struct domain_record facts; /* what is known of the domain */
     struct callout_hooks hooks;
 };
@@ -80,9 +79,5 @@ struct callout {
 /* Runs until hooks.next has no more, or every mail host failed: then all that hooks.next yields is
  * told so too. */
 void callout_run(const struct callout *callout);
-
-/* Splits "host", "host:port" or "[ipv6]:port". False when malformed. *port is left alone where
- * there is none. */
-bool callout_split_relay(const char *relay, char host[RB_DOMAIN_MAX + 1], uint16_t *port);
 
 #endif

@@ -216,10 +216,16 @@ static void end_with_reply(struct dialogue *dialogue, enum rb_stage stage)
     over(dialogue);
 }
 
+static bool say_hello(struct dialogue *dialogue)
+{
+    return say(dialogue, RB_STAGE_EHLO, "%s %s", dialogue->lmtp ? "LHLO" : "EHLO",
+               dialogue->helo_name);
+}
+
 static void on_banner(struct dialogue *dialogue, const struct reply *reply)
 {
     if (reply_class(reply) == 2)
-        (void)!say(dialogue, RB_STAGE_EHLO, "EHLO %s", dialogue->helo_name);
+        (void)!say_hello(dialogue);
     else
         end_with_reply(dialogue, RB_STAGE_BANNER);
 }
@@ -235,7 +241,7 @@ static void on_ehlo(struct dialogue *dialogue, const struct reply *reply)
             (void)!say(dialogue, RB_STAGE_STARTTLS, "STARTTLS");
         else
             ready(dialogue);
-    } else if (class == 5 && !dialogue->helo_tried) {
+    } else if (class == 5 && !dialogue->helo_tried && !dialogue->lmtp) {
         dialogue->helo_tried = true;
         (void)!say(dialogue, RB_STAGE_EHLO, "HELO %s", dialogue->helo_name);
     } else {
@@ -262,7 +268,7 @@ void dialogue_tls_started(struct dialogue *dialogue)
     /* What was learned in clear is forgotten (RFC 3207 4.2). */
     dialogue->starttls = dialogue->pipelining = dialogue->utf8 = false;
     dialogue->helo_tried = false;
-    (void)!say(dialogue, RB_STAGE_EHLO, "EHLO %s", dialogue->helo_name);
+    (void)!say_hello(dialogue);
 }
 
 /* The sender was refused: once more with the fallback, if there is one that was not asked yet. */

@@ -64,6 +64,8 @@ struct dialogue {
     /* Set at the start. */
     const char *helo_name;
     bool use_tls;
+    bool
+        lmtp; /* RFC 2033: LHLO, and nothing to fall back on; to be set right after dialogue_init */
 
     /* Where the session stands. */
     enum dialogue_need need;

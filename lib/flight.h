@@ -13,6 +13,7 @@
 #include "cache.h"
 #include "callout.h"
 #include "hash.h"
+#include "relay.h"
 #include "rates.h"
 
 #include <pthread.h>
@@ -22,11 +23,11 @@ struct flight {
         item; /* what the queue and the callout see; first, so that it can be found again */
     char key[CACHE_KEY_MAX + 1];
     char domain[RB_DOMAIN_MAX + 1];
-    char relay[CALLOUT_RELAY_MAX + 1]; /* "": none */
-    char client[RATES_CLIENT_KEY_SIZE];                   /* whose rate it counts in; "": nobody's */
-    bool listed;                       /* in the table: may be joined */
-    bool no_cache;                     /* asked for afresh: a cached answer will not do */
-    bool retry;                        /* nobody waits: asked again because the host said "later" */
+    char relay[RELAY_MAX + 1];          /* "": none */
+    char client[RATES_CLIENT_KEY_SIZE]; /* whose rate it counts in; "": nobody's */
+    bool listed;                        /* in the table: may be joined */
+    bool no_cache;                      /* asked for afresh: a cached answer will not do */
+    bool retry; /* nobody waits: asked again because the host said "later" */
     bool landed;
     bool from_cache; /* the answer was known after all */
     int64_t started_ms, landed_ms;

@@ -131,28 +131,39 @@ void known_note_fold(struct rb_verifier *verifier, const char *address, enum rb_
 
 /* --- All of it ------------------------------------------------------------ */
 
-/* What is known of the address but for its own record: correspondents, facts, folds. */
-static bool known_otherwise(struct rb_verifier *verifier, const struct options *options,
-                            const char *address, const char *domain, int64_t now_s,
-                            struct address_record *record)
+static bool facts_settle(struct rb_verifier *verifier, const struct options *options,
+                         const char *domain, const char *relay, int64_t now_s,
+                         struct address_record *record)
 {
-    const struct rb_lifetimes *lifetimes = &options->o.lifetimes;
+    char key[CACHE_KEY_MAX + 1];
     struct domain_record facts;
-    struct address parsed;
-    struct fold fold = {.kind = FOLD_NONE};
 
-    if (address_from_key(address, &parsed))
-        (void)fold_address(&parsed, &fold);
-    if (fold.base[0] != '\0' && is_correspondent(verifier, lifetimes, fold.base, now_s, record))
-        return true;
-    if ((cache_get_domain(verifier->cache, domain, &facts) == RB_OK &&
-         known_settled(options, &facts, now_s, record)) ||
-        (fold.kind != FOLD_NONE &&
-         fold_answers(verifier, lifetimes, &fold, address, now_s, record))) {
-        atomic_fetch_add(&verifier->counters.settled_by_fact, 1);
-        return true;
-    }
-    return false;
+    return cache_facts_key(relay, domain, key) == RB_OK &&
+           cache_get_domain(verifier->cache, key, &facts) == RB_OK &&
+           known_settled(options, &facts, now_s, record);
+}
+
+/* What other senders of the address's kind tell of it, and correspondents with a tag of theirs. */
+static bool kind_settles(struct rb_verifier *verifier, const struct rb_lifetimes *lifetimes,
+                         const char *address, int64_t now_s, struct address_record *record)
+{
+    struct address parsed;
+    struct fold fold;
+
+    if (!address_from_key(address, &parsed) || fold_address(&parsed, &fold) == FOLD_NONE)
+        return false;
+    return (fold.base[0] != '\0' &&
+            is_correspondent(verifier, lifetimes, fold.base, now_s, record)) ||
+           fold_answers(verifier, lifetimes, &fold, address, now_s, record);
+}
+
+/* Whom our users write to is valid, whatever its host said of us or of the address. */
+static bool overrules(struct rb_verifier *verifier, const struct rb_lifetimes *lifetimes,
+                      const char *address, const struct address_record *own, int64_t now_s,
+                      struct address_record *record)
+{
+    return rb_reason_verdict(own->reason) != RB_VERDICT_VALID &&
+           is_correspondent(verifier, lifetimes, address, now_s, record);
 }
 
 enum known known_find(struct rb_verifier *verifier, const struct options *options, const char *key,
@@ -160,24 +171,26 @@ enum known known_find(struct rb_verifier *verifier, const struct options *option
 {
     const struct rb_lifetimes *lifetimes = &options->o.lifetimes;
     int64_t now_s = clock_wall_s(verifier->clock);
-    const char *address = key + 1; /* of the world's answer; a relay's has nothing but its record */
-    struct address_record own;
+    const char *address = key + 1; /* of the world's answer: a relay's has no use for it */
+    struct address_record own = {.reason = RB_REASON_NONE};
     enum freshness freshness = RECORD_EXPIRED;
 
     if (verifier->cache == NULL)
         return KNOWN_NOT;
     if (cache_get_address(verifier->cache, key, &own) == RB_OK)
         freshness = address_record_freshness(&own, lifetimes, now_s, NULL);
-    /* Whom our users write to is valid, whatever its host said of us or of the address. */
-    if (relay == NULL &&
-        (freshness == RECORD_EXPIRED || rb_reason_verdict(own.reason) != RB_VERDICT_VALID) &&
-        is_correspondent(verifier, lifetimes, address, now_s, record))
+    if (freshness == RECORD_EXPIRED)
+        own.reason = RB_REASON_NONE;
+    if (relay == NULL && overrules(verifier, lifetimes, address, &own, now_s, record))
         return KNOWN_FRESH;
     if (freshness != RECORD_EXPIRED) {
         *record = own;
         return freshness == RECORD_FRESH ? KNOWN_FRESH : KNOWN_STALE;
     }
-    return relay == NULL && known_otherwise(verifier, options, address, domain, now_s, record)
-               ? KNOWN_FRESH
-               : KNOWN_NOT;
+    if (facts_settle(verifier, options, domain, relay, now_s, record) ||
+        (relay == NULL && kind_settles(verifier, lifetimes, address, now_s, record))) {
+        atomic_fetch_add(&verifier->counters.settled_by_fact, 1);
+        return KNOWN_FRESH;
+    }
+    return KNOWN_NOT;
 }

@@ -29,6 +29,16 @@ static void note_deferral(struct rb_verifier *verifier, const struct options *op
         deferral_note(record, known ? &before : NULL);
 }
 
+/* That a mail store of our own gave no answer is of this moment: the next one asks it again. */
+static bool is_to_be_kept(const struct flight *flight, enum rb_reason reason)
+{
+    bool of_our_own = flight->relay[0] != '\0' && !relay_is_mx(flight->relay);
+
+    return address_record_is_kept(reason) &&
+           (!of_our_own || rb_reason_verdict(reason) != RB_VERDICT_UNKNOWN ||
+            reason == RB_REASON_CATCH_ALL);
+}
+
 /* What the world said goes into the cache, and on or off the schedule of retries. */
 static void keep(struct rb_verifier *verifier, const struct flight *flight,
                  const struct address_record *record)
@@ -36,13 +46,13 @@ static void keep(struct rb_verifier *verifier, const struct flight *flight,
     struct address_record kept = *record;
     struct setup *setup;
 
-    if (!address_record_is_kept(record->reason)) {
+    if (!is_to_be_kept(flight, record->reason)) {
         if (flight->retry)
             retries_postpone(verifier->retries, flight->key);
         return;
     }
     setup = setup_get(verifier);
-    if (verifier->retries != NULL && deferral_applies(record->reason))
+    if (verifier->retries != NULL && flight->relay[0] == '\0' && deferral_applies(record->reason))
         note_deferral(verifier, setup->options, flight, &kept);
     (void)cache_put_address(verifier->cache, flight->key, &kept);
     if (flight->relay[0] == '\0' && is_of_mailbox(record))

@@ -30,6 +30,7 @@ libcore_la_SOURCES = \
     lib/queue.c lib/queue.h \
     lib/rates.c lib/rates.h \
     lib/record.c lib/record.h lib/record_life.c \
+    lib/relay.c lib/relay.h \
     lib/reply.c lib/reply.h \
     lib/ringback.h \
     lib/retries.c lib/retries.h \

@@ -14,7 +14,7 @@
 #include <string.h>
 
 static size_t make_key(const char *relay, const char *domain,
-                       char key[CALLOUT_RELAY_MAX + 1 + RB_DOMAIN_MAX + 1])
+                       char key[RELAY_MAX + 1 + RB_DOMAIN_MAX + 1])
 {
     size_t relay_len = strlen(relay), domain_len = strlen(domain);
 
@@ -39,11 +39,11 @@ static struct destination *destination_new(const char *relay, const char *domain
 
 static struct destination *find_or_add(struct queue *queue, const char *relay, const char *domain)
 {
-    char key[CALLOUT_RELAY_MAX + 1 + RB_DOMAIN_MAX + 1];
+    char key[RELAY_MAX + 1 + RB_DOMAIN_MAX + 1];
     struct destination *destination;
     size_t key_len;
 
-    if (strlen(relay) > CALLOUT_RELAY_MAX || strlen(domain) > RB_DOMAIN_MAX)
+    if (strlen(relay) > RELAY_MAX || strlen(domain) > RB_DOMAIN_MAX)
         return NULL;
     key_len = make_key(relay, domain, key);
     HASH_FIND(hh, queue->table, key, key_len, destination);

@@ -11,10 +11,11 @@
 
 #include "callout.h"
 #include "hash.h"
+#include "relay.h"
 
 struct destination {
     char domain[RB_DOMAIN_MAX + 1];
-    char relay[CALLOUT_RELAY_MAX + 1]; /* "": the domain's mail hosts */
+    char relay[RELAY_MAX + 1]; /* "": the domain's mail hosts */
     struct callout_item *first, *last;
     unsigned running;      /* sessions */
     unsigned sessions_max; /* as last told */

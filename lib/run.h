@@ -19,6 +19,7 @@ struct run {
     bool ask_with_fallback;     /* the null sender was refused and the connection lost over it */
     bool again;                 /* a session that served was lost: the host is called once more */
     bool stirred; /* some host took a connection and did something with it, if only close it */
+    bool lmtp;    /* what the host called now speaks */
     bool full;    /* a host had no room for another session: what is left is for later */
     bool reached; /* some host got as far as being asked */
     deadline until;

@@ -6,11 +6,15 @@
 
 #include "hostlimits.h"
 
+/* A relay that failed so often on end is left alone for so long: it may be back at any moment. */
+enum { OURS_FAILURES = 2, OURS_HOLD_S = 30 };
+
 /* One callout of one worker: the argument of its hooks. */
 struct task {
     struct rb_verifier *verifier;
     struct destination *destination;
     const struct options *options;
+    char facts_key[CACHE_KEY_MAX + 1];
     bool settled; /* by the domain's facts: */
     struct address_record settlement;
 };
@@ -65,6 +69,12 @@ static bool is_held(struct rb_verifier *verifier, const char *ip, bool *on_trial
     return limits_host_is_held(&host, clock_wall_s(verifier->clock));
 }
 
+/* A mail store of our own: it needs no sparing, but that clients are not kept waiting for a dead one. */
+static bool is_ours(const struct task *task)
+{
+    return task->destination->relay[0] != '\0' && !relay_is_mx(task->destination->relay);
+}
+
 static enum callout_leave may_call(void *arg, const char *ip)
 {
     const struct task *task = arg;
@@ -74,6 +84,8 @@ static enum callout_leave may_call(void *arg, const char *ip)
 
     if (is_held(verifier, ip, &on_trial))
         return CALLOUT_HELD;
+    if (is_ours(task))
+        return CALLOUT_CALL;
     pthread_mutex_lock(&verifier->lock);
     entry = slots_enter(&verifier->slots, &verifier->queue, task->destination, ip,
                         task->options->o.per_host_sessions, on_trial);
@@ -86,6 +98,8 @@ static void left(void *arg, const char *ip)
     const struct task *task = arg;
     struct rb_verifier *verifier = task->verifier;
 
+    if (is_ours(task))
+        return;
     pthread_mutex_lock(&verifier->lock);
     if (slots_leave(&verifier->slots, &verifier->queue, ip, task->options->o.per_host_sessions))
         workers_call(verifier);
@@ -124,16 +138,20 @@ static void host_called(void *arg, const char *ip, const struct address_record *
     bool known, failed = is_failure(how), forgiven;
 
     atomic_fetch_add(&verifier->counters.sessions, 1);
-    if (verifier->cache == NULL)
+    if (verifier->cache == NULL || ip[0] == '\0')
         return;
     pthread_mutex_lock(&verifier->records);
     known = cache_get_host(verifier->cache, ip, &host) == RB_OK;
     if (!known)
         host = (struct host_record){0};
     forgiven = !failed && (host.failures > 0 || host.trips > 0);
-    if (failed)
+    if (failed && is_ours(task)) {
+        host.trips = 0; /* always for the same short while */
+        limits_host_failed(&host, how->reason, OURS_FAILURES, OURS_HOLD_S, now_s);
+    } else if (failed) {
         limits_host_failed(&host, how->reason, o->breaker_failures, o->breaker_hold_s, now_s);
-    else
+    }
+    if (!failed)
         limits_host_answered(&host, now_s);
     if (failed || forgiven) /* a host that never failed needs no record */
         (void)cache_put_host(verifier->cache, ip, &host);
@@ -144,8 +162,8 @@ static void learned(void *arg, const struct domain_record *news)
 {
     struct task *task = arg;
 
-    if (task->verifier->cache != NULL && task->destination->relay[0] == '\0')
-        (void)cache_put_domain(task->verifier->cache, task->destination->domain, news);
+    if (task->verifier->cache != NULL)
+        (void)cache_put_domain(task->verifier->cache, task->facts_key, news);
 }
 
 void task_run(struct rb_verifier *verifier, struct destination *destination,
@@ -167,8 +185,9 @@ void task_run(struct rb_verifier *verifier, struct destination *destination,
         .hooks = {next_item, answer_item, may_call, left, put_back, host_called, learned, &task},
     };
 
-    if (verifier->cache != NULL && callout.relay == NULL &&
-        cache_get_domain(verifier->cache, destination->domain, &callout.facts) != RB_OK)
+    if (cache_facts_key(callout.relay, destination->domain, task.facts_key) != RB_OK ||
+        verifier->cache == NULL ||
+        cache_get_domain(verifier->cache, task.facts_key, &callout.facts) != RB_OK)
         callout.facts = (struct domain_record){0};
     task.settled = known_settled(task.options, &callout.facts, clock_wall_s(verifier->clock),
                                  &task.settlement);

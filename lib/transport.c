@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { READ_SIZE = 4096 };
@@ -143,6 +144,8 @@ static deadline step_until(const struct transport *transport, unsigned timeout_m
 
 static socklen_t address_len(const struct sockaddr_storage *address)
 {
+    if (address->ss_family == AF_UNIX)
+        return sizeof(struct sockaddr_un);
     return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
                                           : sizeof(struct sockaddr_in);
 }
@@ -203,7 +206,8 @@ enum transport_status transport_connect(struct transport *transport,
     const struct sockaddr *to = (const struct sockaddr *)address;
 
     *transport = (struct transport){.settings = *settings, .fd = -1};
-    if (getnameinfo(to, address_len(address), transport->ip, sizeof transport->ip, NULL, 0,
+    if (address->ss_family == AF_UNIX ||
+        getnameinfo(to, address_len(address), transport->ip, sizeof transport->ip, NULL, 0,
                     NI_NUMERICHOST) != 0)
         transport->ip[0] = '\0';
     transport_remark(transport, "connecting");

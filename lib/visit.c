@@ -39,6 +39,8 @@ struct session {
 
 static uint16_t port_of(const struct sockaddr_storage *address)
 {
+    if (address->ss_family == AF_UNIX)
+        return 0;
     return ntohs(address->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)address)->sin6_port
                                                 : ((const struct sockaddr_in *)address)->sin_port);
 }
@@ -122,6 +124,7 @@ static enum transport_status session_connect(struct session *session, bool use_t
     enum transport_status status;
 
     dialogue_init(&session->dialogue, o->helo_name, use_tls);
+    session->dialogue.lmtp = run->lmtp;
     status = transport_connect(&session->transport, &settings, &session->address);
     if (status != TRANSPORT_OK) {
         tell_dialogue(&session->dialogue, status);

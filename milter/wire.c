@@ -144,12 +144,14 @@ static json_t *fact_object(const struct fact *fact)
 static json_t *domain_entry(const struct cache_entry *entry)
 {
     const struct domain_record *record = entry->domain_record;
+    char domain[RB_DOMAIN_MAX + 1] = "", relay[RELAY_NAME_MAX + 1] = "";
 
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "type", "domain", "domain",
-                     wire_text(entry->key), "catch_all", fact_object(&record->catch_all),
-                     "null_sender_refused", fact_object(&record->null_sender_refused), "dead",
-                     fact_object(&record->dead), "dead_reason",
-                     wire_text(rb_reason_name(record->dead_reason)));
+    (void)cache_split_facts_key(entry->key, domain, relay);
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "type", "domain", "domain",
+                     wire_text(domain), "relay", wire_text(relay), "catch_all",
+                     fact_object(&record->catch_all), "null_sender_refused",
+                     fact_object(&record->null_sender_refused), "dead", fact_object(&record->dead),
+                     "dead_reason", wire_text(rb_reason_name(record->dead_reason)));
 }
 
 static json_t *host_entry(const struct cache_entry *entry, int64_t now_s)
@@ -261,7 +263,7 @@ static bool canonical_domain(const char *text, char domain[RB_DOMAIN_MAX + 1])
  */
 static const char *read_address_key(json_t *object, bool correspondent, char *key)
 {
-    char text[RB_ADDRESS_MAX + 1], relay[RB_DOMAIN_MAX + 16], domain[RB_DOMAIN_MAX + 1];
+    char text[RB_ADDRESS_MAX + 1], relay[RELAY_NAME_MAX + 1], domain[RB_DOMAIN_MAX + 1];
     char canonical[ADDRESS_LOCAL_MAX + 1 + RB_DOMAIN_MAX + 1];
     enum rb_error error;
     const char *at;
@@ -269,6 +271,8 @@ static const char *read_address_key(json_t *object, bool correspondent, char *ke
     if (!read_text(object, "address", text, sizeof text) ||
         !read_text(object, "relay", relay, sizeof relay))
         return "address: not an address";
+    if (strchr(relay, ' ') != NULL)
+        return "relay: not a relay's name";
     at = strrchr(text, '@');
     if (at == NULL || at - text > ADDRESS_LOCAL_MAX || !canonical_domain(at + 1, domain))
         return "address: not an address";
@@ -276,7 +280,7 @@ static const char *read_address_key(json_t *object, bool correspondent, char *ke
     error = correspondent ? cache_correspondent_key(canonical, key)
                           : cache_address_key(relay[0] != '\0' ? relay : NULL, canonical, key);
     if (error != RB_OK)
-        return "address: too long, or not a relay";
+        return "address: too long";
     return NULL;
 }
 
@@ -348,17 +352,19 @@ static bool read_dead_reason(json_t *object, enum rb_reason *reason)
 
 static const char *read_domain(json_t *object, struct wire_record *out)
 {
-    char domain[RB_DOMAIN_MAX + 1], canonical[RB_DOMAIN_MAX + 1];
+    char domain[RB_DOMAIN_MAX + 1], canonical[RB_DOMAIN_MAX + 1], relay[RELAY_NAME_MAX + 1];
 
     if (!read_text(object, "domain", domain, sizeof domain) || !canonical_domain(domain, canonical))
         return "domain: not a domain";
+    if (!read_text(object, "relay", relay, sizeof relay) || strchr(relay, ' ') != NULL)
+        return "relay: not a relay's name";
     if (!read_fact(object, "catch_all", &out->domain.catch_all) ||
         !read_fact(object, "null_sender_refused", &out->domain.null_sender_refused) ||
         !read_fact(object, "dead", &out->domain.dead))
         return "a fact is malformed";
     if (!read_dead_reason(object, &out->domain.dead_reason))
         return "dead_reason: not one that a domain can be dead for";
-    return text_copy(out->key, sizeof out->key, canonical) ? NULL : "domain: too long";
+    return cache_facts_key(relay, canonical, out->key) == RB_OK ? NULL : "domain: too long";
 }
 
 static const char *read_host(json_t *object, struct wire_record *out)

@@ -27,6 +27,7 @@ UNIT = \
     tests/unit/test_queue \
     tests/unit/test_rates \
     tests/unit/test_record \
+    tests/unit/test_relay \
     tests/unit/test_reply \
     tests/unit/test_session \
     tests/unit/test_shield \
@@ -147,6 +148,10 @@ tests_unit_test_record_SOURCES = tests/unit/test_record.c
 tests_unit_test_record_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_record_LDADD = $(unit_libs)
 
+tests_unit_test_relay_SOURCES = tests/unit/test_relay.c
+tests_unit_test_relay_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_relay_LDADD = $(unit_libs)
+
 tests_unit_test_reply_SOURCES = tests/unit/test_reply.c
 tests_unit_test_reply_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_reply_LDADD = $(unit_libs)
@@ -196,6 +201,7 @@ tests_unit_test_deferral_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_deferral_LDADD = $(unit_libs)
 
 include tests/fuzz/local.mk
+include tests/bench/local.mk
 
 # The scripted mail host.
 noinst_PROGRAMS += tests/smtpd/smtpd

@@ -817,58 +817,6 @@ static void a_relay_that_fails_is_unreachable_and_no_fact_of_the_domain(void **s
     assert_int_equal(fake_host_connections(world.host[0]), 0);
 }
 
-static void relays_are_split_into_host_and_port(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *relay, *host; /* host NULL: malformed */
-        uint16_t port;
-    } cases[] = {
-        {"mx.example", "mx.example", 25},
-        {"mx.example:2525", "mx.example", 2525},
-        {"192.0.2.1:1", "192.0.2.1", 1},
-        {"[2001:db8::1]", "2001:db8::1", 25},
-        {"[2001:db8::1]:65535", "2001:db8::1", 65535},
-        {"", NULL, 0},
-        {":25", NULL, 0},
-        {"[]:25", NULL, 0},
-        {"[2001:db8::1", NULL, 0},
-        {"[2001:db8::1]25", NULL, 0},
-        {"2001:db8::1", NULL, 0},
-        {"mx.example:", NULL, 0},
-        {"mx.example:0", NULL, 0},
-        {"mx.example:65536", NULL, 0},
-        {"mx.example:99999999999999999999", NULL, 0},
-        {"mx.example:+25", NULL, 0},
-        {"mx.example: 25", NULL, 0},
-        {"mx.example:25x", NULL, 0},
-    };
-
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        char host[RB_DOMAIN_MAX + 1];
-        uint16_t port = 25;
-
-        assert_int_equal(callout_split_relay(cases[i].relay, host, &port), cases[i].host != NULL);
-        if (cases[i].host == NULL)
-            continue;
-        assert_string_equal(host, cases[i].host);
-        assert_int_equal(port, cases[i].port);
-    }
-}
-
-static void a_relay_whose_name_is_too_long_is_malformed(void **state)
-{
-    (void)state;
-    char relay[RB_DOMAIN_MAX + 2], host[RB_DOMAIN_MAX + 1];
-    uint16_t port;
-
-    memset(relay, 'a', sizeof relay - 1);
-    relay[RB_DOMAIN_MAX + 1] = '\0';
-    assert_false(callout_split_relay(relay, host, &port));
-    relay[RB_DOMAIN_MAX] = '\0';
-    assert_true(callout_split_relay(relay, host, &port));
-}
-
 /* --- Sessions ---------------------------------------------------------------- */
 
 static void several_items_share_one_session(void **state)
@@ -1535,8 +1483,6 @@ int main(void)
         T(a_relay_is_called_at_its_own_port_and_netguard_has_no_say),
         T(a_relay_without_a_port_is_called_at_the_usual_one),
         T(a_relay_that_fails_is_unreachable_and_no_fact_of_the_domain),
-        T(relays_are_split_into_host_and_port),
-        T(a_relay_whose_name_is_too_long_is_malformed),
         T(several_items_share_one_session),
         T(a_session_has_a_ceiling_of_questions),
         T(a_session_that_wears_out_is_followed_by_another),

@@ -42,7 +42,7 @@ static void a_new_flight_has_one_holder_and_is_not_listed(void **state)
 static void names_that_are_too_long_make_no_flight(void **state)
 {
     (void)state;
-    char key[CACHE_KEY_MAX + 2], domain[RB_DOMAIN_MAX + 2], relay[CALLOUT_RELAY_MAX + 2];
+    char key[CACHE_KEY_MAX + 2], domain[RB_DOMAIN_MAX + 2], relay[RELAY_MAX + 2];
 
     memset(key, 'k', sizeof key);
     memset(domain, 'd', sizeof domain);
@@ -51,7 +51,7 @@ static void names_that_are_too_long_make_no_flight(void **state)
     assert_null(flight_new(key, "d.example", NULL));
     assert_null(flight_new("u@d.example", domain, NULL));
     assert_null(flight_new("u@d.example", "d.example", relay));
-    key[CACHE_KEY_MAX] = domain[RB_DOMAIN_MAX] = relay[CALLOUT_RELAY_MAX] = '\0';
+    key[CACHE_KEY_MAX] = domain[RB_DOMAIN_MAX] = relay[RELAY_MAX] = '\0';
     struct flight *flight = flight_new(key, domain, relay);
     assert_non_null(flight);
     flight_put(flight);

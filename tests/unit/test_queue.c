@@ -194,7 +194,7 @@ static void relay_and_domain_make_a_destination(void **state)
 static void names_that_are_too_long_are_not_taken(void **state)
 {
     (void)state;
-    char relay[CALLOUT_RELAY_MAX + 2], domain[RB_DOMAIN_MAX + 2];
+    char relay[RELAY_MAX + 2], domain[RB_DOMAIN_MAX + 2];
     struct queue queue = {0};
     struct callout_item item = {0};
 
@@ -204,7 +204,7 @@ static void names_that_are_too_long_are_not_taken(void **state)
     assert_int_equal(queue_push(&queue, relay, "d.example", &item, 1), RB_ERR_NOMEM);
     assert_int_equal(queue_push(&queue, NULL, domain, &item, 1), RB_ERR_NOMEM);
     is_empty(&queue);
-    relay[CALLOUT_RELAY_MAX] = domain[RB_DOMAIN_MAX] = '\0';
+    relay[RELAY_MAX] = domain[RB_DOMAIN_MAX] = '\0';
     push(&queue, relay, domain, &item, 1);
     assert_ptr_equal(queue_drain(&queue), &item);
     queue_free(&queue);

@@ -451,7 +451,7 @@ static void facts_that_are_not_known_are_null(void **state)
 
     (void)state;
     assert_same_json(domain_json("example.org", &record),
-                     "{\"type\": \"domain\", \"domain\": \"example.org\", \"catch_all\": null,"
+                     "{\"type\": \"domain\", \"domain\": \"example.org\", \"relay\": null, \"catch_all\": null,"
                      " \"null_sender_refused\": null,"
                      " \"dead\": {\"state\": \"no\", \"stamp_s\": 5}, \"dead_reason\": null}");
 }
