@@ -279,7 +279,7 @@ static void fill_answer(const struct rb_ticket *ticket, const struct address_rec
         .elapsed_ms = until_ms - ticket->asked_ms,
     };
     if (verifier->cache != NULL && ticket->address[0] != '\0' &&
-        address_record_is_kept(record->reason) &&
+        (address_record_is_kept(record->reason) || record->reason == RB_REASON_CORRESPONDENT) &&
         address_record_freshness(record, &options->o.lifetimes, now_s, &left_s) != RECORD_EXPIRED)
         answer->expires_s = left_s;
     memcpy(answer->address, ticket->address, sizeof answer->address);
@@ -359,6 +359,12 @@ void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *a
     fill_answer(ticket, &record, cached, setup->options, answer);
     setup_put(verifier, setup);
     answer->transcript = transcript;
+}
+
+void rb_begin(struct rb_ticket *ticket, unsigned max_wait_ms)
+{
+    if (ticket->pending != NULL)
+        clear_pending(ticket, max_wait_ms);
 }
 
 bool rb_ready(struct rb_ticket *ticket)

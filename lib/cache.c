@@ -97,13 +97,22 @@ static size_t merge_domains(struct octets present, struct octets news, uint8_t *
     return domain_record_encode(&into, out, RECORD_SIZE_MAX);
 }
 
+static void cap_fold(struct fold_record *record, int64_t now_s)
+{
+    record->valid_s = not_after(record->valid_s, now_s);
+    record->invalid_s = not_after(record->invalid_s, now_s);
+}
+
 static size_t merge_folds(struct octets present, struct octets news, uint8_t *out, void *arg)
 {
+    struct cache *cache = arg;
     struct fold_record into, record;
-    (void)arg;
+    const int64_t now_s = clock_wall_s(cache->clock);
     if (!fold_record_decode(news.data, news.len, &record))
         return 0;
     (void)fold_record_decode(present.data, present.len, &into); /* zeroed when it is none */
+    cap_fold(&into, now_s);
+    cap_fold(&record, now_s);
     fold_record_merge(&into, &record);
     return fold_record_encode(&into, out, RECORD_SIZE_MAX);
 }
@@ -355,7 +364,9 @@ enum rb_error cache_put_host(struct cache *cache, const char *ip, const struct h
 enum rb_error cache_put_fold(struct cache *cache, const char *key, const struct fold_record *record)
 {
     uint8_t value[FOLD_RECORD_SIZE_MAX];
-    return put(cache, CACHE_FOLD, key, value, fold_record_encode(record, value, sizeof value));
+    struct fold_record capped = *record; /* the first one is merged with nothing */
+    cap_fold(&capped, clock_wall_s(cache->clock));
+    return put(cache, CACHE_FOLD, key, value, fold_record_encode(&capped, value, sizeof value));
 }
 
 static bool is_table(enum cache_table table)

@@ -323,6 +323,12 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
  */
 void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *answer);
 
+/*
+ * For those who wait later: does what must come before the callout, which is to look up the SPF records of the sender's domain, for
+ * half of max_wait_ms at most, and lets the callout begin. Does nothing where that is done. Any thread, one at a time.
+ */
+void rb_begin(struct rb_ticket *ticket, unsigned max_wait_ms);
+
 /* True when rb_wait would return at once with an answer. Any thread. */
 bool rb_ready(struct rb_ticket *ticket);
 

@@ -8,7 +8,7 @@
 #include "log.h"
 #include "service.h"
 #include "status.h"
-#include "text.h"
+#include "unixpath.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -28,26 +28,6 @@ enum { ACCEPT_PAUSE_MS = 100 };
 static int listener = -1, stop_fd = -1;
 static struct sockaddr_un own;
 static pthread_t thread;
-
-static bool make_address(const char *path, struct sockaddr_un *address)
-{
-    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    return text_copy(address->sun_path, sizeof address->sun_path, path);
-}
-
-bool control_is_answered(const char *path)
-{
-    struct sockaddr_un address;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool answered;
-
-    if (fd < 0)
-        return false;
-    answered = make_address(path, &address) &&
-               connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
-    close(fd);
-    return answered;
-}
 
 /* --- One client ----------------------------------------------------------- */
 
@@ -151,11 +131,8 @@ static bool open_listener(void)
     mode_t mask;
     int error;
 
-    if (control_is_answered(own.sun_path)) {
-        errno = EADDRINUSE;
+    if (!unixpath_clear(own.sun_path))
         return false;
-    }
-    (void)unlink(own.sun_path);
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (listener < 0)
         return false;
@@ -194,7 +171,7 @@ bool control_start(const char *path)
 {
     if (path[0] == '\0')
         return true;
-    if (!make_address(path, &own)) {
+    if (!unixpath_address(path, &own)) {
         errno = ENAMETOOLONG;
         return false;
     }

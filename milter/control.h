@@ -15,12 +15,10 @@ enum {
     CONTROL_CLIENT_MS = 5000, /* a client that is slower is left */
 };
 
-/* Whether somebody answers at a Unix socket's path: it is not ours to take then. */
-bool control_is_answered(const char *path);
-
 /*
  * Opens the socket (mode 0660; a stale one is removed) and starts the thread. "" : there is none,
- * and that is fine. False: errno says why.
+ * and that is fine. False: errno says why (EADDRINUSE: somebody answers there; ENOTSOCK: what is
+ * there is no socket).
  */
 bool control_start(const char *path);
 

@@ -4,6 +4,7 @@
 
 #include "daemon.h"
 
+#include "listen.h"
 #include "text.h"
 
 #include <errno.h>
@@ -62,12 +63,25 @@ static int make_folder_of(const char *file, const struct passwd *user,
     return make_folder(folder, user, error);
 }
 
-static int make_folders(const struct config *config, const struct passwd *user,
+/* The folder of a unix listening socket is the group's too: it must get there. */
+static int make_listen_folder(const struct config *config, const struct passwd *user, gid_t group,
+                              char error[DAEMON_ERROR_SIZE])
+{
+    const char *path = value_unix_path(config->listen);
+    struct passwd owner = *user;
+
+    owner.pw_gid = group;
+    return path != NULL ? make_folder_of(path, &owner, error) : 0;
+}
+
+static int make_folders(const struct config *config, const struct passwd *user, gid_t listen_group,
                         char error[DAEMON_ERROR_SIZE])
 {
     const char *store = strchr(config->cache.store, ':');
-    int status = make_folder_of(config->control, user, error);
+    int status = make_listen_folder(config, user, listen_group, error);
 
+    if (status == 0)
+        status = make_folder_of(config->control, user, error);
     if (status == 0 && store != NULL) /* "/var/lib/ringback/cache": both levels may be missing */
         status = make_folder_of(store + 1, user, error);
     if (status == 0 && store != NULL)
@@ -84,10 +98,22 @@ bool daemon_has_user(const struct config *config)
            (getpwnam_r(config->user, &storage, buffer, sizeof buffer, &user) == 0 && user != NULL);
 }
 
+/* A group that is not there is not our business here: listen_prepare says so. */
+static gid_t group_of_socket(const struct config *config, const struct passwd *user)
+{
+    gid_t group;
+
+    if (value_unix_path(config->listen) == NULL || config->listen_group[0] == '\0' ||
+        !listen_find_group(config->listen_group, &group))
+        return user->pw_gid;
+    return group;
+}
+
 int daemon_become_user(const struct config *config, char error[DAEMON_ERROR_SIZE])
 {
     char buffer[USER_BUFFER_SIZE];
     struct passwd storage, *user = NULL;
+    gid_t listen_group;
     int status;
 
     if (geteuid() != 0 || config->user[0] == '\0')
@@ -99,10 +125,12 @@ int daemon_become_user(const struct config *config, char error[DAEMON_ERROR_SIZE
                        config->path, config->user, config->user);
         return EX_CONFIG;
     }
-    status = make_folders(config, user, error);
+    listen_group = group_of_socket(config, user);
+    status = make_folders(config, user, listen_group, error);
     if (status != 0)
         return status;
-    if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
+    /* A member of its group can give the socket away later, when no privilege is left. */
+    if (initgroups(user->pw_name, listen_group) != 0 || setgid(user->pw_gid) != 0 ||
         setuid(user->pw_uid) != 0)
         return fail_errno(error, EX_OSERR, config->user);
     return 0;

@@ -13,9 +13,9 @@
 enum { DAEMON_ERROR_SIZE = 512 };
 
 /*
- * As root: makes the folders of the cache and the control socket where they are missing, owned by
- * the configured user, then becomes that user. As anybody else: nothing to do. 0, or an exit status
- * with error set.
+ * As root: makes the folders of the cache, the control socket and a unix listening socket where
+ * they are missing, owned by the configured user, then becomes that user, who is in the group
+ * `listen_group` too. As anybody else: nothing to do. 0, or an exit status with error set.
  */
 int daemon_become_user(const struct config *config, char error[DAEMON_ERROR_SIZE]);
 

@@ -10,6 +10,7 @@
 #include "control.h"
 #include "daemon.h"
 #include "filter.h"
+#include "listen.h"
 #include "log.h"
 #include "metrics.h"
 #include "service.h"
@@ -98,12 +99,17 @@ static int load(const char *path, struct config **config)
 static int check(const struct config *config)
 {
     const char *warning;
+    gid_t group;
 
     for (size_t i = 0; (warning = config_warnings(config, i)) != NULL; i++)
         (void)fprintf(stderr, "ringback-milter: warning: %s\n", warning);
     if (!daemon_has_user(config))
         (void)fprintf(stderr, "ringback-milter: warning: %s: user: there is no user \"%s\"\n",
                       config->path, config->user);
+    if (config->listen_group[0] != '\0' && !listen_find_group(config->listen_group, &group))
+        (void)fprintf(stderr,
+                      "ringback-milter: warning: %s: listen_group: there is no group \"%s\"\n",
+                      config->path, config->listen_group);
     printf("%s: configuration is good\n", config->path);
     return EX_OK;
 }
@@ -162,48 +168,45 @@ static int open_service(const char *path, struct config *config)
                line);
 }
 
-static const char *unix_path(const char *listen)
+static int cannot_open(const struct config *config, const struct listen_place *place)
 {
-    if (strncmp(listen, "unix:", 5) == 0)
-        return listen + 5;
-    return strncmp(listen, "local:", 6) == 0 ? listen + 6 : NULL;
-}
+    char line[400];
 
-static int cannot_listen(const char *listen, int error)
-{
-    char line[400], why[128];
-
-    (void)snprintf(line, sizeof line, "cannot listen on %s: %s", listen,
-                   strerror_r(error, why, sizeof why));
+    if (place->inherited) {
+        (void)snprintf(line, sizeof line,
+                       "%s: listen: this libmilter takes no socket from systemd; an address would "
+                       "be right",
+                       config->path);
+        return say(EX_CONFIG, line);
+    }
+    (void)snprintf(line, sizeof line, "cannot listen on %s: libmilter says in syslog why",
+                   config->listen);
     return say(EX_UNAVAILABLE, line);
 }
 
-/* A unix socket is for the user and the group, whatever umask we were started with. */
-static bool create_socket(void)
+/* A unix socket is for those whom the configuration names, whatever umask we were started with. */
+static bool create_socket(const struct listen_place *place)
 {
-    const mode_t mask = umask(0117);
-    const int result = smfi_opensocket(true);
-    const int error = errno;
+    const mode_t mask = umask(~place->mode & 0777);
+    const int result = smfi_opensocket(false);
 
     (void)umask(mask);
-    errno = error;
     return result == MI_SUCCESS;
 }
 
-static int open_socket(const char *listen)
+static int open_socket(const struct config *config, struct listen_place *place)
 {
-    const char *path = unix_path(listen);
+    char error[LISTEN_ERROR_SIZE];
+    int status = listen_prepare(config, place, error);
 
-    /* libmilter would take the socket away from a daemon that runs. */
-    if (path != NULL && control_is_answered(path))
-        return cannot_listen(listen, EADDRINUSE);
-    if (!wake_init(listen))
-        return cannot_listen(listen, EINVAL);
+    if (status != EX_OK)
+        return say(status, error);
+    wake_init(&place->address, place->address_len);
     (void)smfi_setbacklog(BACKLOG);
-    errno = 0;
-    if (!filter_register(listen) || !create_socket())
-        return cannot_listen(listen, errno != 0 ? errno : EADDRINUSE);
-    return EX_OK;
+    if (!filter_register(place->conn) || !create_socket(place))
+        return cannot_open(config, place);
+    status = listen_settle(place, error);
+    return status == EX_OK ? EX_OK : say(status, error);
 }
 
 static int open_control(const char *path)
@@ -254,6 +257,7 @@ static int run(const struct arguments *arguments, struct config *config)
 /* After the folders and the user: the cache, then the sockets. */
 static int serve(const struct arguments *arguments, struct config *config)
 {
+    struct listen_place place;
     int status = start_reload_thread();
 
     log_open(true, config_facility(config), config->log_level);
@@ -262,11 +266,11 @@ static int serve(const struct arguments *arguments, struct config *config)
     status = open_service(arguments->config, config_get(config));
     if (status != EX_OK)
         return status;
-    status = open_socket(config->listen);
+    status = open_socket(config, &place);
     if (status == EX_OK) {
         status = open_control(config->control);
-        if (status != EX_OK && unix_path(config->listen) != NULL)
-            (void)unlink(unix_path(config->listen));
+        if (status != EX_OK && place.path != NULL)
+            (void)unlink(place.path);
     }
     if (status == EX_OK) {
         status = run(arguments, config);
@@ -287,6 +291,7 @@ static int start(const struct arguments *arguments, struct config *config)
     char error[DAEMON_ERROR_SIZE];
     int status = 0;
 
+    listen_inherit();
     daemon_raise_descriptors();
     if (arguments->pid_file != NULL)
         status = daemon_open_pid_file(arguments->pid_file, error);

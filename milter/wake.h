@@ -10,11 +10,10 @@
 #ifndef RB_WAKE_H
 #define RB_WAKE_H
 
-#include <stdbool.h>
+#include <sys/socket.h>
 
-/* Where the filter listens, as smfi_setconn reads it ("inet:8894@127.0.0.1"). False when it cannot
- * be connected to. Once, before threads. */
-bool wake_init(const char *listen);
+/* The address of the filter's own listening socket, whatever its family. Once, before threads. */
+void wake_init(const struct sockaddr_storage *address, socklen_t len);
 
 /* Call just before a callback waits. Never blocks. Any thread. */
 void wake_another_worker(void);

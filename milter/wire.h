@@ -18,7 +18,7 @@
  */
 json_t *wire_answer(const struct rb_answer *answer, const char *input, bool with_transcript);
 
-/* One cache record, "type" being "address", "domain" or "host". lifetimes and now_s tell age and
+/* One cache record, "type" being "address", "domain", "host" or "fold". lifetimes and now_s tell age and
  * what is left. */
 json_t *wire_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
                    int64_t now_s);

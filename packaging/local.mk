@@ -4,7 +4,7 @@
 unit = packaging/systemd/ringback-milter.service
 
 if SYSTEMD
-systemdsystemunit_DATA = $(unit)
+systemdsystemunit_DATA = $(unit) packaging/systemd/ringback-milter.socket
 endif
 
 $(unit): packaging/systemd/ringback-milter.service.in Makefile
@@ -19,6 +19,7 @@ CLEANFILES += $(unit)
 EXTRA_DIST += \
     packaging/quickstart \
     packaging/systemd/ringback-milter.service.in \
+    packaging/systemd/ringback-milter.socket \
     packaging/debian/README.source \
     packaging/debian/changelog \
     packaging/debian/control \

@@ -26,10 +26,12 @@ FINAL = "acrtdy4f"  # accept, continue, reject, tempfail, discard, reply code, s
 class Talk:
     """One session with a filter: each step returns its answer, a letter and what came with it."""
 
-    def __init__(self, namespace, port=8894, patience=20.0):
-        self._socket = namespace.socket()
+    def __init__(self, namespace, port=8894, patience=20.0, connected=None):
+        """At a port of 127.0.0.1, or through a socket that is `connected` already."""
+        self._socket = connected or namespace.socket()
         self._socket.settimeout(patience)
-        self._socket.connect(("127.0.0.1", port))
+        if not connected:
+            self._socket.connect(("127.0.0.1", port))
         self._send("O", struct.pack(">3I", VERSION, ACTIONS, PROTOCOL))
         _, data = self._packet()
         _, _, self.protocol = struct.unpack(">3I", data[:12])

@@ -50,8 +50,9 @@ struct fake_host {
     SSL_CTX *tls;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t changed;                          /* lock: log, held, stopping */
+    pthread_cond_t changed;                          /* lock: log, held, let, stopping */
     bool held, stopping;                             /* lock */
+    unsigned let;                                    /* lock: RCPTs that pass while held */
     char *log[LOG_MAX];                              /* lock */
     size_t log_count;                                /* lock */
     unsigned surprises;                              /* lock */
@@ -239,8 +240,10 @@ static bool on_rcpt(struct connection *connection, const char *line)
     const char *text;
 
     pthread_mutex_lock(&host->lock);
-    while (host->held && !host->stopping)
+    while (host->held && host->let == 0 && !host->stopping)
         pthread_cond_wait(&host->changed, &host->lock);
+    if (host->held && host->let > 0)
+        host->let--;
     text = find_reply(host, line);
     pthread_mutex_unlock(&host->lock);
     return reply(connection, text);
@@ -497,6 +500,15 @@ void fake_host_hold(struct fake_host *host, bool held)
 {
     pthread_mutex_lock(&host->lock);
     host->held = held;
+    host->let = 0;
+    pthread_cond_broadcast(&host->changed);
+    pthread_mutex_unlock(&host->lock);
+}
+
+void fake_host_let(struct fake_host *host, unsigned count)
+{
+    pthread_mutex_lock(&host->lock);
+    host->let += count;
     pthread_cond_broadcast(&host->changed);
     pthread_mutex_unlock(&host->lock);
 }

@@ -74,6 +74,9 @@ void fake_host_set(struct fake_host *host, const struct fake_host_reply *replies
 /* While held, a polite host lets RCPT wait for its reply. */
 void fake_host_hold(struct fake_host *host, bool held);
 
+/* While held: that many more RCPT get their reply all the same. */
+void fake_host_let(struct fake_host *host, unsigned count);
+
 /* Closes all connections and ends. NULL is fine. */
 void fake_host_stop(struct fake_host *host);
 

@@ -50,6 +50,7 @@ static const struct rb_lifetimes LIFETIMES = {
     .invalid_refresh_s = 3 * HOUR,
     .unknown_ttl_s = 1800,
     .domain_ttl_s = 7 * DAY,
+    .correspondent_ttl_s = 90 * DAY,
 };
 
 struct fixture {
@@ -623,6 +624,209 @@ static void walk_shows_domains_and_hosts(void **state)
     assert_int_equal(count, 11);
     assert_int_equal(cache_walk(f->cache, (enum cache_table)0, see_other_tables, &count),
                      RB_ERR_ARGUMENT);
+}
+
+/* ---- folds and correspondents ---- */
+
+static enum rb_error put_fold(struct cache *cache, const char *key, unsigned valids,
+                              int64_t valid_s, int64_t invalid_s)
+{
+    const struct fold_record record = {
+        .valids = valids, .valid_s = valid_s, .invalid_s = invalid_s};
+    return cache_put_fold(cache, key, &record);
+}
+
+static void assert_fold(struct cache *cache, const char *key, unsigned valids, int64_t valid_s,
+                        int64_t invalid_s)
+{
+    struct fold_record record;
+    assert_int_equal(cache_get_fold(cache, key, &record), RB_OK);
+    assert_int_equal(record.valids, valids);
+    assert_int_equal(record.valid_s, valid_s);
+    assert_int_equal(record.invalid_s, invalid_s);
+}
+
+static void fold_is_seen_at_once_and_after_reopening(void **state)
+{
+    struct fixture *f = *state;
+    struct fold_record record = {.valids = 7};
+    assert_int_equal(cache_get_fold(f->cache, "vl@d", &record), RB_ERR_NOT_FOUND);
+    assert_int_equal(put_fold(f->cache, "vl@d", 3, NOW, NOW - 10), RB_OK);
+    assert_fold(f->cache, "vl@d", 3, NOW, NOW - 10);
+    cache_flush(f->cache);
+    assert_fold(f->cache, "vl@d", 3, NOW, NOW - 10);
+    assert_int_equal(stats_of(f->cache).folds, 1);
+    reopen(f);
+    assert_fold(f->cache, "vl@d", 3, NOW, NOW - 10);
+    assert_int_equal(cache_delete(f->cache, CACHE_FOLD, "vl@d"), RB_OK);
+    assert_int_equal(cache_get_fold(f->cache, "vl@d", &record), RB_ERR_NOT_FOUND);
+    assert_int_equal(stats_of(f->cache).folds, 0);
+}
+
+/* Merged with what waits for the writer, and with what is committed. */
+static void folds_of_two_processes_come_together(void **state)
+{
+    struct fixture *f = *state;
+    for (int committed = 0; committed < 2; committed++) {
+        const char *key = committed ? "va@d" : "vb@d";
+        assert_int_equal(put_fold(f->cache, key, 5, NOW - 50, 0), RB_OK);
+        if (committed)
+            cache_flush(f->cache);
+        assert_int_equal(put_fold(f->cache, key, 3, NOW - 20, 0), RB_OK); /* counts no sum */
+        assert_fold(f->cache, key, 5, NOW - 20, 0);
+        assert_int_equal(put_fold(f->cache, key, 0, 0, NOW - 10), RB_OK); /* refused since */
+        assert_fold(f->cache, key, 0, NOW - 20, NOW - 10);
+        assert_int_equal(put_fold(f->cache, key, 9, NOW, NOW - 30),
+                         RB_OK); /* knows nothing of it */
+        cache_flush(f->cache);
+        assert_fold(f->cache, key, 0, NOW, NOW - 10);
+    }
+}
+
+static void fold_that_cannot_be_is_not_written(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_not_equal(put_fold(f->cache, "vl@d", FOLD_VALIDS_MAX + 1, NOW, 0), RB_OK);
+    assert_int_not_equal(put_fold(f->cache, "vl@d", 1, -1, 0), RB_OK);
+    assert_int_not_equal(put_fold(f->cache, "", 1, NOW, 0), RB_OK);
+    cache_flush(f->cache);
+    assert_int_equal(stats_of(f->cache).folds, 0);
+}
+
+static void fold_keys_tell_their_kind(void **state)
+{
+    static const enum fold_kind kinds[] = {FOLD_BATV, FOLD_SRS, FOLD_VERP};
+    char keys[COUNT(kinds)][CACHE_KEY_MAX + 1], key[CACHE_KEY_MAX + 1], text[CACHE_KEY_MAX + 1];
+    const char *fold;
+    (void)state;
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        assert_int_equal(cache_fold_key(kinds[i], "\x1a=u@d", keys[i]), RB_OK);
+        assert_int_equal(cache_split_fold_key(keys[i], &fold), kinds[i]);
+        assert_string_equal(fold, "\x1a=u@d");
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(keys[i], keys[k]);
+    }
+    assert_int_equal(cache_fold_key(FOLD_NONE, "u@d", key), RB_ERR_ARGUMENT);
+    assert_int_equal(cache_fold_key((enum fold_kind)99, "u@d", key), RB_ERR_ARGUMENT);
+    assert_string_equal(key, "");
+    memset(text, 'a', sizeof text);
+    text[CACHE_KEY_MAX] = '\0';
+    assert_int_equal(cache_fold_key(FOLD_SRS, text, key), RB_ERR_TOO_LONG);
+    assert_int_equal(cache_fold_key(FOLD_SRS, text + 1, key), RB_OK);
+    assert_int_equal(cache_split_fold_key("xu@d", &fold), FOLD_NONE);
+    assert_null(fold);
+    assert_int_equal(cache_split_fold_key("", &fold), FOLD_NONE);
+}
+
+static bool see_fold(const struct cache_entry *entry, void *arg)
+{
+    char *text = arg;
+    const size_t len = strlen(text);
+    assert_int_equal(entry->table, CACHE_FOLD);
+    assert_null(entry->address_record);
+    (void)snprintf(text + len, 200 - len, "[%s|%u]", entry->key, entry->fold_record->valids);
+    return true;
+}
+
+static void walk_shows_folds(void **state)
+{
+    struct fixture *f = *state;
+    char text[200] = "";
+    for (unsigned i = 3; i > 0; i--) {
+        char key[32];
+        (void)snprintf(key, sizeof key, "vlist%u@d", i);
+        assert_int_equal(put_fold(f->cache, key, i, NOW, 0), RB_OK);
+    }
+    cache_flush(f->cache);
+    close_cache(f);
+    write_raw(f, CACHE_FOLD, "vdamaged@d", "no record", 9);
+    open_cache(f, AMPLE);
+    assert_int_equal(cache_walk(f->cache, CACHE_FOLD, see_fold, text), RB_OK);
+    assert_string_equal(text, "[vlist1@d|1][vlist2@d|2][vlist3@d|3]");
+    assert_int_equal(stats_of(f->cache).damaged, 1);
+}
+
+static void fold_is_swept_when_it_tells_nothing_any_more(void **state)
+{
+    static const struct {
+        int64_t valid_age_s, invalid_age_s; /* -1: none */
+        bool stays;
+    } table[] = {
+        {8 * DAY - 1, -1, true},       {8 * DAY, -1, false},  /* valid_refresh */
+        {-1, 10 * DAY - 1, true},      {-1, 10 * DAY, false}, /* domain_ttl */
+        {8 * DAY, 10 * DAY - 1, true}, {8 * DAY - 1, 10 * DAY, true}, {8 * DAY, 10 * DAY, false},
+    };
+    struct fixture *f = *state;
+    struct rb_lifetimes lifetimes = LIFETIMES;
+    struct fold_record record;
+    lifetimes.valid_refresh_s = 8 * DAY;
+    lifetimes.domain_ttl_s = 10 * DAY;
+    cache_set_lifetimes(f->cache, &lifetimes);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        const int64_t valid_s = table[i].valid_age_s < 0 ? 0 : NOW - table[i].valid_age_s;
+        const int64_t invalid_s = table[i].invalid_age_s < 0 ? 0 : NOW - table[i].invalid_age_s;
+        char key[32];
+        (void)snprintf(key, sizeof key, "vlist%zu@d", i);
+        assert_int_equal(put_fold(f->cache, key, 0, valid_s, invalid_s), RB_OK);
+        assert_int_equal(cache_purge(f->cache, true, &(uint64_t){0}), RB_OK);
+        assert_int_equal(cache_get_fold(f->cache, key, &record),
+                         table[i].stays ? RB_OK : RB_ERR_NOT_FOUND);
+    }
+}
+
+static void purge_takes_folds_too(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t removed = 0;
+    assert_int_equal(put_fold(f->cache, "vl@d", 3, NOW, 0), RB_OK);
+    assert_int_equal(put_fold(f->cache, "bl@d", 3, NOW, 0), RB_OK);
+    assert_int_equal(cache_purge(f->cache, false, &removed), RB_OK);
+    assert_int_equal(removed, 2);
+    assert_int_equal(stats_of(f->cache).folds, 0);
+}
+
+static void correspondent_is_kept_under_a_key_of_its_own_alone(void **state)
+{
+    struct fixture *f = *state;
+    char key[CACHE_KEY_MAX + 1], relay[CACHE_KEY_MAX + 1], text[200] = "";
+    const char *address;
+    assert_int_equal(cache_correspondent_key("a b@d", key), RB_OK);
+    assert_true(cache_is_correspondent_key(key));
+    assert_true(cache_split_address_key(key, relay, &address));
+    assert_string_equal(relay, "");
+    assert_string_equal(address, "a b@d");
+    assert_int_equal(put_reason(f->cache, key, RB_REASON_CORRESPONDENT, NOW), RB_OK);
+    assert_int_equal(put_reason(f->cache, "sa b@d", RB_REASON_CORRESPONDENT, NOW), RB_ERR_ARGUMENT);
+    assert_int_equal(put_reason(f->cache, "rr.d a@d", RB_REASON_CORRESPONDENT, NOW),
+                     RB_ERR_ARGUMENT);
+    assert_int_equal(put_reason(f->cache, key, RB_REASON_LIMITED, NOW), RB_ERR_ARGUMENT);
+    assert_false(cache_is_correspondent_key("sa b@d"));
+    assert_int_equal(cache_correspondent_key("", key), RB_ERR_ARGUMENT);
+    reopen(f);
+    assert_int_equal(reason_of(f->cache, "ca b@d"), RB_REASON_CORRESPONDENT);
+    assert_int_equal(reason_of(f->cache, "sa b@d"), RB_REASON_NONE);
+    assert_int_equal(cache_walk(f->cache, CACHE_ADDRESS, see_relay, text), RB_OK);
+    assert_string_equal(text, "[|a b@d]");
+}
+
+static void correspondent_goes_when_its_time_is_over(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put_reason(f->cache, "cu@d", RB_REASON_CORRESPONDENT, NOW), RB_OK);
+    assert_int_equal(put_reason(f->cache, "su@d", RB_REASON_ACCEPTED, NOW), RB_OK);
+    fake_clock_advance_s(&f->clock, 90 * DAY - 1);
+    assert_int_equal(cache_purge(f->cache, true, &(uint64_t){0}), RB_OK);
+    assert_int_equal(reason_of(f->cache, "cu@d"), RB_REASON_CORRESPONDENT);
+    assert_int_equal(reason_of(f->cache, "su@d"), RB_REASON_NONE);
+    /* written to again: the newer stamp stands */
+    assert_int_equal(put_reason(f->cache, "cu@d", RB_REASON_CORRESPONDENT, NOW + 90 * DAY - 1),
+                     RB_OK);
+    fake_clock_advance_s(&f->clock, 90 * DAY - 1);
+    assert_int_equal(cache_purge(f->cache, true, &(uint64_t){0}), RB_OK);
+    assert_int_equal(reason_of(f->cache, "cu@d"), RB_REASON_CORRESPONDENT);
+    fake_clock_advance_s(&f->clock, 1);
+    assert_int_equal(cache_purge(f->cache, true, &(uint64_t){0}), RB_OK);
+    assert_int_equal(reason_of(f->cache, "cu@d"), RB_REASON_NONE);
 }
 
 static void record_takes_less_than_240_octets(void **state)
@@ -1497,6 +1701,15 @@ int main(void)
         FRESH(records_may_be_deleted_while_walking),
         FRESH(walk_takes_keys_apart),
         FRESH(walk_shows_domains_and_hosts),
+        FRESH(fold_is_seen_at_once_and_after_reopening),
+        FRESH(folds_of_two_processes_come_together),
+        FRESH(fold_that_cannot_be_is_not_written),
+        FRESH(fold_keys_tell_their_kind),
+        FRESH(walk_shows_folds),
+        FRESH(fold_is_swept_when_it_tells_nothing_any_more),
+        FRESH(purge_takes_folds_too),
+        FRESH(correspondent_is_kept_under_a_key_of_its_own_alone),
+        FRESH(correspondent_goes_when_its_time_is_over),
         FRESH(record_takes_less_than_240_octets),
         FRESH(expired_records_are_swept_by_and_by),
         FRESH(greylisted_record_stays_for_its_retry),

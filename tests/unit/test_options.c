@@ -77,6 +77,21 @@ static void defaults_are_the_documented_ones(void **state)
     assert_int_equal(o.max_workers, 256);
     assert_int_equal(o.max_pending, 4096);
     assert_int_equal(o.per_domain_sessions, 2);
+    assert_int_equal(o.per_host_sessions, 10);
+    assert_true(o.spf_gate);
+    assert_int_equal(o.per_domain_rate.count, 60);
+    assert_int_equal(o.per_client_rate.count, 120);
+    assert_int_equal(o.global_rate.count, 2000);
+    assert_int_equal(o.per_domain_rate.period_s, 60);
+    assert_int_equal(o.per_client_rate.period_s, 60);
+    assert_int_equal(o.global_rate.period_s, 60);
+    assert_int_equal(o.shield.addresses, 20);
+    assert_int_equal(o.shield.window_s, 600);
+    assert_int_equal(o.shield.hold_s, 1800);
+    assert_false(o.greylist.retry);
+    assert_int_equal(o.greylist.first_s, 360);
+    assert_int_equal(o.greylist.max_s, 21600);
+    assert_int_equal(o.greylist.give_up_s, 86400);
     assert_int_equal(o.breaker_failures, 5);
     assert_int_equal(o.breaker_hold_s, 15 * 60);
     assert_null(o.store);
@@ -95,6 +110,7 @@ static void default_lifetimes_are_the_documented_ones(void **state)
     assert_int_equal(o.lifetimes.invalid_refresh_s, 10800);
     assert_int_equal(o.lifetimes.unknown_ttl_s, 1800);
     assert_int_equal(o.lifetimes.domain_ttl_s, 604800);
+    assert_int_equal(o.lifetimes.correspondent_ttl_s, 7776000);
 }
 
 static void defaults_with_a_name_are_good(void **state)
@@ -251,6 +267,7 @@ static void sender_that_does_not_fit_an_answer_is_refused(void **state)
     }
 
 #define LIFETIME_MAX (INT64_C(100) * 366 * 24 * 3600)
+#define RATE_PERIOD_MAX (366 * 86400)
 
 static const struct number {
     size_t offset, size;
@@ -265,6 +282,19 @@ static const struct number {
     NUMBER(max_workers, "max_workers", 1, 4096),
     NUMBER(max_pending, "max_pending", 1, 1000000),
     NUMBER(per_domain_sessions, "per_domain_sessions", 1, 1000),
+    NUMBER(per_host_sessions, "per_host_sessions", 1, 1000),
+    NUMBER(per_domain_rate.count, "per_domain_rate", 0, 1000000),
+    NUMBER(per_client_rate.count, "per_client_rate", 0, 1000000),
+    NUMBER(global_rate.count, "global_rate", 0, 1000000),
+    NUMBER(per_domain_rate.period_s, "per_domain_rate period", 1, RATE_PERIOD_MAX),
+    NUMBER(per_client_rate.period_s, "per_client_rate period", 1, RATE_PERIOD_MAX),
+    NUMBER(global_rate.period_s, "global_rate period", 1, RATE_PERIOD_MAX),
+    NUMBER(shield.addresses, "shield addresses", 0, 1000),
+    NUMBER(shield.window_s, "shield window", 1, LIFETIME_MAX),
+    NUMBER(shield.hold_s, "shield hold", 1, LIFETIME_MAX),
+    NUMBER(greylist.first_s, "greylist first", 1, LIFETIME_MAX),
+    NUMBER(greylist.max_s, "greylist max", 1, LIFETIME_MAX),
+    NUMBER(greylist.give_up_s, "greylist give_up", 1, LIFETIME_MAX),
     NUMBER(breaker_failures, "breaker_failures", 1, 10000),
     NUMBER(breaker_hold_s, "breaker_hold", 0, LIFETIME_MAX),
     NUMBER(lifetimes.valid_ttl_s, "valid_ttl", 0, LIFETIME_MAX),
@@ -273,6 +303,7 @@ static const struct number {
     NUMBER(lifetimes.invalid_refresh_s, "invalid_refresh", 0, LIFETIME_MAX),
     NUMBER(lifetimes.unknown_ttl_s, "unknown_ttl", 0, LIFETIME_MAX),
     NUMBER(lifetimes.domain_ttl_s, "domain_ttl", 0, LIFETIME_MAX),
+    NUMBER(lifetimes.correspondent_ttl_s, "correspondent_ttl", 0, LIFETIME_MAX),
 };
 
 static void set_number(struct rb_options *options, const struct number *number, int64_t value)

@@ -210,6 +210,104 @@ static void names_that_are_too_long_are_not_taken(void **state)
     queue_free(&queue);
 }
 
+static void an_item_put_back_comes_first_again(void **state)
+{
+    (void)state;
+    struct queue queue = {0};
+    struct callout_item items[3] = {0}, late = {0};
+    struct destination *destination;
+
+    for (size_t i = 0; i < COUNT(items); i++)
+        push(&queue, NULL, "d.example", &items[i], 1);
+    destination = queue_next(&queue, 1);
+    assert_ptr_equal(queue_take(&queue, destination), &items[0]);
+    assert_int_equal(queue.pending, 2);
+    queue_put_back(&queue, destination, &items[0]);
+    assert_int_equal(queue.pending, 3);
+    for (size_t i = 0; i < COUNT(items); i++)
+        assert_ptr_equal(queue_take(&queue, destination), &items[i]);
+    /* the only one again: what comes now stands behind it */
+    queue_put_back(&queue, destination, &items[2]);
+    push(&queue, NULL, "d.example", &late, 1);
+    assert_ptr_equal(queue_take(&queue, destination), &items[2]);
+    assert_ptr_equal(queue_take(&queue, destination), &late);
+    assert_null(queue_take(&queue, destination));
+    queue_release(&queue, destination, 1);
+    is_empty(&queue);
+}
+
+static void a_destination_with_an_item_put_back_is_ready_after_its_session(void **state)
+{
+    (void)state;
+    struct queue queue = {0};
+    struct callout_item item = {0};
+    struct destination *destination;
+
+    push(&queue, NULL, "d.example", &item, 1);
+    destination = queue_next(&queue, 1);
+    assert_ptr_equal(queue_take(&queue, destination), &item);
+    queue_put_back(&queue, destination, &item);
+    assert_int_equal(queue.ready_count, 0); /* its only session is still running */
+    queue_release(&queue, destination, 1);
+    assert_int_equal(queue.ready_count, 1);
+    assert_ptr_equal(queue_next(&queue, 2), destination);
+    assert_ptr_equal(queue_take(&queue, destination), &item);
+    queue_put_back(&queue, destination, &item);
+    assert_int_equal(queue.ready_count, 1); /* another session may help */
+    assert_int_equal(serve(&queue, destination, 2), 1);
+    is_empty(&queue);
+}
+
+static void a_destination_set_aside_is_not_ready_until_let_out(void **state)
+{
+    (void)state;
+    struct queue queue = {0};
+    struct callout_item items[2] = {0}, other = {0};
+    struct destination *destination;
+
+    push(&queue, NULL, "d.example", &items[0], 2);
+    destination = queue_next(&queue, 2);
+    assert_int_equal(queue.ready_count, 1);
+    destination->wanted = (struct slot *)&other; /* only ever compared with NULL here */
+    queue_reconsider(&queue, destination);
+    queue_reconsider(&queue, destination); /* twice is once */
+    assert_int_equal(queue.ready_count, 0);
+    push(&queue, NULL, "d.example", &items[1], 2); /* what comes now waits too, */
+    assert_int_equal(queue.ready_count, 0);
+    push(&queue, NULL, "e.example", &other, 2); /* and holds back nobody else */
+    assert_string_equal(queue.ready->domain, "e.example");
+    assert_int_equal(serve(&queue, queue_next(&queue, 2), 2), 1);
+    queue_release(&queue, destination, 2);
+    assert_null(queue_next(&queue, 2));
+    assert_int_equal(queue.pending, 2);
+    destination->wanted = NULL;
+    queue_reconsider(&queue, destination);
+    queue_reconsider(&queue, destination);
+    assert_int_equal(queue.ready_count, 1);
+    assert_int_equal(serve(&queue, queue_next(&queue, 2), 2), 2);
+    is_empty(&queue);
+}
+
+static void draining_empties_what_is_set_aside(void **state)
+{
+    (void)state;
+    struct queue queue = {0};
+    struct callout_item item = {0};
+    struct destination *destination;
+
+    push(&queue, NULL, "d.example", &item, 1);
+    destination = queue_next(&queue, 1);
+    destination->wanted = (struct slot *)&item;
+    queue_reconsider(&queue, destination);
+    assert_ptr_equal(queue_drain(&queue), &item);
+    assert_null(queue_drain(&queue));
+    destination->wanted = NULL;
+    queue_reconsider(&queue, destination);
+    assert_int_equal(queue.ready_count, 0); /* there is nothing left to ask */
+    queue_release(&queue, destination, 1);
+    is_empty(&queue);
+}
+
 static void draining_yields_every_item(void **state)
 {
     (void)state;
@@ -264,6 +362,10 @@ int main(void)
         cmocka_unit_test(a_limit_that_was_raised_counts_at_the_next_push),
         cmocka_unit_test(relay_and_domain_make_a_destination),
         cmocka_unit_test(names_that_are_too_long_are_not_taken),
+        cmocka_unit_test(an_item_put_back_comes_first_again),
+        cmocka_unit_test(a_destination_with_an_item_put_back_is_ready_after_its_session),
+        cmocka_unit_test(a_destination_set_aside_is_not_ready_until_let_out),
+        cmocka_unit_test(draining_empties_what_is_set_aside),
         cmocka_unit_test(draining_yields_every_item),
         cmocka_unit_test(draining_leaves_running_sessions_alone),
     };

@@ -15,15 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fake_clock.h"
-#include "fake_dns.h"
-#include "fake_host.h"
-#include "ringback.h"
+#include "verifier_rig.h"
 
 enum {
-    PATIENCE_MS = 20000, /* for what must come: far longer than it takes */
-    POLL_MS = 1,
-    ASKERS_MAX = 200,
     STRESS_THREADS = 8,
     STRESS_ROUNDS = 20,
 };
@@ -61,226 +55,24 @@ static const struct fake_host_reply users[] = {
 
 static const struct fake_host_reply nobody[] = {{"somebody@example.org", "250 2.1.5 Ok"}};
 
-/* A verifier, not yet opened, and the world around it. */
-struct fixture {
-    char folder[64], path[80], store[96];
-    struct fake_clock clock;
-    struct fake_dns *dns;
-    struct fake_host *host;
-    bool held;
-    const char *resolver;
-    struct rb_network loopback;
-    struct rb_options options;
-    struct rb_verifier *verifier;
-};
-
-static void start_host(struct fixture *f, const struct fake_host_options *options)
-{
-    struct fake_host_options with_port = *options;
-
-    if (f->host != NULL) { /* another one takes its place */
-        with_port.port = fake_host_port(f->host);
-        fake_host_stop(f->host);
-    }
-    f->host = fake_host_start(&with_port);
-    f->options.port = fake_host_port(f->host);
-}
-
 static int set_up(void **state)
 {
     static const struct fake_host_options polite = {
         .pipelining = true, .replies = users, .reply_count = COUNT(users)};
-    struct fixture *f = calloc(1, sizeof *f);
+    static const struct rig_world world = {
+        .zone = zone, .zone_count = COUNT(zone), .host = &polite};
 
-    if (f == NULL)
-        return -1;
-    *state = f;
-    (void)snprintf(f->folder, sizeof f->folder, "/tmp/test_verifier.XXXXXX");
-    if (mkdtemp(f->folder) == NULL)
-        return -1;
-    (void)snprintf(f->path, sizeof f->path, "%s/cache", f->folder);
-    (void)snprintf(f->store, sizeof f->store, "lmdb:%s", f->path);
-    fake_clock_init(&f->clock);
-    f->dns = fake_dns_start(AF_INET, zone, COUNT(zone));
-    f->resolver = fake_dns_server(f->dns);
-    rb_options_init(&f->options);
-    start_host(f, &polite);
-    f->options.helo_name = "probe.example.net";
-    f->options.resolvers = &f->resolver;
-    f->options.resolver_count = 1;
-    f->options.ip_version = RB_IP_V4;
-    f->options.max_workers = 8;
-    f->options.store = f->store;
-    f->options.store_max_bytes = 16 << 20;
-    f->options.clock = &f->clock.clock;
-    if (rb_network_parse("127.0.0.0/8", &f->loopback) != RB_OK)
-        return -1;
-    f->options.allowed_networks = &f->loopback;
-    f->options.allowed_count = 1;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    static const char *const files[] = {"data.mdb", "lock.mdb"};
-    struct fixture *f = *state;
-    char path[128];
-
-    rb_verifier_close(f->verifier);
-    fake_host_stop(f->host);
-    fake_dns_stop(f->dns);
-    for (size_t i = 0; i < COUNT(files); i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", f->path, files[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(f->path);
-    (void)unlink(f->path);
-    (void)rmdir(f->folder);
-    free(f);
-    return 0;
-}
-
-static void open_verifier(struct fixture *f)
-{
-    char detail[256];
-
-    if (rb_verifier_open(&f->options, &f->verifier, detail, sizeof detail) != RB_OK)
-        fail_msg("%s", detail);
-}
-
-static void reopen(struct fixture *f)
-{
-    rb_verifier_close(f->verifier);
-    open_verifier(f);
-}
-
-static void hold(struct fixture *f, bool held)
-{
-    f->held = held;
-    fake_host_hold(f->host, held);
-}
-
-static struct rb_question question(const char *text)
-{
-    return (struct rb_question){.address = text, .address_len = strlen(text)};
-}
-
-static struct rb_ticket *ask(struct fixture *f, const char *text)
-{
-    const struct rb_question q = question(text);
-    struct rb_ticket *ticket = NULL;
-
-    assert_int_equal(rb_ask(f->verifier, &q, &ticket), RB_OK);
-    assert_non_null(ticket);
-    return ticket;
-}
-
-/* Waits, leaves, and tells the reason. */
-static enum rb_reason outcome(struct rb_ticket *ticket)
-{
-    struct rb_answer answer = {0};
-    enum rb_reason reason;
-
-    rb_wait(ticket, PATIENCE_MS, &answer);
-    reason = answer.reason;
-    assert_int_equal(answer.verdict, rb_reason_verdict(reason));
-    rb_answer_fini(&answer);
-    rb_ticket_free(ticket);
-    return reason;
-}
-
-static struct rb_stats stats_of(struct fixture *f)
-{
-    struct rb_stats stats;
-
-    rb_verifier_stats(f->verifier, &stats);
-    return stats;
-}
-
-static void pause_a_little(void)
-{
-    const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
-
-    (void)nanosleep(&pause, NULL);
-}
-
-/* Until no session is under way any more: an answer comes before its session has said QUIT. */
-static void await_idle(struct fixture *f)
-{
-    for (int i = 0; i < PATIENCE_MS / POLL_MS; i++) {
-        const struct rb_stats stats = stats_of(f);
-
-        if (stats.running == 0 && stats.pending == 0)
-            return;
-        pause_a_little();
-    }
-    fail_msg("sessions go on for ever");
-}
-
-/* Until so many sessions are under way and nothing waits for one. */
-static void await_callouts_begun(struct fixture *f, uint64_t count)
-{
-    for (int i = 0; i < PATIENCE_MS / POLL_MS; i++) {
-        const struct rb_stats stats = stats_of(f);
-
-        if (stats.running == count && stats.pending == 0)
-            return;
-        pause_a_little();
-    }
-    fail_msg("the callouts have not begun");
-}
-
-/* Until a callout has ended so, that many times. */
-static void await_callouts(struct fixture *f, enum rb_reason reason, uint64_t count)
-{
-    for (int i = 0; i < PATIENCE_MS / POLL_MS; i++) {
-        if (stats_of(f).callouts[reason] >= count)
-            return;
-        pause_a_little();
-    }
-    fail_msg("no callout has ended in %s", rb_reason_name(reason));
-}
-
-static void verify(struct fixture *f, const struct rb_question *q, struct rb_answer *answer)
-{
-    *answer = (struct rb_answer){0};
-    assert_int_equal(rb_verify(f->verifier, q, PATIENCE_MS, answer), RB_OK);
-    if (!f->held)
-        await_idle(f);
-}
-
-static struct rb_answer answer_for(struct fixture *f, const char *text)
-{
-    const struct rb_question q = question(text);
-    struct rb_answer answer;
-
-    verify(f, &q, &answer);
-    return answer;
-}
-
-static enum rb_reason reason_for(struct fixture *f, const char *text)
-{
-    return answer_for(f, text).reason;
-}
-
-static unsigned connections(struct fixture *f)
-{
-    return fake_host_connections(f->host);
-}
-
-static unsigned rcpts(struct fixture *f)
-{
-    return fake_host_heard(f->host, "RCPT");
+    return rig_set_up(state, &world);
 }
 
 /* --- Answers --------------------------------------------------------------- */
 
 static void an_accepted_address_is_valid(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
-    const struct rb_answer answer = answer_for(f, "<user@EXAMPLE.org>");
+    rig_open(f);
+    const struct rb_answer answer = rig_answer_for(f, "<user@EXAMPLE.org>");
     assert_int_equal(answer.verdict, RB_VERDICT_VALID);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_string_equal(answer.address, "user@example.org");
@@ -299,38 +91,38 @@ static void an_accepted_address_is_valid(void **state)
     assert_int_equal(answer.age_s, 0);
     assert_int_equal(answer.expires_s, 31 * DAY);
     assert_null(answer.transcript);
-    assert_int_equal(rcpts(f), 2); /* the address, and the one that nobody has */
+    assert_int_equal(rig_rcpts(f), 2); /* the address, and the one that nobody has */
 }
 
 static void a_refused_address_is_invalid(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
-    const struct rb_answer answer = answer_for(f, "nobody@example.org");
+    rig_open(f);
+    const struct rb_answer answer = rig_answer_for(f, "nobody@example.org");
     assert_int_equal(answer.verdict, RB_VERDICT_INVALID);
     assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
     assert_int_equal(answer.code, 550);
     assert_string_equal(answer.reply, "550 5.1.1 User unknown");
     assert_int_equal(answer.expires_s, 3 * DAY);
-    assert_int_equal(rcpts(f), 1);
+    assert_int_equal(rig_rcpts(f), 1);
 }
 
 static void a_4yz_is_unknown_and_kept_for_a_while(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
-    struct rb_answer answer = answer_for(f, "grey@example.org");
+    rig_open(f);
+    struct rb_answer answer = rig_answer_for(f, "grey@example.org");
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_GREYLISTED);
     assert_int_equal(answer.wait_s, 10 * MINUTE);
     assert_int_equal(answer.expires_s, 10 * MINUTE); /* when asking again is worth while */
-    answer = answer_for(f, "later@example.org");
+    answer = rig_answer_for(f, "later@example.org");
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_TEMPFAIL);
     assert_int_equal(answer.expires_s, 5 * MINUTE);
-    assert_int_equal(reason_for(f, "full@example.org"), RB_REASON_MAILBOX_FULL);
+    assert_int_equal(rig_reason_for(f, "full@example.org"), RB_REASON_MAILBOX_FULL);
 }
 
 static void a_domain_without_mail_is_invalid(void **state)
@@ -343,64 +135,64 @@ static void a_domain_without_mail_is_invalid(void **state)
         {"u@nullmx.example", RB_REASON_NULL_MX},
         {"u@servfail.example", RB_REASON_DNS_FAILURE},
     };
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
+    rig_open(f);
     for (size_t i = 0; i < COUNT(table); i++) {
-        const struct rb_answer answer = answer_for(f, table[i].address);
+        const struct rb_answer answer = rig_answer_for(f, table[i].address);
 
         assert_int_equal(answer.reason, table[i].reason);
         assert_int_equal(answer.port, 0);
         assert_int_equal(answer.stage, RB_STAGE_DNS);
         assert_false(answer.mail_from_known);
     }
-    assert_int_equal(connections(f), 0);
+    assert_int_equal(rig_connections(f), 0);
 }
 
 static void what_is_no_address_is_told_at_once(void **state)
 {
     static const char *const bad[] = {"user",  "@example.org",         "<user@example.org", "a b@c",
                                       "user@", "user@exa\r\nmple.org", "user@-.example"};
-    struct fixture *f = *state;
+    struct rig *f = *state;
     struct rb_ticket *ticket;
 
-    open_verifier(f);
+    rig_open(f);
     for (size_t i = 0; i < COUNT(bad); i++) {
-        ticket = ask(f, bad[i]);
+        ticket = rig_ask(f, bad[i]);
         assert_true(rb_ready(ticket));
-        assert_int_equal(outcome(ticket), RB_REASON_BAD_ADDRESS);
-        const struct rb_answer answer = answer_for(f, bad[i]);
+        assert_int_equal(rig_outcome(ticket), RB_REASON_BAD_ADDRESS);
+        const struct rb_answer answer = rig_answer_for(f, bad[i]);
         assert_string_equal(answer.address, "");
         assert_true(answer.rule[0] != '\0');
         assert_int_equal(answer.expires_s, -1);
     }
-    assert_int_equal(connections(f), 0);
+    assert_int_equal(rig_connections(f), 0);
 }
 
 static void the_null_sender_is_exempt(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
-    const struct rb_answer answer = answer_for(f, "<>");
+    rig_open(f);
+    const struct rb_answer answer = rig_answer_for(f, "<>");
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_EXEMPT);
     assert_string_equal(answer.rule, "null_sender");
-    assert_int_equal(reason_for(f, ""), RB_REASON_EXEMPT);
-    assert_int_equal(connections(f), 0);
+    assert_int_equal(rig_reason_for(f, ""), RB_REASON_EXEMPT);
+    assert_int_equal(rig_connections(f), 0);
 }
 
 static void utf8_is_an_address_only_where_smtputf8_is_on(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
     f->options.smtputf8 = false;
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "j\xc3\xb6rg@example.org"), RB_REASON_BAD_ADDRESS);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "j\xc3\xb6rg@example.org"), RB_REASON_BAD_ADDRESS);
     f->options.smtputf8 = true;
-    assert_int_equal(rb_verifier_set_options(f->verifier, &f->options), RB_OK);
+    rig_reload(f);
     /* the host does not offer it */
-    const struct rb_answer answer = answer_for(f, "j\xc3\xb6rg@example.org");
+    const struct rb_answer answer = rig_answer_for(f, "j\xc3\xb6rg@example.org");
     assert_int_equal(answer.reason, RB_REASON_REJECTED);
     assert_string_equal(answer.rule, "no_smtputf8");
 }
@@ -409,12 +201,12 @@ static void a_question_must_be_one(void **state)
 {
     static const char *const relays[] = {"",           ":25",  "host:", "host:0",
                                          "host:65536", "[::1", "a:b:c"};
-    struct fixture *f = *state;
-    struct rb_question q = question("user@example.org");
+    struct rig *f = *state;
+    struct rb_question q = rig_question("user@example.org");
     struct rb_ticket *ticket;
     char long_relay[300];
 
-    open_verifier(f);
+    rig_open(f);
     for (size_t i = 0; i < COUNT(relays); i++) {
         q.relay = relays[i];
         assert_int_equal(rb_ask(f->verifier, &q, &ticket), RB_ERR_ARGUMENT);
@@ -433,12 +225,12 @@ static void a_question_must_be_one(void **state)
 
 static void the_second_question_is_answered_from_the_cache(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     fake_clock_advance_s(&f->clock, MINUTE);
-    struct rb_ticket *ticket = ask(f, "<@route.example:\"user\"@Example.ORG.>");
+    struct rb_ticket *ticket = rig_ask(f, "<@route.example:\"user\"@Example.ORG.>");
     assert_true(rb_ready(ticket));
     struct rb_answer answer = {0};
     rb_wait(ticket, 0, &answer);
@@ -455,77 +247,77 @@ static void the_second_question_is_answered_from_the_cache(void **state)
     assert_int_equal(answer.code, 250);
     assert_int_equal(answer.stage, RB_STAGE_RCPT);
     assert_true(answer.mail_from_known);
-    assert_int_equal(connections(f), 1);
-    assert_int_equal(rcpts(f), 2);
+    assert_int_equal(rig_connections(f), 1);
+    assert_int_equal(rig_rcpts(f), 2);
 }
 
 static void no_cache_asks_anew_and_keeps_the_answer(void **state)
 {
-    struct fixture *f = *state;
-    struct rb_question q = question("user@example.org");
+    struct rig *f = *state;
+    struct rb_question q = rig_question("user@example.org");
     struct rb_answer answer;
 
-    open_verifier(f);
+    rig_open(f);
     fake_host_set(f->host, nobody, COUNT(nobody));
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_NO_SUCH_USER);
     fake_host_set(f->host, users, COUNT(users));
     fake_clock_advance_s(&f->clock, 1);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_NO_SUCH_USER);
     q.no_cache = true;
-    verify(f, &q, &answer);
+    rig_verify(f, &q, &answer);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_false(answer.cached);
-    assert_int_equal(connections(f), 2);
-    answer = answer_for(f, "user@example.org");
+    assert_int_equal(rig_connections(f), 2);
+    answer = rig_answer_for(f, "user@example.org");
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_true(answer.cached);
-    assert_int_equal(connections(f), 2);
+    assert_int_equal(rig_connections(f), 2);
 }
 
 static void only_cache_asks_nobody(void **state)
 {
-    struct fixture *f = *state;
-    struct rb_question q = question("user@example.org");
+    struct rig *f = *state;
+    struct rb_question q = rig_question("user@example.org");
     struct rb_answer answer;
 
     q.only_cache = true;
-    open_verifier(f);
-    verify(f, &q, &answer);
+    rig_open(f);
+    rig_verify(f, &q, &answer);
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
     assert_string_equal(answer.rule, "not_in_cache");
     assert_false(answer.cached);
-    assert_int_equal(connections(f), 0);
-    assert_int_equal(stats_of(f).pending, 0);
+    assert_int_equal(rig_connections(f), 0);
+    assert_int_equal(rig_stats(f).pending, 0);
 
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
-    verify(f, &q, &answer);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_verify(f, &q, &answer);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_true(answer.cached);
 
     fake_clock_advance_s(&f->clock, 8 * DAY); /* stale: answered, and left alone */
-    verify(f, &q, &answer);
+    rig_verify(f, &q, &answer);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
-    assert_int_equal(stats_of(f).cache_stale, 1);
-    hold(f, true);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_stats(f).cache_stale, 1);
+    rig_hold(f, true);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     assert_true(fake_host_wait(f->host, "RCPT", 3));
-    assert_int_equal(stats_of(f).coalesced, 0); /* that refresh was the first */
-    assert_int_equal(connections(f), 2);
-    hold(f, false);
+    assert_int_equal(rig_stats(f).coalesced, 0); /* that refresh was the first */
+    assert_int_equal(rig_connections(f), 2);
+    rig_hold(f, false);
 }
 
 static void a_stale_answer_is_given_at_once_and_refreshed_behind(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     fake_clock_advance_s(&f->clock, 7 * DAY);
     fake_host_set(f->host, nobody, COUNT(nobody));
-    hold(f, true);
+    rig_hold(f, true);
     for (int i = 0; i < 5; i++) { /* however many ask, one refresh */
-        const struct rb_answer answer = answer_for(f, "user@example.org");
+        const struct rb_answer answer = rig_answer_for(f, "user@example.org");
 
         assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
         assert_true(answer.cached);
@@ -533,31 +325,31 @@ static void a_stale_answer_is_given_at_once_and_refreshed_behind(void **state)
         assert_int_equal(answer.expires_s, 24 * DAY);
     }
     assert_true(fake_host_wait(f->host, "RCPT", 3));
-    hold(f, false);
-    await_callouts(f, RB_REASON_NO_SUCH_USER, 1);
-    assert_int_equal(connections(f), 2);
-    assert_int_equal(rcpts(f), 3);
-    assert_int_equal(stats_of(f).cache_stale, 5);
+    rig_hold(f, false);
+    rig_await_callouts(f, RB_REASON_NO_SUCH_USER, 1);
+    assert_int_equal(rig_connections(f), 2);
+    assert_int_equal(rig_rcpts(f), 3);
+    assert_int_equal(rig_stats(f).cache_stale, 5);
 }
 
 static void a_valid_takes_two_denials_an_hour_apart(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
     struct rb_answer answer;
 
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     fake_clock_advance_s(&f->clock, 7 * DAY);
     fake_host_set(f->host, nobody, COUNT(nobody));
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
-    await_callouts(f, RB_REASON_NO_SUCH_USER, 1);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_await_callouts(f, RB_REASON_NO_SUCH_USER, 1);
     fake_clock_advance_s(&f->clock, 3599);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
-    assert_int_equal(connections(f), 2); /* denied once: nobody is asked within the hour */
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_connections(f), 2); /* denied once: nobody is asked within the hour */
     fake_clock_advance_s(&f->clock, 1);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
-    await_callouts(f, RB_REASON_NO_SUCH_USER, 2);
-    answer = answer_for(f, "user@example.org");
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_await_callouts(f, RB_REASON_NO_SUCH_USER, 2);
+    answer = rig_answer_for(f, "user@example.org");
     assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
     assert_true(answer.cached);
     assert_int_equal(answer.code, 550);
@@ -566,15 +358,15 @@ static void a_valid_takes_two_denials_an_hour_apart(void **state)
 static void a_refresh_that_tells_nothing_leaves_what_is_known(void **state)
 {
     static const struct fake_host_reply grey[] = {{"user@example.org", "450 4.7.1 Greylisted"}};
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     fake_clock_advance_s(&f->clock, 7 * DAY);
     fake_host_set(f->host, grey, COUNT(grey));
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
-    await_callouts(f, RB_REASON_GREYLISTED, 1);
-    const struct rb_answer answer = answer_for(f, "user@example.org");
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_await_callouts(f, RB_REASON_GREYLISTED, 1);
+    const struct rb_answer answer = rig_answer_for(f, "user@example.org");
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_int_equal(answer.age_s, 7 * DAY);
 }
@@ -592,53 +384,46 @@ static void an_expired_answer_is_asked_for_again(void **state)
         {"later@example.org", RB_REASON_TEMPFAIL, 5 * 60LL},
         {"odd@example.org", RB_REASON_REJECTED, 30 * 60LL},
     };
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
+    rig_open(f);
     for (size_t i = 0; i < COUNT(table); i++) {
-        unsigned before = connections(f);
+        unsigned before = rig_connections(f);
 
-        assert_int_equal(reason_for(f, table[i].address), table[i].reason);
+        assert_int_equal(rig_reason_for(f, table[i].address), table[i].reason);
         fake_clock_advance_s(&f->clock, table[i].ttl_s);
-        const struct rb_answer answer = answer_for(f, table[i].address);
+        const struct rb_answer answer = rig_answer_for(f, table[i].address);
         assert_int_equal(answer.reason, table[i].reason);
         assert_false(answer.cached);
         assert_int_equal(answer.age_s, 0);
-        assert_int_equal(connections(f), before + 2);
+        assert_int_equal(rig_connections(f), before + 2);
     }
 }
 
 static const struct fake_host_reply let_in[] = {{"grey@example.org", "250 2.1.5 Ok"}};
 
-static void retry_greylisted(struct fixture *f)
+static void retry_greylisted(struct rig *f)
 {
     f->options.greylist =
         (struct rb_greylist){.retry = true, .first_s = 360, .max_s = 6 * HOUR, .give_up_s = DAY};
 }
 
-static void await_retries(struct fixture *f, uint64_t count)
-{
-    for (int i = 0; i < PATIENCE_MS / POLL_MS && stats_of(f).retries_scheduled != count; i++)
-        pause_a_little();
-    assert_int_equal(stats_of(f).retries_scheduled, count);
-}
-
 static void a_greylisted_address_is_asked_again_by_itself(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
     char first[128], second[128];
 
     retry_greylisted(f);
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
-    assert_int_equal(stats_of(f).retries_scheduled, 1);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
+    assert_int_equal(rig_stats(f).retries_scheduled, 1);
     fake_host_set(f->host, let_in, COUNT(let_in));
     fake_clock_advance_s(&f->clock, 10 * MINUTE + 1); /* the host asked for ten minutes */
-    await_callouts(f, RB_REASON_ACCEPTED, 1);
-    const struct rb_answer answer = answer_for(f, "grey@example.org");
+    rig_await_callouts(f, RB_REASON_ACCEPTED, 1);
+    const struct rb_answer answer = rig_answer_for(f, "grey@example.org");
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_true(answer.cached);
-    assert_int_equal(stats_of(f).retries_scheduled, 0);
+    assert_int_equal(rig_stats(f).retries_scheduled, 0);
     /* the same triplet: greylists know callers by it */
     fake_host_command(f->host, "MAIL", 0, first, sizeof first);
     fake_host_command(f->host, "MAIL", 1, second, sizeof second);
@@ -647,135 +432,135 @@ static void a_greylisted_address_is_asked_again_by_itself(void **state)
 
 static void a_retry_is_not_made_before_its_time(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
     retry_greylisted(f);
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
-    assert_int_equal(reason_for(f, "later@example.org"), RB_REASON_TEMPFAIL);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
+    assert_int_equal(rig_reason_for(f, "later@example.org"), RB_REASON_TEMPFAIL);
     fake_clock_advance_s(&f->clock, 361); /* later's time, not grey's */
-    await_callouts(f, RB_REASON_TEMPFAIL, 2);
-    assert_int_equal(stats_of(f).callouts[RB_REASON_GREYLISTED], 1);
-    await_retries(f, 2);
+    rig_await_callouts(f, RB_REASON_TEMPFAIL, 2);
+    assert_int_equal(rig_stats(f).callouts[RB_REASON_GREYLISTED], 1);
+    rig_await_retries(f, 2);
 }
 
 static void a_restart_loses_no_retry(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
     retry_greylisted(f);
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
-    reopen(f);
-    assert_int_equal(stats_of(f).retries_scheduled, 1);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
+    rig_reopen(f);
+    assert_int_equal(rig_stats(f).retries_scheduled, 1);
     fake_host_set(f->host, let_in, COUNT(let_in));
     fake_clock_advance_s(&f->clock, 10 * MINUTE + 1);
-    await_callouts(f, RB_REASON_ACCEPTED, 1);
-    assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_ACCEPTED);
+    rig_await_callouts(f, RB_REASON_ACCEPTED, 1);
+    assert_int_equal(rig_reason_for(f, "grey@example.org"), RB_REASON_ACCEPTED);
 }
 
 static void what_fell_due_while_nobody_ran_is_asked_at_the_start(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
     retry_greylisted(f);
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
     rb_verifier_close(f->verifier);
     f->verifier = NULL;
     fake_clock_advance_s(&f->clock, 2 * HOUR);
-    open_verifier(f);
-    await_callouts(f, RB_REASON_GREYLISTED, 1); /* still: and so it is scheduled again */
-    await_retries(f, 1);
+    rig_open(f);
+    rig_await_callouts(f, RB_REASON_GREYLISTED, 1); /* still: and so it is scheduled again */
+    rig_await_retries(f, 1);
 }
 
 static void a_host_that_greylists_for_ever_is_given_up(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
     unsigned tries = 1;
 
     retry_greylisted(f);
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "later@example.org"), RB_REASON_TEMPFAIL);
-    while (stats_of(f).retries_scheduled > 0 && tries < 20) {
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "later@example.org"), RB_REASON_TEMPFAIL);
+    while (rig_stats(f).retries_scheduled > 0 && tries < 20) {
         fake_clock_advance_s(&f->clock, 6 * HOUR + 1);
-        await_callouts(f, RB_REASON_TEMPFAIL, ++tries);
-        await_idle(f);
+        rig_await_callouts(f, RB_REASON_TEMPFAIL, ++tries);
+        rig_await_idle(f);
     }
     assert_in_range(tries, 3, 6); /* a day holds no more pauses of six hours */
 }
 
 static void nothing_is_asked_again_unless_it_is_wanted(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
-    assert_int_equal(stats_of(f).retries_scheduled, 0);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
+    assert_int_equal(rig_stats(f).retries_scheduled, 0);
     retry_greylisted(f);
-    reopen(f); /* nor what was deferred while it was not */
-    assert_int_equal(stats_of(f).retries_scheduled, 0);
+    rig_reopen(f); /* nor what was deferred while it was not */
+    assert_int_equal(rig_stats(f).retries_scheduled, 0);
 }
 
 static void a_deferral_of_a_known_address_is_not_asked_again(void **state)
 {
     static const struct fake_host_reply grey[] = {{"user@example.org", "450 4.7.1 Greylisted"}};
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
     retry_greylisted(f);
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     fake_clock_advance_s(&f->clock, 7 * DAY);
     fake_host_set(f->host, grey, COUNT(grey));
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
-    await_callouts(f, RB_REASON_GREYLISTED, 1);
-    await_idle(f);
-    assert_int_equal(stats_of(f).retries_scheduled, 0);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_await_callouts(f, RB_REASON_GREYLISTED, 1);
+    rig_await_idle(f);
+    assert_int_equal(rig_stats(f).retries_scheduled, 0);
 }
 
 static void a_restart_loses_no_verdict(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
-    assert_int_equal(reason_for(f, "nobody@example.org"), RB_REASON_NO_SUCH_USER);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_reason_for(f, "nobody@example.org"), RB_REASON_NO_SUCH_USER);
     fake_clock_advance_s(&f->clock, MINUTE);
-    reopen(f);
-    const struct rb_answer answer = answer_for(f, "user@example.org");
+    rig_reopen(f);
+    const struct rb_answer answer = rig_answer_for(f, "user@example.org");
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_true(answer.cached);
     assert_int_equal(answer.age_s, MINUTE);
-    assert_int_equal(reason_for(f, "nobody@example.org"), RB_REASON_NO_SUCH_USER);
-    assert_int_equal(connections(f), 2);
-    assert_int_equal(stats_of(f).cache_entries, 2);
+    assert_int_equal(rig_reason_for(f, "nobody@example.org"), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(rig_connections(f), 2);
+    assert_int_equal(rig_stats(f).cache_entries, 2);
 }
 
 static void a_verifier_without_a_store_works(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
     f->options.store = NULL;
-    open_verifier(f);
+    rig_open(f);
     for (unsigned i = 1; i <= 2; i++) {
-        const struct rb_answer answer = answer_for(f, "user@example.org");
+        const struct rb_answer answer = rig_answer_for(f, "user@example.org");
 
         assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
         assert_false(answer.cached);
         assert_int_equal(answer.expires_s, -1);
-        assert_int_equal(connections(f), i);
+        assert_int_equal(rig_connections(f), i);
     }
     const struct rb_question q = {
         .address = "u@example.org", .address_len = 13, .only_cache = true};
     struct rb_answer answer;
-    verify(f, &q, &answer);
+    rig_verify(f, &q, &answer);
     assert_string_equal(answer.rule, "not_in_cache");
-    assert_int_equal(stats_of(f).cache_entries, 0);
+    assert_int_equal(rig_stats(f).cache_entries, 0);
 }
 
 static void a_store_that_cannot_be_used_is_told_in_words(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
     FILE *file = fopen(f->path, "w"); /* a file where the folder should be */
     char detail[256] = "";
     struct rb_verifier *verifier;
@@ -790,7 +575,7 @@ static void a_store_that_cannot_be_used_is_told_in_words(void **state)
 
 static void wrong_options_are_told_in_words(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
     static const char *const bad_resolver[] = {"no address"};
     struct rb_verifier *verifier;
     char detail[256];
@@ -817,44 +602,44 @@ static void wrong_options_are_told_in_words(void **state)
 static void a_catch_all_domain_settles_its_other_addresses(void **state)
 {
     static const struct fake_host_options everybody = {.rcpt = "250 2.1.5 Ok"};
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    start_host(f, &everybody);
-    open_verifier(f);
-    struct rb_answer answer = answer_for(f, "one@example.org");
+    rig_start_host(f, &everybody);
+    rig_open(f);
+    struct rb_answer answer = rig_answer_for(f, "one@example.org");
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_CATCH_ALL);
     assert_false(answer.cached);
-    assert_int_equal(rcpts(f), 2);
-    answer = answer_for(f, "two@example.org");
+    assert_int_equal(rig_rcpts(f), 2);
+    answer = rig_answer_for(f, "two@example.org");
     assert_int_equal(answer.reason, RB_REASON_CATCH_ALL);
     assert_true(answer.cached);
     assert_string_equal(answer.rule, "known_catch_all");
-    assert_int_equal(connections(f), 1);
-    assert_int_equal(stats_of(f).settled_by_fact, 1);
-    reopen(f); /* the fact stays, too */
-    assert_int_equal(reason_for(f, "three@example.org"), RB_REASON_CATCH_ALL);
-    assert_int_equal(connections(f), 1);
+    assert_int_equal(rig_connections(f), 1);
+    assert_int_equal(rig_stats(f).settled_by_fact, 1);
+    rig_reopen(f); /* the fact stays, too */
+    assert_int_equal(rig_reason_for(f, "three@example.org"), RB_REASON_CATCH_ALL);
+    assert_int_equal(rig_connections(f), 1);
     fake_clock_advance_s(&f->clock, 7 * DAY);
-    assert_int_equal(reason_for(f, "three@example.org"), RB_REASON_CATCH_ALL);
-    assert_int_equal(connections(f), 2);
+    assert_int_equal(rig_reason_for(f, "three@example.org"), RB_REASON_CATCH_ALL);
+    assert_int_equal(rig_connections(f), 2);
 }
 
 static void a_dead_domain_settles_its_other_addresses(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "one@nowhere.example"), RB_REASON_NO_DOMAIN);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "one@nowhere.example"), RB_REASON_NO_DOMAIN);
     unsigned asked = fake_dns_asked_udp(f->dns, "nowhere.example", ns_t_mx);
-    struct rb_answer answer = answer_for(f, "two@nowhere.example");
+    struct rb_answer answer = rig_answer_for(f, "two@nowhere.example");
     assert_int_equal(answer.verdict, RB_VERDICT_INVALID);
     assert_int_equal(answer.reason, RB_REASON_NO_DOMAIN);
     assert_string_equal(answer.rule, "known_dead");
     assert_true(answer.cached);
     assert_int_equal(fake_dns_asked_udp(f->dns, "nowhere.example", ns_t_mx), asked);
     fake_clock_advance_s(&f->clock, 3 * HOUR); /* it may have been bought */
-    answer = answer_for(f, "two@nowhere.example");
+    answer = rig_answer_for(f, "two@nowhere.example");
     assert_int_equal(answer.reason, RB_REASON_NO_DOMAIN);
     assert_false(answer.cached);
     assert_int_equal(fake_dns_asked_udp(f->dns, "nowhere.example", ns_t_mx), asked + 1);
@@ -862,99 +647,47 @@ static void a_dead_domain_settles_its_other_addresses(void **state)
 
 static void what_a_relay_says_is_kept_apart(void **state)
 {
-    struct fixture *f = *state;
-    struct rb_question q = question("nobody@example.org");
+    struct rig *f = *state;
+    struct rb_question q = rig_question("nobody@example.org");
     struct rb_answer answer;
     char relay[32];
 
     (void)snprintf(relay, sizeof relay, "127.0.0.1:%u", (unsigned)fake_host_port(f->host));
     q.relay = relay;
-    open_verifier(f);
-    verify(f, &q, &answer);
+    rig_open(f);
+    rig_verify(f, &q, &answer);
     assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
     assert_string_equal(answer.mx, "127.0.0.1");
-    verify(f, &q, &answer);
+    rig_verify(f, &q, &answer);
     assert_true(answer.cached);
-    assert_int_equal(connections(f), 1);
-    answer = answer_for(f, "nobody@example.org");
+    assert_int_equal(rig_connections(f), 1);
+    answer = rig_answer_for(f, "nobody@example.org");
     assert_false(answer.cached);
     assert_string_equal(answer.mx, "mx.example.org");
-    assert_int_equal(connections(f), 2);
+    assert_int_equal(rig_connections(f), 2);
 }
 
 /* --- Joining --------------------------------------------------------------- */
 
-struct asker {
-    struct fixture *f;
-    struct rb_question q;
-    pthread_barrier_t *start, *asked;
-    enum rb_error error;
-    struct rb_answer answer;
-    pthread_t thread;
-};
-
-static void *ask_and_wait(void *arg)
+static void assert_one_callout_for(struct rig *f, unsigned count)
 {
-    struct asker *asker = arg;
-    struct rb_ticket *ticket = NULL;
+    const struct rb_question q = rig_question("user@example.org");
 
-    pthread_barrier_wait(asker->start);
-    asker->error = rb_ask(asker->f->verifier, &asker->q, &ticket);
-    pthread_barrier_wait(asker->asked);
-    if (asker->error != RB_OK)
-        return NULL;
-    rb_wait(ticket, PATIENCE_MS, &asker->answer);
-    rb_ticket_free(ticket);
-    return NULL;
-}
-
-static struct asker askers[ASKERS_MAX];
-
-/* All of them have asked when this returns, and may be waiting. */
-static void start_askers(struct fixture *f, unsigned count, const struct rb_question *questions,
-                         size_t question_count)
-{
-    static pthread_barrier_t start, asked;
-
-    assert_int_equal(pthread_barrier_init(&start, NULL, count), 0);
-    assert_int_equal(pthread_barrier_init(&asked, NULL, count + 1), 0);
+    rig_open(f);
+    rig_hold(f, true);
+    rig_start_askers(f, count, &q, 1);
+    assert_int_equal(rig_stats(f).coalesced, count - 1);
+    rig_hold(f, false);
+    rig_join_askers(f, count);
     for (unsigned i = 0; i < count; i++) {
-        askers[i] = (struct asker){
-            .f = f, .q = questions[i % question_count], .start = &start, .asked = &asked};
-        assert_int_equal(pthread_create(&askers[i].thread, NULL, ask_and_wait, &askers[i]), 0);
+        assert_int_equal(f->askers[i].answer.reason, RB_REASON_ACCEPTED);
+        assert_string_equal(f->askers[i].answer.reply, "250 2.1.5 Ok");
+        assert_false(f->askers[i].answer.cached);
     }
-    pthread_barrier_wait(&asked);
-}
-
-static void join_askers(unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        assert_int_equal(pthread_join(askers[i].thread, NULL), 0);
-        assert_int_equal(askers[i].error, RB_OK);
-    }
-    assert_int_equal(pthread_barrier_destroy(askers[0].start), 0);
-    assert_int_equal(pthread_barrier_destroy(askers[0].asked), 0);
-}
-
-static void assert_one_callout_for(struct fixture *f, unsigned count)
-{
-    const struct rb_question q = question("user@example.org");
-
-    open_verifier(f);
-    hold(f, true);
-    start_askers(f, count, &q, 1);
-    assert_int_equal(stats_of(f).coalesced, count - 1);
-    hold(f, false);
-    join_askers(count);
-    for (unsigned i = 0; i < count; i++) {
-        assert_int_equal(askers[i].answer.reason, RB_REASON_ACCEPTED);
-        assert_string_equal(askers[i].answer.reply, "250 2.1.5 Ok");
-        assert_false(askers[i].answer.cached);
-    }
-    assert_int_equal(connections(f), 1);
+    assert_int_equal(rig_connections(f), 1);
     assert_int_equal(fake_host_heard(f->host, "RCPT TO:<user@example.org>"), 1);
-    assert_int_equal(rcpts(f), 2);
-    assert_int_equal(stats_of(f).callouts[RB_REASON_ACCEPTED], 1);
+    assert_int_equal(rig_rcpts(f), 2);
+    assert_int_equal(rig_stats(f).callouts[RB_REASON_ACCEPTED], 1);
 }
 
 static void twenty_equal_questions_cost_one_callout(void **state)
@@ -964,28 +697,28 @@ static void twenty_equal_questions_cost_one_callout(void **state)
 
 static void two_hundred_equal_questions_cost_one_callout(void **state)
 {
-    assert_one_callout_for(*state, ASKERS_MAX);
+    assert_one_callout_for(*state, RIG_ASKERS_MAX);
 }
 
 static void no_cache_does_not_join(void **state)
 {
-    struct fixture *f = *state;
-    struct rb_question q = question("nobody@example.org");
+    struct rig *f = *state;
+    struct rb_question q = rig_question("nobody@example.org");
     struct rb_ticket *fresh;
 
-    open_verifier(f);
-    hold(f, true);
-    struct rb_ticket *first = ask(f, "nobody@example.org");
+    rig_open(f);
+    rig_hold(f, true);
+    struct rb_ticket *first = rig_ask(f, "nobody@example.org");
     q.no_cache = true;
     assert_int_equal(rb_ask(f->verifier, &q, &fresh), RB_OK);
-    struct rb_ticket *joined = ask(f, "nobody@example.org");
+    struct rb_ticket *joined = rig_ask(f, "nobody@example.org");
     assert_true(fake_host_wait(f->host, "RCPT", 2));
-    assert_int_equal(stats_of(f).coalesced, 1);
-    hold(f, false);
-    assert_int_equal(outcome(first), RB_REASON_NO_SUCH_USER);
-    assert_int_equal(outcome(fresh), RB_REASON_NO_SUCH_USER);
-    assert_int_equal(outcome(joined), RB_REASON_NO_SUCH_USER);
-    assert_int_equal(rcpts(f), 2);
+    assert_int_equal(rig_stats(f).coalesced, 1);
+    rig_hold(f, false);
+    assert_int_equal(rig_outcome(first), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(rig_outcome(fresh), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(rig_outcome(joined), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(rig_rcpts(f), 2);
 }
 
 /* --- Transcripts ----------------------------------------------------------- */
@@ -1004,17 +737,17 @@ static bool has_line(const struct rb_transcript *transcript, char dir, const cha
 
 static void a_transcript_shows_what_was_said(void **state)
 {
-    struct fixture *f = *state;
-    struct rb_question q = question("user@example.org");
+    struct rig *f = *state;
+    struct rb_question q = rig_question("user@example.org");
     struct rb_answer answer;
 
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     q.transcript = true; /* what is known will not do */
-    verify(f, &q, &answer);
+    rig_verify(f, &q, &answer);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_false(answer.cached);
-    assert_int_equal(connections(f), 2);
+    assert_int_equal(rig_connections(f), 2);
     assert_non_null(answer.transcript);
     assert_true(has_line(answer.transcript, '-', "connecting"));
     assert_true(has_line(answer.transcript, '<', "220 fake.example"));
@@ -1029,59 +762,59 @@ static void a_transcript_shows_what_was_said(void **state)
 static void each_transcript_shows_its_own_question(void **state)
 {
     static const char *const text[] = {"user@example.org", "nobody@example.org"};
-    struct fixture *f = *state;
+    struct rig *f = *state;
     struct rb_ticket *tickets[COUNT(text)];
 
     f->options.per_domain_sessions = 1; /* both in one session */
-    open_verifier(f);
-    hold(f, true);
+    rig_open(f);
+    rig_hold(f, true);
     for (size_t i = 0; i < COUNT(text); i++) {
-        struct rb_question q = question(text[i]);
+        struct rb_question q = rig_question(text[i]);
 
         q.transcript = true;
         assert_int_equal(rb_ask(f->verifier, &q, &tickets[i]), RB_OK);
     }
     assert_true(fake_host_wait(f->host, "RCPT", 1));
-    hold(f, false);
+    rig_hold(f, false);
     for (size_t i = 0; i < COUNT(text); i++) {
         struct rb_answer answer = {0};
 
-        rb_wait(tickets[i], PATIENCE_MS, &answer);
+        rb_wait(tickets[i], RIG_PATIENCE_MS, &answer);
         rb_ticket_free(tickets[i]);
         assert_int_equal(has_line(answer.transcript, '>', "RCPT TO:<user@example.org>"), i == 0);
         assert_int_equal(has_line(answer.transcript, '>', "RCPT TO:<nobody@example.org>"), i == 1);
         rb_answer_fini(&answer);
     }
-    assert_int_equal(connections(f), 1);
+    assert_int_equal(rig_connections(f), 1);
 }
 
 static void a_transcript_nobody_waits_for_is_dropped(void **state)
 {
-    struct fixture *f = *state;
-    struct rb_question q = question("user@example.org");
+    struct rig *f = *state;
+    struct rb_question q = rig_question("user@example.org");
     struct rb_ticket *ticket;
 
     q.transcript = true;
-    open_verifier(f);
-    hold(f, true);
+    rig_open(f);
+    rig_hold(f, true);
     assert_int_equal(rb_ask(f->verifier, &q, &ticket), RB_OK);
     assert_true(fake_host_wait(f->host, "RCPT", 1));
     rb_ticket_free(ticket);
-    hold(f, false);
-    await_callouts(f, RB_REASON_ACCEPTED, 1);
-    assert_true(answer_for(f, "user@example.org").cached);
+    rig_hold(f, false);
+    rig_await_callouts(f, RB_REASON_ACCEPTED, 1);
+    assert_true(rig_answer_for(f, "user@example.org").cached);
 }
 
 /* --- Waiting --------------------------------------------------------------- */
 
 static void a_caller_that_leaves_changes_nothing(void **state)
 {
-    struct fixture *f = *state;
-    const struct rb_question q = question("user@example.org");
+    struct rig *f = *state;
+    const struct rb_question q = rig_question("user@example.org");
     struct rb_answer answer = {0};
 
-    open_verifier(f);
-    hold(f, true);
+    rig_open(f);
+    rig_hold(f, true);
     assert_int_equal(rb_verify(f->verifier, &q, 10, &answer), RB_OK);
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
@@ -1089,47 +822,47 @@ static void a_caller_that_leaves_changes_nothing(void **state)
     assert_string_equal(answer.address, "user@example.org");
     assert_int_equal(answer.expires_s, -1);
     assert_false(answer.cached);
-    hold(f, false);
-    await_callouts(f, RB_REASON_ACCEPTED, 1);
-    answer = answer_for(f, "user@example.org");
+    rig_hold(f, false);
+    rig_await_callouts(f, RB_REASON_ACCEPTED, 1);
+    answer = rig_answer_for(f, "user@example.org");
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_true(answer.cached);
-    assert_int_equal(connections(f), 1);
-    assert_int_equal(rcpts(f), 2);
+    assert_int_equal(rig_connections(f), 1);
+    assert_int_equal(rig_rcpts(f), 2);
 }
 
 static void a_ticket_may_be_waited_for_twice(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
     struct rb_answer answer = {0};
 
-    open_verifier(f);
-    hold(f, true);
-    struct rb_ticket *ticket = ask(f, "user@example.org");
+    rig_open(f);
+    rig_hold(f, true);
+    struct rb_ticket *ticket = rig_ask(f, "user@example.org");
     rb_wait(ticket, 0, &answer);
     assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
     assert_false(rb_ready(ticket));
-    hold(f, false);
-    rb_wait(ticket, PATIENCE_MS, &answer);
+    rig_hold(f, false);
+    rb_wait(ticket, RIG_PATIENCE_MS, &answer);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_true(rb_ready(ticket));
-    assert_int_equal(outcome(ticket), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_outcome(ticket), RB_REASON_ACCEPTED);
 }
 
 /* Whoever asks for many fetches most answers long after they came. */
 static void an_answer_took_no_longer_than_until_it_came(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
     struct rb_answer answer = {0};
 
-    open_verifier(f);
+    rig_open(f);
     for (int cached = 0; cached < 2; cached++) {
-        struct rb_ticket *ticket = ask(f, "user@example.org");
+        struct rb_ticket *ticket = rig_ask(f, "user@example.org");
 
-        rb_wait(ticket, PATIENCE_MS, &answer);
+        rb_wait(ticket, RIG_PATIENCE_MS, &answer);
         assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
         fake_clock_advance_s(&f->clock, HOUR);
-        rb_wait(ticket, PATIENCE_MS, &answer);
+        rb_wait(ticket, RIG_PATIENCE_MS, &answer);
         assert_int_equal(answer.elapsed_ms, 0);
         assert_int_equal(answer.cached, cached);
         rb_ticket_free(ticket);
@@ -1142,51 +875,51 @@ static void an_answer_took_no_longer_than_until_it_came(void **state)
  */
 static void what_others_have_waited_for_too_long_is_not_waited_for_again(void **state)
 {
-    struct fixture *f = *state;
-    const struct rb_question q = question("user@example.org");
+    struct rig *f = *state;
+    const struct rb_question q = rig_question("user@example.org");
     struct rb_answer answer = {0};
 
     f->options.max_workers = 1;
-    open_verifier(f);
-    hold(f, true);
-    struct rb_ticket *ahead = ask(f, "nobody@other.example");
+    rig_open(f);
+    rig_hold(f, true);
+    struct rb_ticket *ahead = rig_ask(f, "nobody@other.example");
     assert_true(fake_host_wait(f->host, "RCPT", 1));
-    struct rb_ticket *first = ask(f, "user@example.org");
+    struct rb_ticket *first = rig_ask(f, "user@example.org");
     fake_clock_advance_s(&f->clock, HOUR);
     assert_int_equal(rb_verify(f->verifier, &q, (unsigned)(HOUR * 1000), &answer), RB_OK);
     assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
     assert_string_equal(answer.rule, "still_asking");
     assert_int_equal(answer.elapsed_ms, 0);
-    hold(f, false);
+    rig_hold(f, false);
     rb_ticket_free(ahead);
-    await_callouts(f, RB_REASON_ACCEPTED, 1);
-    assert_int_equal(outcome(first), RB_REASON_ACCEPTED);
+    rig_await_callouts(f, RB_REASON_ACCEPTED, 1);
+    assert_int_equal(rig_outcome(first), RB_REASON_ACCEPTED);
 }
 
 /* --- Limits ---------------------------------------------------------------- */
 
-static void assert_sessions(struct fixture *f, unsigned sessions, unsigned count)
+static void assert_sessions(struct rig *f, unsigned sessions, unsigned count)
 {
     struct rb_ticket *tickets[60];
     char text[32];
 
     f->options.per_domain_sessions = sessions;
-    open_verifier(f);
-    hold(f, true);
+    rig_open(f);
+    rig_hold(f, true);
     for (unsigned i = 0; i < count; i++) {
         (void)snprintf(text, sizeof text, "nobody%u@example.org", i);
-        tickets[i] = ask(f, text);
+        tickets[i] = rig_ask(f, text);
     }
     assert_true(fake_host_wait(f->host, "RCPT", sessions));
     assert_int_equal(fake_host_open(f->host), sessions);
-    assert_int_equal(stats_of(f).running, sessions);
-    assert_int_equal(stats_of(f).pending, count - sessions);
-    hold(f, false);
+    assert_int_equal(rig_stats(f).running, sessions);
+    assert_int_equal(rig_stats(f).pending, count - sessions);
+    rig_hold(f, false);
     for (unsigned i = 0; i < count; i++)
-        assert_int_equal(outcome(tickets[i]), RB_REASON_NO_SUCH_USER);
+        assert_int_equal(rig_outcome(tickets[i]), RB_REASON_NO_SUCH_USER);
     /* all of them in the sessions there were: never more at once */
-    assert_int_equal(connections(f), sessions);
-    assert_int_equal(rcpts(f), count);
+    assert_int_equal(rig_connections(f), sessions);
+    assert_int_equal(rig_rcpts(f), count);
 }
 
 static void a_domain_gets_its_sessions_and_no_more(void **state)
@@ -1206,93 +939,94 @@ static void three_sessions_are_used_where_three_are_allowed(void **state)
 
 static void a_held_domain_does_not_hold_back_another(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
     f->options.max_workers = 3;
     f->options.per_domain_sessions = 1;
-    open_verifier(f);
-    hold(f, true);
-    struct rb_ticket *one = ask(f, "user@example.org"), *two = ask(f, "user@other.example");
+    rig_open(f);
+    rig_hold(f, true);
+    struct rb_ticket *one = rig_ask(f, "user@example.org"), *two = rig_ask(f, "user@other.example");
     assert_true(fake_host_wait(f->host, "RCPT", 2));
-    assert_int_equal(reason_for(f, "u@nowhere.example"), RB_REASON_NO_DOMAIN);
+    assert_int_equal(rig_reason_for(f, "u@nowhere.example"), RB_REASON_NO_DOMAIN);
     assert_false(rb_ready(one));
-    hold(f, false);
-    assert_int_equal(outcome(one), RB_REASON_ACCEPTED);
-    assert_int_equal(outcome(two), RB_REASON_ACCEPTED);
+    rig_hold(f, false);
+    assert_int_equal(rig_outcome(one), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_outcome(two), RB_REASON_ACCEPTED);
 }
 
 static void a_full_queue_answers_busy_at_once(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
     struct rb_answer answer = {0};
 
     f->options.max_workers = 1;
     f->options.max_pending = 2;
-    open_verifier(f);
-    hold(f, true);
-    struct rb_ticket *asked = ask(f, "user@example.org");
+    rig_open(f);
+    rig_hold(f, true);
+    struct rb_ticket *asked = rig_ask(f, "user@example.org");
     assert_true(fake_host_wait(f->host, "RCPT", 1));
-    struct rb_ticket *second = ask(f, "user@other.example"), *third = ask(f, "user@third.example");
-    struct rb_ticket *busy = ask(f, "nobody@example.org");
-    struct rb_ticket *joined = ask(f, "user@other.example"); /* needs no place of its own */
-    const struct rb_stats stats = stats_of(f);
+    struct rb_ticket *second = rig_ask(f, "user@other.example"),
+                     *third = rig_ask(f, "user@third.example");
+    struct rb_ticket *busy = rig_ask(f, "nobody@example.org");
+    struct rb_ticket *joined = rig_ask(f, "user@other.example"); /* needs no place of its own */
+    const struct rb_stats stats = rig_stats(f);
     assert_int_equal(stats.running, 1);
     assert_int_equal(stats.pending, 2);
     assert_int_equal(stats.busy, 1);
     assert_true(rb_ready(busy));
-    rb_wait(busy, PATIENCE_MS, &answer);
+    rb_wait(busy, RIG_PATIENCE_MS, &answer);
     rb_ticket_free(busy);
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_BUSY);
     assert_string_equal(answer.rule, "queue_full");
     assert_int_equal(answer.expires_s, -1);
-    hold(f, false);
-    assert_int_equal(outcome(asked), RB_REASON_ACCEPTED);
-    assert_int_equal(outcome(second), RB_REASON_ACCEPTED);
-    assert_int_equal(outcome(third), RB_REASON_ACCEPTED);
-    assert_int_equal(outcome(joined), RB_REASON_ACCEPTED);
-    assert_int_equal(reason_for(f, "nobody@example.org"), RB_REASON_NO_SUCH_USER);
+    rig_hold(f, false);
+    assert_int_equal(rig_outcome(asked), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_outcome(second), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_outcome(third), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_outcome(joined), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_reason_for(f, "nobody@example.org"), RB_REASON_NO_SUCH_USER);
 }
 
 /* Asks for count addresses nobody has asked for yet; each is called for, and comes to nothing. */
-static void fail_callouts(struct fixture *f, const char *name, unsigned count)
+static void fail_callouts(struct rig *f, const char *name, unsigned count)
 {
-    unsigned before = connections(f);
+    unsigned before = rig_connections(f);
     char text[32];
 
     for (unsigned i = 0; i < count; i++) {
         (void)snprintf(text, sizeof text, "%s%u@example.org", name, i);
-        const struct rb_answer answer = answer_for(f, text);
+        const struct rb_answer answer = rig_answer_for(f, text);
         assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
         assert_int_not_equal(answer.reason, RB_REASON_LIMITED);
     }
-    assert_int_equal(connections(f), before + count);
+    assert_int_equal(rig_connections(f), before + count);
 }
 
-static void assert_held_back(struct fixture *f, const char *text)
+static void assert_held_back(struct rig *f, const char *text)
 {
-    unsigned before = connections(f);
-    const struct rb_answer answer = answer_for(f, text);
+    unsigned before = rig_connections(f);
+    const struct rb_answer answer = rig_answer_for(f, text);
 
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_LIMITED);
     assert_string_equal(answer.rule, "hosts_held_back");
     assert_int_equal(answer.expires_s, -1); /* about this moment only */
-    assert_int_equal(connections(f), before);
+    assert_int_equal(rig_connections(f), before);
 }
 
 static void a_host_that_fails_is_held_back_for_a_while(void **state)
 {
     static const struct fake_host_options unfriendly = {.banner = "421 4.3.2 go away"};
     static const struct fake_host_options polite = {.replies = users, .reply_count = COUNT(users)};
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    start_host(f, &unfriendly);
-    open_verifier(f);
+    rig_start_host(f, &unfriendly);
+    rig_open(f);
     fail_callouts(f, "a", 5);
     assert_held_back(f, "user@example.org");
     assert_held_back(f, "user@other.example"); /* it is the same host */
-    reopen(f);
+    rig_reopen(f);
     assert_held_back(f, "user@example.org"); /* a restart forgives nothing */
     fake_clock_advance_s(&f->clock, 15 * MINUTE - 1);
     assert_held_back(f, "user@example.org");
@@ -1301,76 +1035,76 @@ static void a_host_that_fails_is_held_back_for_a_while(void **state)
     fake_clock_advance_s(&f->clock, 15 * MINUTE);
     assert_held_back(f, "user@example.org");
     fake_clock_advance_s(&f->clock, 15 * MINUTE);
-    start_host(f, &polite);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
-    start_host(f, &unfriendly);
+    rig_start_host(f, &polite);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_start_host(f, &unfriendly);
     fail_callouts(f, "c", 5); /* all was forgiven */
     assert_held_back(f, "user@third.example");
 }
 
 static void a_refused_address_does_not_count_against_its_host(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
     char text[32];
 
-    open_verifier(f);
+    rig_open(f);
     for (unsigned i = 0; i < 10; i++) {
         (void)snprintf(text, sizeof text, "nobody%u@example.org", i);
-        assert_int_equal(reason_for(f, text), RB_REASON_NO_SUCH_USER);
+        assert_int_equal(rig_reason_for(f, text), RB_REASON_NO_SUCH_USER);
     }
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
 }
 
 /* --- New options ----------------------------------------------------------- */
 
 static void new_lifetimes_hold_for_what_is_known(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     f->options.lifetimes.valid_ttl_s = 100;
     f->options.lifetimes.valid_refresh_s = 50;
-    assert_int_equal(rb_verifier_set_options(f->verifier, &f->options), RB_OK);
+    rig_reload(f);
     fake_clock_advance_s(&f->clock, 30);
-    struct rb_answer answer = answer_for(f, "user@example.org");
+    struct rb_answer answer = rig_answer_for(f, "user@example.org");
     assert_true(answer.cached);
     assert_int_equal(answer.expires_s, 70);
     fake_clock_advance_s(&f->clock, 70);
-    answer = answer_for(f, "user@example.org");
+    answer = rig_answer_for(f, "user@example.org");
     assert_false(answer.cached);
     assert_int_equal(answer.expires_s, 100);
-    assert_int_equal(connections(f), 2);
+    assert_int_equal(rig_connections(f), 2);
 }
 
 static void wrong_new_options_leave_the_old_ones(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
     struct rb_options wrong = f->options;
 
-    open_verifier(f);
+    rig_open(f);
     wrong.max_hosts = 0;
     wrong.lifetimes.valid_ttl_s = 1;
     assert_int_equal(rb_verifier_set_options(f->verifier, &wrong), RB_ERR_ARGUMENT);
-    assert_int_equal(answer_for(f, "user@example.org").expires_s, 31 * DAY);
+    assert_int_equal(rig_answer_for(f, "user@example.org").expires_s, 31 * DAY);
 }
 
 static void new_options_are_for_questions_from_now_on(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
     char command[128];
 
-    open_verifier(f);
-    hold(f, true);
-    struct rb_ticket *before = ask(f, "nobody1@example.org");
+    rig_open(f);
+    rig_hold(f, true);
+    struct rb_ticket *before = rig_ask(f, "nobody1@example.org");
     assert_true(fake_host_wait(f->host, "RCPT", 1));
     f->options.helo_name = "renamed.example.net";
-    assert_int_equal(rb_verifier_set_options(f->verifier, &f->options), RB_OK);
+    rig_reload(f);
     f->options.helo_name = NULL; /* they were copied */
-    struct rb_ticket *after = ask(f, "user@other.example");
-    hold(f, false);
-    assert_int_equal(outcome(before), RB_REASON_NO_SUCH_USER);
-    assert_int_equal(outcome(after), RB_REASON_ACCEPTED);
+    struct rb_ticket *after = rig_ask(f, "user@other.example");
+    rig_hold(f, false);
+    assert_int_equal(rig_outcome(before), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(rig_outcome(after), RB_REASON_ACCEPTED);
     fake_host_command(f->host, "EHLO", 0, command, sizeof command);
     assert_string_equal(command, "EHLO probe.example.net");
     fake_host_command(f->host, "EHLO", 1, command, sizeof command);
@@ -1381,24 +1115,25 @@ static void new_options_are_for_questions_from_now_on(void **state)
 
 static void stopping_wakes_all_who_wait(void **state)
 {
-    struct fixture *f = *state;
-    struct rb_question questions[] = {question("user@example.org"), question("user@example.org"),
-                                      question("user@other.example"),
-                                      question("nobody@example.org"), question("user@example.org")};
+    struct rig *f = *state;
+    struct rb_question questions[] = {
+        rig_question("user@example.org"), rig_question("user@example.org"),
+        rig_question("user@other.example"), rig_question("nobody@example.org"),
+        rig_question("user@example.org")};
 
     questions[3].no_cache = true;
     questions[4].transcript = true;
     f->options.per_domain_sessions = 1;
-    open_verifier(f);
-    hold(f, true);
-    start_askers(f, COUNT(questions), questions, COUNT(questions));
+    rig_open(f);
+    rig_hold(f, true);
+    rig_start_askers(f, COUNT(questions), questions, COUNT(questions));
     assert_true(fake_host_wait(f->host, "RCPT", 2));
     rb_verifier_stop(f->verifier);
-    join_askers(COUNT(questions));
+    rig_join_askers(f, COUNT(questions));
     for (size_t i = 0; i < COUNT(questions); i++) {
-        assert_int_equal(askers[i].answer.verdict, RB_VERDICT_UNKNOWN);
-        assert_int_equal(askers[i].answer.reason, RB_REASON_TIMEOUT);
-        rb_answer_fini(&askers[i].answer);
+        assert_int_equal(f->askers[i].answer.verdict, RB_VERDICT_UNKNOWN);
+        assert_int_equal(f->askers[i].answer.reason, RB_REASON_TIMEOUT);
+        rb_answer_fini(&f->askers[i].answer);
     }
     rb_verifier_stop(f->verifier); /* once more does no harm */
 }
@@ -1406,59 +1141,60 @@ static void stopping_wakes_all_who_wait(void **state)
 /* The worker sits in a look-up that nobody can cut short. */
 static void stopping_does_not_wait_for_a_silent_name_server(void **state)
 {
-    struct fixture *f = *state;
-    struct rb_question questions[] = {question("a@silent.example"), question("b@silent.example"),
-                                      question("c@silent.example")};
+    struct rig *f = *state;
+    struct rb_question questions[] = {rig_question("a@silent.example"),
+                                      rig_question("b@silent.example"),
+                                      rig_question("c@silent.example")};
 
     questions[1].no_cache = true;
     questions[2].transcript = true;
     f->options.per_domain_sessions = 3;
     f->options.total_timeout_ms = 2000; /* a second for each attempt */
-    open_verifier(f);
-    start_askers(f, COUNT(questions), questions, COUNT(questions));
-    await_callouts_begun(f, COUNT(questions));
+    rig_open(f);
+    rig_start_askers(f, COUNT(questions), questions, COUNT(questions));
+    rig_await_sessions(f, COUNT(questions), 0);
     rb_verifier_stop(f->verifier);
-    join_askers(COUNT(questions));
+    rig_join_askers(f, COUNT(questions));
     fake_dns_set(f->dns, awake_zone, COUNT(awake_zone)); /* so that closing can free all */
     for (size_t i = 0; i < COUNT(questions); i++) {
-        assert_int_equal(askers[i].answer.reason, RB_REASON_TIMEOUT);
-        assert_string_equal(askers[i].answer.rule, "still_asking"); /* woken, not answered */
-        rb_answer_fini(&askers[i].answer);
+        assert_int_equal(f->askers[i].answer.reason, RB_REASON_TIMEOUT);
+        assert_string_equal(f->askers[i].answer.rule, "still_asking"); /* woken, not answered */
+        rb_answer_fini(&f->askers[i].answer);
     }
 }
 
 static void once_stopped_nobody_is_asked(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
-    open_verifier(f);
-    assert_int_equal(reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     rb_verifier_stop(f->verifier);
-    const struct rb_answer answer = answer_for(f, "nobody@example.org");
+    const struct rb_answer answer = rig_answer_for(f, "nobody@example.org");
     assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
     assert_string_equal(answer.rule, "shutting_down");
-    assert_true(answer_for(f, "user@example.org").cached); /* what is known is still told */
-    assert_int_equal(connections(f), 1);
+    assert_true(rig_answer_for(f, "user@example.org").cached); /* what is known is still told */
+    assert_int_equal(rig_connections(f), 1);
 }
 
 static void closing_does_not_wait_for_the_host(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
 
     f->options.max_workers = 2;
-    open_verifier(f);
-    hold(f, true);
-    rb_ticket_free(ask(f, "user@example.org"));
-    rb_ticket_free(ask(f, "user@other.example"));
-    rb_ticket_free(ask(f, "user@third.example")); /* waits for a worker */
+    rig_open(f);
+    rig_hold(f, true);
+    rb_ticket_free(rig_ask(f, "user@example.org"));
+    rb_ticket_free(rig_ask(f, "user@other.example"));
+    rb_ticket_free(rig_ask(f, "user@third.example")); /* waits for a worker */
     assert_true(fake_host_wait(f->host, "RCPT", 2));
     rb_verifier_close(f->verifier); /* the host is held all the while */
     f->verifier = NULL;
-    assert_int_equal(rcpts(f), 2);
+    assert_int_equal(rig_rcpts(f), 2);
     /* what was cut short is no answer to keep */
-    hold(f, false);
-    open_verifier(f);
-    const struct rb_answer answer = answer_for(f, "user@example.org");
+    rig_hold(f, false);
+    rig_open(f);
+    const struct rb_answer answer = rig_answer_for(f, "user@example.org");
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_false(answer.cached);
 }
@@ -1467,21 +1203,21 @@ static void closing_does_not_wait_for_the_host(void **state)
 
 static void what_was_done_is_counted(void **state)
 {
-    struct fixture *f = *state;
-    struct rb_question q = question("user@example.org");
+    struct rig *f = *state;
+    struct rb_question q = rig_question("user@example.org");
     struct rb_answer answer;
 
-    open_verifier(f);
-    (void)reason_for(f, "user@example.org");   /* miss, callout */
-    (void)reason_for(f, "user@example.org");   /* hit */
-    (void)reason_for(f, "nobody@example.org"); /* miss, callout */
-    (void)reason_for(f, "u@nowhere.example");  /* miss, callout that makes no connection */
-    (void)reason_for(f, "v@nowhere.example");  /* hit, by a fact */
-    (void)reason_for(f, "no address");         /* not looked up */
-    (void)reason_for(f, "<>");                 /* not looked up */
+    rig_open(f);
+    (void)rig_reason_for(f, "user@example.org");   /* miss, callout */
+    (void)rig_reason_for(f, "user@example.org");   /* hit */
+    (void)rig_reason_for(f, "nobody@example.org"); /* miss, callout */
+    (void)rig_reason_for(f, "u@nowhere.example");  /* miss, callout that makes no connection */
+    (void)rig_reason_for(f, "v@nowhere.example");  /* hit, by a fact */
+    (void)rig_reason_for(f, "no address");         /* not looked up */
+    (void)rig_reason_for(f, "<>");                 /* not looked up */
     q.no_cache = true;
-    verify(f, &q, &answer); /* not looked up, callout */
-    const struct rb_stats stats = stats_of(f);
+    rig_verify(f, &q, &answer); /* not looked up, callout */
+    const struct rb_stats stats = rig_stats(f);
     assert_int_equal(stats.questions, 8);
     assert_int_equal(stats.cache_miss, 3);
     assert_int_equal(stats.cache_hit, 2);
@@ -1496,7 +1232,7 @@ static void what_was_done_is_counted(void **state)
     assert_int_equal(stats.pending, 0);
     assert_int_equal(stats.dropped_writes, 0);
     assert_true(stats.cache_bytes > 0);
-    assert_int_equal(connections(f), 3);
+    assert_int_equal(rig_connections(f), 3);
 }
 
 /* --- All at once ----------------------------------------------------------- */
@@ -1517,17 +1253,17 @@ static const struct {
 };
 
 struct stress {
-    struct fixture *f;
+    struct rig *f;
     unsigned seed, wrong;
     pthread_t thread;
 };
 
 /* One question of a random kind. True: the answer was right, or none could be had in time. */
-static bool stress_once(struct fixture *f, unsigned *seed)
+static bool stress_once(struct rig *f, unsigned *seed)
 {
     size_t which = (size_t)rand_r(seed) % COUNT(known);
-    struct rb_question q = question(known[which].address);
-    unsigned wait_ms = rand_r(seed) % 4 == 0 ? 0 : PATIENCE_MS;
+    struct rb_question q = rig_question(known[which].address);
+    unsigned wait_ms = rand_r(seed) % 4 == 0 ? 0 : RIG_PATIENCE_MS;
     struct rb_answer answer = {0};
     bool right;
 
@@ -1553,19 +1289,19 @@ static void *stress(void *arg)
 
 static void many_threads_get_right_answers(void **state)
 {
-    struct fixture *f = *state;
+    struct rig *f = *state;
     struct stress jobs[STRESS_THREADS];
     unsigned seed = (unsigned)time(NULL), wrong = 0;
 
     print_message("# seed %u\n", seed);
-    open_verifier(f);
+    rig_open(f);
     for (unsigned i = 0; i < STRESS_THREADS; i++) {
         jobs[i] = (struct stress){.f = f, .seed = seed + i};
         assert_int_equal(pthread_create(&jobs[i].thread, NULL, stress, &jobs[i]), 0);
     }
     for (int i = 0; i < STRESS_ROUNDS; i++) { /* meanwhile */
-        assert_int_equal(rb_verifier_set_options(f->verifier, &f->options), RB_OK);
-        (void)stats_of(f);
+        rig_reload(f);
+        (void)rig_stats(f);
     }
     for (unsigned i = 0; i < STRESS_THREADS; i++) {
         assert_int_equal(pthread_join(jobs[i].thread, NULL), 0);
@@ -1574,7 +1310,7 @@ static void many_threads_get_right_answers(void **state)
     assert_int_equal(wrong, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
 
 int main(void)
 {

@@ -25,6 +25,7 @@ static const struct rb_lifetimes LIFETIMES = {
     .invalid_refresh_s = 50,
     .unknown_ttl_s = 30,
     .domain_ttl_s = 700,
+    .correspondent_ttl_s = 9000,
 };
 
 /* --- One verification ------------------------------------------------------ */
@@ -450,10 +451,11 @@ static void facts_that_are_not_known_are_null(void **state)
     const struct domain_record record = {.dead = {FACT_NO, 5}};
 
     (void)state;
-    assert_same_json(domain_json("example.org", &record),
-                     "{\"type\": \"domain\", \"domain\": \"example.org\", \"relay\": null, \"catch_all\": null,"
-                     " \"null_sender_refused\": null,"
-                     " \"dead\": {\"state\": \"no\", \"stamp_s\": 5}, \"dead_reason\": null}");
+    assert_same_json(
+        domain_json("example.org", &record),
+        "{\"type\": \"domain\", \"domain\": \"example.org\", \"relay\": null, \"catch_all\": null,"
+        " \"null_sender_refused\": null,"
+        " \"dead\": {\"state\": \"no\", \"stamp_s\": 5}, \"dead_reason\": null}");
 }
 
 static void a_host_record_comes_back_as_it_was(void **state)
@@ -497,6 +499,85 @@ static void a_host_that_answers_again_is_not_held(void **state)
                      " \"reason\": null}");
 }
 
+static void a_correspondent_comes_back_as_one(void **state)
+{
+    static const char *const addresses[] = {"Friend@example.org", "a b@example.org",
+                                            "j\xc3\xb6rg@example.org"};
+    const struct address_record record = {
+        .reason = RB_REASON_CORRESPONDENT, .stamp_s = NOW - 8999, .rule = "correspondent"};
+    struct wire_record back;
+    char key[CACHE_KEY_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(addresses); i++) {
+        const struct cache_entry entry = {.table = CACHE_ADDRESS,
+                                          .key = key,
+                                          .relay = "",
+                                          .address = addresses[i],
+                                          .address_record = &record};
+
+        assert_int_equal(cache_correspondent_key(addresses[i], key), RB_OK);
+        json_t *object = wire_entry(&entry, &LIFETIMES, NOW);
+        assert_string_equal(json_string_value(json_object_get(object, "freshness")), "fresh");
+        assert_int_equal(json_integer_value(json_object_get(object, "expires_s")), 1);
+        read_back(object, &back);
+        assert_int_equal(back.table, CACHE_ADDRESS);
+        assert_true(cache_is_correspondent_key(back.key));
+        assert_string_equal(back.key, key);
+        assert_same_record(&back.address, &record);
+    }
+}
+
+static json_t *fold_json(enum fold_kind kind, const char *fold, const struct fold_record *record,
+                         char key[CACHE_KEY_MAX + 1])
+{
+    const struct cache_entry entry = {.table = CACHE_FOLD, .key = key, .fold_record = record};
+
+    assert_int_equal(cache_fold_key(kind, fold, key), RB_OK);
+    return wire_entry(&entry, &LIFETIMES, NOW);
+}
+
+static void a_fold_comes_back_as_it_was(void **state)
+{
+    static const struct {
+        enum fold_kind kind;
+        const char *fold;
+        struct fold_record record;
+    } table[] = {
+        {FOLD_BATV, "prvs=\x1a=user@example.org", {.valids = 1, .valid_s = NOW}},
+        {FOLD_SRS, "SRS0=\x1a=\x1a=a.example=u@example.org", {.valids = 7, .valid_s = 1}},
+        {FOLD_VERP,
+         "list+bounces-\x1a-\x1a=\x1a@example.org",
+         {.valids = FOLD_VALIDS_MAX, .valid_s = NOW - 1, .invalid_s = NOW - 2}},
+        {FOLD_VERP, "j\xc3\xb6rg+bounces-\x1a@example.org", {.invalid_s = NOW}},
+        {FOLD_BATV, "prvs=\x1a=a b@example.org", {0}},
+    };
+    struct wire_record back;
+    char key[CACHE_KEY_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        read_back(fold_json(table[i].kind, table[i].fold, &table[i].record, key), &back);
+        assert_int_equal(back.table, CACHE_FOLD);
+        assert_string_equal(back.key, key);
+        assert_int_equal(back.fold.valids, table[i].record.valids);
+        assert_int_equal(back.fold.valid_s, table[i].record.valid_s);
+        assert_int_equal(back.fold.invalid_s, table[i].record.invalid_s);
+    }
+}
+
+static void a_fold_has_exactly_its_keys(void **state)
+{
+    const struct fold_record record = {.valids = 3, .valid_s = NOW - 1, .invalid_s = 7};
+    char key[CACHE_KEY_MAX + 1];
+
+    (void)state;
+    assert_same_json(fold_json(FOLD_VERP, "list-return-\x1a@example.org", &record, key),
+                     "{\"type\": \"fold\", \"kind\": \"verp\","
+                     " \"fold\": \"list-return-\\u001a@example.org\", \"valids\": 3,"
+                     " \"valid_s\": 1999999999, \"invalid_s\": 7}");
+}
+
 /* --- Hostile input --------------------------------------------------------- */
 
 static void assert_refused(json_t *object, const char *reason, const char *what)
@@ -515,6 +596,8 @@ static void assert_refused(json_t *object, const char *reason, const char *what)
 #define ADDRESS "\"type\":\"address\",\"address\":\"u@example.org\",\"reason\":\"accepted\""
 #define DOMAIN "\"type\":\"domain\",\"domain\":\"example.org\""
 #define HOST "\"type\":\"host\",\"ip\":\"192.0.2.1\""
+#define FOLD "\"type\":\"fold\",\"kind\":\"batv\",\"fold\":\"u@example.org\""
+#define FRIEND "\"type\":\"address\",\"reason\":\"correspondent\""
 
 static void hostile_json_is_refused_with_a_reason(void **state)
 {
@@ -594,6 +677,33 @@ static void hostile_json_is_refused_with_a_reason(void **state)
         {"{" HOST ",\"held_until_s\":9223372036854775807}", "number"},
         {"{" HOST ",\"stamp_s\":-1}", "number"},
         {"{" HOST ",\"reason\":{}}", "number"},
+        {"{\"type\":\"fold\"}", "fold"},
+        {"{\"type\":\"folds\"}", "type"},
+        {"{\"type\":\"fold\",\"kind\":\"batv\"}", "fold"},
+        {"{\"type\":\"fold\",\"kind\":\"batv\",\"fold\":\"\"}", "fold"},
+        {"{\"type\":\"fold\",\"kind\":\"batv\",\"fold\":null}", "fold"},
+        {"{\"type\":\"fold\",\"kind\":\"batv\",\"fold\":7}", "fold"},
+        {"{\"type\":\"fold\",\"kind\":\"batv\",\"fold\":[\"u@d\"]}", "fold"},
+        {"{\"type\":\"fold\",\"kind\":\"batv\",\"fold\":\"u\\r\\n@d\"}", "fold"},
+        {"{\"type\":\"fold\",\"kind\":\"batv\",\"fold\":\"u\\u0000@d\"}", "fold"},
+        {"{\"type\":\"fold\",\"kind\":\"batv\",\"fold\":\"u\\u001b@d\"}", "fold"},
+        {"{\"type\":\"fold\",\"kind\":\"batv\",\"fold\":\"u\\u007f@d\"}", "fold"},
+        {"{\"type\":\"fold\",\"fold\":\"u@d\"}", "kind"},
+        {"{\"type\":\"fold\",\"fold\":\"u@d\",\"kind\":\"\"}", "kind"},
+        {"{\"type\":\"fold\",\"fold\":\"u@d\",\"kind\":\"none\"}", "kind"},
+        {"{\"type\":\"fold\",\"fold\":\"u@d\",\"kind\":\"BATV\"}", "kind"},
+        {"{\"type\":\"fold\",\"fold\":\"u@d\",\"kind\":7}", "fold"},
+        {"{" FOLD ",\"valids\":1001}", "number"},
+        {"{" FOLD ",\"valids\":-1}", "number"},
+        {"{" FOLD ",\"valids\":\"3\"}", "number"},
+        {"{" FOLD ",\"valid_s\":-1}", "number"},
+        {"{" FOLD ",\"valid_s\":9223372036854775807}", "number"},
+        {"{" FOLD ",\"invalid_s\":1.5}", "number"},
+        {"{" FRIEND "}", "address"},
+        {"{" FRIEND ",\"address\":\"u\"}", "address"},
+        {"{" FRIEND ",\"address\":\"u@a b\"}", "address"},
+        {"{" FRIEND ",\"address\":\"u\\r\\n@a.example\"}", "address"},
+        {"{" FRIEND ",\"address\":\"u@example.org\",\"stamp_s\":-1}", "number"},
     };
 
     (void)state;
@@ -621,6 +731,8 @@ static void texts_that_do_not_fit_are_refused(void **state)
         {"address", "mail_from", RB_ADDRESS_MAX, "text"},
         {"domain", "domain", 255, "domain"},
         {"host", "ip", 45, "ip"},
+        {"fold", "fold", CACHE_KEY_MAX - 1, "fold"},
+        {"fold", "kind", 15, "fold"},
     };
     char text[1000];
 
@@ -686,12 +798,14 @@ static json_t *random_value(unsigned *seed)
 static json_t *random_entry(unsigned *seed)
 {
     static const char *const keys[] = {
-        "type",  "address",   "relay",     "reason",       "stamp_s",     "mx",
-        "ip",    "port",      "tls",       "stage",        "code",        "enhanced",
-        "reply", "rule",      "mail_from", "wait_s",       "dead",        "domain",
-        "trips", "catch_all", "failures",  "held_until_s", "dead_reason",
+        "type",         "address",     "relay", "reason", "stamp_s",  "mx",        "ip",
+        "port",         "tls",         "stage", "code",   "enhanced", "reply",     "rule",
+        "mail_from",    "wait_s",      "dead",  "domain", "trips",    "catch_all", "failures",
+        "held_until_s", "dead_reason", "kind",  "fold",   "valids",   "valid_s",   "invalid_s",
     };
-    static const char *const starts[] = {"{" ADDRESS "}", "{" DOMAIN "}", "{" HOST "}"};
+    static const char *const starts[] = {"{" ADDRESS "}", "{" DOMAIN "}", "{" HOST "}",
+                                         "{" FOLD "}",
+                                         "{" FRIEND ",\"address\":\"u@example.org\"}"};
     json_t *object = json_loads(starts[(size_t)rand_r(seed) % COUNT(starts)], 0, NULL);
 
     for (int n = rand_r(seed) % 4; n >= 0; n--) {
@@ -715,6 +829,8 @@ static void assert_storable(const struct wire_record *record)
         assert_true(address_record_encode(&record->address, octets, sizeof octets) > 0);
     else if (record->table == CACHE_DOMAIN)
         assert_true(domain_record_encode(&record->domain, octets, sizeof octets) > 0);
+    else if (record->table == CACHE_FOLD)
+        assert_true(fold_record_encode(&record->fold, octets, sizeof octets) > 0);
     else
         assert_true(host_record_encode(&record->host, octets, sizeof octets) > 0);
 }
@@ -763,6 +879,9 @@ int main(void)
         cmocka_unit_test(facts_that_are_not_known_are_null),
         cmocka_unit_test(a_host_record_comes_back_as_it_was),
         cmocka_unit_test(a_host_that_answers_again_is_not_held),
+        cmocka_unit_test(a_correspondent_comes_back_as_one),
+        cmocka_unit_test(a_fold_comes_back_as_it_was),
+        cmocka_unit_test(a_fold_has_exactly_its_keys),
         cmocka_unit_test(hostile_json_is_refused_with_a_reason),
         cmocka_unit_test(texts_that_do_not_fit_are_refused),
         cmocka_unit_test(a_local_part_of_65_octets_is_no_key),
