@@ -32,10 +32,11 @@ enum decide_at { DECIDE_RCPT = 0, DECIDE_DATA, DECIDE_EOM };
 
 enum callout_tls { TLS_NEVER = 0, TLS_MAY };
 
-/* Where recipients of a domain are verified. Not used in this release. */
+/* Where recipients of a domain are verified. */
 struct relay {
-    char *domain;        /* canonical */
-    struct text_list to; /* "host:port" */
+    char *domain;        /* canonical; ".example.org": its subdomains alone; "*": all that no other is for */
+    struct text_list to; /* "host:port", "lmtp:host:port", "unix:/path" */
+    char *list;          /* the same, as the library takes it */
     enum action on_unreachable;
 };
 
@@ -44,7 +45,8 @@ struct config {
     atomic_uint references;
     char *path; /* "" for the defaults alone */
 
-    char *listen, *control, *http, *user;
+    char *listen, *listen_mode, *listen_group; /* the mode: "0660", octal */
+    char *control, *http, *user;
     char *hostname; /* the effective one: never "" */
     char *authserv_id;
     unsigned
@@ -85,6 +87,7 @@ struct config {
     struct {
         unsigned per_domain_sessions, per_host_sessions;
         struct rb_rate per_domain_rate, per_client_rate, global_rate;
+        struct rb_rate per_client_bad_rcpt;
         unsigned breaker_failures;
         int64_t breaker_hold_s;
         unsigned shield_addresses;
@@ -121,6 +124,12 @@ enum rb_error config_defaults(struct config **config) __attribute__((warn_unused
 /* Takes and gives back a reference. config_put(NULL) is fine. Any thread. */
 struct config *config_get(struct config *config);
 void config_put(struct config *config);
+
+/*
+ * The relay for recipients of a domain (canonical): its own, else that of the nearest domain above it (".example.org"), else "*".
+ * NULL: none. Valid while the configuration is held. Any thread.
+ */
+const struct relay *config_relay(const struct config *config, const char *domain);
 
 /* Lines "FILE:LINE: …" about what was accepted but will not do what it says; NULL behind the last.
  */

@@ -19,6 +19,7 @@
 #include "conffile.h"
 #include "directive.h"
 #include "grammar.h"
+#include "relay.h"
 #include "setting.h"
 #include "text.h"
 
@@ -139,6 +140,20 @@ static bool warn_of_max_wait(struct loader *loader, cfg_t *root)
                 "(Postfix after 30s, Sendmail after 10s)");
 }
 
+/* Only a unix socket that the daemon makes itself is a file. */
+static bool warn_of_listen(struct loader *loader, cfg_t *root)
+{
+    static const char wrong[] = "%s: has no effect: listen names no unix socket";
+    const struct config *config = loader->config;
+
+    if (value_unix_path(config->listen) != NULL)
+        return true;
+    return (strcmp(config->listen_mode, "0660") == 0 ||
+            warn(loader, grammar_line(root, "listen_mode"), wrong, "listen_mode")) &&
+           (config->listen_group[0] == '\0' ||
+            warn(loader, grammar_line(root, "listen_group"), wrong, "listen_group"));
+}
+
 static bool set_main(struct loader *loader, cfg_t *root)
 {
     struct config *config = loader->config;
@@ -153,7 +168,7 @@ static bool set_main(struct loader *loader, cfg_t *root)
         if (!set_section(loader, &main_table, name, prefix, section, config))
             return false;
     }
-    return warn_of_max_wait(loader, root) &&
+    return warn_of_max_wait(loader, root) && warn_of_listen(loader, root) &&
            warn_of_refresh(loader, cache, "valid", config->cache.valid_ttl_s,
                            config->cache.valid_refresh_s) &&
            warn_of_refresh(loader, cache, "invalid", config->cache.invalid_ttl_s,
@@ -178,20 +193,6 @@ static bool is_policy_name(const char *name)
     return len >= 1 && len <= TITLE_MAX;
 }
 
-static bool warn_of_recipients(struct loader *loader, const struct policy *policy, unsigned line)
-{
-    if (line > 0 && policy->verify == VERIFY_RECIPIENT)
-        return warn(loader, line,
-                    "policy \"%s\": verify: recipient: not in this release, has no effect",
-                    policy->name);
-    if (line > 0 && policy->verify == VERIFY_BOTH)
-        return warn(loader, line,
-                    "policy \"%s\": verify: both: recipients are not verified in this release, has "
-                    "no effect beyond senders",
-                    policy->name);
-    return true;
-}
-
 /* A policy whose name is fit to be shown: what its block says. */
 static bool set_policy_block(struct loader *loader, cfg_t *section, struct policy *policy)
 {
@@ -210,7 +211,7 @@ static bool set_policy_block(struct loader *loader, cfg_t *section, struct polic
             "policy \"%s\" is the one for whatever no other policy matches; one without "
             "match, or another name, would be right",
             policy->name);
-    return warn_of_recipients(loader, policy, grammar_line(section, "verify"));
+    return true;
 }
 
 static bool set_policy(struct loader *loader, cfg_t *section, struct policy *policy,
@@ -294,18 +295,46 @@ static bool is_known_relay(const struct config *config, const char *domain)
     return false;
 }
 
+/* The domain of a relay's title in canonical form: "example.org", ".example.org" or "*". */
+static bool relay_domain(const char *title, char domain[RB_DOMAIN_MAX + 2])
+{
+    bool below = title[0] == '.';
+
+    if (strcmp(title, "*") == 0)
+        return text_copy(domain, RB_DOMAIN_MAX + 2, title);
+    domain[0] = '.';
+    return address_domain(title + below, strlen(title + below), domain + below) == ADDRESS_OK;
+}
+
+/* The targets as the library takes them. */
+static bool join_targets(struct loader *loader, struct relay *relay)
+{
+    size_t size = 1;
+
+    for (size_t i = 0; i < relay->to.count; i++)
+        size += strlen(relay->to.items[i]) + 1;
+    relay->list = calloc(1, size);
+    if (relay->list == NULL)
+        return no_memory(loader);
+    for (size_t i = 0, len = 0; i < relay->to.count; i++)
+        len += (size_t)snprintf(relay->list + len, size - len, "%s%s", i > 0 ? "," : "",
+                                relay->to.items[i]);
+    return true;
+}
+
 static bool set_relay(struct loader *loader, cfg_t *section)
 {
     struct config *config = loader->config;
     struct relay *relay = &config->relays[config->relay_count];
     const char *title = cfg_title(section);
-    char domain[RB_DOMAIN_MAX + 1], prefix[RB_DOMAIN_MAX + 32];
+    char domain[RB_DOMAIN_MAX + 2], prefix[RB_DOMAIN_MAX + 32];
     struct where where = {.file = loader->path, .label = "relay"};
 
     where.line = grammar_opening(section);
-    if (address_domain(title, strlen(title), domain) != ADDRESS_OK)
+    if (!relay_domain(title, domain))
         return setting_refuse(loader->fault, &where, title,
-                              "is no domain; one such as \"example.org\" would be right");
+                              "is no domain; \"example.org\", \".example.org\" (its subdomains) or "
+                              "\"*\" would be right");
     if (is_known_relay(config, domain))
         return setting_refuse(loader->fault, &where, title,
                               "is given twice; one relay for each domain would be right");
@@ -319,7 +348,12 @@ static bool set_relay(struct loader *loader, cfg_t *section)
     if (relay->to.count == 0)
         return setting_refuse(loader->fault, &where, title,
                               "has no host to ask; to = { \"host:25\" } would be right");
-    return warn(loader, where.line, "relay \"%s\": not in this release, has no effect", domain);
+    if (!join_targets(loader, relay))
+        return false;
+    return relay_is_good(relay->list) ||
+           setting_refuse(
+               loader->fault, &where, title,
+               "has hosts whose names are too long together; shorter ones would be right");
 }
 
 static bool set_relays(struct loader *loader, cfg_t *root)
@@ -442,6 +476,7 @@ static void free_config(struct config *config)
     for (size_t i = 0; i < config->relay_count; i++) {
         directive_free_all(&relay_table, &config->relays[i]);
         free(config->relays[i].domain);
+        free(config->relays[i].list);
     }
     free(config->relays);
     text_list_fini(&config->warnings);
@@ -449,10 +484,25 @@ static void free_config(struct config *config)
     free(config);
 }
 
+/* A relay is asked only where a policy has recipients verified. */
+static bool warn_of_idle_relays(struct loader *loader, cfg_t *root)
+{
+    const struct config *config = loader->config;
+
+    for (size_t i = 0; i < config->policy_count; i++)
+        if (policy_verifies_recipient(&config->policies[i]))
+            return true;
+    return config->relay_count == 0 ||
+           warn(loader, grammar_opening(cfg_getnsec(root, "relay", 0)),
+                "relay \"%s\": is never asked: no policy has verify = \"recipient\" or \"both\"",
+                config->relays[0].domain);
+}
+
 static bool set_all(struct loader *loader, cfg_t *root)
 {
     return set_main(loader, root) && set_hostname(loader, root) && set_fallback(loader, root) &&
-           set_policies(loader, root) && set_relays(loader, root) && set_default_policy(loader);
+           set_policies(loader, root) && set_relays(loader, root) &&
+           warn_of_idle_relays(loader, root) && set_default_policy(loader);
 }
 
 static bool understand(struct loader *loader, char *text, size_t len)
@@ -673,4 +723,22 @@ void config_print(const struct config *config, FILE *stream)
     }
     print_policies(stream, config);
     print_relays(stream, config);
+}
+
+static const struct relay *find_relay(const struct config *config, const char *domain)
+{
+    for (size_t i = 0; i < config->relay_count; i++)
+        if (strcmp(config->relays[i].domain, domain) == 0)
+            return &config->relays[i];
+    return NULL;
+}
+
+const struct relay *config_relay(const struct config *config, const char *domain)
+{
+    const struct relay *relay = find_relay(config, domain);
+    const char *above = domain;
+
+    while (relay == NULL && (above = strchr(above + 1, '.')) != NULL)
+        relay = find_relay(config, above);
+    return relay != NULL ? relay : find_relay(config, "*");
 }

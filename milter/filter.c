@@ -45,12 +45,22 @@ static void enter(void)
 
 /* --- Negotiation ---------------------------------------------------------- */
 
+static bool decides_at_data(void)
+{
+    struct config *config = service_config();
+    bool does = config->decide_at == DECIDE_DATA;
+
+    config_put(config);
+    return does;
+}
+
 static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps,
                              unsigned long f2, unsigned long f3, unsigned long *wanted_actions,
                              unsigned long *wanted_steps, unsigned long *w2, unsigned long *w3)
 {
     static char mail_macros[] = "i {auth_type} {auth_authen}", id_macro[] = "i", none[] = "";
-    const unsigned long unneeded = SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN | SMFIP_NODATA;
+    const unsigned long unneeded =
+        SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN | (decides_at_data() ? 0UL : SMFIP_NODATA);
     const unsigned long useful =
         SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
 
@@ -189,6 +199,8 @@ static void log_decisions(struct visit *visit, const char *id)
 
 static void forget_message(struct visit *visit)
 {
+    /* A client that has left is not waited for; what is known by now goes into the log. */
+    (void)session_collect(&visit->session, 0, NULL, NULL);
     log_decisions(visit, NULL);
     headers_fini(&visit->census);
     session_reset(&visit->session);
@@ -231,11 +243,11 @@ static bool set_reply(SMFICTX *context, const struct smtp_reply *reply)
     return smfi_setreply(context, code, enhanced, text) == MI_SUCCESS;
 }
 
-static sfsistat refuse(SMFICTX *context, struct session *session, struct decision *decision)
+static sfsistat refuse(SMFICTX *context, const struct session *session,
+                       const struct decision *decision)
 {
     struct smtp_reply reply;
 
-    session_log(session, decision, queue_id(context));
     session_reply(session, decision, decision->action, &reply);
     if (!set_reply(context, &reply))
         log_line(LOG_LEVEL_ERROR, "libmilter refused the reply: %s", reply.text);
@@ -251,8 +263,47 @@ static sfsistat on_rcpt(SMFICTX *context, char **arguments)
     if (visit == NULL || visit->session.sender == NULL)
         return leave(SMFIS_CONTINUE);
     decision = session_rcpt(&visit->session, arguments[0] != NULL ? arguments[0] : "");
-    if (decision->action == ACTION_REJECT || decision->action == ACTION_TEMPFAIL)
-        return leave(refuse(context, &visit->session, decision));
+    if (visit->session.rcpt.decided)
+        session_log(&visit->session, &visit->session.rcpt.decision, queue_id(context));
+    if (decision->action != ACTION_REJECT && decision->action != ACTION_TEMPFAIL)
+        return leave(SMFIS_CONTINUE);
+    session_log(&visit->session, decision, queue_id(context));
+    return leave(refuse(context, &visit->session, decision));
+}
+
+/* --- Deciding later ------------------------------------------------------- */
+
+static void still_at_it(void *context)
+{
+    (void)smfi_progress(context);
+}
+
+/* Settles what was left open at RCPT; the answer to the client where that refuses the message. */
+static bool refuses_message(SMFICTX *context, struct visit *visit, void (*tick)(void *arg),
+                            sfsistat *status)
+{
+    struct session *session = &visit->session;
+    const struct decision *refusal;
+
+    if (!session_is_pending(session))
+        return false;
+    refusal = session_collect(session, session->config->max_wait_ms, tick, context);
+    if (refusal == NULL)
+        return false;
+    log_decisions(visit, queue_id(context));
+    *status = refuse(context, session, refusal);
+    return true;
+}
+
+static sfsistat on_data(SMFICTX *context)
+{
+    struct visit *visit = smfi_getpriv(context);
+    sfsistat status;
+
+    enter();
+    if (visit != NULL && visit->session.config->decide_at == DECIDE_DATA &&
+        refuses_message(context, visit, NULL, &status))
+        return leave(status);
     return leave(SMFIS_CONTINUE);
 }
 
@@ -345,11 +396,14 @@ static sfsistat on_eom(SMFICTX *context)
     struct visit *visit = smfi_getpriv(context);
     const struct session *session;
     const struct decision *decision;
+    sfsistat status;
 
     enter();
     if (visit == NULL)
         return leave(SMFIS_CONTINUE);
     session = &visit->session;
+    if (refuses_message(context, visit, still_at_it, &status))
+        return leave(status);
     decision = session_message_decision(session);
     log_decisions(visit, queue_id(context));
     if (must_refuse_overflow(visit))
@@ -390,6 +444,7 @@ bool filter_register(const char *listen)
         .xxfi_helo = on_helo,
         .xxfi_envfrom = on_mail,
         .xxfi_envrcpt = on_rcpt,
+        .xxfi_data = on_data,
         .xxfi_header = on_header,
         .xxfi_eom = on_eom,
         .xxfi_abort = on_abort,

@@ -6,13 +6,18 @@ libmilterparts_la_SOURCES = \
     milter/conf.h milter/config.c milter/conffile.c milter/conffile.h \
     milter/directive.c milter/directive.h \
     milter/grammar.c milter/grammar.h \
+    milter/guessers.c milter/guessers.h \
     milter/headers.c milter/headers.h \
     milter/log.c milter/log.h \
+    milter/listen.c milter/listen.h \
     milter/metrics.c milter/metrics.h \
     milter/policy.c milter/policy.h \
-    milter/session.c milter/session.h \
+    milter/recipient.c milter/recipient.h \
+    milter/session.c milter/session.h milter/tell.c \
     milter/setting.c milter/setting.h \
+    milter/unixpath.c milter/unixpath.h \
     milter/values.c milter/values.h \
+    milter/wake.c milter/wake.h \
     milter/wire.c milter/wire.h
 libmilterparts_la_LIBADD = libcore.la $(CONFUSE_LIBS) $(JANSSON_LIBS)
 
@@ -24,7 +29,7 @@ ringback_milter_SOURCES = \
     milter/main.c \
     milter/service.c milter/service.h \
     milter/status.c milter/status.h \
-    milter/wake.c milter/wake.h milter/whoami.c milter/whoami.h
+    milter/whoami.c milter/whoami.h
 ringback_milter_LDADD = libmilterparts.la $(MILTER_LIBS)
 
 bin_PROGRAMS += ringback

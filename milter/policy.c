@@ -364,3 +364,15 @@ bool policy_verifies_sender(const struct policy *policy)
 {
     return policy->verify == VERIFY_SENDER || policy->verify == VERIFY_BOTH;
 }
+
+bool policy_verifies_recipient(const struct policy *policy)
+{
+    return policy->verify == VERIFY_RECIPIENT || policy->verify == VERIFY_BOTH;
+}
+
+bool policy_acts_alike(const struct policy *a, const struct policy *b)
+{
+    return a == b || (policy_verifies_sender(a) == policy_verifies_sender(b) &&
+                      a->on_invalid == b->on_invalid && a->on_unknown == b->on_unknown &&
+                      a->on_greylisted == b->on_greylisted && a->on_spf_fail == b->on_spf_fail);
+}

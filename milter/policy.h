@@ -116,8 +116,12 @@ const struct policy *policy_match(const struct config *config,
 enum action policy_action(const struct policy *policy, enum rb_verdict verdict,
                           enum rb_reason reason);
 
-/* Whether the policy has senders verified. */
+/* Whether two policies come to the same in every case. */
+bool policy_acts_alike(const struct policy *a, const struct policy *b);
+
+/* Whether the policy has senders, or recipients, verified. */
 bool policy_verifies_sender(const struct policy *policy);
+bool policy_verifies_recipient(const struct policy *policy);
 
 /* Names as in the configuration; static, "?" for a number out of range. */
 const char *action_name(enum action action);

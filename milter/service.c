@@ -19,7 +19,16 @@ static time_t configured;                                     /* lock */
 static pthread_mutex_t reloading = PTHREAD_MUTEX_INITIALIZER; /* one at a time; taken before lock */
 static char *config_path;
 static time_t started;
-static struct session_world world = {.before_wait = wake_another_worker};
+/* Keeps a client waiting, and nobody else. */
+static void pause_client(unsigned ms)
+{
+    const struct timespec length = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+    wake_another_worker();
+    (void)nanosleep(&length, NULL);
+}
+
+static struct session_world world = {.before_wait = wake_another_worker, .pause = pause_client};
 
 static void log_warnings(const struct config *config)
 {

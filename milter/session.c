@@ -8,9 +8,11 @@
 #include "session.h"
 
 #include "address.h"
+#include "deadline.h"
 #include "log.h"
 #include "metrics.h"
 #include "netguard.h"
+#include "recipient.h"
 #include "text.h"
 
 #include <arpa/inet.h>
@@ -90,7 +92,7 @@ void session_helo(struct session *session, const char *helo)
     text_printable(session->helo, sizeof session->helo, helo, strlen(helo));
 }
 
-static const struct sockaddr *client_of(const struct session *session)
+const struct sockaddr *session_client(const struct session *session)
 {
     return session->client_known ? (const struct sockaddr *)&session->client : NULL;
 }
@@ -100,7 +102,7 @@ enum exemption session_connection_exempt(const struct session *session)
     const struct network_list *trusted = &session->config->trusted_networks;
 
     if (session->client_known &&
-        networks_contain(trusted->items, trusted->count, client_of(session)))
+        networks_contain(trusted->items, trusted->count, session_client(session)))
         return EXEMPT_TRUSTED_NETWORKS;
     return EXEMPT_NOT;
 }
@@ -140,11 +142,16 @@ static void new_id(struct session *session)
 
 void session_reset(struct session *session)
 {
+    rb_ticket_free(session->ticket);
+    session->ticket = NULL;
+    session->asked = false;
     rb_answer_fini(&session->answer);
+    rb_answer_fini(&session->rcpt.answer);
+    session->rcpt.decided = false;
     free(session->sender);
     session->sender = NULL;
     session->sender_key[0] = session->sender_text[0] = session->id[0] = '\0';
-    session->authenticated = session->null_sender = session->answered = false;
+    session->authenticated = session->null_sender = false;
     session->waited_ms = 0;
     session->decision_count = 0;
 }
@@ -229,34 +236,86 @@ static void note_internal_error(struct session *session, enum rb_error error)
 }
 
 /* Asks once a message; one verdict serves all its recipients. */
-static void find_out(struct session *session)
+static void begin(struct session *session)
 {
     const struct rb_question question = {
         .address = session->sender,
         .address_len = strlen(session->sender),
-        .client = client_of(session),
+        .client = session_client(session),
         .helo = session->helo,
     };
-    struct rb_ticket *ticket;
     enum rb_error error;
 
-    if (session->answered)
-        return;
-    session->answered = true;
-    error = rb_ask(session->world->verifier, &question, &ticket);
+    session->asked = true;
+    session->asked_ms = clock_monotonic_ms(clock_system());
+    error = rb_ask(session->world->verifier, &question, &session->ticket);
     if (error != RB_OK) {
+        session->ticket = NULL;
         note_internal_error(session, error);
-        return;
     }
-    if (!rb_ready(ticket) && session->world->before_wait != NULL)
+}
+
+static void about_to_wait(const struct session *session)
+{
+    if (!rb_ready(session->ticket) && session->world->before_wait != NULL)
         session->world->before_wait();
-    rb_wait(ticket, session->config->max_wait_ms, &session->answer);
-    rb_ticket_free(ticket);
+}
+
+/* Takes the answer that is there by now. */
+static void take_answer(struct session *session)
+{
+    rb_ticket_free(session->ticket);
+    session->ticket = NULL;
     session->waited_ms = session->answer.elapsed_ms;
     metrics_waited(session->waited_ms);
     if (session->answer.reason == RB_REASON_INTERNAL_ERROR)
         log_line(LOG_LEVEL_ERROR, "cannot verify <%s>: %s", session->sender_text,
                  session->answer.rule);
+}
+
+/* Waits until the answer is there, or its time is up; tick, if not NULL, is called now and then. */
+static void await_answer(struct session *session, int64_t max_wait_ms, void (*tick)(void *arg),
+                         void *arg)
+{
+    int64_t until_ms = clock_monotonic_ms(clock_system()) - session->asked_ms;
+    bool over;
+
+    if (session->ticket == NULL)
+        return;
+    about_to_wait(session);
+    do {
+        until_ms = tick != NULL && until_ms + SESSION_TICK_MS < max_wait_ms
+                       ? until_ms + SESSION_TICK_MS
+                       : max_wait_ms;
+        rb_answer_fini(&session->answer);
+        rb_wait(session->ticket, (unsigned)until_ms, &session->answer);
+        over = rb_ready(session->ticket) || until_ms >= max_wait_ms;
+        if (!over)
+            tick(arg);
+    } while (!over);
+    take_answer(session);
+}
+
+static void find_out(struct session *session)
+{
+    if (!session->asked)
+        begin(session);
+    await_answer(session, session->config->max_wait_ms, NULL, NULL);
+}
+
+/* Begins to find out. False: the answer is there already. */
+static bool begin_for_later(struct session *session)
+{
+    if (!session->asked)
+        begin(session);
+    if (session->ticket == NULL)
+        return false;
+    about_to_wait(session);
+    rb_begin(session->ticket, session->config->max_wait_ms);
+    if (!rb_ready(session->ticket))
+        return true;
+    await_answer(session, 0, NULL, NULL);
+    return false;
 }
 
 static struct decision *find_decision(struct session *session, const struct policy *policy,
@@ -268,22 +327,65 @@ static struct decision *find_decision(struct session *session, const struct poli
     return NULL;
 }
 
+void session_settle(const struct session *session, struct decision *decision, enum action wanted)
+{
+    decision->wanted = wanted;
+    decision->action = session->config->dry_run && wanted != ACTION_TAG ? ACTION_ACCEPT : wanted;
+    metrics_decided(decision->reason, decision->action);
+}
+
+static bool is_refusal(const struct decision *decision)
+{
+    return decision->action == ACTION_REJECT || decision->action == ACTION_TEMPFAIL;
+}
+
+static void settle_by_answer(struct session *session, struct decision *decision)
+{
+    decision->pending = false;
+    decision->verdict = session->answer.verdict;
+    decision->reason = session->answer.reason;
+    session_settle(session, decision,
+                   policy_action(decision->policy, decision->verdict, decision->reason));
+}
+
 static void decide(struct session *session, struct decision *decision)
 {
     if (decision->exemption != EXEMPT_NOT) {
         decision->verdict = RB_VERDICT_UNKNOWN;
         decision->reason = RB_REASON_EXEMPT;
         metrics_skipped(decision->exemption);
+        session_settle(session, decision,
+                       policy_action(decision->policy, decision->verdict, decision->reason));
+    } else if (session->config->decide_at != DECIDE_RCPT && begin_for_later(session)) {
+        decision->pending = true; /* let in for the time being */
+        decision->action = decision->wanted = ACTION_ACCEPT;
     } else {
         find_out(session);
-        decision->verdict = session->answer.verdict;
-        decision->reason = session->answer.reason;
+        settle_by_answer(session, decision);
     }
-    decision->wanted = policy_action(decision->policy, decision->verdict, decision->reason);
-    decision->action = session->config->dry_run && decision->wanted != ACTION_TAG
-                           ? ACTION_ACCEPT
-                           : decision->wanted;
-    metrics_decided(decision->reason, decision->action);
+}
+
+bool session_is_pending(const struct session *session)
+{
+    return session->ticket != NULL;
+}
+
+const struct decision *session_collect(struct session *session, unsigned max_wait_ms,
+                                       void (*tick)(void *arg), void *arg)
+{
+    const struct decision *refusal = NULL;
+
+    await_answer(session, max_wait_ms, tick, arg);
+    for (size_t i = 0; i < session->decision_count; i++) {
+        struct decision *decision = &session->decisions[i];
+
+        if (!decision->pending)
+            continue;
+        settle_by_answer(session, decision);
+        if (is_refusal(decision))
+            refusal = decision;
+    }
+    return refusal;
 }
 
 const char *session_policy_sender(const struct session *session)
@@ -292,32 +394,57 @@ const char *session_policy_sender(const struct session *session)
                                                                   : session->sender_text;
 }
 
-struct decision *session_rcpt(struct session *session, const char *argument)
+/*
+ * A message whose fate is decided once for all its recipients must have recipients with one fate: one under another policy, or
+ * exempt beside one that is not, is put off ("452 too many recipients", which makes clients send another message at once).
+ */
+static bool is_other_fate(const struct session *session, const struct policy *policy,
+                          enum exemption exemption)
 {
-    const char *to = skip_blanks(argument);
-    size_t len = session_argument_len(to);
-    char key[RB_ADDRESS_MAX + 1] = "";
-    struct address address;
-    struct transaction transaction = {
-        .client = client_of(session),
-        .helo = session->helo,
-        .authenticated = session->authenticated,
-        .sender = session_policy_sender(session),
-        .recipient = key,
-    };
-    enum exemption exemption;
-    const struct policy *policy;
-    struct decision *decision;
+    bool undecided = exemption == EXEMPT_NOT && session->answer.verdict == RB_VERDICT_UNKNOWN &&
+                     (session->ticket != NULL || !session->asked);
 
-    if (address_parse(to, len, true, &address) == ADDRESS_OK)
-        (void)!address_key(&address, key, sizeof key);
-    if (session->authenticated && key[0] != '\0')
-        rb_note_correspondent(session->world->verifier, to, len);
-    exemption = session_exempt(session, key);
-    policy = policy_match(session->config, &transaction);
-    if (exemption == EXEMPT_NOT && !policy_verifies_sender(policy))
-        exemption = EXEMPT_POLICY;
-    decision = find_decision(session, policy, exemption);
+    for (size_t i = 0; i < session->decision_count; i++) {
+        const struct decision *decision = &session->decisions[i];
+
+        if (is_refusal(decision) || (!decision->pending && !undecided))
+            continue;
+        if ((decision->exemption == EXEMPT_NOT) != (exemption == EXEMPT_NOT) ||
+            !policy_acts_alike(decision->policy, policy))
+            return true;
+    }
+    return false;
+}
+
+static struct decision *put_off(struct session *session, const struct policy *policy,
+                                const char *to, size_t len)
+{
+    struct decision *decision = &session->rcpt.decision;
+
+    *decision = (struct decision){
+        .of = OF_RECIPIENT,
+        .put_off = true,
+        .policy = policy,
+        .reason = RB_REASON_LIMITED,
+        .wanted = ACTION_TEMPFAIL,
+        .action = ACTION_TEMPFAIL,
+        .recipients = 1,
+    };
+    show_address(decision->recipient, sizeof decision->recipient, to, len);
+    rb_answer_fini(&session->rcpt.answer);
+    session->rcpt.answer =
+        (struct rb_answer){.reason = RB_REASON_LIMITED, .age_s = -1, .expires_s = -1};
+    (void)text_copy(session->rcpt.answer.rule, sizeof session->rcpt.answer.rule,
+                    "one_fate_a_message");
+    return decision;
+}
+
+/* What is decided about the sender, for a recipient under this policy. */
+static struct decision *decide_for(struct session *session, const struct policy *policy,
+                                   enum exemption exemption, const char *to, size_t len)
+{
+    struct decision *decision = find_decision(session, policy, exemption);
+
     if (decision != NULL) {
         decision->recipients++;
         return decision;
@@ -330,6 +457,57 @@ struct decision *session_rcpt(struct session *session, const char *argument)
     show_address(decision->recipient, sizeof decision->recipient, to, len);
     decide(session, decision);
     return decision;
+}
+
+/* Bounces too must have somebody to go to; whom our own users write to is not ours to judge. */
+static bool verifies_recipient(const struct policy *policy, enum exemption exemption,
+                               const char *recipient_key)
+{
+    return policy_verifies_recipient(policy) && recipient_key[0] != '\0' &&
+           (exemption == EXEMPT_NOT || exemption == EXEMPT_NULL_SENDER);
+}
+
+struct decision *session_rcpt(struct session *session, const char *argument)
+{
+    const char *to = skip_blanks(argument);
+    size_t len = session_argument_len(to);
+    char key[RB_ADDRESS_MAX + 1] = "";
+    struct address address;
+    struct transaction transaction = {
+        .client = session_client(session),
+        .helo = session->helo,
+        .authenticated = session->authenticated,
+        .sender = session_policy_sender(session),
+        .recipient = key,
+    };
+    enum exemption exemption, of_sender;
+    const struct policy *policy;
+    struct decision *decision;
+
+    session->rcpt.decided = false;
+    if (address_parse(to, len, true, &address) == ADDRESS_OK)
+        (void)!address_key(&address, key, sizeof key);
+    if (session->authenticated && key[0] != '\0')
+        rb_note_correspondent(session->world->verifier, to, len);
+    exemption = session_exempt(session, key);
+    policy = policy_match(session->config, &transaction);
+    of_sender =
+        exemption == EXEMPT_NOT && !policy_verifies_sender(policy) ? EXEMPT_POLICY : exemption;
+    if (session->config->decide_at != DECIDE_RCPT && is_other_fate(session, policy, of_sender))
+        return put_off(session, policy, to, len);
+    decision = decide_for(session, policy, of_sender, to, len);
+    if (is_refusal(decision) || !verifies_recipient(policy, exemption, key))
+        return decision;
+    show_address(session->rcpt.decision.recipient, sizeof session->rcpt.decision.recipient, to,
+                 len);
+    recipient_decide(session, policy, address.domain, to, len);
+    return is_refusal(&session->rcpt.decision) ? &session->rcpt.decision : decision;
+}
+
+const struct rb_answer *session_answer(const struct session *session,
+                                       const struct decision *decision)
+{
+    return decision->of == OF_SENDER ? &session->answer : &session->rcpt.answer;
 }
 
 const struct decision *session_message_decision(const struct session *session)
@@ -346,112 +524,4 @@ const struct decision *session_message_decision(const struct session *session)
             best = decision;
     }
     return best;
-}
-
-/* --- Telling -------------------------------------------------------------- */
-
-/* What there is to say where no host said anything. */
-static const char *in_words(enum rb_reason reason)
-{
-    switch (reason) {
-    case RB_REASON_NO_DOMAIN:
-        return "the domain does not exist";
-    case RB_REASON_NO_MAIL_HOST:
-        return "the domain has no mail host";
-    case RB_REASON_NULL_MX:
-        return "the domain does not accept mail (null MX)";
-    case RB_REASON_BOGUS_MX:
-        return "the domain's mail hosts are at addresses that no mail can go to";
-    case RB_REASON_BAD_ADDRESS:
-        return "not a valid address";
-    case RB_REASON_GREYLISTED:
-        return "greylisted by its mail host, not verified yet";
-    case RB_REASON_UNREACHABLE:
-        return "its mail hosts cannot be reached";
-    case RB_REASON_DNS_FAILURE:
-        return "its domain cannot be looked up";
-    case RB_REASON_TIMEOUT:
-        return "its mail host has not answered yet";
-    case RB_REASON_LIMITED:
-    case RB_REASON_BUSY:
-        return "too many addresses to verify just now";
-    case RB_REASON_SPF_FAIL:
-        return "its domain does not allow this client to send mail for it (SPF)";
-    default:
-        return rb_reason_name(reason);
-    }
-}
-
-/* Quoted for a reply: what the host said must not end the quotation. */
-static void quote(char *text, size_t size, const char *said)
-{
-    text_printable(text, size, said, strlen(said));
-    for (char *c = text; *c != '\0'; c++)
-        if (*c == '"')
-            *c = '\'';
-}
-
-void session_reply(const struct session *session, const struct decision *decision,
-                   enum action action, struct smtp_reply *reply)
-{
-    const struct rb_answer *answer = &session->answer;
-    bool reject = action == ACTION_REJECT, quoted = answer->reply[0] != '\0';
-    char text[2 * SESSION_REPLY_MAX], said[200], sender[160];
-    const char *what =
-        decision->verdict == RB_VERDICT_INVALID ? "undeliverable address" : "unverified address";
-
-    (void)text_copy(reply->code, sizeof reply->code, reject ? "550" : "450");
-    (void)text_copy(reply->enhanced, sizeof reply->enhanced, reject ? "5.1.7" : "4.1.7");
-    text_printable(sender, sizeof sender, session->sender_text, strlen(session->sender_text));
-    if (quoted) {
-        quote(said, sizeof said, answer->reply);
-        (void)snprintf(text, sizeof text, "<%s>: sender address rejected: %s: %s said: \"%s\"",
-                       sender, what, answer->mx, said);
-    } else {
-        (void)snprintf(text, sizeof text, "<%s>: sender address rejected: %s: %s", sender, what,
-                       in_words(decision->reason));
-    }
-    text_printable(reply->text, sizeof reply->text, text, strlen(text));
-}
-
-static void log_answer(const struct rb_answer *answer, struct log_fields *fields)
-{
-    if (answer->mx[0] != '\0')
-        log_fieldf(fields, "mx", "%s[%s]", answer->mx, answer->ip);
-    if (answer->reply[0] != '\0')
-        log_field(fields, "reply", answer->reply);
-    if (answer->rule[0] != '\0')
-        log_field(fields, "rule", answer->rule);
-    log_field(fields, "cached", answer->cached ? "yes" : "no");
-}
-
-void session_log(const struct session *session, struct decision *decision, const char *queue_id)
-{
-    bool exempt = decision->exemption != EXEMPT_NOT;
-    long long waited_ms = exempt ? 0 : session->waited_ms;
-    struct log_fields fields;
-    char lead[64] = "";
-
-    if (decision->logged)
-        return;
-    decision->logged = true;
-    if (queue_id != NULL && queue_id[0] != '\0')
-        (void)snprintf(lead, sizeof lead, "%.60s:", queue_id);
-    log_fields_init(&fields, lead);
-    log_field(&fields, "verify", exempt ? "none" : "sender");
-    log_fieldf(&fields, "address", "<%s>", session->sender_text);
-    log_field(&fields, "verdict", rb_verdict_name(decision->verdict));
-    log_field(&fields, "reason", rb_reason_name(decision->reason));
-    if (exempt)
-        log_field(&fields, "rule", exemption_name(decision->exemption));
-    else
-        log_answer(&session->answer, &fields);
-    log_fieldf(&fields, "waited", "%lld.%03llds", waited_ms / 1000, waited_ms % 1000);
-    log_field(&fields, "policy", decision->policy->name);
-    log_field(&fields, "action", action_name(decision->action));
-    if (decision->action != decision->wanted)
-        log_field(&fields, "would", action_name(decision->wanted));
-    log_field(&fields, "client", session->client_text[0] != '\0' ? session->client_text : "local");
-    log_field(&fields, "id", session->id);
-    log_fields_write(LOG_LEVEL_INFO, &fields);
 }

@@ -22,6 +22,7 @@ enum {
     SESSION_TEXT_MAX =
         400, /* octets kept of what a client called itself or its sender, for showing */
     SESSION_ID_MAX = 32,
+    SESSION_TICK_MS = 2500, /* how often the MTA hears that we are still at it */
 };
 
 /* Why nothing is verified: the names appear in logs, headers and metrics. */
@@ -40,8 +41,15 @@ enum exemption {
 /* "trusted_networks"; "" for EXEMPT_NOT. Static. */
 const char *exemption_name(enum exemption exemption);
 
-/* What was decided for the recipients of one message that fall under one policy. */
+/* Whom a decision is about. */
+enum decision_of { OF_SENDER = 0, OF_RECIPIENT };
+
+/* What was decided: about the sender, for the recipients of one message that fall under one policy; or about one recipient. */
 struct decision {
+    enum decision_of of;
+    bool pending; /* nothing is decided yet: decide_at */
+    bool put_off; /* of a recipient: it must go into another message */
+    bool barred;  /* of a recipient: the client has guessed too often to be answered */
     const struct policy *policy; /* lives as long as the session's configuration */
     enum exemption exemption;
     enum rb_verdict verdict;
@@ -56,6 +64,7 @@ struct decision {
 /* What verifying needs from outside; const, shared by all sessions. */
 struct session_world {
     struct rb_verifier *verifier;
+    void (*pause)(unsigned ms); /* keeps a client waiting; NULL: nobody is */
     void (*before_wait)(void); /* called just before a wait that may be long; NULL: nothing to do */
 };
 
@@ -78,11 +87,20 @@ struct session {
     char sender_key[RB_ADDRESS_MAX + 1];    /* canonical; "" for the null sender or a bad address */
     char sender_text[SESSION_TEXT_MAX + 1]; /* printable, without brackets */
     char id[SESSION_ID_MAX + 1];
-    bool answered;
+    bool asked;
+    int64_t asked_ms;         /* monotonic */
+    struct rb_ticket *ticket; /* NULL: the answer is there, or nothing was asked */
     struct rb_answer answer;
     int64_t waited_ms;
     struct decision decisions[SESSION_DECISIONS_MAX];
     size_t decision_count;
+
+    /* the recipient of the last RCPT */
+    struct {
+        bool decided; /* it was verified */
+        struct decision decision;
+        struct rb_answer answer;
+    } rcpt;
 };
 
 /* Takes a reference to config. address: NULL where the MTA does not know it. */
@@ -102,10 +120,31 @@ enum rb_error session_mail(struct session *session, const char *argument, bool a
 void session_reset(struct session *session);
 
 /*
- * RCPT: what to do about this recipient. The first that needs it waits for the verdict, at most the
- * configured time. The decision is the session's, until session_reset.
+ * RCPT: what to do about this recipient: the decision about the sender, or, where that lets it in, the one about the recipient
+ * that does not; session->rcpt tells whether the recipient was verified. The first that needs it waits for the verdict, at most
+ * the configured time. The decision is the session's, until session_reset; one about a recipient until the next RCPT.
  */
 struct decision *session_rcpt(struct session *session, const char *argument);
+
+/* Whether what is to be done about the message is still to be found out (decide_at data, eom). */
+bool session_is_pending(const struct session *session);
+
+/*
+ * Waits for the answer until max_wait_ms have passed since it was asked for, and settles what was pending. tick, if not NULL, is
+ * called every SESSION_TICK_MS. Returns the decision that refuses the message; NULL: it is let in.
+ */
+const struct decision *session_collect(struct session *session, unsigned max_wait_ms,
+                                       void (*tick)(void *arg), void *arg);
+
+/* The client's address; NULL where it is not known. */
+const struct sockaddr *session_client(const struct session *session);
+
+/* Notes what is to be done; a dry run does nothing of it. */
+void session_settle(const struct session *session, struct decision *decision, enum action wanted);
+
+/* What a decision rests on. */
+const struct rb_answer *session_answer(const struct session *session,
+                                       const struct decision *decision);
 
 /* Which exemption holds for this message and recipient, but for the policy's; in the order in which
  * they are tried. */

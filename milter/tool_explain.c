@@ -84,7 +84,7 @@ static void tell_policies(const struct session *session, const char *recipient_k
 
 static void tell_verdict(const struct session *session, const struct decision *decision)
 {
-    const struct rb_answer *answer = &session->answer;
+    const struct rb_answer *answer = session_answer(session, decision);
     char age[64];
 
     printf("verdict     %s, reason %s\n", rb_verdict_name(decision->verdict),
@@ -121,6 +121,18 @@ static void tell_action(const struct session *session, const struct decision *de
     printf("reply       %s %s %s\n", reply.code, reply.enhanced, reply.text);
 }
 
+/* Where the recipient is asked about, and what came of it. */
+static void tell_recipient(const struct session *session, const struct address *recipient)
+{
+    const struct relay *relay = config_relay(session->config, recipient->domain);
+    const struct decision *decision = &session->rcpt.decision;
+
+    printf("recipient   verified at %s\n",
+           relay != NULL ? relay->list : "the mail hosts preferred over this one");
+    tell_verdict(session, decision);
+    tell_action(session, decision);
+}
+
 static int explain(const struct transaction_arguments *arguments, struct session *session)
 {
     char recipient_key[RB_ADDRESS_MAX + 1] = "";
@@ -139,8 +151,15 @@ static int explain(const struct transaction_arguments *arguments, struct session
     tell_exemptions(session, recipient_key);
     tell_policies(session, recipient_key);
     decision = session_rcpt(session, arguments->to);
-    tell_verdict(session, decision);
-    tell_action(session, decision);
+    if (decision->of == OF_SENDER || session->decision_count == 0) {
+        tell_verdict(session, decision);
+        tell_action(session, decision);
+    } else {
+        tell_verdict(session, &session->decisions[0]);
+        tell_action(session, &session->decisions[0]);
+    }
+    if (session->rcpt.decided)
+        tell_recipient(session, &recipient);
     return EX_OK;
 }
 

@@ -23,6 +23,7 @@ enum {
     WINDOW = 512,           /* questions asked and not yet answered for */
     LINE_MAX_OCTETS = 4096, /* of standard input; a longer one is no address */
     PROGRESS_MS = 250,
+    RATE_PAUSE_MS = 500,
 };
 
 static const char help[] =
@@ -117,13 +118,52 @@ static void show_progress(struct batch *batch, bool last)
 
 /* --- Asking --------------------------------------------------------------- */
 
+static enum rb_error ask_one(const struct batch *batch, const char *input, size_t len,
+                             struct rb_ticket **ticket)
+{
+    const struct request *request = batch->request;
+    const struct rb_question question = {
+        .address = input,
+        .address_len = len,
+        .relay = request->relay,
+        .no_cache = request->no_cache,
+        .transcript = request->transcript,
+    };
+
+    return rb_ask(batch->verifier, &question, ticket);
+}
+
+/* A list is in no hurry: what a rate forbids now is asked a little later. */
+static bool is_over_a_rate(const struct rb_answer *answer)
+{
+    return answer->reason == RB_REASON_LIMITED && (strcmp(answer->rule, "per_domain_rate") == 0 ||
+                                                   strcmp(answer->rule, "global_rate") == 0);
+}
+
+static void wait_for_answer(const struct batch *batch, struct slot *slot, struct rb_answer *answer)
+{
+    const struct timespec pause = {.tv_nsec = RATE_PAUSE_MS * 1000000L};
+    struct rb_ticket *again;
+
+    rb_wait(slot->ticket, UINT_MAX, answer);
+    while (is_over_a_rate(answer)) {
+        (void)nanosleep(&pause, NULL);
+        if (ask_one(batch, slot->input, strlen(slot->input), &again) != RB_OK)
+            return;
+        rb_ticket_free(slot->ticket);
+        slot->ticket = again;
+        rb_answer_fini(answer);
+        rb_wait(slot->ticket, UINT_MAX, answer);
+    }
+}
+
 /* The oldest question of the window: waits for its answer, however long the callout takes. */
 static void collect(struct batch *batch)
 {
     struct slot *slot = &batch->slots[batch->first];
     struct rb_answer answer = {0};
 
-    rb_wait(slot->ticket, UINT_MAX, &answer);
+    wait_for_answer(batch, slot, &answer);
     batch->counts[answer.verdict]++;
     if (batch->request->json)
         tool_print_json(wire_answer(&answer, slot->input, batch->request->transcript));
@@ -140,14 +180,6 @@ static void collect(struct batch *batch)
 
 static void ask(struct batch *batch, const char *input, size_t len)
 {
-    const struct request *request = batch->request;
-    const struct rb_question question = {
-        .address = input,
-        .address_len = len,
-        .relay = request->relay,
-        .no_cache = request->no_cache,
-        .transcript = request->transcript,
-    };
     struct slot *slot;
     enum rb_error error;
 
@@ -155,7 +187,7 @@ static void ask(struct batch *batch, const char *input, size_t len)
         collect(batch);
     slot = &batch->slots[(batch->first + batch->used) % WINDOW];
     slot->input = strndup(input, len);
-    error = slot->input != NULL ? rb_ask(batch->verifier, &question, &slot->ticket) : RB_ERR_NOMEM;
+    error = slot->input != NULL ? ask_one(batch, input, len, &slot->ticket) : RB_ERR_NOMEM;
     if (error == RB_OK) {
         batch->used++;
         return;
@@ -238,6 +270,7 @@ static int open_verifier(const struct config *config, struct rb_verifier **verif
     config_options(config, &options);
     options.store_owner_fix = true;
     options.greylist.retry = false; /* the daemon's business */
+    options.shield.addresses = 0;   /* nobody forges the addresses of a list */
     /* All of the window may wait: no address is told busy for our own haste. */
     if (options.max_pending < WINDOW)
         options.max_pending = WINDOW;

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "address.h"
+#include "relay.h"
 #include "text.h"
 
 enum { DIGITS_MAX = 10 }; /* times the largest unit still fits 63 bits */
@@ -255,10 +256,10 @@ static bool is_host_name(const char *text)
     return address_domain(text, strlen(text), domain) == ADDRESS_OK;
 }
 
-static bool is_socket_path(const char *path)
+static bool is_socket_path(const char *path, size_t max)
 {
-    return path[0] == '/' && path[1] != '\0' && strlen(path) <= VALUE_PATH_MAX &&
-           text_is_clean(path, strlen(path));
+    return path[0] == '/' && path[1] != '\0' && path[strlen(path) - 1] != '/' &&
+           strlen(path) <= max && text_is_clean(path, strlen(path));
 }
 
 /* What follows "inet:" or "inet6:": "8894@127.0.0.1" or "8894". */
@@ -278,27 +279,48 @@ static bool is_inet_socket(const char *text, int family)
     return found == family || (found == 0 && is_host_name(at + 1));
 }
 
+const char *value_unix_path(const char *listen)
+{
+    if (strncmp(listen, "unix:", 5) == 0)
+        return listen + 5;
+    return strncmp(listen, "local:", 6) == 0 ? listen + 6 : NULL;
+}
+
 const char *value_listen(const char *text, char *out)
 {
-    const char *colon = strchr(text, ':');
-    size_t len = colon == NULL ? 0 : (size_t)(colon - text);
+    const char *path = value_unix_path(text);
     bool fine = false;
 
-    if ((len == 4 && memcmp(text, "unix", 4) == 0) || (len == 5 && memcmp(text, "local", 5) == 0))
-        fine = is_socket_path(colon + 1);
-    else if (len == 4 && memcmp(text, "inet", 4) == 0)
-        fine = is_inet_socket(colon + 1, AF_INET);
-    else if (len == 5 && memcmp(text, "inet6", 5) == 0)
-        fine = is_inet_socket(colon + 1, AF_INET6);
+    if (path != NULL)
+        fine = is_socket_path(path, VALUE_LISTEN_PATH_MAX);
+    else if (strncmp(text, "inet:", 5) == 0)
+        fine = is_inet_socket(text + 5, AF_INET);
+    else if (strncmp(text, "inet6:", 6) == 0)
+        fine = is_inet_socket(text + 6, AF_INET6);
+    else
+        fine = strcmp(text, VALUE_LISTEN_SYSTEMD) == 0;
     if (!fine)
-        return "is no address to listen at; \"inet:PORT@HOST\", \"inet6:PORT@HOST\" or "
-               "\"unix:/PATH\" (of at most 107 octets) would be right";
+        return "is no address to listen at; \"inet:PORT@HOST\", \"inet6:PORT@HOST\", "
+               "\"unix:/PATH\" (of at most 106 octets) or \"systemd\" would be right";
     return keep(out, text);
+}
+
+/* The daemon connects to its own socket (wake.h): a mode that shuts its user out is of no use. */
+const char *value_listen_mode(const char *text, char *out)
+{
+    const size_t len = strlen(text);
+
+    if ((len != 3 && (len != 4 || text[0] != '0')) || strspn(text, "01234567") != len ||
+        (text[len - 3] & 6) != 6)
+        return "is no mode of a socket; three octal digits whose first is 6 or 7, such as "
+               "\"0660\", would be right";
+    (void)snprintf(out, VALUE_TEXT_MAX + 1, "0%s", text + len - 3);
+    return NULL;
 }
 
 const char *value_control(const char *text, char *out)
 {
-    if (text[0] != '\0' && !is_socket_path(text))
+    if (text[0] != '\0' && !is_socket_path(text, VALUE_PATH_MAX))
         return "is no path of a socket; a path from / of at most 107 octets, or \"\" for none, "
                "would be right";
     return keep(out, text);
@@ -340,9 +362,15 @@ const char *value_ip(const char *text, char *out)
 
 const char *value_relay_host(const char *text, char *out)
 {
+    struct relay_target target;
     struct endpoint endpoint;
     int family = 0;
 
+    if (strncmp(text, "lmtp:", 5) == 0 || strncmp(text, "unix:", 5) == 0) {
+        if (!relay_target_read(text, strlen(text), &target))
+            goto wrong;
+        return keep(out, text);
+    }
     if (!split_endpoint(text, &endpoint))
         goto wrong;
     family = ip_family(endpoint.host);
@@ -353,8 +381,8 @@ const char *value_relay_host(const char *text, char *out)
     write_endpoint(out, &endpoint, family == AF_INET6);
     return NULL;
 wrong:
-    return "is no host to ask; \"mail.example.org:25\", \"192.0.2.1:25\" or \"[2001:db8::1]:25\" "
-           "would be right";
+    return "is no host to ask; \"mail.example.org:25\", \"[2001:db8::1]:25\", \"lmtp:store:24\" or "
+           "\"unix:/run/dovecot/lmtp\" would be right";
 }
 
 /* --- Names --- */
@@ -371,11 +399,24 @@ static bool is_made_of(const char *text, const char *more)
     return true;
 }
 
+static bool is_account(const char *text)
+{
+    return strlen(text) <= 32 && text[0] != '-' && is_made_of(text, "_.-");
+}
+
 const char *value_user(const char *text, char *out)
 {
-    if (strlen(text) > 32 || text[0] == '-' || !is_made_of(text, "_.-"))
+    if (!is_account(text))
         return "is no name of a user; one such as \"ringback\", or \"\" to stay who started the "
                "daemon, would be right";
+    return keep(out, text);
+}
+
+const char *value_group(const char *text, char *out)
+{
+    if (!is_account(text))
+        return "is no name of a group; one such as \"postfix\", or \"\" for the user's own, would "
+               "be right";
     return keep(out, text);
 }
 

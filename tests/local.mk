@@ -15,10 +15,12 @@ UNIT = \
     tests/unit/test_flight \
     tests/unit/test_fold \
     tests/unit/test_fold_record \
+    tests/unit/test_guest \
     tests/unit/test_hash \
     tests/unit/test_headers \
     tests/unit/test_hostlimits \
     tests/unit/test_identity \
+    tests/unit/test_listen \
     tests/unit/test_log \
     tests/unit/test_names \
     tests/unit/test_netguard \
@@ -46,7 +48,8 @@ TESTS += $(UNIT)
 check_LTLIBRARIES += libtest.la
 libtest_la_SOURCES = tests/unit/check.h tests/unit/fake_clock.c tests/unit/fake_clock.h \
     tests/unit/fake_dns.c tests/unit/fake_dns.h \
-    tests/unit/fake_host.c tests/unit/fake_host.h
+    tests/unit/fake_host.c tests/unit/fake_host.h \
+    tests/unit/verifier_rig.c tests/unit/verifier_rig.h
 libtest_la_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 
 unit_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -iquote $(top_srcdir)/tests/unit -iquote $(top_srcdir)/milter
@@ -124,6 +127,10 @@ tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_hash_LDADD = $(unit_libs)
 
+tests_unit_test_guest_SOURCES = tests/unit/test_guest.c
+tests_unit_test_guest_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_guest_LDADD = $(unit_libs)
+
 tests_unit_test_headers_SOURCES = tests/unit/test_headers.c
 tests_unit_test_headers_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_headers_LDADD = $(unit_libs)
@@ -191,6 +198,10 @@ tests_unit_test_flight_LDADD = $(unit_libs)
 tests_unit_test_queue_SOURCES = tests/unit/test_queue.c
 tests_unit_test_queue_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_queue_LDADD = $(unit_libs)
+
+tests_unit_test_listen_SOURCES = tests/unit/test_listen.c
+tests_unit_test_listen_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_listen_LDADD = $(unit_libs)
 
 tests_unit_test_wire_SOURCES = tests/unit/test_wire.c
 tests_unit_test_wire_CPPFLAGS = $(unit_cppflags)

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -253,7 +254,7 @@ static bool on_command(struct connection *connection, const char *line)
 {
     const struct fake_host_options *options = &connection->host->options;
 
-    if (begins(line, "EHLO "))
+    if (begins(line, "EHLO ") || begins(line, "LHLO "))
         return on_ehlo(connection);
     if (begins(line, "HELO "))
         return reply(connection, "250 fake.example");
@@ -427,20 +428,40 @@ static void *listener(void *arg)
 
 /* --- Starting and stopping ------------------------------------------------- */
 
-static void listen_on(struct fake_host *host)
+static void bind_to_path(const struct fake_host *host)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t size = sizeof address.sun_path;
+
+    must((size_t)snprintf(address.sun_path, size, "%s", host->options.path) < size);
+    must(bind(host->fd, (const struct sockaddr *)&address, sizeof address) == 0);
+}
+
+static void bind_to_port(struct fake_host *host)
 {
     const char *ip = host->options.ip != NULL ? host->options.ip : "127.0.0.1";
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(host->options.port)};
     socklen_t len = sizeof address;
     int one = 1;
 
-    host->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    must(host->fd >= 0 && inet_pton(AF_INET, ip, &address.sin_addr) == 1);
+    must(inet_pton(AF_INET, ip, &address.sin_addr) == 1);
     must(setsockopt(host->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0);
     must(bind(host->fd, (const struct sockaddr *)&address, len) == 0);
-    must(listen(host->fd, 64) == 0);
     must(getsockname(host->fd, (struct sockaddr *)&address, &len) == 0);
     host->port = ntohs(address.sin_port);
+}
+
+static void listen_on(struct fake_host *host)
+{
+    bool at_path = host->options.path != NULL;
+
+    host->fd = socket(at_path ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    must(host->fd >= 0);
+    if (at_path)
+        bind_to_path(host);
+    else
+        bind_to_port(host);
+    must(listen(host->fd, 64) == 0);
 }
 
 struct fake_host *fake_host_start(const struct fake_host_options *options)
@@ -480,6 +501,8 @@ void fake_host_stop(struct fake_host *host)
         return;
     end_threads(host);
     close(host->fd);
+    if (host->options.path != NULL)
+        (void)unlink(host->options.path);
     for (size_t i = 0; i < host->log_count; i++)
         free(host->log[i]);
     SSL_CTX_free(host->tls);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fake_host: a mail host in threads of the test, on the loopback. A connection either plays a
- * script step by step, or is served politely: RFC 5321 with replies from a table. What was said to
- * the host is kept for asserting. Any thread may call any function.
+ * fake_host: a mail host in threads of the test, on the loopback or at a path. A connection either
+ * plays a script step by step, or is served politely: RFC 5321 (and LHLO, RFC 2033) with replies
+ * from a table. What was said to the host is kept for asserting. Any thread may call any function.
  */
 #ifndef RB_FAKE_HOST_H
 #define RB_FAKE_HOST_H
@@ -44,8 +44,9 @@ struct fake_host_reply {
 /* All pointers are the caller's and must outlive the host. Zeroes are a sensible host on
  * 127.0.0.1 that knows no user. */
 struct fake_host_options {
-    const char *ip; /* NULL: 127.0.0.1 */
-    uint16_t port;  /* 0: any */
+    const char *ip;   /* NULL: 127.0.0.1 */
+    uint16_t port;    /* 0: any */
+    const char *path; /* a unix socket, in their stead; removed at the end */
 
     /* The n-th connection plays the n-th script, later ones the last. None: all are polite. */
     const struct fake_host_script *scripts;
@@ -54,7 +55,7 @@ struct fake_host_options {
     bool pipelining, smtputf8, starttls;
     bool broken_tls;         /* behind the reply to STARTTLS comes garbage, and the end */
     const char *banner;      /* NULL: 220 */
-    const char *ehlo;        /* NULL: 250 and the keywords */
+    const char *ehlo;        /* to EHLO and LHLO; NULL: 250 and the keywords */
     const char *null_sender; /* to MAIL FROM:<>; NULL: 250 */
     const char *mail;        /* to any other MAIL; NULL: 250 */
     const struct fake_host_reply *replies;
@@ -80,6 +81,7 @@ void fake_host_let(struct fake_host *host, unsigned count);
 /* Closes all connections and ends. NULL is fine. */
 void fake_host_stop(struct fake_host *host);
 
+/* 0 where it is at a path. */
 uint16_t fake_host_port(const struct fake_host *host);
 
 /* Connections taken so far, and those that are still open. */

@@ -18,6 +18,7 @@
 #include "fake_clock.h"
 #include "fake_dns.h"
 #include "fake_host.h"
+#include "relay.h"
 #include "transcript.h"
 #include "transport.h"
 
@@ -817,6 +818,266 @@ static void a_relay_that_fails_is_unreachable_and_no_fact_of_the_domain(void **s
     assert_int_equal(fake_host_connections(world.host[0]), 0);
 }
 
+/* --- Lists of relays --------------------------------------------------------- */
+
+/* The world's relay becomes this; each "@" is the port of the hosts. */
+static void relay_to(const char *pattern)
+{
+    static char list[RELAY_MAX + 1];
+    size_t len = 0;
+
+    for (const char *c = pattern; *c != '\0'; c++) {
+        const char text[] = {*c, '\0'};
+
+        len += *c == '@' ? (size_t)snprintf(list + len, sizeof list - len, "%u", world.port)
+                         : (size_t)snprintf(list + len, sizeof list - len, "%s", text);
+        assert_true(len < sizeof list);
+    }
+    world.relay = list;
+    assert_true(relay_is_good(list));
+}
+
+static void the_targets_of_a_relay_are_asked_in_their_order(void **state)
+{
+    (void)state;
+    start_saying(0, "452 4.2.2 mailbox full");
+    start_saying(1, UNKNOWN_USER);
+    start_saying(2, ACCEPTS_ALL);
+    relay_to("127.0.0.2,127.0.0.1:@,mx3.d.example");
+    is(ask("three.example", "u@three.example"), RB_REASON_NO_SUCH_USER);
+    assert_string_equal(world.answer[0].mx, "127.0.0.2");
+    assert_int_equal(fake_host_connections(world.host[0]), 0);
+    assert_int_equal(fake_host_connections(world.host[2]), 0);
+    relay_to("mx3.d.example,127.0.0.2");
+    is(ask("three.example", "v@three.example"), RB_REASON_ACCEPTED);
+    assert_string_equal(world.answer[1].mx, "mx3.d.example");
+    assert_int_equal(fake_host_connections(world.host[1]), 1);
+}
+
+static void the_next_target_is_asked_where_one_gives_no_answer_about_the_recipient(void **state)
+{
+    (void)state;
+    static const struct fake_host_options first[] = {
+        {.rcpt = GREYLISTED},
+        {.rcpt = "451 4.3.0 Temporary lookup failure"},
+        {.rcpt = NO_RELAY},
+        {.rcpt = LISTED},
+        {.rcpt = "554 5.3.0 Transaction failed"},
+        {.rcpt = ""},
+        {.rcpt = "421 4.3.2 closing"},
+        {.banner = LISTED},
+        {.banner = "this is no mail host"},
+        {.banner = ""},
+        {.ehlo = "451 4.3.0 later"},
+        {.null_sender = NULL_REFUSED, .mail = NULL_REFUSED},
+    };
+
+    start_saying(1, UNKNOWN_USER);
+    relay_to("127.0.0.1,127.0.0.2");
+    for (size_t i = 0; i < COUNT(first); i++) {
+        print_message("# %zu\n", i);
+        start(0, &first[i]);
+        is(ask("three.example", "u@three.example"), RB_REASON_NO_SUCH_USER);
+        assert_string_equal(world.answer[i].mx, "127.0.0.2");
+        assert_int_equal(fake_host_connections(world.host[1]), i + 1);
+        fake_host_stop(world.host[0]);
+    }
+    world.host[0] = NULL;
+}
+
+static void the_next_target_is_asked_where_one_cannot_be_reached(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {
+        "127.0.0.9,127.0.0.1",        "missing.d.example,127.0.0.1",
+        "broken.d.example,127.0.0.1", "lmtp:127.0.0.9:@,127.0.0.1",
+        "unix:/nonexistent/lmtp,127.0.0.1",
+    };
+
+    start_saying(0, UNKNOWN_USER);
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        relay_to(lists[i]);
+        is(ask("three.example", "u@three.example"), RB_REASON_NO_SUCH_USER);
+        assert_string_equal(world.answer[i].mx, "127.0.0.1");
+    }
+    assert_int_equal(world.learned_count, 0);
+}
+
+/* Whatever is wrong with us is not wrong with the recipient. */
+static void a_relay_that_refuses_us_is_never_taken_for_no_such_user(void **state)
+{
+    (void)state;
+    static const struct fake_host_options refusing[] = {
+        {.rcpt = NO_RELAY},
+        {.rcpt = LISTED},
+        {.rcpt = "550 5.7.1 Relaying denied"},
+        {.rcpt = "550 5.7.1 Command rejected"},
+        {.banner = LISTED},
+        {.ehlo = "550 5.7.1 go away"},
+        {.null_sender = NULL_REFUSED, .mail = NULL_REFUSED},
+        {.rcpt = "530 5.7.0 Must issue a STARTTLS command first"},
+    };
+
+    for (size_t i = 0; i < COUNT(refusing); i++) {
+        print_message("# %zu\n", i);
+        start(0, &refusing[i]);
+        relay_to("127.0.0.1");
+        assert_int_equal(rb_reason_verdict(ask("three.example", "u@three.example")->reason),
+                         RB_VERDICT_UNKNOWN);
+        fake_host_stop(world.host[0]);
+    }
+    world.host[0] = NULL;
+    assert_int_equal(world.learned.dead.state, FACT_UNKNOWN);
+    assert_int_equal(world.learned.catch_all.state, FACT_UNKNOWN);
+}
+
+static void an_lmtp_target_is_spoken_to_in_lmtp_and_others_are_not(void **state)
+{
+    (void)state;
+    start_saying(0, GREYLISTED);
+    start_saying(1, GREYLISTED);
+    start_saying(2, UNKNOWN_USER);
+    relay_to("127.0.0.1,lmtp:127.0.0.2:@,smtp:127.0.0.3");
+    is(ask("three.example", "u@three.example"), RB_REASON_NO_SUCH_USER);
+    for (size_t i = 0; i < HOSTS; i++) {
+        heard(world.host[i], "LHLO we.example", i == 1);
+        heard(world.host[i], "EHLO we.example", i != 1);
+        heard(world.host[i], "HELO", 0);
+    }
+}
+
+static void a_target_that_knows_no_lhlo_is_passed_over(void **state)
+{
+    (void)state;
+    start(0, &(const struct fake_host_options){.ehlo = "502 5.5.1 what?", .rcpt = ACCEPTS_ALL});
+    relay_to("lmtp:127.0.0.1:@");
+    is(ask("three.example", "u@three.example"), RB_REASON_PROTOCOL_ERROR);
+    heard(world.host[0], "LHLO", 1);
+    heard(world.host[0], "", 1);
+}
+
+static void a_mail_store_at_a_path_is_asked_by_lmtp(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/test_callout.XXXXXX", path[64], list[80];
+    struct fake_host *store;
+
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/lmtp", folder);
+    (void)snprintf(list, sizeof list, "unix:%s", path);
+    store = fake_host_start(
+        &(const struct fake_host_options){.path = path, .rcpt = UNKNOWN_USER, .pipelining = true});
+    world.relay = list;
+    world.options.allowed_count = 0;
+    is(ask("three.example", "u@three.example"), RB_REASON_NO_SUCH_USER);
+    assert_string_equal(world.answer[0].mx, list);
+    assert_string_equal(world.answer[0].ip, "");
+    assert_int_equal(world.answer[0].port, 0);
+    was_called_so(0, "", RB_REASON_ACCEPTED);
+    heard(store, "LHLO we.example", 1);
+    heard(store, "EHLO", 0);
+    fake_host_stop(store);
+    is(ask("three.example", "v@three.example"), RB_REASON_UNREACHABLE);
+    assert_int_equal(world.learned_count, 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void a_target_that_accepts_everybody_is_catch_all(void **state)
+{
+    (void)state;
+    world.options.catch_all_check = true;
+    start_saying(0, ACCEPTS_ALL);
+    relay_to("lmtp:127.0.0.1:@");
+    is(ask("three.example", "u@three.example"), RB_REASON_CATCH_ALL);
+    assert_int_equal(world.learned.catch_all.state, FACT_YES);
+    heard(world.host[0], "RCPT", 2);
+}
+
+static void no_more_than_max_hosts_of_a_relay_are_asked(void **state)
+{
+    (void)state;
+    start_saying(0, GREYLISTED);
+    start_saying(1, GREYLISTED);
+    start_saying(2, UNKNOWN_USER);
+    world.options.max_hosts = 2;
+    relay_to("127.0.0.1,127.0.0.2,127.0.0.3");
+    is(ask("three.example", "u@three.example"), RB_REASON_GREYLISTED);
+    assert_int_equal(fake_host_connections(world.host[2]), 0);
+}
+
+static void a_relay_may_be_on_this_machine(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    world.own_count = 1;
+    assert_int_equal(rb_network_parse("127.0.0.1", &world.own[0]), RB_OK);
+    relay_to("127.0.0.1");
+    is(ask("three.example", "u@three.example"), RB_REASON_NO_SUCH_USER);
+}
+
+/* --- The preferred mail hosts: a backup MX ----------------------------------- */
+
+/* This machine is the host at that address; of the others, one may be called. */
+static void we_are(const char *ip, const char *other)
+{
+    world.relay = "mx:";
+    world.own_count = 1;
+    assert_int_equal(rb_network_parse(ip, &world.own[0]), RB_OK);
+    assert_int_equal(rb_network_parse(other, &world.loopback), RB_OK);
+}
+
+static void a_backup_asks_the_hosts_that_are_preferred_over_it(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    we_are("127.0.0.3", "127.0.0.1");
+    is(ask("three.example", "u@three.example"), RB_REASON_NO_SUCH_USER);
+    assert_string_equal(world.answer[0].mx, "mx1.d.example");
+}
+
+static void a_backup_asks_nobody_behind_itself(void **state)
+{
+    (void)state;
+    start_saying(0, GREYLISTED);
+    start_saying(2, UNKNOWN_USER);
+    we_are("127.0.0.2", "127.0.0.1");
+    is(ask("three.example", "u@three.example"), RB_REASON_GREYLISTED);
+    assert_int_equal(fake_host_connections(world.host[2]), 0);
+    assert_int_equal(world.called_count, 1);
+}
+
+static void the_most_preferred_host_itself_asks_nobody(void **state)
+{
+    (void)state;
+    start_saying(1, UNKNOWN_USER);
+    start_saying(2, UNKNOWN_USER);
+    we_are("127.0.0.1", "127.0.0.2");
+    is(ask("three.example", "u@three.example"), RB_REASON_EXEMPT);
+    assert_string_equal(world.answer[0].rule, "own_host");
+    nobody_was_called();
+    assert_int_equal(world.learned_count, 0);
+}
+
+static void preferred_hosts_that_are_dead_are_remembered_as_dead(void **state)
+{
+    (void)state;
+    start_saying(0, ACCEPTS_ALL);
+    we_are("127.0.0.1", "127.0.0.9");
+    is(ask("backup.example", "u@backup.example"), RB_REASON_UNREACHABLE);
+    assert_int_equal(fake_host_connections(world.host[0]), 0);
+    assert_int_equal(world.learned.dead.state, FACT_YES);
+    assert_int_equal(world.learned.dead_reason, RB_REASON_UNREACHABLE);
+}
+
+/* The admin named no host here: strangers' DNS did. */
+static void preferred_hosts_are_guarded(void **state)
+{
+    (void)state;
+    world.relay = "mx:";
+    is(ask("private.example", "u@private.example"), RB_REASON_BOGUS_MX);
+    nobody_was_called();
+}
+
 /* --- Sessions ---------------------------------------------------------------- */
 
 static void several_items_share_one_session(void **state)
@@ -1483,6 +1744,21 @@ int main(void)
         T(a_relay_is_called_at_its_own_port_and_netguard_has_no_say),
         T(a_relay_without_a_port_is_called_at_the_usual_one),
         T(a_relay_that_fails_is_unreachable_and_no_fact_of_the_domain),
+        T(the_targets_of_a_relay_are_asked_in_their_order),
+        T(the_next_target_is_asked_where_one_gives_no_answer_about_the_recipient),
+        T(the_next_target_is_asked_where_one_cannot_be_reached),
+        T(a_relay_that_refuses_us_is_never_taken_for_no_such_user),
+        T(an_lmtp_target_is_spoken_to_in_lmtp_and_others_are_not),
+        T(a_target_that_knows_no_lhlo_is_passed_over),
+        T(a_mail_store_at_a_path_is_asked_by_lmtp),
+        T(a_target_that_accepts_everybody_is_catch_all),
+        T(no_more_than_max_hosts_of_a_relay_are_asked),
+        T(a_relay_may_be_on_this_machine),
+        T(a_backup_asks_the_hosts_that_are_preferred_over_it),
+        T(a_backup_asks_nobody_behind_itself),
+        T(the_most_preferred_host_itself_asks_nobody),
+        T(preferred_hosts_that_are_dead_are_remembered_as_dead),
+        T(preferred_hosts_are_guarded),
         T(several_items_share_one_session),
         T(a_session_has_a_ceiling_of_questions),
         T(a_session_that_wears_out_is_followed_by_another),

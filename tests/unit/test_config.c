@@ -137,6 +137,8 @@ static void print_to(const struct config *config, char *text, size_t size)
 static void assert_top_defaults(const struct config *config)
 {
     assert_string_equal(config->listen, "inet:8894@127.0.0.1");
+    assert_string_equal(config->listen_mode, "0660");
+    assert_string_equal(config->listen_group, "");
     assert_string_equal(config->control, "/run/ringback/control.sock");
     assert_string_equal(config->http, "");
     assert_string_equal(config->authserv_id, "");
@@ -394,6 +396,10 @@ static void addresses_to_listen_at(void **state)
         {value_listen, "inet6:8894@::1", "inet6:8894@::1"},
         {value_listen, "unix:/run/x", "unix:/run/x"},
         {value_listen, "local:/run/x", "local:/run/x"},
+        {value_listen, "systemd", "systemd"},
+        {value_listen, "systemd:", NULL},
+        {value_listen, "fd:3", NULL},
+        {value_listen, "unix:/run/x/", NULL},
         {value_listen, "", NULL},
         {value_listen, "8894", NULL},
         {value_listen, "/run/x", NULL},
@@ -418,6 +424,60 @@ static void addresses_to_listen_at(void **state)
 
     (void)state;
     check_texts(cases, COUNT(cases));
+}
+
+static void a_listening_path_has_an_octet_less_than_others(void **state)
+{
+    char listen[5 + VALUE_PATH_MAX + 1] = "unix:/", kept[VALUE_TEXT_MAX + 1];
+
+    (void)state;
+    memset(listen + 6, 'x', VALUE_PATH_MAX - 1);
+    assert_null(value_control(listen + 5, kept));
+    assert_non_null(value_listen(listen, kept));
+    listen[5 + VALUE_LISTEN_PATH_MAX] = '\0';
+    assert_null(value_listen(listen, kept));
+    assert_string_equal(kept, listen);
+}
+
+static void modes_and_groups_of_the_socket(void **state)
+{
+    static const struct text_case cases[] = {
+        {value_listen_mode, "0660", "0660"},
+        {value_listen_mode, "660", "0660"},
+        {value_listen_mode, "0777", "0777"},
+        {value_listen_mode, "0600", "0600"},
+        {value_listen_mode, "", NULL},
+        {value_listen_mode, "0", NULL},
+        {value_listen_mode, "0460", NULL},
+        {value_listen_mode, "0066", NULL},
+        {value_listen_mode, "0680", NULL},
+        {value_listen_mode, "1660", NULL},
+        {value_listen_mode, "00660", NULL},
+        {value_listen_mode, "rw-rw----", NULL},
+        {value_listen_mode, " 660", NULL},
+        {value_group, "", ""},
+        {value_group, "postfix", "postfix"},
+        {value_group, "smmsp_2.x-y", "smmsp_2.x-y"},
+        {value_group, "-x", NULL},
+        {value_group, "a b", NULL},
+        {value_group, "user:group", NULL},
+        {value_group, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL},
+    };
+
+    (void)state;
+    check_texts(cases, COUNT(cases));
+}
+
+static void mode_and_group_without_a_unix_socket_are_warned_of(void **state)
+{
+    (void)state;
+    assert_warning("listen_mode = \"0600\"",
+                   ":1: listen_mode: has no effect: listen names no unix socket");
+    assert_warning("listen = \"systemd\"\nlisten_group = postfix",
+                   ":2: listen_group: has no effect: listen names no unix socket");
+    assert_no_warning("listen_mode = \"660\" listen_group = \"\"");
+    assert_no_warning("listen = \"unix:/x\" listen_mode = \"0666\" listen_group = postfix");
+    assert_no_warning("listen = \"local:/x\" listen_mode = \"0600\"");
 }
 
 static void addresses_to_call(void **state)
@@ -678,6 +738,10 @@ static void malformed_values_are_refused_with_what_would_be_right(void **state)
         {"decide_at = never",
          ":1: decide_at: \"never\" is not one of the choices; rcpt, data or eom"},
         {"listen = here", ":1: listen: \"here\" is no address to listen at"},
+        {"listen = \"unix:/x\"\nlisten_mode = \"0460\"",
+         ":2: listen_mode: \"0460\" is no mode of a socket; three octal digits whose first is 6 or "
+         "7, such as \"0660\", would be right"},
+        {"listen_group = \"a:b\"", ":1: listen_group: \"a:b\" is no name of a group; one such as"},
         {"callout { mail_from = me }", ":1: callout.mail_from: \"me\" is no mail address"},
         {"trusted_networks = { \"10.0.0.0/8\",\n \"10.0.0.1/8\" }",
          ":2: trusted_networks: \"10.0.0.1/8\" is no network"},
@@ -1033,14 +1097,8 @@ static void directives_not_in_this_release_warn(void **state)
 {
     static const struct refused cases[] = {
         {"\nhttp = \"127.0.0.1:8895\"", ":2: http: not in this release, has no effect"},
-        {"decide_at = eom", ":1: decide_at: not in this release, has no effect"},
-        {"policy \"p\" { verify = recipient }",
-         ":1: policy \"p\": verify: recipient: not in this release, has no effect"},
-        {"policy \"p\" { verify = both }",
-         ":1: policy \"p\": verify: both: recipients are not verified in this release, has no "
-         "effect beyond senders"},
         {"relay \"a.example\" {\n to = { b }\n}",
-         ":1: relay \"a.example\": not in this release, has no effect"},
+         ":1: relay \"a.example\": is never asked: no policy has verify = \"recipient\" or \"both\""},
     };
 
     (void)state;
@@ -1345,6 +1403,9 @@ int main(void)
         cmocka_unit_test(formatted_values_read_back_as_the_same),
         cmocka_unit_test(yes_and_no_have_their_usual_synonyms),
         cmocka_unit_test(addresses_to_listen_at),
+        cmocka_unit_test(a_listening_path_has_an_octet_less_than_others),
+        cmocka_unit_test(modes_and_groups_of_the_socket),
+        cmocka_unit_test(mode_and_group_without_a_unix_socket_are_warned_of),
         cmocka_unit_test(addresses_to_call),
         cmocka_unit_test(names_and_senders),
         cmocka_unit_test(every_kind_of_directive_is_read),

@@ -40,6 +40,20 @@ static void feed(struct dialogue *dialogue, const char *octets)
     dialogue_feed(dialogue, octets, strlen(octets));
 }
 
+/* What the sessions of a test speak. */
+static bool lmtp;
+
+static void init(struct dialogue *dialogue, bool use_tls)
+{
+    dialogue_init(dialogue, "we.example", use_tls);
+    dialogue->lmtp = lmtp;
+}
+
+static const char *hello(void)
+{
+    return lmtp ? "LHLO we.example\r\n" : "EHLO we.example\r\n";
+}
+
 /* All that waits to be sent is this; it is sent now. */
 static void sends(struct dialogue *dialogue, const char *expected)
 {
@@ -68,9 +82,9 @@ static void is_over(const struct dialogue *dialogue, enum rb_reason reason, cons
 /* A session up to its first question. */
 static void open_with(struct dialogue *dialogue, const char *ehlo_reply)
 {
-    dialogue_init(dialogue, "we.example", false);
+    init(dialogue, false);
     feed(dialogue, BANNER);
-    sends(dialogue, "EHLO we.example\r\n");
+    sends(dialogue, hello());
     feed(dialogue, ehlo_reply);
     assert_int_equal(dialogue->need, DIALOGUE_NEED_QUESTION);
 }
@@ -87,9 +101,9 @@ static void open_pipelining(struct dialogue *dialogue)
 
 static void open_tls(struct dialogue *dialogue)
 {
-    dialogue_init(dialogue, "we.example", true);
+    init(dialogue, true);
     feed(dialogue, BANNER);
-    sends(dialogue, "EHLO we.example\r\n");
+    sends(dialogue, hello());
     feed(dialogue, EHLO_STARTTLS);
     sends(dialogue, "STARTTLS\r\n");
 }
@@ -173,12 +187,12 @@ static const char *const follows_in_flight[2][CLASSES] = {
 /* Brings a session to where it awaits the reply of a state. */
 static void reach(struct dialogue *dialogue, enum state state, bool pipelining)
 {
-    dialogue_init(dialogue, "we.example", true);
+    init(dialogue, true);
     if (state == BANNER_)
         return;
     if (state == EHLO_ || state == HELO_) {
         feed(dialogue, BANNER);
-        sends(dialogue, EHLO);
+        sends(dialogue, hello());
         if (state == EHLO_)
             return;
         feed(dialogue, "500 what?\r\n");
@@ -191,7 +205,7 @@ static void reach(struct dialogue *dialogue, enum state state, bool pipelining)
             return;
         feed(dialogue, "220 go\r\n");
         dialogue_tls_started(dialogue);
-        sends(dialogue, EHLO);
+        sends(dialogue, hello());
         return;
     }
     open_with(dialogue, pipelining ? EHLO_PIPELINING : EHLO_PLAIN);
@@ -314,9 +328,25 @@ static void has_judged(const struct dialogue *dialogue, enum state state, enum c
                 class == CLOSED ? "connection_lost" : "host_silent");
 }
 
-static void one_cell(enum state state, enum class class, bool pipelining)
+/* LMTP has another greeting, and nothing to fall back on (RFC 2033 4.1). */
+static const char *in_lmtp(const char *expected)
+{
+    if (strcmp(expected, EHLO) == 0)
+        return hello();
+    return strcmp(expected, HELO) == 0 ? OVER : expected;
+}
+
+static const char *what_follows(enum state state, enum class class, bool pipelining)
 {
     bool in_flight = pipelining && (state == RSET_ || state == MAIL_);
+    const char *expected =
+        in_flight ? follows_in_flight[state - RSET_][class] : follows[state][class];
+
+    return lmtp ? in_lmtp(expected) : expected;
+}
+
+static void one_cell(enum state state, enum class class, bool pipelining)
+{
     struct dialogue dialogue;
 
     reach(&dialogue, state, pipelining);
@@ -324,8 +354,7 @@ static void one_cell(enum state state, enum class class, bool pipelining)
     assert_int_equal(dialogue.need, DIALOGUE_NEED_PEER);
     assert_int_equal(dialogue.out_len, 0);
     play(&dialogue, class);
-    has_followed(&dialogue,
-                 in_flight ? follows_in_flight[state - RSET_][class] : follows[state][class]);
+    has_followed(&dialogue, what_follows(state, class, pipelining));
     has_judged(&dialogue, state, class);
     ends_with_a_willing_host(&dialogue);
 }
@@ -333,6 +362,8 @@ static void one_cell(enum state state, enum class class, bool pipelining)
 static void every_state_and_reply_class(bool pipelining)
 {
     for (enum state state = 0; state < STATES; state++) {
+        if (lmtp && state == HELO_)
+            continue;
         for (enum class class = 0; class < CLASSES; class ++) {
             print_message("# %s: %s\n", state_names[state], class_names[class]);
             one_cell(state, class, pipelining);
@@ -350,6 +381,91 @@ static void every_state_has_a_way_out_on_every_reply_class_with_pipelining(void 
 {
     (void)state;
     every_state_and_reply_class(true);
+}
+
+/* --- LMTP ---------------------------------------------------------------------- */
+
+static int speak_lmtp(void **state)
+{
+    (void)state;
+    lmtp = true;
+    return 0;
+}
+
+static int speak_smtp(void **state)
+{
+    (void)state;
+    lmtp = false;
+    return 0;
+}
+
+static void lmtp_begins_with_lhlo(void **state)
+{
+    (void)state;
+    struct dialogue dialogue;
+
+    init(&dialogue, false);
+    feed(&dialogue, BANNER);
+    sends(&dialogue, "LHLO we.example\r\n");
+    feed(&dialogue, EHLO_PIPELINING);
+    ask_and_hear(&dialogue, &plain, OK);
+    answered(&dialogue, RB_REASON_ACCEPTED, RB_STAGE_RCPT);
+}
+
+static void a_refused_lhlo_is_no_answer_about_anybody(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reply;
+        enum rb_reason reason;
+    } table[] = {
+        {"500 5.5.1 what?\r\n", RB_REASON_PROTOCOL_ERROR},
+        {"502 5.5.2 Error: command not recognized\r\n", RB_REASON_PROTOCOL_ERROR},
+        {UNKNOWN_USER, RB_REASON_BLOCKED},
+        {"354 go on\r\n", RB_REASON_PROTOCOL_ERROR},
+        {LISTED, RB_REASON_BLOCKED},
+        {"451 4.3.0 later\r\n", RB_REASON_TEMPFAIL},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct dialogue dialogue;
+
+        init(&dialogue, false);
+        feed(&dialogue, BANNER);
+        sends(&dialogue, "LHLO we.example\r\n");
+        feed(&dialogue, table[i].reply);
+        sends(&dialogue, ""); /* least of all HELO */
+        assert_int_equal(dialogue.need, DIALOGUE_OVER);
+        assert_int_equal(rb_reason_verdict(dialogue.answer.reason), RB_VERDICT_UNKNOWN);
+        answered(&dialogue, table[i].reason, RB_STAGE_EHLO);
+    }
+}
+
+static void after_tls_lhlo_is_said_again(void **state)
+{
+    (void)state;
+    struct dialogue dialogue;
+
+    open_tls(&dialogue);
+    feed(&dialogue, "220 go\r\n");
+    dialogue_tls_started(&dialogue);
+    sends(&dialogue, "LHLO we.example\r\n");
+    feed(&dialogue, EHLO_PLAIN);
+    assert_int_equal(dialogue.need, DIALOGUE_NEED_QUESTION);
+}
+
+/* Where LMTP differs is behind DATA (RFC 2033 4.2), which is never gone through. */
+static void a_callout_by_lmtp_sends_no_message_either(void **state)
+{
+    (void)state;
+    struct dialogue dialogue;
+
+    open_plain(&dialogue);
+    ask_and_hear(&dialogue, &with_data, OK);
+    sends(&dialogue, "DATA\r\n");
+    feed(&dialogue, "354 go on\r\n");
+    is_over(&dialogue, RB_REASON_ACCEPTED, NULL);
+    sends(&dialogue, "");
 }
 
 /* --- At every state, whatever it is called ------------------------------------- */
@@ -1265,11 +1381,23 @@ static void one_session_asks_for_many(void **state)
     assert_int_equal(dialogue.need, DIALOGUE_OVER);
 }
 
+/* In LMTP. */
+#define LMTP(test)                                                                                 \
+    {                                                                                              \
+        "lmtp: " #test, test, speak_lmtp, speak_smtp, NULL                                         \
+    }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_state_has_a_way_out_on_every_reply_class),
         cmocka_unit_test(every_state_has_a_way_out_on_every_reply_class_with_pipelining),
+        LMTP(every_state_has_a_way_out_on_every_reply_class),
+        LMTP(every_state_has_a_way_out_on_every_reply_class_with_pipelining),
+        LMTP(lmtp_begins_with_lhlo),
+        LMTP(a_refused_lhlo_is_no_answer_about_anybody),
+        LMTP(after_tls_lhlo_is_said_again),
+        LMTP(a_callout_by_lmtp_sends_no_message_either),
         cmocka_unit_test(a_421_in_the_words_for_a_mailbox_is_the_end_and_no_more),
         cmocka_unit_test(a_code_that_changes_inside_a_reply_is_a_protocol_error_everywhere),
         cmocka_unit_test(nothing_is_said_before_the_banner),

@@ -246,7 +246,7 @@ static void fill(struct fixture *f, enum rb_reason reason)
     *f = (struct fixture){
         .authserv_id = OURS,
         .session = {.id = "65f0c0de1",
-                    .answered = true,
+                    .asked = true,
                     .answer = {.mx = "mx1.example.org", .reply = "550 5.1.1 no such user"}},
         .decision = {.verdict = rb_reason_verdict(reason), .reason = reason, .recipients = 1},
     };

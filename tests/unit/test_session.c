@@ -43,9 +43,19 @@ static void note_wait(void)
 
 static struct session_world world = {.before_wait = note_wait};
 
+/* One client is allowed, or every one that greets with the right name. */
+static const struct fake_dns_answer by_client[] = {
+    {.type = ns_t_txt, .data = "v=spf1 ip4:198.51.100.8 -all"}};
+static const struct fake_dns_answer by_helo[] = {
+    {.type = ns_t_txt, .data = "v=spf1 exists:%{h} -all"}};
+static const struct fake_dns_answer somewhere[] = {{.type = ns_t_a, .data = "127.0.0.2"}};
+
 static const struct fake_dns_row zone[] = {
     {.name = "servfail.example", .rcode = ns_r_servfail},
     {.name = "silent.example", .flags = FAKE_DNS_DROP},
+    {.name = "strict.example", .type = ns_t_txt, .answers = by_client, .count = 1},
+    {.name = "greeting.example", .type = ns_t_txt, .answers = by_helo, .count = 1},
+    {.name = "friend.example", .type = ns_t_a, .answers = somewhere, .count = 1},
 };
 
 /* What mail hosts have said before. */
@@ -459,6 +469,101 @@ static void a_bad_address_does_not_fall_under_the_null_senders_policy(void **sta
     session_fini(&session);
 }
 
+/* --- Who asks --------------------------------------------------------------- */
+
+/* The reason for a sender of that client which greets so. */
+static enum rb_reason reason_from(const char *ip, const char *helo, const char *sender)
+{
+    struct config *config = load("");
+    struct session session;
+    enum rb_reason reason;
+
+    session_init(&session, &world, config, client(ip, 4711));
+    config_put(config);
+    session_helo(&session, helo);
+    mail(&session, sender);
+    reason = session_rcpt(&session, "<a@example.net>")->reason;
+    session_fini(&session);
+    return reason;
+}
+
+static void the_client_counts_in_the_question(void **state)
+{
+    (void)state;
+    assert_int_equal(reason_from("198.51.100.7", "x.example", "<u@strict.example>"),
+                     RB_REASON_SPF_FAIL);
+    assert_int_equal(reason_from("2001:db8::7", "x.example", "<u@strict.example>"),
+                     RB_REASON_SPF_FAIL);
+    assert_int_not_equal(reason_from("198.51.100.8", "x.example", "<u@strict.example>"),
+                         RB_REASON_SPF_FAIL);
+}
+
+static void the_helo_name_counts_in_the_question(void **state)
+{
+    (void)state;
+    assert_int_equal(reason_from("198.51.100.7", "foe.example", "<u@greeting.example>"),
+                     RB_REASON_SPF_FAIL);
+    assert_int_not_equal(reason_from("198.51.100.7", "friend.example", "<u@greeting.example>"),
+                         RB_REASON_SPF_FAIL);
+}
+
+static bool is_correspondent(const char *sender)
+{
+    return reason_from("198.51.100.7", "x.example", sender) == RB_REASON_CORRESPONDENT;
+}
+
+static void whom_an_authenticated_user_writes_to_is_a_correspondent(void **state)
+{
+    struct session session;
+
+    (void)state;
+    begin(&session, "");
+    assert_int_equal(session_mail(&session, "<me@example.net>", true), RB_OK);
+    (void)session_rcpt(&session, "<one@nowhere.example> NOTIFY=NEVER");
+    (void)session_rcpt(&session, " <@route.example:\"two\"@Nowhere.Example>");
+    (void)session_rcpt(&session, "three@nowhere.example");
+    (void)session_rcpt(&session, "<no address>");
+    (void)session_rcpt(&session, "<>");
+    session_fini(&session);
+    assert_true(is_correspondent("<one@nowhere.example>"));
+    assert_true(is_correspondent("<two@nowhere.example>"));
+    assert_true(is_correspondent("<three@nowhere.example>"));
+    assert_false(is_correspondent("<four@nowhere.example>"));
+    assert_false(is_correspondent("<me@example.net>"));
+}
+
+static void whom_a_stranger_writes_to_is_none(void **state)
+{
+    struct session session;
+
+    (void)state;
+    begin(&session, "trusted_networks = { \"198.51.100.0/24\" }");
+    mail(&session, "<good@example.org>"); /* trusted is not authenticated: it may be a relay */
+    (void)session_rcpt(&session, "<five@nowhere.example>");
+    session_fini(&session);
+    begin(&session, "");
+    mail(&session, "<good@example.org>");
+    (void)session_rcpt(&session, "<six@nowhere.example>");
+    session_fini(&session);
+    assert_false(is_correspondent("<five@nowhere.example>"));
+    assert_false(is_correspondent("<six@nowhere.example>"));
+}
+
+static void the_next_message_of_a_session_must_be_authenticated_too(void **state)
+{
+    struct session session;
+
+    (void)state;
+    begin(&session, "");
+    assert_int_equal(session_mail(&session, "<me@example.net>", true), RB_OK);
+    (void)session_rcpt(&session, "<seven@nowhere.example>");
+    mail(&session, "<good@example.org>");
+    (void)session_rcpt(&session, "<eight@nowhere.example>");
+    session_fini(&session);
+    assert_true(is_correspondent("<seven@nowhere.example>"));
+    assert_false(is_correspondent("<eight@nowhere.example>"));
+}
+
 /* --- Decisions ------------------------------------------------------------- */
 
 static void verdicts_lead_to_the_policys_actions(void **state)
@@ -590,7 +695,7 @@ static void a_new_message_forgets_the_one_before(void **state)
     mail(&session, "<good@example.org>");
     assert_int_equal(session.decision_count, 0);
     assert_false(session.authenticated);
-    assert_false(session.answered);
+    assert_false(session.asked);
     assert_int_equal(session_rcpt(&session, "<a@example.net>")->reason, RB_REASON_ACCEPTED);
     session_reset(&session);
     assert_null(session.sender);
@@ -1072,6 +1177,11 @@ int main(void)
         cmocka_unit_test(an_address_of_another_family_is_no_client),
         cmocka_unit_test(every_exemption_has_a_name),
         cmocka_unit_test(a_bad_address_does_not_fall_under_the_null_senders_policy),
+        cmocka_unit_test(the_client_counts_in_the_question),
+        cmocka_unit_test(the_helo_name_counts_in_the_question),
+        cmocka_unit_test(whom_an_authenticated_user_writes_to_is_a_correspondent),
+        cmocka_unit_test(whom_a_stranger_writes_to_is_none),
+        cmocka_unit_test(the_next_message_of_a_session_must_be_authenticated_too),
         cmocka_unit_test(verdicts_lead_to_the_policys_actions),
         cmocka_unit_test(one_verdict_serves_all_recipients),
         cmocka_unit_test(a_dry_run_changes_what_is_done_and_not_what_is_wanted),

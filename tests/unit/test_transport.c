@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -187,6 +188,99 @@ static void the_source_address_is_bound(void **state)
     assert_int_equal(getsockname(call->transport.fd, (struct sockaddr *)&own, &len), 0);
     assert_string_equal(inet_ntop(AF_INET, &own.sin_addr, text, sizeof text), "127.0.0.9");
     end(call);
+}
+
+/* --- At a path --------------------------------------------------------------- */
+
+/* A path that nobody else has, in a folder of its own. */
+static const char *fresh_path(char folder[], char path[108])
+{
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, 108, "%s/lmtp", folder);
+    return path;
+}
+
+static struct sockaddr_storage at_path(const char *path)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    struct sockaddr_storage address = {0};
+
+    assert_true((size_t)snprintf(un.sun_path, sizeof un.sun_path, "%s", path) < sizeof un.sun_path);
+    memcpy(&address, &un, sizeof un);
+    return address;
+}
+
+static struct call *call_path(const struct fake_host_options *options)
+{
+    struct call *call = call_host(options);
+
+    call->address = at_path(options->path);
+    call->dialogue.lmtp = true;
+    return call;
+}
+
+static void a_host_at_a_path_is_spoken_to(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/test_transport.XXXXXX", path[108];
+    struct call *call = call_path(
+        &(const struct fake_host_options){.path = fresh_path(folder, path), .pipelining = true});
+
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_string_equal(call->transport.ip, "");
+    assert_int_equal(ask(call), TRANSPORT_OK);
+    assert_int_equal(call->dialogue.answer.reason, RB_REASON_NO_SUCH_USER);
+    transport_quit(&call->transport, &call->dialogue);
+    assert_int_equal(fake_host_heard(call->host, "LHLO"), 1);
+    assert_int_equal(fake_host_heard(call->host, "QUIT"), 1);
+    end(call);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void tls_works_at_a_path_too(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/test_transport.XXXXXX", path[108];
+    struct call *call = call_path(
+        &(const struct fake_host_options){.path = fresh_path(folder, path), .starttls = true});
+
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_true(call->dialogue.tls);
+    assert_int_equal(fake_host_heard(call->host, "LHLO"), 2);
+    end(call);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void a_path_without_a_socket_is_refused(void **state)
+{
+    (void)state;
+    struct call *call = call_to(0);
+
+    call->address = at_path("/nonexistent/lmtp");
+    assert_int_equal(connect_now(call), TRANSPORT_REFUSED);
+    transport_close(&call->transport);
+    call->address = at_path("/dev/null");
+    assert_int_equal(connect_now(call), TRANSPORT_REFUSED);
+    end(call);
+}
+
+/* What a mail store leaves behind that has died. */
+static void a_socket_that_nobody_serves_is_refused(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/test_transport.XXXXXX", path[108];
+    struct call *call = call_to(0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    call->address = at_path(fresh_path(folder, path));
+    assert_true(fd >= 0);
+    assert_int_equal(
+        bind(fd, (const struct sockaddr *)&call->address, sizeof(struct sockaddr_un)), 0);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(connect_now(call), TRANSPORT_REFUSED);
+    end(call);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 /* --- Being left ------------------------------------------------------------- */
@@ -615,6 +709,10 @@ int main(void)
         cmocka_unit_test(a_connection_that_nobody_takes_times_out),
         cmocka_unit_test(an_address_that_is_not_ours_cannot_be_bound),
         cmocka_unit_test(the_source_address_is_bound),
+        cmocka_unit_test(a_host_at_a_path_is_spoken_to),
+        cmocka_unit_test(tls_works_at_a_path_too),
+        cmocka_unit_test(a_path_without_a_socket_is_refused),
+        cmocka_unit_test(a_socket_that_nobody_serves_is_refused),
         cmocka_unit_test(a_host_that_closes_before_its_banner_is_closed),
         cmocka_unit_test(a_reset_connection_is_closed),
         cmocka_unit_test(a_reply_with_the_end_behind_it_is_heard),

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* recipient: verification of recipients; see recipient.h. Must not tell strangers what our own hosts say. */
+#include "config.h"
+
+#include "recipient.h"
+
+#include "guessers.h"
+#include "log.h"
+#include "metrics.h"
+#include "text.h"
+
+/* Asks the domain's mail hosts that are preferred over ourselves. */
+static const char preferred_hosts[] = "mx:";
+
+static void ask(struct session *session, const struct relay *relay, const char *to, size_t len)
+{
+    const struct rb_question question = {
+        .address = to,
+        .address_len = len,
+        .relay = relay != NULL ? relay->list : preferred_hosts,
+    };
+    struct rb_answer *answer = &session->rcpt.answer;
+    struct rb_ticket *ticket;
+    enum rb_error error = rb_ask(session->world->verifier, &question, &ticket);
+
+    rb_answer_fini(answer);
+    if (error != RB_OK) {
+        *answer =
+            (struct rb_answer){.reason = RB_REASON_INTERNAL_ERROR, .age_s = -1, .expires_s = -1};
+        log_line(LOG_LEVEL_ERROR, "cannot verify recipient <%s>: %s",
+                 session->rcpt.decision.recipient, rb_error_text(error));
+        return;
+    }
+    if (!rb_ready(ticket) && session->world->before_wait != NULL)
+        session->world->before_wait();
+    rb_wait(ticket, session->config->max_wait_ms, answer);
+    rb_ticket_free(ticket);
+    metrics_waited(answer->elapsed_ms);
+}
+
+/* Whether the relay, for the time being, cannot tell. */
+static bool is_silence(enum rb_reason reason)
+{
+    switch (reason) {
+    case RB_REASON_UNREACHABLE:
+    case RB_REASON_DNS_FAILURE:
+    case RB_REASON_PROTOCOL_ERROR:
+    case RB_REASON_TLS_REQUIRED:
+    case RB_REASON_TEMPFAIL:
+    case RB_REASON_GREYLISTED:
+    case RB_REASON_TIMEOUT:
+    case RB_REASON_LIMITED:
+    case RB_REASON_BUSY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* It has guessed too often to be answered: whether the recipient exists is not looked at. */
+static void bar(struct session *session, struct decision *decision)
+{
+    rb_answer_fini(&session->rcpt.answer);
+    session->rcpt.answer =
+        (struct rb_answer){.reason = RB_REASON_LIMITED, .age_s = -1, .expires_s = -1};
+    (void)text_copy(session->rcpt.answer.rule, sizeof session->rcpt.answer.rule,
+                    "per_client_bad_rcpt");
+    decision->barred = true;
+    decision->verdict = RB_VERDICT_UNKNOWN;
+    decision->reason = RB_REASON_LIMITED;
+    session_settle(session, decision, ACTION_TEMPFAIL);
+}
+
+static void note_guess(const struct session *session, enum guesser guesser)
+{
+    guessers_note(session_client(session), &session->config->limits.per_client_bad_rcpt);
+    if (guesser == GUESSER_SLOWED && session->world->pause != NULL)
+        session->world->pause(GUESSERS_SLOW_MS);
+}
+
+void recipient_decide(struct session *session, const struct policy *policy, const char *domain,
+                      const char *to, size_t len)
+{
+    const struct relay *relay = config_relay(session->config, domain);
+    struct decision *decision = &session->rcpt.decision;
+    enum guesser guesser =
+        guessers_look(session_client(session), &session->config->limits.per_client_bad_rcpt);
+
+    session->rcpt.decided = true;
+    decision->of = OF_RECIPIENT;
+    decision->policy = policy;
+    decision->exemption = EXEMPT_NOT;
+    decision->recipients = 1;
+    decision->logged = decision->barred = false;
+    if (guesser == GUESSER_BARRED) {
+        bar(session, decision);
+        return;
+    }
+    ask(session, relay, to, len);
+    decision->verdict = session->rcpt.answer.verdict;
+    decision->reason = session->rcpt.answer.reason;
+    if (decision->verdict == RB_VERDICT_INVALID)
+        note_guess(session, guesser);
+    session_settle(session, decision,
+                   relay != NULL && is_silence(decision->reason)
+                       ? relay->on_unreachable
+                       : policy_action(policy, decision->verdict, decision->reason));
+}

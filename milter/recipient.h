@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * recipient: whether the recipient of a RCPT exists, by the relay that the configuration names for its domain, or by the mail
+ * hosts that are preferred over ourselves. Part of session.
+ */
+#ifndef RB_RECIPIENT_H
+#define RB_RECIPIENT_H
+
+#include "session.h"
+
+/*
+ * Decides about one recipient: session->rcpt, whose decision has the address as it is to be shown. to: as the client wrote it;
+ * domain: its canonical one. Waits at most the configured time.
+ */
+void recipient_decide(struct session *session, const struct policy *policy, const char *domain,
+                      const char *to, size_t len);
+
+#endif
