@@ -4,6 +4,7 @@
 noinst_LTLIBRARIES += libmilterparts.la
 libmilterparts_la_SOURCES = \
     milter/conf.h milter/config.c milter/conffile.c milter/conffile.h \
+    milter/decide.c milter/decide.h \
     milter/directive.c milter/directive.h \
     milter/grammar.c milter/grammar.h \
     milter/guessers.c milter/guessers.h \

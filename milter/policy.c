@@ -376,3 +376,14 @@ bool policy_acts_alike(const struct policy *a, const struct policy *b)
                       a->on_invalid == b->on_invalid && a->on_unknown == b->on_unknown &&
                       a->on_greylisted == b->on_greylisted && a->on_spf_fail == b->on_spf_fail);
 }
+
+static bool refuses(enum action action)
+{
+    return action == ACTION_TEMPFAIL || action == ACTION_REJECT;
+}
+
+bool policy_may_refuse(const struct policy *policy)
+{
+    return refuses(policy->on_invalid) || refuses(policy->on_unknown) ||
+           refuses(policy->on_greylisted) || refuses(policy->on_spf_fail);
+}

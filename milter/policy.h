@@ -116,6 +116,9 @@ const struct policy *policy_match(const struct config *config,
 enum action policy_action(const struct policy *policy, enum rb_verdict verdict,
                           enum rb_reason reason);
 
+/* Whether any verdict makes the policy turn mail away, for now or for good. */
+bool policy_may_refuse(const struct policy *policy);
+
 /* Whether two policies come to the same in every case. */
 bool policy_acts_alike(const struct policy *a, const struct policy *b);
 

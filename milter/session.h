@@ -136,6 +136,9 @@ bool session_is_pending(const struct session *session);
 const struct decision *session_collect(struct session *session, unsigned max_wait_ms,
                                        void (*tick)(void *arg), void *arg);
 
+/* An address as it came, without its brackets, for people. */
+void session_show_address(char *text, size_t size, const char *argument, size_t len);
+
 /* The client's address; NULL where it is not known. */
 const struct sockaddr *session_client(const struct session *session);
 

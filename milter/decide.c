@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * decide: what is decided about the sender of a message, once for all recipients that fall under one policy: at RCPT, or begun
+ * there and settled later. Part of session.
+ */
+#include "config.h"
+
+#include "decide.h"
+
+#include "deadline.h"
+#include "log.h"
+#include "metrics.h"
+#include "text.h"
+
+#include <string.h>
+
+static void note_internal_error(struct session *session, enum rb_error error)
+{
+    session->answer.verdict = RB_VERDICT_UNKNOWN;
+    session->answer.reason = RB_REASON_INTERNAL_ERROR;
+    session->answer.expires_s = session->answer.age_s = -1;
+    log_line(LOG_LEVEL_ERROR, "cannot verify <%s>: %s", session->sender_text, rb_error_text(error));
+}
+
+/* Asks once a message; one verdict serves all its recipients. */
+static void begin(struct session *session)
+{
+    const struct rb_question question = {
+        .address = session->sender,
+        .address_len = strlen(session->sender),
+        .client = session_client(session),
+        .helo = session->helo,
+    };
+    enum rb_error error;
+
+    session->asked = true;
+    session->asked_ms = clock_monotonic_ms(clock_system());
+    error = rb_ask(session->world->verifier, &question, &session->ticket);
+    if (error != RB_OK) {
+        session->ticket = NULL;
+        note_internal_error(session, error);
+    }
+}
+
+static void about_to_wait(const struct session *session)
+{
+    if (!rb_ready(session->ticket) && session->world->before_wait != NULL)
+        session->world->before_wait();
+}
+
+/* Takes the answer that is there by now. */
+static void take_answer(struct session *session)
+{
+    rb_ticket_free(session->ticket);
+    session->ticket = NULL;
+    session->waited_ms = session->answer.elapsed_ms;
+    metrics_waited(session->waited_ms);
+    if (session->answer.reason == RB_REASON_INTERNAL_ERROR)
+        log_line(LOG_LEVEL_ERROR, "cannot verify <%s>: %s", session->sender_text,
+                 session->answer.rule);
+}
+
+/* Waits until the answer is there, or its time is up; tick, if not NULL, is called now and then. */
+static void await_answer(struct session *session, int64_t max_wait_ms, void (*tick)(void *arg),
+                         void *arg)
+{
+    int64_t until_ms = clock_monotonic_ms(clock_system()) - session->asked_ms;
+    bool over;
+
+    if (session->ticket == NULL)
+        return;
+    about_to_wait(session);
+    do {
+        until_ms = tick != NULL && until_ms + SESSION_TICK_MS < max_wait_ms
+                       ? until_ms + SESSION_TICK_MS
+                       : max_wait_ms;
+        rb_answer_fini(&session->answer);
+        rb_wait(session->ticket, (unsigned)until_ms, &session->answer);
+        over = rb_ready(session->ticket) || until_ms >= max_wait_ms;
+        if (!over)
+            tick(arg);
+    } while (!over);
+    take_answer(session);
+}
+
+static void find_out(struct session *session)
+{
+    if (!session->asked)
+        begin(session);
+    await_answer(session, session->config->max_wait_ms, NULL, NULL);
+}
+
+/* Begins to find out. False: the answer is there already. */
+static bool begin_for_later(struct session *session)
+{
+    if (!session->asked)
+        begin(session);
+    if (session->ticket == NULL)
+        return false;
+    about_to_wait(session);
+    rb_begin(session->ticket, session->config->max_wait_ms);
+    if (!rb_ready(session->ticket))
+        return true;
+    await_answer(session, 0, NULL, NULL);
+    return false;
+}
+
+static struct decision *find_decision(struct session *session, const struct policy *policy,
+                                      enum exemption exemption)
+{
+    for (size_t i = 0; i < session->decision_count; i++)
+        if (session->decisions[i].policy == policy && session->decisions[i].exemption == exemption)
+            return &session->decisions[i];
+    return NULL;
+}
+
+void session_settle(const struct session *session, struct decision *decision, enum action wanted)
+{
+    decision->wanted = wanted;
+    decision->action = session->config->dry_run && wanted != ACTION_TAG ? ACTION_ACCEPT : wanted;
+    metrics_decided(decision->reason, decision->action);
+}
+
+bool decision_refuses(const struct decision *decision)
+{
+    return decision->action == ACTION_REJECT || decision->action == ACTION_TEMPFAIL;
+}
+
+static void settle_by_answer(struct session *session, struct decision *decision)
+{
+    decision->pending = false;
+    decision->verdict = session->answer.verdict;
+    decision->reason = session->answer.reason;
+    session_settle(session, decision,
+                   policy_action(decision->policy, decision->verdict, decision->reason));
+}
+
+static void decide(struct session *session, struct decision *decision)
+{
+    if (decision->exemption != EXEMPT_NOT) {
+        decision->verdict = RB_VERDICT_UNKNOWN;
+        decision->reason = RB_REASON_EXEMPT;
+        metrics_skipped(decision->exemption);
+        session_settle(session, decision,
+                       policy_action(decision->policy, decision->verdict, decision->reason));
+    } else if (session->config->decide_at != DECIDE_RCPT && begin_for_later(session)) {
+        decision->pending = true; /* let in for the time being */
+        decision->action = decision->wanted = ACTION_ACCEPT;
+    } else {
+        find_out(session);
+        settle_by_answer(session, decision);
+    }
+}
+
+bool session_is_pending(const struct session *session)
+{
+    for (size_t i = 0; i < session->decision_count; i++)
+        if (session->decisions[i].pending)
+            return true;
+    return false;
+}
+
+const struct decision *session_collect(struct session *session, unsigned max_wait_ms,
+                                       void (*tick)(void *arg), void *arg)
+{
+    const struct decision *refusal = NULL;
+
+    await_answer(session, max_wait_ms, tick, arg);
+    for (size_t i = 0; i < session->decision_count; i++) {
+        struct decision *decision = &session->decisions[i];
+
+        if (!decision->pending)
+            continue;
+        settle_by_answer(session, decision);
+        if (decision_refuses(decision))
+            refusal = decision;
+    }
+    return refusal;
+}
+
+/* Whether the verdict may turn the message away. */
+static bool is_at_stake(const struct policy *policy, enum exemption exemption)
+{
+    return exemption == EXEMPT_NOT && policy_may_refuse(policy);
+}
+
+bool decide_is_other_fate(const struct session *session, const struct policy *policy,
+                          enum exemption exemption)
+{
+    bool undecided = exemption == EXEMPT_NOT && (!session->asked || session->ticket != NULL);
+
+    for (size_t i = 0; i < session->decision_count; i++) {
+        const struct decision *decision = &session->decisions[i];
+
+        if (decision_refuses(decision) || (!decision->pending && !undecided))
+            continue;
+        if (is_at_stake(decision->policy, decision->exemption) != is_at_stake(policy, exemption))
+            return true;
+        if (is_at_stake(policy, exemption) && !policy_acts_alike(decision->policy, policy))
+            return true;
+    }
+    return false;
+}
+
+struct decision *decide_put_off(struct session *session, const struct policy *policy,
+                                const char *to, size_t len)
+{
+    struct decision *decision = &session->rcpt.decision;
+
+    *decision = (struct decision){
+        .of = OF_RECIPIENT,
+        .put_off = true,
+        .policy = policy,
+        .reason = RB_REASON_LIMITED,
+        .wanted = ACTION_TEMPFAIL,
+        .action = ACTION_TEMPFAIL,
+        .recipients = 1,
+    };
+    session_show_address(decision->recipient, sizeof decision->recipient, to, len);
+    rb_answer_fini(&session->rcpt.answer);
+    session->rcpt.answer =
+        (struct rb_answer){.reason = RB_REASON_LIMITED, .age_s = -1, .expires_s = -1};
+    (void)text_copy(session->rcpt.answer.rule, sizeof session->rcpt.answer.rule,
+                    "one_fate_a_message");
+    return decision;
+}
+
+struct decision *decide_for(struct session *session, const struct policy *policy,
+                            enum exemption exemption, const char *to, size_t len)
+{
+    struct decision *decision = find_decision(session, policy, exemption);
+
+    if (decision != NULL) {
+        decision->recipients++;
+        return decision;
+    }
+    /* More policies than a message has room for: each further one gets its own decision all the same, in the last place. */
+    if (session->decision_count < SESSION_DECISIONS_MAX)
+        session->decision_count++;
+    decision = &session->decisions[session->decision_count - 1];
+    *decision = (struct decision){.policy = policy, .exemption = exemption, .recipients = 1};
+    session_show_address(decision->recipient, sizeof decision->recipient, to, len);
+    decide(session, decision);
+    return decision;
+}
+
+const struct rb_answer *session_answer(const struct session *session,
+                                       const struct decision *decision)
+{
+    return decision->of == OF_SENDER ? &session->answer : &session->rcpt.answer;
+}
+
+const struct decision *session_message_decision(const struct session *session)
+{
+    const struct decision *best = NULL;
+
+    for (size_t i = 0; i < session->decision_count; i++) {
+        const struct decision *decision = &session->decisions[i];
+
+        if (decision->action == ACTION_REJECT || decision->action == ACTION_TEMPFAIL)
+            continue; /* those recipients are not part of the message */
+        if (best == NULL || decision->action > best->action ||
+            (best->exemption != EXEMPT_NOT && decision->exemption == EXEMPT_NOT))
+            best = decision;
+    }
+    return best;
+}
