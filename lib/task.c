@@ -121,10 +121,13 @@ static bool put_back(void *arg, struct callout_item *item)
     return taken;
 }
 
-static bool is_failure(const struct address_record *how)
+/* A store of ours that refuses us keeps nobody waiting: it is to be seen as what it is, and not as one that is silent. */
+static bool is_failure(const struct task *task, const struct address_record *how)
 {
     bool turned_away = how->stage == RB_STAGE_BANNER && how->code >= 400 && how->code < 500;
 
+    if (is_ours(task) && how->reason == RB_REASON_BLOCKED)
+        return false;
     return limits_counts_against_host(how->reason) || how->code == 421 || turned_away;
 }
 
@@ -135,7 +138,7 @@ static void host_called(void *arg, const char *ip, const struct address_record *
     const struct rb_options *o = &task->options->o;
     int64_t now_s = clock_wall_s(verifier->clock);
     struct host_record host;
-    bool known, failed = is_failure(how), forgiven;
+    bool known, failed = is_failure(task, how), forgiven;
 
     atomic_fetch_add(&verifier->counters.sessions, 1);
     if (verifier->cache == NULL || ip[0] == '\0')

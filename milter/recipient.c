@@ -87,6 +87,7 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
         guessers_look(session_client(session), &session->config->limits.per_client_bad_rcpt);
 
     session->rcpt.decided = true;
+    session_show_address(decision->recipient, sizeof decision->recipient, to, len);
     decision->of = OF_RECIPIENT;
     decision->policy = policy;
     decision->exemption = EXEMPT_NOT;

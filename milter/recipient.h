@@ -9,8 +9,7 @@
 #include "session.h"
 
 /*
- * Decides about one recipient: session->rcpt, whose decision has the address as it is to be shown. to: as the client wrote it;
- * domain: its canonical one. Waits at most the configured time.
+ * Decides about one recipient: session->rcpt. to: as the client wrote it; domain: its canonical one. Waits at most the configured time.
  */
 void recipient_decide(struct session *session, const struct policy *policy, const char *domain,
                       const char *to, size_t len);

@@ -240,6 +240,19 @@ static bool verifies_recipient(const struct policy *policy, enum exemption exemp
            (exemption == EXEMPT_NOT || exemption == EXEMPT_NULL_SENDER);
 }
 
+/* What is decided about the sender, as far as this recipient goes. */
+static struct decision *decide_sender(struct session *session, const struct policy *policy,
+                                      enum exemption exemption, const char *to, size_t len)
+{
+    bool at_once = session->config->decide_at == DECIDE_RCPT || session->config->dry_run;
+
+    if (exemption == EXEMPT_NOT && !policy_verifies_sender(policy))
+        exemption = EXEMPT_POLICY;
+    if (!at_once && decide_is_other_fate(session, policy, exemption))
+        return decide_put_off(session, policy, to, len);
+    return decide_for(session, policy, exemption, to, len);
+}
+
 struct decision *session_rcpt(struct session *session, const char *argument)
 {
     const char *to = skip_blanks(argument);
@@ -253,9 +266,8 @@ struct decision *session_rcpt(struct session *session, const char *argument)
         .sender = session_policy_sender(session),
         .recipient = key,
     };
-    enum exemption exemption, of_sender;
+    enum exemption exemption;
     const struct policy *policy;
-    struct decision *decision;
 
     session->rcpt.decided = false;
     if (address_parse(to, len, true, &address) == ADDRESS_OK)
@@ -264,16 +276,11 @@ struct decision *session_rcpt(struct session *session, const char *argument)
         rb_note_correspondent(session->world->verifier, to, len);
     exemption = session_exempt(session, key);
     policy = policy_match(session->config, &transaction);
-    of_sender =
-        exemption == EXEMPT_NOT && !policy_verifies_sender(policy) ? EXEMPT_POLICY : exemption;
-    if (session->config->decide_at != DECIDE_RCPT &&
-        decide_is_other_fate(session, policy, of_sender))
-        return decide_put_off(session, policy, to, len);
-    decision = decide_for(session, policy, of_sender, to, len);
-    if (decision_refuses(decision) || !verifies_recipient(policy, exemption, key))
-        return decision;
-    session_show_address(session->rcpt.decision.recipient, sizeof session->rcpt.decision.recipient,
-                         to, len);
-    recipient_decide(session, policy, address.domain, to, len);
-    return decision_refuses(&session->rcpt.decision) ? &session->rcpt.decision : decision;
+    /* First what costs nobody else anything: for a recipient who does not exist no stranger is called. */
+    if (verifies_recipient(policy, exemption, key)) {
+        recipient_decide(session, policy, address.domain, to, len);
+        if (decision_refuses(&session->rcpt.decision))
+            return &session->rcpt.decision;
+    }
+    return decide_sender(session, policy, exemption, to, len);
 }

@@ -120,8 +120,8 @@ enum rb_error session_mail(struct session *session, const char *argument, bool a
 void session_reset(struct session *session);
 
 /*
- * RCPT: what to do about this recipient: the decision about the sender, or, where that lets it in, the one about the recipient
- * that does not; session->rcpt tells whether the recipient was verified. The first that needs it waits for the verdict, at most
+ * RCPT: what to do about this recipient: the decision about the recipient, where it is verified and that turns it away, or the one
+ * about the sender; session->rcpt tells whether the recipient was verified. The first that needs it waits for the verdict, at most
  * the configured time. The decision is the session's, until session_reset; one about a recipient until the next RCPT.
  */
 struct decision *session_rcpt(struct session *session, const char *argument);

@@ -151,15 +151,12 @@ static int explain(const struct transaction_arguments *arguments, struct session
     tell_exemptions(session, recipient_key);
     tell_policies(session, recipient_key);
     decision = session_rcpt(session, arguments->to);
-    if (decision->of == OF_SENDER || session->decision_count == 0) {
-        tell_verdict(session, decision);
-        tell_action(session, decision);
-    } else {
-        tell_verdict(session, &session->decisions[0]);
-        tell_action(session, &session->decisions[0]);
-    }
     if (session->rcpt.decided)
         tell_recipient(session, &recipient);
+    if (decision->of == OF_SENDER) {
+        tell_verdict(session, decision);
+        tell_action(session, decision);
+    }
     return EX_OK;
 }
 
