@@ -40,6 +40,7 @@ ringback_SOURCES = \
     milter/tool_config.c \
     milter/tool_control.c \
     milter/tool_explain.c \
+    milter/tool_list.c milter/tool_list.h \
     milter/tool_verify.c
 ringback_LDADD = libmilterparts.la
 

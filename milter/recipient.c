@@ -87,12 +87,8 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
         guessers_look(session_client(session), &session->config->limits.per_client_bad_rcpt);
 
     session->rcpt.decided = true;
+    *decision = (struct decision){.of = OF_RECIPIENT, .policy = policy, .recipients = 1};
     session_show_address(decision->recipient, sizeof decision->recipient, to, len);
-    decision->of = OF_RECIPIENT;
-    decision->policy = policy;
-    decision->exemption = EXEMPT_NOT;
-    decision->recipients = 1;
-    decision->logged = decision->barred = false;
     if (guesser == GUESSER_BARRED) {
         bar(session, decision);
         return;

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "tool.h"
+#include "tool_list.h"
 
 #include "text.h"
 #include "wire.h"
@@ -22,13 +23,12 @@
 enum {
     WINDOW = 512,           /* questions asked and not yet answered for */
     LINE_MAX_OCTETS = 4096, /* of standard input; a longer one is no address */
-    PROGRESS_MS = 250,
     RATE_PAUSE_MS = 500,
 };
 
 static const char help[] =
     "usage: ringback verify [-c FILE] [--json] [--transcript] [--no-cache]\n"
-    "                       [--relay HOST[:PORT]] ADDRESS...\n"
+    "                       [--relay HOST[:PORT]] [--resume FILE] ADDRESS...\n"
     "\n"
     "Asks now, and prints a line an address, or with --json an object a line. \"-\" reads "
     "addresses from standard\n"
@@ -36,12 +36,13 @@ static const char help[] =
     "  --transcript    shows the dialogue with each host tried\n"
     "  --no-cache      asks even where the answer is known; keeps the new one\n"
     "  --relay HOST    asks there, and not at the domain's mail hosts\n"
+    "  --resume FILE   keeps there how far standard input is done, and goes on from there\n"
     "Exit status: 0 all valid, 67 some invalid, 75 none invalid and some unknown, 64 usage, 78 "
     "configuration,\n"
     "74 the cache cannot be read or written.\n";
 
 struct request {
-    const char *config_path, *relay;
+    const char *config_path, *relay, *resume;
     bool json, transcript, no_cache;
 };
 
@@ -49,6 +50,7 @@ struct request {
 struct slot {
     struct rb_ticket *ticket;
     char *input;
+    uint64_t octets; /* of standard input that it took; 0: it stood on the command line */
 };
 
 struct batch {
@@ -56,9 +58,7 @@ struct batch {
     struct rb_verifier *verifier;
     struct slot slots[WINDOW];
     size_t first, used; /* a ring */
-    uint64_t counts[RB_VERDICT_INVALID + 1];
-    bool progress;
-    struct timespec shown;
+    struct list list;
     int error; /* an exit status that stands above the verdicts; EX_OK: none */
 };
 
@@ -95,25 +95,6 @@ static void print_answer(const struct rb_answer *answer, const char *input)
     }
     putchar('\n');
     print_transcript(answer->transcript);
-}
-
-static void show_progress(struct batch *batch, bool last)
-{
-    struct timespec now;
-    long since_ms;
-
-    if (!batch->progress)
-        return;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    since_ms =
-        (now.tv_sec - batch->shown.tv_sec) * 1000 + (now.tv_nsec - batch->shown.tv_nsec) / 1000000;
-    if (!last && since_ms < PROGRESS_MS)
-        return;
-    batch->shown = now;
-    (void)fprintf(stderr, "\r%llu valid, %llu invalid, %llu unknown%s",
-                  (unsigned long long)batch->counts[RB_VERDICT_VALID],
-                  (unsigned long long)batch->counts[RB_VERDICT_INVALID],
-                  (unsigned long long)batch->counts[RB_VERDICT_UNKNOWN], last ? "\n" : " ...");
 }
 
 /* --- Asking --------------------------------------------------------------- */
@@ -164,12 +145,12 @@ static void collect(struct batch *batch)
     struct rb_answer answer = {0};
 
     wait_for_answer(batch, slot, &answer);
-    batch->counts[answer.verdict]++;
+    batch->list.counts[answer.verdict]++;
     if (batch->request->json)
         tool_print_json(wire_answer(&answer, slot->input, batch->request->transcript));
     else
         print_answer(&answer, slot->input);
-    show_progress(batch, false);
+    list_done(&batch->list, slot->octets);
     rb_answer_fini(&answer);
     rb_ticket_free(slot->ticket);
     free(slot->input);
@@ -178,7 +159,7 @@ static void collect(struct batch *batch)
     batch->used--;
 }
 
-static void ask(struct batch *batch, const char *input, size_t len)
+static void ask(struct batch *batch, const char *input, size_t len, uint64_t octets)
 {
     struct slot *slot;
     enum rb_error error;
@@ -187,6 +168,7 @@ static void ask(struct batch *batch, const char *input, size_t len)
         collect(batch);
     slot = &batch->slots[(batch->first + batch->used) % WINDOW];
     slot->input = strndup(input, len);
+    slot->octets = octets;
     error = slot->input != NULL ? ask_one(batch, input, len, &slot->ticket) : RB_ERR_NOMEM;
     if (error == RB_OK) {
         batch->used++;
@@ -199,9 +181,10 @@ static void ask(struct batch *batch, const char *input, size_t len)
                                                       : rb_error_text(error));
 }
 
-/* One line of input, whatever is in it; blank ones and what follows "#" at a line's start are
- * passed over. */
-static void ask_line(struct batch *batch, const char *line, size_t len)
+/*
+ * One line of input, whatever is in it. False: nothing is to be asked (blank ones, and what begins with "#").
+ */
+static bool ask_line(struct batch *batch, const char *line, size_t len, uint64_t octets)
 {
     while (len > 0 && strchr(" \t\r\n", line[len - 1]) != NULL && line[len - 1] != '\0')
         len--;
@@ -209,18 +192,47 @@ static void ask_line(struct batch *batch, const char *line, size_t len)
         line++;
         len--;
     }
-    if (len > 0 && line[0] != '#')
-        ask(batch, line, len < LINE_MAX_OCTETS ? len : LINE_MAX_OCTETS);
+    if (len == 0 || line[0] == '#')
+        return false;
+    ask(batch, line, len < LINE_MAX_OCTETS ? len : LINE_MAX_OCTETS, octets);
+    return true;
+}
+
+/* What was done in an earlier run. False: there is less than that, so it is another list. */
+static bool skip_done(struct batch *batch)
+{
+    uint64_t left = batch->list.octets;
+    char block[4096];
+
+    while (left > 0) {
+        size_t wanted = left < sizeof block ? (size_t)left : sizeof block;
+
+        if (fread(block, 1, wanted, stdin) != wanted)
+            return false;
+        left -= wanted;
+    }
+    return true;
 }
 
 static void ask_standard_input(struct batch *batch)
 {
+    uint64_t octets = 0; /* of lines that asked nothing: done with the next one that does */
+    bool typed = isatty(STDIN_FILENO);
     char *line = NULL;
     size_t room = 0;
     ssize_t len;
 
-    while (batch->error == EX_OK && (len = getline(&line, &room, stdin)) > 0)
-        ask_line(batch, line, (size_t)len);
+    if (!skip_done(batch))
+        batch->error =
+            tool_fail(EX_DATAERR, "--resume: standard input is shorter than what was done");
+    while (batch->error == EX_OK && (len = getline(&line, &room, stdin)) > 0) {
+        octets += (uint64_t)len;
+        if (ask_line(batch, line, (size_t)len, octets))
+            octets = 0;
+        /* Who types wants the answer before the next question; a list has the rest of the window under way meanwhile. */
+        while (batch->used > 0 && (typed || rb_ready(batch->slots[batch->first].ticket)))
+            collect(batch);
+    }
     if (ferror(stdin))
         batch->error = tool_fail(EX_NOINPUT, "standard input cannot be read");
     free(line);
@@ -230,33 +242,37 @@ static int exit_status(const struct batch *batch)
 {
     if (batch->error != EX_OK)
         return batch->error;
-    if (batch->counts[RB_VERDICT_INVALID] > 0)
+    if (batch->list.counts[RB_VERDICT_INVALID] > 0)
         return EX_NOUSER;
-    return batch->counts[RB_VERDICT_UNKNOWN] > 0 ? EX_TEMPFAIL : EX_OK;
+    return batch->list.counts[RB_VERDICT_UNKNOWN] > 0 ? EX_TEMPFAIL : EX_OK;
 }
 
 static int verify_all(const struct request *request, struct rb_verifier *verifier, char **addresses)
 {
     struct batch *batch = calloc(1, sizeof *batch);
+    bool kept;
     int status;
 
     if (batch == NULL)
         return tool_fail(EX_OSERR, "out of memory");
     batch->request = request;
     batch->verifier = verifier;
-    batch->progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
+    if (!list_begin(&batch->list, request->resume)) {
+        free(batch);
+        return EX_DATAERR;
+    }
     for (; *addresses != NULL && batch->error == EX_OK; addresses++) {
         if (strcmp(*addresses, "-") == 0)
             ask_standard_input(batch);
         else
-            ask(batch, *addresses, strlen(*addresses));
+            ask(batch, *addresses, strlen(*addresses), 0);
     }
     while (batch->used > 0)
         collect(batch);
-    show_progress(batch, true);
+    kept = list_end(&batch->list);
     status = exit_status(batch);
     free(batch);
-    return fflush(stdout) == 0 && !ferror(stdout) ? status : EX_IOERR;
+    return fflush(stdout) == 0 && !ferror(stdout) && kept ? status : EX_IOERR;
 }
 
 /* Without a cache to write in (somebody who may not, a host without the daemon), verifying goes on
@@ -289,10 +305,13 @@ static int open_verifier(const struct config *config, struct rb_verifier **verif
 /* -1: go on; otherwise the exit status. */
 static int parse(int argc, char **argv, struct request *request)
 {
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'},        {"json", no_argument, NULL, 'j'},
-        {"transcript", no_argument, NULL, 't'},  {"no-cache", no_argument, NULL, 'n'},
-        {"relay", required_argument, NULL, 'r'}, {0}};
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"transcript", no_argument, NULL, 't'},
+                                            {"no-cache", no_argument, NULL, 'n'},
+                                            {"relay", required_argument, NULL, 'r'},
+                                            {"resume", required_argument, NULL, 'u'},
+                                            {0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
@@ -311,6 +330,9 @@ static int parse(int argc, char **argv, struct request *request)
             break;
         case 'r':
             request->relay = optarg;
+            break;
+        case 'u':
+            request->resume = optarg;
             break;
         default:
             return tool_help(help, option == 'h');
