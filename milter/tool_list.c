@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -28,10 +29,24 @@ static long since_ms(const struct timespec *then)
     return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
 }
 
+/* "ringback-list 1 OCTETS" and nothing else. */
+static bool read_line(const char *line, uint64_t *octets)
+{
+    static const char lead[] = "ringback-list 1 ";
+    char *end;
+
+    if (strncmp(line, lead, sizeof lead - 1) != 0 || line[sizeof lead - 1] < '0' ||
+        line[sizeof lead - 1] > '9')
+        return false;
+    errno = 0;
+    *octets = strtoull(line + sizeof lead - 1, &end, 10);
+    return errno == 0 && strcmp(end, "\n") == 0;
+}
+
 static bool read_resume(struct list *list)
 {
     FILE *file = fopen(list->resume, "r");
-    char end = '\0';
+    char line[64] = "";
     bool good;
 
     if (file == NULL && errno == ENOENT)
@@ -40,7 +55,7 @@ static bool read_resume(struct list *list)
         (void)tool_fail(EX_NOINPUT, "--resume: %s: %s", list->resume, strerror(errno));
         return false;
     }
-    good = fscanf(file, "ringback-list 1 %" SCNu64 "%c", &list->octets, &end) == 2 && end == '\n';
+    good = fgets(line, sizeof line, file) != NULL && read_line(line, &list->octets);
     (void)fclose(file);
     if (!good)
         (void)tool_fail(EX_DATAERR, "--resume: %s: not a file of ours", list->resume);
