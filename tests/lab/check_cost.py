@@ -70,7 +70,7 @@ def _crowd(tap, rig, sender, wanted, text, header=None):
         here,
     )
     if header:
-        seen = rig.postfix.message(mails[0].subject)
+        seen = rig.mta.message(mails[0].subject)
         value = seen and seen["X-Ringback"]
         tap.ok(
             value and value.startswith("invalid; reason=no_such_user;"),

@@ -12,7 +12,10 @@ def run(tap, rig):
     rig.milter.start_fresh()
     _exempt(tap, rig, "the null sender", "")
     _exempt(tap, rig, "a trusted network", NEVER_ASKED, source=milter.TRUSTED)
-    _exempt(tap, rig, "an authenticated client", NEVER_ASKED, xclient="LOGIN=joe")
+    if rig.mta.cannot_login():
+        tap.skip("an authenticated client is not verified", rig.mta.cannot_login())
+    else:
+        _exempt(tap, rig, "an authenticated client", NEVER_ASKED, user="joe")
     _exempt(
         tap, rig, "a mail to our own callout sender", NEVER_ASKED, recipient=milter.CALLOUT_SENDER
     )
@@ -27,7 +30,7 @@ def _exempt(tap, rig, text, sender, **options):
     tap.equal(asked.connections, 0, f"{text} is not verified: nobody is called", asked)
     if sender:
         tap.equal(rig.milter.cached(sender), None, f"{text} is not verified: nothing is cached")
-    message = rig.postfix.message(mail.subject)
+    message = rig.mta.message(mail.subject)
     value = message and message["X-Ringback"]
     tap.ok(
         message is not None and (value is None or "reason=exempt" in value),
@@ -37,12 +40,12 @@ def _exempt(tap, rig, text, sender, **options):
 
 
 def _refused_recipient(tap, rig):
-    """A recipient that Postfix refuses costs nobody a callout."""
+    """A recipient that the MTA refuses costs nobody a callout."""
     rig.hosts.reset()
     mail = rig.send(NEVER_ASKED, recipient="x@elsewhere.example", subject=client.unique())
     tap.ok(
-        mail.stage == "rcpt" and mail.code == 454 or mail.code == 554,
-        "a recipient that Postfix does not serve is refused by Postfix",
+        mail.stage == "rcpt" and mail.code >= 400 and "verif" not in mail.last.text,
+        "a recipient that the MTA does not serve is refused by the MTA",
         mail,
     )
     asked = rig.hosts.settled()

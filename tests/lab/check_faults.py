@@ -20,7 +20,8 @@ def run(tap, rig):
     _killed(tap, rig)
     _absent(tap, rig)
     _told_to_end(tap, rig)
-    _cannot_start(tap, rig)
+    if not rig.repeats:
+        _cannot_start(tap, rig)
 
 
 def _killed(tap, rig):
@@ -49,7 +50,9 @@ def _killed(tap, rig):
     )
     rig.milter.kill()
     odd = [mail for mail in mails if not mail.accepted]
-    tap.ok(not odd, f"milter_default_action=accept: all {len(mails)} mails get in", *odd[:3])
+    tap.ok(
+        not odd, f"an MTA that accepts without a milter: all {len(mails)} mails get in", *odd[:3]
+    )
 
     rig.hosts.reset()
     rig.milter.start()
@@ -99,24 +102,22 @@ def _records_are_whole(tap, rig):
 
 
 def _absent(tap, rig):
-    """No milter at all: Postfix does what milter_default_action says."""
+    """No milter at all: the MTA does as it is told, by milter_default_action or by F=."""
     rig.milter.stop()
     mail = rig.send(FORGED)
-    tap.ok(mail.accepted, "no milter, milter_default_action=accept: mail gets in", mail)
-    rig.postfix.set("tempfail")
-    for _ in range(20):  # an idle smtpd from before the reload may take one more client
+    tap.ok(mail.accepted, "no milter, the MTA accepts without: mail gets in", mail)
+    rig.mta.set("tempfail")
+    for _ in range(20):  # an idle smtpd of Postfix from before the reload may take one more client
         mail = rig.send(FORGED)
         if not mail.accepted:
             break
         time.sleep(0.2)
-    tap.ok(
-        400 <= mail.code < 500, "no milter, milter_default_action=tempfail: mail is deferred", mail
-    )
+    tap.ok(400 <= mail.code < 500, "no milter, the MTA defers without: mail is deferred", mail)
 
 
 def _told_to_end(tap, rig):
-    """SIGTERM while clients wait: each gets the milter's own answer (Postfix's would be 4yz)."""
-    rig.postfix.set("tempfail")
+    """SIGTERM while clients wait: each gets the milter's own answer (the MTA's would be 4yz)."""
+    rig.mta.set("tempfail")
     rig.milter.start_fresh()
     ended = []
 
@@ -143,7 +144,7 @@ def _told_to_end(tap, rig):
         ended,
     )
     rig.milter.stop()
-    rig.postfix.set("accept")
+    rig.mta.set("accept")
 
 
 def _until_rcpt(rig, sender, number):

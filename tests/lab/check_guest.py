@@ -46,6 +46,8 @@ def run(tap, rig):
             _shield,
             _flood,
         ):
+            if part is _flood and rig.repeats:
+                continue  # it takes long, and the rates are the daemon's
             begun = time.monotonic()
             part(tap, rig, there)
             tap.note(f"{part.__name__[1:]}: {time.monotonic() - begun:.1f} s")
@@ -94,7 +96,7 @@ def _logged(rig, sender):
 
 def _header(rig, mail):
     """The beginning of X-Ringback, once the mail is filed: verdict and reason."""
-    message = rig.postfix.message(mail.subject)
+    message = rig.mta.message(mail.subject)
     return "; ".join(str(message and message["X-Ringback"]).split("; ")[:2])
 
 
@@ -161,20 +163,21 @@ def _on_spf_fail(tap, rig, action, mail):
     if action in refusals:
         code, enhanced = refusals[action]
         begins = f"{enhanced}<alice@strict.example>: sender address rejected: "
-        tap.ok(mail.code == code and mail.last.text.startswith(begins), f"{text}: {code}", mail)
-        rest = mail.last.text[len(begins) :]
+        said = rig.mta.wording(mail.last.text)
+        tap.ok(mail.code == code and said.startswith(begins), f"{text}: {code}", mail)
+        rest = said[len(begins) :]
         tap.ok("SPF" in rest and "spf_fail" not in rest, f"{text}: it says why, in words", rest)
         return
     tap.ok(mail.accepted, f"{text}: accepted", mail)
     if action == "tag":
-        message = rig.postfix.message(mail.subject)
+        message = rig.mta.message(mail.subject)
         warning = message and message["X-Ringback-Warning"]
         tap.ok(warning and "spf_fail" in warning, f"{text}: X-Ringback-Warning is there", warning)
     else:
-        held = [line for line in rig.postfix.log().splitlines() if "milter-hold:" in line]
+        held = rig.mta.held()
         tap.ok(
-            any("from=<alice@strict.example>" in line for line in held),
-            f"{text}: Postfix holds it",
+            any(b"alice@strict.example" in path.read_bytes() for path in held),
+            f"{text}: the MTA holds it",
             *held,
         )
 
@@ -340,17 +343,11 @@ def _is_held(tap, rig, text, wanted):
 # --- Addresses ------------------------------------------------------------------------------------
 
 
-def _calls_to_postfix(rig):
-    """How often the MTA was called from its own machine."""
-    lines = rig.postfix.log().splitlines()
-    ours = ("[127.0.0.1]", f"[{guests.net.MTA}]")
-    return sum(" connect from " in line and line.endswith(ours) for line in lines)
-
-
 def _never_called(tap, rig, there):
     _settings(rig)
     there.reset()
-    to_postfix = _calls_to_postfix(rig)
+    ours = ("127.0.0.1", guests.net.MTA)
+    to_mta = rig.mta.calls_from(ours)
     domains = [*guests.BOGUS, *guests.OWN]
     mails = client.at_once(len(domains), lambda n: rig.send(f"alice@{domains[n]}.example"))
     for domain, mail in zip(domains, mails):
@@ -366,8 +363,7 @@ def _never_called(tap, rig, there):
             found,
         )
     tap.equal(there.connections(), 0, "no mail host is called at any of these addresses")
-    to_postfix = _calls_to_postfix(rig) - to_postfix
-    tap.equal(to_postfix, 0, "nor is the MTA by its own machine")
+    tap.equal(rig.mta.calls_from(ours) - to_mta, 0, "nor is the MTA by its own machine")
 
 
 def _called_where_allowed(tap, rig, there):
@@ -438,7 +434,7 @@ def _flood(tap, rig, there):
     asked = there.hosts.settled()[guests.FORGED]
     may = DOMAIN_RATE + math.ceil(took * DOMAIN_RATE / 60)
     codes = attack.codes
-    tap.note(f"{len(codes)} forged senders through Postfix in {took:.1f} s: {asked.rcpts} RCPTs")
+    tap.note(f"{len(codes)} forged senders through the MTA in {took:.1f} s: {asked.rcpts} RCPTs")
     tap.ok(len(codes) >= FLOOD_FEWEST, f"{len(codes)} different forged senders of one domain")
     tap.ok(
         DOMAIN_RATE <= asked.rcpts <= may and asked.connections <= asked.rcpts,

@@ -20,13 +20,16 @@ FORGED = [
 def run(tap, rig):
     rig.milter.start_fresh()
     _verified(tap, rig)
-    _exempt(tap, rig)
+    if rig.mta.cannot_login():
+        tap.skip("forged headers of an authenticated client", rig.mta.cannot_login())
+    else:
+        _exempt(tap, rig)
 
 
 def _verified(tap, rig):
     sender = "alice@real.example"
     mail = rig.send(sender, headers=FORGED)
-    message = rig.postfix.message(mail.subject)
+    message = rig.mta.message(mail.subject)
     if not tap.ok(message is not None, "a mail with forged headers comes through", mail):
         return
     ours = message.get_all("X-Ringback", [])
@@ -71,10 +74,8 @@ def _verified(tap, rig):
 
 
 def _exempt(tap, rig):
-    mail = rig.send(
-        "alice@real.example", headers=FORGED, source="203.0.113.77", xclient="LOGIN=joe"
-    )
-    message = rig.postfix.message(mail.subject)
+    mail = rig.send("alice@real.example", headers=FORGED, source="203.0.113.77", user="joe")
+    message = rig.mta.message(mail.subject)
     ours = message.get_all("X-Ringback", []) if message else None
     tap.ok(
         message is not None and not any("forged.example" in each for each in ours),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Hostile input in every field a client controls: each gets an answer, none goes out raw, and the
-daemon lives. Once through Postfix, and once handed to the milter as it is."""
+daemon lives. Once through the MTA, and once handed to the milter as it is."""
 
 import re
 
@@ -106,16 +106,17 @@ def run(tap, rig):
     rig.milter.start_fresh(max_wait="4s")
     rig.hosts.reset()
     pid = rig.milter.pid
-    _through_postfix(tap, rig)
+    _through_mta(tap, rig)
     tap.ok(rig.milter.alive(), "the daemon lives")
-    _straight(tap, rig)
+    if not rig.repeats:
+        _straight(tap, rig)
     tap.ok(rig.milter.alive() and rig.milter.pid == pid, "the daemon lives, the same process")
     mail = rig.send("alice@real.example", source="203.0.113.9")
     tap.ok(mail.accepted, "and an honest mail gets in behind all of it", mail)
     _nothing_raw(tap, rig)
 
 
-def _through_postfix(tap, rig):
+def _through_mta(tap, rig):
     silent = []
 
     def attack(index):
@@ -135,7 +136,7 @@ def _through_postfix(tap, rig):
     client.at_once(len(ADDRESSES), attack)
     tap.ok(
         not silent,
-        f"{len(ADDRESSES)} hostile senders through Postfix: each gets an answer",
+        f"{len(ADDRESSES)} hostile senders through the MTA: each gets an answer",
         *silent[:5],
     )
     replies = [
@@ -144,7 +145,7 @@ def _through_postfix(tap, rig):
     ]
     tap.ok(
         all(mail.code for mail in replies),
-        "hostile recipients through Postfix get an answer",
+        "hostile recipients through the MTA get an answer",
         replies,
     )
 

@@ -12,6 +12,7 @@ import time
 
 import client
 import debs
+import etc
 import exim
 import postfix
 import sendmail
@@ -67,7 +68,7 @@ def run(tap, rig):
     with contextlib.ExitStack() as parts:
         try:
             there_are, missing = _start_sites(rig, parts)
-        except sites.CannotRun as reason:
+        except etc.CannotHave as reason:
             there_are, missing = {}, {name: reason for name in (*OURS, *OTHERS)}
         listening = parts.enter_context(wire.Wire(rig.net.world))
         for number, pair in enumerate(_pairs()):
@@ -111,7 +112,7 @@ def _kinds(rig):
 
 
 def _start_sites(rig, parts):
-    sites.check(rig)
+    etc.check(rig.net.guard, rig.folder)
     kinds, missing = _kinds(rig)
     there_are = {}
     for name, kind in kinds.items():

@@ -74,6 +74,10 @@ class Session:
             return Reply(0, str(error), 0.0)
         return self.reply()
 
+    def write(self, text):
+        """Sends text as it is, and waits for nothing."""
+        self._socket.sendall(text.encode())
+
     def ehlo(self):
         return self.command(f"EHLO {self.helo}")
 
@@ -84,6 +88,10 @@ class Session:
             return answer
         lines = [*headers, f"Subject: {subject}", "From: lab@lab.example", "", body, "."]
         return self.command("\r\n".join(lines))
+
+    def drop(self):
+        """Leaves without a word."""
+        self._socket.close()
 
     def close(self):
         try:
@@ -145,11 +153,14 @@ def send(
     source="203.0.113.1",
     subject=None,
     headers=(),
-    xclient=None,
+    login=None,
     helo="client.lab.example",
     server=net.MTA,
 ):
-    """Sends a mail as far as the server lets it. `sender` goes between MAIL's brackets."""
+    """Sends a mail as far as the server lets it. `sender` goes between MAIL's brackets.
+
+    `login` is a command that makes the client somebody, between two EHLOs.
+    """
     begun = time.monotonic()
     subject = subject or unique()
     mail = Mail(subject, {}, begun, 0.0)
@@ -159,22 +170,19 @@ def send(
         mail.replies["connect"] = Reply(0, str(error), time.monotonic() - begun)
         return mail
     try:
-        _steps(session, mail, sender, recipient, headers, xclient)
+        _steps(session, mail, sender, recipient, headers, login)
     finally:
         session.close()
         mail.seconds = time.monotonic() - begun
     return mail
 
 
-def _steps(session, mail, sender, recipient, headers, xclient):
+def _steps(session, mail, sender, recipient, headers, login):
     recipients = [recipient] if isinstance(recipient, str) else recipient
     utf8 = "" if sender.isascii() else " SMTPUTF8"
     steps = [("banner", lambda: session.banner), ("ehlo", session.ehlo)]
-    if xclient:
-        steps += [
-            ("xclient", lambda: session.command(f"XCLIENT {xclient}")),
-            ("ehlo", session.ehlo),
-        ]
+    if login:
+        steps += [("login", lambda: session.command(login)), ("ehlo", session.ehlo)]
     steps.append(("mail", lambda: session.command(f"MAIL FROM:<{sender}>{utf8}")))
     for each in recipients:
         steps.append(("rcpt", lambda to=each: session.command(f"RCPT TO:<{to}>")))

@@ -5,7 +5,7 @@
       |
     world   192.0.2.0/24 and 2001:db8:25::/64,      the DNS server and all mail hosts;
       |     every address of them                   it also passes packets between the others
-    mta     198.51.100.10 and 2001:db8:51::10       Postfix with the milter
+    mta     198.51.100.10 and 2001:db8:51::10       Postfix or Sendmail, with the milter
 
 Machines come on top (add_machine), each on a cable of its own to the world: 198.18.N.2.
 
@@ -85,6 +85,12 @@ class Namespace:
         os.close(self._old)
 
 
+def _seeing(etc, argv):
+    """The same program, but what it sees as /etc is the folder `etc`."""
+    view = 'mount --bind "$1" /etc && shift && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", view, "sh", str(etc), *argv]
+
+
 class Machine(Namespace):
     """A namespace whose programs see the folder `etc` as /etc."""
 
@@ -93,9 +99,19 @@ class Machine(Namespace):
         self.etc = etc
 
     def popen(self, argv, **options):
-        view = 'mount --bind "$1" /etc && shift && exec "$@"'
-        prefix = ["unshare", "--mount", "sh", "-c", view, "sh", str(self.etc)]
-        return super().popen([*prefix, *argv], **options)
+        return super().popen(_seeing(self.etc, argv), **options)
+
+
+class View:
+    """Somebody else's namespace, in which programs see the folder `etc` as /etc."""
+
+    def __init__(self, namespace, etc):
+        self.etc = etc
+        self.socket = namespace.socket
+        self._namespace = namespace
+
+    def popen(self, argv, **options):
+        return self._namespace.popen(_seeing(self.etc, argv), **options)
 
 
 class Net:

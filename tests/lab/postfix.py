@@ -6,13 +6,13 @@ It takes mail for @local.example from anybody, hands every transaction to the mi
 With other settings it is the mail host of a site: its domain, its users, and it sends mail too.
 """
 
-import email
 import os
 import pathlib
 import shutil
 import subprocess
 import time
 
+import mta
 import net
 import service
 
@@ -63,6 +63,7 @@ smtpd_client_connection_rate_limit = 0
 smtpd_error_sleep_time = 0
 smtpd_soft_error_limit = 1000
 smtpd_hard_error_limit = 2000
+in_flow_delay = 0
 smtpd_peername_lookup = no
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtpd_authorized_xclient_hosts = 203.0.113.0/24
@@ -104,79 +105,58 @@ SETTINGS = {
 }
 
 
-class Postfix:
-    """One Postfix in `namespace`, its files under `folder`; `settings` are of SETTINGS' names."""
+class Postfix(mta.Mta):
+    """One Postfix, its files under `folder`/postfix; its settings are those of SETTINGS."""
 
-    def __init__(self, namespace, folder, **settings):
-        self.namespace = namespace
-        self.folder = pathlib.Path(folder) / "postfix"
-        self.mail = self.folder / "mail"
-        self.settings = {**SETTINGS, **settings}
-        self.process = None
+    name = "Postfix"
+    default_settings = SETTINGS
+
+    def __init__(self, machine, folder, **settings):
+        super().__init__(machine, pathlib.Path(folder) / "postfix", settings)
 
     @staticmethod
     def missing():
         """The tool that is not installed, or None."""
         return None if shutil.which("postconf") else "postfix"
 
-    def start(self):
-        """Makes the folders, starts the master and waits until it answers."""
-        self.launch()
-        self.wait()
-
     def launch(self):
-        """The same without waiting."""
         self._folders()
         self._configure()
         daemons = subprocess.check_output(
             ["postconf", "-dh", "daemon_directory"], text=True
         ).strip()
         self.process = service.start(
-            self.namespace,
+            self.machine,
             [f"{daemons}/master", "-s", "-c", str(self.config)],
             env={**os.environ, "MAIL_CONFIG": str(self.config)},
         )
 
-    def wait(self):
-        if not service.wait_for_banner(self.namespace, self.settings["address"], self.process):
-            raise OSError("Postfix does not start:\n" + self.log())
-
     def set(self, default_action):
-        """Another milter_default_action, for sessions from now on."""
-        if default_action != self.settings["default_action"]:
-            self.settings["default_action"] = default_action
-            self._configure()
-            self._postfix("reload")
-            time.sleep(0.3)
+        self._reconfigure(default_action=default_action)
 
-    def stop(self):
-        service.end(self.process)
-        self.process = None
+    def set_patience(self, seconds=None):
+        patient = f"{{ {MILTER}, content_timeout={seconds}s }}"
+        self._reconfigure(milters=patient if seconds else MILTER)
+
+    def login(self, user):
+        return f"XCLIENT LOGIN={user}"
+
+    def calls_from(self, addresses):
+        clients = tuple(f"[{address}]" for address in addresses)
+        return sum(
+            " connect from " in line and line.endswith(clients) for line in self.log().splitlines()
+        )
 
     def log(self):
         path = self.folder / "maillog"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def messages(self):
-        """Every message filed so far, parsed."""
+    def delivered(self):
         inbox = self.mail / "inbox" / "new"
-        files = sorted(inbox.iterdir()) if inbox.exists() else []
-        return [email.message_from_bytes(path.read_bytes()) for path in files]
+        return sorted(inbox.iterdir()) if inbox.exists() else []
 
-    def message(self, token, patience=5.0):
-        """The message whose Subject is `token`, once it is filed; None if it never is."""
-        until = time.monotonic() + patience
-        while True:
-            for message in self.messages():
-                if message["Subject"] == token:
-                    return message
-            if time.monotonic() > until:
-                return None
-            time.sleep(0.05)
-
-    def filed(self, token):
-        """How many messages with that Subject are filed."""
-        return sum(message["Subject"] == token for message in self.messages())
+    def held(self):
+        return list((self.folder / "spool" / "hold").iterdir())
 
     @property
     def config(self):
@@ -192,6 +172,15 @@ class Postfix:
         shutil.chown(self.folder / "data", "postfix")
         shutil.chown(self.mail, "nobody", "nogroup")
 
+    def _reconfigure(self, **changes):
+        """Other settings, for sessions from now on."""
+        settings = {**self.settings, **changes}
+        if settings != self.settings:
+            self.settings = settings
+            self._configure()
+            self._postfix("reload")
+            time.sleep(0.3)
+
     def _configure(self):
         inbox = self.mail.stat()
         (self.config / "main.cf").write_text(
@@ -200,4 +189,4 @@ class Postfix:
         (self.config / "master.cf").write_text(MASTER_CF)
 
     def _postfix(self, verb):
-        self.namespace.run("postfix", "-c", str(self.config), verb)
+        self.machine.run("postfix", "-c", str(self.config), verb)

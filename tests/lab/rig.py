@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The whole lab brought up and taken down: networks, DNS, mail hosts, Postfix, and the milter."""
+"""The whole lab brought up and taken down: networks, DNS, mail hosts, an MTA, and the milter.
+
+The MTA is Postfix, or a Sendmail that debs.py fetched.
+"""
 
 import contextlib
 import os
@@ -10,14 +13,26 @@ import sys
 import tempfile
 
 import client
+import debs
 import dns
+import etc
 import mailhosts
 import milter
 import net
 import postfix
+import sendmail
+import stores
 import world
 
 SOURCE_DIR = pathlib.Path(__file__).resolve().parents[2]
+# Where the lab's own users may write to. It is thrown away.
+OUTGOING = "relay_domains = partner.example"
+DOMAINS = " ".join([postfix.DOMAIN, *stores.DOMAINS])  # the MTA is their users' host
+MTAS = ["postfix", "sendmail"]
+
+
+class CannotHave(Exception):
+    """Why there can be no such MTA here."""
 
 
 def build_dir():
@@ -50,11 +65,17 @@ def cannot_run(builddir):
 
 
 class Rig:
-    """Use as `with Rig(builddir) as rig:`; all is gone behind the block, however it is left."""
+    """Use as `with Rig(builddir) as rig:`; all is gone behind the block, however it is left.
 
-    def __init__(self, builddir):
+    `mta` is one of MTAS; `repeats` says that all has been run through another one before.
+    """
+
+    def __init__(self, builddir, mta="postfix", repeats=False):
         self.builddir = os.path.abspath(builddir)
         self.folder = None
+        self.repeats = repeats
+        self.outcomes = {}  # what each mail came to that must come to the same through any MTA
+        self._make_mta = {"postfix": self._postfix, "sendmail": self._sendmail}[mta]
         self._parts = contextlib.ExitStack()
 
     def __enter__(self):
@@ -74,9 +95,9 @@ class Rig:
         self._parts.callback(self.net.close)
         self.dns = dns.Dns(self.net.world, self.folder, world.ZONE, world.BROKEN_ZONES)
         self.hosts = mailhosts.MailHosts(self.net.world, self.folder, self.builddir, world.HOSTS)
-        self.postfix = postfix.Postfix(self.net.mta, self.folder)
+        self.mta = self._make_mta()
         self.milter = milter.Milter(self.net.mta, self.folder, self.builddir)
-        for part in (self.dns, self.hosts, self.postfix):
+        for part in (self.dns, self.hosts, self.mta):
             self._parts.callback(part.stop)
             part.start()
         self._parts.callback(self.milter.stop)
@@ -90,8 +111,36 @@ class Rig:
         elif self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def send(self, sender, **options):
-        """Sends a mail from the lab's client through Postfix."""
+    def _postfix(self):
+        return postfix.Postfix(self.net.mta, self.folder, domain=DOMAINS, more=OUTGOING)
+
+    def _sendmail(self):
+        own_etc = pathlib.Path(self.folder, "etc")
+        try:
+            unpacked = debs.unpacked(self.builddir, self.folder)
+            sendmail.Sendmail.check(unpacked)
+            etc.make(own_etc, postfix.HOSTNAME, net.MTA)
+            etc.check(self.net.guard, own_etc)
+        except (debs.CannotHave, etc.CannotHave) as reason:
+            raise CannotHave(str(reason)) from reason
+        return sendmail.lab(net.View(self.net.mta, own_etc), self.folder, unpacked, DOMAINS)
+
+    @property
+    def postfix(self):
+        """The MTA, as checks call it that only run through Postfix."""
+        return self.mta
+
+    def send(self, sender, user=None, xclient="", **options):
+        """Sends a mail from the lab's client through the MTA, as that authenticated user, if any.
+
+        Words of Postfix' XCLIENT are understood for any MTA: ADDR and LOGIN.
+        """
+        claims = dict(word.split("=", 1) for word in xclient.split())
+        user = claims.get("LOGIN", user)
+        if user:
+            options["login"] = self.mta.login(user)
+        if "ADDR" in claims:
+            options["source"] = claims["ADDR"]
         return client.send(self.net.client, sender, **options)
 
     def asked(self, address):

@@ -7,45 +7,16 @@ MTA looks for there. The host's is not touched. world.SITES says which there are
 
 import pathlib
 import shutil
-import socket
 
 import client
+import etc
 import exim
 import milter
-import net
 import postfix
 import sendmail
 import world
 
 USERS = ["postmaster", "callout", "verifier", *(f"user{number}" for number in range(100))]
-FIRST_UID = 61000
-# What programs need of the host's /etc; nothing else of it is to be seen at a site.
-COMMON_ETC = [
-    "group",
-    "ld.so.cache",
-    "localtime",
-    "nsswitch.conf",
-    "passwd",
-    "postfix/dynamicmaps.cf",
-    "postfix/postfix-files",
-    "protocols",
-    "services",
-]
-
-
-class CannotRun(Exception):
-    """Why there can be no sites here."""
-
-
-def check(rig):
-    """Raises CannotRun where a machine cannot have an /etc of its own."""
-    trial = net.Machine("trial", rig.net.guard, rig.folder)
-    try:
-        trial.run("true")
-    except OSError as error:
-        raise CannotRun(f"no /etc of its own for a site: {error}") from error
-    finally:
-        trial.close()
 
 
 class Site:
@@ -60,8 +31,8 @@ class Site:
         self.mail = self.folder / "mail"
         self.users = USERS
         self.ringback = None
-        self._make_folders()
-        self.machine = rig.net.add_machine(name, self.address, self.folder / "etc")
+        own_etc = self._make_folders()
+        self.machine = rig.net.add_machine(name, self.address, own_etc)
         self.mta = kind(self)
 
     def with_ringback(self, builddir):
@@ -71,7 +42,6 @@ class Site:
 
     def start_ringback(self, mail_from):
         """(Re)starts the milter, if it has one, with an empty cache."""
-        self._kill_ringback()
         if self.ringback:
             self.ringback.start_fresh(
                 hostname=self.hostname,
@@ -82,13 +52,9 @@ class Site:
 
     def stop(self):
         self.mta.stop()
-        self._kill_ringback()
-        self.machine.close()
-
-    def _kill_ringback(self):
-        """Outright: an orderly end takes libmilter seconds, and what is kept is thrown away."""
         if self.ringback and self.ringback.alive():
             self.ringback.kill()
+        self.machine.close()
 
     def send(self, sender, recipient, subject):
         """Hands a mail to the site's own MTA, as its users do; what comes then is the MTA's."""
@@ -115,21 +81,11 @@ class Site:
         return [f"{who}: {line}" for who, log in said for line in log.splitlines()[-20:]]
 
     def _make_folders(self):
-        etc = self.folder / "etc"
-        (etc / "postfix").mkdir(parents=True)
-        self.mail.mkdir()
+        self.mail.mkdir(parents=True)
         shutil.chown(self.mail, "nobody", "nogroup")
-        for name in COMMON_ETC:
-            if pathlib.Path("/etc", name).exists():
-                shutil.copy(pathlib.Path("/etc", name), etc / name)
         boxes = "".join(f"{user}@{self.domain} inbox/\n" for user in USERS)
         (self.folder / "users").write_text(boxes)
-        with open(etc / "passwd", "a", encoding="utf-8") as passwd:
-            for uid, user in enumerate(USERS, FIRST_UID):
-                passwd.write(f"{user}:x:{uid}:65534::/nonexistent:/usr/sbin/nologin\n")
-        (etc / "resolv.conf").write_text(f"nameserver {net.DNS}\n")
-        own = f"{self.address} {self.hostname} {socket.gethostname()}"
-        (etc / "hosts").write_text(f"127.0.0.1 localhost\n{own}\n")
+        return etc.make(self.folder / "etc", self.hostname, self.address, USERS)
 
 
 def _content(path):
@@ -156,7 +112,14 @@ def with_postfix(milters="", more=""):
 
 
 def with_sendmail(unpacked):
-    return lambda site: sendmail.Sendmail(site, unpacked)
+    return lambda site: sendmail.Sendmail(
+        site.machine,
+        site.folder,
+        unpacked,
+        hostname=site.hostname,
+        address=site.address,
+        domain=site.domain,
+    )
 
 
 def with_exim(unpacked, verify):

@@ -8,12 +8,13 @@ class Tap:
     def __init__(self):
         self.count = 0
         self.failed = 0
+        self.prefix = ""  # of each line's text
 
     def ok(self, passed, text, *seen):
         """One check. `seen` is printed when it fails: what was there instead."""
         self.count += 1
         self.failed += not passed
-        self._line(f"{'ok' if passed else 'not ok'} {self.count} - {text}")
+        self._line(f"{'ok' if passed else 'not ok'} {self.count} - {self.prefix}{text}")
         if not passed:
             for item in seen:
                 self.note(f"    seen: {item}")
@@ -24,10 +25,10 @@ class Tap:
 
     def skip(self, text, reason):
         self.count += 1
-        self._line(f"ok {self.count} - {text} # SKIP {reason}")
+        self._line(f"ok {self.count} - {self.prefix}{text} # SKIP {reason}")
 
     def group(self, text):
-        self.note(f"--- {text}")
+        self.note(f"--- {self.prefix}{text}")
 
     def note(self, text):
         for line in str(text).splitlines():
