@@ -264,6 +264,7 @@ static void fill_answer(const struct rb_ticket *ticket, const struct address_rec
     int64_t until_ms =
         ticket->answered_ms != 0 ? ticket->answered_ms : clock_monotonic_ms(verifier->clock);
     int64_t now_s = clock_wall_s(verifier->clock), left_s = -1;
+    const char *relay = ticket->flight != NULL ? ticket->flight->relay : "";
 
     *answer = (struct rb_answer){
         .verdict = rb_reason_verdict(record->reason),
@@ -279,7 +280,7 @@ static void fill_answer(const struct rb_ticket *ticket, const struct address_rec
         .elapsed_ms = until_ms - ticket->asked_ms,
     };
     if (verifier->cache != NULL && ticket->address[0] != '\0' &&
-        (address_record_is_kept(record->reason) || record->reason == RB_REASON_CORRESPONDENT) &&
+        (verifier_keeps(relay, record->reason) || record->reason == RB_REASON_CORRESPONDENT) &&
         address_record_freshness(record, &options->o.lifetimes, now_s, &left_s) != RECORD_EXPIRED)
         answer->expires_s = left_s;
     memcpy(answer->address, ticket->address, sizeof answer->address);

@@ -122,6 +122,13 @@ static bool may_call(struct run *run, const char *mx, const char *ip)
     }
 }
 
+static void add_port(char *ip, size_t size, uint16_t port)
+{
+    size_t len = strlen(ip);
+
+    (void)snprintf(ip + len, size - len, "#%u", port);
+}
+
 /* Calls the addresses of one mail host, in turn, until nothing is left to ask. */
 static void call_addresses(struct run *run, const char *mx, uint16_t port,
                            struct dns_address_list *list, bool trusted)
@@ -130,15 +137,18 @@ static void call_addresses(struct run *run, const char *mx, uint16_t port,
 
     for (size_t i = 0; i < list->count && !done(run); i++) {
         struct sockaddr_storage *address = &list->address[i];
-        char ip[46] = "";
+        char ip[CALLOUT_HOST_MAX + 1] = "";
 
         (void)getnameinfo((const struct sockaddr *)address, sizeof *address, ip, sizeof ip, NULL, 0,
                           NI_NUMERICHOST);
         if (!trusted && !guarded(run, mx, ip, address))
             continue;
+        if (trusted) /* mail stores of ours may share an address, and fail one by one */
+            add_port(ip, sizeof ip, port);
         if (!may_call(run, mx, ip))
             continue;
         set_port(address, port);
+        run->host = ip;
         run->tried++;
         call_until_served(run, mx, address);
         hooks->left(hooks->arg, ip);
@@ -211,6 +221,7 @@ static void call_path(struct run *run, const char *path)
     if (!text_copy(to->sun_path, sizeof to->sun_path, path))
         return;
     (void)snprintf(name, sizeof name, "unix:%s", path);
+    run->host = "";
     run->tried++;
     call_until_served(run, name, &address);
 }
@@ -344,6 +355,40 @@ static void finish(struct run *run, enum dns_outcome outcome)
         run_answer(run, item, &none);
 }
 
+/* Whether a mail host is this machine, whatever networks may be called. */
+static bool is_this_machine(const struct run *run, const char *name)
+{
+    const struct callout *callout = run->callout;
+    const struct netguard guard = {.own = callout->own, .own_count = callout->own_count};
+    struct dns_address_list list;
+
+    if (dns_addresses(callout->dns, name, RB_IP_ANY, run->until, &list) != DNS_FOUND)
+        return false;
+    for (size_t i = 0; i < list.count; i++)
+        if (netguard_judge(&guard, (const struct sockaddr *)&list.address[i]) == NETGUARD_OWN)
+            return true;
+    return false;
+}
+
+/*
+ * Of a backup MX: the mail hosts that are preferred over ourselves come first in the list; those of our own preference are as
+ * little ours to ask as those behind us, for they would ask us (RFC 5321 5.1). Returns how many are preferred.
+ */
+static size_t count_preferred(struct run *run, const struct dns_mx_list *list)
+{
+    size_t preferred = list->count;
+
+    for (size_t i = 0; i < list->count && preferred == list->count; i++)
+        if (is_this_machine(run, list->mx[i].name))
+            preferred = i;
+    while (preferred > 0 && preferred < list->count &&
+           list->mx[preferred - 1].preference == list->mx[preferred].preference)
+        preferred--;
+    if (preferred == 0)
+        run->own++;
+    return preferred;
+}
+
 static enum dns_outcome call_mail_exchangers(struct run *run)
 {
     const struct callout *callout = run->callout;
@@ -353,6 +398,8 @@ static enum dns_outcome call_mail_exchangers(struct run *run)
 
     if (outcome == DNS_NO_DATA) /* implicit MX: the domain is its own mail host */
         call_host(run, callout->domain, callout->options->o.port, false);
+    if (outcome == DNS_FOUND && relay_is_mx(callout->relay))
+        list.count = count_preferred(run, &list);
     for (size_t i = 0; outcome == DNS_FOUND && i < list.count && !done(run); i++)
         call_host(run, list.mx[i].name, callout->options->o.port, false);
     return outcome;

@@ -18,6 +18,7 @@
 #include "ringback.h"
 
 enum {
+    CALLOUT_HOST_MAX = 45 + 1 + 5,      /* octets of what hooks know a host by */
     CALLOUT_SESSION_QUESTIONS_MAX = 50, /* addresses asked for in one run: hosts count RCPTs */
 };
 
@@ -45,7 +46,10 @@ struct callout_hooks {
     struct callout_item *(*next)(void *arg);
     /* The item's final answer: exactly once for each item. */
     void (*answer)(void *arg, struct callout_item *item, const struct address_record *record);
-    /* May this IP address be called now? Where it may, `left` follows when nothing more is to be asked there. */
+    /*
+     * May this IP address be called now? Where it may, `left` follows when nothing more is to be asked there. The address of a relay
+     * that the admin named has its port behind it, "192.0.2.1#24", here and in `called`: several may share one; "" for a path.
+     */
     enum callout_leave (*may_call)(void *arg, const char *ip);
     void (*left)(void *arg, const char *ip);
     /* Takes an item back, to be asked about when the host has room. False: it has waited too long; it is to be answered. */

@@ -29,10 +29,9 @@ static void note_deferral(struct rb_verifier *verifier, const struct options *op
         deferral_note(record, known ? &before : NULL);
 }
 
-/* That a mail store of our own gave no answer is of this moment: the next one asks it again. */
-static bool is_to_be_kept(const struct flight *flight, enum rb_reason reason)
+bool verifier_keeps(const char *relay, enum rb_reason reason)
 {
-    bool of_our_own = flight->relay[0] != '\0' && !relay_is_mx(flight->relay);
+    bool of_our_own = relay[0] != '\0' && !relay_is_mx(relay);
 
     return address_record_is_kept(reason) &&
            (!of_our_own || rb_reason_verdict(reason) != RB_VERDICT_UNKNOWN ||
@@ -46,7 +45,7 @@ static void keep(struct rb_verifier *verifier, const struct flight *flight,
     struct address_record kept = *record;
     struct setup *setup;
 
-    if (!is_to_be_kept(flight, record->reason)) {
+    if (!verifier_keeps(flight->relay, record->reason)) {
         if (flight->retry)
             retries_postpone(verifier->retries, flight->key);
         return;

@@ -30,6 +30,9 @@ static bool read_path(const char *text, size_t len, struct relay_target *target)
 {
     if (len == 0 || len > RELAY_PATH_MAX || text[0] != '/')
         return false;
+    for (size_t i = 0; i < len; i++) /* a comma would end the target in its list */
+        if (text[i] == ',' || (unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            return false;
     memcpy(target->path, text, len);
     target->path[len] = '\0';
     target->lmtp = true;

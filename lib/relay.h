@@ -6,6 +6,7 @@
  *     list   = target *7("," target) / "mx:"
  *     target = ["smtp:" / "lmtp:"] host [":" port] / "unix:" path
  *     host   = name / IPv4 address / "[" IPv6 address "]"
+ *     path   = "/" and what follows, without commas and control characters
  *
  * A path is spoken to in LMTP. Where no port is given it is that of callouts, or 24 for LMTP. "mx:" stands for the mail hosts of the domain
  * that are preferred over ourselves: for a backup MX.

@@ -18,10 +18,11 @@ struct run {
     bool probed;                /* asked for the probe address: not again in this run */
     bool ask_with_fallback;     /* the null sender was refused and the connection lost over it */
     bool again;                 /* a session that served was lost: the host is called once more */
-    bool stirred; /* some host took a connection and did something with it, if only close it */
-    bool lmtp;    /* what the host called now speaks */
-    bool full;    /* a host had no room for another session: what is left is for later */
-    bool reached; /* some host got as far as being asked */
+    bool stirred;     /* some host took a connection and did something with it, if only close it */
+    const char *host; /* what hooks know the host called now by */
+    bool lmtp;        /* what the host called now speaks */
+    bool full;        /* a host had no room for another session: what is left is for later */
+    bool reached;     /* some host got as far as being asked */
     deadline until;
     unsigned taken; /* items */
     unsigned tried, held, bogus, own, no_route, dns_failed, other_version;

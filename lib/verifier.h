@@ -112,6 +112,12 @@ void verifier_ask_again(struct rb_verifier *verifier, const char *key);
 
 /* --- landing.c ------------------------------------------------------------ */
 
+/*
+ * Whether an answer with that reason is written down. relay: "" where there is none. That a mail store of our own gave no answer is
+ * of this moment: the next one asks it again.
+ */
+bool verifier_keeps(const char *relay, enum rb_reason reason);
+
 /* Lands a flight with its final answer: cache, counters, waiters. No lock held. Drops the callout's hold. */
 void verifier_land(struct rb_verifier *verifier, struct flight *flight,
                    const struct address_record *record);

@@ -390,7 +390,7 @@ void visit_address(struct run *run, const char *mx, const struct sockaddr_storag
         run->no_route++;
     else if (session->how.reason != RB_REASON_TIMEOUT &&
              session->how.reason != RB_REASON_INTERNAL_ERROR)
-        hooks->called(hooks->arg, session->transport.ip, &session->how);
+        hooks->called(hooks->arg, run->host, &session->how);
     transport_quit(&session->transport, &session->dialogue);
     free(session);
 }

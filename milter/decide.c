@@ -83,11 +83,16 @@ static void await_answer(struct session *session, int64_t max_wait_ms, void (*ti
     take_answer(session);
 }
 
+/* One reply answers for the recipient and the sender: who waited for the one has less time for the other. */
 static void find_out(struct session *session)
 {
+    int64_t left_ms = session->config->max_wait_ms;
+
     if (!session->asked)
         begin(session);
-    await_answer(session, session->config->max_wait_ms, NULL, NULL);
+    if (session->asked_ms > session->rcpt.began_ms)
+        left_ms -= session->asked_ms - session->rcpt.began_ms;
+    await_answer(session, left_ms > 0 ? left_ms : 0, NULL, NULL);
 }
 
 /* Begins to find out. False: the answer is there already. */

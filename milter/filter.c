@@ -197,11 +197,11 @@ static void log_decisions(struct visit *visit, const char *id)
         session_log(session, &session->decisions[i], id);
 }
 
-static void forget_message(struct visit *visit)
+static void forget_message(struct visit *visit, const char *id)
 {
     /* A client that has left is not waited for; what is known by now goes into the log. */
     (void)session_collect(&visit->session, 0, NULL, NULL);
-    log_decisions(visit, NULL);
+    log_decisions(visit, id);
     headers_fini(&visit->census);
     session_reset(&visit->session);
 }
@@ -213,7 +213,7 @@ static sfsistat on_mail(SMFICTX *context, char **arguments)
     enter();
     if (visit == NULL)
         return leave(SMFIS_ACCEPT);
-    forget_message(visit);
+    forget_message(visit, NULL);
     if (session_mail(&visit->session, arguments[0] != NULL ? arguments[0] : "",
                      is_authenticated(context)) != RB_OK) {
         log_line(LOG_LEVEL_ERROR, "out of memory: a message is let through unverified");
@@ -416,7 +416,7 @@ static sfsistat on_eom(SMFICTX *context)
         log_line(LOG_LEVEL_ERROR, "the MTA did not add header fields");
     if (decision != NULL && decision->action == ACTION_QUARANTINE)
         quarantine(context, session, decision);
-    forget_message(visit);
+    forget_message(visit, NULL);
     return leave(SMFIS_CONTINUE);
 }
 
@@ -425,10 +425,8 @@ static sfsistat on_abort(SMFICTX *context)
     struct visit *visit = smfi_getpriv(context);
 
     enter();
-    if (visit != NULL) {
-        log_decisions(visit, queue_id(context));
-        forget_message(visit);
-    }
+    if (visit != NULL)
+        forget_message(visit, queue_id(context));
     return leave(SMFIS_CONTINUE);
 }
 

@@ -270,6 +270,7 @@ struct decision *session_rcpt(struct session *session, const char *argument)
     const struct policy *policy;
 
     session->rcpt.decided = false;
+    session->rcpt.began_ms = clock_monotonic_ms(clock_system());
     if (address_parse(to, len, true, &address) == ADDRESS_OK)
         (void)!address_key(&address, key, sizeof key);
     if (session->authenticated && key[0] != '\0')

@@ -97,6 +97,7 @@ struct session {
 
     /* the recipient of the last RCPT */
     struct {
+        int64_t began_ms; /* monotonic */
         bool decided; /* it was verified */
         struct decision decision;
         struct rb_answer answer;

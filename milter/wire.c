@@ -5,6 +5,7 @@
 #include "wire.h"
 
 #include "address.h"
+#include "callout.h"
 #include "text.h"
 
 #include <arpa/inet.h>
@@ -367,14 +368,26 @@ static const char *read_domain(json_t *object, struct wire_record *out)
     return cache_facts_key(relay, canonical, out->key) == RB_OK ? NULL : "domain: too long";
 }
 
+/* An IP address; behind that of a relay, "#" and its port. */
+static bool is_host_key(const char *key)
+{
+    char ip[CALLOUT_HOST_MAX + 1];
+    unsigned char octets[16];
+    size_t len = strcspn(key, "#"), digits;
+
+    (void)snprintf(ip, sizeof ip, "%.*s", (int)len, key);
+    if (inet_pton(AF_INET, ip, octets) != 1 && inet_pton(AF_INET6, ip, octets) != 1)
+        return false;
+    digits = key[len] == '#' ? strspn(key + len + 1, "0123456789") : 0;
+    return key[len] == '\0' || (digits >= 1 && digits <= 5 && key[len + 1 + digits] == '\0');
+}
+
 static const char *read_host(json_t *object, struct wire_record *out)
 {
     int64_t failures, trips;
-    unsigned char octets[16];
-    char reason[64], ip[46];
+    char reason[64], host[CALLOUT_HOST_MAX + 1];
 
-    if (!read_text(object, "ip", ip, sizeof ip) ||
-        (inet_pton(AF_INET, ip, octets) != 1 && inet_pton(AF_INET6, ip, octets) != 1))
+    if (!read_text(object, "ip", host, sizeof host) || !is_host_key(host))
         return "ip: not an address";
     if (!read_number(object, "failures", 1000000, &failures) ||
         !read_number(object, "trips", 1000000, &trips) ||
@@ -385,7 +398,7 @@ static const char *read_host(json_t *object, struct wire_record *out)
     out->host.failures = (unsigned)failures;
     out->host.trips = (unsigned)trips;
     out->host.reason = rb_reason_from_name(reason);
-    return text_copy(out->key, sizeof out->key, ip) ? NULL : "ip: too long";
+    return text_copy(out->key, sizeof out->key, host) ? NULL : "ip: too long";
 }
 
 /* A fold's text: printable but for what stands for anything. */

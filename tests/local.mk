@@ -9,6 +9,7 @@ UNIT = \
     tests/unit/test_classify \
     tests/unit/test_config \
     tests/unit/test_deadline \
+    tests/unit/test_decide \
     tests/unit/test_deferral \
     tests/unit/test_dialogue \
     tests/unit/test_dns \
@@ -28,8 +29,10 @@ UNIT = \
     tests/unit/test_policy \
     tests/unit/test_queue \
     tests/unit/test_rates \
+    tests/unit/test_recipient \
     tests/unit/test_record \
     tests/unit/test_relay \
+    tests/unit/test_relays \
     tests/unit/test_reply \
     tests/unit/test_session \
     tests/unit/test_shield \
@@ -118,6 +121,18 @@ tests_unit_test_spf_LDADD = $(unit_libs)
 tests_unit_test_spf_gate_SOURCES = tests/unit/test_spf_gate.c
 tests_unit_test_spf_gate_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_spf_gate_LDADD = $(unit_libs)
+
+tests_unit_test_decide_SOURCES = tests/unit/test_decide.c tests/unit/session_rig.c tests/unit/session_rig.h
+tests_unit_test_decide_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_decide_LDADD = $(unit_libs)
+
+tests_unit_test_recipient_SOURCES = tests/unit/test_recipient.c tests/unit/session_rig.c tests/unit/session_rig.h
+tests_unit_test_recipient_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_recipient_LDADD = $(unit_libs)
+
+tests_unit_test_relays_SOURCES = tests/unit/test_relays.c
+tests_unit_test_relays_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_relays_LDADD = $(unit_libs)
 
 tests_unit_test_dns_SOURCES = tests/unit/test_dns.c
 tests_unit_test_dns_CPPFLAGS = $(unit_cppflags)

@@ -11,6 +11,7 @@ FUZZ = \
     tests/fuzz/fuzz_fold \
     tests/fuzz/fuzz_headers \
     tests/fuzz/fuzz_record \
+    tests/fuzz/fuzz_relay \
     tests/fuzz/fuzz_reply \
     tests/fuzz/fuzz_spf \
     tests/fuzz/fuzz_wire
@@ -61,6 +62,11 @@ tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/fuzz.h $(fu
 tests_fuzz_fuzz_record_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_record_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_record_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_relay_SOURCES = tests/fuzz/fuzz_relay.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_relay_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_relay_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_relay_LDADD = $(fuzz_libs)
 
 tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_reply_CPPFLAGS = $(fuzz_cppflags)

@@ -291,6 +291,32 @@ static void keys_tell_world_and_relays_apart(void **state)
     assert_string_not_equal(one, world);
 }
 
+static void keys_of_facts_tell_domains_and_relays_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *relay, *domain;
+    } table[] = {
+        {NULL, "example.org"},
+        {"mx:", "example.org"},
+        {"in.example.org:25", "example.org"},
+        {"in.example.org:26", "example.org"},
+        {"in.example.org:25", "example.net"},
+        {"a,lmtp:b:24,unix:/run/lmtp", "[192.0.2.1]"},
+    };
+    char keys[COUNT(table)][CACHE_KEY_MAX + 1];
+    char domain[RB_DOMAIN_MAX + 1], relay[RELAY_NAME_MAX + 1];
+    for (size_t i = 0; i < COUNT(table); i++) {
+        assert_int_equal(cache_facts_key(table[i].relay, table[i].domain, keys[i]), RB_OK);
+        assert_true(cache_split_facts_key(keys[i], domain, relay));
+        assert_string_equal(domain, table[i].domain);
+        assert_string_equal(relay, table[i].relay != NULL ? table[i].relay : "");
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(keys[i], keys[j]);
+    }
+    assert_string_equal(keys[0], "example.org"); /* as it was before there were relays */
+}
+
 static void keys_that_do_not_fit_are_refused_not_cut(void **state)
 {
     struct fixture *f = *state;
@@ -1683,6 +1709,7 @@ int main(void)
         FRESH(what_was_never_put_is_not_found),
         FRESH(same_key_in_each_table_is_another_record),
         FRESH(keys_tell_world_and_relays_apart),
+        FRESH(keys_of_facts_tell_domains_and_relays_apart),
         FRESH(keys_that_do_not_fit_are_refused_not_cut),
         FRESH(what_is_about_us_is_never_kept),
         FRESH(unknown_never_replaces_live_knowledge),

@@ -72,6 +72,9 @@ static const struct fake_dns_answer
     three_hosts[] = {{.type = ns_t_mx, .preference = 30, .data = "mx3.d.example"},
                      {.type = ns_t_mx, .preference = 10, .data = "mx1.d.example"},
                      {.type = ns_t_mx, .preference = 20, .data = "mx2.d.example"}},
+    peers[] = {{.type = ns_t_mx, .preference = 20, .data = "mx3.d.example"},
+               {.type = ns_t_mx, .preference = 10, .data = "mx1.d.example"},
+               {.type = ns_t_mx, .preference = 20, .data = "mx2.d.example"}},
     one_host[] = {{.type = ns_t_mx, .preference = 10, .data = "mx1.d.example"}},
     refused_hosts[] = {{.type = ns_t_mx, .preference = 10, .data = "mx8.d.example"},
                        {.type = ns_t_mx, .preference = 20, .data = "mx9.d.example"}},
@@ -91,6 +94,7 @@ static const struct fake_dns_answer
 
 static const struct fake_dns_row rows[] = {
     {.name = "three.example", HOSTS_OF(three_hosts)},
+    {.name = "peers.example", HOSTS_OF(peers)},
     {.name = "one.example", HOSTS_OF(one_host)},
     {.name = "refused.example", HOSTS_OF(refused_hosts)},
     {.name = "backup.example", HOSTS_OF(refused_then_good)},
@@ -889,8 +893,10 @@ static void the_next_target_is_asked_where_one_cannot_be_reached(void **state)
 {
     (void)state;
     static const char *const lists[] = {
-        "127.0.0.9,127.0.0.1",        "missing.d.example,127.0.0.1",
-        "broken.d.example,127.0.0.1", "lmtp:127.0.0.9:@,127.0.0.1",
+        "127.0.0.9,127.0.0.1",
+        "missing.d.example,127.0.0.1",
+        "broken.d.example,127.0.0.1",
+        "lmtp:127.0.0.9:@,127.0.0.1",
         "unix:/nonexistent/lmtp,127.0.0.1",
     };
 
@@ -911,9 +917,8 @@ static void a_relay_that_refuses_us_is_never_taken_for_no_such_user(void **state
         {.rcpt = NO_RELAY},
         {.rcpt = LISTED},
         {.rcpt = "550 5.7.1 Relaying denied"},
-        {.rcpt = "550 5.7.1 Command rejected"},
+        {.rcpt = "550 5.7.1 Access denied"},
         {.banner = LISTED},
-        {.ehlo = "550 5.7.1 go away"},
         {.null_sender = NULL_REFUSED, .mail = NULL_REFUSED},
         {.rcpt = "530 5.7.0 Must issue a STARTTLS command first"},
     };
@@ -1044,6 +1049,30 @@ static void a_backup_asks_nobody_behind_itself(void **state)
     is(ask("three.example", "u@three.example"), RB_REASON_GREYLISTED);
     assert_int_equal(fake_host_connections(world.host[2]), 0);
     assert_int_equal(world.called_count, 1);
+}
+
+static void a_backup_does_not_ask_its_peers(void **state)
+{
+    (void)state;
+    start_saying(0, GREYLISTED);
+    start_saying(1, UNKNOWN_USER);
+    start_saying(2, UNKNOWN_USER);
+    for (unsigned own = 2; own <= 3; own++) { /* whichever of the two we are, and comes first */
+        we_are(own == 2 ? "127.0.0.2" : "127.0.0.3", "127.0.0.1");
+        is(ask("peers.example", "u@peers.example"), RB_REASON_GREYLISTED);
+        assert_int_equal(fake_host_connections(world.host[1]), 0);
+        assert_int_equal(fake_host_connections(world.host[2]), 0);
+    }
+}
+
+static void a_backup_knows_itself_in_a_network_that_may_be_called(void **state)
+{
+    (void)state;
+    start_saying(0, GREYLISTED);
+    start_saying(1, UNKNOWN_USER);
+    we_are("127.0.0.2", "127.0.0.0/8");
+    is(ask("three.example", "u@three.example"), RB_REASON_GREYLISTED);
+    assert_int_equal(fake_host_connections(world.host[1]), 0);
 }
 
 static void the_most_preferred_host_itself_asks_nobody(void **state)
@@ -1756,6 +1785,8 @@ int main(void)
         T(a_relay_may_be_on_this_machine),
         T(a_backup_asks_the_hosts_that_are_preferred_over_it),
         T(a_backup_asks_nobody_behind_itself),
+        T(a_backup_does_not_ask_its_peers),
+        T(a_backup_knows_itself_in_a_network_that_may_be_called),
         T(the_most_preferred_host_itself_asks_nobody),
         T(preferred_hosts_that_are_dead_are_remembered_as_dead),
         T(preferred_hosts_are_guarded),

@@ -20,6 +20,7 @@
 #include "conf.h"
 #include "conffile.h"
 #include "directive.h"
+#include "relay.h"
 
 /* --- A folder with files --- */
 
@@ -500,6 +501,13 @@ static void addresses_to_call(void **state)
         {value_relay_host, "mail.example.org", "mail.example.org:25"},
         {value_relay_host, "192.0.2.1:2525", "192.0.2.1:2525"},
         {value_relay_host, "2001:db8::1", "[2001:db8::1]:25"},
+        {value_relay_host, "lmtp:store", "lmtp:store"},
+        {value_relay_host, "lmtp:[::1]:2003", "lmtp:[::1]:2003"},
+        {value_relay_host, "unix:/run/dovecot/lmtp", "unix:/run/dovecot/lmtp"},
+        {value_relay_host, "lmtp:store:0", NULL},
+        {value_relay_host, "lmtp:a b", NULL},
+        {value_relay_host, "unix:relative", NULL},
+        {value_relay_host, "mx:", NULL},
         {value_relay_host, "[mail]:25", NULL},
         {value_relay_host, "bad host", NULL},
     };
@@ -687,6 +695,81 @@ static void relays_are_kept(void **state)
     config_put(config);
 }
 
+static void a_relays_targets_are_joined_as_the_library_takes_them(void **state)
+{
+    struct config *config =
+        load("relay \"a.example\" { to = { \"mail.example.org\", \"192.0.2.1:26\", "
+             "\"[2001:db8::1]:25\", \"lmtp:store\", \"lmtp:store:2003\", "
+             "\"unix:/run/dovecot/lmtp\" } }");
+    const struct relay *relay = &config->relays[0];
+
+    (void)state;
+    assert_string_equal(relay->list, "mail.example.org:25,192.0.2.1:26,[2001:db8::1]:25,lmtp:store,"
+                                     "lmtp:store:2003,unix:/run/dovecot/lmtp");
+    assert_true(relay_is_good(relay->list));
+    assert_int_equal(relay->to.count, 6);
+    assert_int_equal(relay->on_unreachable, ACTION_TEMPFAIL);
+    config_put(config);
+}
+
+static void the_nearest_relay_counts(void **state)
+{
+    static const struct {
+        const char *domain, *title;
+    } table[] = {
+        {"example.org", "example.org"},
+        {"a.example.org", ".example.org"},
+        {"c.b.a.example.org", ".example.org"},
+        {"in.example.org", "in.example.org"},
+        {"x.in.example.org", ".in.example.org"},
+        {"y.x.in.example.org", ".in.example.org"},
+        {"notexample.org", ".org"},
+        {"only.example", "*"},
+        {"sub.only.example", ".only.example"},
+        {"xn--bcher-kva.example", "xn--bcher-kva.example"},
+        {"org", "*"},
+        {"[192.0.2.1]", "*"},
+        {"[ipv6:2001:db8::1]", "*"},
+    };
+    struct config *config = load("relay \"*\" { to = { any } }\n"
+                                 "relay \".org\" { to = { org } }\n"
+                                 "relay \".Example.ORG\" { to = { below } }\n"
+                                 "relay \"example.org\" { to = { itself } }\n"
+                                 "relay \"in.example.org\" { to = { in } }\n"
+                                 "relay \".in.example.org\" { to = { in-below } }\n"
+                                 "relay \".only.example\" { to = { only } }\n"
+                                 "relay \"b\xc3\xbc"
+                                 "cher.example\" { to = { books } }\n");
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        const struct relay *relay = config_relay(config, table[i].domain);
+
+        print_message("# %s\n", table[i].domain);
+        assert_non_null(relay);
+        assert_string_equal(relay->domain, table[i].title);
+    }
+    config_put(config);
+}
+
+static void without_one_that_fits_there_is_no_relay(void **state)
+{
+    static const char *const domains[] = {"org", "example.com", "a.example.net", "xexample.org",
+                                          "[192.0.2.1]"};
+    struct config *config = load("relay \".example.org\" { to = { a } }\n"
+                                 "relay \"example.net\" { to = { b } }\n");
+    struct config *none = load("");
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(domains); i++) {
+        assert_null(config_relay(config, domains[i]));
+        assert_null(config_relay(none, domains[i]));
+    }
+    assert_null(config_relay(config, "example.org")); /* its subdomains alone */
+    config_put(config);
+    config_put(none);
+}
+
 /* --- Refusals --- */
 
 struct refused {
@@ -852,6 +935,20 @@ static void wrong_policies_and_relays_are_refused(void **state)
          ":2: relay: \"A.example\" is given twice"},
         {"relay \"a.example\" { to = { \"[b]\" } }",
          ":1: relay \"a.example\": to: \"[b]\" is no host to ask"},
+        {"relay \"\" { to = { a } }", ":1: relay: \"\" is no domain"},
+        {"relay \".\" { to = { a } }", ":1: relay: \".\" is no domain"},
+        {"relay \"..example\" { to = { a } }", ":1: relay: \"..example\" is no domain"},
+        {"relay \"*.example\" { to = { a } }", ":1: relay: \"*.example\" is no domain"},
+        {"relay \"*\" { to = { b } }\nrelay \"*\" {\n to = { b }\n}", ":2: \"*\" is given twice"},
+        {"relay \".a.example\" { to = { b } }\nrelay \".A.Example\" {\n to = { b }\n}",
+         ":2: relay: \".A.Example\" is given twice"},
+        {"relay \"*\" { to = { \"unix:run\" } }",
+         ":1: relay \"*\": to: \"unix:run\" is no host to ask"},
+        {"relay \"*\" { to = { \"lmtp:\" } }", ":1: relay \"*\": to: \"lmtp:\" is no host to ask"},
+        {"relay \"*\" { to = { \"mx:\" } }", ":1: relay \"*\": to: \"mx:\" is no host to ask"},
+        {"relay \"*\" { to = { \"unix:/a,b\" } }",
+         ":1: relay \"*\": to: \"unix:/a,b\" is no host to ask"},
+        {"relay \"*\" { to = { a, b, c, d, e, f, g, h, i } }", ":1: relay \"*\": to:"},
     };
 
     (void)state;
@@ -1097,8 +1194,8 @@ static void directives_not_in_this_release_warn(void **state)
 {
     static const struct refused cases[] = {
         {"\nhttp = \"127.0.0.1:8895\"", ":2: http: not in this release, has no effect"},
-        {"relay \"a.example\" {\n to = { b }\n}",
-         ":1: relay \"a.example\": is never asked: no policy has verify = \"recipient\" or \"both\""},
+        {"relay \"a.example\" {\n to = { b }\n}", ":1: relay \"a.example\": is never asked: no "
+                                                  "policy has verify = \"recipient\" or \"both\""},
     };
 
     (void)state;
@@ -1121,6 +1218,26 @@ static void settings_that_change_nothing_do_not_warn(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(texts); i++)
         assert_no_warning(texts[i]);
+}
+
+static void relays_that_are_asked_do_not_warn(void **state)
+{
+    static const char *const texts[] = {
+        "policy \"p\" { verify = recipient }\nrelay \"*\" { to = { a } }",
+        "policy \"p\" { verify = both }\nrelay \"*\" { to = { a } }",
+        "relay \"*\" { to = { a } }\npolicy \"p\" { match { helo = { x } } verify = recipient }",
+        "policy \"p\" { verify = recipient }",
+        "decide_at = data",
+        "decide_at = eom",
+        "limits { per_client_bad_rcpt = 10/m }",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++)
+        assert_no_warning(texts[i]);
+    assert_warning(
+        "policy \"p\" { verify = none }\nrelay \".example\" { to = { a } }",
+        ":2: relay \".example\": is never asked: no policy has verify = \"recipient\" or \"both\"");
 }
 
 static void other_settings_without_effect_warn(void **state)
@@ -1416,6 +1533,9 @@ int main(void)
         cmocka_unit_test(host_name_goes_into_the_fallback_sender),
         cmocka_unit_test(policies_keep_the_order_of_the_file),
         cmocka_unit_test(relays_are_kept),
+        cmocka_unit_test(a_relays_targets_are_joined_as_the_library_takes_them),
+        cmocka_unit_test(the_nearest_relay_counts),
+        cmocka_unit_test(without_one_that_fits_there_is_no_relay),
         cmocka_unit_test(values_out_of_range_are_refused_with_the_range),
         cmocka_unit_test(malformed_values_are_refused_with_what_would_be_right),
         cmocka_unit_test(unknown_directives_are_named_with_the_nearest),
@@ -1439,6 +1559,7 @@ int main(void)
         cmocka_unit_test(missing_list_file_names_the_directive),
         cmocka_unit_test(directives_not_in_this_release_warn),
         cmocka_unit_test(settings_that_change_nothing_do_not_warn),
+        cmocka_unit_test(relays_that_are_asked_do_not_warn),
         cmocka_unit_test(other_settings_without_effect_warn),
         cmocka_unit_test(options_are_those_of_the_file),
         cmocka_unit_test(default_options_are_the_librarys_own),

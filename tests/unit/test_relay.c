@@ -73,6 +73,20 @@ static void long_ones_are_refused(void **state)
     assert_false(relay_is_good(text));
 }
 
+static void a_path_that_would_break_its_list_is_no_target(void **state)
+{
+    static const char *const texts[] = {"unix:/a,b", "lmtp:unix:/a,b", "unix:/a\nb", "unix:/\x7f",
+                                        "unix:/\x01"};
+    struct relay_target target;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++)
+        if (relay_target_read(texts[i], strlen(texts[i]), &target))
+            fail_msg("%zu is taken", i);
+    assert_false(relay_target_read("a\0b", 3, &target));
+    assert_true(relay_target_read("unix:/a b", 9, &target));
+}
+
 static void a_list_is_gone_through_in_its_order(void **state)
 {
     static const char list[] = "a:26,lmtp:b,unix:/c";
@@ -135,6 +149,7 @@ int main(void)
         cmocka_unit_test(targets_are_read_as_they_are_meant),
         cmocka_unit_test(what_is_no_target_is_refused),
         cmocka_unit_test(long_ones_are_refused),
+        cmocka_unit_test(a_path_that_would_break_its_list_is_no_target),
         cmocka_unit_test(a_list_is_gone_through_in_its_order),
         cmocka_unit_test(a_list_has_eight_targets_at_most),
         cmocka_unit_test(the_preferred_mail_hosts_are_a_relay_too),

@@ -274,8 +274,8 @@ static void a_socket_that_nobody_serves_is_refused(void **state)
 
     call->address = at_path(fresh_path(folder, path));
     assert_true(fd >= 0);
-    assert_int_equal(
-        bind(fd, (const struct sockaddr *)&call->address, sizeof(struct sockaddr_un)), 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&call->address, sizeof(struct sockaddr_un)),
+                     0);
     assert_int_equal(close(fd), 0);
     assert_int_equal(connect_now(call), TRANSPORT_REFUSED);
     end(call);
