@@ -83,7 +83,7 @@ static void await_answer(struct session *session, int64_t max_wait_ms, void (*ti
     take_answer(session);
 }
 
-/* One reply answers for the recipient and the sender: who waited for the one has less time for the other. */
+/* One reply answers for recipient and sender: who waited for the one waits less for the other. */
 static void find_out(struct session *session)
 {
     int64_t left_ms = session->config->max_wait_ms;

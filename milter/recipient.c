@@ -57,6 +57,26 @@ static bool is_silence(enum rb_reason reason)
     }
 }
 
+/*
+ * The MTA takes mail for the domain, so what DNS says of it as a whole (nothing, or private addresses: a split view) is a fault of
+ * ours, and no reason to turn its recipients away.
+ */
+static bool is_of_whole_domain(enum rb_reason reason)
+{
+    return reason == RB_REASON_NO_DOMAIN || reason == RB_REASON_NO_MAIL_HOST ||
+           reason == RB_REASON_NULL_MX || reason == RB_REASON_BOGUS_MX;
+}
+
+static enum action wanted_action(const struct policy *policy, const struct relay *relay,
+                                 const struct decision *decision)
+{
+    if (relay != NULL && is_silence(decision->reason))
+        return relay->on_unreachable;
+    if (is_of_whole_domain(decision->reason))
+        return policy->on_unknown;
+    return policy_action(policy, decision->verdict, decision->reason);
+}
+
 /* It has guessed too often to be answered: whether the recipient exists is not looked at. */
 static void bar(struct session *session, struct decision *decision)
 {
@@ -96,10 +116,7 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
     ask(session, relay, to, len);
     decision->verdict = session->rcpt.answer.verdict;
     decision->reason = session->rcpt.answer.reason;
-    if (decision->verdict == RB_VERDICT_INVALID)
+    if (decision->verdict == RB_VERDICT_INVALID && !is_of_whole_domain(decision->reason))
         note_guess(session, guesser);
-    session_settle(session, decision,
-                   relay != NULL && is_silence(decision->reason)
-                       ? relay->on_unreachable
-                       : policy_action(policy, decision->verdict, decision->reason));
+    session_settle(session, decision, wanted_action(policy, relay, decision));
 }

@@ -366,6 +366,8 @@ const char *value_relay_host(const char *text, char *out)
     struct endpoint endpoint;
     int family = 0;
 
+    if (strncmp(text, "smtp:", 5) == 0)
+        text += 5;
     if (strncmp(text, "lmtp:", 5) == 0 || strncmp(text, "unix:", 5) == 0) {
         if (!relay_target_read(text, strlen(text), &target))
             goto wrong;

@@ -6,6 +6,7 @@ dnl T=C:  connecting to the filter                    (Sendmail's default: 5m)
 dnl   S:  sending it something                        (10s)
 dnl   R:  waiting for its answer: longer than max_wait in ringback.conf, which is 8s  (10s)
 dnl   E:  from the end of a message to its verdict    (5m)
+dnl       longer than max_wait, where decide_at = "eom"
 dnl
 dnl No F= flag: mail is accepted while the filter is down. F=T would defer it, F=R reject it.
 dnl Filters are asked in the order of their INPUT_MAIL_FILTER lines.

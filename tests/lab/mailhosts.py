@@ -129,6 +129,14 @@ class MailHosts:
         self._note_misdeeds()
         return {name: count for name, count in self.misdeeds.items() if count}
 
+    def change(self, old, new):
+        """Other words in the scenario, from now on."""
+        scenario = self.folder / "hosts"
+        scenario.write_text(scenario.read_text().replace(old, new))
+        answer = self._ask("reload")
+        if not answer["ok"]:
+            raise OSError(f"smtpd reload: {answer}")
+
     def _note_misdeeds(self):
         totals = self._ask("stats")["totals"]
         self.misdeeds.update({name: totals[name] for name in MISDEEDS})

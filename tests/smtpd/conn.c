@@ -427,6 +427,10 @@ static void set_peer(struct session *s, const struct sockaddr_storage *peer)
 {
     const struct sockaddr_in *in4 = (const struct sockaddr_in *)peer;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
+    if (peer->ss_family == AF_UNIX) {
+        memcpy(s->client_ip, "local", sizeof "local");
+        return;
+    }
     bool is_v4 = peer->ss_family == AF_INET;
     const void *raw = is_v4 ? (const void *)&in4->sin_addr : &in6->sin6_addr;
     (void)inet_ntop(peer->ss_family, raw, s->client_ip, sizeof s->client_ip);

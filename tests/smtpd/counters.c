@@ -16,7 +16,7 @@
 
 struct entry {
     int64_t time_ms;
-    char host_ip[INET6_ADDRSTRLEN];
+    char host_ip[ADDRESS_TEXT_SIZE];
     char client_ip[INET6_ADDRSTRLEN];
     unsigned client_port;
     unsigned code;

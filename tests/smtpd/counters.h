@@ -9,6 +9,7 @@
 
 #include "buf.h"
 #include "hash.h"
+#include "scenario.h"
 
 #include <netinet/in.h>
 #include <stdint.h>
@@ -45,7 +46,7 @@ enum count {
 };
 
 struct host_stats {
-    char ip[INET6_ADDRSTRLEN];
+    char ip[ADDRESS_TEXT_SIZE];
     uint64_t counts[COUNT_MAX];
     unsigned concurrent;
     unsigned concurrent_max;

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_SIZE 1300 /* two IP addresses and two paths of ARGUMENT_SIZE */
+#define KEY_SIZE 1400 /* two addresses and two paths of ARGUMENT_SIZE */
 
 struct triplet {
     int64_t first_us;

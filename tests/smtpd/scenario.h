@@ -15,10 +15,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #define SCENARIO_KEYWORDS_MAX 24
 #define SCENARIO_PLACES_MAX 65536
 #define SCENARIO_ERROR_SIZE 320
+#define SCENARIO_UNIX "unix:" /* in front of a path */
+/* Room for an IP address, or a path with what stands in front of it. */
+#define ADDRESS_TEXT_SIZE (sizeof SCENARIO_UNIX - 1 + sizeof((struct sockaddr_un *)0)->sun_path)
 
 enum stage {
     STAGE_BANNER,
@@ -94,6 +98,7 @@ struct host_conf {
     const char *name;
     unsigned port; /* 0: the program's */
     bool refuse;   /* nothing listens */
+    bool lmtp;     /* RFC 2033: greeted with LHLO */
     int step_ms;
     int banner_delay_ms;
     int drip_ms;
@@ -121,11 +126,11 @@ struct host_conf {
     const struct host_conf *fallback; /* its rules stand behind ours; NULL: none */
 };
 
-/* One address and port. */
+/* One address and port, or one path. */
 struct place {
-    char key[INET6_ADDRSTRLEN + 8]; /* "ADDRESS PORT" */
-    char ip[INET6_ADDRSTRLEN];
-    unsigned port;
+    char key[ADDRESS_TEXT_SIZE + 16]; /* "ADDRESS port PORT" or "unix:PATH"; for people too */
+    char ip[ADDRESS_TEXT_SIZE];       /* "unix:PATH" for a path */
+    unsigned port;                    /* 0 for a path */
     struct sockaddr_storage sa;
     socklen_t sa_len;
     bool from_range;

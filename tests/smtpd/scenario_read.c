@@ -390,6 +390,14 @@ static bool directive_port(struct reader *rd, struct statement *st, struct host_
     return take_count(rd, st, 65535, &conf->port);
 }
 
+static bool directive_lmtp(struct reader *rd, struct statement *st, struct host_conf *conf)
+{
+    (void)rd;
+    (void)st;
+    conf->lmtp = true;
+    return true;
+}
+
 static bool directive_refuse(struct reader *rd, struct statement *st, struct host_conf *conf)
 {
     (void)rd;
@@ -592,6 +600,7 @@ static const struct {
     {"greylist", directive_greylist},
     {"hide", directive_hide},
     {"keywords", directive_keywords},
+    {"lmtp", directive_lmtp},
     {"max_connections", directive_max_connections},
     {"max_errors", directive_max_errors},
     {"max_rcpt", directive_max_rcpt},
@@ -674,13 +683,35 @@ static void set_last(struct sockaddr_storage *sa, uint32_t value)
         p[i] = (unsigned char)(value & 0xFF);
 }
 
-/* ADDRESS or ADDRESS-ADDRESS. false without an error: it is no address at all. */
+/* unix:/PATH. false without an error: it is something else. */
+static bool parse_path(const char *text, struct span *span, const char **error)
+{
+    struct sockaddr_un *un = (struct sockaddr_un *)&span->first;
+    if (strncmp(text, SCENARIO_UNIX, sizeof SCENARIO_UNIX - 1) != 0)
+        return false;
+    text += sizeof SCENARIO_UNIX - 1;
+    size_t len = strlen(text);
+    if (text[0] != '/' || len >= sizeof un->sun_path) {
+        *error = "a path from / of at most 107 octets wanted";
+        return false;
+    }
+    memset(&span->first, 0, sizeof span->first);
+    un->sun_family = AF_UNIX;
+    memcpy(un->sun_path, text, len);
+    return true;
+}
+
+/* ADDRESS, ADDRESS-ADDRESS or unix:/PATH. false without an error: it is no address at all. */
 static bool parse_span(const char *text, struct span *span, const char **error)
 {
     char first[INET6_ADDRSTRLEN];
     size_t len = strcspn(text, "-");
     *error = NULL;
     span->count = 1;
+    if (parse_path(text, span, error))
+        return true;
+    if (*error != NULL)
+        return false;
     if (len >= sizeof first)
         return false;
     memcpy(first, text, len);
@@ -706,18 +737,18 @@ static bool parse_span(const char *text, struct span *span, const char **error)
     return true;
 }
 
-static struct place *make_place(struct reader *rd, const struct span *span, unsigned offset,
-                                const struct host_conf *conf)
+static void name_path(struct place *place)
 {
-    struct place *place = scenario_alloc(rd->scn, sizeof *place);
-    if (place == NULL)
-        return NULL;
-    place->sa = span->first;
-    set_last(&place->sa, get_last(&span->first) + offset);
-    place->conf = conf;
-    place->from_range = span->count > 1;
-    place->port = conf->port != 0 ? conf->port : rd->default_port;
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&place->sa;
+    place->sa_len = sizeof *un;
+    (void)snprintf(place->ip, sizeof place->ip, SCENARIO_UNIX "%s", un->sun_path);
+    (void)snprintf(place->key, sizeof place->key, "%s", place->ip);
+}
+
+static void name_address(struct place *place, unsigned port)
+{
     const void *raw;
+    place->port = port;
     if (place->sa.ss_family == AF_INET) {
         struct sockaddr_in *in4 = (struct sockaddr_in *)&place->sa;
         in4->sin_port = htons((uint16_t)place->port);
@@ -730,7 +761,24 @@ static struct place *make_place(struct reader *rd, const struct span *span, unsi
         place->sa_len = sizeof *in6;
     }
     (void)inet_ntop(place->sa.ss_family, raw, place->ip, sizeof place->ip);
-    (void)snprintf(place->key, sizeof place->key, "%s %u", place->ip, place->port);
+    (void)snprintf(place->key, sizeof place->key, "%s port %u", place->ip, place->port);
+}
+
+static struct place *make_place(struct reader *rd, const struct span *span, unsigned offset,
+                                const struct host_conf *conf)
+{
+    struct place *place = scenario_alloc(rd->scn, sizeof *place);
+    if (place == NULL)
+        return NULL;
+    place->sa = span->first;
+    place->conf = conf;
+    place->from_range = span->count > 1;
+    if (place->sa.ss_family == AF_UNIX) {
+        name_path(place);
+        return place;
+    }
+    set_last(&place->sa, get_last(&span->first) + offset);
+    name_address(place, conf->port != 0 ? conf->port : rd->default_port);
     return place;
 }
 
@@ -743,7 +791,7 @@ static bool add_place(struct reader *rd, const struct statement *st, struct plac
     struct place *other = NULL;
     HASH_FIND_STR(scn->places, place->key, other);
     if (other != NULL && other->from_range == place->from_range)
-        return refuse(rd, st->line, "%s port %u is there twice", place->ip, place->port);
+        return refuse(rd, st->line, "%s is there twice", place->key);
     if (other != NULL && place->from_range)
         return true;
     if (other != NULL)
@@ -790,7 +838,7 @@ static bool read_head(struct reader *rd, struct statement *st, struct host_conf 
             continue;
         if (error != NULL || st->at == 1)
             return refuse(rd, st->line, "%s: %s", peek(st)->text,
-                          error != NULL ? error : "no IPv4 or IPv6 address");
+                          error != NULL ? error : "no IPv4 or IPv6 address, no unix:/PATH");
         break;
     }
     if (peek(st) != NULL)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ACCEPTS_A_TURN 64
@@ -22,13 +23,17 @@ struct listener {
     struct server *srv;
     struct place *place; /* of srv->scn */
     char key[sizeof((struct place *)0)->key];
+    char path[sizeof((struct sockaddr_un *)0)->sun_path]; /* to be removed; "": none */
     UT_hash_handle hh;
     struct listener *next; /* while a scenario is being loaded */
 };
 
 static void free_listener(struct watch *w)
 {
-    free(w);
+    struct listener *l = (struct listener *)w;
+    if (l->path[0] != '\0')
+        (void)unlink(l->path);
+    free(l);
 }
 
 /* Accepts and closes one, or the listening socket would report it for ever. */
@@ -57,21 +62,43 @@ static void accept_some(struct watch *w, uint32_t events)
     }
 }
 
-static bool open_socket(struct listener *l, const struct place *place)
+/* What a program that was killed has left there is removed; all users may connect. */
+static bool bind_path(struct listener *l, const struct place *place)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&place->sa;
+    struct stat found;
+    if (lstat(un->sun_path, &found) == 0 && S_ISSOCK(found.st_mode))
+        (void)unlink(un->sun_path);
+    if (bind(l->watch.fd, (const struct sockaddr *)un, place->sa_len) != 0)
+        return false;
+    memcpy(l->path, un->sun_path, sizeof l->path);
+    return chmod(l->path, 0666) == 0;
+}
+
+static bool bind_place(struct listener *l, const struct place *place)
 {
     const struct sockaddr *sa = (const struct sockaddr *)&place->sa;
-    int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (sa->sa_family == AF_UNIX)
+        return bind_path(l, place);
+    (void)setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    if (sa->sa_family == AF_INET6)
+        (void)setsockopt(l->watch.fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
+    return bind(l->watch.fd, sa, place->sa_len) == 0;
+}
+
+static bool open_socket(struct listener *l, const struct place *place)
+{
+    int fd = socket(place->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     l->watch.fd = fd;
     if (fd < 0)
         return false;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    if (sa->sa_family == AF_INET6)
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
-    if (bind(fd, sa, place->sa_len) == 0 && listen(fd, BACKLOG) == 0 &&
+    if (bind_place(l, place) && listen(fd, BACKLOG) == 0 &&
         loop_add(l->srv->net.loop, &l->watch, EPOLLIN))
         return true;
     int saved = errno;
     (void)close(fd);
+    if (l->path[0] != '\0')
+        (void)unlink(l->path);
     errno = saved;
     return false;
 }
@@ -161,8 +188,7 @@ bool server_load(struct server *srv, char *error, size_t error_size)
     errno = 0;
     struct listener *fresh = open_missing(srv, scn, &failed);
     if (failed != NULL) {
-        (void)snprintf(error, error_size, "cannot listen at %s port %u: %s", failed->ip,
-                       failed->port, strerror(errno));
+        (void)snprintf(error, error_size, "cannot listen at %s: %s", failed->key, strerror(errno));
         scenario_put(scn);
         return false;
     }

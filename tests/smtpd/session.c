@@ -327,14 +327,35 @@ static void greet(struct session *s, struct play *play, const char *args, bool e
     s->extended = extended;
 }
 
+/* RFC 2033 section 4.1: to EHLO and HELO LMTP says 500. */
+static bool is_other_protocol(struct session *s, struct play *play, bool lmtp)
+{
+    if (s->conf->lmtp == lmtp)
+        return false;
+    count(s, COUNT_ORDER);
+    if (lmtp)
+        (void)say(s, play, s->command, 502, "5.5.2 Error: command not recognized");
+    else
+        (void)say(s, play, s->command, 500, "5.5.1 this is LMTP: say LHLO");
+    return true;
+}
+
 static void do_ehlo(struct session *s, struct play *play, const char *args)
 {
-    greet(s, play, args, true);
+    if (!is_other_protocol(s, play, false))
+        greet(s, play, args, true);
+}
+
+static void do_lhlo(struct session *s, struct play *play, const char *args)
+{
+    if (!is_other_protocol(s, play, true))
+        greet(s, play, args, true);
 }
 
 static void do_helo(struct session *s, struct play *play, const char *args)
 {
-    greet(s, play, args, false);
+    if (!is_other_protocol(s, play, false))
+        greet(s, play, args, false);
 }
 
 /* The 220 is played; what comes behind it? */
@@ -613,6 +634,7 @@ static const struct verb {
 } verbs[] = {
     {"EHLO", STAGE_EHLO, COUNT_EHLO, do_ehlo},
     {"HELO", STAGE_HELO, COUNT_HELO, do_helo},
+    {"LHLO", STAGE_EHLO, COUNT_EHLO, do_lhlo},
     {"STARTTLS", STAGE_STARTTLS, COUNT_STARTTLS, do_starttls},
     {"MAIL", STAGE_MAIL, COUNT_MAIL, do_mail},
     {"RCPT", STAGE_RCPT, COUNT_RCPT, do_rcpt},
@@ -639,6 +661,7 @@ void session_begin(struct session *s, struct play *play)
 {
     const struct limit *limit = &s->conf->connections;
     const struct action *action = NULL;
+    const char *usual = s->conf->lmtp ? "%h LMTP" : usual_text(STAGE_BANNER, 220);
     if (limit->max != 0 && s->stats->concurrent > limit->max) {
         count(s, COUNT_TURNED_AWAY);
         action = &limit->action;
@@ -652,7 +675,7 @@ void session_begin(struct session *s, struct play *play)
     if (action == NULL)
         action = find_any(s, STAGE_BANNER);
     unsigned code = action != NULL ? answer(s, play, STAGE_BANNER, action)
-                                   : say(s, play, STAGE_BANNER, 220, usual_text(STAGE_BANNER, 220));
+                                   : say(s, play, STAGE_BANNER, 220, usual);
     s->refused = code >= 400;
     s->errors = 0;
 }

@@ -88,6 +88,9 @@ host 127.0.2.72 { hide PIPELINING; step 50ms; rcpt * 250 }
 host 127.0.2.73 { rcpt * 250 }
 host 127.0.2.80 { refuse }
 host 127.0.2.81 { port %PORT2%; rcpt * 250 }
+host 127.0.2.90 store.example.org { lmtp; rcpt real@* 250 }
+host unix:%DIR%/store store.example.org { lmtp; rcpt real@* 250; rcpt * 550 "5.1.1 %a at %i, says %c" }
+host unix:%DIR%/plain plain.example.org { greylist 1h 450 to new@*; rcpt * 250 }
 """
 SCENARIO_IPV6 = "host ::1 six.example.org { rcpt * 250 }\n"
 
@@ -130,12 +133,13 @@ class Gone(Exception):
 
 class Client:
     def __init__(self, ip, port=None, source=None):
-        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        path = ip.removeprefix("unix:") if ip.startswith("unix:") else None
+        family = socket.AF_UNIX if path else socket.AF_INET6 if ":" in ip else socket.AF_INET
         self.sock = socket.socket(family)
         self.sock.settimeout(PATIENCE_S)
         if source:
             self.sock.bind((source, 0))
-        self.sock.connect((ip, port or LAB.port))
+        self.sock.connect(path or (ip, port or LAB.port))
         self.data = b""
         self.ip = ip
 
@@ -177,9 +181,9 @@ class Client:
     def code(self, command):
         return int(self.say(command)[-1][:3])
 
-    def hello(self):
+    def hello(self, verb="EHLO"):
         self.banner = self.reply()
-        self.ehlo = self.say("EHLO client.example.net")
+        self.ehlo = self.say(f"{verb} client.example.net")
         return self
 
     def mail(self, sender=""):
@@ -1252,6 +1256,83 @@ def quit_and_sigterm_end_it_cleanly():
 
 
 @test
+def lmtp_is_greeted_with_lhlo_and_then_the_same():
+    with Client("127.0.2.90").hello("LHLO").mail() as c:
+        same(c.banner, ["220 store.example.org LMTP"])
+        assert "250-PIPELINING" in c.ehlo, c.ehlo
+        same(c.rcpt("real@x.example")[:3], "250")
+        same(c.rcpt("other@x.example")[:9], "550 5.1.1")
+    stats = LAB.stats("127.0.2.90")
+    same((stats["ehlo"], stats["helo"], stats["other"], stats["order_violations"]), (1, 0, 0, 0))
+
+
+@test
+def lmtp_and_smtp_do_not_know_each_other():
+    for ip, wrong, code, right in (
+            ("127.0.2.90", "EHLO", 500, "LHLO"), ("127.0.2.90", "HELO", 500, "LHLO"),
+            ("127.0.2.73", "LHLO", 502, "EHLO")):
+        with counting(ip, order_violations=2), Client(ip) as c:
+            c.reply()
+            same(c.code(f"{wrong} client.example.net"), code)
+            same(c.code("MAIL FROM:<>"), 503)
+            same(c.code(f"{right} client.example.net"), 250)
+
+
+@test
+def unix_socket_is_an_address_like_others():
+    place = f"unix:{DIR}/store"
+    with Client(place).hello("LHLO").mail() as c:
+        same(c.rcpt("real@x.example"), "250 2.1.5 Ok")
+        same(c.rcpt("b@x.example"), f"550 5.1.1 b@x.example at {place}, says local")
+    same(LAB.ask(f"stats {place}")["hosts"][place]["rcpt_refused"], 1)
+    last = LAB.ask("log")[-1]
+    same((last["host"], last["client_ip"], last["client_port"]), (place, "local", 0))
+    with Client(f"unix:{DIR}/plain").hello().mail() as c:
+        same(c.rcpt("new@x.example")[:3], "450")
+        same(c.rcpt("old@x.example")[:3], "250")
+
+
+@test
+def unix_socket_is_open_to_all_users():
+    same(os.stat(f"{DIR}/store").st_mode & 0o777, 0o666)
+
+
+@test
+def unix_socket_goes_with_its_host_and_a_stale_one_is_replaced():
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/socket"
+        block = f"host unix:{path} {{ rcpt * 250 }}\n"
+        other = "host 127.0.3.1 { rcpt * 250 }\n"
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(path)
+        lab = Lab(block + other)
+        Client(f"unix:{path}").hello().sock.close()
+        lab.write(other)
+        same(lab.ask("reload"), {"ok": True})
+        assert not os.path.exists(path)
+        lab.write(block + other)
+        same(lab.ask("reload"), {"ok": True})
+        Client(f"unix:{path}").hello().sock.close()
+        same(lab.stop(), (0, ["ready", "scenario"]))
+        assert not os.path.exists(path)
+
+
+@test
+def file_in_the_place_of_a_unix_socket_is_left_alone():
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/file"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("precious")
+        with open(f"{folder}/scenario", "w", encoding="utf-8") as scenario:
+            scenario.write(f"host unix:{path} {{ }}\n")
+        done = subprocess.run([BINARY, "-s", f"{folder}/scenario"], capture_output=True, text=True)
+        same(done.returncode, 78)
+        assert f"cannot listen at unix:{path}: " in done.stderr, done.stderr
+        with open(path, encoding="utf-8") as file:
+            same(file.read(), "precious")
+
+
+@test
 def mistakes_in_a_scenario_are_named_by_line():
     mistakes = [
         ("", 1, "no host in it"),
@@ -1261,6 +1342,10 @@ def mistakes_in_a_scenario_are_named_by_line():
         ("host 127.0.3.1 two names {\n}\n", 1, "one name"),
         ("host 127.0.3.9-127.0.3.1 {\n}\n", 1, "backwards"),
         ("host 127.0.3.1-::1 {\n}\n", 1, "same family"),
+        ("host unix:relative {\n}\n", 1, "a path from /"),
+        ("host unix:/" + "x" * 107 + " {\n}\n", 1, "at most 107"),
+        ("host unix:/a unix:/a {\n}\n", 1, "unix:/a is there twice"),
+        ("host 127.0.3.1 {\n lmtp maybe\n}\n", 2, "not understood"),
         ("host ::1-::2:0:0:1 {\n}\n", 1, "too large"),
         ("host 127.0.3.1 {\n}\nhost 127.0.3.1 {\n}\n", 3, "is there twice"),
         ("host 127.0.3.1 {\n}\nhost * {\n}\n", 3, "before the others"),
@@ -1352,7 +1437,10 @@ def main():
 
 if __name__ == "__main__":
     PORT2 = free_port()
-    LAB = Lab(SCENARIO.replace("%PORT2%", str(PORT2)) + (SCENARIO_IPV6 if has_ipv6() else ""))
+    SOCKETS = tempfile.TemporaryDirectory()
+    DIR = SOCKETS.name
+    LAB = Lab(SCENARIO.replace("%PORT2%", str(PORT2)).replace("%DIR%", DIR)
+              + (SCENARIO_IPV6 if has_ipv6() else ""))
     try:
         STATUS = main()
     finally:

@@ -58,6 +58,17 @@ static void must(bool is_true)
     abort();
 }
 
+/*
+ * Asked by ThreadSanitizer, where there is one. res_ninit keeps what it read of resolv.conf in a table of glibc's, under a lock of
+ * glibc's own that the sanitizer does not see.
+ */
+const char *__tsan_default_suppressions(void);
+
+const char *__tsan_default_suppressions(void)
+{
+    return "race:__libc_dynarray_emplace_enlarge\n";
+}
+
 /* --- Writing an answer ----------------------------------------------------- */
 
 static void put_octets(struct writer *writer, const void *octets, size_t len)
