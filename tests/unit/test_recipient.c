@@ -344,6 +344,18 @@ static void without_a_relay_the_domains_own_mail_hosts_are_asked(void **state)
     assert_int_equal(asked(f), 0);
 }
 
+/* The MTA takes its mail: that DNS does not know it is a fault of ours. */
+static void a_domain_that_dns_does_not_know_is_for_on_unknown(void **state)
+{
+    struct session_rig *f = *state;
+
+    session_rig_begin(f, RELAY RECIPIENTS "limits { per_client_bad_rcpt = 1/h }\n");
+    for (int i = 0; i < 3; i++) { /* nor is it a guess */
+        (void)rcpt(f, "<user@nowhere.invalid>");
+        found(f, RB_REASON_NO_DOMAIN, ACTION_QUARANTINE);
+    }
+}
+
 /* There is no on_unreachable without a relay. */
 static void preferred_hosts_that_are_silent_are_for_the_policy(void **state)
 {
@@ -663,6 +675,7 @@ int main(void)
         T(policies_that_verify_no_recipients_ask_nobody),
         T(the_nearest_relay_is_asked),
         T(without_a_relay_the_domains_own_mail_hosts_are_asked),
+        T(a_domain_that_dns_does_not_know_is_for_on_unknown),
         T(preferred_hosts_that_are_silent_are_for_the_policy),
         T(what_is_silence),
         T(what_is_no_silence),
