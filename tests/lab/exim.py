@@ -3,6 +3,7 @@
 
 import os
 import pwd
+import shutil
 
 import debs
 import service
@@ -78,7 +79,8 @@ class Exim:
         self.site = site
         self.folder = site.folder
         self.mail = site.mail
-        self.program = unpacked / "usr/sbin/exim4"
+        self.unpacked = unpacked / "usr/sbin/exim4"
+        self.program = self.folder / "exim4"
         self.verify = verify
         self.process = None
 
@@ -89,6 +91,8 @@ class Exim:
 
     def launch(self):
         """Starts it; it is ready when wait() returns."""
+        # It runs itself again as its own user, who may not look into the folder it was unpacked in.
+        shutil.copy2(self.unpacked, self.program)
         self._configure()
         with open(self.folder / "output", "wb") as output:
             self.process = service.start(

@@ -132,11 +132,14 @@ class Exim:
     def __init__(self, namespace, folder, program):
         self.namespace = namespace
         self.folder = pathlib.Path(folder) / "exim"
-        self.program = program
+        self.unpacked = program
+        self.program = self.folder / "exim4"
         self.process = None
 
     def start(self):
         (self.folder / "spool").mkdir(parents=True)
+        # It runs itself again as its own user, who may not look into the folder it was unpacked in.
+        shutil.copy2(self.unpacked, self.program)
         for path in (self.folder, self.folder / "spool"):
             shutil.chown(path, EXIM_UID, EXIM_UID)
         config = self.folder / "exim.conf"
