@@ -207,29 +207,6 @@ bool decide_is_other_fate(const struct session *session, const struct policy *po
     return false;
 }
 
-struct decision *decide_put_off(struct session *session, const struct policy *policy,
-                                const char *to, size_t len)
-{
-    struct decision *decision = &session->rcpt.decision;
-
-    *decision = (struct decision){
-        .of = OF_RECIPIENT,
-        .put_off = true,
-        .policy = policy,
-        .reason = RB_REASON_LIMITED,
-        .wanted = ACTION_TEMPFAIL,
-        .action = ACTION_TEMPFAIL,
-        .recipients = 1,
-    };
-    session_show_address(decision->recipient, sizeof decision->recipient, to, len);
-    rb_answer_fini(&session->rcpt.answer);
-    session->rcpt.answer =
-        (struct rb_answer){.reason = RB_REASON_LIMITED, .age_s = -1, .expires_s = -1};
-    (void)text_copy(session->rcpt.answer.rule, sizeof session->rcpt.answer.rule,
-                    "one_fate_a_message");
-    return decision;
-}
-
 struct decision *decide_for(struct session *session, const struct policy *policy,
                             enum exemption exemption, const char *to, size_t len)
 {

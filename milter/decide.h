@@ -22,10 +22,6 @@ struct decision *decide_for(struct session *session, const struct policy *policy
 bool decide_is_other_fate(const struct session *session, const struct policy *policy,
                           enum exemption exemption);
 
-/* The decision about such a recipient: "452 too many recipients", which makes clients send another message at once. */
-struct decision *decide_put_off(struct session *session, const struct policy *policy,
-                                const char *to, size_t len);
-
 /* Whether it turns the recipient, or the message, away. */
 bool decision_refuses(const struct decision *decision);
 

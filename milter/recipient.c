@@ -77,18 +77,38 @@ static enum action wanted_action(const struct policy *policy, const struct relay
     return policy_action(policy, decision->verdict, decision->reason);
 }
 
-/* It has guessed too often to be answered: whether the recipient exists is not looked at. */
-static void bar(struct session *session, struct decision *decision)
+static struct decision *begin(struct session *session, const struct policy *policy, const char *to,
+                              size_t len)
 {
-    rb_answer_fini(&session->rcpt.answer);
-    session->rcpt.answer =
-        (struct rb_answer){.reason = RB_REASON_LIMITED, .age_s = -1, .expires_s = -1};
-    (void)text_copy(session->rcpt.answer.rule, sizeof session->rcpt.answer.rule,
-                    "per_client_bad_rcpt");
-    decision->barred = true;
+    struct decision *decision = &session->rcpt.decision;
+
+    *decision = (struct decision){.of = OF_RECIPIENT, .policy = policy, .recipients = 1};
+    session_show_address(decision->recipient, sizeof decision->recipient, to, len);
+    return decision;
+}
+
+/* Answers for now without asking whether the recipient exists; rule says why. */
+static void settle_unasked(struct session *session, const char *rule)
+{
+    struct decision *decision = &session->rcpt.decision;
+    struct rb_answer *answer = &session->rcpt.answer;
+
+    rb_answer_fini(answer);
+    *answer = (struct rb_answer){.reason = RB_REASON_LIMITED, .age_s = -1, .expires_s = -1};
+    (void)text_copy(answer->rule, sizeof answer->rule, rule);
     decision->verdict = RB_VERDICT_UNKNOWN;
     decision->reason = RB_REASON_LIMITED;
     session_settle(session, decision, ACTION_TEMPFAIL);
+}
+
+struct decision *recipient_put_off(struct session *session, const struct policy *policy,
+                                   const char *to, size_t len)
+{
+    struct decision *decision = begin(session, policy, to, len);
+
+    decision->put_off = true;
+    settle_unasked(session, "one_fate_a_message");
+    return decision;
 }
 
 static void note_guess(const struct session *session, enum guesser guesser)
@@ -102,15 +122,14 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
                       const char *to, size_t len)
 {
     const struct relay *relay = config_relay(session->config, domain);
-    struct decision *decision = &session->rcpt.decision;
+    struct decision *decision = begin(session, policy, to, len);
     enum guesser guesser =
         guessers_look(session_client(session), &session->config->limits.per_client_bad_rcpt);
 
     session->rcpt.decided = true;
-    *decision = (struct decision){.of = OF_RECIPIENT, .policy = policy, .recipients = 1};
-    session_show_address(decision->recipient, sizeof decision->recipient, to, len);
     if (guesser == GUESSER_BARRED) {
-        bar(session, decision);
+        decision->barred = true;
+        settle_unasked(session, "per_client_bad_rcpt");
         return;
     }
     ask(session, relay, to, len);

@@ -14,4 +14,11 @@
 void recipient_decide(struct session *session, const struct policy *policy, const char *domain,
                       const char *to, size_t len);
 
+/*
+ * Puts a recipient off whose message would have another fate than that of those before him: "452 too many recipients", which makes
+ * clients send another message at once. Returns session->rcpt's decision.
+ */
+struct decision *recipient_put_off(struct session *session, const struct policy *policy,
+                                   const char *to, size_t len);
+
 #endif

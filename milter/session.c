@@ -249,7 +249,7 @@ static struct decision *decide_sender(struct session *session, const struct poli
     if (exemption == EXEMPT_NOT && !policy_verifies_sender(policy))
         exemption = EXEMPT_POLICY;
     if (!at_once && decide_is_other_fate(session, policy, exemption))
-        return decide_put_off(session, policy, to, len);
+        return recipient_put_off(session, policy, to, len);
     return decide_for(session, policy, exemption, to, len);
 }
 

@@ -43,6 +43,15 @@ static bool read_line(const char *line, uint64_t *octets)
     return errno == 0 && strcmp(end, "\n") == 0;
 }
 
+/* False, having said what is wrong with the file. Look-ups are under way in other threads: no strerror. */
+static bool complain(const struct list *list, int status, int error)
+{
+    char why[128];
+
+    (void)tool_fail(status, "--resume: %s: %s", list->resume, strerror_r(error, why, sizeof why));
+    return false;
+}
+
 static bool read_resume(struct list *list)
 {
     FILE *file = fopen(list->resume, "r");
@@ -51,10 +60,8 @@ static bool read_resume(struct list *list)
 
     if (file == NULL && errno == ENOENT)
         return true;
-    if (file == NULL) {
-        (void)tool_fail(EX_NOINPUT, "--resume: %s: %s", list->resume, strerror(errno));
-        return false;
-    }
+    if (file == NULL)
+        return complain(list, EX_NOINPUT, errno);
     good = fgets(line, sizeof line, file) != NULL && read_line(line, &list->octets);
     (void)fclose(file);
     if (!good)
@@ -110,23 +117,25 @@ static void show(const struct list *list, bool last)
     (void)fputs(last ? "\033[K\n" : "\033[K", stderr);
 }
 
-static bool keep(const struct list *list)
+/* 0, or the errno of why not. */
+static int keep(const struct list *list)
 {
     char path[PATH_MAX];
     FILE *file;
     bool good;
 
     if (list->resume == NULL)
-        return true;
-    if (fflush(stdout) != 0 ||
-        (size_t)snprintf(path, sizeof path, "%s.new", list->resume) >= sizeof path)
-        return false;
+        return 0;
+    if (fflush(stdout) != 0)
+        return errno;
+    if ((size_t)snprintf(path, sizeof path, "%s.new", list->resume) >= sizeof path)
+        return ENAMETOOLONG;
     file = fopen(path, "w");
     if (file == NULL)
-        return false;
+        return errno;
     good = fprintf(file, "ringback-list 1 %" PRIu64 "\n", list->octets) > 0;
     good = fclose(file) == 0 && good;
-    return good && rename(path, list->resume) == 0;
+    return good && rename(path, list->resume) == 0 ? 0 : errno;
 }
 
 void list_done(struct list *list, uint64_t octets)
@@ -141,10 +150,8 @@ void list_done(struct list *list, uint64_t octets)
 
 bool list_end(struct list *list)
 {
-    bool kept = keep(list);
+    int error = keep(list);
 
     show(list, true);
-    if (!kept)
-        (void)tool_fail(EX_CANTCREAT, "--resume: %s: %s", list->resume, strerror(errno));
-    return kept;
+    return error == 0 || complain(list, EX_CANTCREAT, error);
 }

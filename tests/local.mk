@@ -49,7 +49,8 @@ check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
 check_LTLIBRARIES += libtest.la
-libtest_la_SOURCES = tests/unit/check.h tests/unit/fake_clock.c tests/unit/fake_clock.h \
+libtest_la_SOURCES = tests/unit/check.h tests/unit/dice.c tests/unit/dice.h \
+    tests/unit/dns_rig.c tests/unit/dns_rig.h tests/unit/fake_clock.c tests/unit/fake_clock.h \
     tests/unit/fake_dns.c tests/unit/fake_dns.h \
     tests/unit/fake_host.c tests/unit/fake_host.h \
     tests/unit/verifier_rig.c tests/unit/verifier_rig.h

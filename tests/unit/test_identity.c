@@ -14,6 +14,7 @@
 #include "check.h"
 #include "dns.h"
 #include "fake_clock.h"
+#include "dns_rig.h"
 #include "fake_dns.h"
 
 #define ANSWERS(table) .answers = (table), .count = COUNT(table)
@@ -38,20 +39,6 @@ struct asked {
     enum rb_ip_version version;
 };
 
-static struct sockaddr_storage address_of(const char *text)
-{
-    struct sockaddr_storage address = {0};
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
-        memcpy(&address, &v4, sizeof v4);
-    else if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
-        memcpy(&address, &v6, sizeof v6);
-    else
-        fail_msg("%s is no address", text);
-    return address;
-}
-
 static void check_until(const struct dns *dns, const struct asked *asked, deadline until,
                         struct identity *identity)
 {
@@ -61,28 +48,8 @@ static void check_until(const struct dns *dns, const struct asked *asked, deadli
     for (; asked->own[own_count] != NULL; own_count++)
         assert_int_equal(rb_network_parse(asked->own[own_count], &own[own_count]), RB_OK);
     for (; asked->bind[options.bind_count] != NULL; options.bind_count++)
-        options.bind[options.bind_count] = address_of(asked->bind[options.bind_count]);
+        options.bind[options.bind_count] = dns_rig_address(asked->bind[options.bind_count]);
     identity_check(dns, &options, own, own_count, until, identity);
-}
-
-struct world {
-    struct fake_dns *fake;
-    struct dns *dns;
-};
-
-static struct world world_start(const struct fake_dns_row *rows, size_t count)
-{
-    struct world world = {.fake = fake_dns_start(AF_INET, rows, count)};
-    assert_non_null(world.fake);
-    const char *server = fake_dns_server(world.fake);
-    assert_int_equal(dns_open(&server, 1, clock_system(), &world.dns), RB_OK);
-    return world;
-}
-
-static void world_stop(struct world *world)
-{
-    dns_close(world->dns);
-    fake_dns_stop(world->fake);
 }
 
 /* Each of the warnings, in their order, holds the words; NULL ends them. */
@@ -91,9 +58,9 @@ static void expect_until(const struct fake_dns_row *rows, size_t count, const st
 {
     struct identity identity;
     size_t wanted = 0;
-    struct world world = world_start(rows, count);
+    struct dns_rig world = dns_rig_start(rows, count);
     check_until(world.dns, asked, deadline_in(clock_system(), ms), &identity);
-    world_stop(&world);
+    dns_rig_stop(&world);
     for (; words[wanted] != NULL; wanted++) {
         if (wanted >= identity.count || strstr(identity.warning[wanted], words[wanted]) == NULL)
             fail_msg("%s: no \"%s\" in \"%s\"", asked->helo, words[wanted],
@@ -328,12 +295,12 @@ static void the_first_eight_addresses_are_looked_at(void **state)
                 "193.0.0.7", "193.0.0.8", "193.0.0.9", PUBLIC_V4},
     };
     struct identity identity;
-    struct world world = world_start(good, COUNT(good));
+    struct dns_rig world = dns_rig_start(good, COUNT(good));
     check_until(world.dns, &asked, deadline_in(clock_system(), PATIENT_MS), &identity);
     assert_int_equal(identity.count, IDENTITY_WARNINGS_MAX);
     assert_int_equal(fake_dns_asked_udp(world.fake, "8.0.0.193.in-addr.arpa", ns_t_ptr), 1);
     assert_int_equal(fake_dns_asked_udp(world.fake, "9.0.0.193.in-addr.arpa", ns_t_ptr), 0);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 /* But the name may resolve to any of them. */
@@ -346,12 +313,12 @@ static void the_name_is_compared_with_all_addresses(void **state)
                 "193.0.0.7", "193.0.0.8", "193.0.0.9", PUBLIC_V4},
     };
     struct identity identity;
-    struct world world = world_start(good, COUNT(good));
+    struct dns_rig world = dns_rig_start(good, COUNT(good));
     check_until(world.dns, &asked, deadline_in(clock_system(), PATIENT_MS), &identity);
     assert_int_equal(identity.count, IDENTITY_ADDRESSES_MAX);
     for (size_t i = 0; i < identity.count; i++)
         assert_non_null(strstr(identity.warning[i], "has no PTR record"));
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 static void of_many_names_four_are_looked_up(void **state)
@@ -368,11 +335,11 @@ static void of_many_names_four_are_looked_up(void **state)
     const struct asked asked = {.helo = "mail.example.org", .own = {PUBLIC_V4}};
     struct identity identity;
     unsigned times = 0;
-    struct world world = world_start(rows, COUNT(rows));
+    struct dns_rig world = dns_rig_start(rows, COUNT(rows));
     check_until(world.dns, &asked, deadline_in(clock_system(), PATIENT_MS), &identity);
     for (size_t i = 0; i < COUNT(names); i++)
         times += fake_dns_asked_udp(world.fake, names[i], ns_t_invalid);
-    world_stop(&world);
+    dns_rig_stop(&world);
     assert_int_equal(times, IDENTITY_NAMES_MAX);
     assert_int_equal(identity.count, 1);
     assert_non_null(strstr(identity.warning[0], "could not all be looked up"));
@@ -407,9 +374,9 @@ static void the_longest_names_fit_into_a_warning(void **state)
     const struct fake_dns_row rows[] = {ONE(REVERSE_V6, ns_t_ptr, pointer)};
     const struct asked asked = {.helo = name, .own = {PUBLIC_V6}};
     struct identity identity;
-    struct world world = world_start(rows, COUNT(rows));
+    struct dns_rig world = dns_rig_start(rows, COUNT(rows));
     check_until(world.dns, &asked, deadline_in(clock_system(), PATIENT_MS), &identity);
-    world_stop(&world);
+    dns_rig_stop(&world);
     assert_int_equal(identity.count, 2);
     for (size_t i = 0; i < identity.count; i++) {
         assert_true(strlen(identity.warning[i]) < IDENTITY_WARNING_SIZE - 1);

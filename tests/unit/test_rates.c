@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "check.h"
+#include "dice.h"
 
 enum { START_MS = 1000000, MANY_KEYS = 100 * 1000, SPANS = 2000, STEPS_MAX_MS = 400 };
 
@@ -54,23 +55,6 @@ static const char *key_number(unsigned number)
 
     (void)snprintf(key, sizeof key, "d%u.example", number);
     return key;
-}
-
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-static uint64_t seed(void)
-{
-    const char *given = getenv("RB_TEST_SEED");
-    const uint64_t number = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-
-    print_message("# seed %llu (RB_TEST_SEED)\n", (unsigned long long)number);
-    return number | 1;
 }
 
 static void a_table_of_nothing_is_none(void **state)
@@ -208,7 +192,7 @@ static void any_span_has_at_most_the_count_and_its_share(void **state)
     (void)state;
     static const struct rb_rate rates_of[] = {{1, 1}, {7, 1}, {60, 60}, {13, 10}, {997, 60}};
     static int64_t allowed_ms[SPANS];
-    uint64_t random = seed();
+    uint64_t random = dice_seed();
 
     for (size_t i = 0; i < COUNT(rates_of); i++) {
         const int64_t count = rates_of[i].count, period_ms = (int64_t)rates_of[i].period_s * 1000;
@@ -217,7 +201,7 @@ static void any_span_has_at_most_the_count_and_its_share(void **state)
         size_t n = 0;
         for (int step = 0; step < SPANS; step++) {
             /* Bursts and pauses: half of the steps take no time. */
-            now_ms += next_random(&random) % 2 ? (int64_t)(next_random(&random) % STEPS_MAX_MS) : 0;
+            now_ms += dice_throw(&random) % 2 ? (int64_t)(dice_throw(&random) % STEPS_MAX_MS) : 0;
             if (ask(rates, "d.example", &rates_of[i], now_ms))
                 allowed_ms[n++] = now_ms;
         }
@@ -306,12 +290,12 @@ static void changing_rates_to_and_fro_gives_no_tokens(void **state)
 {
     (void)state;
     static const struct rb_rate rates_of[] = {{60, 60}, {7, 1}, {1, 3600}, {997, 61}};
-    uint64_t random = seed();
+    uint64_t random = dice_seed();
     struct rates *rates = table(8);
 
     assert_int_equal(drain(rates, "d.example", &rates_of[0], START_MS, 100), 60);
     for (int i = 0; i < 1000; i++) {
-        const struct rb_rate *rate = &rates_of[next_random(&random) % COUNT(rates_of)];
+        const struct rb_rate *rate = &rates_of[dice_throw(&random) % COUNT(rates_of)];
         assert_false(rates_allow(rates, "d.example", rate, START_MS));
         assert_int_equal(rates_take(rates, "d.example", rate, START_MS), RB_OK);
     }
@@ -484,16 +468,16 @@ static void behind_an_overall_rate_as_large_as_the_table_nothing_is_won(void **s
 static void random_use_never_exceeds_the_table_and_never_leaks(void **state)
 {
     (void)state;
-    uint64_t random = seed();
+    uint64_t random = dice_seed();
 
     for (size_t buckets_max = 1; buckets_max <= 64; buckets_max *= 2) {
         struct rates *rates = table(buckets_max);
         int64_t now_ms = START_MS;
         for (int step = 0; step < 20000; step++) {
-            const struct rb_rate rate = {.count = (unsigned)(next_random(&random) % 5),
-                                         .period_s = (unsigned)(next_random(&random) % 4)};
-            const char *key = key_number((unsigned)(next_random(&random) % 100));
-            now_ms += (int64_t)(next_random(&random) % 300) - 50;
+            const struct rb_rate rate = {.count = (unsigned)(dice_throw(&random) % 5),
+                                         .period_s = (unsigned)(dice_throw(&random) % 4)};
+            const char *key = key_number((unsigned)(dice_throw(&random) % 100));
+            now_ms += (int64_t)(dice_throw(&random) % 300) - 50;
             (void)ask(rates, key, &rate, now_ms);
             assert_true(rates_count(rates) <= buckets_max);
         }

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "check.h"
+#include "dice.h"
 
 enum { START_S = 2000000000, MANY = 100 * 1000 };
 
@@ -545,23 +546,6 @@ static void those_that_are_up_are_listed(void **state)
     shield_free(shield);
 }
 
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-static uint64_t seed(void)
-{
-    const char *given = getenv("RB_TEST_SEED");
-    const uint64_t number = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-
-    print_message("# seed %llu (RB_TEST_SEED)\n", (unsigned long long)number);
-    return number | 1;
-}
-
 enum { NOTES = 20000 };
 
 /* A naive account of a single domain: every address, and when it was first asked about. */
@@ -633,16 +617,16 @@ static void random_use_agrees_with_a_naive_account(void **state)
     (void)state;
     static struct account account;
     struct shield *shield = table(8);
-    uint64_t random = seed();
+    uint64_t random = dice_seed();
     unsigned raised = 0;
     int64_t now_s = START_S;
 
     for (int i = 0; i < NOTES; i++) {
-        const unsigned number = (unsigned)(next_random(&random) % 40);
-        const enum rb_verdict verdict = (enum rb_verdict)(next_random(&random) % 3);
+        const unsigned number = (unsigned)(dice_throw(&random) % 40);
+        const enum rb_verdict verdict = (enum rb_verdict)(dice_throw(&random) % 3);
         /* Mostly a few seconds, at times long enough for a shield to end or be forgotten. */
-        const bool pause = next_random(&random) % 100 == 0;
-        now_s += (int64_t)(next_random(&random) % (pause ? 5000 : 16));
+        const bool pause = dice_throw(&random) % 100 == 0;
+        now_s += (int64_t)(dice_throw(&random) % (pause ? 5000 : 16));
         const bool expected = account_note(&account, number, verdict, now_s);
         assert_int_equal(note_number(shield, "d.example", number, verdict, now_s), expected);
         assert_int_equal(up(shield, "d.example", now_s), now_s < account.until_s);
@@ -655,17 +639,17 @@ static void random_use_agrees_with_a_naive_account(void **state)
 static void random_use_of_many_domains_keeps_to_the_table(void **state)
 {
     (void)state;
-    uint64_t random = seed();
+    uint64_t random = dice_seed();
 
     for (size_t domains_max = 1; domains_max <= 64; domains_max *= 2) {
         struct shield *shield = table(domains_max);
         int64_t now_s = START_S;
         for (int i = 0; i < 50000; i++) {
             /* Few domains get most, so that some are raised; at times the clock is set back. */
-            const unsigned domain = (unsigned)(next_random(&random) % (i % 2 ? 100 : 3));
-            now_s += next_random(&random) % 1000 == 0 ? -4000 : (int64_t)(next_random(&random) % 4);
-            (void)note_number(shield, name_number(domain), (unsigned)(next_random(&random) % 5000),
-                              (enum rb_verdict)(next_random(&random) % 3), now_s);
+            const unsigned domain = (unsigned)(dice_throw(&random) % (i % 2 ? 100 : 3));
+            now_s += dice_throw(&random) % 1000 == 0 ? -4000 : (int64_t)(dice_throw(&random) % 4);
+            (void)note_number(shield, name_number(domain), (unsigned)(dice_throw(&random) % 5000),
+                              (enum rb_verdict)(dice_throw(&random) % 3), now_s);
             assert_true(shield_count(shield) <= domains_max);
             assert_true(shield_list_up(shield, now_s, NULL, 0) <= shield_count(shield));
         }

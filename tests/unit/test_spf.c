@@ -16,6 +16,7 @@
 #include "check.h"
 #include "dns.h"
 #include "fake_clock.h"
+#include "dns_rig.h"
 #include "fake_dns.h"
 #include "spf_record.h"
 
@@ -46,40 +47,6 @@ static const char client_v6[] = "2001:db8::10";
 
 /* --- A server and a client of it ------------------------------------------- */
 
-struct world {
-    struct fake_dns *fake;
-    struct dns *dns;
-};
-
-static struct world world_start(const struct fake_dns_row *rows, size_t count)
-{
-    struct world world = {.fake = fake_dns_start(AF_INET, rows, count)};
-    assert_non_null(world.fake);
-    const char *server = fake_dns_server(world.fake);
-    assert_int_equal(dns_open(&server, 1, clock_system(), &world.dns), RB_OK);
-    return world;
-}
-
-static void world_stop(struct world *world)
-{
-    dns_close(world->dns);
-    fake_dns_stop(world->fake);
-}
-
-static struct sockaddr_storage address_of(const char *text)
-{
-    struct sockaddr_storage address = {0};
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
-        memcpy(&address, &v4, sizeof v4);
-    else if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
-        memcpy(&address, &v6, sizeof v6);
-    else
-        fail_msg("%s is no address", text);
-    return address;
-}
-
 struct asked {
     const char *client, *domain, *local, *helo;
 };
@@ -88,7 +55,8 @@ static struct spf_answer check_until(const struct dns *dns, const struct asked *
                                      deadline until)
 {
     struct spf_answer answer;
-    struct sockaddr_storage client = address_of(asked->client != NULL ? asked->client : client_v4);
+    struct sockaddr_storage client =
+        dns_rig_address(asked->client != NULL ? asked->client : client_v4);
     const struct spf_question question = {
         .client = (struct sockaddr *)&client,
         .helo = asked->helo != NULL ? asked->helo : "mail.example.org",
@@ -108,9 +76,9 @@ static struct spf_answer check(const struct dns *dns, const struct asked *asked)
 static enum spf_outcome outcome_of_record(const char *record)
 {
     const struct fake_dns_row rows[] = {TXT("d.example", record)};
-    struct world world = world_start(rows, COUNT(rows));
+    struct dns_rig world = dns_rig_start(rows, COUNT(rows));
     struct spf_answer answer = check(world.dns, &(struct asked){.domain = "d.example"});
-    world_stop(&world);
+    dns_rig_stop(&world);
     return answer.outcome;
 }
 
@@ -333,10 +301,10 @@ struct zone_case {
 
 static void check_zone(const struct zone_case *cases, size_t count)
 {
-    struct world world = world_start(zone, COUNT(zone));
+    struct dns_rig world = dns_rig_start(zone, COUNT(zone));
     for (size_t i = 0; i < count; i++)
         expect(cases[i].asked.domain, check(world.dns, &cases[i].asked).outcome, cases[i].outcome);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 static void mechanisms_that_ask_match_or_do_not(void **state)
@@ -422,7 +390,7 @@ static void v4_mapped_clients_are_taken_for_ipv4(void **state)
 {
     (void)state;
     assert_int_equal(outcome_of_record("v=spf1 ip4:192.0.2.10 -all"), SPF_OUTCOME_PASS);
-    struct world world = world_start(zone, COUNT(zone));
+    struct dns_rig world = dns_rig_start(zone, COUNT(zone));
     struct asked asked = {.client = "::ffff:192.0.2.10", .domain = "a.example"};
     expect("mapped, a", check(world.dns, &asked).outcome, SPF_OUTCOME_PASS);
     asked.domain = "pass.example";
@@ -430,7 +398,7 @@ static void v4_mapped_clients_are_taken_for_ipv4(void **state)
     asked.domain = "exists.example";
     expect("mapped, macros", check(world.dns, &asked).outcome, SPF_OUTCOME_PASS);
     assert_int_equal(fake_dns_asked_udp(world.fake, "a.example", ns_t_aaaa), 0);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 static void odd_questions_are_answered_none_without_asking(void **state)
@@ -444,10 +412,10 @@ static void odd_questions_are_answered_none_without_asking(void **state)
                                           "x@fail.example",
                                           "fail.example\n",
                                           "f\303\244il.example"};
-    struct sockaddr_storage client = address_of(client_v4);
+    struct sockaddr_storage client = dns_rig_address(client_v4);
     struct sockaddr unknown = {.sa_family = AF_UNIX};
     struct spf_answer answer = {.outcome = SPF_OUTCOME_FAIL, .by_helo = true};
-    struct world world = world_start(zone, COUNT(zone));
+    struct dns_rig world = dns_rig_start(zone, COUNT(zone));
     deadline until = deadline_in(clock_system(), PATIENT_MS);
     for (size_t i = 0; i < COUNT(domains); i++) {
         const struct spf_question question = {.client = (struct sockaddr *)&client,
@@ -465,7 +433,7 @@ static void odd_questions_are_answered_none_without_asking(void **state)
               &answer);
     expect("no domain", answer.outcome, SPF_OUTCOME_NONE);
     assert_int_equal(fake_dns_asked_udp(world.fake, "fail.example", ns_t_invalid), 0);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 static void the_answer_says_what_it_was_by(void **state)
@@ -486,14 +454,14 @@ static void the_answer_says_what_it_was_by(void **state)
         {{NULL, "exists.example", NULL, NULL}, SPF_OUTCOME_PASS, false, false},
         {{NULL, "exp.example", NULL, NULL}, SPF_OUTCOME_FAIL, false, false},
     };
-    struct world world = world_start(zone, COUNT(zone));
+    struct dns_rig world = dns_rig_start(zone, COUNT(zone));
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct spf_answer answer = check(world.dns, &cases[i].asked);
         expect(cases[i].asked.domain, answer.outcome, cases[i].outcome);
         assert_int_equal(answer.by_sender, cases[i].by_sender);
         assert_int_equal(answer.by_helo, cases[i].by_helo);
     }
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 static void names_that_cannot_be_asked_for_never_fail(void **state)
@@ -520,7 +488,7 @@ static void names_that_cannot_be_asked_for_never_fail(void **state)
         "'",
         "0123456789012345678901234567890123456789012345678901234567890123x",
     };
-    struct world world = world_start(zone, COUNT(zone));
+    struct dns_rig world = dns_rig_start(zone, COUNT(zone));
     for (size_t i = 0; i < COUNT(locals); i++) {
         struct asked asked = {.domain = "local.example", .local = locals[i]};
         expect(locals[i], check(world.dns, &asked).outcome, SPF_OUTCOME_TEMPERROR);
@@ -529,7 +497,7 @@ static void names_that_cannot_be_asked_for_never_fail(void **state)
     expect("an address literal", check(world.dns, &asked).outcome, SPF_OUTCOME_TEMPERROR);
     asked.helo = "";
     expect("no HELO name", check(world.dns, &asked).outcome, SPF_OUTCOME_TEMPERROR);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 /* A name of 253 octets, as long as one can be. */
@@ -551,12 +519,12 @@ static void a_domain_of_253_octets_is_asked_about(void **state)
     assert_int_equal(strlen(domain), 253);
     const struct fake_dns_row rows[] = {TXT(domain, "v=spf1 a include:%{d}"),
                                         ONE(domain, ns_t_a, "192.0.2.10")};
-    struct world world = world_start(rows, COUNT(rows));
+    struct dns_rig world = dns_rig_start(rows, COUNT(rows));
     struct asked asked = {.domain = domain};
     expect("253 octets", check(world.dns, &asked).outcome, SPF_OUTCOME_PASS);
     asked.client = "192.0.2.11";
     expect("includes itself", check(world.dns, &asked).outcome, SPF_OUTCOME_PERMERROR);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 /* --- Limits ------------------------------------------------------------------ */
@@ -604,11 +572,11 @@ static void of_fifty_includes_ten_are_asked_for(void **state)
         (void)snprintf(names[i], sizeof names[i], "i%u.example", i);
         rows[i + 1] = (struct fake_dns_row){.name = names[i], .answers = &neutral, .count = 1};
     }
-    struct world world = world_start(rows, COUNT(rows));
+    struct dns_rig world = dns_rig_start(rows, COUNT(rows));
     expect("50 includes", check(world.dns, &(struct asked){.domain = "d.example"}).outcome,
            SPF_OUTCOME_PERMERROR);
     assert_int_equal(asked_in_all(world.fake, "i#.example", 50), 10);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 static void ten_includes_are_fine(void **state)
@@ -621,10 +589,10 @@ static void ten_includes_are_fine(void **state)
         (void)snprintf(names[i], sizeof names[i], "i%u.example", i);
         rows[i + 1] = (struct fake_dns_row){.name = names[i], .answers = &neutral, .count = 1};
     }
-    struct world world = world_start(rows, COUNT(rows));
+    struct dns_rig world = dns_rig_start(rows, COUNT(rows));
     expect("10 includes", check(world.dns, &(struct asked){.domain = "d.example"}).outcome,
            SPF_OUTCOME_FAIL);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 /* Each of ten includes ten more: libspf2 alone would ask for all of them. */
@@ -641,13 +609,13 @@ static void the_limit_is_one_for_all_includes_together(void **state)
         rows[i + 2] =
             (struct fake_dns_row){.name = names[i], .type = ns_t_txt, .answers = &more, .count = 1};
     }
-    struct world world = world_start(rows, COUNT(rows));
+    struct dns_rig world = dns_rig_start(rows, COUNT(rows));
     expect("ten times two", check(world.dns, &(struct asked){.domain = "d.example"}).outcome,
            SPF_OUTCOME_PERMERROR);
     assert_int_equal(asked_in_all(world.fake, "i#.example", 10) +
                          fake_dns_asked_udp(world.fake, "h.example", ns_t_a),
                      10);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 static struct fake_dns_row many_hosts(ns_type type, const char *name, char names[][40],
@@ -667,11 +635,11 @@ static void more_than_ten_mail_hosts_are_permerror(void **state)
     struct fake_dns_answer answers[11];
     const struct fake_dns_row rows[] = {TXT("d.example", "v=spf1 mx -all"),
                                         many_hosts(ns_t_mx, "d.example", names, answers, 11)};
-    struct world world = world_start(rows, COUNT(rows));
+    struct dns_rig world = dns_rig_start(rows, COUNT(rows));
     expect("11 hosts", check(world.dns, &(struct asked){.domain = "d.example"}).outcome,
            SPF_OUTCOME_PERMERROR);
     assert_int_equal(asked_in_all(world.fake, "h#.ptr.example", 11), 0);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 /* The hosts of one "mx" are part of its term; more terms may follow. */
@@ -686,11 +654,11 @@ static void mail_hosts_do_not_count_as_terms(void **state)
     for (size_t i = 0; i < 10; i++)
         rows[i + 2] = (struct fake_dns_row){
             .name = names[i], .type = ns_t_a, .answers = &address, .count = 1};
-    struct world world = world_start(rows, COUNT(rows));
+    struct dns_rig world = dns_rig_start(rows, COUNT(rows));
     expect("10 hosts, twice", check(world.dns, &(struct asked){.domain = "d.example"}).outcome,
            SPF_OUTCOME_FAIL);
     assert_int_equal(asked_in_all(world.fake, "h#.ptr.example", 10), 21);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 /* And those among them that have no address say nothing about the record. */
@@ -703,11 +671,11 @@ static void of_many_pointers_ten_are_looked_at(void **state)
         TXT("ptr.example", "v=spf1 ptr -all"),
         many_hosts(ns_t_ptr, "10.2.0.192.in-addr.arpa", names, answers, 40),
         ONE("h9.ptr.example", ns_t_a, "192.0.2.10")};
-    struct world world = world_start(rows, COUNT(rows));
+    struct dns_rig world = dns_rig_start(rows, COUNT(rows));
     expect("40 pointers", check(world.dns, &(struct asked){.domain = "ptr.example"}).outcome,
            SPF_OUTCOME_PASS);
     assert_int_equal(asked_in_all(world.fake, "h#.ptr.example", 40), 10);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 static void long_records_are_read_up_to_a_ceiling(void **state)
@@ -743,7 +711,7 @@ static void records_that_libspf2_cannot_hold_are_permerror(void **state)
 static void no_needless_question_is_asked(void **state)
 {
     (void)state;
-    struct world world = world_start(zone, COUNT(zone));
+    struct dns_rig world = dns_rig_start(zone, COUNT(zone));
     (void)check(world.dns, &(struct asked){.domain = "exp.example"});
     assert_int_equal(fake_dns_asked_udp(world.fake, "exp.example", ns_t_txt), 1);
     assert_int_equal(fake_dns_asked_udp(world.fake, "exp.example", ns_t_invalid), 1);
@@ -752,18 +720,18 @@ static void no_needless_question_is_asked(void **state)
     assert_int_equal(fake_dns_asked_udp(world.fake, "dead.example", ns_t_invalid), 0);
     (void)check(world.dns, &(struct asked){.domain = "nothing.example"});
     assert_int_equal(fake_dns_asked_udp(world.fake, "nothing.example", ns_t_invalid), 1);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 static void nothing_is_asked_when_the_time_has_passed(void **state)
 {
     (void)state;
-    struct world world = world_start(zone, COUNT(zone));
+    struct dns_rig world = dns_rig_start(zone, COUNT(zone));
     struct asked asked = {.domain = "fail.example"};
     expect("too late", check_until(world.dns, &asked, deadline_in(clock_system(), 0)).outcome,
            SPF_OUTCOME_TEMPERROR);
     assert_int_equal(fake_dns_asked_udp(world.fake, "fail.example", ns_t_invalid), 0);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 static void silence_is_temperror(void **state)
@@ -773,7 +741,7 @@ static void silence_is_temperror(void **state)
         TXT("d.example", "v=spf1 a:silent.example -all"),
         {.name = "silent.example", .flags = FAKE_DNS_DROP},
     };
-    struct world world = world_start(rows, COUNT(rows));
+    struct dns_rig world = dns_rig_start(rows, COUNT(rows));
     struct asked asked = {.domain = "d.example"};
     expect("a mechanism",
            check_until(world.dns, &asked, deadline_in(clock_system(), HASTY_MS)).outcome,
@@ -782,7 +750,7 @@ static void silence_is_temperror(void **state)
     expect("the record",
            check_until(world.dns, &asked, deadline_in(clock_system(), HASTY_MS)).outcome,
            SPF_OUTCOME_TEMPERROR);
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 static void broken_answers_are_temperror(void **state)
@@ -792,12 +760,12 @@ static void broken_answers_are_temperror(void **state)
     for (size_t i = 0; i < COUNT(flags); i++) {
         struct fake_dns_row rows[] = {TXT("d.example", "v=spf1 -all")};
         rows[0].flags = flags[i];
-        struct world world = world_start(rows, COUNT(rows));
+        struct dns_rig world = dns_rig_start(rows, COUNT(rows));
         struct asked asked = {.domain = "d.example"};
         expect("broken TXT",
                check_until(world.dns, &asked, deadline_in(clock_system(), HASTY_MS)).outcome,
                SPF_OUTCOME_TEMPERROR);
-        world_stop(&world);
+        dns_rig_stop(&world);
     }
 }
 
@@ -805,7 +773,7 @@ static void broken_answers_are_temperror(void **state)
 
 static void *check_often(void *arg)
 {
-    const struct world *world = arg;
+    const struct dns_rig *world = arg;
     for (int i = 0; i < ROUNDS; i++) {
         struct asked asked = {.domain = i % 2 ? "mx.example" : "include.example"};
         asked.client = i % 3 ? client_v4 : "192.0.2.99";
@@ -820,7 +788,7 @@ static void many_threads_check_at_once(void **state)
 {
     (void)state;
     pthread_t threads[THREADS];
-    struct world world = world_start(zone, COUNT(zone));
+    struct dns_rig world = dns_rig_start(zone, COUNT(zone));
     for (size_t i = 0; i < COUNT(threads); i++)
         assert_int_equal(pthread_create(&threads[i], NULL, check_often, &world), 0);
     for (size_t i = 0; i < COUNT(threads); i++) {
@@ -828,7 +796,7 @@ static void many_threads_check_at_once(void **state)
         assert_int_equal(pthread_join(threads[i], &failed), 0);
         assert_null(failed);
     }
-    world_stop(&world);
+    dns_rig_stop(&world);
 }
 
 static void nothing_is_written_to_stdout_or_stderr(void **state)
@@ -912,7 +880,7 @@ static void random_records_come_out_plain(void **state)
 {
     (void)state;
     unsigned seed = seed_now(), good = 0;
-    struct sockaddr_storage clients[] = {address_of(client_v4), address_of(client_v6)};
+    struct sockaddr_storage clients[] = {dns_rig_address(client_v4), dns_rig_address(client_v6)};
     struct spf_macros macros = {.local = "a -all%{d}/24",
                                 .sender_domain = "example.org",
                                 .domain = "d.example",
@@ -943,12 +911,12 @@ static void random_records_are_survived(void **state)
         random_record(&seed, text, sizeof text);
         struct fake_dns_row rows[COUNT(zone) + 1] = {TXT("d.example", text)};
         memcpy(rows + 1, zone, sizeof zone);
-        struct world world = world_start(rows, COUNT(rows));
+        struct dns_rig world = dns_rig_start(rows, COUNT(rows));
         struct asked asked = {
             .domain = "d.example", .client = i % 2 ? client_v4 : client_v6, .local = "a+b"};
         enum spf_outcome outcome = check(world.dns, &asked).outcome;
         assert_string_not_equal(spf_outcome_name(outcome), "?");
-        world_stop(&world);
+        dns_rig_stop(&world);
     }
 }
 
@@ -995,7 +963,7 @@ static void records_are_boiled_down(void **state)
         {"v=spf1 exists:a/b.x", "v=spf1 +exists:@"},
         {"v=spf1 a:x.example.", "v=spf1 +a:x.example"},
     };
-    struct sockaddr_storage client = address_of(client_v4);
+    struct sockaddr_storage client = dns_rig_address(client_v4);
     const struct spf_macros macros = {.client = (struct sockaddr *)&client,
                                       .local = "strong-bad",
                                       .sender_domain = "email.example.com",
@@ -1013,7 +981,7 @@ static void records_are_boiled_down(void **state)
 static void nibbles_of_ipv6_clients_are_written_with_dots(void **state)
 {
     (void)state;
-    struct sockaddr_storage client = address_of("2001:db8::cb01");
+    struct sockaddr_storage client = dns_rig_address("2001:db8::cb01");
     const struct spf_macros macros = {.client = (struct sockaddr *)&client,
                                       .local = "",
                                       .sender_domain = "d.example",
@@ -1032,7 +1000,7 @@ static void long_names_lose_labels_on_the_left(void **state)
     (void)state;
     char domain[300], wanted[300];
     (void)snprintf(wanted, sizeof wanted, "%s.x", longest_name(domain) + strlen("label12."));
-    struct sockaddr_storage client = address_of(client_v4);
+    struct sockaddr_storage client = dns_rig_address(client_v4);
     const struct spf_macros macros = {.client = (struct sockaddr *)&client,
                                       .local = "",
                                       .sender_domain = domain,
@@ -1055,7 +1023,7 @@ static void the_client_name_is_asked_for_only_where_it_matters(void **state)
                  {"v=spf1 exp=%{p}.example -all", false},
                  {"v=spf1 ip4:192.0.2.10 a:%{p} -all", false},
                  {"v=spf1 redirect=%{p}.example -all", false}};
-    struct sockaddr_storage client = address_of(client_v4);
+    struct sockaddr_storage client = dns_rig_address(client_v4);
     struct spf_macros macros = {.client = (struct sockaddr *)&client,
                                 .local = "",
                                 .sender_domain = "d.example",
