@@ -8,7 +8,10 @@ bench-guest: all
 	$(top_srcdir)/tests/bench/guest/guest.py --builddir $(abs_top_builddir) \
 	    --json $(abs_top_builddir)/bench-guest.json
 
-TESTS += tests/bench/guest/test_guest.py
+check_PROGRAMS += tests/bench/load/smtpload
+tests_bench_load_smtpload_SOURCES = tests/bench/load/smtpload.c
+
+TESTS += tests/bench/guest/test_guest.py tests/bench/load/test_smtpload.py
 CLEANFILES += bench-guest.json
 EXTRA_DIST += tests/bench/README \
     tests/bench/guest/contenders.py \
@@ -18,4 +21,5 @@ EXTRA_DIST += tests/bench/README \
     tests/bench/guest/report.py \
     tests/bench/guest/test_guest.py \
     tests/bench/guest/trace.py \
-    tests/bench/guest/warp.py
+    tests/bench/guest/warp.py \
+    tests/bench/load/test_smtpload.py
