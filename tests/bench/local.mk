@@ -8,10 +8,7 @@ bench-guest: all
 	$(top_srcdir)/tests/bench/guest/guest.py --builddir $(abs_top_builddir) \
 	    --json $(abs_top_builddir)/bench-guest.json
 
-check_PROGRAMS += tests/bench/load/smtpload
-tests_bench_load_smtpload_SOURCES = tests/bench/load/smtpload.c
-
-TESTS += tests/bench/guest/test_guest.py tests/bench/load/test_smtpload.py
+TESTS += tests/bench/guest/test_guest.py
 CLEANFILES += bench-guest.json
 EXTRA_DIST += tests/bench/README \
     tests/bench/guest/contenders.py \
@@ -21,5 +18,6 @@ EXTRA_DIST += tests/bench/README \
     tests/bench/guest/report.py \
     tests/bench/guest/test_guest.py \
     tests/bench/guest/trace.py \
-    tests/bench/guest/warp.py \
-    tests/bench/load/test_smtpload.py
+    tests/bench/guest/warp.py
+
+include tests/bench/load/local.mk

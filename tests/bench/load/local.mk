@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Speed under load: its tools, and a target for each bench.
+
+.PHONY: bench-cached
+BENCH_LOAD = $(top_srcdir)/tests/bench/load
+BENCH_LOAD_TOOLS = tests/bench/load/noopmilter tests/bench/load/smtpload
+
+check_PROGRAMS += tests/bench/load/noopmilter
+tests_bench_load_noopmilter_SOURCES = tests/bench/load/noopmilter.c
+tests_bench_load_noopmilter_LDADD = $(MILTER_LIBS)
+check_PROGRAMS += tests/bench/load/smtpload
+tests_bench_load_smtpload_SOURCES = tests/bench/load/smtpload.c
+
+bench: bench-cached
+
+bench-cached: all $(BENCH_LOAD_TOOLS)
+	$(BENCH_LOAD)/cached.py --builddir $(abs_top_builddir) --json $(abs_top_builddir)/bench-cached.json
+
+TESTS += tests/bench/load/test_figures.py
+TESTS += tests/bench/load/test_smtpload.py
+
+CLEANFILES += bench-cached.json
+
+EXTRA_DIST += tests/bench/load/cached.py
+EXTRA_DIST += tests/bench/load/figures.py
+EXTRA_DIST += tests/bench/load/processes.py
+EXTRA_DIST += tests/bench/load/stage.py
+EXTRA_DIST += tests/bench/load/test_figures.py
+EXTRA_DIST += tests/bench/load/test_smtpload.py
