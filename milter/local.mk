@@ -16,6 +16,7 @@ libmilterparts_la_SOURCES = \
     milter/recipient.c milter/recipient.h \
     milter/session.c milter/session.h milter/tell.c \
     milter/setting.c milter/setting.h \
+    milter/tool_input.c milter/tool_input.h \
     milter/unixpath.c milter/unixpath.h \
     milter/values.c milter/values.h \
     milter/wake.c milter/wake.h \
@@ -41,7 +42,8 @@ ringback_SOURCES = \
     milter/tool_control.c \
     milter/tool_explain.c \
     milter/tool_list.c milter/tool_list.h \
-    milter/tool_verify.c
+    milter/tool_verify.c \
+    milter/tool_window.c milter/tool_window.h
 ringback_LDADD = libmilterparts.la
 
 dist_man_MANS += milter/ringback-milter.8 milter/ringback.1 milter/ringback.conf.5

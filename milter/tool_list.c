@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_list: see tool_list.h. The file has one line, "ringback-list 1 OCTETS", and is replaced as a whole. It is written after
- * what is done has been flushed: a list that was killed may have its last second of answers twice, and loses none.
+ * tool_list: see tool_list.h. The file has one line, of always the same length, which is written over in place:
+ *
+ *     ringback-list 2 OCTETS CHECK VALID INVALID UNKNOWN SUM
+ *
+ * how much of standard input is done, the checksum of that much of it, the verdicts so far, and the checksum of the line.
  */
 #include "config.h"
 
@@ -10,16 +13,21 @@
 #include "tool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { TELL_MS = 1000 };
+enum {
+    SHOW_MS = 1000,
+    RATE_SPAN_MS = 20000,  /* how long ago what was done counts much for the rate */
+    LINE_SIZE = 160,       /* more than a line of the file has */
+    LAST_LINE_MAX = 65536, /* octets of an answer's line that was cut */
+};
 
 static long since_ms(const struct timespec *then)
 {
@@ -29,129 +37,262 @@ static long since_ms(const struct timespec *then)
     return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
 }
 
-/* "ringback-list 1 OCTETS" and nothing else. */
-static bool read_line(const char *line, uint64_t *octets)
+/* Look-ups are under way in other threads: no strerror. */
+static int complain(const struct list *list, int status, const char *why)
 {
-    static const char lead[] = "ringback-list 1 ";
-    char *end;
-
-    if (strncmp(line, lead, sizeof lead - 1) != 0 || line[sizeof lead - 1] < '0' ||
-        line[sizeof lead - 1] > '9')
-        return false;
-    errno = 0;
-    *octets = strtoull(line + sizeof lead - 1, &end, 10);
-    return errno == 0 && strcmp(end, "\n") == 0;
+    return tool_fail(status, "--resume: %s: %s", list->resume, why);
 }
 
-/* False, having said what is wrong with the file. Look-ups are under way in other threads: no strerror. */
-static bool complain(const struct list *list, int status, int error)
+static int complain_errno(const struct list *list, int status, int error)
 {
     char why[128];
 
-    (void)tool_fail(status, "--resume: %s: %s", list->resume, strerror_r(error, why, sizeof why));
-    return false;
+    return complain(list, status, strerror_r(error, why, sizeof why));
 }
 
-static bool read_resume(struct list *list)
+/* --- The file -------------------------------------------------------------- */
+
+/* 32 bits: what a flipped digit, or half a line, is seen by. */
+static uint32_t sum_of(const char *text, size_t len)
 {
-    FILE *file = fopen(list->resume, "r");
-    char line[64] = "";
-    bool good;
+    uint32_t sum = 0x811c9dc5;
 
-    if (file == NULL && errno == ENOENT)
-        return true;
-    if (file == NULL)
-        return complain(list, EX_NOINPUT, errno);
-    good = fgets(line, sizeof line, file) != NULL && read_line(line, &list->octets);
-    (void)fclose(file);
-    if (!good)
-        (void)tool_fail(EX_DATAERR, "--resume: %s: not a file of ours", list->resume);
-    return good;
+    for (size_t i = 0; i < len; i++)
+        sum = (sum ^ (uint8_t)text[i]) * 0x01000193;
+    return sum;
 }
 
-bool list_begin(struct list *list, const char *resume)
+/* The line that says what is done. Returns its length. */
+static size_t format(const struct list *list, char line[LINE_SIZE])
+{
+    const uint64_t *counts = list->counts;
+    int len = snprintf(line, LINE_SIZE,
+                       "ringback-list 2 %020" PRIu64 " %016" PRIx64 " %020" PRIu64 " %020" PRIu64
+                       " %020" PRIu64 " ",
+                       list->done.octets, list->done.check, counts[RB_VERDICT_VALID],
+                       counts[RB_VERDICT_INVALID], counts[RB_VERDICT_UNKNOWN]);
+
+    len +=
+        snprintf(line + len, LINE_SIZE - (size_t)len, "%08" PRIx32 "\n", sum_of(line, (size_t)len));
+    return (size_t)len;
+}
+
+/* True: the text is a line that format writes, to the last octet. */
+static bool parse(struct list *list, const char *text, size_t len)
+{
+    uint64_t *counts = list->counts;
+    char again[LINE_SIZE];
+
+    if (sscanf(text,
+               "ringback-list 2 %20" SCNu64 " %16" SCNx64 " %20" SCNu64 " %20" SCNu64 " %20" SCNu64,
+               &list->done.octets, &list->done.check, &counts[RB_VERDICT_VALID],
+               &counts[RB_VERDICT_INVALID], &counts[RB_VERDICT_UNKNOWN]) != 5)
+        return false;
+    return format(list, again) == len && memcmp(again, text, len) == 0;
+}
+
+static int keep(const struct list *list)
+{
+    char line[LINE_SIZE];
+    size_t len = format(list, line);
+    ssize_t written;
+
+    if (list->fd < 0)
+        return EX_OK;
+    written = pwrite(list->fd, line, len, 0);
+    if (written == (ssize_t)len)
+        return EX_OK;
+    return complain_errno(list, EX_CANTCREAT, written < 0 ? errno : ENOSPC);
+}
+
+/* What the file says; an empty one is new. */
+static int take_up(struct list *list)
+{
+    char text[LINE_SIZE + 1];
+    ssize_t len = pread(list->fd, text, LINE_SIZE, 0);
+
+    if (len < 0)
+        return complain_errno(list, EX_NOINPUT, errno);
+    text[len] = '\0';
+    if (len == 0 || parse(list, text, (size_t)len))
+        return EX_OK;
+    return complain(list, EX_DATAERR, "not a file of ours, or damaged");
+}
+
+static int open_file(struct list *list)
 {
     struct stat status;
 
-    *list = (struct list){.resume = resume};
-    list->shown = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
-    if (fstat(STDIN_FILENO, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
-        list->size = (uint64_t)status.st_size;
-    clock_gettime(CLOCK_MONOTONIC, &list->began);
-    list->told = list->began;
-    if (resume != NULL && !read_resume(list))
-        return false;
-    list->begun = list->octets;
-    return true;
+    list->fd = open(list->resume, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+    if (list->fd < 0)
+        return complain_errno(list, EX_CANTCREAT, errno);
+    if (fstat(list->fd, &status) != 0 || !S_ISREG(status.st_mode))
+        return complain(list, EX_DATAERR, "not a regular file");
+    if (flock(list->fd, LOCK_EX | LOCK_NB) != 0)
+        return complain(list, EX_CANTCREAT, "another one is at work on that list");
+    return take_up(list);
 }
 
-/* "12/s, 1:02:03 left": of this run. */
-static void print_pace(const struct list *list, uint64_t total)
+/* --- The output ------------------------------------------------------------ */
+
+static int write_all(const char *text, size_t len)
 {
-    double seconds = (double)since_ms(&list->began) / 1000, rate;
+    char why[128];
+
+    while (len > 0) {
+        ssize_t written = write(STDOUT_FILENO, text, len);
+
+        if (written < 0 && errno != EINTR)
+            return tool_fail(EX_IOERR, "standard output: %s", strerror_r(errno, why, sizeof why));
+        if (written > 0) {
+            text += written;
+            len -= (size_t)written;
+        }
+    }
+    return EX_OK;
+}
+
+/* How many octets at the end of the file are no whole line, -1 if that is not known. */
+static off_t cut_octets(int fd, off_t size)
+{
+    static char text[LAST_LINE_MAX];
+    off_t from = size > LAST_LINE_MAX ? size - LAST_LINE_MAX : 0;
+    ssize_t len = pread(fd, text, (size_t)(size - from), from);
+    const char *newline = len > 0 ? memrchr(text, '\n', (size_t)len) : NULL;
+
+    if (len != size - from || (newline == NULL && from > 0))
+        return -1;
+    return newline != NULL ? text + len - (newline + 1) : len;
+}
+
+/*
+ * Who was killed in the middle of a line has left a part of it; the whole one comes now. What is appended to is opened for
+ * writing only, so it is read by way of /proc.
+ */
+static void drop_cut_line(void)
+{
+    struct stat status;
+    off_t cut;
+    int fd;
+
+    if (fstat(STDOUT_FILENO, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
+        return;
+    fd = open("/proc/self/fd/1", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    cut = cut_octets(fd, status.st_size);
+    (void)close(fd);
+    if (cut > 0)
+        (void)!ftruncate(STDOUT_FILENO, status.st_size - cut);
+}
+
+/* --- Progress -------------------------------------------------------------- */
+
+/* The rates of late: each sample counts for as much of RATE_SPAN_MS as it took. */
+static void sample(struct list *list)
+{
+    long span_ms = since_ms(&list->sampled);
+    double weight, rate, octets_rate;
+
+    if (span_ms < SHOW_MS)
+        return;
+    weight = list->rate > 0 ? (double)span_ms / (double)(span_ms + RATE_SPAN_MS) : 1;
+    rate = (double)(list->answered - list->sample_answered) * 1000 / (double)span_ms;
+    octets_rate = (double)(list->done.octets - list->sample.octets) * 1000 / (double)span_ms;
+    list->rate += (rate - list->rate) * weight;
+    list->octets_rate += (octets_rate - list->octets_rate) * weight;
+    list->sample = list->done;
+    list->sample_answered = list->answered;
+    clock_gettime(CLOCK_MONOTONIC, &list->sampled);
+}
+
+/* "33/s, 42 %, 1:02:03 left"; of what is not known, nothing. */
+static void print_pace(const struct list *list)
+{
     uint64_t left_s;
 
-    if (seconds < 1 || total == 0)
+    if (list->rate > 0)
+        (void)fprintf(stderr, ", %.*f/s", list->rate < 10 ? 1 : 0, list->rate);
+    if (list->size == 0)
         return;
-    rate = (double)total / seconds;
-    (void)fprintf(stderr, ", %.0f/s", rate);
-    if (list->octets <= list->begun || list->octets >= list->size)
+    (void)fprintf(stderr, ", %.0f %%", 100 * (double)list->done.octets / (double)list->size);
+    if (list->octets_rate <= 0 || list->done.octets >= list->size)
         return;
-    left_s = (uint64_t)(seconds * (double)(list->size - list->octets) /
-                        (double)(list->octets - list->begun));
+    left_s = (uint64_t)((double)(list->size - list->done.octets) / list->octets_rate);
     (void)fprintf(stderr, ", %" PRIu64 ":%02u:%02u left", left_s / 3600,
                   (unsigned)(left_s / 60 % 60), (unsigned)(left_s % 60));
 }
 
-static void show(const struct list *list, bool last)
+static void show(struct list *list, const char *end)
 {
     const uint64_t *counts = list->counts;
-    uint64_t total =
-        counts[RB_VERDICT_VALID] + counts[RB_VERDICT_INVALID] + counts[RB_VERDICT_UNKNOWN];
 
-    if (!list->shown)
-        return;
     (void)fprintf(stderr, "\r%" PRIu64 " valid, %" PRIu64 " invalid, %" PRIu64 " unknown",
                   counts[RB_VERDICT_VALID], counts[RB_VERDICT_INVALID], counts[RB_VERDICT_UNKNOWN]);
-    print_pace(list, total);
-    (void)fputs(last ? "\033[K\n" : "\033[K", stderr);
-}
-
-/* 0, or the errno of why not. */
-static int keep(const struct list *list)
-{
-    char path[PATH_MAX];
-    FILE *file;
-    bool good;
-
-    if (list->resume == NULL)
-        return 0;
-    if (fflush(stdout) != 0)
-        return errno;
-    if ((size_t)snprintf(path, sizeof path, "%s.new", list->resume) >= sizeof path)
-        return ENAMETOOLONG;
-    file = fopen(path, "w");
-    if (file == NULL)
-        return errno;
-    good = fprintf(file, "ringback-list 1 %" PRIu64 "\n", list->octets) > 0;
-    good = fclose(file) == 0 && good;
-    return good && rename(path, list->resume) == 0 ? 0 : errno;
-}
-
-void list_done(struct list *list, uint64_t octets)
-{
-    list->octets += octets;
-    if (since_ms(&list->told) < TELL_MS)
-        return;
+    print_pace(list);
+    (void)fprintf(stderr, "\033[K%s", end);
     clock_gettime(CLOCK_MONOTONIC, &list->told);
-    show(list, false);
-    (void)keep(list); /* the end says when that is not possible */
 }
 
-bool list_end(struct list *list)
+void list_show(struct list *list)
 {
-    int error = keep(list);
+    if (!list->shown || since_ms(&list->told) < SHOW_MS)
+        return;
+    sample(list);
+    show(list, "");
+}
 
-    show(list, true);
-    return error == 0 || complain(list, EX_CANTCREAT, error);
+/* --- The list -------------------------------------------------------------- */
+
+int list_begin(struct list *list, const char *resume)
+{
+    struct stat status;
+    int result = EX_OK;
+
+    *list = (struct list){.resume = resume, .fd = -1, .done = input_beginning};
+    list->shown = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
+    if (fstat(STDIN_FILENO, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+        list->size = (uint64_t)status.st_size;
+    if (resume != NULL)
+        result = open_file(list);
+    if (result == EX_OK)
+        result = keep(list); /* that it cannot be written is found now, and not hours later */
+    if (result == EX_OK && list->done.octets > 0)
+        drop_cut_line();
+    list->begun = list->sample = list->done;
+    clock_gettime(CLOCK_MONOTONIC, &list->told);
+    list->sampled = list->told;
+    return result;
+}
+
+int list_pass(struct list *list, const struct input_place *place)
+{
+    if (list->done.octets == place->octets)
+        return EX_OK;
+    list->done = *place;
+    return keep(list);
+}
+
+int list_answer(struct list *list, const char *text, enum rb_verdict verdict,
+                const struct input_place *place)
+{
+    int status = write_all(text, strlen(text));
+
+    if (status != EX_OK)
+        return status;
+    list->counts[verdict]++;
+    list->answered++;
+    if (place == NULL)
+        return EX_OK;
+    list->done = *place;
+    return keep(list);
+}
+
+void list_end(struct list *list)
+{
+    if (list->shown)
+        show(list, "\n");
+    if (list->fd >= 0)
+        (void)close(list->fd);
+    list->fd = -1;
 }

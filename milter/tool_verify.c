@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_verify: `ringback verify`: asks now. Many addresses are asked for in parallel, in bounded
- * memory: a window of questions moves over the input, and answers come out in the input's order.
+ * tool_verify: `ringback verify`: asks now. Many addresses are asked for in parallel, in bounded memory: a window of questions
+ * (tool_window) moves over the input (tool_input), and how far it is, is kept (tool_list).
  */
 #include "config.h"
 
 #include "tool.h"
+#include "tool_input.h"
 #include "tool_list.h"
+#include "tool_window.h"
 
 #include "text.h"
 #include "wire.h"
 
 #include <getopt.h>
-#include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-    WINDOW = 512,           /* questions asked and not yet answered for */
-    LINE_MAX_OCTETS = 4096, /* of standard input; a longer one is no address */
-    RATE_PAUSE_MS = 500,
+    READ_AT_ONCE = 64, /* lines, before answers are looked for */
+    PAUSE_MS = 10,     /* how often that is done when nothing else is to be, */
+    IDLE_MS = 250,     /* and how often it is looked for signals when nothing is asked */
 };
 
 static const char help[] =
@@ -37,205 +39,248 @@ static const char help[] =
     "  --no-cache      asks even where the answer is known; keeps the new one\n"
     "  --relay HOST    asks there, and not at the domain's mail hosts\n"
     "  --resume FILE   keeps there how far standard input is done, and goes on from there\n"
-    "Exit status: 0 all valid, 67 some invalid, 75 none invalid and some unknown, 64 usage, 78 "
-    "configuration,\n"
-    "74 the cache cannot be read or written.\n";
+    "Exit status: 0 all valid, 67 some invalid, 75 none invalid and some unknown, 64 usage, 65 the "
+    "file of --resume\n"
+    "is not of that list, 73 it cannot be written, 74 standard output cannot, 78 configuration.\n";
 
 struct request {
     const char *config_path, *relay, *resume;
     bool json, transcript, no_cache;
 };
 
-/* One question of the window. */
-struct slot {
-    struct rb_ticket *ticket;
-    char *input;
-    uint64_t octets; /* of standard input that it took; 0: it stood on the command line */
-};
-
 struct batch {
     const struct request *request;
-    struct rb_verifier *verifier;
-    struct slot slots[WINDOW];
-    size_t first, used; /* a ring */
+    char **addresses; /* of the command line, those not asked yet */
+    struct window window;
+    struct input input;
     struct list list;
-    int error; /* an exit status that stands above the verdicts; EX_OK: none */
+    int error;   /* an exit status that stands above the verdicts; EX_OK: none */
+    bool broken; /* off, by a signal */
 };
+
+/* Why it is to stop; 0: it is not. */
+static volatile sig_atomic_t stop_signal;
+
+static void note_signal(int number)
+{
+    stop_signal = number;
+}
 
 /* --- Showing -------------------------------------------------------------- */
 
-static void print_transcript(const struct rb_transcript *transcript)
+static void print_transcript(FILE *out, const struct rb_transcript *transcript)
 {
     size_t count = transcript != NULL ? rb_transcript_count(transcript) : 0;
 
     for (size_t i = 0; i < count; i++) {
         struct rb_transcript_line line = rb_transcript_line(transcript, i);
 
-        printf("  %6lld ms  %s[%s] %c %s\n", (long long)line.t_ms, line.mx, line.ip, line.dir,
-               line.text);
+        (void)fprintf(out, "  %6lld ms  %s[%s] %c %s\n", (long long)line.t_ms, line.mx, line.ip,
+                      line.dir, line.text);
     }
 }
 
-static void print_answer(const struct rb_answer *answer, const char *input)
+static void print_answer(FILE *out, const struct rb_answer *answer, const char *input, size_t len)
 {
     char shown[RB_ADDRESS_MAX + 1], age[64];
 
-    text_printable(shown, sizeof shown, input, strlen(input));
-    printf("%s: %s (%s)", answer->address[0] != '\0' ? answer->address : shown,
-           rb_verdict_name(answer->verdict), rb_reason_name(answer->reason));
+    text_printable(shown, sizeof shown, input, len);
+    (void)fprintf(out, "%s: %s (%s)", answer->address[0] != '\0' ? answer->address : shown,
+                  rb_verdict_name(answer->verdict), rb_reason_name(answer->reason));
     if (answer->mx[0] != '\0')
-        printf(" %s[%s]", answer->mx, answer->ip);
+        (void)fprintf(out, " %s[%s]", answer->mx, answer->ip);
     if (answer->reply[0] != '\0')
-        printf(" said: %s", answer->reply);
+        (void)fprintf(out, " said: %s", answer->reply);
     else if (answer->rule[0] != '\0')
-        printf(" %s", answer->rule);
+        (void)fprintf(out, " %s", answer->rule);
     if (answer->cached) {
         tool_duration(answer->age_s, age, sizeof age);
-        printf(" (cached, %s old)", age);
+        (void)fprintf(out, " (cached, %s old)", age);
     }
-    putchar('\n');
-    print_transcript(answer->transcript);
+    (void)fputc('\n', out);
+    print_transcript(out, answer->transcript);
+}
+
+/* False: out of memory. */
+static bool print_json(FILE *out, const struct rb_answer *answer, const char *input, size_t len,
+                       bool transcript)
+{
+    char *shown = malloc(len + 1);
+    json_t *object = NULL;
+    bool good;
+
+    if (shown != NULL) {
+        /* What stands before a NUL must not pass for all of it. */
+        for (size_t i = 0; i < len; i++)
+            shown[i] = input[i] != '\0' ? input[i] : '?';
+        shown[len] = '\0';
+        object = wire_answer(answer, shown, transcript);
+    }
+    good = object != NULL && json_dumpf(object, out, JSON_COMPACT) == 0;
+    (void)fputc('\n', out);
+    json_decref(object);
+    free(shown);
+    return good;
+}
+
+static char *format_answer(const struct rb_answer *answer, const char *input, size_t len,
+                           const void *arg)
+{
+    const struct request *request = arg;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    bool good = true;
+
+    if (out == NULL)
+        return NULL;
+    if (request->json)
+        good = print_json(out, answer, input, len, request->transcript);
+    else
+        print_answer(out, answer, input, len);
+    if (fclose(out) == 0 && good)
+        return text;
+    free(text);
+    return NULL;
 }
 
 /* --- Asking --------------------------------------------------------------- */
 
-static enum rb_error ask_one(const struct batch *batch, const char *input, size_t len,
-                             struct rb_ticket **ticket)
+static void ask(struct batch *batch, const char *input, size_t len, const struct input_place *place)
 {
-    const struct request *request = batch->request;
-    const struct rb_question question = {
-        .address = input,
-        .address_len = len,
-        .relay = request->relay,
-        .no_cache = request->no_cache,
-        .transcript = request->transcript,
-    };
+    enum rb_error error = window_add(&batch->window, input, len, place);
 
-    return rb_ask(batch->verifier, &question, ticket);
-}
-
-/* A list is in no hurry: what a rate forbids now is asked a little later. */
-static bool is_over_a_rate(const struct rb_answer *answer)
-{
-    return answer->reason == RB_REASON_LIMITED && (strcmp(answer->rule, "per_domain_rate") == 0 ||
-                                                   strcmp(answer->rule, "global_rate") == 0);
-}
-
-static void wait_for_answer(const struct batch *batch, struct slot *slot, struct rb_answer *answer)
-{
-    const struct timespec pause = {.tv_nsec = RATE_PAUSE_MS * 1000000L};
-    struct rb_ticket *again;
-
-    rb_wait(slot->ticket, UINT_MAX, answer);
-    while (is_over_a_rate(answer)) {
-        (void)nanosleep(&pause, NULL);
-        if (ask_one(batch, slot->input, strlen(slot->input), &again) != RB_OK)
-            return;
-        rb_ticket_free(slot->ticket);
-        slot->ticket = again;
-        rb_answer_fini(answer);
-        rb_wait(slot->ticket, UINT_MAX, answer);
-    }
-}
-
-/* The oldest question of the window: waits for its answer, however long the callout takes. */
-static void collect(struct batch *batch)
-{
-    struct slot *slot = &batch->slots[batch->first];
-    struct rb_answer answer = {0};
-
-    wait_for_answer(batch, slot, &answer);
-    batch->list.counts[answer.verdict]++;
-    if (batch->request->json)
-        tool_print_json(wire_answer(&answer, slot->input, batch->request->transcript));
-    else
-        print_answer(&answer, slot->input);
-    list_done(&batch->list, slot->octets);
-    rb_answer_fini(&answer);
-    rb_ticket_free(slot->ticket);
-    free(slot->input);
-    *slot = (struct slot){0};
-    batch->first = (batch->first + 1) % WINDOW;
-    batch->used--;
-}
-
-static void ask(struct batch *batch, const char *input, size_t len, uint64_t octets)
-{
-    struct slot *slot;
-    enum rb_error error;
-
-    while (batch->used == WINDOW)
-        collect(batch);
-    slot = &batch->slots[(batch->first + batch->used) % WINDOW];
-    slot->input = strndup(input, len);
-    slot->octets = octets;
-    error = slot->input != NULL ? ask_one(batch, input, len, &slot->ticket) : RB_ERR_NOMEM;
-    if (error == RB_OK) {
-        batch->used++;
+    if (error == RB_OK)
         return;
-    }
-    free(slot->input);
-    slot->input = NULL;
     batch->error = tool_fail(error == RB_ERR_ARGUMENT ? EX_USAGE : EX_OSERR, "%s",
                              error == RB_ERR_ARGUMENT ? "--relay: not HOST or HOST:PORT"
                                                       : rb_error_text(error));
 }
 
-/*
- * One line of input, whatever is in it. False: nothing is to be asked (blank ones, and what begins with "#").
- */
-static bool ask_line(struct batch *batch, const char *line, size_t len, uint64_t octets)
+static bool is_standard_input(const char *address)
 {
-    while (len > 0 && strchr(" \t\r\n", line[len - 1]) != NULL && line[len - 1] != '\0')
-        len--;
-    while (len > 0 && (line[0] == ' ' || line[0] == '\t')) {
-        line++;
-        len--;
-    }
-    if (len == 0 || line[0] == '#')
+    return strcmp(address, "-") == 0;
+}
+
+/* Asks the next question of standard input or the command line. False: there is none, or not yet. */
+static bool ask_next(struct batch *batch)
+{
+    const char *address = *batch->addresses;
+    struct input_line line;
+    enum input_state state;
+
+    if (address == NULL)
         return false;
-    ask(batch, line, len < LINE_MAX_OCTETS ? len : LINE_MAX_OCTETS, octets);
-    return true;
-}
-
-/* What was done in an earlier run. False: there is less than that, so it is another list. */
-static bool skip_done(struct batch *batch)
-{
-    uint64_t left = batch->list.octets;
-    char block[4096];
-
-    while (left > 0) {
-        size_t wanted = left < sizeof block ? (size_t)left : sizeof block;
-
-        if (fread(block, 1, wanted, stdin) != wanted)
-            return false;
-        left -= wanted;
+    if (!is_standard_input(address)) {
+        batch->addresses++;
+        ask(batch, address, strlen(address), NULL);
+        return true;
     }
-    return true;
-}
-
-static void ask_standard_input(struct batch *batch)
-{
-    uint64_t octets = 0; /* of lines that asked nothing: done with the next one that does */
-    bool typed = isatty(STDIN_FILENO);
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t len;
-
-    if (!skip_done(batch))
-        batch->error =
-            tool_fail(EX_DATAERR, "--resume: standard input is shorter than what was done");
-    while (batch->error == EX_OK && (len = getline(&line, &room, stdin)) > 0) {
-        octets += (uint64_t)len;
-        if (ask_line(batch, line, (size_t)len, octets))
-            octets = 0;
-        /* Who types wants the answer before the next question; a list has the rest of the window under way meanwhile. */
-        while (batch->used > 0 && (typed || rb_ready(batch->slots[batch->first].ticket)))
-            collect(batch);
-    }
-    if (ferror(stdin))
+    state = input_next(&batch->input, &line);
+    if (state == INPUT_LINE && line.len > 0 && line.text[0] != '#')
+        ask(batch, line.text, line.len, &line.end);
+    if (state == INPUT_END)
+        batch->addresses++;
+    if (state == INPUT_ERROR)
         batch->error = tool_fail(EX_NOINPUT, "standard input cannot be read");
-    free(line);
+    return state == INPUT_LINE || state == INPUT_END;
+}
+
+/* True: there is more to be asked at once. */
+static bool ask_some(struct batch *batch)
+{
+    for (unsigned i = 0; i < READ_AT_ONCE; i++)
+        if (batch->error != EX_OK || batch->window.used == WINDOW_MAX || !ask_next(batch))
+            return false;
+    return true;
+}
+
+static void answer_some(struct batch *batch)
+{
+    const struct window_slot *slot;
+    enum rb_error error = window_look(&batch->window);
+
+    if (error != RB_OK)
+        batch->error = tool_fail(EX_OSERR, "%s", rb_error_text(error));
+    while (batch->error == EX_OK && (slot = window_oldest(&batch->window)) != NULL) {
+        batch->error = list_answer(&batch->list, slot->text, slot->verdict,
+                                   slot->is_listed ? &slot->place : NULL);
+        window_drop(&batch->window);
+    }
+}
+
+static bool is_done(const struct batch *batch)
+{
+    return *batch->addresses == NULL && batch->window.used == 0;
+}
+
+/* Until there is something to read, or to look at again. */
+static void rest(const struct batch *batch)
+{
+    bool reads = *batch->addresses != NULL && batch->window.used < WINDOW_MAX;
+    struct pollfd at = {.fd = reads ? batch->input.fd : -1, .events = POLLIN};
+
+    (void)poll(&at, 1, batch->window.used > 0 ? PAUSE_MS : IDLE_MS);
+}
+
+static void verify_them(struct batch *batch)
+{
+    while (batch->error == EX_OK && stop_signal == 0) {
+        bool more = ask_some(batch);
+
+        answer_some(batch);
+        list_show(&batch->list);
+        if (is_done(batch))
+            break;
+        if (!more && batch->error == EX_OK && stop_signal == 0)
+            rest(batch);
+    }
+    if (batch->error != EX_OK)
+        return;
+    if (is_done(batch)) /* what asks nothing behind the last address is done with it */
+        batch->error = list_pass(&batch->list, &batch->input.place);
+    else
+        batch->broken = true;
+}
+
+/* --- Lists ---------------------------------------------------------------- */
+
+/* What was done in an earlier run. The checksum tells whether it is the same list. */
+static void skip_done(struct batch *batch)
+{
+    const struct input_place *done = &batch->list.done;
+    enum input_state state;
+
+    do
+        state = input_skip(&batch->input, done->octets);
+    while (state == INPUT_LATER && stop_signal == 0);
+    batch->broken = state == INPUT_LATER;
+    if (state == INPUT_ERROR)
+        batch->error = tool_fail(EX_NOINPUT, "standard input cannot be read");
+    else if (state == INPUT_END || (state == INPUT_LINE && batch->input.place.check != done->check))
+        batch->error =
+            tool_fail(EX_DATAERR, "--resume: %s: standard input is not the list that was begun",
+                      batch->request->resume);
+}
+
+/* The first signal ends it in order, the second one at once. */
+static void catch_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND}, was;
+
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        if (sigaction(signals[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN) /* nohup */
+            (void)sigaction(signals[i], &action, NULL);
+}
+
+static void say_broken_off(const struct batch *batch)
+{
+    if (batch->request->resume != NULL)
+        (void)tool_fail(EX_OK, "broken off; the same command goes on from there, as %s has it",
+                        batch->request->resume);
+    else
+        (void)tool_fail(EX_OK, "broken off");
 }
 
 static int exit_status(const struct batch *batch)
@@ -247,32 +292,39 @@ static int exit_status(const struct batch *batch)
     return batch->list.counts[RB_VERDICT_UNKNOWN] > 0 ? EX_TEMPFAIL : EX_OK;
 }
 
-static int verify_all(const struct request *request, struct rb_verifier *verifier, char **addresses)
+static int verify_all(struct batch *batch)
+{
+    batch->error = list_begin(&batch->list, batch->request->resume);
+    if (batch->error == EX_OK)
+        skip_done(batch);
+    if (batch->error == EX_OK && !batch->broken)
+        verify_them(batch);
+    window_fini(&batch->window);
+    list_end(&batch->list);
+    if (batch->broken)
+        say_broken_off(batch);
+    return exit_status(batch);
+}
+
+static struct batch *new_batch(const struct request *request, struct rb_verifier *verifier,
+                               char **addresses)
 {
     struct batch *batch = calloc(1, sizeof *batch);
-    bool kept;
-    int status;
 
     if (batch == NULL)
-        return tool_fail(EX_OSERR, "out of memory");
+        return NULL;
     batch->request = request;
-    batch->verifier = verifier;
-    if (!list_begin(&batch->list, request->resume)) {
-        free(batch);
-        return EX_DATAERR;
-    }
-    for (; *addresses != NULL && batch->error == EX_OK; addresses++) {
-        if (strcmp(*addresses, "-") == 0)
-            ask_standard_input(batch);
-        else
-            ask(batch, *addresses, strlen(*addresses), 0);
-    }
-    while (batch->used > 0)
-        collect(batch);
-    kept = list_end(&batch->list);
-    status = exit_status(batch);
-    free(batch);
-    return fflush(stdout) == 0 && !ferror(stdout) && kept ? status : EX_IOERR;
+    batch->addresses = addresses;
+    batch->window.verifier = verifier;
+    batch->window.question = (struct rb_question){
+        .relay = request->relay,
+        .no_cache = request->no_cache,
+        .transcript = request->transcript,
+    };
+    batch->window.format = format_answer;
+    batch->window.format_arg = request;
+    input_begin(&batch->input, STDIN_FILENO);
+    return batch;
 }
 
 /* Without a cache to write in (somebody who may not, a host without the daemon), verifying goes on
@@ -287,9 +339,9 @@ static int open_verifier(const struct config *config, struct rb_verifier **verif
     options.store_owner_fix = true;
     options.greylist.retry = false; /* the daemon's business */
     options.shield.addresses = 0;   /* nobody forges the addresses of a list */
-    /* All of the window may wait: no address is told busy for our own haste. */
-    if (options.max_pending < WINDOW)
-        options.max_pending = WINDOW;
+    /* All that is asked at once may wait: no address is told busy for our own haste. */
+    if (options.max_pending < WINDOW_UNDER_WAY_MAX)
+        options.max_pending = WINDOW_UNDER_WAY_MAX;
     error = rb_verifier_open(&options, verifier, detail, sizeof detail);
     if (error == RB_ERR_STORE) {
         (void)tool_fail(EX_OK, "warning: without the cache: %s", detail);
@@ -341,23 +393,50 @@ static int parse(int argc, char **argv, struct request *request)
     return optind < argc ? -1 : tool_help(help, false);
 }
 
+static bool has_list(char *const *addresses)
+{
+    while (*addresses != NULL && !is_standard_input(*addresses))
+        addresses++;
+    return *addresses != NULL;
+}
+
+static int run(const struct request *request, const struct config *config, char **addresses)
+{
+    struct rb_verifier *verifier;
+    struct batch *batch;
+    bool broken;
+    int status = open_verifier(config, &verifier);
+
+    if (status != EX_OK)
+        return status;
+    batch = new_batch(request, verifier, addresses);
+    status = batch != NULL ? verify_all(batch) : tool_fail(EX_OSERR, "out of memory");
+    broken = batch != NULL && batch->broken;
+    free(batch);
+    rb_verifier_close(verifier);
+    if (broken) /* whoever started us shall see what ended it; the default action is set again */
+        (void)raise(stop_signal);
+    return status;
+}
+
 int tool_verify(int argc, char **argv)
 {
     struct request request = {0};
-    struct rb_verifier *verifier;
     struct config *config;
     int status = parse(argc, argv, &request);
+    bool lists;
 
     if (status >= 0)
         return status;
+    lists = has_list(argv + optind);
+    if (request.resume != NULL && !lists)
+        return tool_fail(EX_USAGE, "--resume goes with \"-\"");
     status = tool_load(request.config_path, &config);
     if (status != EX_OK)
         return status;
-    status = open_verifier(config, &verifier);
-    if (status == EX_OK) {
-        status = verify_all(&request, verifier, argv + optind);
-        rb_verifier_close(verifier);
-    }
+    if (lists)
+        catch_signals();
+    status = run(&request, config, argv + optind);
     config_put(config);
     return status;
 }

@@ -40,6 +40,7 @@ UNIT = \
     tests/unit/test_spf \
     tests/unit/test_spf_gate \
     tests/unit/test_text \
+    tests/unit/test_tool_input \
     tests/unit/test_transcript \
     tests/unit/test_transport \
     tests/unit/test_verifier \
@@ -186,6 +187,10 @@ tests_unit_test_session_LDADD = $(unit_libs)
 tests_unit_test_text_SOURCES = tests/unit/test_text.c
 tests_unit_test_text_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_text_LDADD = $(unit_libs)
+
+tests_unit_test_tool_input_SOURCES = tests/unit/test_tool_input.c
+tests_unit_test_tool_input_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_tool_input_LDADD = $(unit_libs)
 
 tests_unit_test_transport_SOURCES = tests/unit/test_transport.c
 tests_unit_test_transport_CPPFLAGS = $(unit_cppflags)

@@ -42,6 +42,7 @@ CHECKS = {  # which MTAs it is for
     "faults": lab.MTAS,
     "sockets": ["postfix"],  # its chroot
     "sendmail": ["sendmail"],
+    "lists": ONCE,
     "loops": ONCE,
 }
 
