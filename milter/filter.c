@@ -45,6 +45,13 @@ static void enter(void)
 
 /* --- Negotiation ---------------------------------------------------------- */
 
+/* Whether the MTA told the queue id with the last MAIL: Sendmail does, Postfix has none yet. */
+static atomic_bool mail_tells_id;
+
+/* Postfix sends macros before DATA even where DATA is not asked for: with no answer to them, the
+ * header fields would wait 40 ms. */
+static bool by_tcp;
+
 static bool decides_at_data(void)
 {
     struct config *config = service_config();
@@ -54,13 +61,33 @@ static bool decides_at_data(void)
     return does;
 }
 
+/*
+ * By TCP a small packet waits for the acknowledgement of the one before, which our kernel delays by
+ * 40 ms in the hope of an answer to send it with. Macros travel in such a packet, before that of
+ * their command. Postfix sends both at once; Sendmail does not, so it is not asked a second time for
+ * what it has told. (It looks at the list for EOH when it wants to know whether there is one for EOM.)
+ */
+static void ask_for_macros(SMFICTX *context)
+{
+    static char mail[] = "i {auth_type} {auth_authen}", id[] = "i", none[] = "";
+    char *const later = atomic_load(&mail_tells_id) ? none : id;
+
+    (void)smfi_setsymlist(context, SMFIM_CONNECT, none);
+    (void)smfi_setsymlist(context, SMFIM_HELO, none);
+    (void)smfi_setsymlist(context, SMFIM_ENVFROM, mail);
+    (void)smfi_setsymlist(context, SMFIM_ENVRCPT, later);
+    (void)smfi_setsymlist(context, SMFIM_DATA, later);
+    (void)smfi_setsymlist(context, SMFIM_EOH, none);
+    (void)smfi_setsymlist(context, SMFIM_EOM, later);
+}
+
 static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps,
                              unsigned long f2, unsigned long f3, unsigned long *wanted_actions,
                              unsigned long *wanted_steps, unsigned long *w2, unsigned long *w3)
 {
-    static char mail_macros[] = "i {auth_type} {auth_authen}", id_macro[] = "i", none[] = "";
+    const bool wants_data = by_tcp || decides_at_data();
     const unsigned long unneeded =
-        SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN | (decides_at_data() ? 0UL : SMFIP_NODATA);
+        SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN | (wants_data ? 0UL : SMFIP_NODATA);
     const unsigned long useful =
         SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
 
@@ -69,13 +96,8 @@ static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned l
     *wanted_actions = actions & useful;
     *wanted_steps = steps & unneeded;
     *w2 = *w3 = 0;
-    if ((actions & SMFIF_SETSYMLIST) != 0) {
-        (void)smfi_setsymlist(context, SMFIM_CONNECT, none);
-        (void)smfi_setsymlist(context, SMFIM_HELO, none);
-        (void)smfi_setsymlist(context, SMFIM_ENVFROM, mail_macros);
-        (void)smfi_setsymlist(context, SMFIM_ENVRCPT, id_macro);
-        (void)smfi_setsymlist(context, SMFIM_EOM, id_macro);
-    }
+    if ((actions & SMFIF_SETSYMLIST) != 0)
+        ask_for_macros(context);
     return SMFIS_CONTINUE;
 }
 
@@ -213,6 +235,7 @@ static sfsistat on_mail(SMFICTX *context, char **arguments)
     enter();
     if (visit == NULL)
         return leave(SMFIS_ACCEPT);
+    atomic_store(&mail_tells_id, queue_id(context) != NULL);
     forget_message(visit, NULL);
     if (session_mail(&visit->session, arguments[0] != NULL ? arguments[0] : "",
                      is_authenticated(context)) != RB_OK) {
@@ -430,7 +453,7 @@ static sfsistat on_abort(SMFICTX *context)
     return leave(SMFIS_CONTINUE);
 }
 
-bool filter_register(const char *listen)
+bool filter_register(const char *listen, bool listens_by_tcp)
 {
     static char name[] = "ringback";
     static char socket[1024]; /* libmilter keeps the pointer */
@@ -450,6 +473,7 @@ bool filter_register(const char *listen)
         .xxfi_negotiate = on_negotiate,
     };
 
+    by_tcp = listens_by_tcp;
     return text_copy(socket, sizeof socket, listen) && smfi_setconn(socket) == MI_SUCCESS &&
            smfi_register(filter) == MI_SUCCESS;
 }

@@ -8,8 +8,11 @@
 
 #include <stdbool.h>
 
-/* Tells libmilter about us and where to listen. False: it refused. Before smfi_opensocket. */
-bool filter_register(const char *listen);
+/*
+ * Tells libmilter about us and where to listen, by TCP or not. False: it refused. Once, before
+ * smfi_opensocket.
+ */
+bool filter_register(const char *listen, bool listens_by_tcp);
 
 /* Callbacks that have not returned yet: after smfi_main has, some may still be at work. */
 unsigned filter_callbacks_running(void);

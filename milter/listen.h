@@ -43,7 +43,10 @@ void listen_inherit(void);
 int listen_prepare(const struct config *config, struct listen_place *place,
                    char error[LISTEN_ERROR_SIZE]) __attribute__((warn_unused_result));
 
-/* Once libmilter has made the socket: gives a unix socket to its group. On failure removes it. */
+/*
+ * Once libmilter has made the socket, and before it accepts anything: lets small writes go at once,
+ * and gives a unix socket to its group. On failure removes that.
+ */
 int listen_settle(const struct listen_place *place, char error[LISTEN_ERROR_SIZE])
     __attribute__((warn_unused_result));
 

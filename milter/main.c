@@ -203,7 +203,7 @@ static int open_socket(const struct config *config, struct listen_place *place)
         return say(status, error);
     wake_init(&place->address, place->address_len);
     (void)smfi_setbacklog(BACKLOG);
-    if (!filter_register(place->conn) || !create_socket(place))
+    if (!filter_register(place->conn, place->address.ss_family != AF_UNIX) || !create_socket(place))
         return cannot_open(config, place);
     status = listen_settle(place, error);
     return status == EX_OK ? EX_OK : say(status, error);

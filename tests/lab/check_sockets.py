@@ -452,6 +452,8 @@ def _through(tap, bench, mta, text):
     tap.ok("5.1.7" in str(forged), f"{text}: in the milter's words", forged)
     message = mta.message(good.subject)
     tap.ok(message and message["X-Ringback"], f"{text}: the message has our header", message)
+    queued = good.last.text.split()[-1]
+    tap.ok(f": {queued}: verify=" in bench.log(), f"{text}: the log has Postfix' queue id", good)
 
 
 def _blind(tap, bench, mta, word, text):

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -443,6 +444,44 @@ static void a_socket_that_cannot_be_given_away_is_removed(void **state)
     assert_int_equal(WEXITSTATUS(status), EX_UNAVAILABLE);
 }
 
+static bool accepted_writes_at_once(int listener, const struct listen_place *place)
+{
+    const int client = socket(place->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd, at_once = 0;
+    socklen_t len = sizeof at_once;
+
+    assert_true(client >= 0);
+    assert_int_equal(connect(client, (const struct sockaddr *)&place->address, place->address_len),
+                     0);
+    fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, &len), 0);
+    close(fd);
+    close(client);
+    return at_once != 0;
+}
+
+static void what_the_listener_accepts_writes_at_once(void **state)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(families) - (has_ipv6() ? 0 : 1); i++) {
+        struct listen_place place = {.address_len = sizeof place.address};
+        unsigned port;
+        const int other = open_inet(families[i], false, &port);
+        const int listener = open_inet(families[i], false, &port);
+
+        assert_int_equal(
+            getsockname(listener, (struct sockaddr *)&place.address, &place.address_len), 0);
+        assert_false(accepted_writes_at_once(listener, &place));
+        assert_int_equal(listen_settle(&place, error), EX_OK);
+        assert_true(accepted_writes_at_once(listener, &place));
+        close(listener);
+        close(other);
+    }
+}
+
 /* --- What systemd hands over --- */
 
 static int held; /* what the descriptor was before, -1: not open */
@@ -656,6 +695,7 @@ int main(void)
         IN_FOLDER(a_group_that_the_user_is_not_in_is_said),
         IN_FOLDER(a_socket_is_given_to_its_group),
         IN_FOLDER(a_socket_that_cannot_be_given_away_is_removed),
+        IN_FOLDER(what_the_listener_accepts_writes_at_once),
         IN_FOLDER(a_socket_of_systemds_is_taken_with_its_address),
         IN_FOLDER(no_socket_of_systemds_is_said),
         IN_FOLDER(what_is_handed_over_must_listen),
