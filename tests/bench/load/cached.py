@@ -65,7 +65,7 @@ def play(options):
         sites = [
             where.postfix(BARE),
             where.postfix(NOOP, "noop"),
-            where.postfix(OURS, "ringback"),
+            where.postfix(OURS, "ringback", more=stage.NO_LIMITS),
         ]
         warm_up(sites, senders)
         where.hosts.reset()

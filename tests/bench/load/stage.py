@@ -60,6 +60,16 @@ cache {{
 {more}
 """
 
+# Ringback's limits, out of the way.
+NO_LIMITS = """
+limits {
+    per_domain_rate = "1000000/s"
+    per_client_rate = "1000000/s"
+    global_rate = "1000000/s"
+    shield_addresses = 0
+}
+"""
+
 # What is accepted is thrown away; there are as many processes as clients need.
 POSTFIX_MORE = """
 virtual_transport = discard
@@ -80,6 +90,7 @@ def population(domains, hosts, settings="", local_parts="*"):
         ". SOA ns hostmaster 1 3600 600 86400 60",
         ". NS ns",
         "ns A 192.0.2.53",
+        "mta.lab A 198.51.100.10",
     ]
     zone += [f"mx{number} A 192.0.2.{FIRST_HOST + number}" for number in range(hosts)]
     zone += [f"d{number} MX 10 mx{number % hosts}" for number in range(domains)]
@@ -240,10 +251,10 @@ class Stage:
         self._parts.callback(site.close)
         return site
 
-    def postfix(self, name, filter_name=None, more="", **settings):
+    def postfix(self, name, filter_name=None, main_cf="", **settings):
         """A site with Postfix and the filter named, if any; both run when this returns.
 
-        `more`: lines for main.cf; `settings` go to the filter's start().
+        `main_cf`: further lines of it; `settings` go to the filter's start().
         """
         site = self.site(name)
         if filter_name:
@@ -255,7 +266,7 @@ class Stage:
             address=site.address,
             milters=postfix.MILTER if filter_name else "",
             transport="smtp",
-            more=POSTFIX_MORE + more,
+            more=POSTFIX_MORE + main_cf,
         )
         site.mta.start()
         return site
