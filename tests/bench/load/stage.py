@@ -256,6 +256,7 @@ class Stage:
 
         `main_cf`: further lines of it; `settings` go to the filter's start().
         """
+        assert filter_name or not settings, settings
         site = self.site(name)
         if filter_name:
             site.filter = FILTERS[filter_name](site.machine, site.folder, self.builddir)
