@@ -42,7 +42,7 @@ static void call_until_served(struct run *run, const char *mx,
     do {
         run->again = false;
         visit_address(run, mx, address);
-    } while (run->again && run->todo != NULL && !time_is_up(run));
+    } while (run->again && run->todo != NULL && !time_is_up(run) && !run_gives_way(run));
     while ((item = run->later) != NULL) {
         run->later = item->next;
         run_put_by(&run->todo, item);
@@ -56,7 +56,7 @@ static bool done(const struct run *run)
 
     /* Where we are a mail host ourselves, those behind us in the order are not ours to call (RFC 5321 5.1). */
     return run->todo == NULL || run->own > 0 || run->full ||
-           called >= run->callout->options->o.max_hosts || time_is_up(run);
+           called >= run->callout->options->o.max_hosts || time_is_up(run) || run_gives_way(run);
 }
 
 static void set_port(struct sockaddr_storage *address, uint16_t port)
@@ -155,6 +155,32 @@ static void call_addresses(struct run *run, const char *mx, uint16_t port,
     }
 }
 
+/* --- Looking up ---------------------------------------------------------- */
+
+/* A name server keeps a callout waiting as a mail host does. */
+static enum dns_outcome look_up_addresses(const struct run *run, const char *name,
+                                          enum rb_ip_version version, struct dns_address_list *list)
+{
+    const struct callout *callout = run->callout;
+    enum dns_outcome outcome;
+
+    patience_begin(callout->patience, clock_monotonic_ms(callout->clock));
+    outcome = dns_addresses(callout->dns, name, version, run->until, list);
+    patience_end(callout->patience);
+    return outcome;
+}
+
+static enum dns_outcome look_up_exchangers(const struct run *run, struct dns_mx_list *list)
+{
+    const struct callout *callout = run->callout;
+    enum dns_outcome outcome;
+
+    patience_begin(callout->patience, clock_monotonic_ms(callout->clock));
+    outcome = dns_mail_exchangers(callout->dns, callout->domain, run->until, list);
+    patience_end(callout->patience);
+    return outcome;
+}
+
 /* A host that can only be reached by the IP version that is not to be used is there all the same. */
 static void look_for_other_version(struct run *run, const char *name)
 {
@@ -165,8 +191,7 @@ static void look_for_other_version(struct run *run, const char *name)
 
     if (ours == RB_IP_ANY)
         return;
-    outcome = dns_addresses(callout->dns, name, ours == RB_IP_V4 ? RB_IP_V6 : RB_IP_V4, run->until,
-                            &list);
+    outcome = look_up_addresses(run, name, ours == RB_IP_V4 ? RB_IP_V6 : RB_IP_V4, &list);
     if (outcome == DNS_FOUND)
         run->other_version++;
     else if (outcome == DNS_FAILURE)
@@ -177,8 +202,7 @@ static void call_host(struct run *run, const char *name, uint16_t port, bool tru
 {
     const struct callout *callout = run->callout;
     struct dns_address_list list;
-    enum dns_outcome outcome =
-        dns_addresses(callout->dns, name, callout->options->o.ip_version, run->until, &list);
+    enum dns_outcome outcome = look_up_addresses(run, name, callout->options->o.ip_version, &list);
     unsigned bogus = run->bogus;
 
     if (outcome == DNS_FOUND)
@@ -279,6 +303,8 @@ static struct address_record verdict_without_hosts(const struct run *run, enum d
 
     if (outcome == DNS_NO_DOMAIN || outcome == DNS_NULL_MX || outcome == DNS_FAILURE)
         return run_record(run, by_outcome[outcome].reason, RB_STAGE_DNS, by_outcome[outcome].rule);
+    if (run_gives_way(run))
+        return run_record(run, RB_REASON_UNREACHABLE, RB_STAGE_CONNECT, "gave_way");
     if (run->held > 0)
         return run_record(run, RB_REASON_LIMITED, RB_STAGE_CONNECT, "hosts_held_back");
     if (run->tried > 0)
@@ -303,6 +329,8 @@ static bool is_dead(const struct run *run, const struct address_record *record)
     /* Where this machine has no way to any of the hosts, it is not the domain that is dead. */
     bool called = run->tried > run->no_route;
 
+    if (run_gives_way(run)) /* no host had all its time */
+        return false;
     return rb_reason_verdict(record->reason) == RB_VERDICT_INVALID ||
            (record->reason == RB_REASON_UNREACHABLE && !run->stirred && called && run->held == 0);
 }
@@ -362,7 +390,7 @@ static bool is_this_machine(const struct run *run, const char *name)
     const struct netguard guard = {.own = callout->own, .own_count = callout->own_count};
     struct dns_address_list list;
 
-    if (dns_addresses(callout->dns, name, RB_IP_ANY, run->until, &list) != DNS_FOUND)
+    if (look_up_addresses(run, name, RB_IP_ANY, &list) != DNS_FOUND)
         return false;
     for (size_t i = 0; i < list.count; i++)
         if (netguard_judge(&guard, (const struct sockaddr *)&list.address[i]) == NETGUARD_OWN)
@@ -393,8 +421,7 @@ static enum dns_outcome call_mail_exchangers(struct run *run)
 {
     const struct callout *callout = run->callout;
     struct dns_mx_list list;
-    enum dns_outcome outcome =
-        dns_mail_exchangers(callout->dns, callout->domain, run->until, &list);
+    enum dns_outcome outcome = look_up_exchangers(run, &list);
 
     if (outcome == DNS_NO_DATA) /* implicit MX: the domain is its own mail host */
         call_host(run, callout->domain, callout->options->o.port, false);

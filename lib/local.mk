@@ -27,6 +27,7 @@ libcore_la_SOURCES = \
     lib/names.c \
     lib/netguard.c lib/netguard.h \
     lib/options.c lib/options.h \
+    lib/patience.c lib/patience.h \
     lib/queue.c lib/queue.h \
     lib/rates.c lib/rates.h \
     lib/record.c lib/record.h lib/record_life.c \

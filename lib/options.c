@@ -22,6 +22,7 @@ enum {
     TIMEOUT_MAX_MS = 24 * 3600 * 1000,
     MAX_HOSTS_MAX = 32,
     MAX_WORKERS_MAX = 4096,
+    MAX_HELD_MAX = 16384,
     MAX_PENDING_MAX = 1000000,
     SESSIONS_MAX = 1000, /* for one domain, with one host */
     RATE_COUNT_MAX = 1000000,
@@ -60,6 +61,7 @@ void rb_options_init(struct rb_options *options)
         .total_timeout_ms = 120 * 1000,
         .max_hosts = 6,
         .max_workers = 256,
+        .max_held = 1024,
         .max_pending = 4096,
         .per_domain_sessions = 2,
         .per_host_sessions = 10,
@@ -125,6 +127,7 @@ static enum rb_error check_numbers(const struct rb_options *from, const struct d
         {"total_timeout", from->total_timeout_ms, 1, TIMEOUT_MAX_MS},
         {"max_hosts", from->max_hosts, 1, MAX_HOSTS_MAX},
         {"max_workers", from->max_workers, 1, MAX_WORKERS_MAX},
+        {"max_held", from->max_held, 0, MAX_HELD_MAX},
         {"max_pending", from->max_pending, 1, MAX_PENDING_MAX},
         {"per_domain_sessions", from->per_domain_sessions, 1, SESSIONS_MAX},
         {"per_host_sessions", from->per_host_sessions, 1, SESSIONS_MAX},

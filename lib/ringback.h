@@ -187,8 +187,9 @@ struct rb_options {
     unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms;
 
     /* how much */
-    unsigned max_hosts;           /* mail hosts tried for one callout */
-    unsigned max_workers;         /* threads that call */
+    unsigned max_hosts;   /* mail hosts tried for one callout */
+    unsigned max_workers; /* threads that call */
+    unsigned max_held;    /* more: for callouts that a host keeps waiting for over a second */
     unsigned max_pending;         /* questions that wait for a worker */
     unsigned per_domain_sessions; /* at once, for one domain */
     unsigned
@@ -355,11 +356,12 @@ struct rb_stats {
     uint64_t callouts[RB_REASON_MAX]; /* questions asked of the world, by result */
     uint64_t sessions;                /* connections made */
     uint64_t running, pending;        /* sessions under way, questions waiting for one */
-    uint64_t retries_scheduled;       /* deferred addresses that will be asked about again */
-    uint64_t busy;                    /* refused because the queue was full */
-    uint64_t limited;                 /* refused by a rate or the shield */
-    uint64_t spf_fail;                /* refused by the SPF gate */
-    uint64_t dropped_writes;          /* cache writes that were lost */
+    uint64_t held;              /* of those under way: kept waiting for a reply for over a second */
+    uint64_t retries_scheduled; /* deferred addresses that will be asked about again */
+    uint64_t busy;              /* refused because the queue was full */
+    uint64_t limited;           /* refused by a rate or the shield */
+    uint64_t spf_fail;          /* refused by the SPF gate */
+    uint64_t dropped_writes;    /* cache writes that were lost */
     uint64_t cache_entries, cache_bytes;
 };
 

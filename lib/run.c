@@ -21,6 +21,11 @@ struct address_record run_record(const struct run *run, enum rb_reason reason, e
     return record;
 }
 
+bool run_gives_way(const struct run *run)
+{
+    return patience_gives_way(run->callout->patience);
+}
+
 /* How much a non-answer tells the admin, and how soon asking again is worth while. */
 static int worth(enum rb_reason reason)
 {

@@ -32,6 +32,9 @@ struct run {
 struct address_record run_record(const struct run *run, enum rb_reason reason, enum rb_stage stage,
                                  const char *rule);
 
+/* Whether the run must end here, for the sake of others that wait. */
+bool run_gives_way(const struct run *run);
+
 /* A non-answer: kept for the item, or for all that is to be asked, if it tells more than the one before. */
 void run_consider(struct callout_item *item, const struct address_record *record);
 void run_consider_all(struct run *run, const struct address_record *record);

@@ -170,7 +170,7 @@ static void learned(void *arg, const struct domain_record *news)
 }
 
 void task_run(struct rb_verifier *verifier, struct destination *destination,
-              const struct setup *setup)
+              const struct setup *setup, struct patience_call *call)
 {
     struct task task = {
         .verifier = verifier, .destination = destination, .options = setup->options};
@@ -182,6 +182,7 @@ void task_run(struct rb_verifier *verifier, struct destination *destination,
         .own_count = setup->own_count,
         .tls_context = verifier->tls_context,
         .cancel_fd = verifier->cancel_fd,
+        .patience = call,
         .probe_key = verifier->probe_key,
         .domain = destination->domain,
         .relay = destination->relay[0] != '\0' ? destination->relay : NULL,

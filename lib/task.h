@@ -8,8 +8,11 @@
 
 #include "verifier.h"
 
-/* Asks what waits for the destination. A worker's thread, no lock held; the setup is held by the caller. */
+/*
+ * Asks what waits for the destination. A worker's thread, no lock held; the setup is held by the caller, who has entered the
+ * call with the verifier's patience.
+ */
 void task_run(struct rb_verifier *verifier, struct destination *destination,
-              const struct setup *setup);
+              const struct setup *setup, struct patience_call *call);
 
 #endif

@@ -109,6 +109,13 @@ static void record_out(struct transport *transport, const char *octets, size_t l
 
 /* --- Waiting ------------------------------------------------------------- */
 
+static int slice_ms(const struct transport *transport, int left_ms)
+{
+    bool watched = transport->settings.patience != NULL;
+
+    return watched && left_ms > TRANSPORT_SLICE_MS ? TRANSPORT_SLICE_MS : left_ms;
+}
+
 static enum transport_status wait_for(const struct transport *transport, short events,
                                       deadline until)
 {
@@ -120,12 +127,15 @@ static enum transport_status wait_for(const struct transport *transport, short e
 
     for (;;) {
         int left_ms = deadline_left_ms(settings->clock, until);
-        int n = poll(fds, 2, left_ms);
+        int n = poll(fds, 2, slice_ms(transport, left_ms));
 
         if (n < 0 && errno != EINTR)
             return TRANSPORT_SYSTEM;
         if (n > 0 && fds[1].revents != 0)
             return TRANSPORT_CANCELLED;
+        if (patience_gives_way(
+                settings->patience)) /* before octets: a host that drips has some at any time */
+            return TRANSPORT_GAVE_WAY;
         if (n > 0)
             return TRANSPORT_OK;
         if (left_ms == 0)
@@ -138,6 +148,19 @@ static deadline step_until(const struct transport *transport, unsigned timeout_m
     const struct transport_settings *settings = &transport->settings;
 
     return deadline_min(settings->until, deadline_in(settings->clock, timeout_ms));
+}
+
+/* From now on the host keeps us waiting for one reply. */
+static void begin_wait(const struct transport *transport)
+{
+    const struct transport_settings *settings = &transport->settings;
+
+    patience_begin(settings->patience, clock_monotonic_ms(settings->clock));
+}
+
+static void end_wait(const struct transport *transport)
+{
+    patience_end(transport->settings.patience);
 }
 
 /* --- Connecting ---------------------------------------------------------- */
@@ -190,8 +213,10 @@ static enum transport_status finish_connect(struct transport *transport)
     int error = 0;
     socklen_t len = sizeof error;
 
+    begin_wait(transport);
     status =
         wait_for(transport, POLLOUT, step_until(transport, transport->settings.connect_timeout_ms));
+    end_wait(transport);
     if (status != TRANSPORT_OK)
         return status;
     if (getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
@@ -344,6 +369,7 @@ static enum transport_status handshake(struct transport *transport, struct dialo
         transport->tls_version[0] = '\0';
     transport_remark(transport, transport->tls_version);
     dialogue_tls_started(dialogue);
+    begin_wait(transport); /* for the reply to what is said next */
     return TRANSPORT_OK;
 }
 
@@ -354,6 +380,7 @@ static enum transport_status drive_until(struct transport *transport, struct dia
     deadline until = step_until(transport, timeout_ms);
     enum transport_status status = TRANSPORT_OK;
 
+    begin_wait(transport);
     while (status == TRANSPORT_OK) {
         if (dialogue->need == DIALOGUE_NEED_TLS)
             status = handshake(transport, dialogue);
@@ -366,8 +393,10 @@ static enum transport_status drive_until(struct transport *transport, struct dia
         if (dialogue->replies != replies) { /* the next reply has its own time */
             replies = dialogue->replies;
             until = step_until(transport, timeout_ms);
+            begin_wait(transport);
         }
     }
+    end_wait(transport);
     return status;
 }
 

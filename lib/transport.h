@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * transport: one connection to a mail host: connect, TLS, and moving a dialogue's octets under one
- * absolute deadline. Knows nothing of what is said. Blocks in poll(2) only, and wakes at once when
- * cancelled.
+ * absolute deadline. Knows nothing of what is said. Blocks in poll(2) only, wakes at once when
+ * cancelled, and within TRANSPORT_SLICE_MS when it must give way.
  *
  * Thread rule: a transport belongs to one thread; several may share the SSL context. The calling
  * thread must block SIGPIPE (OpenSSL writes with write(2)).
@@ -12,6 +12,7 @@
 
 #include "deadline.h"
 #include "dialogue.h"
+#include "patience.h"
 #include "ringback.h"
 
 #include <sys/socket.h>
@@ -23,6 +24,7 @@ enum transport_status {
     TRANSPORT_CLOSED,     /* the host closed or reset the connection */
     TRANSPORT_TLS_FAILED, /* the handshake failed */
     TRANSPORT_CANCELLED,  /* cancel_fd became readable */
+    TRANSPORT_GAVE_WAY,   /* waited long enough, for others that wait (patience.h) */
     TRANSPORT_NO_ROUTE,   /* this machine has no way to such an address (no IPv6, say) */
     TRANSPORT_SYSTEM,     /* no descriptor, no memory: ours, not the host's */
 };
@@ -31,8 +33,10 @@ struct transport_settings {
     const struct rb_clock *clock;
     deadline until; /* over everything */
     unsigned connect_timeout_ms;
-    unsigned command_timeout_ms;         /* for each complete reply, and for the handshake */
-    int cancel_fd;                       /* readable: give up at once; -1: none */
+    unsigned command_timeout_ms; /* for each complete reply, and for the handshake */
+    int cancel_fd;               /* readable: give up at once; -1: none */
+    struct patience_call
+        *patience; /* told when a wait for a reply begins and ends; NULL: nobody watches */
     const struct sockaddr_storage *bind; /* source address; NULL: the system's choice */
     void *tls_context;                   /* SSL_CTX of transport_tls_context */
     const char *mx;                      /* name for SNI and the transcript; the caller's */
@@ -78,7 +82,11 @@ void transport_remark(struct transport *transport, const char *text);
  * answer, closes. */
 void transport_quit(struct transport *transport, struct dialogue *dialogue);
 
-enum { TRANSPORT_QUIT_WAIT_MS = 1000 };
+enum {
+    TRANSPORT_QUIT_WAIT_MS = 1000,
+    TRANSPORT_SLICE_MS =
+        1000, /* the longest sleep of a callout that others may want out of the way */
+};
 
 /* Closes at once. */
 void transport_close(struct transport *transport);

@@ -67,6 +67,7 @@ static void init_locks(struct rb_verifier *verifier)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&verifier->work, &attributes);
     pthread_cond_init(&verifier->idle_cond, &attributes);
+    pthread_cond_init(&verifier->watch, &attributes);
     pthread_condattr_destroy(&attributes);
 }
 
@@ -84,6 +85,7 @@ static void destroy(struct rb_verifier *verifier)
         close(verifier->cancel_fd);
     pthread_cond_destroy(&verifier->work);
     pthread_cond_destroy(&verifier->idle_cond);
+    pthread_cond_destroy(&verifier->watch);
     pthread_mutex_destroy(&verifier->records);
     pthread_mutex_destroy(&verifier->lock);
     free(verifier);
@@ -186,6 +188,7 @@ void rb_verifier_stop(struct rb_verifier *verifier)
     pthread_mutex_lock(&verifier->lock);
     verifier->stopping = true;
     pthread_cond_broadcast(&verifier->work);
+    pthread_cond_broadcast(&verifier->watch);
     /* Not by the table of flights: those that may not be joined are not in it. */
     for (waiter = verifier->waiters; waiter != NULL; waiter = waiter->next)
         pthread_cond_broadcast(&waiter->flight->landing);
@@ -241,6 +244,7 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
     stats->retries_scheduled = retries_count(verifier->retries);
     pthread_mutex_lock(&verifier->lock);
     stats->running = verifier->queue.running;
+    stats->held = workers_held(verifier);
     stats->pending = verifier->queue.pending;
     pthread_mutex_unlock(&verifier->lock);
 }

@@ -15,6 +15,7 @@
 #include "flight.h"
 #include "identity.h"
 #include "options.h"
+#include "patience.h"
 #include "queue.h"
 #include "retries.h"
 #include "ringback.h"
@@ -60,6 +61,9 @@ struct rb_verifier {
     struct admission admission; /* [lock] */
     struct waiter *waiters;     /* [lock] */
     unsigned workers, idle;     /* [lock] */
+    struct patience patience;   /* [lock] callouts under way, and who keeps them waiting */
+    pthread_cond_t watch;       /* something is ready, and no worker may come for it */
+    bool watching, watch_rests; /* [lock] there is a watcher; it waits for `watch` alone */
     bool stopping;              /* [lock] */
 };
 
@@ -133,7 +137,10 @@ enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight
 /* Sees to it that a worker comes for what is ready. Under the lock. */
 void workers_call(struct rb_verifier *verifier);
 
-/* Waits up to timeout_ms for all workers to end. Under the lock. False: some are still at it. */
+/* Callouts that are held now (patience.h). Under the lock. */
+unsigned workers_held(const struct rb_verifier *verifier);
+
+/* Waits up to timeout_ms for all workers, and their watcher, to end. Under the lock. False: some are still at it. */
 bool workers_join(struct rb_verifier *verifier, unsigned timeout_ms);
 
 #endif

@@ -79,6 +79,7 @@ static void tell_dialogue(struct dialogue *dialogue, enum transport_status statu
         [TRANSPORT_CLOSED] = {RB_REASON_UNREACHABLE, "connection_lost"},
         [TRANSPORT_TLS_FAILED] = {RB_REASON_TLS_REQUIRED, "tls_handshake_failed"},
         [TRANSPORT_CANCELLED] = {RB_REASON_TIMEOUT, "cut_short"},
+        [TRANSPORT_GAVE_WAY] = {RB_REASON_UNREACHABLE, "gave_way"},
         [TRANSPORT_NO_ROUTE] = {RB_REASON_UNREACHABLE, "no_route"},
         [TRANSPORT_SYSTEM] = {RB_REASON_INTERNAL_ERROR, "no_socket"},
     };
@@ -115,6 +116,7 @@ static enum transport_status session_connect(struct session *session, bool use_t
         .connect_timeout_ms = o->connect_timeout_ms,
         .command_timeout_ms = o->command_timeout_ms,
         .cancel_fd = callout->cancel_fd,
+        .patience = callout->patience,
         .bind = source_address(callout, session->address.ss_family),
         .tls_context = callout->tls_context,
         .mx = session->mx,
@@ -133,7 +135,7 @@ static enum transport_status session_connect(struct session *session, bool use_t
         return status;
     }
     status = transport_drive(&session->transport, &session->dialogue);
-    if (status != TRANSPORT_TIMEOUT)
+    if (status != TRANSPORT_TIMEOUT && status != TRANSPORT_GAVE_WAY)
         session->run->stirred = true;
     return status;
 }
@@ -315,7 +317,7 @@ static void session_item(struct session *session, struct callout_item *item)
 /* Hosts count recipients, and other destinations wait for this worker. */
 static struct callout_item *take_another(struct run *run)
 {
-    if (run->taken >= CALLOUT_SESSION_QUESTIONS_MAX)
+    if (run->taken >= CALLOUT_SESSION_QUESTIONS_MAX || run_gives_way(run))
         return NULL;
     run->taken++;
     return run_take(run);

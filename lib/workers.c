@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * workers: the threads that call. Each takes a ready destination, runs one callout over what waits
- * for it, and lets go. Started as needed up to the ceiling, with small stacks. Part of the
- * verifier; see verifier.h for the locks.
+ * for it, and lets go. Started as needed up to the ceiling, with small stacks. Those whose callouts are held (patience.h) do
+ * not count; one that finds itself above the ceiling ends. A watcher sleeps until the next callout is held, but only while
+ * something is ready that no worker may come for. Part of the verifier; see verifier.h for the locks.
  */
 #include "config.h"
 
@@ -19,18 +20,86 @@
 enum {
     WORKER_STACK_SIZE = 512 * 1024, /* only what is touched is ever resident */
     WORKER_IDLE_MS = 30000,         /* an idle worker ends after this */
+    WATCH_MIN_MS = 10, /* between two looks of the watcher: many are held at one time */
+    WATCH_MAX_MS = 1000,
 };
 
+static bool start_worker(struct rb_verifier *verifier);
+static void watch(struct rb_verifier *verifier);
+
+/* --- How many -------------------------------------------------------------- */
+
+static struct patience_view look(const struct rb_verifier *verifier)
+{
+    return patience_look(&verifier->patience, verifier->setup->options->o.max_held,
+                         clock_monotonic_ms(verifier->clock));
+}
+
+unsigned workers_held(const struct rb_verifier *verifier)
+{
+    return look(verifier).held;
+}
+
+/* Workers that count: the others' hosts are not answering. */
+static unsigned brisk(const struct rb_verifier *verifier)
+{
+    /* Below the ceiling there is nothing to be found out by looking at each. */
+    return verifier->workers < verifier->workers_max ? verifier->workers
+                                                     : verifier->workers - look(verifier).held;
+}
+
+static unsigned room(const struct rb_verifier *verifier)
+{
+    const unsigned count = brisk(verifier);
+
+    return count < verifier->workers_max ? verifier->workers_max - count : 0;
+}
+
+/* Ready destinations that no worker is on its way to. Started or woken ones are, until they run. */
+static unsigned wanted(const struct rb_verifier *verifier)
+{
+    return verifier->queue.ready_count > verifier->idle
+               ? verifier->queue.ready_count - verifier->idle
+               : 0;
+}
+
+void workers_call(struct rb_verifier *verifier)
+{
+    unsigned missing = wanted(verifier), may_start = missing > 0 ? room(verifier) : 0;
+
+    while (missing > 0 && may_start > 0 && start_worker(verifier)) {
+        missing--;
+        may_start--;
+    }
+    if (missing > 0)
+        watch(verifier);
+    if (verifier->queue.ready_count > 0)
+        pthread_cond_signal(&verifier->work);
+}
+
 /* --- The work ------------------------------------------------------------- */
+
+/* That long from now, as conditions want it. */
+static struct timespec in_ms(int64_t ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    return until;
+}
 
 /* Waits for something to do. False: the worker is not needed any more. Under the lock. */
 static bool wait_for_work(struct rb_verifier *verifier)
 {
-    struct timespec until;
+    const struct timespec until = in_ms(WORKER_IDLE_MS);
     int error;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += WORKER_IDLE_MS / 1000;
     verifier->idle++;
     error = pthread_cond_timedwait(&verifier->work, &verifier->lock, &until);
     verifier->idle--;
@@ -41,26 +110,18 @@ static bool wait_for_work(struct rb_verifier *verifier)
 static void work_once(struct rb_verifier *verifier, struct destination *destination)
 {
     struct setup *setup = verifier->setup;
+    struct patience_call call;
 
     setup->users++;
+    patience_enter(&verifier->patience, &call, clock_monotonic_ms(verifier->clock));
     pthread_mutex_unlock(&verifier->lock);
-    task_run(verifier, destination, setup);
+    task_run(verifier, destination, setup, &call);
     setup_put(verifier, setup);
     pthread_mutex_lock(&verifier->lock);
+    patience_leave(&verifier->patience, &call);
     (void)slots_settle(&verifier->slots, &verifier->queue, destination,
                        verifier->setup->options->o.per_host_sessions);
     queue_release(&verifier->queue, destination, verifier->setup->options->o.per_domain_sessions);
-}
-
-static bool start_worker(struct rb_verifier *verifier);
-
-/* Workers that were started or woken count as idle until they run: compare with what is ready. */
-void workers_call(struct rb_verifier *verifier)
-{
-    if (verifier->queue.ready_count > verifier->idle && verifier->workers < verifier->workers_max)
-        (void)!start_worker(verifier);
-    if (verifier->queue.ready_count > 0)
-        pthread_cond_signal(&verifier->work);
 }
 
 static void *worker(void *arg)
@@ -70,7 +131,7 @@ static void *worker(void *arg)
 
     pthread_mutex_lock(&verifier->lock);
     verifier->idle--;
-    while (needed && !verifier->stopping) {
+    while (needed && !verifier->stopping && brisk(verifier) <= verifier->workers_max) {
         struct destination *destination =
             queue_next(&verifier->queue, verifier->setup->options->o.per_domain_sessions);
 
@@ -82,13 +143,15 @@ static void *worker(void *arg)
         }
     }
     verifier->workers--;
+    if (!verifier->stopping)
+        workers_call(verifier); /* what is ready may have counted on this one */
     pthread_cond_broadcast(&verifier->idle_cond);
     pthread_mutex_unlock(&verifier->lock);
     return NULL;
 }
 
-/* Signals are the program's business: none is delivered to a worker, and SIGPIPE ends nobody. */
-static bool start_worker(struct rb_verifier *verifier)
+/* Signals are the program's business: none is delivered to a thread of ours, and SIGPIPE ends nobody. */
+static bool start_thread(struct rb_verifier *verifier, void *(*body)(void *))
 {
     pthread_attr_t attributes;
     sigset_t all, before;
@@ -101,15 +164,77 @@ static bool start_worker(struct rb_verifier *verifier)
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&thread, &attributes, worker, verifier);
+    error = pthread_create(&thread, &attributes, body, verifier);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
-    if (error != 0)
+    return error == 0;
+}
+
+static bool start_worker(struct rb_verifier *verifier)
+{
+    if (!start_thread(verifier, worker))
         return false;
     verifier->workers++;
     verifier->idle++; /* until it runs */
     return true;
 }
+
+/* --- The watcher ----------------------------------------------------------- */
+
+/* Does what the moment asks for. When to look again, in milliseconds; 0: when told to. Under the lock. */
+static int64_t watch_once(struct rb_verifier *verifier)
+{
+    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
+    struct patience_view view;
+    unsigned missing, excess;
+
+    workers_call(verifier);
+    missing = wanted(verifier);
+    if (missing == 0)
+        return 0;
+    view = look(verifier);
+    excess = view.excess < missing ? view.excess : missing;
+    if (excess > 0)
+        (void)patience_give_way(&verifier->patience, excess, now_ms);
+    if (view.next_ms > now_ms + WATCH_MAX_MS)
+        return WATCH_MAX_MS;
+    return view.next_ms > now_ms + WATCH_MIN_MS ? view.next_ms - now_ms : WATCH_MIN_MS;
+}
+
+static void *watcher(void *arg)
+{
+    struct rb_verifier *verifier = arg;
+
+    pthread_mutex_lock(&verifier->lock);
+    while (!verifier->stopping) {
+        int64_t pause_ms = watch_once(verifier);
+        struct timespec until;
+
+        verifier->watch_rests = pause_ms == 0;
+        if (verifier->watch_rests) {
+            pthread_cond_wait(&verifier->watch, &verifier->lock);
+        } else {
+            until = in_ms(pause_ms);
+            (void)pthread_cond_timedwait(&verifier->watch, &verifier->lock, &until);
+        }
+        verifier->watch_rests = false;
+    }
+    verifier->watching = false;
+    pthread_cond_broadcast(&verifier->idle_cond);
+    pthread_mutex_unlock(&verifier->lock);
+    return NULL;
+}
+
+/* Sees to it that somebody notices when there is room for another worker. Under the lock. */
+static void watch(struct rb_verifier *verifier)
+{
+    if (verifier->watch_rests)
+        pthread_cond_signal(&verifier->watch);
+    else if (!verifier->watching && !verifier->stopping)
+        verifier->watching = start_thread(verifier, watcher);
+}
+
+/* --- For the others -------------------------------------------------------- */
 
 enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight)
 {
@@ -129,13 +254,11 @@ enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight
 
 bool workers_join(struct rb_verifier *verifier, unsigned timeout_ms)
 {
-    struct timespec until;
+    const struct timespec until = in_ms(timeout_ms);
     int error = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
     pthread_cond_broadcast(&verifier->work);
-    while (verifier->workers > 0 && error == 0)
+    while ((verifier->workers > 0 || verifier->watching) && error == 0)
         error = pthread_cond_timedwait(&verifier->idle_cond, &verifier->lock, &until);
-    return verifier->workers == 0;
+    return verifier->workers == 0 && !verifier->watching;
 }

@@ -66,7 +66,7 @@ struct config {
         enum rb_ip_version ip_version;
         enum callout_tls tls;
         unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms;
-        unsigned max_workers, max_pending;
+        unsigned max_workers, max_held, max_pending;
         bool catch_all_check, data_check, smtputf8;
         unsigned max_hosts;
         struct network_list allowed_networks;

@@ -620,6 +620,7 @@ void config_options(const struct config *config, struct rb_options *options)
     options->total_timeout_ms = config->callout.total_timeout_ms;
     options->max_hosts = config->callout.max_hosts;
     options->max_workers = config->callout.max_workers;
+    options->max_held = config->callout.max_held;
     options->max_pending = config->callout.max_pending;
     options->spf_gate = config->spf.gate;
     options->per_domain_sessions = config->limits.per_domain_sessions;

@@ -77,6 +77,7 @@ static const struct directive main_directives[] = {
      RANGE(100, HOUR)},
     {DIRECTIVE("callout", "max_workers", KIND_NUMBER, AT(callout.max_workers), "256"),
      RANGE(1, 4096), .fixed = true},
+    {DIRECTIVE("callout", "max_held", KIND_NUMBER, AT(callout.max_held), "1024"), RANGE(0, 16384)},
     {DIRECTIVE("callout", "max_pending", KIND_NUMBER, AT(callout.max_pending), "4096"),
      RANGE(1, 1000000)},
     {DIRECTIVE("callout", "catch_all_check", KIND_YES_NO, AT(callout.catch_all_check), "yes")},

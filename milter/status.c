@@ -79,12 +79,12 @@ static json_t *callout_object(const struct rb_stats *stats)
             json_object_set_new(by_result, rb_reason_name(reason),
                                 json_integer((json_int_t)stats->callouts[reason]));
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "running",
-                     (json_int_t)stats->running, "pending", (json_int_t)stats->pending, "total",
-                     (json_int_t)total, "connections", (json_int_t)stats->sessions, "coalesced",
-                     (json_int_t)stats->coalesced, "busy", (json_int_t)stats->busy, "limited",
-                     (json_int_t)stats->limited, "spf_fail", (json_int_t)stats->spf_fail, "results",
-                     by_result);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "running",
+                     (json_int_t)stats->running, "held", (json_int_t)stats->held, "pending",
+                     (json_int_t)stats->pending, "total", (json_int_t)total, "connections",
+                     (json_int_t)stats->sessions, "coalesced", (json_int_t)stats->coalesced, "busy",
+                     (json_int_t)stats->busy, "limited", (json_int_t)stats->limited, "spf_fail",
+                     (json_int_t)stats->spf_fail, "results", by_result);
 }
 
 static json_t *cache_object(const struct rb_stats *stats)
@@ -159,11 +159,11 @@ static json_t *limits_object(const struct config *config)
         (void)cache_walk(cache, CACHE_HOST, add_held, &held);
     shield_list = shields(&shield_count);
     rate_list = rates(&rate_count);
-    return json_pack("{s:i, s:i, s:i, s:i, s:I, s:o, s:I, s:o, s:I, s:o}", "per_domain_sessions",
-                     (int)config->limits.per_domain_sessions, "per_host_sessions",
-                     (int)config->limits.per_host_sessions, "max_workers",
-                     (int)config->callout.max_workers, "max_pending",
-                     (int)config->callout.max_pending, "hosts_held_back_count",
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:o, s:I, s:o, s:I, s:o}",
+                     "per_domain_sessions", (int)config->limits.per_domain_sessions,
+                     "per_host_sessions", (int)config->limits.per_host_sessions, "max_workers",
+                     (int)config->callout.max_workers, "max_held", (int)config->callout.max_held,
+                     "max_pending", (int)config->callout.max_pending, "hosts_held_back_count",
                      (json_int_t)held.count, "hosts_held_back", held.hosts, "shields_count",
                      (json_int_t)shield_count, "shields", shield_list, "rates_used_up_count",
                      (json_int_t)rate_count, "rates_used_up", rate_list);

@@ -19,6 +19,7 @@ UNIT = \
     tests/unit/test_guest \
     tests/unit/test_hash \
     tests/unit/test_headers \
+    tests/unit/test_held \
     tests/unit/test_hostlimits \
     tests/unit/test_identity \
     tests/unit/test_listen \
@@ -26,6 +27,7 @@ UNIT = \
     tests/unit/test_names \
     tests/unit/test_netguard \
     tests/unit/test_options \
+    tests/unit/test_patience \
     tests/unit/test_policy \
     tests/unit/test_queue \
     tests/unit/test_rates \
@@ -215,6 +217,14 @@ tests_unit_test_transcript_LDADD = $(unit_libs)
 tests_unit_test_flight_SOURCES = tests/unit/test_flight.c
 tests_unit_test_flight_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_flight_LDADD = $(unit_libs)
+
+tests_unit_test_held_SOURCES = tests/unit/test_held.c
+tests_unit_test_held_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_held_LDADD = $(unit_libs)
+
+tests_unit_test_patience_SOURCES = tests/unit/test_patience.c
+tests_unit_test_patience_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_patience_LDADD = $(unit_libs)
 
 tests_unit_test_queue_SOURCES = tests/unit/test_queue.c
 tests_unit_test_queue_CPPFLAGS = $(unit_cppflags)
