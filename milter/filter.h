@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * filter: libmilter's callbacks. Carries what the MTA says to a session, and what the session
- * decides back. The only file, with main, that knows libmilter.
+ * decides back. The only file, with main and loop, that knows libmilter.
  */
 #ifndef RB_FILTER_H
 #define RB_FILTER_H

@@ -12,6 +12,7 @@
 #include "filter.h"
 #include "listen.h"
 #include "log.h"
+#include "loop.h"
 #include "metrics.h"
 #include "service.h"
 #include "wake.h"
@@ -116,7 +117,7 @@ static int check(const struct config *config)
 
 /* --- Signals -------------------------------------------------------------- */
 
-/* SIGUSR1 reloads. All other signals are libmilter's: HUP, TERM and INT end the process. */
+/* SIGUSR1 reloads. HUP, TERM and INT end the process: see loop. */
 static void *reload_thread(void *arg)
 {
     sigset_t set;
@@ -133,8 +134,9 @@ static void *reload_thread(void *arg)
 }
 
 /*
- * Before any other thread. SIGUSR1 is the reload thread's alone; HUP, TERM and INT are libmilter's, which waits for them
- * in a thread of its own: whatever thread did not block them would die of them, and the process with it.
+ * Before any other thread. SIGUSR1 is the reload thread's alone; HUP, TERM and INT are waited for by
+ * loop and by libmilter: whatever thread did not block them would die of them, and the process with
+ * it.
  */
 static int start_reload_thread(void)
 {
@@ -228,30 +230,30 @@ static void sleep_ms(long ms)
     (void)nanosleep(&time, NULL);
 }
 
-/* Sessions under way get their answer: smfi_main may return while callbacks still run. */
+/* Sessions under way get their answer: libmilter may have ended while callbacks still run. */
 static void finish_callbacks(void)
 {
     service_stop();
     for (int waited = 0; filter_callbacks_running() > 0 && waited < END_WAIT_MS;
          waited += END_STEP_MS)
         sleep_ms(END_STEP_MS);
-    sleep_ms(END_LAST_WRITE_MS);
+    if (metrics_sessions_open() > 0)
+        sleep_ms(END_LAST_WRITE_MS);
 }
 
 static int run(const struct arguments *arguments, struct config *config)
 {
-    int result;
+    bool served;
 
     daemon_write_pid_file();
     daemon_ready();
     log_open(arguments->foreground, config_facility(config), config->log_level);
     log_line(LOG_LEVEL_INFO, "ringback-milter %s listens on %s%s", PACKAGE_VERSION, config->listen,
              config->dry_run ? ", dry run: nothing is refused" : "");
-    result = smfi_main();
+    served = loop_run();
     finish_callbacks();
-    log_line(LOG_LEVEL_INFO, "ringback-milter ends%s",
-             result == MI_SUCCESS ? "" : ": libmilter failed");
-    return result == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
+    log_line(LOG_LEVEL_INFO, "ringback-milter ends%s", served ? "" : ": libmilter failed");
+    return served ? EX_OK : EX_SOFTWARE;
 }
 
 /* After the folders and the user: the cache, then the sockets. */

@@ -70,7 +70,7 @@ def _more(more="", max_wait=MAX_WAIT_S, allowed=()):
 
 
 def _settings(rig, *more, **others):
-    """Other settings for the daemon, which goes on. (To stop may take libmilter 5 s.)"""
+    """Other settings for the daemon, which goes on."""
     rig.milter.configure(more=_more(*more, **others))
     status, _, errors = rig.milter.ringback("reload")
     if status != 0:

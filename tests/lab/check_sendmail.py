@@ -147,7 +147,7 @@ def _unknown_user(tap, rig):
 
 
 def _order(rig):
-    """Other orders for the daemon, which goes on. (To stop may take libmilter 5 s.)"""
+    """Other orders for the daemon, which goes on."""
     policy = 'policy "default" { on_invalid = "quarantine" on_unknown = "tempfail" }'
     rig.milter.configure(max_wait=f"{MAX_WAIT_S}s", more=policy)
     status, _, errors = rig.milter.ringback("reload")

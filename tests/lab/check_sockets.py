@@ -25,6 +25,7 @@ VALID, FORGED = "alice@real.example", "nobody@real.example"
 BURST = 30
 FACTOR, TRIES = 1.5, 2  # as check_latency
 PATIENCE = 10.0
+IDLE_END_S = 2.0  # it takes a quarter of a second, on a machine that does nothing else
 USER, GROUP = "nobody", "nogroup"
 OTHER_GROUP = "mail"  # one that USER is not in
 
@@ -81,7 +82,7 @@ class Bench:
     def start(self, listen, before=(), pass_fds=(), **more):
         """Starts it; `before` are words before its own. Whether it got so far as to listen.
 
-        What ran before is killed: an orderly end takes libmilter up to five seconds.
+        What ran before is killed.
         """
         self.kill()
         begins_at = len(self.log())
@@ -96,10 +97,13 @@ class Bench:
         return False
 
     def stop(self):
+        """An orderly end: its exit status (None: it did not run) and the seconds it took."""
+        status, begun = None, time.monotonic()
         if self.process and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(15)
+            status = self.process.wait(15)
         self.process = None
+        return status, time.monotonic() - begun
 
     def kill(self):
         if self.process:
@@ -187,8 +191,18 @@ def _kinds(tap, bench):
         if everywhere[0] not in addresses:
             tap.ok(not _answers(bench, everywhere[0]), f"{shown}: and by nothing else")
             _burst(tap, bench, shown, addresses[0], listen)
-    bench.stop()
+        _ends(tap, bench, shown)
     tap.ok(not bench.path.exists(), "its unix socket is gone when it has ended")
+
+
+def _ends(tap, bench, shown):
+    status, seconds = bench.stop()
+    tap.ok(
+        status == 0 and seconds < IDLE_END_S,
+        f"{shown}: SIGTERM ends an idle daemon at once, though its listener sleeps for 5 s",
+        status,
+        f"{seconds:.1f} s",
+    )
 
 
 def _answers(bench, address):
@@ -381,7 +395,7 @@ def _handed(tap, bench, listener, address, text):
     tap.equal(seen, ("c", "y"), f"{text}: a valid and a forged sender")
     if isinstance(address, pathlib.Path):
         _burst(tap, bench, text, address, listener, start=bench.start_handed)
-    bench.stop()
+    _ends(tap, bench, text)
     with bench.connect(address) as early:
         bench.start_handed(listener)
         talk = miltertalk.Talk(bench.namespace, connected=early)

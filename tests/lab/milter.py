@@ -109,7 +109,7 @@ class Milter:
     def start_fresh(self, **changes):
         """Ends it if it runs, and starts it with an empty cache.
 
-        Ends it outright: an orderly end takes libmilter seconds, and what is kept is thrown away.
+        Ends it outright: what is kept is thrown away.
         """
         if self.alive():
             self.kill()

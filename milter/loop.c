@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * loop: see loop.h. libmilter runs in a thread of its own, so that the main thread, to which the
+ * system hands a signal before it looks for another, can wait for those that end the process. They
+ * are passed on to libmilter's own thread for signals: whatever it does with them, it does still.
+ * Must not end anything itself: callbacks under way are main's business.
+ */
+#include "config.h"
+
+#include "loop.h"
+
+#include "wake.h"
+
+#include <libmilter/mfapi.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    WAKE_STEP_MS = 5,
+    WAKE_MAX_MS = 10000, /* libmilter ends within half of this when nobody wakes it */
+};
+
+static atomic_bool ended;
+static int result = MI_FAILURE; /* written before ended, read after */
+
+static void *run_libmilter(void *main_thread)
+{
+    result = smfi_main();
+    atomic_store(&ended, true);
+    (void)pthread_kill(*(pthread_t *)main_thread, SIGTERM); /* if it still waits for one */
+    return NULL;
+}
+
+static int wait_for_signal(void)
+{
+    sigset_t set;
+    int number = SIGTERM;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    (void)sigwait(&set, &number);
+    return number;
+}
+
+/* The listener holds a lock while it waits: nothing short of a connection gets it to look. */
+static void end_libmilter(int number)
+{
+    const struct timespec step = {.tv_nsec = WAKE_STEP_MS * 1000000L};
+
+    (void)kill(getpid(), number);
+    for (int waited = 0; !atomic_load(&ended) && waited < WAKE_MAX_MS; waited += WAKE_STEP_MS) {
+        wake_another_worker();
+        (void)nanosleep(&step, NULL);
+    }
+}
+
+bool loop_run(void)
+{
+    static pthread_t self;
+    pthread_t thread;
+    int number;
+
+    self = pthread_self();
+    if (pthread_create(&thread, NULL, run_libmilter, &self) != 0)
+        return false;
+    number = wait_for_signal();
+    if (!atomic_load(&ended))
+        end_libmilter(number);
+    if (!atomic_load(&ended)) {
+        (void)pthread_detach(thread);
+        return true;
+    }
+    (void)pthread_join(thread, NULL);
+    return result == MI_SUCCESS;
+}
