@@ -121,6 +121,10 @@ class Report:
         self._tables.append(table(title, columns, [[show(cell) for cell in row] for row in rows]))
         self._runs[title] = [dict(zip(columns, row)) for row in rows]
 
+    def keep(self, name, samples):
+        """What is for the JSON alone."""
+        self._runs[name] = samples
+
     def demand(self, what, holds, text):
         self.demands.append(Demand(what, bool(holds), text))
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Speed under load: its tools, and a target for each bench.
 
-.PHONY: bench-cached
+.PHONY: bench-cached bench-soak
 BENCH_LOAD = $(top_srcdir)/tests/bench/load
 BENCH_LOAD_TOOLS = tests/bench/load/noopmilter tests/bench/load/smtpload
 
@@ -11,19 +11,27 @@ tests_bench_load_noopmilter_LDADD = $(MILTER_LIBS)
 check_PROGRAMS += tests/bench/load/smtpload
 tests_bench_load_smtpload_SOURCES = tests/bench/load/smtpload.c
 
-bench: bench-cached
+bench: bench-cached bench-soak
 
 bench-cached: all $(BENCH_LOAD_TOOLS)
 	$(BENCH_LOAD)/cached.py --builddir $(abs_top_builddir) --json $(abs_top_builddir)/bench-cached.json
 
+bench-soak: all $(BENCH_LOAD_TOOLS)
+	$(BENCH_LOAD)/soak.py --builddir $(abs_top_builddir) --json $(abs_top_builddir)/bench-soak.json
+
 TESTS += tests/bench/load/test_figures.py
+TESTS += tests/bench/load/test_growth.py
 TESTS += tests/bench/load/test_smtpload.py
 
-CLEANFILES += bench-cached.json
+CLEANFILES += bench-cached.json bench-soak.json
 
 EXTRA_DIST += tests/bench/load/cached.py
 EXTRA_DIST += tests/bench/load/figures.py
+EXTRA_DIST += tests/bench/load/growth.py
 EXTRA_DIST += tests/bench/load/processes.py
+EXTRA_DIST += tests/bench/load/soak.py
 EXTRA_DIST += tests/bench/load/stage.py
 EXTRA_DIST += tests/bench/load/test_figures.py
+EXTRA_DIST += tests/bench/load/test_growth.py
 EXTRA_DIST += tests/bench/load/test_smtpload.py
+EXTRA_DIST += tests/bench/load/traffic.py
