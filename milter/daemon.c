@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { USER_BUFFER_SIZE = 16384 };
+enum {
+    USER_BUFFER_SIZE = 16384,
+    ARENAS_MAX = 2,
+};
 
 static int ready_fd = -1;
 static int pid_fd = -1;
@@ -144,6 +148,11 @@ void daemon_raise_descriptors(void)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+void daemon_few_arenas(void)
+{
+    (void)mallopt(M_ARENA_MAX, ARENAS_MAX);
 }
 
 /* --- The background ------------------------------------------------------- */

@@ -26,6 +26,13 @@ bool daemon_has_user(const struct config *config);
 void daemon_raise_descriptors(void);
 
 /*
+ * glibc gives threads heaps of their own, eight for each processor, and what one thread has freed in one of them is of no use to
+ * those of another: the process grows until each has seen the worst. Ours are many, and hardly ever allocate at the same time.
+ * Before any thread is started.
+ */
+void daemon_few_arenas(void);
+
+/*
  * Goes into the background. In the child returns 0. The parent waits for daemon_ready or the
  * child's end, and exits with the child's status: whoever started the daemon learns whether it
  * runs. Nonzero: could not fork.
