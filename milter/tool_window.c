@@ -37,14 +37,24 @@ static uint32_t domain_hash(const char *input, size_t len)
     return hash != 0 ? hash : 1;
 }
 
-/* Two domains may share a place: then they wait for each other now and then, which does no harm. */
-static bool may_ask(const struct window *window, const struct window_slot *slot)
+/* The domain's place among those refused; where there is none, an empty one or, if need be, another's. */
+static uint32_t *refusal(struct window *window, uint32_t domain)
 {
-    size_t place = slot->domain % WINDOW_DOMAINS;
+    for (uint32_t step = 0; step < WINDOW_STEPS; step++) {
+        uint32_t *place = &window->refused[(domain + step) % WINDOW_DOMAINS];
 
+        if (*place == domain || *place == 0)
+            return place;
+    }
+    return &window->refused[domain % WINDOW_DOMAINS];
+}
+
+static bool may_ask(struct window *window, const struct window_slot *slot)
+{
+    /* Two domains may be counted together: then they wait for each other now and then, which does no harm. */
     return window->under_way < WINDOW_UNDER_WAY_MAX && !window->all_refused &&
-           window->of_domain[place] < WINDOW_OF_DOMAIN_MAX &&
-           window->refused[place] != slot->domain;
+           window->of_domain[slot->domain % WINDOW_DOMAINS] < WINDOW_OF_DOMAIN_MAX &&
+           *refusal(window, slot->domain) != slot->domain;
 }
 
 /* True: a rate forbids it now, and later it is allowed. */
@@ -56,7 +66,7 @@ static bool note_refusal(struct window *window, const struct window_slot *slot,
     if (strcmp(answer->rule, "global_rate") == 0)
         window->all_refused = true;
     else if (strcmp(answer->rule, "per_domain_rate") == 0)
-        window->refused[slot->domain % WINDOW_DOMAINS] = slot->domain;
+        *refusal(window, slot->domain) = slot->domain;
     else
         return false;
     return true;

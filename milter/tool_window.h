@@ -20,7 +20,8 @@ enum {
     WINDOW_MAX = 4096,
     WINDOW_UNDER_WAY_MAX = 512, /* asked, and not answered yet, */
     WINDOW_OF_DOMAIN_MAX = 32,  /* and of one domain: many lists are sorted by domain */
-    WINDOW_DOMAINS = 1024,      /* places where domains are counted, by hash */
+    WINDOW_DOMAINS = 1024,      /* places where domains are counted, by hash, */
+    WINDOW_STEPS = 8,           /* and how far from its own place one is looked for */
 };
 
 /* One question. */

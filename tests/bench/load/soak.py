@@ -41,7 +41,7 @@ max_wait = "3s"
 greylist { first = "10s" max = "20s" give_up = "1m" }
 limits {
     per_client_rate = "6000/m" global_rate = "6000/m"
-    breaker_hold = "30s" shield_hold = "2m" shield_window = "1m"
+    breaker_failures = 20 breaker_hold = "30s" shield_hold = "2m" shield_window = "1m"
 }
 """
 COLUMNS = {

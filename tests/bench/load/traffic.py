@@ -6,8 +6,8 @@ Domains of each kind have mail hosts of their own:
     d0 to d199      take user..., refuse others; at 20 hosts
     forged0 to 9    the same hosts; everybody who writes from there is made up: a shield goes up
     grey0 to 19     say "later" for 8 s
-    tarpit0 to 19   an octet a second
-    dead0 to 19     connections are refused, or nobody answers
+    tarpit0 to 19   an octet a second, each at a host of its own
+    dead0 to 19     connections are refused, or nobody answers, at 17 hosts
 """
 
 import itertools
@@ -18,8 +18,8 @@ import stage  # first: it says where the lab's modules are
 import client
 
 DOMAINS, HOSTS, OTHERS = 200, 20, 20
-GREY, TARPIT, REFUSING = "192.0.2.30", "192.0.2.31", "192.0.2.32"
-SILENT = "192.0.2.241"
+# The first of their addresses; there is nobody at the last two.
+GREY, TARPIT, REFUSING, SILENT = 30, 40, 60, 241
 SOURCES = 50  # clients take turns
 KNOWN, UNKNOWN = 400, 100  # senders that write again and again
 BODY = "Hello.\r\n" * 200
@@ -36,13 +36,14 @@ def internet():
     zone += "".join(
         f"forged{n} MX 10 mx{n % HOSTS}\n"
         f"grey{n} MX 10 mxgrey\n"
-        f"tarpit{n} MX 10 mxtarpit\n"
-        f"dead{n} MX 10 {'mxrefusing' if n % 2 else 'mxsilent'}\n"
+        f"tarpit{n} A 192.0.2.{TARPIT + n}\n"
+        f"dead{n} A 192.0.2.{REFUSING + n // 2 if n % 2 else SILENT + n // 3}\n"
         for n in range(OTHERS)
     )
-    zone += f"mxgrey A {GREY}\nmxtarpit A {TARPIT}\nmxrefusing A {REFUSING}\nmxsilent A {SILENT}\n"
-    hosts += f'host {GREY} mxgrey.example {{ greylist 8s 450 "4.2.0 Greylisted" }}\n'
-    hosts += f"host {TARPIT} mxtarpit.example {{ drip 1s }}\n"
+    zone += f"mxgrey A 192.0.2.{GREY}\n"
+    hosts += f'host 192.0.2.{GREY} mxgrey.example {{ greylist 8s 450 "4.2.0 Greylisted" }}\n'
+    last = TARPIT + OTHERS - 1
+    hosts += f"host 192.0.2.{TARPIT}-192.0.2.{last} tarpit.example {{ drip 1s }}\n"
     return zone, hosts
 
 
