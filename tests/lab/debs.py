@@ -29,7 +29,7 @@ class CannotHave(Exception):
     """Why the packages cannot be had."""
 
 
-def fetch(folder):
+def fetch(folder, packages=tuple(PACKAGES)):
     """Unpacks the packages into `folder`. All or nothing: it is there when it is complete."""
     folder = pathlib.Path(folder).absolute()
     if folder.exists():
@@ -37,7 +37,7 @@ def fetch(folder):
     if not shutil.which("apt-get") or not shutil.which("dpkg"):
         raise CannotHave("apt-get and dpkg fetch Exim and Sendmail, and are not here")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=folder.name + "-") as scratch:
-        _run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *PACKAGES], scratch)
+        _run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *packages], scratch)
         whole = pathlib.Path(scratch) / "whole"
         for package in sorted(pathlib.Path(scratch).glob("*.deb")):
             _run(["dpkg", "-x", str(package), str(whole)], scratch)
