@@ -2,6 +2,7 @@
 # Speed under load: its tools, and a target for each bench.
 
 .PHONY: bench-cached bench-soak
+.PHONY: bench-uncached bench-burst
 BENCH_LOAD = $(top_srcdir)/tests/bench/load
 BENCH_LOAD_TOOLS = tests/bench/load/noopmilter tests/bench/load/smtpload
 
@@ -12,6 +13,7 @@ check_PROGRAMS += tests/bench/load/smtpload
 tests_bench_load_smtpload_SOURCES = tests/bench/load/smtpload.c
 
 bench: bench-cached bench-soak
+bench: bench-uncached bench-burst
 
 bench-cached: all $(BENCH_LOAD_TOOLS)
 	$(BENCH_LOAD)/cached.py --builddir $(abs_top_builddir) --json $(abs_top_builddir)/bench-cached.json
@@ -19,13 +21,22 @@ bench-cached: all $(BENCH_LOAD_TOOLS)
 bench-soak: all $(BENCH_LOAD_TOOLS)
 	$(BENCH_LOAD)/soak.py --builddir $(abs_top_builddir) --json $(abs_top_builddir)/bench-soak.json
 
+bench-uncached: all $(BENCH_LOAD_TOOLS)
+	$(BENCH_LOAD)/uncached.py --builddir $(abs_top_builddir) --json $(abs_top_builddir)/bench-uncached.json
+
+bench-burst: all $(BENCH_LOAD_TOOLS)
+	$(BENCH_LOAD)/burst.py --builddir $(abs_top_builddir) --json $(abs_top_builddir)/bench-burst.json
+
 TESTS += tests/bench/load/test_figures.py
 TESTS += tests/bench/load/test_growth.py
 TESTS += tests/bench/load/test_smtpload.py
 
 CLEANFILES += bench-cached.json bench-soak.json
+CLEANFILES += bench-uncached.json bench-burst.json
 
+EXTRA_DIST += tests/bench/load/burst.py
 EXTRA_DIST += tests/bench/load/cached.py
+EXTRA_DIST += tests/bench/load/contenders.py
 EXTRA_DIST += tests/bench/load/figures.py
 EXTRA_DIST += tests/bench/load/growth.py
 EXTRA_DIST += tests/bench/load/processes.py
@@ -35,3 +46,4 @@ EXTRA_DIST += tests/bench/load/test_figures.py
 EXTRA_DIST += tests/bench/load/test_growth.py
 EXTRA_DIST += tests/bench/load/test_smtpload.py
 EXTRA_DIST += tests/bench/load/traffic.py
+EXTRA_DIST += tests/bench/load/uncached.py
