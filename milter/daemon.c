@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 enum {
     USER_BUFFER_SIZE = 16384,
     ARENAS_MAX = 2,
+    THREAD_STACK_SIZE = 512 * 1024, /* as of the library's workers */
 };
 
 static int ready_fd = -1;
@@ -153,6 +155,17 @@ void daemon_raise_descriptors(void)
 void daemon_few_arenas(void)
 {
     (void)mallopt(M_ARENA_MAX, ARENAS_MAX);
+}
+
+void daemon_small_stacks(void)
+{
+    pthread_attr_t attributes;
+
+    if (pthread_attr_init(&attributes) != 0)
+        return; /* they are large, then */
+    if (pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE) == 0)
+        (void)pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
 }
 
 /* --- The background ------------------------------------------------------- */

@@ -33,6 +33,13 @@ void daemon_raise_descriptors(void);
 void daemon_few_arenas(void);
 
 /*
+ * Threads that are started from now on get small stacks, whoever starts them and says nothing of it. libmilter's pool
+ * starts and ends one for almost every client that waits: stacks of the usual 8 MB do not fit into what glibc keeps for
+ * the next thread, and each unmapping stops all processors. Only what is touched is ever resident.
+ */
+void daemon_small_stacks(void);
+
+/*
  * Goes into the background. In the child returns 0. The parent waits for daemon_ready or the
  * child's end, and exits with the child's status: whoever started the daemon learns whether it
  * runs. Nonzero: could not fork.

@@ -296,6 +296,7 @@ static int start(const struct arguments *arguments, struct config *config)
     listen_inherit();
     daemon_raise_descriptors();
     daemon_few_arenas();
+    daemon_small_stacks();
     if (arguments->pid_file != NULL)
         status = daemon_open_pid_file(arguments->pid_file, error);
     if (status == 0)

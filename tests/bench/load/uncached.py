@@ -52,6 +52,7 @@ ROWS = [
     ("rcpt_ms_p50", "RCPT p50, ms"),
     ("rcpt_ms_p95", "RCPT p95, ms"),
     ("rcpt_ms_p99", "RCPT p99, ms"),
+    ("session_ms_p50", "session p50, ms"),
     ("sessions", "sessions"),
     ("accepted", "of these accepted"),
     ("connections", "connections made"),
