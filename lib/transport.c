@@ -331,6 +331,10 @@ static enum transport_status receive(struct transport *transport, struct dialogu
     short events;
     size_t done;
 
+    /* What was asked for has hardly come yet; what TLS has read ahead no poll(2) would see. */
+    status = transport->ssl == NULL ? wait_for(transport, POLLIN, until) : TRANSPORT_OK;
+    if (status != TRANSPORT_OK)
+        return status;
     status = read_some(transport, buffer, sizeof buffer, &done, &events);
     if (done > 0) {
         record_in(transport, buffer, done);
