@@ -72,10 +72,11 @@ static void set_ready(struct queue *queue, struct destination *destination, bool
     destination->ready = ready;
 }
 
+/* What the sessions that are about to begin will take is worth no further session. */
 static void set_ready_if_so(struct queue *queue, struct destination *destination)
 {
     set_ready(queue, destination,
-              destination->first != NULL && destination->wanted == NULL &&
+              destination->waiting > destination->coming && destination->wanted == NULL &&
                   destination->running < destination->sessions_max);
 }
 
@@ -83,6 +84,8 @@ static void set_ready_if_so(struct queue *queue, struct destination *destination
 static void update(struct queue *queue, struct destination *destination, unsigned sessions_max)
 {
     destination->sessions_max = sessions_max;
+    if (destination->coming > destination->running)
+        destination->coming = destination->running; /* it ended and had taken nothing */
     set_ready_if_so(queue, destination);
     if (destination->first == NULL && destination->running == 0) {
         HASH_DEL(queue->table, destination);
@@ -103,6 +106,7 @@ enum rb_error queue_push(struct queue *queue, const char *relay, const char *dom
     else
         destination->last->next = item;
     destination->last = item;
+    destination->waiting++;
     queue->pending++;
     update(queue, destination, sessions_max);
     return RB_OK;
@@ -117,6 +121,7 @@ struct destination *queue_next(struct queue *queue, unsigned sessions_max)
     /* To the end of the line: others come first before it gets another session. */
     set_ready(queue, destination, false);
     destination->running++;
+    destination->coming++;
     queue->running++;
     destination->sessions_max = sessions_max;
     set_ready_if_so(queue, destination);
@@ -127,10 +132,14 @@ struct callout_item *queue_take(struct queue *queue, struct destination *destina
 {
     struct callout_item *item = destination->first;
 
+    /* A session that began before may take what the one that is coming was called for: that finds nothing, then. */
+    if (destination->coming > 0)
+        destination->coming--;
     if (item == NULL)
         return NULL;
     destination->first = item->next;
     item->next = NULL;
+    destination->waiting--;
     queue->pending--;
     if (destination->first == NULL)
         set_ready(queue, destination, false);
@@ -143,6 +152,7 @@ void queue_put_back(struct queue *queue, struct destination *destination, struct
     if (destination->first == NULL)
         destination->last = item;
     destination->first = item;
+    destination->waiting++;
     queue->pending++;
     set_ready_if_so(queue, destination);
 }

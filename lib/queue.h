@@ -17,7 +17,10 @@ struct destination {
     char domain[RB_DOMAIN_MAX + 1];
     char relay[RELAY_MAX + 1]; /* "": the domain's mail hosts */
     struct callout_item *first, *last;
-    unsigned running;      /* sessions */
+    unsigned waiting; /* items */
+    unsigned running; /* sessions */
+    unsigned
+        coming; /* of these, those that have taken nothing yet; may be too few, never too many */
     unsigned sessions_max; /* as last told */
     struct slot *wanted;   /* set aside until it has room; NULL: not set aside */
     struct slot *due;      /* let out because this one has room; NULL: none */

@@ -133,7 +133,7 @@ static void a_destination_whose_items_are_all_taken_is_not_ready(void **state)
 
     push(&queue, NULL, "d.example", &item, 2);
     destination = queue_next(&queue, 2);
-    assert_int_equal(queue.ready_count, 1); /* another session may help with what waits */
+    assert_int_equal(queue.ready_count, 0); /* the session that comes takes it */
     assert_ptr_equal(queue_take(&queue, destination), &item);
     assert_int_equal(queue.ready_count, 0);
     assert_null(queue_next(&queue, 2));
@@ -143,6 +143,46 @@ static void a_destination_whose_items_are_all_taken_is_not_ready(void **state)
     assert_int_equal(queue.ready_count, 1);
     assert_ptr_equal(queue_take(&queue, destination), &late);
     queue_release(&queue, destination, 2);
+    is_empty(&queue);
+}
+
+static void no_session_is_called_for_what_another_comes_for(void **state)
+{
+    (void)state;
+    struct queue queue = {0};
+    struct callout_item items[3] = {0};
+    struct destination *destination;
+
+    push(&queue, NULL, "d.example", &items[0], 5);
+    destination = queue_next(&queue, 5);
+    assert_null(queue_next(&queue, 5));
+    push(&queue, NULL, "d.example", &items[1], 5);
+    push(&queue, NULL, "d.example", &items[2], 5);
+    assert_ptr_equal(queue_next(&queue, 5), destination);
+    assert_ptr_equal(queue_next(&queue, 5), destination);
+    assert_null(queue_next(&queue, 5));
+    /* The first is so quick that it takes all; those that come find nothing, and end. */
+    for (size_t i = 0; i < COUNT(items); i++)
+        assert_ptr_equal(queue_take(&queue, destination), &items[i]);
+    assert_null(queue_take(&queue, destination));
+    queue_release(&queue, destination, 5);
+    queue_release(&queue, destination, 5);
+    queue_release(&queue, destination, 5);
+    is_empty(&queue);
+}
+
+static void a_session_that_ends_and_took_nothing_leaves_its_items_to_others(void **state)
+{
+    (void)state;
+    struct queue queue = {0};
+    struct callout_item item = {0};
+    struct destination *destination;
+
+    push(&queue, NULL, "d.example", &item, 2);
+    destination = queue_next(&queue, 2);
+    queue_release(&queue, destination, 2);
+    assert_ptr_equal(queue_next(&queue, 2), destination);
+    assert_int_equal(serve(&queue, destination, 2), 1);
     is_empty(&queue);
 }
 
@@ -262,29 +302,30 @@ static void a_destination_set_aside_is_not_ready_until_let_out(void **state)
 {
     (void)state;
     struct queue queue = {0};
-    struct callout_item items[2] = {0}, other = {0};
+    struct callout_item items[3] = {0}, other = {0};
     struct destination *destination;
 
     push(&queue, NULL, "d.example", &items[0], 2);
+    push(&queue, NULL, "d.example", &items[1], 2);
     destination = queue_next(&queue, 2);
     assert_int_equal(queue.ready_count, 1);
     destination->wanted = (struct slot *)&other; /* only ever compared with NULL here */
     queue_reconsider(&queue, destination);
     queue_reconsider(&queue, destination); /* twice is once */
     assert_int_equal(queue.ready_count, 0);
-    push(&queue, NULL, "d.example", &items[1], 2); /* what comes now waits too, */
+    push(&queue, NULL, "d.example", &items[2], 2); /* what comes now waits too, */
     assert_int_equal(queue.ready_count, 0);
     push(&queue, NULL, "e.example", &other, 2); /* and holds back nobody else */
     assert_string_equal(queue.ready->domain, "e.example");
     assert_int_equal(serve(&queue, queue_next(&queue, 2), 2), 1);
     queue_release(&queue, destination, 2);
     assert_null(queue_next(&queue, 2));
-    assert_int_equal(queue.pending, 2);
+    assert_int_equal(queue.pending, 3);
     destination->wanted = NULL;
     queue_reconsider(&queue, destination);
     queue_reconsider(&queue, destination);
     assert_int_equal(queue.ready_count, 1);
-    assert_int_equal(serve(&queue, queue_next(&queue, 2), 2), 2);
+    assert_int_equal(serve(&queue, queue_next(&queue, 2), 2), 3);
     is_empty(&queue);
 }
 
@@ -359,6 +400,8 @@ int main(void)
         cmocka_unit_test(destinations_are_served_in_turn),
         cmocka_unit_test(a_destination_with_all_its_sessions_running_is_not_ready),
         cmocka_unit_test(a_destination_whose_items_are_all_taken_is_not_ready),
+        cmocka_unit_test(no_session_is_called_for_what_another_comes_for),
+        cmocka_unit_test(a_session_that_ends_and_took_nothing_leaves_its_items_to_others),
         cmocka_unit_test(a_limit_that_was_raised_counts_at_the_next_push),
         cmocka_unit_test(relay_and_domain_make_a_destination),
         cmocka_unit_test(names_that_are_too_long_are_not_taken),
