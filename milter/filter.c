@@ -10,6 +10,7 @@
 
 #include "headers.h"
 #include "metrics.h"
+#include "negotiate.h"
 #include "service.h"
 #include "text.h"
 
@@ -21,6 +22,7 @@
 
 /* One connection of the MTA's. */
 struct visit {
+    bool quiet; /* the MTA waits for no answer to HELO, MAIL and header fields */
     struct session session;
     struct header_census census;
 };
@@ -45,11 +47,12 @@ static void enter(void)
 
 /* --- Negotiation ---------------------------------------------------------- */
 
-/* Whether the MTA told the queue id with the last MAIL: Sendmail does, Postfix has none yet. */
-static atomic_bool mail_tells_id;
+/*
+ * What libmilter keeps for us is always a visit: one of these two, which say what was negotiated, while
+ * no client is there. (The MTA may bring another one without negotiating again.)
+ */
+static struct visit answering, quiet = {.quiet = true};
 
-/* Postfix sends macros before DATA even where DATA is not asked for: with no answer to them, the
- * header fields would wait 40 ms. */
 static bool by_tcp;
 
 static bool decides_at_data(void)
@@ -61,55 +64,52 @@ static bool decides_at_data(void)
     return does;
 }
 
-/*
- * By TCP a small packet waits for the acknowledgement of the one before, which our kernel delays by
- * 40 ms in the hope of an answer to send it with. Macros travel in such a packet, before that of
- * their command. Postfix sends both at once; Sendmail does not, so it is not asked a second time for
- * what it has told. (It looks at the list for EOH when it wants to know whether there is one for EOM.)
- */
-static void ask_for_macros(SMFICTX *context)
-{
-    static char mail[] = "i {auth_type} {auth_authen}", id[] = "i", none[] = "";
-    char *const later = atomic_load(&mail_tells_id) ? none : id;
-
-    (void)smfi_setsymlist(context, SMFIM_CONNECT, none);
-    (void)smfi_setsymlist(context, SMFIM_HELO, none);
-    (void)smfi_setsymlist(context, SMFIM_ENVFROM, mail);
-    (void)smfi_setsymlist(context, SMFIM_ENVRCPT, later);
-    (void)smfi_setsymlist(context, SMFIM_DATA, later);
-    (void)smfi_setsymlist(context, SMFIM_EOH, none);
-    (void)smfi_setsymlist(context, SMFIM_EOM, later);
-}
-
 static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps,
                              unsigned long f2, unsigned long f3, unsigned long *wanted_actions,
                              unsigned long *wanted_steps, unsigned long *w2, unsigned long *w3)
 {
-    const bool wants_data = by_tcp || decides_at_data();
-    const unsigned long unneeded =
-        SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN | (wants_data ? 0UL : SMFIP_NODATA);
-    const unsigned long useful =
-        SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
+    const struct negotiate_offer offer = {
+        .actions = actions, .steps = steps, .by_tcp = by_tcp, .needs_data = decides_at_data()};
 
     (void)f2;
     (void)f3;
-    *wanted_actions = actions & useful;
-    *wanted_steps = steps & unneeded;
     *w2 = *w3 = 0;
-    if ((actions & SMFIF_SETSYMLIST) != 0)
-        ask_for_macros(context);
+    (void)smfi_setpriv(
+        context, negotiate(context, &offer, wanted_actions, wanted_steps) ? &quiet : &answering);
     return SMFIS_CONTINUE;
+}
+
+static bool is_quiet(SMFICTX *context)
+{
+    const struct visit *kept = smfi_getpriv(context);
+
+    return kept != NULL && kept->quiet;
+}
+
+/* The client that is there; NULL: none. */
+static struct visit *visit_of(SMFICTX *context)
+{
+    struct visit *kept = smfi_getpriv(context);
+
+    return kept == &answering || kept == &quiet ? NULL : kept;
+}
+
+/* Goes on where the MTA may not wait for an answer. */
+static sfsistat leave_quietly(SMFICTX *context)
+{
+    return leave(is_quiet(context) ? SMFIS_NOREPLY : SMFIS_CONTINUE);
 }
 
 /* --- The connection ------------------------------------------------------- */
 
-static struct visit *visit_new(const struct sockaddr *address)
+static struct visit *visit_new(const struct sockaddr *address, bool is_quiet)
 {
     struct visit *visit = calloc(1, sizeof *visit);
     struct config *config;
 
     if (visit == NULL)
         return NULL;
+    visit->quiet = is_quiet;
     config = service_config();
     session_init(&visit->session, service_world(), config, address);
     config_put(config);
@@ -123,6 +123,16 @@ static void visit_free(struct visit *visit)
     session_fini(&visit->session);
     metrics_session_ended();
     free(visit);
+}
+
+static void end_visit(SMFICTX *context)
+{
+    struct visit *visit = visit_of(context);
+
+    if (visit == NULL)
+        return;
+    (void)smfi_setpriv(context, visit->quiet ? &quiet : &answering);
+    visit_free(visit);
 }
 
 static void log_exempt_connection(const struct session *session, enum exemption exemption)
@@ -144,19 +154,18 @@ static void log_exempt_connection(const struct session *session, enum exemption 
 /* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
 static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
 {
-    struct visit *visit = smfi_getpriv(context);
+    struct visit *visit;
     enum exemption exemption;
 
     (void)host;
     enter();
-    if (visit != NULL) /* a new client on the MTA's old connection */
-        visit_free(visit);
-    visit = visit_new((const struct sockaddr *)address);
-    (void)smfi_setpriv(context, visit);
+    end_visit(context); /* of another client on the same connection of the MTA's */
+    visit = visit_new((const struct sockaddr *)address, is_quiet(context));
     if (visit == NULL) {
         log_line(LOG_LEVEL_ERROR, "out of memory: a session is let through unverified");
         return leave(SMFIS_ACCEPT);
     }
+    (void)smfi_setpriv(context, visit);
     exemption = session_connection_exempt(&visit->session);
     if (exemption == EXEMPT_NOT)
         return leave(SMFIS_CONTINUE);
@@ -167,23 +176,18 @@ static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
 
 static sfsistat on_helo(SMFICTX *context, char *helo)
 {
-    struct visit *visit = smfi_getpriv(context);
+    struct visit *visit = visit_of(context);
 
     enter();
     if (visit != NULL && helo != NULL)
         session_helo(&visit->session, helo);
-    return leave(SMFIS_CONTINUE);
+    return leave_quietly(context);
 }
 
 static sfsistat on_close(SMFICTX *context)
 {
-    struct visit *visit = smfi_getpriv(context);
-
     enter();
-    if (visit != NULL) {
-        (void)smfi_setpriv(context, NULL);
-        visit_free(visit);
-    }
+    end_visit(context);
     return leave(SMFIS_CONTINUE);
 }
 
@@ -230,19 +234,17 @@ static void forget_message(struct visit *visit, const char *id)
 
 static sfsistat on_mail(SMFICTX *context, char **arguments)
 {
-    struct visit *visit = smfi_getpriv(context);
+    struct visit *visit = visit_of(context);
 
     enter();
     if (visit == NULL)
-        return leave(SMFIS_ACCEPT);
-    atomic_store(&mail_tells_id, queue_id(context) != NULL);
+        return leave_quietly(context);
+    negotiate_note_mail(queue_id(context) != NULL);
     forget_message(visit, NULL);
     if (session_mail(&visit->session, arguments[0] != NULL ? arguments[0] : "",
-                     is_authenticated(context)) != RB_OK) {
+                     is_authenticated(context)) != RB_OK)
         log_line(LOG_LEVEL_ERROR, "out of memory: a message is let through unverified");
-        return leave(SMFIS_ACCEPT);
-    }
-    return leave(SMFIS_CONTINUE);
+    return leave_quietly(context);
 }
 
 /*
@@ -279,7 +281,7 @@ static sfsistat refuse(SMFICTX *context, const struct session *session,
 
 static sfsistat on_rcpt(SMFICTX *context, char **arguments)
 {
-    struct visit *visit = smfi_getpriv(context);
+    struct visit *visit = visit_of(context);
     struct decision *decision;
 
     enter();
@@ -320,7 +322,7 @@ static bool refuses_message(SMFICTX *context, struct visit *visit, void (*tick)(
 
 static sfsistat on_data(SMFICTX *context)
 {
-    struct visit *visit = smfi_getpriv(context);
+    struct visit *visit = visit_of(context);
     sfsistat status;
 
     enter();
@@ -332,12 +334,12 @@ static sfsistat on_data(SMFICTX *context)
 
 static sfsistat on_header(SMFICTX *context, char *name, char *value)
 {
-    struct visit *visit = smfi_getpriv(context);
+    struct visit *visit = visit_of(context);
 
     enter();
     if (visit != NULL)
         headers_see(&visit->census, name, value, visit->session.config->authserv_id);
-    return leave(SMFIS_CONTINUE);
+    return leave_quietly(context);
 }
 
 /* From the last to the first: the numbers of those before stay right. */
@@ -416,7 +418,7 @@ static sfsistat refuse_overflow(SMFICTX *context)
 
 static sfsistat on_eom(SMFICTX *context)
 {
-    struct visit *visit = smfi_getpriv(context);
+    struct visit *visit = visit_of(context);
     const struct session *session;
     const struct decision *decision;
     sfsistat status;
@@ -445,7 +447,7 @@ static sfsistat on_eom(SMFICTX *context)
 
 static sfsistat on_abort(SMFICTX *context)
 {
-    struct visit *visit = smfi_getpriv(context);
+    struct visit *visit = visit_of(context);
 
     enter();
     if (visit != NULL)
@@ -460,7 +462,7 @@ bool filter_register(const char *listen, bool listens_by_tcp)
     struct smfiDesc filter = {
         .xxfi_name = name,
         .xxfi_version = SMFI_VERSION,
-        .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST,
+        .xxfi_flags = NEGOTIATE_ACTIONS,
         .xxfi_connect = on_connect,
         .xxfi_helo = on_helo,
         .xxfi_envfrom = on_mail,

@@ -30,6 +30,7 @@ ringback_milter_SOURCES = \
     milter/daemon.c milter/daemon.h \
     milter/filter.c milter/filter.h \
     milter/main.c \
+    milter/negotiate.c milter/negotiate.h \
     milter/service.c milter/service.h \
     milter/status.c milter/status.h \
     milter/whoami.c milter/whoami.h

@@ -2,38 +2,46 @@
 /*
  * noopmilter SOCKET: what libmilter and the MTA cost by themselves. Registers the callbacks that
  * ringback-milter registers and negotiates the same steps, actions and macros; does nothing in
- * them. Must stay in step with milter/filter.c.
+ * them. SOCKET is by TCP.
  */
 #include "config.h"
 
+#include "negotiate.h"
+
 #include <libmilter/mfapi.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sysexits.h>
+#include <unistd.h>
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, FIRST_DESCRIPTORS = 16 };
+
+/* What libmilter keeps for us: whether HELO, MAIL and header fields get no answer. */
+static bool quiet = true, answering = false;
 
 static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps,
                              unsigned long f2, unsigned long f3, unsigned long *wanted_actions,
                              unsigned long *wanted_steps, unsigned long *w2, unsigned long *w3)
 {
-    static char mail_macros[] = "i {auth_type} {auth_authen}", id_macro[] = "i", none[] = "";
+    const struct negotiate_offer offer = {.actions = actions, .steps = steps, .by_tcp = true};
 
     (void)f2;
     (void)f3;
-    *wanted_actions =
-        actions & (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
-    *wanted_steps = steps & (SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN | SMFIP_NODATA);
     *w2 = *w3 = 0;
-    if ((actions & SMFIF_SETSYMLIST) != 0) {
-        (void)smfi_setsymlist(context, SMFIM_CONNECT, none);
-        (void)smfi_setsymlist(context, SMFIM_HELO, none);
-        (void)smfi_setsymlist(context, SMFIM_ENVFROM, mail_macros);
-        (void)smfi_setsymlist(context, SMFIM_ENVRCPT, id_macro);
-        (void)smfi_setsymlist(context, SMFIM_EOM, id_macro);
-    }
+    (void)smfi_setpriv(
+        context, negotiate(context, &offer, wanted_actions, wanted_steps) ? &quiet : &answering);
     return SMFIS_CONTINUE;
+}
+
+static sfsistat go_on(SMFICTX *context)
+{
+    const bool *is_quiet = smfi_getpriv(context);
+
+    return *is_quiet ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
@@ -47,12 +55,17 @@ static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
 
 static sfsistat on_helo(SMFICTX *context, char *helo)
 {
-    (void)context;
     (void)helo;
-    return SMFIS_CONTINUE;
+    return go_on(context);
 }
 
-static sfsistat on_address(SMFICTX *context, char **arguments)
+static sfsistat on_mail(SMFICTX *context, char **arguments)
+{
+    (void)arguments;
+    return go_on(context);
+}
+
+static sfsistat on_rcpt(SMFICTX *context, char **arguments)
 {
     (void)context;
     (void)arguments;
@@ -61,10 +74,9 @@ static sfsistat on_address(SMFICTX *context, char **arguments)
 
 static sfsistat on_header(SMFICTX *context, char *name, char *value)
 {
-    (void)context;
     (void)name;
     (void)value;
-    return SMFIS_CONTINUE;
+    return go_on(context);
 }
 
 static sfsistat on_step(SMFICTX *context)
@@ -73,17 +85,26 @@ static sfsistat on_step(SMFICTX *context)
     return SMFIS_CONTINUE;
 }
 
+/* As ringback-milter's: what is accepted inherits it. There is no other socket among these. */
+static void write_at_once(void)
+{
+    const int yes = 1;
+
+    for (int fd = STDERR_FILENO + 1; fd < FIRST_DESCRIPTORS; fd++)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+}
+
 int main(int argc, char **argv)
 {
     static char name[] = "noop";
     const struct smfiDesc filter = {
         .xxfi_name = name,
         .xxfi_version = SMFI_VERSION,
-        .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST,
+        .xxfi_flags = NEGOTIATE_ACTIONS,
         .xxfi_connect = on_connect,
         .xxfi_helo = on_helo,
-        .xxfi_envfrom = on_address,
-        .xxfi_envrcpt = on_address,
+        .xxfi_envfrom = on_mail,
+        .xxfi_envrcpt = on_rcpt,
         .xxfi_data = on_step,
         .xxfi_header = on_header,
         .xxfi_eom = on_step,
@@ -102,5 +123,6 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "noopmilter: cannot listen at %s\n", argv[1]);
         return EX_UNAVAILABLE;
     }
+    write_at_once();
     return smfi_main() == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
 }
