@@ -30,7 +30,7 @@ static void *run_libmilter(void *main_thread)
 {
     result = smfi_main();
     atomic_store(&ended, true);
-    (void)pthread_kill(*(pthread_t *)main_thread, SIGTERM); /* if it still waits for one */
+    (void)pthread_kill(*(pthread_t *)main_thread, SIGHUP); /* if it still waits for one */
     return NULL;
 }
 
