@@ -20,4 +20,5 @@ EXTRA_DIST += tests/bench/README \
     tests/bench/guest/trace.py \
     tests/bench/guest/warp.py
 
+include tests/bench/cache/local.mk
 include tests/bench/load/local.mk

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ours: the project's cache as a contender. Reads and writes as the verifier does: through the
+ * typed functions of cache.h, which encode and decode. Must not reach below them.
+ */
+#include "config.h"
+
+#include "contender.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "deadline.h"
+
+#define DAY INT64_C(86400)
+
+static struct cache *cache;
+static char data_path[512];
+
+/* What is to be put: made anew from its number when its turn comes, as a callout would. */
+static struct {
+    uint64_t first, count;
+    int64_t stamp_s;
+    bool all;
+} prepared;
+
+struct cache *contender_cache(void)
+{
+    return cache;
+}
+
+static bool open_ours(const char *folder, uint64_t max_bytes)
+{
+    char store[512], detail[512];
+    (void)snprintf(store, sizeof store, "lmdb:%s", folder);
+    (void)snprintf(data_path, sizeof data_path, "%s/data.mdb", folder);
+    const struct cache_settings settings = {
+        .store = store,
+        .max_bytes = max_bytes,
+        .lifetimes = {.valid_ttl_s = 31 * DAY,
+                      .valid_refresh_s = 7 * DAY,
+                      .invalid_ttl_s = 3 * DAY,
+                      .invalid_refresh_s = 10800,
+                      .unknown_ttl_s = 1800,
+                      .domain_ttl_s = 7 * DAY,
+                      .correspondent_ttl_s = 90 * DAY},
+        .clock = clock_system(),
+    };
+    if (cache_open(&settings, &cache, detail, sizeof detail) == RB_OK)
+        return true;
+    (void)fprintf(stderr, "%s\n", detail);
+    return false;
+}
+
+static void close_ours(void)
+{
+    cache_close(cache);
+    cache = NULL;
+}
+
+static bool new_reader(struct reader **reader)
+{
+    *reader = NULL;
+    return true;
+}
+
+static void free_reader(struct reader *reader)
+{
+    (void)reader;
+}
+
+static bool get(struct reader *reader, const char *key)
+{
+    struct address_record record;
+    (void)reader;
+    return cache_get_address(cache, key, &record) == RB_OK;
+}
+
+static bool prepare(uint64_t first, uint64_t count, int64_t stamp_s, bool all)
+{
+    prepared.first = first;
+    prepared.count = count;
+    prepared.stamp_s = stamp_s;
+    prepared.all = all;
+    return true;
+}
+
+/* Where the queue is full, whoever has more waits. */
+static bool put_address(const char *key, const struct address_record *record)
+{
+    if (cache_put_address(cache, key, record) == RB_OK)
+        return true;
+    cache_flush(cache);
+    return cache_put_address(cache, key, record) == RB_OK;
+}
+
+/* A fact that finds the queue full is lost, as everywhere; there is nearly always room, for few come. */
+static void put_facts(uint64_t number, int64_t stamp_s)
+{
+    char key[CACHE_KEY_MAX + 1];
+    struct domain_record domain;
+    struct fold_record fold;
+    struct host_record host;
+    if (people_domain(number, stamp_s, key, &domain) &&
+        cache_put_domain(cache, key, &domain) != RB_OK) {
+        cache_flush(cache);
+        (void)cache_put_domain(cache, key, &domain);
+    }
+    if (people_fold(number, stamp_s, key, &fold))
+        (void)cache_put_fold(cache, key, &fold);
+    if (people_host(number, stamp_s, key, &host))
+        (void)cache_put_host(cache, key, &host);
+}
+
+static bool put_prepared(void)
+{
+    char key[CACHE_KEY_MAX + 1];
+    struct address_record record;
+    bool good = true;
+    for (uint64_t i = 0; i < prepared.count && good; i++) {
+        people_key(prepared.first + i, key);
+        people_record(prepared.first + i, prepared.stamp_s, &record);
+        good = put_address(key, &record);
+        if (prepared.all)
+            put_facts(prepared.first + i, prepared.stamp_s);
+    }
+    cache_flush(cache);
+    return good;
+}
+
+static bool size(struct contender_size *size)
+{
+    struct cache_stats stats;
+    if (cache_get_stats(cache, &stats) != RB_OK)
+        return false;
+    *size = (struct contender_size){
+        .addresses = stats.addresses,
+        .records = stats.addresses + stats.domains + stats.hosts + stats.folds,
+        .bytes = stats.bytes,
+    };
+    return true;
+}
+
+const struct contender contender_ours = {
+    .name = "ours",
+    .open = open_ours,
+    .close = close_ours,
+    .new_reader = new_reader,
+    .free_reader = free_reader,
+    .get = get,
+    .prepare = prepare,
+    .put_prepared = put_prepared,
+    .size = size,
+};
