@@ -11,9 +11,17 @@
 
 #include "text.h"
 
-enum { CHECKSUM_SIZE = 4, VARINT_SIZE_MAX = 10 };
+enum {
+    CHECKSUM_SIZE = 4,
+    VARINT_SIZE_MAX = 10,
+    WORD_SIZE = 8,
+    MARK = 0x80,  /* what a first octet has over its letter */
+    SMALL = 0x20, /* what a small letter has over its capital */
+};
 
-static uint32_t checksum(const uint8_t *octets, size_t len)
+#define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* odd: multiplying loses nothing */
+
+static uint32_t first_checksum(const uint8_t *octets, size_t len)
 {
     uint32_t sum = 2166136261U; /* FNV-1a: any one changed octet shows */
     for (size_t i = 0; i < len; i++)
@@ -21,13 +29,56 @@ static uint32_t checksum(const uint8_t *octets, size_t len)
     return sum;
 }
 
-void codec_open_sink(struct codec_sink *sink, uint8_t *out, size_t size, unsigned magic)
+/* Little-endian on every machine; compilers make one instruction of it. */
+static uint64_t load_word(const uint8_t *octets)
+{
+    uint64_t word = 0;
+    for (unsigned i = 0; i < WORD_SIZE; i++)
+        word |= (uint64_t)octets[i] << (8 * i);
+    return word;
+}
+
+/* Can be undone, so that no difference between two sums is lost on the way. */
+static uint64_t stir(uint64_t sum, uint64_t word)
+{
+    const uint64_t product = (sum ^ word) * MULTIPLIER;
+    return product ^ (product >> 29);
+}
+
+/* Two sums side by side, for one must wait for its multiplication before the next. */
+static uint32_t word_checksum(const uint8_t *octets, size_t len)
+{
+    uint64_t even = len;
+    uint64_t odd = ~(uint64_t)len;
+    size_t at = 0;
+    for (; len - at >= 2 * WORD_SIZE; at += 2 * WORD_SIZE) {
+        even = stir(even, load_word(octets + at));
+        odd = stir(odd, load_word(octets + at + WORD_SIZE));
+    }
+    if (len - at >= WORD_SIZE) {
+        even = stir(even, load_word(octets + at));
+        at += WORD_SIZE;
+    }
+    if (len >= WORD_SIZE) /* the last word once more in part: cheaper than octet by octet */
+        odd = stir(odd, load_word(octets + len - WORD_SIZE));
+    for (; len < WORD_SIZE && at < len; at++)
+        odd = stir(odd, octets[at]);
+    return (uint32_t)(stir(even, odd) >> 32);
+}
+
+uint32_t codec_checksum(const uint8_t *octets, size_t len)
+{
+    return len > 0 && (octets[0] & SMALL) != 0 ? word_checksum(octets, len)
+                                               : first_checksum(octets, len);
+}
+
+void codec_open_sink(struct codec_sink *sink, uint8_t *out, size_t size, char kind)
 {
     sink->start = out;
     sink->at = out;
     sink->end = out + size;
     sink->failed = false;
-    codec_put_octet(sink, magic);
+    codec_put_octet(sink, MARK | SMALL | (unsigned)kind);
 }
 
 void codec_put_octets(struct codec_sink *sink, const void *octets, size_t len)
@@ -76,36 +127,28 @@ void codec_put_text(struct codec_sink *sink, const char *text, size_t size)
 
 size_t codec_put_end(struct codec_sink *sink)
 {
-    const uint32_t sum = checksum(sink->start, (size_t)(sink->at - sink->start));
+    const uint32_t sum = codec_checksum(sink->start, (size_t)(sink->at - sink->start));
     for (unsigned shift = 0; shift < 32; shift += 8)
         codec_put_octet(sink, (sum >> shift) & 0xff);
     return sink->failed ? 0 : (size_t)(sink->at - sink->start);
 }
 
-bool codec_open_source(struct codec_source *source, const uint8_t *in, size_t len, unsigned magic)
+bool codec_open_source(struct codec_source *source, const uint8_t *in, size_t len, char kind)
 {
-    if (in == NULL || len < 1 + CHECKSUM_SIZE || len > CODEC_SIZE_MAX || in[0] != magic)
+    if (in == NULL || len < 1 + CHECKSUM_SIZE || len > CODEC_SIZE_MAX ||
+        (in[0] & ~(unsigned)SMALL) != (MARK | (unsigned)kind))
         return false;
     const size_t body = len - CHECKSUM_SIZE;
     uint32_t sum = 0;
     for (unsigned i = 0; i < CHECKSUM_SIZE; i++)
         sum |= (uint32_t)in[body + i] << (8 * i);
-    if (sum != checksum(in, body))
+    if (sum != codec_checksum(in, body))
         return false;
     *source = (struct codec_source){.at = in + 1, .end = in + body};
     return true;
 }
 
-unsigned codec_get_octet(struct codec_source *source)
-{
-    if (source->failed || source->at == source->end) {
-        source->failed = true;
-        return 0;
-    }
-    return *source->at++;
-}
-
-uint64_t codec_get_varint(struct codec_source *source, uint64_t max)
+uint64_t codec_get_long_varint(struct codec_source *source, uint64_t max)
 {
     uint64_t value = 0;
     unsigned octet = 0x80;
@@ -133,6 +176,7 @@ void codec_get_text(struct codec_source *source, char *text, size_t size, size_t
     if (source->failed || (size_t)(source->end - source->at) < len ||
         !text_is_clean((const char *)source->at, len)) {
         source->failed = true;
+        text[used] = '\0';
         return;
     }
     memcpy(text + used, source->at, len);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * codec: the bounded cursors that cache records are written and read with. Pure. A record is one
- * octet that says what it is and in which layout, a body, and a checksum. Little-endian; "varint":
- * seven bits an octet, low ones first; "text": varint length, octets.
+ * octet that says what it is and which checksum it has, a body, and the checksum. Little-endian;
+ * "varint": seven bits an octet, low ones first; "text": varint length, octets.
+ *
+ * The first octet is a letter with the top bit set: a capital one with the first checksum, octet by
+ * octet, which is still read; a small one with today's, eight octets at a time, which is written.
  *
  * A cursor's error is sticky: what follows it does nothing, and is looked at once, at the end.
+ * Records are read for every mail and written once, so the short ways of reading are inline.
  */
 #ifndef RB_CODEC_H
 #define RB_CODEC_H
@@ -28,8 +32,8 @@ struct codec_source {
     bool failed;
 };
 
-/* Begins a record of that first octet in out, which must outlive the sink. */
-void codec_open_sink(struct codec_sink *sink, uint8_t *out, size_t size, unsigned magic);
+/* Begins a record of that kind, a capital letter, in out, which must outlive the sink. */
+void codec_open_sink(struct codec_sink *sink, uint8_t *out, size_t size, char kind);
 
 /* What does not fit, or could not be read again, fails the sink. */
 void codec_put_octets(struct codec_sink *sink, const void *octets, size_t len);
@@ -43,18 +47,40 @@ void codec_put_text(struct codec_sink *sink, const char *text, size_t size);
 /* Adds the checksum. Returns the length of it all, 0 when something did not fit. */
 size_t codec_put_end(struct codec_sink *sink);
 
+/* The checksum of a record's octets before it, by the first of them. */
+uint32_t codec_checksum(const uint8_t *octets, size_t len);
+
 /*
- * False when the octets are no record of that first octet, or the checksum is wrong. What remains
- * for the source is the body, within in, which must outlive it.
+ * False when the octets are no record of that kind, or the checksum is wrong. What remains for the
+ * source is the body, within in, which must outlive it.
  */
-bool codec_open_source(struct codec_source *source, const uint8_t *in, size_t len, unsigned magic);
+bool codec_open_source(struct codec_source *source, const uint8_t *in, size_t len, char kind);
+
+/* codec_get_varint of any length. */
+uint64_t codec_get_long_varint(struct codec_source *source, uint64_t max);
 
 /* 0, and the source has failed, where nothing is left or the number is over max. */
-unsigned codec_get_octet(struct codec_source *source);
-uint64_t codec_get_varint(struct codec_source *source, uint64_t max);
+static inline uint64_t codec_get_varint(struct codec_source *source, uint64_t max)
+{
+    if (source->at < source->end && *source->at < 0x80 && *source->at <= max && !source->failed)
+        return *source->at++;
+    return codec_get_long_varint(source, max);
+}
+
+static inline unsigned codec_get_octet(struct codec_source *source)
+{
+    if (!source->failed && source->at < source->end)
+        return *source->at++;
+    source->failed = true;
+    return 0;
+}
+
 int64_t codec_get_stamp(struct codec_source *source);
 
-/* Appends to text, an array of size octets that already holds `used` of them. */
+/*
+ * Appends to text, an array of size octets that already holds `used` of them, and ends it with a
+ * NUL; what is behind that in the array stays as it is.
+ */
 void codec_get_text(struct codec_source *source, char *text, size_t size, size_t used);
 
 /* True when all was read and nothing failed. */

@@ -3,8 +3,9 @@
  * fold_record: the codec of a fold's record and the rules of believing it; see fold_record.h. Must
  * not read a clock or a store. What is decoded may be damaged or made by an enemy.
  *
- * Layout, version 1: 'F'+0x80 valids:varint valid:stamp invalid:stamp checksum:4 (see codec.h). A
- * new layout gets a new first octet; an older program then takes the record for none.
+ * Layout: 'f'+0x80 valids:varint valid:stamp invalid:stamp checksum:4; 'F'+0x80 where the checksum
+ * is the first one (see codec.h). A new layout gets a new first octet; an older program then takes
+ * the record for none.
  */
 #include "config.h"
 
@@ -12,7 +13,7 @@
 
 #include "codec.h"
 
-enum { MAGIC_FOLD = 0x80 | 'F' };
+static const char KIND_FOLD = 'F';
 
 static bool is_stamp(int64_t stamp_s)
 {
@@ -24,7 +25,7 @@ size_t fold_record_encode(const struct fold_record *record, uint8_t *out, size_t
     struct codec_sink sink;
     if (record->valids > FOLD_VALIDS_MAX)
         return 0;
-    codec_open_sink(&sink, out, size, MAGIC_FOLD);
+    codec_open_sink(&sink, out, size, KIND_FOLD);
     codec_put_varint(&sink, record->valids);
     codec_put_stamp(&sink, record->valid_s);
     codec_put_stamp(&sink, record->invalid_s);
@@ -35,7 +36,7 @@ bool fold_record_decode(const uint8_t *in, size_t len, struct fold_record *recor
 {
     struct codec_source source;
     *record = (struct fold_record){0};
-    if (!codec_open_source(&source, in, len, MAGIC_FOLD))
+    if (!codec_open_source(&source, in, len, KIND_FOLD))
         return false;
     record->valids = (unsigned)codec_get_varint(&source, FOLD_VALIDS_MAX);
     record->valid_s = codec_get_stamp(&source);

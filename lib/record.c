@@ -4,33 +4,36 @@
  * damaged or made by an enemy; it is believed only when its checksum is right and every field is in range. RFC 3463 (enhanced
  * codes), RFC 5321 4.2 (replies).
  *
- * Layout, version 1, in the terms of codec.h:
+ * Layout, in the terms of codec.h:
  *
- *   address  'A'+0x80 reason stage flags:varint stamp:varint code:varint [port:varint] [wait:varint] [tried:varint]
+ *   address  'a'+0x80 reason stage flags:varint stamp:varint code:varint [port:varint] [wait:varint] [tried:varint]
  *            [deferred:varint retries:varint] [denied:varint]
  *            enhanced:text reply:text mx:text [ip] [tls:text] mail_from:text rule:text checksum:4
- *   domain   'D'+0x80 states catch_all:varint null_sender:varint dead:varint dead_reason checksum:4
- *   host     'H'+0x80 reason failures:varint trips:varint held_until:varint stamp:varint checksum:4
+ *   domain   'd'+0x80 states catch_all:varint null_sender:varint dead:varint dead_reason checksum:4
+ *   host     'h'+0x80 reason failures:varint trips:varint held_until:varint stamp:varint checksum:4
  *
- * A new layout gets a new first octet; an older program then takes the record for none.
+ * With a capital letter the same, but with the first checksum. A new layout gets a new first octet;
+ * an older program then takes the record for none.
  */
 #include "config.h"
 
 #include "record.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "codec.h"
 #include "text.h"
 
 enum {
-    MAGIC_ADDRESS = 0x80 | 'A',
-    MAGIC_DOMAIN = 0x80 | 'D',
-    MAGIC_HOST = 0x80 | 'H',
+    KIND_ADDRESS = 'A',
+    KIND_DOMAIN = 'D',
+    KIND_HOST = 'H',
     CODE_MAX = 999,
     SMTP_PORT = 25,
+    PREFIX_SIZE = 3 + 1 + RB_ENHANCED_MAX + 1 + 1,
+    IP_V4_SIZE = 4,
+    IP_V6_SIZE = 16,
     FACT_BITS = 2, /* of a fact's state in a domain record's octet of states */
 };
 
@@ -58,17 +61,38 @@ static bool is_reason(unsigned number)
            rb_reason_name((enum rb_reason)number)[0] != '?';
 }
 
-/* What most replies begin with, and what the record knows already: "550 5.1.1 ". */
-static size_t reply_prefix(int code, const char *enhanced, char *prefix, size_t size)
+/* A number of at most three digits, in decimal, without a NUL. Returns the octets written. */
+static size_t put_number(char *out, unsigned number)
 {
-    const int len =
-        snprintf(prefix, size, "%d %s%s", code, enhanced, enhanced[0] != '\0' ? " " : "");
-    return len > 0 && (size_t)len < size ? (size_t)len : 0;
+    size_t len = 0;
+    if (number >= 100)
+        out[len++] = (char)('0' + number / 100);
+    if (number >= 10)
+        out[len++] = (char)('0' + number / 10 % 10);
+    out[len++] = (char)('0' + number % 10);
+    return len;
+}
+
+/*
+ * What most replies begin with, and what the record knows already: "550 5.1.1 ". Written for every
+ * look-up, hence by hand. code as in a record that is in order. Returns its length.
+ */
+static size_t reply_prefix(int code, const char *enhanced, char prefix[PREFIX_SIZE])
+{
+    const size_t enhanced_len = strlen(enhanced);
+    size_t len = put_number(prefix, (unsigned)code);
+    prefix[len++] = ' ';
+    memcpy(prefix + len, enhanced, enhanced_len);
+    len += enhanced_len;
+    if (enhanced_len > 0)
+        prefix[len++] = ' ';
+    prefix[len] = '\0';
+    return len;
 }
 
 /* The address in binary, where that gives back the very same text. Returns the flags that say so.
  */
-static unsigned pack_ip(const char *ip, uint8_t packed[16])
+static unsigned pack_ip(const char *ip, uint8_t packed[IP_V6_SIZE])
 {
     char text[INET6_ADDRSTRLEN];
     if (ip[0] == '\0')
@@ -110,17 +134,18 @@ static bool numbers_fit(const struct address_record *record)
 }
 
 static void put_address_texts(struct codec_sink *sink, const struct address_record *record,
-                              unsigned flags, const uint8_t packed_ip[16], size_t prefix_len)
+                              unsigned flags, const uint8_t packed_ip[IP_V6_SIZE],
+                              size_t prefix_len)
 {
     codec_put_text(sink, record->enhanced, sizeof record->enhanced);
     codec_put_text(sink, record->reply + prefix_len, sizeof record->reply - prefix_len);
     codec_put_text(sink, record->mx, sizeof record->mx);
     switch (flags & (FLAG_IP_V4 | FLAG_IP_V6)) {
     case FLAG_IP_V4:
-        codec_put_octets(sink, packed_ip, 4);
+        codec_put_octets(sink, packed_ip, IP_V4_SIZE);
         break;
     case FLAG_IP_V6:
-        codec_put_octets(sink, packed_ip, 16);
+        codec_put_octets(sink, packed_ip, IP_V6_SIZE);
         break;
     case FLAG_IP_V4 | FLAG_IP_V6:
         codec_put_text(sink, record->ip, sizeof record->ip);
@@ -139,9 +164,9 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
     if (!texts_end(record) || !numbers_fit(record))
         return 0;
 
-    uint8_t packed_ip[16];
-    char prefix[RB_ENHANCED_MAX + 8];
-    size_t prefix_len = reply_prefix(record->code, record->enhanced, prefix, sizeof prefix);
+    uint8_t packed_ip[IP_V6_SIZE];
+    char prefix[PREFIX_SIZE];
+    size_t prefix_len = reply_prefix(record->code, record->enhanced, prefix);
     if (strncmp(record->reply, prefix, prefix_len) != 0)
         prefix_len = 0;
 
@@ -155,7 +180,7 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
     flags |= record->denied_s != 0 ? FLAG_DENIED : 0U;
 
     struct codec_sink sink;
-    codec_open_sink(&sink, out, size, MAGIC_ADDRESS);
+    codec_open_sink(&sink, out, size, KIND_ADDRESS);
     codec_put_octet(&sink, record->reason);
     codec_put_octet(&sink, record->stage);
     codec_put_varint(&sink, flags);
@@ -177,14 +202,27 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
     return codec_put_end(&sink);
 }
 
+/* As inet_ntop, which would take longer than all the rest of a record. */
+static void write_ip_v4(const uint8_t packed[IP_V4_SIZE], char *ip)
+{
+    size_t len = 0;
+    for (unsigned i = 0; i < IP_V4_SIZE; i++) {
+        len += put_number(ip + len, packed[i]);
+        ip[len++] = i + 1 < IP_V4_SIZE ? '.' : '\0';
+    }
+}
+
 static void get_packed_ip(struct codec_source *source, int family, char *ip, size_t size)
 {
-    const size_t len = family == AF_INET ? 4 : 16;
-    if (source->failed || (size_t)(source->end - source->at) < len ||
-        inet_ntop(family, source->at, ip, (socklen_t)size) == NULL) {
+    const size_t len = family == AF_INET ? IP_V4_SIZE : IP_V6_SIZE;
+    if (source->failed || (size_t)(source->end - source->at) < len) {
         source->failed = true;
         return;
     }
+    if (family == AF_INET)
+        write_ip_v4(source->at, ip);
+    else if (inet_ntop(family, source->at, ip, (socklen_t)size) == NULL)
+        source->failed = true;
     source->at += len;
 }
 
@@ -201,6 +239,7 @@ static void get_ip(struct codec_source *source, unsigned flags, char *ip, size_t
         codec_get_text(source, ip, size, 0);
         break;
     default:
+        ip[0] = '\0';
         break;
     }
 }
@@ -211,50 +250,65 @@ static void get_tls(struct codec_source *source, unsigned flags, char *tls, size
         codec_get_text(source, tls, size, 0);
     else if ((flags & (FLAG_TLS_12 | FLAG_TLS_13)) != 0)
         memcpy(tls, (flags & FLAG_TLS_12) != 0 ? TLS_12 : TLS_13, sizeof TLS_12);
+    else
+        tls[0] = '\0';
+}
+
+static void get_address_numbers(struct codec_source *source, unsigned flags,
+                                struct address_record *record)
+{
+    record->stamp_s = codec_get_stamp(source);
+    record->code = (int)codec_get_varint(source, CODE_MAX);
+    record->port = SMTP_PORT;
+    if ((flags & FLAG_OTHER_PORT) != 0)
+        record->port = (uint16_t)codec_get_varint(source, UINT16_MAX);
+    record->wait_s = 0;
+    if ((flags & FLAG_WAIT) != 0)
+        record->wait_s = (int)codec_get_varint(source, INT32_MAX);
+    record->tried_s = (flags & FLAG_TRIED) != 0 ? codec_get_stamp(source) : 0;
+    record->deferred_s = 0;
+    record->retries = 0;
+    if ((flags & FLAG_DEFERRED) != 0) {
+        record->deferred_s = codec_get_stamp(source);
+        record->retries = (unsigned)codec_get_varint(source, RECORD_RETRIES_MAX);
+    }
+    record->denied_s = (flags & FLAG_DENIED) != 0 ? codec_get_stamp(source) : 0;
+}
+
+static void get_address_texts(struct codec_source *source, unsigned flags,
+                              struct address_record *record)
+{
+    size_t prefix_len = 0;
+    codec_get_text(source, record->enhanced, sizeof record->enhanced, 0);
+    if ((flags & FLAG_REPLY_PREFIX) != 0)
+        prefix_len = reply_prefix(record->code, record->enhanced, record->reply);
+    codec_get_text(source, record->reply, sizeof record->reply, prefix_len);
+    codec_get_text(source, record->mx, sizeof record->mx, 0);
+    get_ip(source, flags, record->ip, sizeof record->ip);
+    get_tls(source, flags, record->tls, sizeof record->tls);
+    codec_get_text(source, record->mail_from, sizeof record->mail_from, 0);
+    codec_get_text(source, record->rule, sizeof record->rule, 0);
+}
+
+/* Every field is set one by one: to zero all of a record first, which is large, would take as long
+ * as to read it. */
+static bool get_address(struct codec_source *source, struct address_record *record)
+{
+    const unsigned reason = codec_get_octet(source);
+    const unsigned stage = codec_get_octet(source);
+    const unsigned flags = (unsigned)codec_get_varint(source, FLAGS_ALL);
+    record->reason = (enum rb_reason)reason;
+    record->stage = (enum rb_stage)stage;
+    record->mail_from_known = (flags & FLAG_MAIL_FROM_KNOWN) != 0;
+    get_address_numbers(source, flags, record);
+    get_address_texts(source, flags, record);
+    return codec_is_done(source) && is_reason(reason) && stage < RB_STAGE_MAX;
 }
 
 bool address_record_decode(const uint8_t *in, size_t len, struct address_record *record)
 {
     struct codec_source source;
-    *record = (struct address_record){0};
-    if (!codec_open_source(&source, in, len, MAGIC_ADDRESS))
-        return false;
-
-    const unsigned reason = codec_get_octet(&source);
-    const unsigned stage = codec_get_octet(&source);
-    const unsigned flags = (unsigned)codec_get_varint(&source, FLAGS_ALL);
-    record->reason = (enum rb_reason)reason;
-    record->stage = (enum rb_stage)stage;
-    record->stamp_s = codec_get_stamp(&source);
-    record->code = (int)codec_get_varint(&source, CODE_MAX);
-    record->port = SMTP_PORT;
-    if ((flags & FLAG_OTHER_PORT) != 0)
-        record->port = (uint16_t)codec_get_varint(&source, UINT16_MAX);
-    if ((flags & FLAG_WAIT) != 0)
-        record->wait_s = (int)codec_get_varint(&source, INT32_MAX);
-    if ((flags & FLAG_TRIED) != 0)
-        record->tried_s = codec_get_stamp(&source);
-    if ((flags & FLAG_DEFERRED) != 0) {
-        record->deferred_s = codec_get_stamp(&source);
-        record->retries = (unsigned)codec_get_varint(&source, RECORD_RETRIES_MAX);
-    }
-    if ((flags & FLAG_DENIED) != 0)
-        record->denied_s = codec_get_stamp(&source);
-    record->mail_from_known = (flags & FLAG_MAIL_FROM_KNOWN) != 0;
-
-    codec_get_text(&source, record->enhanced, sizeof record->enhanced, 0);
-    size_t prefix_len = 0;
-    if ((flags & FLAG_REPLY_PREFIX) != 0)
-        prefix_len =
-            reply_prefix(record->code, record->enhanced, record->reply, sizeof record->reply);
-    codec_get_text(&source, record->reply, sizeof record->reply, prefix_len);
-    codec_get_text(&source, record->mx, sizeof record->mx, 0);
-    get_ip(&source, flags, record->ip, sizeof record->ip);
-    get_tls(&source, flags, record->tls, sizeof record->tls);
-    codec_get_text(&source, record->mail_from, sizeof record->mail_from, 0);
-    codec_get_text(&source, record->rule, sizeof record->rule, 0);
-
-    if (codec_is_done(&source) && is_reason(reason) && stage < RB_STAGE_MAX)
+    if (codec_open_source(&source, in, len, KIND_ADDRESS) && get_address(&source, record))
         return true;
     *record = (struct address_record){0};
     return false;
@@ -278,7 +332,7 @@ size_t domain_record_encode(const struct domain_record *record, uint8_t *out, si
         return 0;
 
     struct codec_sink sink;
-    codec_open_sink(&sink, out, size, MAGIC_DOMAIN);
+    codec_open_sink(&sink, out, size, KIND_DOMAIN);
     codec_put_octet(&sink, states);
     for (unsigned i = 0; i < 3; i++)
         codec_put_stamp(&sink, facts[i]->stamp_s);
@@ -290,7 +344,7 @@ bool domain_record_decode(const uint8_t *in, size_t len, struct domain_record *r
 {
     struct codec_source source;
     *record = (struct domain_record){0};
-    if (!codec_open_source(&source, in, len, MAGIC_DOMAIN))
+    if (!codec_open_source(&source, in, len, KIND_DOMAIN))
         return false;
 
     struct fact *facts[] = {&record->catch_all, &record->null_sender_refused, &record->dead};
@@ -318,7 +372,7 @@ size_t host_record_encode(const struct host_record *record, uint8_t *out, size_t
     if (record->reason != RB_REASON_NONE && !is_reason(record->reason))
         return 0;
     struct codec_sink sink;
-    codec_open_sink(&sink, out, size, MAGIC_HOST);
+    codec_open_sink(&sink, out, size, KIND_HOST);
     codec_put_octet(&sink, record->reason);
     codec_put_varint(&sink, record->failures);
     codec_put_varint(&sink, record->trips);
@@ -331,7 +385,7 @@ bool host_record_decode(const uint8_t *in, size_t len, struct host_record *recor
 {
     struct codec_source source;
     *record = (struct host_record){0};
-    if (!codec_open_source(&source, in, len, MAGIC_HOST))
+    if (!codec_open_source(&source, in, len, KIND_HOST))
         return false;
 
     const unsigned reason = codec_get_octet(&source);
