@@ -7,6 +7,7 @@
 
 #include "codec.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "text.h"
@@ -15,6 +16,7 @@ enum {
     CHECKSUM_SIZE = 4,
     VARINT_SIZE_MAX = 10,
     WORD_SIZE = 8,
+    BLOCK_SIZE = 2 * WORD_SIZE,
     MARK = 0x80,  /* what a first octet has over its letter */
     SMALL = 0x20, /* what a small letter has over its capital */
 };
@@ -29,41 +31,42 @@ static uint32_t first_checksum(const uint8_t *octets, size_t len)
     return sum;
 }
 
-/* Little-endian on every machine; compilers make one instruction of it. */
 static uint64_t load_word(const uint8_t *octets)
 {
-    uint64_t word = 0;
-    for (unsigned i = 0; i < WORD_SIZE; i++)
-        word |= (uint64_t)octets[i] << (8 * i);
-    return word;
+    uint64_t word;
+    memcpy(&word, octets, sizeof word);
+    return le64toh(word);
 }
 
 /* Can be undone, so that no difference between two sums is lost on the way. */
 static uint64_t stir(uint64_t sum, uint64_t word)
 {
     const uint64_t product = (sum ^ word) * MULTIPLIER;
-    return product ^ (product >> 29);
+    return product << 29 | product >> 35;
 }
 
-/* Two sums side by side, for one must wait for its multiplication before the next. */
+/*
+ * Two sums side by side, for each must wait for its multiplication before the next. What is left
+ * over at the end is taken together with octets before it, once more: cheaper than octet by octet.
+ */
 static uint32_t word_checksum(const uint8_t *octets, size_t len)
 {
+    const uint8_t *end = octets + len;
     uint64_t even = len;
-    uint64_t odd = ~(uint64_t)len;
-    size_t at = 0;
-    for (; len - at >= 2 * WORD_SIZE; at += 2 * WORD_SIZE) {
-        even = stir(even, load_word(octets + at));
-        odd = stir(odd, load_word(octets + at + WORD_SIZE));
+    uint64_t odd = ~even;
+    if (len < BLOCK_SIZE) {
+        for (; octets < end; octets++)
+            even = stir(even, *octets);
+        return (uint32_t)(even ^ even >> 32);
     }
-    if (len - at >= WORD_SIZE) {
-        even = stir(even, load_word(octets + at));
-        at += WORD_SIZE;
+    for (; end - octets >= BLOCK_SIZE; octets += BLOCK_SIZE) {
+        even = stir(even, load_word(octets));
+        odd = stir(odd, load_word(octets + WORD_SIZE));
     }
-    if (len >= WORD_SIZE) /* the last word once more in part: cheaper than octet by octet */
-        odd = stir(odd, load_word(octets + len - WORD_SIZE));
-    for (; len < WORD_SIZE && at < len; at++)
-        odd = stir(odd, octets[at]);
-    return (uint32_t)(stir(even, odd) >> 32);
+    even = stir(even, load_word(end - BLOCK_SIZE));
+    odd = stir(odd, load_word(end - WORD_SIZE));
+    even = stir(even, odd);
+    return (uint32_t)(even ^ even >> 32);
 }
 
 uint32_t codec_checksum(const uint8_t *octets, size_t len)
@@ -170,18 +173,42 @@ int64_t codec_get_stamp(struct codec_source *source)
     return (int64_t)codec_get_varint(source, (uint64_t)CODEC_STAMP_MAX);
 }
 
-void codec_get_text(struct codec_source *source, char *text, size_t size, size_t used)
+static uint64_t copy_word(char *to, const uint8_t *from)
+{
+    uint64_t word;
+    memcpy(&word, from, sizeof word);
+    memcpy(to, &word, sizeof word);
+    return text_controls_in(word);
+}
+
+/* Copies and looks at what it copies in one go; the last word overlaps the one before. False:
+ * there is a control character. */
+static bool copy_clean(char *to, const uint8_t *from, size_t len)
+{
+    uint64_t found = 0;
+    if (len < WORD_SIZE) {
+        for (size_t i = 0; i < len; i++)
+            to[i] = (char)from[i];
+        return text_is_clean((const char *)from, len);
+    }
+    for (size_t at = 0; at < len - WORD_SIZE; at += WORD_SIZE)
+        found |= copy_word(to + at, from + at);
+    found |= copy_word(to + len - WORD_SIZE, from + len - WORD_SIZE);
+    return found == 0;
+}
+
+size_t codec_get_text(struct codec_source *source, char *text, size_t size, size_t used)
 {
     const size_t len = (size_t)codec_get_varint(source, size - used - 1);
     if (source->failed || (size_t)(source->end - source->at) < len ||
-        !text_is_clean((const char *)source->at, len)) {
+        !copy_clean(text + used, source->at, len)) {
         source->failed = true;
         text[used] = '\0';
-        return;
+        return used;
     }
-    memcpy(text + used, source->at, len);
     text[used + len] = '\0';
     source->at += len;
+    return used + len;
 }
 
 bool codec_is_done(const struct codec_source *source)

@@ -79,9 +79,9 @@ int64_t codec_get_stamp(struct codec_source *source);
 
 /*
  * Appends to text, an array of size octets that already holds `used` of them, and ends it with a
- * NUL; what is behind that in the array stays as it is.
+ * NUL; what is behind that in the array stays as it is. Returns the length of text.
  */
-void codec_get_text(struct codec_source *source, char *text, size_t size, size_t used);
+size_t codec_get_text(struct codec_source *source, char *text, size_t size, size_t used);
 
 /* True when all was read and nothing failed. */
 bool codec_is_done(const struct codec_source *source);

@@ -77,15 +77,16 @@ static size_t put_number(char *out, unsigned number)
  * What most replies begin with, and what the record knows already: "550 5.1.1 ". Written for every
  * look-up, hence by hand. code as in a record that is in order. Returns its length.
  */
-static size_t reply_prefix(int code, const char *enhanced, char prefix[PREFIX_SIZE])
+static size_t reply_prefix(int code, const char enhanced[RB_ENHANCED_MAX + 1], size_t enhanced_len,
+                           char prefix[PREFIX_SIZE])
 {
-    const size_t enhanced_len = strlen(enhanced);
     size_t len = put_number(prefix, (unsigned)code);
     prefix[len++] = ' ';
-    memcpy(prefix + len, enhanced, enhanced_len);
-    len += enhanced_len;
-    if (enhanced_len > 0)
+    if (enhanced_len > 0) {
+        memcpy(prefix + len, enhanced, RB_ENHANCED_MAX + 1); /* all: cheaper than just so many */
+        len += enhanced_len;
         prefix[len++] = ' ';
+    }
     prefix[len] = '\0';
     return len;
 }
@@ -166,7 +167,8 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
 
     uint8_t packed_ip[IP_V6_SIZE];
     char prefix[PREFIX_SIZE];
-    size_t prefix_len = reply_prefix(record->code, record->enhanced, prefix);
+    size_t prefix_len =
+        reply_prefix(record->code, record->enhanced, strlen(record->enhanced), prefix);
     if (strncmp(record->reply, prefix, prefix_len) != 0)
         prefix_len = 0;
 
@@ -279,9 +281,10 @@ static void get_address_texts(struct codec_source *source, unsigned flags,
                               struct address_record *record)
 {
     size_t prefix_len = 0;
-    codec_get_text(source, record->enhanced, sizeof record->enhanced, 0);
+    const size_t enhanced_len =
+        codec_get_text(source, record->enhanced, sizeof record->enhanced, 0);
     if ((flags & FLAG_REPLY_PREFIX) != 0)
-        prefix_len = reply_prefix(record->code, record->enhanced, record->reply);
+        prefix_len = reply_prefix(record->code, record->enhanced, enhanced_len, record->reply);
     codec_get_text(source, record->reply, sizeof record->reply, prefix_len);
     codec_get_text(source, record->mx, sizeof record->mx, 0);
     get_ip(source, flags, record->ip, sizeof record->ip);

@@ -65,19 +65,6 @@ size_t text_printable(char *dst, size_t size, const char *src, size_t src_len)
     return n;
 }
 
-/*
- * Eight characters at once: the top bit of each octet of the result tells whether there is one
- * below ' ' or 0x7F. Exact as long as the answer is no; where it is yes, one above it may be
- * shown too, for a borrow reaches it.
- */
-static uint64_t controls_in(uint64_t word)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t tops = ones * 0x80;
-    const uint64_t deleted = word ^ (ones * 0x7F);
-    return ((word - ones * ' ') & ~word & tops) | ((deleted - ones) & ~deleted & tops);
-}
-
 /* What a cache holds is looked at for every mail. */
 bool text_is_clean(const char *text, size_t len)
 {
@@ -86,7 +73,7 @@ bool text_is_clean(const char *text, size_t len)
     size_t at = 0;
     for (; len - at >= sizeof word; at += sizeof word) {
         memcpy(&word, text + at, sizeof word);
-        found |= controls_in(word);
+        found |= text_controls_in(word);
     }
     for (; at < len; at++)
         found |= is_control(text[at]);

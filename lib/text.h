@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Copies src (NUL-terminated) to dst of size octets. False, and dst is "", when it does not fit.
@@ -23,5 +24,18 @@ size_t text_printable(char *dst, size_t size, const char *src, size_t src_len);
 
 /* True when text has none of CR, LF, NUL (within len) and other control characters. */
 bool text_is_clean(const char *text, size_t len);
+
+/*
+ * Eight characters at once, in any order: not 0 when there is a control character among them. The
+ * top bit of the octet of one is set; of octets above it others may be too, for a borrow reaches
+ * them.
+ */
+static inline uint64_t text_controls_in(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t tops = ones * 0x80;
+    const uint64_t deleted = word ^ (ones * 0x7F);
+    return ((word - ones * ' ') & ~word & tops) | ((deleted - ones) & ~deleted & tops);
+}
 
 #endif
