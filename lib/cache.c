@@ -233,45 +233,61 @@ static enum rb_error check_key(const char *key, struct octets *octets)
     return octets->len <= CACHE_KEY_MAX ? RB_OK : RB_ERR_TOO_LONG;
 }
 
-/* What waits for the writer is looked at before the store: whatever leaves the queue is in the
- * store by then. */
-static enum rb_error read_octets(struct cache *cache, enum cache_table table, struct octets key,
-                                 uint8_t out[RECORD_SIZE_MAX], size_t *len)
+/* By enum cache_table: *record is of the type that goes with it. False: none of ours. */
+static bool decode(enum cache_table table, struct octets value, void *record)
 {
-    uint8_t queued[RECORD_SIZE_MAX], merged[RECORD_SIZE_MAX];
-    struct octets news = {.data = queued};
-    const bool waits =
-        cache->writer != NULL && writer_peek(cache->writer, table, key, queued, &news.len);
-
-    *len = RECORD_SIZE_MAX;
-    const enum rb_error error = cache->ops->get(cache->store, table, key, out, len);
-    if (!waits)
-        return error;
-    if (error == RB_OK && MERGES[table] != NULL) {
-        const size_t merged_len = MERGES[table]((struct octets){out, *len}, news, merged, cache);
-        if (merged_len == 0)
-            return RB_OK;
-        news = (struct octets){.data = merged, .len = merged_len};
+    switch (table) {
+    case CACHE_ADDRESS:
+        return address_record_decode(value.data, value.len, record);
+    case CACHE_DOMAIN:
+        return domain_record_decode(value.data, value.len, record);
+    case CACHE_HOST:
+        return host_record_decode(value.data, value.len, record);
+    default:
+        return fold_record_decode(value.data, value.len, record);
     }
-    memcpy(out, news.data, news.len);
-    *len = news.len;
-    return RB_OK;
 }
 
-/* RB_OK: *len octets that the codec is to judge. Too long a value is no record of ours. */
-static enum rb_error look_up(struct cache *cache, enum cache_table table, const char *key,
-                             uint8_t out[RECORD_SIZE_MAX], size_t *len)
+/* A look-up that nothing waits for: decoded where the store has it. */
+struct straight {
+    enum cache_table table;
+    bool readable;
+    void *record;
+};
+
+/* store_take_fn. */
+static void take_record(struct octets value, void *arg)
 {
-    struct octets octets;
-    enum rb_error error = check_key(key, &octets);
-    if (error == RB_OK)
-        error = read_octets(cache, table, octets, out, len);
-    else
-        return error;
-    if (error != RB_ERR_TOO_LONG)
-        return error;
-    *len = 0;
-    return RB_OK;
+    struct straight *straight = arg;
+    straight->readable = decode(straight->table, value, straight->record);
+}
+
+/* What the store has, copied out. */
+struct copied {
+    size_t len;
+    uint8_t octets[RECORD_SIZE_MAX];
+};
+
+/* store_take_fn. Too long a value is no record of ours. */
+static void take_octets(struct octets value, void *arg)
+{
+    struct copied *copied = arg;
+    copied->len = value.len <= sizeof copied->octets ? value.len : 0;
+    memcpy(copied->octets, value.data, copied->len);
+}
+
+/* With news that wait for the writer: what the store will have once they are written. */
+static bool decode_merged(struct cache *cache, enum cache_table table, struct octets key,
+                          struct octets news, void *record)
+{
+    uint8_t merged[RECORD_SIZE_MAX];
+    struct copied stored = {.len = 0};
+    const bool found = cache->ops->get(cache->store, table, key, take_octets, &stored) == RB_OK;
+    const struct octets present = {.data = stored.octets, .len = stored.len};
+    if (!found || MERGES[table] == NULL)
+        return decode(table, news, record);
+    const size_t len = MERGES[table](present, news, merged, cache);
+    return decode(table, len > 0 ? (struct octets){.data = merged, .len = len} : present, record);
 }
 
 static enum rb_error miss_damaged(struct cache *cache)
@@ -280,45 +296,45 @@ static enum rb_error miss_damaged(struct cache *cache)
     return RB_ERR_NOT_FOUND;
 }
 
-enum rb_error cache_get_address(struct cache *cache, const char *key, struct address_record *record)
+/* What waits for the writer is looked at before the store: whatever leaves the queue is in the
+ * store by then. */
+static enum rb_error look_up(struct cache *cache, enum cache_table table, const char *name,
+                             void *record)
 {
-    uint8_t octets[RECORD_SIZE_MAX];
-    size_t len;
-    const enum rb_error error = look_up(cache, CACHE_ADDRESS, key, octets, &len);
+    struct octets key;
+    enum rb_error error = check_key(name, &key);
     if (error != RB_OK)
         return error;
-    return address_record_decode(octets, len, record) ? RB_OK : miss_damaged(cache);
+    struct straight straight = {.table = table, .record = record};
+    if (cache->writer != NULL) {
+        uint8_t queued[RECORD_SIZE_MAX];
+        struct octets news = {.data = queued};
+        if (writer_peek(cache->writer, table, key, queued, &news.len))
+            return decode_merged(cache, table, key, news, record) ? RB_OK : miss_damaged(cache);
+    }
+    error = cache->ops->get(cache->store, table, key, take_record, &straight);
+    return error == RB_OK && !straight.readable ? miss_damaged(cache) : error;
+}
+
+enum rb_error cache_get_address(struct cache *cache, const char *key, struct address_record *record)
+{
+    return look_up(cache, CACHE_ADDRESS, key, record);
 }
 
 enum rb_error cache_get_domain(struct cache *cache, const char *domain,
                                struct domain_record *record)
 {
-    uint8_t octets[RECORD_SIZE_MAX];
-    size_t len;
-    const enum rb_error error = look_up(cache, CACHE_DOMAIN, domain, octets, &len);
-    if (error != RB_OK)
-        return error;
-    return domain_record_decode(octets, len, record) ? RB_OK : miss_damaged(cache);
+    return look_up(cache, CACHE_DOMAIN, domain, record);
 }
 
 enum rb_error cache_get_host(struct cache *cache, const char *ip, struct host_record *record)
 {
-    uint8_t octets[RECORD_SIZE_MAX];
-    size_t len;
-    const enum rb_error error = look_up(cache, CACHE_HOST, ip, octets, &len);
-    if (error != RB_OK)
-        return error;
-    return host_record_decode(octets, len, record) ? RB_OK : miss_damaged(cache);
+    return look_up(cache, CACHE_HOST, ip, record);
 }
 
 enum rb_error cache_get_fold(struct cache *cache, const char *key, struct fold_record *record)
 {
-    uint8_t octets[RECORD_SIZE_MAX];
-    size_t len;
-    const enum rb_error error = look_up(cache, CACHE_FOLD, key, octets, &len);
-    if (error != RB_OK)
-        return error;
-    return fold_record_decode(octets, len, record) ? RB_OK : miss_damaged(cache);
+    return look_up(cache, CACHE_FOLD, key, record);
 }
 
 /* len 0: the codec has refused the record. */
@@ -377,12 +393,11 @@ static bool is_table(enum cache_table table)
 /* Store held. */
 static enum rb_error delete_stored(struct cache *cache, enum cache_table table, struct octets key)
 {
-    uint8_t octets[RECORD_SIZE_MAX];
-    size_t len = sizeof octets;
     bool full;
+    struct copied stored;
     const struct store_write write = {.table = table, .key = key};
-    const enum rb_error error = cache->ops->get(cache->store, table, key, octets, &len);
-    if (error != RB_OK && error != RB_ERR_TOO_LONG)
+    const enum rb_error error = cache->ops->get(cache->store, table, key, take_octets, &stored);
+    if (error != RB_OK)
         return error;
     return cache->ops->write(cache->store, &write, 1, &full);
 }

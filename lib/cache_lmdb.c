@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_lmdb: struct store_ops over one LMDB environment that all processes of the host share. The
- * only file that knows LMDB; knows nothing of what the octets mean.
+ * cache_lmdb: struct store_ops over one LMDB environment that all processes of the host share. It
+ * and its snapshots.c are the only files that know LMDB; it knows nothing of what the octets mean.
  *
  * Durability: MDB_NOMETASYNC. Pages reach the disk before the meta page that points to them, so
  * neither the end of a process at any point nor a loss of power can leave a broken tree; a loss of
@@ -14,8 +14,9 @@
  * the map is full (has_room), while there is still room for sweeps.
  *
  * Locks: map_lock is held for reading while a transaction of this process is under way, and for
- * writing to map the file anew, which LMDB allows only when there is none. No other lock is taken
- * under it.
+ * writing to map the file anew, which LMDB allows only when there is none. Readers with a snapshot
+ * (snapshots.h, part of this file's business) need not hold it: they are stopped one by one. No
+ * other lock is taken under it.
  */
 #include "config.h"
 
@@ -26,7 +27,6 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,17 +34,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "snapshots.h"
+
 enum {
     TABLES = 4,
     DBS_MAX = 16,       /* more than TABLES: room for tables of later versions */
     READERS_MAX = 2048, /* threads of all processes that read at the same moment */
-    READ_POOL = 32,     /* read transactions kept for reuse */
     RETRIES_MAX = 3,    /* to begin a transaction after mapping anew or clearing stale readers */
     SHORT_LOOKS = 5,    /* at a file that seems cut off, before it is called damaged */
     SHORT_PAUSE_NS = 20 * 1000 * 1000,
     MIN_FREE_PAGES = 16, /* enough for a sweep of one record, whatever the depth of the tree */
     RESERVE_PART = 8,    /* a write that finds less than 1/8 of the map free must first sweep */
     NODE_OVERHEAD = 10,  /* what LMDB adds to a key and a value */
+    KEEP_SNAPSHOTS_MIN = 512 << 20, /* octets of a map in which snapshots are kept */
     FILE_MODE = 0660,
     FOLDER_MODE = 0750,
 };
@@ -72,7 +74,7 @@ struct store {
     unsigned page_size;      /* fixed once open */
     bool read_only;
     pthread_rwlock_t map_lock;
-    _Atomic(MDB_txn *) pool[READ_POOL]; /* reset, fit for mdb_txn_renew; NULL: free place */
+    struct snapshots *snapshots; /* of all that reads; NULL while opening */
 
     /* One thread at a time (store.h), hence no lock. */
     struct position swept_to[TABLES + 1];
@@ -106,68 +108,91 @@ static bool is_damage(int rc)
 static void map_anew(struct store *store)
 {
     pthread_rwlock_wrlock(&store->map_lock);
+    if (store->snapshots != NULL)
+        snapshots_stop(store->snapshots);
     (void)mdb_env_set_mapsize(store->env, 0); /* if it fails, so will the transaction */
+    if (store->snapshots != NULL)
+        snapshots_go(store->snapshots);
     pthread_rwlock_unlock(&store->map_lock);
 }
 
-static MDB_txn *take_pooled(struct store *store)
-{
-    for (size_t i = 0; i < READ_POOL; i++) {
-        if (atomic_load_explicit(&store->pool[i], memory_order_relaxed) == NULL)
-            continue;
-        MDB_txn *txn = atomic_exchange(&store->pool[i], NULL);
-        if (txn != NULL)
-            return txn;
-    }
-    return NULL;
-}
+/* What one reader has in hand: a snapshot, or, where there is none left, a transaction of his own. */
+struct reading {
+    MDB_txn *txn;
+    struct snapshot *snapshot; /* NULL: none */
+};
 
-static void give_pooled(struct store *store, MDB_txn *txn)
+/* Under map_lock when it has come to more than a snapshot. */
+static int try_reading(struct store *store, struct reading *reading)
 {
-    for (size_t i = 0; i < READ_POOL; i++) {
-        MDB_txn *none = NULL;
-        if (atomic_compare_exchange_strong(&store->pool[i], &none, txn))
-            return;
-    }
-    mdb_txn_abort(txn);
-}
-
-static int renew_or_begin(struct store *store, MDB_txn **txn)
-{
-    *txn = take_pooled(store);
-    if (*txn == NULL)
-        return mdb_txn_begin(store->env, NULL, MDB_RDONLY, txn);
-    const int rc = mdb_txn_renew(*txn);
-    if (rc != MDB_SUCCESS)
-        mdb_txn_abort(*txn);
-    return rc;
-}
-
-/* On MDB_SUCCESS map_lock is held until end_read or end_write. */
-static int begin(struct store *store, bool to_write, MDB_txn **txn)
-{
-    int rc = MDB_SUCCESS;
-    for (unsigned tries = 0; tries < RETRIES_MAX; tries++) {
-        pthread_rwlock_rdlock(&store->map_lock);
-        rc = to_write ? mdb_txn_begin(store->env, NULL, 0, txn) : renew_or_begin(store, txn);
-        if (rc == MDB_SUCCESS)
-            return rc;
-        int dead;
-        if (rc == MDB_READERS_FULL)
-            (void)mdb_reader_check(store->env, &dead);
+    *reading = (struct reading){0};
+    const int rc = snapshots_take(store->snapshots, &reading->snapshot);
+    if (rc == MDB_SUCCESS)
+        reading->txn = snapshot_txn(reading->snapshot);
+    if (rc != EBUSY)
+        return rc;
+    reading->snapshot = NULL;
+    pthread_rwlock_rdlock(&store->map_lock);
+    const int begun = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &reading->txn);
+    if (begun != MDB_SUCCESS)
         pthread_rwlock_unlock(&store->map_lock);
-        if (rc == MDB_MAP_RESIZED)
-            map_anew(store);
-        else if (rc != MDB_READERS_FULL)
+    return begun;
+}
+
+static int try_alone(struct store *store, unsigned flags, MDB_txn **txn)
+{
+    pthread_rwlock_rdlock(&store->map_lock);
+    if (store->snapshots != NULL)
+        snapshots_let_go_old(store->snapshots);
+    const int rc = mdb_txn_begin(store->env, NULL, flags, txn);
+    if (rc != MDB_SUCCESS)
+        pthread_rwlock_unlock(&store->map_lock);
+    return rc;
+}
+
+/* Whether it is worth while to try again, having done something about it. */
+static bool is_mended(struct store *store, int rc)
+{
+    int dead;
+    if (rc == MDB_READERS_FULL)
+        (void)mdb_reader_check(store->env, &dead);
+    if (rc == MDB_MAP_RESIZED)
+        map_anew(store);
+    return rc == MDB_READERS_FULL || rc == MDB_MAP_RESIZED;
+}
+
+/* To be ended with end_read when it returns MDB_SUCCESS. */
+static int begin_read(struct store *store, struct reading *reading)
+{
+    int rc = try_reading(store, reading);
+    for (unsigned tries = 1; tries < RETRIES_MAX && rc != MDB_SUCCESS; tries++) {
+        if (!is_mended(store, rc))
             break;
+        rc = try_reading(store, reading);
     }
     return rc;
 }
 
-static void end_read(struct store *store, MDB_txn *txn)
+/* A transaction that is no snapshot, flags as LMDB has them. On MDB_SUCCESS map_lock is held until
+ * end_write. */
+static int begin_alone(struct store *store, unsigned flags, MDB_txn **txn)
 {
-    mdb_txn_reset(txn);
-    give_pooled(store, txn);
+    int rc = try_alone(store, flags, txn);
+    for (unsigned tries = 1; tries < RETRIES_MAX && rc != MDB_SUCCESS; tries++) {
+        if (!is_mended(store, rc))
+            break;
+        rc = try_alone(store, flags, txn);
+    }
+    return rc;
+}
+
+static void end_read(struct store *store, const struct reading *reading)
+{
+    if (reading->snapshot != NULL) {
+        snapshots_give(store->snapshots, reading->snapshot);
+        return;
+    }
+    mdb_txn_abort(reading->txn);
     pthread_rwlock_unlock(&store->map_lock);
 }
 
@@ -222,33 +247,28 @@ static int end_write(struct store *store, MDB_txn *txn, int rc)
 }
 
 static enum rb_error store_get(struct store *store, enum cache_table table, struct octets key,
-                               uint8_t *out, size_t *len)
+                               store_take_fn *take, void *arg)
 {
-    MDB_txn *txn;
-    int rc = begin(store, false, &txn);
+    struct reading reading;
+    int rc = begin_read(store, &reading);
     if (rc != MDB_SUCCESS)
         return store_error(rc);
 
     MDB_val name = {.mv_size = key.len, .mv_data = (void *)key.data};
     MDB_val value;
-    rc = mdb_get(txn, store->dbi[table], &name, &value);
-    enum rb_error error = store_error(rc);
-    if (error == RB_OK && value.mv_size > *len)
-        error = RB_ERR_TOO_LONG;
-    if (error == RB_OK) {
-        memcpy(out, value.mv_data, value.mv_size);
-        *len = value.mv_size;
-    }
-    end_read(store, txn);
-    return error;
+    rc = mdb_get(reading.txn, store->dbi[table], &name, &value);
+    if (rc == MDB_SUCCESS)
+        take((struct octets){.data = value.mv_data, .len = value.mv_size}, arg);
+    end_read(store, &reading);
+    return store_error(rc);
 }
 
 /* Pages in use by trees, the two meta pages included, and pages that the map has in all. */
 static int count_pages(struct store *store, size_t *used, size_t *max)
 {
-    MDB_txn *txn;
+    struct reading reading;
     MDB_envinfo info;
-    int rc = begin(store, false, &txn);
+    int rc = begin_read(store, &reading);
     if (rc != MDB_SUCCESS)
         return rc;
     *used = 2;
@@ -260,13 +280,13 @@ static int count_pages(struct store *store, size_t *used, size_t *max)
                             store->dbi[CACHE_FOLD]}; /* 0: free pages, 1: names of tables */
     for (size_t i = 0; i < sizeof dbis / sizeof dbis[0] && rc == MDB_SUCCESS; i++) {
         MDB_stat stat;
-        rc = mdb_stat(txn, dbis[i], &stat);
+        rc = mdb_stat(reading.txn, dbis[i], &stat);
         if (rc == MDB_SUCCESS)
             *used += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
     }
     if (rc == MDB_SUCCESS)
         rc = mdb_env_info(store->env, &info);
-    end_read(store, txn);
+    end_read(store, &reading);
     if (rc == MDB_SUCCESS)
         *max = info.me_mapsize / store->page_size;
     return rc;
@@ -345,7 +365,7 @@ static enum rb_error store_write(struct store *store, const struct store_write *
     *full = !has_room(store, writes, count);
     if (*full)
         return RB_ERR_STORE;
-    int rc = begin(store, true, &txn);
+    int rc = begin_alone(store, 0, &txn);
     if (rc != MDB_SUCCESS)
         return store_error(rc);
 
@@ -419,7 +439,7 @@ static int sweep_slice(struct store *store, enum cache_table table, size_t limit
     MDB_txn *txn;
     MDB_cursor *cursor;
     *slice = (struct slice){.position = store->swept_to[table]};
-    int rc = begin(store, true, &txn);
+    int rc = begin_alone(store, 0, &txn);
     if (rc != MDB_SUCCESS)
         return rc;
     rc = mdb_cursor_open(txn, store->dbi[table], &cursor);
@@ -463,13 +483,13 @@ static enum rb_error store_sweep(struct store *store, enum cache_table table, si
 static enum rb_error store_walk(struct store *store, enum cache_table table, struct octets after,
                                 size_t limit, store_visit_fn *visit, void *arg)
 {
-    MDB_txn *txn;
+    struct reading reading;
     MDB_cursor *cursor;
     MDB_val key, value;
-    int rc = begin(store, false, &txn);
+    int rc = begin_read(store, &reading);
     if (rc != MDB_SUCCESS)
         return store_error(rc);
-    rc = mdb_cursor_open(txn, store->dbi[table], &cursor);
+    rc = mdb_cursor_open(reading.txn, store->dbi[table], &cursor);
     if (rc == MDB_SUCCESS) {
         rc = seek_after(cursor, after, &key, &value);
         for (size_t seen = 0; rc == MDB_SUCCESS && seen < limit; seen++) {
@@ -480,7 +500,7 @@ static enum rb_error store_walk(struct store *store, enum cache_table table, str
         }
         mdb_cursor_close(cursor);
     }
-    end_read(store, txn);
+    end_read(store, &reading);
     return rc == MDB_NOTFOUND ? RB_OK : store_error(rc);
 }
 
@@ -489,7 +509,7 @@ static enum rb_error store_clear(struct store *store, uint64_t *removed)
     MDB_txn *txn;
     uint64_t records = 0;
     *removed = 0;
-    int rc = begin(store, true, &txn);
+    int rc = begin_alone(store, 0, &txn);
     if (rc != MDB_SUCCESS)
         return store_error(rc);
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++) {
@@ -507,23 +527,23 @@ static enum rb_error store_clear(struct store *store, uint64_t *removed)
 
 static enum rb_error store_stats(struct store *store, struct store_stats *stats)
 {
-    MDB_txn *txn;
+    struct reading reading;
     size_t used = 0;
     size_t max = 0;
     *stats = (struct store_stats){0};
     int rc = count_pages(store, &used, &max);
     if (rc == MDB_SUCCESS)
-        rc = begin(store, false, &txn);
+        rc = begin_read(store, &reading);
     if (rc != MDB_SUCCESS)
         return store_error(rc);
     stats->bytes = (uint64_t)used * store->page_size;
     stats->max_bytes = (uint64_t)max * store->page_size;
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++) {
         MDB_stat stat = {0};
-        rc = mdb_stat(txn, store->dbi[table], &stat);
+        rc = mdb_stat(reading.txn, store->dbi[table], &stat);
         stats->records[table] = stat.ms_entries;
     }
-    end_read(store, txn);
+    end_read(store, &reading);
     return store_error(rc);
 }
 
@@ -540,8 +560,8 @@ static void store_tend(struct store *store)
 /* Takes half-open ones too. */
 static void close_env(struct store *store)
 {
-    for (size_t i = 0; i < READ_POOL; i++)
-        mdb_txn_abort(atomic_exchange(&store->pool[i], NULL));
+    snapshots_close(store->snapshots);
+    store->snapshots = NULL;
     if (store->env != NULL)
         mdb_env_close(store->env);
     store->env = NULL;
@@ -698,7 +718,7 @@ static int compare_keys(const MDB_val *a, const MDB_val *b)
 static int open_tables_in(struct store *store, bool create)
 {
     MDB_txn *txn;
-    int rc = begin(store, create, &txn);
+    int rc = begin_alone(store, create ? 0 : MDB_RDONLY, &txn);
     if (rc != MDB_SUCCESS)
         return rc;
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++) {
@@ -743,6 +763,17 @@ static int look_for_cut(MDB_env *env)
     return MDB_CORRUPTED;
 }
 
+/*
+ * Kept open where that cannot do harm: what another process frees while a snapshot is old must fit
+ * into the map's reserve. Who only reads does not read much.
+ */
+static int open_snapshots(struct store *store, const struct opening *opening)
+{
+    const bool keep = !opening->read_only && opening->max_bytes >= KEEP_SNAPSHOTS_MIN;
+    store->snapshots = snapshots_open(store->env, keep);
+    return store->snapshots != NULL ? MDB_SUCCESS : ENOMEM;
+}
+
 static int open_env(struct store *store, const struct opening *opening)
 {
     int dead;
@@ -772,6 +803,8 @@ static int open_env(struct store *store, const struct opening *opening)
         rc = open_tables(store);
     if (rc == MDB_SUCCESS)
         rc = mdb_env_stat(store->env, &stat);
+    if (rc == MDB_SUCCESS)
+        rc = open_snapshots(store, opening);
     if (rc == MDB_SUCCESS)
         store->page_size = stat.ms_psize;
     else

@@ -153,19 +153,22 @@ bool codec_open_source(struct codec_source *source, const uint8_t *in, size_t le
 
 uint64_t codec_get_long_varint(struct codec_source *source, uint64_t max)
 {
+    const uint8_t *at = source->at;
     uint64_t value = 0;
-    unsigned octet = 0x80;
-    for (unsigned i = 0; i < VARINT_SIZE_MAX && (octet & 0x80) != 0; i++) {
-        octet = codec_get_octet(source);
-        const uint64_t bits = octet & 0x7f;
-        if (i == VARINT_SIZE_MAX - 1 && bits > 1)
-            source->failed = true;
-        else
-            value |= bits << (7 * i);
+    for (unsigned shift = 0; shift < 64 && at < source->end && !source->failed; shift += 7) {
+        const uint64_t bits = *at & 0x7f;
+        if (shift == 63 && bits > 1)
+            break;
+        value |= bits << shift;
+        if ((*at++ & 0x80) != 0)
+            continue;
+        if (value > max)
+            break;
+        source->at = at;
+        return value;
     }
-    if ((octet & 0x80) != 0 || value > max)
-        source->failed = true;
-    return source->failed ? 0 : value;
+    source->failed = true;
+    return 0;
 }
 
 int64_t codec_get_stamp(struct codec_source *source)
@@ -181,27 +184,42 @@ static uint64_t copy_word(char *to, const uint8_t *from)
     return text_controls_in(word);
 }
 
-/* Copies and looks at what it copies in one go; the last word overlaps the one before. False:
- * there is a control character. */
+/* The first len octets of a word, spaces after them: as clean as they are. */
+static uint64_t only_first(const uint8_t *octets, size_t len)
+{
+    const uint64_t kept = (UINT64_C(1) << (8 * len)) - 1;
+    return (load_word(octets) & kept) | (UINT64_C(0x2020202020202020) & ~kept);
+}
+
+/* Copies and looks at what it copies in one go. False: there is a control character. */
 static bool copy_clean(char *to, const uint8_t *from, size_t len)
 {
     uint64_t found = 0;
-    if (len < WORD_SIZE) {
-        for (size_t i = 0; i < len; i++)
-            to[i] = (char)from[i];
-        return text_is_clean((const char *)from, len);
-    }
     for (size_t at = 0; at < len - WORD_SIZE; at += WORD_SIZE)
         found |= copy_word(to + at, from + at);
-    found |= copy_word(to + len - WORD_SIZE, from + len - WORD_SIZE);
+    found |= copy_word(to + len - WORD_SIZE, from + len - WORD_SIZE); /* overlaps the one before */
     return found == 0;
+}
+
+/* The same for less than a word. behind: a whole word may be read. */
+static bool copy_short(char *to, const uint8_t *from, size_t len, bool behind)
+{
+    for (size_t i = 0; i < len; i++)
+        to[i] = (char)from[i];
+    return behind ? text_controls_in(only_first(from, len)) == 0
+                  : text_is_clean((const char *)from, len);
 }
 
 size_t codec_get_text(struct codec_source *source, char *text, size_t size, size_t used)
 {
     const size_t len = (size_t)codec_get_varint(source, size - used - 1);
-    if (source->failed || (size_t)(source->end - source->at) < len ||
-        !copy_clean(text + used, source->at, len)) {
+    const size_t left = (size_t)(source->end - source->at);
+    text[used] = '\0';
+    if (len == 0)
+        return used; /* failed or not */
+    if (left < len ||
+        !(len < WORD_SIZE ? copy_short(text + used, source->at, len, left >= WORD_SIZE)
+                          : copy_clean(text + used, source->at, len))) {
         source->failed = true;
         text[used] = '\0';
         return used;

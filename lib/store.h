@@ -35,6 +35,9 @@ struct store_write {
     void *merge_arg;
 };
 
+/* What is found, valid only during the call. Quick; takes no lock and calls no store. */
+typedef void store_take_fn(struct octets value, void *arg);
+
 /* Return true to have the record deleted (sweeps). */
 typedef bool store_expired_fn(enum cache_table table, struct octets key, struct octets value,
                               void *arg);
@@ -48,11 +51,11 @@ struct store_stats {
 
 struct store_ops {
     /*
-     * Copies the value out; *len in: room, out: length. RB_OK, RB_ERR_NOT_FOUND, RB_ERR_STORE,
-     * RB_ERR_TOO_LONG. Any thread.
+     * Shows the value to `take`, within the read transaction: what is to be kept is copied there,
+     * and once. RB_OK, RB_ERR_NOT_FOUND, RB_ERR_STORE. Any thread.
      */
     enum rb_error (*get)(struct store *store, enum cache_table table, struct octets key,
-                         uint8_t *out, size_t *len);
+                         store_take_fn *take, void *arg);
     /*
      * One transaction, durable by the store's own rule. All or nothing; *full: the store is at its
      * ceiling, and something must be swept before this can be written. One thread at a time, as are
