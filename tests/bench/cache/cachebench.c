@@ -5,11 +5,13 @@
  *
  *   cachebench fill   CONTENDER FOLDER MAX-BYTES FIRST COUNT
  *   cachebench write  CONTENDER FOLDER MAX-BYTES FIRST COUNT
+ *   cachebench bulk   CONTENDER FOLDER MAX-BYTES 0 COUNT
+ *   cachebench size   CONTENDER FOLDER MAX-BYTES 0 0
  *   cachebench read   CONTENDER FOLDER MAX-BYTES RECORDS hit|miss THREADS SECONDS
  *   cachebench during CONTENDER FOLDER MAX-BYTES RECORDS idle|write|purge SECONDS
  *
- * fill writes records with all that comes with them, write addresses alone; both tell how much is
- * kept. during reads with one thread, and with another at the same time does nothing, writes new
+ * fill writes records with all that comes with them, write addresses alone, and bulk (bulk.c) many
+ * of them; all tell how much is kept. during reads with one thread, and with another at the same time does nothing, writes new
  * records (where there is no room for them, ours lets the oldest go), or has expired records swept.
  */
 #include "config.h"
@@ -110,14 +112,12 @@ static void *read_on(void *arg)
     for (unsigned i = 0; i < KEYS / 8; i++) /* what a first look-up costs is not asked here */
         (void)task->contender->get(reader, reading->keys[i]);
     const double begun = now_s();
-    double left = task->seconds;
-    while (left > 0 && !atomic_load(&is_over) &&
-           (reading->samples_ns == NULL || reading->sample_count + LOOKS <= SAMPLES_MAX)) {
+    do {
         for (unsigned i = 0; i < LOOKS; i++)
             look(reading, reader);
-        left = begun + task->seconds - now_s();
-    }
-    reading->seconds = now_s() - begun;
+        reading->seconds = now_s() - begun;
+    } while (reading->seconds < task->seconds && !atomic_load(&is_over) &&
+             (reading->samples_ns == NULL || reading->sample_count + LOOKS <= SAMPLES_MAX));
     if (reading->samples_ns != NULL)
         atomic_store(&is_over, true);
     task->contender->free_reader(reader);
@@ -179,12 +179,14 @@ static bool measure_writes(const struct task *task, bool all)
 {
     double seconds = 0;
     struct contender_size size;
-    if (!write_records(task, task->records, task->count, all, &seconds) ||
-        !task->contender->size(&size))
+    if (task->count > 0 && !write_records(task, task->records, task->count, all, &seconds))
+        return false;
+    if (!task->contender->size(&size))
         return false;
     (void)printf("{\"rate\": %.0f, \"seconds\": %.3f, \"records\": %" PRIu64
                  ", \"addresses\": %" PRIu64 ", \"bytes\": %" PRIu64 "}\n",
-                 (double)task->count / seconds, seconds, size.records, size.addresses, size.bytes);
+                 seconds > 0 ? (double)task->count / seconds : 0, seconds, size.records,
+                 size.addresses, size.bytes);
     return true;
 }
 
@@ -280,6 +282,8 @@ static bool is_task_sound(const char *verb, const struct task *task)
         return false;
     if (strcmp(verb, "fill") == 0 || strcmp(verb, "write") == 0)
         return task->count > 0;
+    if (strcmp(verb, "bulk") == 0 || strcmp(verb, "size") == 0)
+        return true;
     return task->records > 0 && task->seconds > 0 && task->threads > 0 &&
            task->threads <= THREADS_MAX &&
            (strcmp(task->meanwhile, "purge") != 0 || task->contender == &contender_ours);
@@ -287,7 +291,7 @@ static bool is_task_sound(const char *verb, const struct task *task)
 
 static bool run(const char *verb, const struct task *task)
 {
-    if (strcmp(verb, "fill") == 0 || strcmp(verb, "write") == 0)
+    if (strcmp(verb, "fill") == 0 || strcmp(verb, "write") == 0 || strcmp(verb, "size") == 0)
         return measure_writes(task, verb[0] == 'f');
     return strcmp(verb, "read") == 0 ? measure_reads(task) : measure_during(task);
 }
@@ -311,6 +315,12 @@ int main(int argc, char **argv)
     };
     if (!is_task_sound(verb, &task))
         return EX_USAGE;
+    const bool in_bulk = strcmp(verb, "bulk") == 0;
+    if (in_bulk && !bulk_fill(task.contender == &contender_ours, argv[3], max_bytes, task.count,
+                              (int64_t)time(NULL)))
+        return EX_IOERR;
+    if (in_bulk)
+        return EXIT_SUCCESS;
     if (!task.contender->open(argv[3], max_bytes))
         return EX_IOERR;
     const bool good = run(verb, &task);

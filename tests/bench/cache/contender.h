@@ -48,6 +48,12 @@ enum { PREPARED_MAX = 1 << 17 };
 extern const struct contender contender_ours;
 extern const struct contender contender_bare;
 
+/*
+ * Fills an empty folder with records 0..count-1 and what comes with them: bulk.c. named: for
+ * contender_ours, else for contender_bare. False, and it was said on stderr why, when it cannot.
+ */
+bool bulk_fill(bool named, const char *folder, uint64_t max_bytes, uint64_t count, int64_t stamp_s);
+
 /* The cache that contender_ours has open, for what only it can do. */
 struct cache *contender_cache(void);
 

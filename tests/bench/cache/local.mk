@@ -4,6 +4,7 @@
 EXTRA_PROGRAMS += tests/bench/cache/cachebench
 tests_bench_cache_cachebench_SOURCES = \
     tests/bench/cache/bare.c \
+    tests/bench/cache/bulk.c \
     tests/bench/cache/cachebench.c \
     tests/bench/cache/contender.h \
     tests/bench/cache/ours.c \
