@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The cache beside a bare LMDB program. The program is built only for the bench: EXTRA_PROGRAMS.
+# The cache beside a bare LMDB program.
 
-EXTRA_PROGRAMS += tests/bench/cache/cachebench
+check_PROGRAMS += tests/bench/cache/cachebench
 tests_bench_cache_cachebench_SOURCES = \
     tests/bench/cache/bare.c \
     tests/bench/cache/bulk.c \
@@ -18,5 +18,5 @@ bench-cache: all tests/bench/cache/cachebench$(EXEEXT)
 	$(top_srcdir)/tests/bench/cache/cache.py --builddir $(abs_top_builddir) \
 	    --json $(abs_top_builddir)/bench-cache.json
 
-CLEANFILES += bench-cache.json tests/bench/cache/cachebench$(EXEEXT)
+CLEANFILES += bench-cache.json
 EXTRA_DIST += tests/bench/cache/cache.py
