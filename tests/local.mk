@@ -39,6 +39,7 @@ UNIT = \
     tests/unit/test_session \
     tests/unit/test_shield \
     tests/unit/test_slots \
+    tests/unit/test_snapshots \
     tests/unit/test_spf \
     tests/unit/test_spf_gate \
     tests/unit/test_text \
@@ -109,6 +110,10 @@ tests_unit_test_shield_LDADD = $(unit_libs)
 tests_unit_test_slots_SOURCES = tests/unit/test_slots.c
 tests_unit_test_slots_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_slots_LDADD = $(unit_libs)
+
+tests_unit_test_snapshots_SOURCES = tests/unit/test_snapshots.c
+tests_unit_test_snapshots_CPPFLAGS = $(unit_cppflags) $(LMDB_CFLAGS)
+tests_unit_test_snapshots_LDADD = $(unit_libs) $(LMDB_LIBS)
 
 tests_unit_test_admission_SOURCES = tests/unit/test_admission.c
 tests_unit_test_admission_CPPFLAGS = $(unit_cppflags)
