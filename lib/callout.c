@@ -23,6 +23,18 @@
 #include <string.h>
 #include <sys/un.h>
 
+/*
+ * A callout that a host keeps waiting costs the pages that its thread's stack has ever touched. What is large, and not needed any
+ * more by then, is kept off the frames that it waits in: by not being inlined into them.
+ */
+#define OFF_THE_WAY __attribute__((noinline))
+
+/* Mail hosts of a domain, by preference. */
+struct exchangers {
+    struct dns_mx *mx; /* malloc'ed */
+    size_t count;
+};
+
 /* --- Which hosts --------------------------------------------------------- */
 
 static bool time_is_up(const struct run *run)
@@ -170,19 +182,30 @@ static enum dns_outcome look_up_addresses(const struct run *run, const char *nam
     return outcome;
 }
 
-static enum dns_outcome look_up_exchangers(const struct run *run, struct dns_mx_list *list)
+/* On DNS_FOUND found->mx is to be freed. */
+OFF_THE_WAY static enum dns_outcome look_up_exchangers(const struct run *run,
+                                                       struct exchangers *found)
 {
     const struct callout *callout = run->callout;
+    struct dns_mx_list list;
     enum dns_outcome outcome;
 
+    *found = (struct exchangers){0};
     patience_begin(callout->patience, clock_monotonic_ms(callout->clock));
-    outcome = dns_mail_exchangers(callout->dns, callout->domain, run->until, list);
+    outcome = dns_mail_exchangers(callout->dns, callout->domain, run->until, &list);
     patience_end(callout->patience);
+    if (outcome != DNS_FOUND)
+        return outcome;
+    found->mx = calloc(list.count, sizeof *found->mx);
+    if (found->mx == NULL)
+        return DNS_FAILURE;
+    found->count = list.count;
+    memcpy(found->mx, list.mx, list.count * sizeof *found->mx);
     return outcome;
 }
 
 /* A host that can only be reached by the IP version that is not to be used is there all the same. */
-static void look_for_other_version(struct run *run, const char *name)
+OFF_THE_WAY static void look_for_other_version(struct run *run, const char *name)
 {
     const struct callout *callout = run->callout;
     enum rb_ip_version ours = callout->options->o.ip_version;
@@ -384,7 +407,7 @@ static void finish(struct run *run, enum dns_outcome outcome)
 }
 
 /* Whether a mail host is this machine, whatever networks may be called. */
-static bool is_this_machine(const struct run *run, const char *name)
+OFF_THE_WAY static bool is_this_machine(const struct run *run, const char *name)
 {
     const struct callout *callout = run->callout;
     const struct netguard guard = {.own = callout->own, .own_count = callout->own_count};
@@ -402,7 +425,7 @@ static bool is_this_machine(const struct run *run, const char *name)
  * Of a backup MX: the mail hosts that are preferred over ourselves come first in the list; those of our own preference are as
  * little ours to ask as those behind us, for they would ask us (RFC 5321 5.1). Returns how many are preferred.
  */
-static size_t count_preferred(struct run *run, const struct dns_mx_list *list)
+static size_t count_preferred(struct run *run, const struct exchangers *list)
 {
     size_t preferred = list->count;
 
@@ -420,7 +443,7 @@ static size_t count_preferred(struct run *run, const struct dns_mx_list *list)
 static enum dns_outcome call_mail_exchangers(struct run *run)
 {
     const struct callout *callout = run->callout;
-    struct dns_mx_list list;
+    struct exchangers list;
     enum dns_outcome outcome = look_up_exchangers(run, &list);
 
     if (outcome == DNS_NO_DATA) /* implicit MX: the domain is its own mail host */
@@ -429,6 +452,7 @@ static enum dns_outcome call_mail_exchangers(struct run *run)
         list.count = count_preferred(run, &list);
     for (size_t i = 0; outcome == DNS_FOUND && i < list.count && !done(run); i++)
         call_host(run, list.mx[i].name, callout->options->o.port, false);
+    free(list.mx);
     return outcome;
 }
 

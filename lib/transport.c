@@ -24,7 +24,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 4096 };
+enum { READ_SIZE = 1024 }; /* on the stack of a callout that may be held; few replies are longer */
 
 void *transport_tls_context(void)
 {

@@ -26,6 +26,7 @@ enum {
     USER_BUFFER_SIZE = 16384,
     ARENAS_MAX = 2,
     THREAD_STACK_SIZE = 512 * 1024, /* as of the library's workers */
+    DESCRIPTORS_BESIDE = 512, /* clients, name servers for SPF, the cache, the log */
 };
 
 static int ready_fd = -1;
@@ -166,6 +167,18 @@ void daemon_small_stacks(void)
     if (pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE) == 0)
         (void)pthread_setattr_default_np(&attributes);
     pthread_attr_destroy(&attributes);
+}
+
+unsigned long daemon_scarce_descriptors(const struct config *config)
+{
+    /* A callout has one at a time: of a name server, then of a mail host. */
+    const rlim_t needed =
+        (rlim_t)config->callout.max_workers + config->callout.max_held + DESCRIPTORS_BESIDE;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return 0;
+    return limit.rlim_cur < needed ? (unsigned long)limit.rlim_cur : 0;
 }
 
 /* --- The background ------------------------------------------------------- */

@@ -241,6 +241,18 @@ static void finish_callbacks(void)
         sleep_ms(END_LAST_WRITE_MS);
 }
 
+static void warn_of_descriptors(const struct config *config)
+{
+    const unsigned long allowed = daemon_scarce_descriptors(config);
+
+    if (allowed > 0)
+        log_line(LOG_LEVEL_WARNING,
+                 "callout: max_workers = %u and max_held = %u, and clients, may need more "
+                 "descriptors than the %lu "
+                 "there may be: raise their limit (LimitNOFILE, ulimit -Hn), or lower max_held",
+                 config->callout.max_workers, config->callout.max_held, allowed);
+}
+
 static int run(const struct arguments *arguments, struct config *config)
 {
     bool served;
@@ -250,6 +262,7 @@ static int run(const struct arguments *arguments, struct config *config)
     log_open(arguments->foreground, config_facility(config), config->log_level);
     log_line(LOG_LEVEL_INFO, "ringback-milter %s listens on %s%s", PACKAGE_VERSION, config->listen,
              config->dry_run ? ", dry run: nothing is refused" : "");
+    warn_of_descriptors(config);
     served = loop_run();
     finish_callbacks();
     log_line(LOG_LEVEL_INFO, "ringback-milter ends%s", served ? "" : ": libmilter failed");

@@ -61,7 +61,7 @@ class MailHosts:
         return self.folder / "control.sock"
 
     def start(self):
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         scenario = self.folder / "hosts"
         scenario.write_text(self.hosts)
         with open(self.folder / "log", "wb") as log:
