@@ -9,11 +9,14 @@
 
 #include "relay.h"
 #include "spf.h"
+#include "stack.h"
 #include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+enum { LONG_WAIT_MS = 1000 };
 
 /* A question that the SPF gate has not let through yet: what is needed to go on. */
 struct pending {
@@ -298,22 +301,29 @@ static void fill_answer(const struct rb_ticket *ticket, const struct address_rec
 static void wait_for_landing(struct rb_verifier *verifier, struct flight *flight, int64_t wait_ms)
 {
     struct waiter waiter = {.flight = flight};
-    struct timespec until;
+    const struct timespec until = verifier_in_ms(wait_ms);
     int error = 0;
 
-    if (wait_ms <= 0)
-        return;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     DL_APPEND(verifier->waiters, &waiter);
     while (!flight->landed && !verifier->stopping && error == 0)
         error = pthread_cond_timedwait(&flight->landing, &verifier->lock, &until);
     DL_DELETE(verifier->waiters, &waiter);
+}
+
+/* The same; those who wait long, and there may be many, wait on no more of their stacks than they need. Under the lock. */
+static void await(struct rb_verifier *verifier, struct flight *flight, int64_t wait_ms)
+{
+    if (wait_ms > LONG_WAIT_MS) {
+        wait_for_landing(verifier, flight, LONG_WAIT_MS);
+        if (flight->landed || verifier->stopping)
+            return;
+        pthread_mutex_unlock(&verifier->lock);
+        stack_release();
+        pthread_mutex_lock(&verifier->lock);
+        wait_ms -= LONG_WAIT_MS;
+    }
+    if (wait_ms > 0 && !flight->landed && !verifier->stopping)
+        wait_for_landing(verifier, flight, wait_ms);
 }
 
 /* What the flight says now, or that it says nothing yet. The transcript goes with the answer. */
@@ -326,7 +336,7 @@ static void collect(struct rb_ticket *ticket, int64_t max_wait_ms, struct addres
 
     pthread_mutex_lock(&verifier->lock);
     waited_ms = clock_monotonic_ms(verifier->clock) - flight->started_ms;
-    wait_for_landing(verifier, flight, max_wait_ms - waited_ms);
+    await(verifier, flight, max_wait_ms - waited_ms);
     if (flight->landed) {
         *record = flight->record;
         *cached = flight->from_cache;

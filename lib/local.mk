@@ -41,6 +41,7 @@ libcore_la_SOURCES = \
     lib/slots.c lib/slots.h \
     lib/snapshots.c lib/snapshots.h \
     lib/spf.c lib/spf.h lib/spf_gate.c lib/spf_gate.h lib/spf_record.c lib/spf_record.h \
+    lib/stack.c lib/stack.h \
     lib/text.c lib/text.h \
     lib/transcript.c lib/transcript.h \
     lib/transport.c lib/transport.h \

@@ -18,6 +18,7 @@ void patience_enter(struct patience *patience, struct patience_call *call, int64
     atomic_init(&call->since_ms, not_waiting);
     atomic_init(&call->gives_way, false);
     call->started_ms = now_ms;
+    call->noticed = false;
     DL_APPEND(patience->calls, call);
 }
 
@@ -28,8 +29,10 @@ void patience_leave(struct patience *patience, struct patience_call *call)
 
 void patience_begin(struct patience_call *call, int64_t now_ms)
 {
-    if (call != NULL)
-        atomic_store_explicit(&call->since_ms, now_ms, memory_order_relaxed);
+    if (call == NULL)
+        return;
+    call->noticed = false;
+    atomic_store_explicit(&call->since_ms, now_ms, memory_order_relaxed);
 }
 
 void patience_end(struct patience_call *call)
@@ -49,6 +52,14 @@ static int64_t held_at(const struct patience_call *call)
     const int64_t since_ms = atomic_load_explicit(&call->since_ms, memory_order_relaxed);
 
     return since_ms == not_waiting ? not_waiting : since_ms + PATIENCE_HELD_AFTER_MS + 1;
+}
+
+bool patience_runs_out(struct patience_call *call, int64_t now_ms)
+{
+    if (call == NULL || call->noticed || held_at(call) > now_ms)
+        return false;
+    call->noticed = true;
+    return true;
 }
 
 static int64_t earlier(int64_t a, int64_t b)

@@ -6,8 +6,8 @@
  *
  * Pure: knows no thread and no clock; the time is the caller's to tell, in milliseconds on a monotonic scale.
  *
- * Thread rule: `patience`, and a call's place in it, are covered by the owner's lock. patience_begin, patience_end and
- * patience_gives_way are for the thread of the callout, with no lock held.
+ * Thread rule: `patience`, and a call's place in it, are covered by the owner's lock. patience_begin, patience_end,
+ * patience_runs_out and patience_gives_way are for the thread of the callout, with no lock held.
  */
 #ifndef RB_PATIENCE_H
 #define RB_PATIENCE_H
@@ -27,6 +27,7 @@ struct patience_call {
     _Atomic int64_t since_ms; /* has been waiting for one reply since; INT64_MAX: waits for none */
     atomic_bool gives_way;
     int64_t started_ms; /* [owner's lock] */
+    bool noticed;       /* [the callout's thread] that this wait is a long one */
     struct patience_call *prev, *next;
 };
 
@@ -50,6 +51,12 @@ void patience_begin(struct patience_call *call, int64_t now_ms);
 
 /* Waits for nothing more. NULL is fine. */
 void patience_end(struct patience_call *call);
+
+/*
+ * True once in each wait, when it has lasted for so long that the callout is one to be held: time to make oneself small.
+ * NULL is fine: never.
+ */
+bool patience_runs_out(struct patience_call *call, int64_t now_ms);
 
 /* Whether the callout must end, for others' sake. NULL is fine: never. */
 bool patience_gives_way(const struct patience_call *call);

@@ -7,6 +7,7 @@
 
 #include "transport.h"
 
+#include "stack.h"
 #include "text.h"
 #include "transcript.h"
 
@@ -127,7 +128,11 @@ static enum transport_status wait_for(const struct transport *transport, short e
 
     for (;;) {
         int left_ms = deadline_left_ms(settings->clock, until);
-        int n = poll(fds, 2, slice_ms(transport, left_ms));
+        int n;
+
+        if (patience_runs_out(settings->patience, clock_monotonic_ms(settings->clock)))
+            stack_release();
+        n = poll(fds, 2, slice_ms(transport, left_ms));
 
         if (n < 0 && errno != EINTR)
             return TRANSPORT_SYSTEM;

@@ -25,6 +25,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 struct counters {
     atomic_ullong questions, cache_hit, cache_stale, cache_miss, coalesced, settled_by_fact;
@@ -83,6 +84,9 @@ bool known_settled(const struct options *options, const struct domain_record *fa
                    struct address_record *record);
 
 /* --- verifier.c ----------------------------------------------------------- */
+
+/* That long from now, by the real clock, as conditions of the verifier want it. */
+struct timespec verifier_in_ms(int64_t ms);
 
 /* An answer about this moment only: nothing was asked, or nothing heard. */
 struct address_record verifier_moment(const struct rb_verifier *verifier, enum rb_reason reason,

@@ -79,25 +79,10 @@ void workers_call(struct rb_verifier *verifier)
 
 /* --- The work ------------------------------------------------------------- */
 
-/* That long from now, as conditions want it. */
-static struct timespec in_ms(int64_t ms)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    return until;
-}
-
 /* Waits for something to do. False: the worker is not needed any more. Under the lock. */
 static bool wait_for_work(struct rb_verifier *verifier)
 {
-    const struct timespec until = in_ms(WORKER_IDLE_MS);
+    const struct timespec until = verifier_in_ms(WORKER_IDLE_MS);
     int error;
 
     verifier->idle++;
@@ -214,7 +199,7 @@ static void *watcher(void *arg)
         if (verifier->watch_rests) {
             pthread_cond_wait(&verifier->watch, &verifier->lock);
         } else {
-            until = in_ms(pause_ms);
+            until = verifier_in_ms(pause_ms);
             (void)pthread_cond_timedwait(&verifier->watch, &verifier->lock, &until);
         }
         verifier->watch_rests = false;
@@ -254,7 +239,7 @@ enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight
 
 bool workers_join(struct rb_verifier *verifier, unsigned timeout_ms)
 {
-    const struct timespec until = in_ms(timeout_ms);
+    const struct timespec until = verifier_in_ms(timeout_ms);
     int error = 0;
 
     pthread_cond_broadcast(&verifier->work);

@@ -12,6 +12,7 @@
 #include "metrics.h"
 #include "text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void note_internal_error(struct session *session, enum rb_error error)
@@ -114,8 +115,9 @@ static struct decision *find_decision(struct session *session, const struct poli
                                       enum exemption exemption)
 {
     for (size_t i = 0; i < session->decision_count; i++)
-        if (session->decisions[i].policy == policy && session->decisions[i].exemption == exemption)
-            return &session->decisions[i];
+        if (session->decisions[i]->policy == policy &&
+            session->decisions[i]->exemption == exemption)
+            return session->decisions[i];
     return NULL;
 }
 
@@ -160,7 +162,7 @@ static void decide(struct session *session, struct decision *decision)
 bool session_is_pending(const struct session *session)
 {
     for (size_t i = 0; i < session->decision_count; i++)
-        if (session->decisions[i].pending)
+        if (session->decisions[i]->pending)
             return true;
     return false;
 }
@@ -172,7 +174,7 @@ const struct decision *session_collect(struct session *session, unsigned max_wai
 
     await_answer(session, max_wait_ms, tick, arg);
     for (size_t i = 0; i < session->decision_count; i++) {
-        struct decision *decision = &session->decisions[i];
+        struct decision *decision = session->decisions[i];
 
         if (!decision->pending)
             continue;
@@ -195,7 +197,7 @@ bool decide_is_other_fate(const struct session *session, const struct policy *po
     bool undecided = exemption == EXEMPT_NOT && (!session->asked || session->ticket != NULL);
 
     for (size_t i = 0; i < session->decision_count; i++) {
-        const struct decision *decision = &session->decisions[i];
+        const struct decision *decision = session->decisions[i];
 
         if (decision_refuses(decision) || (!decision->pending && !undecided))
             continue;
@@ -205,6 +207,19 @@ bool decide_is_other_fate(const struct session *session, const struct policy *po
             return true;
     }
     return false;
+}
+
+/* A further decision; where there are as many as may be, or no memory, the last one anew. */
+static struct decision *add_decision(struct session *session)
+{
+    size_t next = session->decision_count;
+
+    if (next < SESSION_DECISIONS_MAX && session->decisions[next] == NULL)
+        session->decisions[next] = malloc(sizeof *session->decisions[next]);
+    if (next == SESSION_DECISIONS_MAX || session->decisions[next] == NULL)
+        return session->decisions[next - 1];
+    session->decision_count++;
+    return session->decisions[next];
 }
 
 struct decision *decide_for(struct session *session, const struct policy *policy,
@@ -217,9 +232,7 @@ struct decision *decide_for(struct session *session, const struct policy *policy
         return decision;
     }
     /* More policies than a message has room for: each further one gets its own decision all the same, in the last place. */
-    if (session->decision_count < SESSION_DECISIONS_MAX)
-        session->decision_count++;
-    decision = &session->decisions[session->decision_count - 1];
+    decision = add_decision(session);
     *decision = (struct decision){.policy = policy, .exemption = exemption, .recipients = 1};
     session_show_address(decision->recipient, sizeof decision->recipient, to, len);
     decide(session, decision);
@@ -237,7 +250,7 @@ const struct decision *session_message_decision(const struct session *session)
     const struct decision *best = NULL;
 
     for (size_t i = 0; i < session->decision_count; i++) {
-        const struct decision *decision = &session->decisions[i];
+        const struct decision *decision = session->decisions[i];
 
         if (decision->action == ACTION_REJECT || decision->action == ACTION_TEMPFAIL)
             continue; /* those recipients are not part of the message */

@@ -220,7 +220,7 @@ static void log_decisions(struct visit *visit, const char *id)
     struct session *session = &visit->session;
 
     for (size_t i = 0; i < session->decision_count; i++)
-        session_log(session, &session->decisions[i], id);
+        session_log(session, session->decisions[i], id);
 }
 
 static void forget_message(struct visit *visit, const char *id)

@@ -77,6 +77,7 @@ void session_init(struct session *session, const struct session_world *world, st
                   const struct sockaddr *address)
 {
     *session = (struct session){.world = world, .config = config_get(config)};
+    session->decisions[0] = &session->first;
     keep_client(session, address);
     session->local_submission = is_local_submission(address);
 }
@@ -84,6 +85,10 @@ void session_init(struct session *session, const struct session_world *world, st
 void session_fini(struct session *session)
 {
     session_reset(session);
+    for (size_t i = 1; i < SESSION_DECISIONS_MAX; i++) {
+        free(session->decisions[i]);
+        session->decisions[i] = NULL;
+    }
     config_put(session->config);
     session->config = NULL;
 }

@@ -92,13 +92,14 @@ struct session {
     struct rb_ticket *ticket; /* NULL: the answer is there, or nothing was asked */
     struct rb_answer answer;
     int64_t waited_ms;
-    struct decision decisions[SESSION_DECISIONS_MAX];
+    struct decision first; /* nearly always the only one, and many sessions wait */
+    struct decision *decisions[SESSION_DECISIONS_MAX]; /* &first, then malloc'ed where needed */
     size_t decision_count;
 
     /* the recipient of the last RCPT */
     struct {
         int64_t began_ms; /* monotonic */
-        bool decided; /* it was verified */
+        bool decided;     /* it was verified */
         struct decision decision;
         struct rb_answer answer;
     } rcpt;

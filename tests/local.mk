@@ -42,6 +42,7 @@ UNIT = \
     tests/unit/test_snapshots \
     tests/unit/test_spf \
     tests/unit/test_spf_gate \
+    tests/unit/test_stack \
     tests/unit/test_text \
     tests/unit/test_tool_input \
     tests/unit/test_transcript \
@@ -106,6 +107,10 @@ tests_unit_test_rates_LDADD = $(unit_libs)
 tests_unit_test_shield_SOURCES = tests/unit/test_shield.c
 tests_unit_test_shield_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_shield_LDADD = $(unit_libs)
+
+tests_unit_test_stack_SOURCES = tests/unit/test_stack.c
+tests_unit_test_stack_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_stack_LDADD = $(unit_libs)
 
 tests_unit_test_slots_SOURCES = tests/unit/test_slots.c
 tests_unit_test_slots_CPPFLAGS = $(unit_cppflags)

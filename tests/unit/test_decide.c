@@ -220,7 +220,7 @@ static void what_does_not_come_in_time_is_unknown(void **state)
     session_rig_is_told(f, session_collect(&f->session, SHORT_MS, NULL, NULL), "450", "4.1.7",
                         "<good@example.org>: sender address rejected: unverified address: its mail "
                         "host has not answered yet");
-    is_decided(&f->session.decisions[0], RB_REASON_TIMEOUT, ACTION_TEMPFAIL);
+    is_decided(f->session.decisions[0], RB_REASON_TIMEOUT, ACTION_TEMPFAIL);
     assert_true(f->session.waited_ms >= SHORT_MS - 1);
 }
 
@@ -232,7 +232,7 @@ static void without_time_nobody_waits(void **state)
     session_rig_begin(f, AT_DATA);
     (void)rcpt(f, "<u@a.example>");
     assert_null(session_collect(&f->session, 0, NULL, NULL));
-    is_decided(&f->session.decisions[0], RB_REASON_TIMEOUT, ACTION_ACCEPT);
+    is_decided(f->session.decisions[0], RB_REASON_TIMEOUT, ACTION_ACCEPT);
     assert_null(f->session.ticket);
 }
 
@@ -307,8 +307,8 @@ static void a_later_verdict_changes_nothing_in_a_dry_run(void **state)
     is_decided(rcpt(f, "<u@b.example>"), RB_REASON_EXEMPT, ACTION_ACCEPT); /* nor is it put off */
     answer(f);
     assert_null(collect(f));
-    is_decided(&f->session.decisions[0], RB_REASON_NO_SUCH_USER, ACTION_ACCEPT);
-    assert_int_equal(f->session.decisions[0].wanted, ACTION_REJECT);
+    is_decided(f->session.decisions[0], RB_REASON_NO_SUCH_USER, ACTION_ACCEPT);
+    assert_int_equal(f->session.decisions[0]->wanted, ACTION_REJECT);
 }
 
 /* --- Ticks ----------------------------------------------------------------- */
@@ -336,7 +336,7 @@ static void the_mta_hears_that_we_are_still_at_it(void **state)
     f->session.asked_ms += SESSION_TICK_MS - 1; /* instead of waiting so long for the first */
     assert_null(session_collect(&f->session, PATIENCE_MS, answer_at_tick, &ticks));
     assert_int_equal(ticks.count, 1);
-    is_decided(&f->session.decisions[0], RB_REASON_ACCEPTED, ACTION_ACCEPT);
+    is_decided(f->session.decisions[0], RB_REASON_ACCEPTED, ACTION_ACCEPT);
 }
 
 static void an_answer_that_is_there_needs_no_tick(void **state)
@@ -383,7 +383,7 @@ static void policies_that_act_alike_share_the_verdict(void **state)
     answer(f);
     assert_non_null(collect(f));
     for (size_t i = 0; i < 2; i++)
-        is_decided(&f->session.decisions[i], RB_REASON_NO_SUCH_USER, ACTION_REJECT);
+        is_decided(f->session.decisions[i], RB_REASON_NO_SUCH_USER, ACTION_REJECT);
 }
 
 static void recipients_of_another_fate_are_put_off(void **state)
@@ -426,7 +426,7 @@ static void in_a_message_of_its_own_such_a_recipient_is_served(void **state)
     is_pending(rcpt(f, "<u@b.example>"));
     answer(f);
     assert_null(collect(f));
-    is_decided(&f->session.decisions[0], RB_REASON_NO_SUCH_USER, ACTION_TAG);
+    is_decided(f->session.decisions[0], RB_REASON_NO_SUCH_USER, ACTION_TAG);
 }
 
 /* What turns nobody away turns nobody away with others. */

@@ -157,12 +157,32 @@ static void those_that_were_told_count_until_they_have_gone(void **state)
     assert_true(patience_gives_way(&f.call[2]));
 }
 
+static void a_long_wait_is_noticed_once(void **state)
+{
+    static const struct past past[] = {{0, 0}};
+    struct fixture f;
+
+    (void)state;
+    enter_all(&f, past, 1);
+    for (int wait = 0; wait < 2; wait++) {
+        const int64_t began = now + wait * 5000;
+
+        patience_begin(&f.call[0], began);
+        assert_false(patience_runs_out(&f.call[0], began + 1000));
+        assert_true(patience_runs_out(&f.call[0], began + 1001));
+        assert_false(patience_runs_out(&f.call[0], began + 1002));
+    }
+    patience_end(&f.call[0]);
+    assert_false(patience_runs_out(&f.call[0], now + 60000));
+}
+
 static void nobody_need_watch(void **state)
 {
     (void)state;
     patience_begin(NULL, now);
     patience_end(NULL);
     assert_false(patience_gives_way(NULL));
+    assert_false(patience_runs_out(NULL, now));
 }
 
 int main(void)
@@ -173,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_reply_ends_a_wait_and_the_next_one_is_another),
         cmocka_unit_test(the_oldest_that_waits_gives_way),
         cmocka_unit_test(those_that_were_told_count_until_they_have_gone),
+        cmocka_unit_test(a_long_wait_is_noticed_once),
         cmocka_unit_test(nobody_need_watch),
     };
 
