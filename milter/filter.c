@@ -47,11 +47,8 @@ static void enter(void)
 
 /* --- Negotiation ---------------------------------------------------------- */
 
-/*
- * What libmilter keeps for us is always a visit: one of these two, which say what was negotiated, while
- * no client is there. (The MTA may bring another one without negotiating again.)
- */
-static struct visit answering, quiet = {.quiet = true};
+/* Stands for a client while there is none, where HELO, MAIL and header fields get no answer. */
+static struct visit nobody_quiet = {.quiet = true};
 
 static bool by_tcp;
 
@@ -75,7 +72,7 @@ static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned l
     (void)f3;
     *w2 = *w3 = 0;
     (void)smfi_setpriv(
-        context, negotiate(context, &offer, wanted_actions, wanted_steps) ? &quiet : &answering);
+        context, negotiate(context, &offer, wanted_actions, wanted_steps) ? &nobody_quiet : NULL);
     return SMFIS_CONTINUE;
 }
 
@@ -91,7 +88,7 @@ static struct visit *visit_of(SMFICTX *context)
 {
     struct visit *kept = smfi_getpriv(context);
 
-    return kept == &answering || kept == &quiet ? NULL : kept;
+    return kept == &nobody_quiet ? NULL : kept;
 }
 
 /* Goes on where the MTA may not wait for an answer. */
@@ -102,14 +99,14 @@ static sfsistat leave_quietly(SMFICTX *context)
 
 /* --- The connection ------------------------------------------------------- */
 
-static struct visit *visit_new(const struct sockaddr *address, bool is_quiet)
+static struct visit *visit_new(const struct sockaddr *address, bool quiet)
 {
     struct visit *visit = calloc(1, sizeof *visit);
     struct config *config;
 
     if (visit == NULL)
         return NULL;
-    visit->quiet = is_quiet;
+    visit->quiet = quiet;
     config = service_config();
     session_init(&visit->session, service_world(), config, address);
     config_put(config);
@@ -123,16 +120,6 @@ static void visit_free(struct visit *visit)
     session_fini(&visit->session);
     metrics_session_ended();
     free(visit);
-}
-
-static void end_visit(SMFICTX *context)
-{
-    struct visit *visit = visit_of(context);
-
-    if (visit == NULL)
-        return;
-    (void)smfi_setpriv(context, visit->quiet ? &quiet : &answering);
-    visit_free(visit);
 }
 
 static void log_exempt_connection(const struct session *session, enum exemption exemption)
@@ -154,18 +141,20 @@ static void log_exempt_connection(const struct session *session, enum exemption 
 /* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
 static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
 {
-    struct visit *visit;
+    struct visit *visit = visit_of(context);
+    const bool quiet = is_quiet(context);
     enum exemption exemption;
 
     (void)host;
     enter();
-    end_visit(context); /* of another client on the same connection of the MTA's */
-    visit = visit_new((const struct sockaddr *)address, is_quiet(context));
+    if (visit != NULL) /* a new client on the MTA's old connection */
+        visit_free(visit);
+    visit = visit_new((const struct sockaddr *)address, quiet);
+    (void)smfi_setpriv(context, visit != NULL ? visit : quiet ? &nobody_quiet : NULL);
     if (visit == NULL) {
         log_line(LOG_LEVEL_ERROR, "out of memory: a session is let through unverified");
         return leave(SMFIS_ACCEPT);
     }
-    (void)smfi_setpriv(context, visit);
     exemption = session_connection_exempt(&visit->session);
     if (exemption == EXEMPT_NOT)
         return leave(SMFIS_CONTINUE);
@@ -186,8 +175,12 @@ static sfsistat on_helo(SMFICTX *context, char *helo)
 
 static sfsistat on_close(SMFICTX *context)
 {
+    struct visit *visit = visit_of(context);
+
     enter();
-    end_visit(context);
+    (void)smfi_setpriv(context, NULL); /* libmilter complains of anything else */
+    if (visit != NULL)
+        visit_free(visit);
     return leave(SMFIS_CONTINUE);
 }
 

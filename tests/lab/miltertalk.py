@@ -30,6 +30,7 @@ class Talk:
         """At a port of 127.0.0.1, or through a socket that is `connected` already."""
         self._socket = connected or namespace.socket()
         self._socket.settimeout(patience)
+        self._data_told = False
         if not connected:
             self._socket.connect(("127.0.0.1", port))
         self._send("O", struct.pack(">3I", VERSION, ACTIONS, PROTOCOL))
@@ -43,6 +44,7 @@ class Talk:
         return self.step("H", name + b"\0")
 
     def mail(self, *arguments, macros=()):
+        self._data_told = False
         self._macros("M", macros)
         return self.step("M", b"".join(each + b"\0" for each in arguments))
 
@@ -50,12 +52,20 @@ class Talk:
         self._macros("R", macros)
         return self.step("R", b"".join(each + b"\0" for each in arguments))
 
+    def data(self):
+        """DATA; header() and end() see to it themselves. Behind a header field libmilter ignores it."""
+        self._data_told = True
+        return self.step("T", b"")
+
     def header(self, name, value):
+        if not self._data_told:
+            self.data()
         return self.step("L", name + b"\0" + value + b"\0")
 
     def end(self):
         """End of message: all the changes asked for, and the final answer."""
-        self.step("T", b"")
+        if not self._data_told:
+            self.data()
         self.step("N", b"")
         self._send("E", b"")
         changes = []

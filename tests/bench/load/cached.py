@@ -58,7 +58,7 @@ def warm_up(sites, senders):
 
 
 def play(options):
-    zone, hosts, domains = stage.population(DOMAINS, HOSTS)
+    zone, hosts, domains = stage.population(DOMAINS, HOSTS, local_parts="user*")
     addresses = [f"user{n}@{domains[n % DOMAINS]}" for n in range(SENDERS)]
     with stage.Stage(options, zone, hosts) as where:
         senders = where.write_senders("cached", addresses)

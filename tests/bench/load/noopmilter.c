@@ -21,7 +21,7 @@
 enum { BACKLOG = 1024, FIRST_DESCRIPTORS = 16 };
 
 /* What libmilter keeps for us: whether HELO, MAIL and header fields get no answer. */
-static bool quiet = true, answering = false;
+static bool quiet = true;
 
 static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps,
                              unsigned long f2, unsigned long f3, unsigned long *wanted_actions,
@@ -32,16 +32,14 @@ static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned l
     (void)f2;
     (void)f3;
     *w2 = *w3 = 0;
-    (void)smfi_setpriv(
-        context, negotiate(context, &offer, wanted_actions, wanted_steps) ? &quiet : &answering);
+    (void)smfi_setpriv(context,
+                       negotiate(context, &offer, wanted_actions, wanted_steps) ? &quiet : NULL);
     return SMFIS_CONTINUE;
 }
 
 static sfsistat go_on(SMFICTX *context)
 {
-    const bool *is_quiet = smfi_getpriv(context);
-
-    return *is_quiet ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+    return smfi_getpriv(context) != NULL ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
@@ -85,6 +83,12 @@ static sfsistat on_step(SMFICTX *context)
     return SMFIS_CONTINUE;
 }
 
+static sfsistat on_close(SMFICTX *context)
+{
+    (void)smfi_setpriv(context, NULL);
+    return SMFIS_CONTINUE;
+}
+
 /* As ringback-milter's: what is accepted inherits it. There is no other socket among these. */
 static void write_at_once(void)
 {
@@ -109,7 +113,7 @@ int main(int argc, char **argv)
         .xxfi_header = on_header,
         .xxfi_eom = on_step,
         .xxfi_abort = on_step,
-        .xxfi_close = on_step,
+        .xxfi_close = on_close,
         .xxfi_negotiate = on_negotiate,
     };
 
