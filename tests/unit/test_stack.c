@@ -36,7 +36,7 @@ __attribute__((noinline)) static uintptr_t go_deep(void)
 
     for (size_t i = 0; i < sizeof octets; i++)
         octets[i] = (char)i;
-    return (uintptr_t)&octets[octets[0]];
+    return (uintptr_t)&octets[0];
 }
 
 static void *look(void *arg)
