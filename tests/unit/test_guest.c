@@ -786,6 +786,7 @@ static void who_waited_too_long_for_a_host_is_told_so(void **state)
 
     f->options.max_workers = 2;
     f->options.per_host_sessions = 1;
+    f->options.total_timeout_ms = f->options.command_timeout_ms = (unsigned)DAY * 1000;
     rig_open(f);
     rig_hold(f, true);
     fake_host_hold(second, true);
@@ -793,6 +794,8 @@ static void who_waited_too_long_for_a_host_is_told_so(void **state)
     other = rig_ask(f, "user@elsewhere.example");
     assert_true(fake_host_wait(f->host, "RCPT", 1));
     assert_true(fake_host_wait(second, "RCPT", 1));
+    f->options.total_timeout_ms = 120 * 1000; /* of those that begin from now on */
+    assert_int_equal(rb_verifier_set_options(f->verifier, &f->options), RB_OK);
     late = rig_ask(f, "nobody@d1.example"); /* waits for a worker, */
     fake_clock_advance_s(&f->clock, f->options.total_timeout_ms / 1000);
     fake_host_hold(second, false); /* gets one, */
