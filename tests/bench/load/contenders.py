@@ -87,17 +87,17 @@ nowhere:
   file = /dev/null
 """
 
-# What its manual's example does with a sender: one question, the standard way.
+# What its sample script does with a sender, but at RCPT, as all others do.
 MAILFROMD_SCRIPT = """
 require status
 require poll
 require callout
-prog envfrom
+prog envrcpt
 do
-  if $f == ""
+  if ${mail_addr} == ""
     pass
   else
-    on poll $f do
+    on poll ${mail_addr} do
     when success:
       pass
     when not_found or failure:
@@ -258,7 +258,7 @@ def exim(where, unpacked):
 
 def verifying_postfix(where):
     """A site whose Postfix calls out by itself."""
-    return where.postfix("postfix", more=VERIFYING_MORE)
+    return where.postfix("postfix", main_cf=VERIFYING_MORE)
 
 
 def mailfromd(where):

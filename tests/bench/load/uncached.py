@@ -29,8 +29,9 @@ DOMAINS, HOSTS, STEP_MS = 200, 50, 50
 SESSIONS = 2000
 AT_ONCE = (100, 400)
 POSTFIX_SESSIONS = {100: 200, 400: 600}  # it answers after three seconds
+MAILFROMD_SESSIONS = 500  # 50 a second
 LONE_DIALOGUES = 10  # in each round
-LIMIT_S = 90  # of one run
+LIMIT_S = 40  # of one run
 MEMORY_SESSIONS = 600
 
 # Nothing but the work itself is to be measured.
@@ -223,7 +224,7 @@ def players(where, sites, at_once):
         ("exim", "exim", {}),
         ("exim-waits", "exim", {"hurry": False}),
         ("postfix", "postfix", {"sessions": POSTFIX_SESSIONS[at_once]}),
-        ("mailfromd", "mailfromd", {}),
+        ("mailfromd", "mailfromd", {"sessions": MAILFROMD_SESSIONS}),
     ]
     return {
         name: Run(where, sites[site], at_once, **how)
