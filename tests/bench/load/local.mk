@@ -3,6 +3,7 @@
 
 .PHONY: bench-cached bench-soak
 .PHONY: bench-uncached bench-burst
+.PHONY: bench-tarpit
 BENCH_LOAD = $(top_srcdir)/tests/bench/load
 BENCH_LOAD_TOOLS = tests/bench/load/noopmilter tests/bench/load/smtpload
 
@@ -15,6 +16,7 @@ tests_bench_load_smtpload_SOURCES = tests/bench/load/smtpload.c
 
 bench: bench-cached bench-soak
 bench: bench-uncached bench-burst
+bench: bench-tarpit
 
 bench-cached: all $(BENCH_LOAD_TOOLS)
 	$(BENCH_LOAD)/cached.py --builddir $(abs_top_builddir) --json $(abs_top_builddir)/bench-cached.json
@@ -28,12 +30,16 @@ bench-uncached: all $(BENCH_LOAD_TOOLS)
 bench-burst: all $(BENCH_LOAD_TOOLS)
 	$(BENCH_LOAD)/burst.py --builddir $(abs_top_builddir) --json $(abs_top_builddir)/bench-burst.json
 
+bench-tarpit: all $(BENCH_LOAD_TOOLS)
+	$(BENCH_LOAD)/tarpit.py --builddir $(abs_top_builddir) --json $(abs_top_builddir)/bench-tarpit.json
+
 TESTS += tests/bench/load/test_figures.py
 TESTS += tests/bench/load/test_growth.py
 TESTS += tests/bench/load/test_smtpload.py
 
 CLEANFILES += bench-cached.json bench-soak.json
 CLEANFILES += bench-uncached.json bench-burst.json
+CLEANFILES += bench-tarpit.json
 
 EXTRA_DIST += tests/bench/load/burst.py
 EXTRA_DIST += tests/bench/load/cached.py
@@ -43,6 +49,7 @@ EXTRA_DIST += tests/bench/load/growth.py
 EXTRA_DIST += tests/bench/load/processes.py
 EXTRA_DIST += tests/bench/load/soak.py
 EXTRA_DIST += tests/bench/load/stage.py
+EXTRA_DIST += tests/bench/load/tarpit.py
 EXTRA_DIST += tests/bench/load/test_figures.py
 EXTRA_DIST += tests/bench/load/test_growth.py
 EXTRA_DIST += tests/bench/load/test_smtpload.py

@@ -37,8 +37,10 @@ ROWS = [
     ("rcpt_ms_max", "RCPT slowest, ms"),
     ("accepted", "accepted"),
     ("valid", "of these found valid"),
-    ("held", "callouts held"),
-    ("held_after", "callouts held, at the end"),
+    ("under_way", "callouts of tarpits under way"),
+    ("held", "of these held, when the healthy ones come"),
+    ("held_after", "of these held, when they have gone"),
+    ("clients", "clients that wait for them, at most"),
     ("kib_waiting", "KiB for each, while clients wait"),
     ("kib_held", "KiB for each, later"),
     ("threads", "threads"),
@@ -81,12 +83,13 @@ class Tarpit:
         time.sleep(SETTLE_S)
         later = self._look()
         found = self._send_healthy()
+        found["under_way"] = later["running"]
         found["held"] = later["held"]
         found["held_after"] = self._look()["held"]
         found["threads"] = later["threads"]
         found["kib_waiting"] = (peak["rss_kib"] - idle["rss_kib"]) / peak["running"]
         found["kib_held"] = (later["rss_kib"] - idle["rss_kib"]) / later["running"]
-        found["clients_waiting"] = peak["clients"]
+        found["clients"] = peak["clients"]
         return found
 
     def together(self, _number):
@@ -94,7 +97,7 @@ class Tarpit:
         self._start_anew()
         flood = self._start_flood()
         found = self._send_healthy()
-        found["held"] = self._look()["held"]
+        found["under_way"] = self._look()["running"]
         self.where.end_load(flood)
         return found
 
@@ -155,8 +158,11 @@ def demands(report, results):
             MEMORY_KIB,
             " KiB",
         )
+    # One that has just had a whole reply is not held for a second; it is no less under way.
     report.at_least(
-        "callouts held, when the healthy ones come", min(figures.values(results, "held", "held")), 950
+        "callouts of tarpits under way, when the healthy ones come",
+        min(figures.values(results, "held", "under_way")),
+        TARPITS,
     )
     for name in results:
         report.at_least(
