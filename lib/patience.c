@@ -72,7 +72,7 @@ struct patience_view patience_look(const struct patience *patience, unsigned max
 {
     struct patience_view view = {.next_ms = INT64_MAX};
     int64_t may_give_way_ms = INT64_MAX;
-    const struct patience_call *call;
+    const struct patience_call *call = NULL;
 
     DL_FOREACH(patience->calls, call)
     {
@@ -97,7 +97,7 @@ struct patience_view patience_look(const struct patience *patience, unsigned max
 unsigned patience_give_way(const struct patience *patience, unsigned wanted, int64_t now_ms)
 {
     unsigned count = 0;
-    struct patience_call *call;
+    struct patience_call *call = NULL;
 
     DL_FOREACH(patience->calls, call)
     {

@@ -14,28 +14,28 @@
 
 enum { IN_USE = 1024 }; /* octets below here that this function and madvise need */
 
-static void release_between(uintptr_t low, uintptr_t here)
+static void release_between(char *low, const char *here)
 {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    const uintptr_t first = (low + page - 1) / page * page, last = (here - IN_USE) / page * page;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *const first = low + (page - (uintptr_t)low % page) % page;
+    const char *const last = here - IN_USE - ((uintptr_t)here - IN_USE) % page;
 
     /* The system may refuse; then the pages stay. */
     if (first < last)
-        (void)madvise((void *)first, last - first,
-                      MADV_DONTNEED); /* NOLINT(performance-no-int-to-ptr) */
+        (void)madvise(first, (size_t)(last - first), MADV_DONTNEED);
 }
 
 __attribute__((noinline)) void stack_release(void)
 {
-    const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    const char *here = __builtin_frame_address(0);
     pthread_attr_t attributes;
     void *low;
     size_t size;
 
     if (gettid() == getpid() || pthread_getattr_np(pthread_self(), &attributes) != 0)
         return;
-    if (pthread_attr_getstack(&attributes, &low, &size) == 0 && here > (uintptr_t)low + IN_USE &&
-        here < (uintptr_t)low + size)
-        release_between((uintptr_t)low, here);
+    if (pthread_attr_getstack(&attributes, &low, &size) == 0 && here > (char *)low + IN_USE &&
+        here < (char *)low + size)
+        release_between(low, here);
     pthread_attr_destroy(&attributes);
 }

@@ -69,8 +69,10 @@ static int set_up(void **state)
     struct fake_host_options well = polite;
     void *rig = NULL;
 
-    if (f == NULL || rig_set_up(&rig, &world) != 0)
+    if (f == NULL || rig_set_up(&rig, &world) != 0) {
+        free(f);
         return -1;
+    }
     f->rig = rig;
     f->rig->options.catch_all_check = false;
     f->rig->options.max_workers = 2;
@@ -145,7 +147,7 @@ static void assert_gave_way(struct rb_ticket *ticket)
 static void a_held_callout_frees_its_worker(void **state)
 {
     struct fixture *f = *state;
-    struct rb_ticket *tickets[DOMAINS];
+    struct rb_ticket *tickets[DOMAINS] = {NULL};
 
     f->rig->options.max_workers = 1;
     rig_open(f->rig);
@@ -164,7 +166,7 @@ static void a_held_callout_frees_its_worker(void **state)
 static void what_waits_already_gets_the_worker_by_itself(void **state)
 {
     struct fixture *f = *state;
-    struct rb_ticket *tickets[DOMAINS], *well;
+    struct rb_ticket *tickets[DOMAINS] = {NULL}, *well;
 
     rig_open(f->rig);
     rig_hold(f->rig, true);
@@ -203,7 +205,7 @@ static void a_silent_name_server_holds_as_a_mail_host_does(void **state)
 static void those_that_are_not_held_never_exceed_the_workers(void **state)
 {
     struct fixture *f = *state;
-    struct rb_ticket *tickets[DOMAINS];
+    struct rb_ticket *tickets[DOMAINS] = {NULL};
 
     rig_open(f->rig);
     rig_hold(f->rig, true);
@@ -225,7 +227,7 @@ static void those_that_are_not_held_never_exceed_the_workers(void **state)
 static void threads_that_were_held_leave_no_more_workers_behind(void **state)
 {
     struct fixture *f = *state;
-    struct rb_ticket *tickets[DOMAINS];
+    struct rb_ticket *tickets[DOMAINS] = {NULL};
 
     rig_open(f->rig);
     rig_hold(f->rig, true);
@@ -250,7 +252,7 @@ static void threads_that_were_held_leave_no_more_workers_behind(void **state)
 static void where_none_may_be_held_workers_are_all_there_are(void **state)
 {
     struct fixture *f = *state;
-    struct rb_ticket *tickets[DOMAINS], *well;
+    struct rb_ticket *tickets[DOMAINS] = {NULL}, *well;
 
     f->rig->options.max_held = 0;
     rig_open(f->rig);
@@ -272,7 +274,7 @@ static void where_none_may_be_held_workers_are_all_there_are(void **state)
 static void the_oldest_gives_way_and_its_question_is_answered(void **state)
 {
     struct fixture *f = *state;
-    struct rb_ticket *tickets[DOMAINS], *well;
+    struct rb_ticket *tickets[DOMAINS] = {NULL}, *well;
     struct rb_question again = rig_question("user@d0.example");
 
     rig_start_host(f->rig, &dripping);
@@ -297,7 +299,7 @@ static void the_oldest_gives_way_and_its_question_is_answered(void **state)
 static void giving_way_counts_against_the_host(void **state)
 {
     struct fixture *f = *state;
-    struct rb_ticket *tickets[DOMAINS];
+    struct rb_ticket *tickets[DOMAINS] = {NULL};
     struct rb_answer answer;
 
     f->rig->options.breaker_failures = 1;
@@ -316,7 +318,7 @@ static void giving_way_counts_against_the_host(void **state)
 static void nobody_gives_way_while_nobody_waits(void **state)
 {
     struct fixture *f = *state;
-    struct rb_ticket *tickets[DOMAINS];
+    struct rb_ticket *tickets[DOMAINS] = {NULL};
 
     rig_open(f->rig);
     rig_hold(f->rig, true);
@@ -332,7 +334,7 @@ static void nobody_gives_way_while_nobody_waits(void **state)
 static void closing_does_not_wait_for_those_that_are_held(void **state)
 {
     struct fixture *f = *state;
-    struct rb_ticket *tickets[DOMAINS];
+    struct rb_ticket *tickets[DOMAINS] = {NULL};
 
     rig_start_host(f->rig, &dripping);
     rig_open(f->rig);

@@ -30,13 +30,13 @@ static size_t resident(uintptr_t first, size_t pages, size_t page)
 }
 
 /* Goes deep, and tells where that was. */
-__attribute__((noinline)) static uintptr_t go_deep(void)
+__attribute__((noinline)) static void go_deep(uintptr_t *where)
 {
     volatile char octets[DEEP];
 
     for (size_t i = 0; i < sizeof octets; i++)
         octets[i] = (char)i;
-    return (uintptr_t)&octets[0];
+    *where = (uintptr_t)octets;
 }
 
 static void *look(void *arg)
@@ -48,7 +48,7 @@ static void *look(void *arg)
 
     for (size_t i = 0; i < sizeof own; i++)
         own[i] = (char)(i * 7);
-    deep = go_deep();
+    go_deep(&deep);
     first = (deep + page - 1) / page * page;
     finding->pages = DEEP / page - 4; /* the uppermost may be in use by what is called here */
     finding->before = resident(first, finding->pages, page);
