@@ -65,7 +65,6 @@ static void init_locks(struct rb_verifier *verifier)
     pthread_mutex_init(&verifier->records, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&verifier->work, &attributes);
     pthread_cond_init(&verifier->idle_cond, &attributes);
     pthread_cond_init(&verifier->watch, &attributes);
     pthread_condattr_destroy(&attributes);
@@ -83,7 +82,6 @@ static void destroy(struct rb_verifier *verifier)
     transport_tls_context_free(verifier->tls_context);
     if (verifier->cancel_fd >= 0)
         close(verifier->cancel_fd);
-    pthread_cond_destroy(&verifier->work);
     pthread_cond_destroy(&verifier->idle_cond);
     pthread_cond_destroy(&verifier->watch);
     pthread_mutex_destroy(&verifier->records);
@@ -201,7 +199,7 @@ void rb_verifier_stop(struct rb_verifier *verifier)
 
     pthread_mutex_lock(&verifier->lock);
     verifier->stopping = true;
-    pthread_cond_broadcast(&verifier->work);
+    workers_wake_all(verifier);
     pthread_cond_broadcast(&verifier->watch);
     /* Not by the table of flights: those that may not be joined are not in it. */
     for (waiter = verifier->waiters; waiter != NULL; waiter = waiter->next)

@@ -53,7 +53,6 @@ struct rb_verifier {
     pthread_mutex_t records;
 
     pthread_mutex_t lock;
-    pthread_cond_t work;        /* something is ready, or the end has come */
     pthread_cond_t idle_cond;   /* a worker has ended */
     struct setup *setup;        /* [lock] replaced as a whole */
     struct flights flights;     /* [lock] */
@@ -62,6 +61,7 @@ struct rb_verifier {
     struct admission admission; /* [lock] */
     struct waiter *waiters;     /* [lock] */
     unsigned workers, idle;     /* [lock] */
+    struct sleeper *sleepers;   /* [lock] idle workers, the last one first */
     struct patience patience;   /* [lock] callouts under way, and who keeps them waiting */
     pthread_cond_t watch;       /* something is ready, and no worker may come for it */
     bool watching, watch_rests; /* [lock] there is a watcher; it waits for `watch` alone */
@@ -140,6 +140,9 @@ enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight
 
 /* Sees to it that a worker comes for what is ready. Under the lock. */
 void workers_call(struct rb_verifier *verifier);
+
+/* Wakes all that rest: the end has come. Under the lock. */
+void workers_wake_all(struct rb_verifier *verifier);
 
 /* Callouts that are held now (patience.h). Under the lock. */
 unsigned workers_held(const struct rb_verifier *verifier);

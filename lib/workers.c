@@ -9,6 +9,7 @@
 
 #include "verifier.h"
 
+#include "hash.h"
 #include "task.h"
 
 #include <assert.h>
@@ -22,6 +23,16 @@ enum {
     WORKER_IDLE_MS = 30000,         /* an idle worker ends after this */
     WATCH_MIN_MS = 10, /* between two looks of the watcher: many are held at one time */
     WATCH_MAX_MS = 1000,
+};
+
+/*
+ * A worker that has nothing to do; on its stack. The one that fell asleep last is woken first: so those that are not needed any more
+ * sleep long enough to end, instead of all being kept alive in turn.
+ */
+struct sleeper {
+    pthread_cond_t call;
+    bool called;
+    struct sleeper *prev, *next;
 };
 
 static bool start_worker(struct rb_verifier *verifier);
@@ -63,6 +74,22 @@ static unsigned wanted(const struct rb_verifier *verifier)
                : 0;
 }
 
+/* NULL is fine: nobody sleeps. */
+static void wake(struct rb_verifier *verifier, struct sleeper *sleeper)
+{
+    if (sleeper == NULL)
+        return;
+    DL_DELETE(verifier->sleepers, sleeper);
+    sleeper->called = true;
+    pthread_cond_signal(&sleeper->call);
+}
+
+void workers_wake_all(struct rb_verifier *verifier)
+{
+    while (verifier->sleepers != NULL)
+        wake(verifier, verifier->sleepers);
+}
+
 void workers_call(struct rb_verifier *verifier)
 {
     unsigned missing = wanted(verifier), may_start = missing > 0 ? room(verifier) : 0;
@@ -74,7 +101,7 @@ void workers_call(struct rb_verifier *verifier)
     if (missing > 0)
         watch(verifier);
     if (verifier->queue.ready_count > 0)
-        pthread_cond_signal(&verifier->work);
+        wake(verifier, verifier->sleepers);
 }
 
 /* --- The work ------------------------------------------------------------- */
@@ -83,13 +110,24 @@ void workers_call(struct rb_verifier *verifier)
 static bool wait_for_work(struct rb_verifier *verifier)
 {
     const struct timespec until = verifier_in_ms(WORKER_IDLE_MS);
-    int error;
+    struct sleeper self = {.called = false};
+    pthread_condattr_t attributes;
+    int error = 0;
 
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&self.call, &attributes);
+    pthread_condattr_destroy(&attributes);
+    DL_PREPEND(verifier->sleepers, &self);
     verifier->idle++;
-    error = pthread_cond_timedwait(&verifier->work, &verifier->lock, &until);
+    while (!self.called && error == 0)
+        error = pthread_cond_timedwait(&self.call, &verifier->lock, &until);
     verifier->idle--;
+    if (!self.called)
+        DL_DELETE(verifier->sleepers, &self);
+    pthread_cond_destroy(&self.call);
     /* A question may have come just as the time was up: it counted on this worker. */
-    return error == 0 || verifier->queue.ready != NULL;
+    return self.called || verifier->queue.ready != NULL;
 }
 
 static void work_once(struct rb_verifier *verifier, struct destination *destination)
@@ -242,7 +280,7 @@ bool workers_join(struct rb_verifier *verifier, unsigned timeout_ms)
     const struct timespec until = verifier_in_ms(timeout_ms);
     int error = 0;
 
-    pthread_cond_broadcast(&verifier->work);
+    workers_wake_all(verifier);
     while ((verifier->workers > 0 || verifier->watching) && error == 0)
         error = pthread_cond_timedwait(&verifier->idle_cond, &verifier->lock, &until);
     return verifier->workers == 0 && !verifier->watching;
