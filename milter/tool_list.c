@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -62,15 +63,17 @@ static uint32_t sum_of(const char *text, size_t len)
     return sum;
 }
 
+static const char lead[] = "ringback-list 2 ";
+
 /* The line that says what is done. Returns its length. */
 static size_t format(const struct list *list, char line[LINE_SIZE])
 {
     const uint64_t *counts = list->counts;
-    int len = snprintf(line, LINE_SIZE,
-                       "ringback-list 2 %020" PRIu64 " %016" PRIx64 " %020" PRIu64 " %020" PRIu64
-                       " %020" PRIu64 " ",
-                       list->done.octets, list->done.check, counts[RB_VERDICT_VALID],
-                       counts[RB_VERDICT_INVALID], counts[RB_VERDICT_UNKNOWN]);
+    int len =
+        snprintf(line, LINE_SIZE,
+                 "%s%020" PRIu64 " %016" PRIx64 " %020" PRIu64 " %020" PRIu64 " %020" PRIu64 " ",
+                 lead, list->done.octets, list->done.check, counts[RB_VERDICT_VALID],
+                 counts[RB_VERDICT_INVALID], counts[RB_VERDICT_UNKNOWN]);
 
     len +=
         snprintf(line + len, LINE_SIZE - (size_t)len, "%08" PRIx32 "\n", sum_of(line, (size_t)len));
@@ -78,17 +81,30 @@ static size_t format(const struct list *list, char line[LINE_SIZE])
 }
 
 /* True: the text is a line that format writes, to the last octet. */
-static bool parse(struct list *list, const char *text, size_t len)
+static bool parse(struct list *list, const char *whole, size_t len)
 {
-    uint64_t *counts = list->counts;
-    char again[LINE_SIZE];
+    const char *text = whole;
+    struct {
+        uint64_t *value;
+        int base;
+    } fields[] = {
+        {&list->done.octets, 10},
+        {&list->done.check, 16},
+        {&list->counts[RB_VERDICT_VALID], 10},
+        {&list->counts[RB_VERDICT_INVALID], 10},
+        {&list->counts[RB_VERDICT_UNKNOWN], 10},
+    };
+    char again[LINE_SIZE], *end;
 
-    if (sscanf(text,
-               "ringback-list 2 %20" SCNu64 " %16" SCNx64 " %20" SCNu64 " %20" SCNu64 " %20" SCNu64,
-               &list->done.octets, &list->done.check, &counts[RB_VERDICT_VALID],
-               &counts[RB_VERDICT_INVALID], &counts[RB_VERDICT_UNKNOWN]) != 5)
+    if (strncmp(text, lead, sizeof lead - 1) != 0)
         return false;
-    return format(list, again) == len && memcmp(again, text, len) == 0;
+    text += sizeof lead - 1;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        *fields[i].value = strtoull(text, &end, fields[i].base);
+        text = end;
+    }
+    /* What strtoull takes and format does not write, or the other way round, shows here. */
+    return format(list, again) == len && memcmp(again, whole, len) == 0;
 }
 
 static int keep(const struct list *list)
@@ -255,7 +271,9 @@ int list_begin(struct list *list, const char *resume)
         list->size = (uint64_t)status.st_size;
     if (resume != NULL)
         result = open_file(list);
-    if (result == EX_OK)
+    if (result != EX_OK)
+        list->shown = false; /* of what the file says nothing is true */
+    else
         result = keep(list); /* that it cannot be written is found now, and not hours later */
     if (result == EX_OK && list->done.octets > 0)
         drop_cut_line();

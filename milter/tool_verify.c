@@ -112,7 +112,7 @@ static bool print_json(FILE *out, const struct rb_answer *answer, const char *in
     if (shown != NULL) {
         /* What stands before a NUL must not pass for all of it. */
         for (size_t i = 0; i < len; i++)
-            shown[i] = input[i] != '\0' ? input[i] : '?';
+            shown[i] = (char)(input[i] != '\0' ? input[i] : '?');
         shown[len] = '\0';
         object = wire_answer(answer, shown, transcript);
     }

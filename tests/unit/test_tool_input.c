@@ -141,7 +141,7 @@ static void an_octet_at_a_time_is_enough(void **state)
 static void an_overlong_line_is_cut_and_counted_whole(void **state)
 {
     static const size_t lengths[] = {INPUT_LINE_MAX - 1, INPUT_LINE_MAX,  INPUT_LINE_MAX + 1,
-                                     INPUT_BLOCK,        INPUT_BLOCK + 1, 3 * INPUT_BLOCK};
+                                     INPUT_BLOCK,        INPUT_BLOCK + 1, (size_t)3 * INPUT_BLOCK};
     static char octets[3 * INPUT_BLOCK + 8];
 
     (void)state;
@@ -151,7 +151,7 @@ static void an_overlong_line_is_cut_and_counted_whole(void **state)
         struct rig rig;
 
         memset(octets, 'a', lengths[i]);
-        memcpy(octets + lengths[i], "\nb@c\n", 5);
+        memcpy(octets + lengths[i], "\nb@c\n", sizeof "\nb@c\n");
         open_rig(&rig);
         feed(&rig, octets, lengths[i] + 5);
         assert_int_equal(input_next(&rig.input, &line), INPUT_LINE);
