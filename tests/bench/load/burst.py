@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""200 sessions at once, through Postfix and the libmilter that there is: with one new sender, and with
-200 different ones. How often is the world asked, and how long does the last one wait?"""
+"""200 sessions at once, through Postfix and the libmilter that there is: with one new sender, and
+with 200 different ones. How often is the world asked, and how long does the last one wait?"""
 
 import sys
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Does the benchmarks' load generator do, and count, what it says? Asks the scripted mail host, which
-counts too, at an address of 127.0.0.0/8. No root, a second or two. Prints TAP."""
+"""Does the benchmarks' load generator do, and count, what it says? Asks the scripted mail host,
+which counts too, at an address of 127.0.0.0/8. No root, a second or two. Prints TAP."""
 
 import sys
 

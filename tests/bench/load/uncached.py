@@ -324,7 +324,7 @@ def play(options):
             "warm": "ringback that has asked all domains before: no probe for catch-all",
             "exim": "clients do not wait for the reply to QUIT, as with all others",
             "exim-waits": "clients do",
-            "lone": "one dialogue, nothing else runs: DNS, banner, EHLO, MAIL and RCPT in one flight",
+            "lone": "one dialogue, alone: DNS, banner, EHLO, MAIL and RCPT in one flight",
             "floor": "clients at a time / lone dialogue, or Postfix without a filter",
         },
     )
