@@ -23,8 +23,9 @@ void negotiate_note_mail(bool tells_id)
 /*
  * By TCP a small packet waits for the acknowledgement of the one before, which our kernel delays by
  * 40 ms in the hope of an answer to send it with. Macros travel in such a packet, before that of
- * their command. Postfix sends both at once; Sendmail does not, so it is not asked a second time for
- * what it has told. (It looks at the list for EOH when it wants to know whether there is one for EOM.)
+ * their command. Postfix sends both at once; Sendmail does not, so it is not asked a second time
+ * for what it has told. (It looks at the list for EOH when it wants to know whether there is one
+ * for EOM.)
  */
 static void ask_for_macros(SMFICTX *context)
 {
@@ -47,8 +48,8 @@ bool negotiate(SMFICTX *context, const struct negotiate_offer *offer, unsigned l
     /* Sendmail sends what wants no answer at once too, and then waits: see above. */
     const bool waits_in_vain = offer->by_tcp && atomic_load(&mail_tells_id);
     const bool quiet = !waits_in_vain && (offer->steps & unanswered) == unanswered;
-    /* Postfix sends macros before DATA even where DATA is not asked for: with no answer to them, the
-     * header fields would wait 40 ms. */
+    /* Postfix sends macros before DATA even where DATA is not asked for: with no answer to them,
+     * the header fields would wait 40 ms. */
     const bool wants_data = offer->by_tcp || offer->needs_data;
     const unsigned long unneeded =
         SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN | (wants_data ? 0UL : SMFIP_NODATA);

@@ -53,7 +53,7 @@ class Talk:
         return self.step("R", b"".join(each + b"\0" for each in arguments))
 
     def data(self):
-        """DATA; header() and end() see to it themselves. Behind a header field libmilter ignores it."""
+        """DATA; header() and end() see to it themselves. After a field libmilter ignores it."""
         self._data_told = True
         return self.step("T", b"")
 

@@ -51,6 +51,7 @@ static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
     return SMFIS_CONTINUE;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
 static sfsistat on_helo(SMFICTX *context, char *helo)
 {
     (void)helo;
@@ -70,6 +71,7 @@ static sfsistat on_rcpt(SMFICTX *context, char **arguments)
     return SMFIS_CONTINUE;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
 static sfsistat on_header(SMFICTX *context, char *name, char *value)
 {
     (void)name;

@@ -43,8 +43,8 @@ def ratios_are_of_one_round(tap):
         "ours": [{"rate": 10}, {"rate": 30}, {"rate": 3}],
         "theirs": [{"rate": 10}, {"rate": 20}, {"rate": 6}],
     }
-    tap.equal(figures.ratio(results, "rate", "ours", "theirs"), 1.0, "a ratio is its rounds' median")
-    tap.equal(figures.difference(results, "rate", "ours", "theirs"), 0, "so is a difference")
+    tap.equal(figures.ratio(results, "rate", "ours", "theirs"), 1.0, "ratios are the rounds'")
+    tap.equal(figures.difference(results, "rate", "ours", "theirs"), 0, "differences too")
     tap.equal(figures.medians(results)["ours"], {"rate": 10}, "a figure is its rounds' median")
 
 
