@@ -28,14 +28,14 @@ struct bulk {
     MDB_dbi dbi[TABLES + 1];
 };
 
-static int put(struct bulk *bulk, enum cache_table table, const char *key, uint8_t *value,
+static int put(struct bulk *bulk, enum cache_table table, const char *key, const uint8_t *value,
                size_t len)
 {
     char marked[CACHE_KEY_MAX + 2];
     const bool has_mark = !bulk->named && MARKS[table] != '\0';
     (void)snprintf(marked, sizeof marked, "%c%s", MARKS[table], key);
     MDB_val name = {.mv_size = strlen(key) + has_mark, .mv_data = has_mark ? marked : (void *)key};
-    MDB_val data = {.mv_size = len, .mv_data = value};
+    MDB_val data = {.mv_size = len, .mv_data = (void *)value};
     return mdb_put(bulk->txn, bulk->dbi[table], &name, &data, 0);
 }
 

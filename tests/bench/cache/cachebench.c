@@ -225,21 +225,26 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static void print_latency(struct reading *reading, uint64_t done)
+/* Of sorted samples: the one that so many thousandths are not above, in microseconds. */
+static double quantile_us(const struct reading *reading, size_t thousandths)
 {
-    const size_t count = reading->sample_count;
-    uint32_t *samples = reading->samples_ns;
+    const size_t rank = (reading->sample_count - 1) * thousandths / 1000;
+    return reading->samples_ns[rank] / 1e3;
+}
+
+static void print_latency(const struct reading *reading, uint64_t done)
+{
     struct cache_stats stats = {0};
     if (contender_cache() != NULL)
         (void)cache_get_stats(contender_cache(), &stats);
-    qsort(samples, count, sizeof *samples, compare);
+    qsort(reading->samples_ns, reading->sample_count, sizeof *reading->samples_ns, compare);
     (void)printf("{\"rate\": %.0f, \"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, "
                  "\"max_us\": %.1f, \"done\": %" PRIu64 ", \"per_s\": %.0f, \"evicted\": %" PRIu64
                  ", \"dropped\": %" PRIu64 ", \"missed\": %.4f}\n",
-                 (double)reading->looks / reading->seconds, samples[count / 2] / 1e3,
-                 samples[count / 100 * 99] / 1e3, samples[count / 1000 * 999] / 1e3,
-                 samples[count - 1] / 1e3, done, (double)done / reading->seconds, stats.evicted,
-                 stats.dropped, 1 - (double)reading->found / (double)reading->looks);
+                 (double)reading->looks / reading->seconds, quantile_us(reading, 500),
+                 quantile_us(reading, 990), quantile_us(reading, 999), quantile_us(reading, 1000),
+                 done, (double)done / reading->seconds, stats.evicted, stats.dropped,
+                 1 - (double)reading->found / (double)reading->looks);
 }
 
 static uint64_t meanwhile(const struct task *task)
