@@ -122,24 +122,31 @@ static bool add(char table, const char *key, const uint8_t *value, size_t len)
 static bool add_facts(uint64_t number, int64_t stamp_s)
 {
     char key[CACHE_KEY_MAX + 1];
-    uint8_t value[RECORD_SIZE_MAX];
+    uint8_t value[RECORD_SIZE_MAX] = {0};
     struct domain_record domain;
     struct fold_record fold;
     struct host_record host;
     bool good = true;
-    if (people_domain(number, stamp_s, key, &domain))
-        good = add('D', key, value, domain_record_encode(&domain, value, sizeof value));
-    if (good && people_fold(number, stamp_s, key, &fold))
-        good = add('F', key, value, fold_record_encode(&fold, value, sizeof value));
-    if (good && people_host(number, stamp_s, key, &host))
-        good = add('H', key, value, host_record_encode(&host, value, sizeof value));
+    size_t len;
+    if (people_domain(number, stamp_s, key, &domain)) {
+        len = domain_record_encode(&domain, value, sizeof value);
+        good = add('D', key, value, len);
+    }
+    if (good && people_fold(number, stamp_s, key, &fold)) {
+        len = fold_record_encode(&fold, value, sizeof value);
+        good = add('F', key, value, len);
+    }
+    if (good && people_host(number, stamp_s, key, &host)) {
+        len = host_record_encode(&host, value, sizeof value);
+        good = add('H', key, value, len);
+    }
     return good;
 }
 
 static bool prepare(uint64_t first, uint64_t count, int64_t stamp_s, bool all)
 {
     char key[CACHE_KEY_MAX + 1];
-    uint8_t value[RECORD_SIZE_MAX];
+    uint8_t value[RECORD_SIZE_MAX] = {0};
     struct address_record record;
     bool good = count <= PREPARED_MAX;
     if (prepared.made == NULL)
@@ -149,8 +156,8 @@ static bool prepare(uint64_t first, uint64_t count, int64_t stamp_s, bool all)
     for (uint64_t i = 0; i < count && good; i++) {
         people_key(first + i, key);
         people_record(first + i, stamp_s, &record);
-        good = add('\0', key, value, address_record_encode(&record, value, sizeof value)) &&
-               (!all || add_facts(first + i, stamp_s));
+        const size_t len = address_record_encode(&record, value, sizeof value);
+        good = add('\0', key, value, len) && (!all || add_facts(first + i, stamp_s));
     }
     return good;
 }
