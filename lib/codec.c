@@ -117,6 +117,12 @@ void codec_put_stamp(struct codec_sink *sink, int64_t stamp_s)
     codec_put_varint(sink, (uint64_t)stamp_s);
 }
 
+void codec_put_number(struct codec_sink *sink, uint64_t value, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        codec_put_octet(sink, (unsigned)(value >> (8 * i)) & 0xff);
+}
+
 void codec_put_text(struct codec_sink *sink, const char *text, size_t size)
 {
     const size_t len = strnlen(text, size);
@@ -147,8 +153,20 @@ bool codec_open_source(struct codec_source *source, const uint8_t *in, size_t le
         sum |= (uint32_t)in[body + i] << (8 * i);
     if (sum != codec_checksum(in, body))
         return false;
-    *source = (struct codec_source){.at = in + 1, .end = in + body};
+    *source = (struct codec_source){.at = in + 1, .end = in + body, .fixed = (in[0] & SMALL) != 0};
     return true;
+}
+
+uint64_t codec_get_rare_number(struct codec_source *source, unsigned size, uint64_t max)
+{
+    uint64_t value = 0;
+    if (!source->fixed)
+        return codec_get_varint(source, max);
+    for (unsigned i = 0; i < size; i++)
+        value |= (uint64_t)codec_get_octet(source) << (8 * i);
+    if (value > max)
+        source->failed = true;
+    return source->failed ? 0 : value;
 }
 
 uint64_t codec_get_long_varint(struct codec_source *source, uint64_t max)
@@ -201,30 +219,38 @@ static bool copy_clean(char *to, const uint8_t *from, size_t len)
     return found == 0;
 }
 
-/* The same for less than a word. behind: a whole word may be read. */
-static bool copy_short(char *to, const uint8_t *from, size_t len, bool behind)
+/* The same for less than a word, where a whole one may be read and written. */
+static bool copy_short(char *to, const uint8_t *from, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        to[i] = (char)from[i];
-    return behind ? text_controls_in(only_first(from, len)) == 0
-                  : text_is_clean((const char *)from, len);
+    memcpy(to, from, WORD_SIZE);
+    return text_controls_in(only_first(from, len)) == 0;
 }
 
-size_t codec_get_text(struct codec_source *source, char *text, size_t size, size_t used)
+/* The same without such room, which is rare. */
+static bool copy_bare(char *to, const uint8_t *from, size_t len)
+{
+    memcpy(to, from, len);
+    return text_is_clean(to, len);
+}
+
+size_t codec_get_long_text(struct codec_source *source, char *text, size_t size, size_t used)
 {
     const size_t len = (size_t)codec_get_varint(source, size - used - 1);
     const size_t left = (size_t)(source->end - source->at);
-    text[used] = '\0';
-    if (len == 0)
-        return used; /* failed or not */
-    if (left < len ||
-        !(len < WORD_SIZE ? copy_short(text + used, source->at, len, left >= WORD_SIZE)
-                          : copy_clean(text + used, source->at, len))) {
+    char *to = text + used;
+    bool clean = false;
+    if (!source->failed && len <= left) {
+        const bool roomy = left >= WORD_SIZE && size - used >= WORD_SIZE;
+        clean = len >= WORD_SIZE ? copy_clean(to, source->at, len)
+                : roomy          ? copy_short(to, source->at, len)
+                                 : copy_bare(to, source->at, len);
+    }
+    if (!clean) {
         source->failed = true;
-        text[used] = '\0';
+        *to = '\0';
         return used;
     }
-    text[used + len] = '\0';
+    to[len] = '\0';
     source->at += len;
     return used + len;
 }

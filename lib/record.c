@@ -6,13 +6,13 @@
  *
  * Layout, in the terms of codec.h:
  *
- *   address  'a'+0x80 reason stage flags:varint stamp:varint code:varint [port:varint] [wait:varint] [tried:varint]
+ *   address  'a'+0x80 reason stage flags:2 stamp:6 code:2 [port:varint] [wait:varint] [tried:varint]
  *            [deferred:varint retries:varint] [denied:varint]
  *            enhanced:text reply:text mx:text [ip] [tls:text] mail_from:text rule:text checksum:4
  *   domain   'd'+0x80 states catch_all:varint null_sender:varint dead:varint dead_reason checksum:4
  *   host     'h'+0x80 reason failures:varint trips:varint held_until:varint stamp:varint checksum:4
  *
- * With a capital letter the same, but with the first checksum. A new layout gets a new first octet;
+ * With a capital letter the same, but with the first checksum, and flags, stamp and code as varints. A new layout gets a new first octet;
  * an older program then takes the record for none.
  */
 #include "config.h"
@@ -32,6 +32,8 @@ enum {
     CODE_MAX = 999,
     SMTP_PORT = 25,
     PREFIX_SIZE = 3 + 1 + RB_ENHANCED_MAX + 1 + 1,
+    SHORT_SIZE = 2, /* octets of flags and of a code */
+    STAMP_SIZE = 6, /* holds CODEC_STAMP_MAX */
     IP_V4_SIZE = 4,
     IP_V6_SIZE = 16,
     FACT_BITS = 2, /* of a fact's state in a domain record's octet of states */
@@ -131,7 +133,8 @@ static bool numbers_fit(const struct address_record *record)
 {
     return is_reason(record->reason) && (unsigned)record->stage < RB_STAGE_MAX &&
            record->code >= 0 && record->code <= CODE_MAX && record->wait_s >= 0 &&
-           record->retries <= RECORD_RETRIES_MAX;
+           record->retries <= RECORD_RETRIES_MAX && record->stamp_s >= 0 &&
+           record->stamp_s <= CODEC_STAMP_MAX;
 }
 
 static void put_address_texts(struct codec_sink *sink, const struct address_record *record,
@@ -185,9 +188,9 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
     codec_open_sink(&sink, out, size, KIND_ADDRESS);
     codec_put_octet(&sink, record->reason);
     codec_put_octet(&sink, record->stage);
-    codec_put_varint(&sink, flags);
-    codec_put_stamp(&sink, record->stamp_s);
-    codec_put_varint(&sink, (uint64_t)record->code);
+    codec_put_number(&sink, flags, SHORT_SIZE);
+    codec_put_number(&sink, (uint64_t)record->stamp_s, STAMP_SIZE);
+    codec_put_number(&sink, (uint64_t)record->code, SHORT_SIZE);
     if ((flags & FLAG_OTHER_PORT) != 0)
         codec_put_varint(&sink, record->port);
     if ((flags & FLAG_WAIT) != 0)
@@ -259,8 +262,8 @@ static void get_tls(struct codec_source *source, unsigned flags, char *tls, size
 static void get_address_numbers(struct codec_source *source, unsigned flags,
                                 struct address_record *record)
 {
-    record->stamp_s = codec_get_stamp(source);
-    record->code = (int)codec_get_varint(source, CODE_MAX);
+    record->stamp_s = (int64_t)codec_get_number(source, STAMP_SIZE, (uint64_t)CODEC_STAMP_MAX);
+    record->code = (int)codec_get_number(source, SHORT_SIZE, CODE_MAX);
     record->port = SMTP_PORT;
     if ((flags & FLAG_OTHER_PORT) != 0)
         record->port = (uint16_t)codec_get_varint(source, UINT16_MAX);
@@ -299,7 +302,7 @@ static bool get_address(struct codec_source *source, struct address_record *reco
 {
     const unsigned reason = codec_get_octet(source);
     const unsigned stage = codec_get_octet(source);
-    const unsigned flags = (unsigned)codec_get_varint(source, FLAGS_ALL);
+    const unsigned flags = (unsigned)codec_get_number(source, SHORT_SIZE, FLAGS_ALL);
     record->reason = (enum rb_reason)reason;
     record->stage = (enum rb_stage)stage;
     record->mail_from_known = (flags & FLAG_MAIL_FROM_KNOWN) != 0;
