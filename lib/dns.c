@@ -4,10 +4,9 @@
  * within one deadline, and reads the answers (RFC 1035 4, RFC 2181 5, RFC 5321 5.1, RFC 7505).
  * Decides nothing about the addresses it finds.
  *
- * Datagrams go by res_nsend, one server and one attempt a call, so that the time each may take is
- * ours to say; it counts in whole seconds, one at least. TCP (truncated answers) does not:
- * libresolv reads a stream without any time limit and may raise SIGPIPE, so a resolver could hold a
- * thread for ever.
+ * Questions are made and answers read by libresolv; what goes to and fro is sent and awaited here.
+ * res_nsend counts time in whole seconds, reads a stream (TCP, for truncated answers) without any
+ * limit and may raise SIGPIPE, so a resolver could hold a thread for ever.
  */
 #include "config.h"
 
@@ -35,7 +34,8 @@ enum {
     QUERY_MAX = NS_PACKETSZ, /* a header and one question need far less */
     NAME_MAX_OCTETS = 253,   /* RFC 1035 2.3.4: 255 on the wire */
     LABEL_MAX_OCTETS = 63,
-    FRAME = 2, /* the length before a TCP message */
+    FRAME = 2,                /* the length before a TCP message */
+    STRAY_DATAGRAMS_MAX = 64, /* that are no answer to our question, for one attempt */
 };
 
 struct dns {
@@ -218,43 +218,9 @@ static socklen_t sockaddr_length(const struct sockaddr_storage *address)
 /* --- libresolv's state ---------------------------------------------------- */
 
 /*
- * Where glibc keeps servers: nsaddr_list holds IPv4 ones; an entry of family 0 stands for the IPv6
- * one in nsaddrs, which is malloc'ed and freed by res_nclose (for the first nscount entries alone,
- * hence this before nscount is changed).
+ * Copies the servers that res_ninit found in resolv.conf. glibc has IPv4 ones in nsaddr_list; an
+ * entry of family 0 there stands for the IPv6 one in nsaddrs.
  */
-static void forget_servers(struct __res_state *state)
-{
-    for (size_t i = 0; i < MAXNS; i++) {
-        free(state->_u._ext.nsaddrs[i]);
-        state->_u._ext.nsaddrs[i] = NULL;
-    }
-    state->nscount = 0;
-    state->_u._ext.nscount = 0;
-}
-
-/* Makes this the one server that res_nsend asks. No socket is open between two calls of it. */
-static bool point_at(struct __res_state *state, const struct sockaddr_storage *server)
-{
-    forget_servers(state);
-    if (server->ss_family == AF_INET) {
-        /* _ext.nscount 0: res_nsend makes its own copy of the list. */
-        memcpy(&state->nsaddr_list[0], server, sizeof state->nsaddr_list[0]);
-        state->nscount = 1;
-        return true;
-    }
-    struct sockaddr_in6 *copy = malloc(sizeof *copy);
-    if (copy == NULL)
-        return false;
-    memcpy(copy, server, sizeof *copy);
-    state->nsaddr_list[0] = (struct sockaddr_in){.sin_family = 0};
-    state->_u._ext.nsaddrs[0] = copy;
-    state->_u._ext.nssocks[0] = -1;
-    state->_u._ext.nscount = 1;
-    state->nscount = 1;
-    return true;
-}
-
-/* Copies the servers that res_ninit found in resolv.conf. */
 static void read_resolv_conf(struct lookup *lookup)
 {
     const struct __res_state *state = &lookup->state;
@@ -296,7 +262,6 @@ static bool lookup_init(struct lookup *lookup, const struct dns *dns, const char
     lookup->slice_s = within(state->retrans, 1, SLICE_MAX_S);
     lookup->tcp_only = (state->options & RES_USEVC) != 0;
     state->options = (state->options & ~(unsigned long)RES_USEVC) | RES_RECURSE | RES_IGNTC;
-    state->retry = 1;
     read_resolv_conf(lookup);
     if (dns->server_count > 0) {
         memcpy(lookup->server, dns->server, sizeof lookup->server);
@@ -310,7 +275,7 @@ static bool lookup_init(struct lookup *lookup, const struct dns *dns, const char
     return true;
 }
 
-/* --- Asking over TCP ------------------------------------------------------- */
+/* --- Waiting --------------------------------------------------------------- */
 
 /* False when the time has passed. */
 static bool wait_for(const struct rb_clock *clock, int fd, short events, deadline end)
@@ -321,11 +286,66 @@ static bool wait_for(const struct rb_clock *clock, int fd, short events, deadlin
         int ready = poll(&polled, 1, left_ms);
         if (ready > 0)
             return true;
-        if (ready < 0 && errno != EINTR)
+        if (ready == 0 || errno != EINTR)
             return false;
     }
     return false;
 }
+
+/* --- Asking over UDP ------------------------------------------------------- */
+
+static bool is_same_name_octet(uint8_t a, uint8_t b)
+{
+    return a == b || ((a ^ b) == 0x20 && (a | 0x20) >= 'a' && (a | 0x20) <= 'z');
+}
+
+/*
+ * Whether it answers the question that was asked, whatever it says: the same id, the same question
+ * behind the header, in whatever case. Forgers know neither the id nor our port (RFC 5452 9).
+ */
+static bool is_ours(const struct lookup *lookup, size_t len)
+{
+    const uint8_t *query = lookup->query + FRAME, *answer = lookup->answer;
+
+    if (len < lookup->query_len || memcmp(answer, query, sizeof(uint16_t)) != 0 ||
+        !((const HEADER *)(const void *)answer)->qr)
+        return false;
+    for (size_t i = NS_HFIXEDSZ; i < lookup->query_len; i++)
+        if (!is_same_name_octet(answer[i], query[i]))
+            return false;
+    return true;
+}
+
+static int udp_receive(const struct lookup *lookup, int fd, deadline end)
+{
+    for (unsigned strays = 0; strays < STRAY_DATAGRAMS_MAX; strays++) {
+        if (!wait_for(lookup->clock, fd, POLLIN, end))
+            return -1;
+        ssize_t got = recv(fd, lookup->answer, ANSWER_MAX, 0);
+        if (got < 0 && errno != EAGAIN && errno != EINTR)
+            return -1; /* nobody listens there */
+        if (got > 0 && is_ours(lookup, (size_t)got))
+            return (int)got;
+    }
+    return -1;
+}
+
+/* Returns the length of the answer, -1 when none came by `end`. */
+static int ask_udp(const struct lookup *lookup, const struct sockaddr_storage *server, deadline end)
+{
+    int len = -1;
+    int fd = socket(server->ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (connect(fd, (const struct sockaddr *)server, sockaddr_length(server)) == 0 &&
+        send(fd, lookup->query + FRAME, lookup->query_len, MSG_NOSIGNAL) ==
+            (ssize_t)lookup->query_len)
+        len = udp_receive(lookup, fd, end);
+    close(fd);
+    return len;
+}
+
+/* --- Asking over TCP ------------------------------------------------------- */
 
 static bool tcp_connect(const struct rb_clock *clock, int fd, const struct sockaddr_storage *server,
                         deadline end)
@@ -424,18 +444,10 @@ static bool ask_server(struct lookup *lookup, const struct sockaddr_storage *ser
 {
     int slice_ms = deadline_left_ms(lookup->clock, lookup->until) / attempts_left;
     slice_ms = within(slice_ms, 1, lookup->slice_s * 1000);
-    int len = -1;
-    if (!lookup->tcp_only) {
-        if (!point_at(&lookup->state, server))
-            return false;
-        lookup->state.retrans = within(slice_ms / 1000, 1, SLICE_MAX_S);
-        len = res_nsend(&lookup->state, lookup->query + FRAME, (int)lookup->query_len,
-                        lookup->answer, ANSWER_MAX);
-    }
-    if (lookup->tcp_only || is_truncated(lookup, len)) {
-        deadline end = deadline_min(lookup->until, deadline_in(lookup->clock, slice_ms));
+    const deadline end = deadline_min(lookup->until, deadline_in(lookup->clock, slice_ms));
+    int len = lookup->tcp_only ? -1 : ask_udp(lookup, server, end);
+    if (lookup->tcp_only || is_truncated(lookup, len))
         len = ask_tcp(lookup, server, end);
-    }
     return is_answer(lookup, len);
 }
 

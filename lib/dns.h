@@ -73,10 +73,9 @@ enum rb_error dns_open(const char *const *servers, size_t count, const struct rb
 void dns_close(struct dns *dns);
 
 /*
- * The look-ups below end by `until`: nothing is sent once it has passed, but an attempt under way
- * may overrun it by a second at most (libresolv counts whole seconds). A domain or name that is no
- * host name in A-labels (letters, digits, "-", "_", dots; 253 octets) cannot be asked: DNS_FAILURE.
- * On anything but DNS_FOUND the list is empty. Any thread.
+ * The look-ups below end by `until`. A domain or name that is no host name in A-labels (letters,
+ * digits, "-", "_", dots; 253 octets) cannot be asked: DNS_FAILURE. On anything but DNS_FOUND the
+ * list is empty. Any thread.
  */
 
 /*

@@ -22,6 +22,7 @@ enum {
     HELD_MAX = 16, /* connections kept open and silent */
     BIND_TRIES = 50,
     TCP_TIMEOUT_S = 2,
+    STRAYS = 5, /* datagrams before the right one */
 };
 
 struct asked {
@@ -229,8 +230,14 @@ static void serve_udp(struct fake_dns *fake)
     size_t len;
     ssize_t got = recvfrom(fake->udp, fake->query, sizeof fake->query, 0, (struct sockaddr *)&from,
                            &from_len);
-    if (got > 0 && answer(fake, (size_t)got, false, &row, &len))
+    if (got <= 0 || !answer(fake, (size_t)got, false, &row, &len))
+        return;
+    for (unsigned i = row.flags & FAKE_DNS_STRAYS ? STRAYS : 0; i > 0; i--) {
+        fake->answer[2] ^= (uint8_t)i; /* the id */
         (void)sendto(fake->udp, fake->answer + 2, len, 0, (struct sockaddr *)&from, from_len);
+        fake->answer[2] ^= (uint8_t)i;
+    }
+    (void)sendto(fake->udp, fake->answer + 2, len, 0, (struct sockaddr *)&from, from_len);
 }
 
 static bool read_all(int fd, uint8_t *octets, size_t len)

@@ -33,6 +33,7 @@ enum fake_dns_flag {
     FAKE_DNS_TCP_CLOSE = 1 << 7,      /* over TCP, takes the question and closes */
     FAKE_DNS_BAD_DATA = 1 << 8,       /* each record's data lack their last octet */
     FAKE_DNS_LONG_DATA = 1 << 9,      /* each record's data have an octet too many */
+    FAKE_DNS_STRAYS = 1 << 10,        /* over UDP, answers to somebody else come before ours */
 };
 
 /* What is said of a name and a type. The first row that fits is used. */

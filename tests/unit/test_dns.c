@@ -552,7 +552,7 @@ static void *asker_run(void *arg)
     return NULL;
 }
 
-/* What never comes, and what is not for us, which libresolv goes on waiting behind. All at once, to
+/* What never comes, and what is not for us, which is waited behind. All at once, to
  * be quick. */
 static void silence_and_answers_to_others_are_failures(void **state)
 {
@@ -576,6 +576,19 @@ static void silence_and_answers_to_others_are_failures(void **state)
         assert_int_equal(askers[i].count, 0);
         assert_in_range(fake_dns_asked_udp(world.fake, askers[i].name, ns_t_mx), 1, 2);
     }
+    world_stop(&world);
+}
+
+static void the_answer_behind_those_to_others_is_taken(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "example.org", .flags = FAKE_DNS_STRAYS, ANSWERS(one_mx)}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_mx_list list;
+    assert_int_equal(ask_mx(world.dns, "example.org", &list), DNS_FOUND);
+    assert_int_equal(list.count, 1);
+    assert_int_equal(fake_dns_asked_udp(world.fake, "example.org", ns_t_mx), 1);
     world_stop(&world);
 }
 
@@ -1317,6 +1330,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(error_codes_are_failures),
         cmocka_unit_test(broken_answers_are_failures),
         cmocka_unit_test(silence_and_answers_to_others_are_failures),
+        cmocka_unit_test(the_answer_behind_those_to_others_is_taken),
         cmocka_unit_test(tcp_answers_that_are_not_ours_are_failures),
         cmocka_unit_test(nothing_is_asked_when_the_time_has_passed),
         cmocka_unit_test(truncated_answers_are_had_over_tcp),
