@@ -30,10 +30,15 @@ struct listener {
 
 static void free_listener(struct watch *w)
 {
-    struct listener *l = (struct listener *)w;
+    free(w); /* its first member */
+}
+
+/* The path goes at once, the rest once the loop has no more use for it. */
+static void close_listener(struct server *srv, struct listener *l)
+{
     if (l->path[0] != '\0')
         (void)unlink(l->path);
-    free(l);
+    loop_drop(srv->net.loop, &l->watch);
 }
 
 /* Accepts and closes one, or the listening socket would report it for ever. */
@@ -123,7 +128,7 @@ static void drop_list(struct server *srv, struct listener *list)
     while (list != NULL) {
         struct listener *l = list;
         list = list->next;
-        loop_drop(srv->net.loop, &l->watch);
+        close_listener(srv, l);
     }
 }
 
@@ -166,14 +171,14 @@ static void take_over(struct server *srv, struct scenario *scn, struct listener 
         if (place != NULL && !place->conf->refuse)
             continue;
         HASH_DEL(srv->listeners, l);
-        loop_drop(srv->net.loop, &l->watch);
+        close_listener(srv, l);
     }
     while (fresh != NULL) {
         l = fresh;
         LL_DELETE(fresh, l);
         HASH_ADD_STR(srv->listeners, key, l);
         if (l->hh.tbl == NULL) /* no memory: nobody listens there, and the next load tries again */
-            loop_drop(srv->net.loop, &l->watch);
+            close_listener(srv, l);
     }
     scenario_put(srv->scn);
     srv->scn = scn;
@@ -220,7 +225,7 @@ void server_fini(struct server *srv)
     HASH_ITER(hh, srv->listeners, l, next)
     {
         HASH_DEL(srv->listeners, l);
-        loop_drop(srv->net.loop, &l->watch);
+        close_listener(srv, l);
     }
     conn_end_all(&srv->net);
     loop_free(srv->net.loop);
