@@ -321,17 +321,18 @@ static void a_path_that_is_too_long_is_said(void **state)
     assert_refused(at, EX_UNAVAILABLE, "name too long");
 }
 
+/* A port below those that the system gives away. */
 static void an_address_is_handed_on_in_numbers(void **state)
 {
     static const struct {
         const char *listen, *conn;
         int family;
     } cases[] = {
-        {"inet:48894@127.0.0.1", "inet:48894@[127.0.0.1]", AF_INET},
-        {"inet:48894@localhost", "inet:48894@[127.0.0.1]", AF_INET},
-        {"inet:48894", "inet:48894@[0.0.0.0]", AF_INET},
-        {"inet6:48894@::1", "inet6:48894@[::1]", AF_INET6},
-        {"inet6:48894", "inet6:48894@[::]", AF_INET6},
+        {"inet:28894@127.0.0.1", "inet:28894@[127.0.0.1]", AF_INET},
+        {"inet:28894@localhost", "inet:28894@[127.0.0.1]", AF_INET},
+        {"inet:28894", "inet:28894@[0.0.0.0]", AF_INET},
+        {"inet6:28894@::1", "inet6:28894@[::1]", AF_INET6},
+        {"inet6:28894", "inet6:28894@[::]", AF_INET6},
     };
     const size_t count = has_ipv6() ? COUNT(cases) : 3;
 
@@ -365,7 +366,7 @@ static void a_port_that_is_taken_is_said(void **state)
 static void an_address_that_is_not_ours_is_said(void **state)
 {
     (void)state;
-    assert_refused("inet:48894@192.0.2.1", EX_UNAVAILABLE, "Cannot assign requested address");
+    assert_refused("inet:28894@192.0.2.1", EX_UNAVAILABLE, "Cannot assign requested address");
 }
 
 /* --- The group --- */
