@@ -17,6 +17,36 @@ VERIFY = {
     "postmaster": ("", "require verify = header_sender/callout=20s,mailfrom=postmaster@{domain}"),
 }
 
+# Of the benches: what stands behind the options. Every sender is called back; what is accepted is
+# thrown away.
+CALLING_OUT = """
+begin acl
+rcpt:
+  require message = relay not permitted
+          domains = +local_domains
+  require verify = sender/callout=10s,defer_ok
+  accept
+data:
+  discard
+
+begin routers
+world:
+  driver = dnslookup
+  domains = ! +local_domains
+  transport = smtp
+  no_more
+here:
+  driver = accept
+  transport = nowhere
+
+begin transports
+smtp:
+  driver = smtp
+nowhere:
+  driver = appendfile
+  file = /dev/null
+"""
+
 CONFIG = """
 exim_path = {program}
 spool_directory = {folder}/spool

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 
 import dns
+import exim as lab_exim
 import mailhosts
 import milter
 import net
@@ -73,33 +74,8 @@ smtp_accept_queue = 0
 keep_environment = {variables}
 acl_smtp_rcpt = rcpt
 acl_smtp_data = data
-
-begin acl
-rcpt:
-  require message = relay not permitted
-          domains = +local_domains
-  require verify = sender/callout=10s,defer_ok
-  accept
-data:
-  discard
-
-begin routers
-world:
-  driver = dnslookup
-  domains = ! +local_domains
-  transport = smtp
-  no_more
-here:
-  driver = accept
-  transport = nowhere
-
-begin transports
-smtp:
-  driver = smtp
-nowhere:
-  driver = appendfile
-  file = /dev/null
 """
+EXIM_CONF += lab_exim.CALLING_OUT
 
 
 class MailHosts(mailhosts.MailHosts):

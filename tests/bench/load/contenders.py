@@ -10,6 +10,7 @@ import shutil
 import subprocess
 
 import debs
+import exim as lab_exim
 import milter
 import postfix
 import service
@@ -59,33 +60,8 @@ smtp_accept_queue = 0
 keep_environment =
 acl_smtp_rcpt = rcpt
 acl_smtp_data = data
-
-begin acl
-rcpt:
-  require message = relay not permitted
-          domains = +local_domains
-  require verify = sender/callout=10s,defer_ok
-  accept
-data:
-  discard
-
-begin routers
-world:
-  driver = dnslookup
-  domains = ! +local_domains
-  transport = smtp
-  no_more
-here:
-  driver = accept
-  transport = nowhere
-
-begin transports
-smtp:
-  driver = smtp
-nowhere:
-  driver = appendfile
-  file = /dev/null
 """
+EXIM_CONF += lab_exim.CALLING_OUT
 
 # What its sample script does with a sender, but at RCPT, as all others do.
 MAILFROMD_SCRIPT = """
