@@ -41,6 +41,13 @@ enum callout_leave {
     CALLOUT_FULL, /* as many sessions with it as there may be: what is left is handed back */
 };
 
+/* Who finds out whether the domain accepts everything. */
+enum callout_probe {
+    CALLOUT_PROBE,        /* this callout does */
+    CALLOUT_PROBE_PARKED, /* another one is about to: the item is the owner's again */
+    CALLOUT_PROBE_KNOWN,  /* another one has */
+};
+
 struct callout_hooks {
     /* Another address for this destination, or NULL when there is none now. It is the callout's
      * until answered. */
@@ -55,6 +62,16 @@ struct callout_hooks {
     void (*left)(void *arg, const char *ip);
     /* Takes an item back, to be asked about when the host has room. False: it has waited too long; it is to be answered. */
     bool (*put_back)(void *arg, struct callout_item *item);
+    /*
+     * An item was accepted, and nobody in this callout knows what that is worth: who is to probe? After CALLOUT_PROBE, and only
+     * then, end_probe follows; after CALLOUT_PROBE_KNOWN *catch_all is known. A parked item comes back by end_probe of the callout that
+     * probes, and is answered there.
+     */
+    enum callout_probe (*begin_probe)(void *arg, struct callout_item *item,
+                                      const struct address_record *accepted,
+                                      struct fact *catch_all);
+    /* The probe is over; FACT_UNKNOWN: without a clear answer. What was parked: a list, each with its host's answer in `best`. */
+    struct callout_item *(*end_probe)(void *arg, const struct fact *catch_all);
     /*
      * A connection to this IP address was tried, and how it ended: reason, stage and code of what
      * went wrong, or RB_REASON_ACCEPTED where the host spoke with us as a mail host should,

@@ -11,6 +11,7 @@
 
 #include "callout.h"
 #include "hash.h"
+#include "probing.h"
 #include "relay.h"
 
 struct destination {
@@ -22,9 +23,10 @@ struct destination {
     unsigned
         coming; /* of these, those that have taken nothing yet; may be too few, never too many */
     unsigned sessions_max; /* as last told */
-    struct slot *wanted;   /* set aside until it has room; NULL: not set aside */
-    struct slot *due;      /* let out because this one has room; NULL: none */
-    bool ready;            /* in the list of ready ones */
+    struct probing probing;
+    struct slot *wanted; /* set aside until it has room; NULL: not set aside */
+    struct slot *due;    /* let out because this one has room; NULL: none */
+    bool ready;          /* in the list of ready ones */
     struct destination *prev, *next;
     struct destination *wait_prev, *wait_next; /* of those that wait for one slot: slots.c's */
     UT_hash_handle hh;

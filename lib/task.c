@@ -121,6 +121,33 @@ static bool put_back(void *arg, struct callout_item *item)
     return taken;
 }
 
+static enum callout_probe begin_probe(void *arg, struct callout_item *item,
+                                      const struct address_record *accepted, struct fact *catch_all)
+{
+    const struct task *task = arg;
+    struct rb_verifier *verifier = task->verifier;
+    enum callout_probe turn;
+
+    pthread_mutex_lock(&verifier->lock);
+    turn = probing_begin(&task->destination->probing, item, accepted,
+                         task->options->o.lifetimes.domain_ttl_s, clock_wall_s(verifier->clock),
+                         catch_all);
+    pthread_mutex_unlock(&verifier->lock);
+    return turn;
+}
+
+static struct callout_item *end_probe(void *arg, const struct fact *catch_all)
+{
+    const struct task *task = arg;
+    struct rb_verifier *verifier = task->verifier;
+    struct callout_item *parked;
+
+    pthread_mutex_lock(&verifier->lock);
+    parked = probing_end(&task->destination->probing, catch_all);
+    pthread_mutex_unlock(&verifier->lock);
+    return parked;
+}
+
 /* A store of ours that refuses us keeps nobody waiting: it is to be seen as what it is, and not as one that is silent. */
 static bool is_failure(const struct task *task, const struct address_record *how)
 {
@@ -186,7 +213,8 @@ void task_run(struct rb_verifier *verifier, struct destination *destination,
         .probe_key = verifier->probe_key,
         .domain = destination->domain,
         .relay = destination->relay[0] != '\0' ? destination->relay : NULL,
-        .hooks = {next_item, answer_item, may_call, left, put_back, host_called, learned, &task},
+        .hooks = {next_item, answer_item, may_call, left, put_back, begin_probe, end_probe,
+                  host_called, learned, &task},
     };
 
     if (cache_facts_key(callout.relay, destination->domain, task.facts_key) != RB_OK ||

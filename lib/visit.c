@@ -187,9 +187,16 @@ static struct dialogue_question question_for(const struct run *run, const char *
     };
 }
 
+/* Whether it is known if the domain accepts everything. */
+static bool knows_worth(const struct run *run)
+{
+    return run_knows(run, &run->facts.catch_all, FACT_NO) ||
+           run_knows(run, &run->facts.catch_all, FACT_YES);
+}
+
 /* Does the domain accept a local part that nobody has? Only 2yz means yes; nothing clear means not
  * known. */
-static void session_probe(struct session *session)
+static void ask_for_nobody(struct session *session)
 {
     struct run *run = session->run;
     const struct callout *callout = run->callout;
@@ -197,8 +204,6 @@ static void session_probe(struct session *session)
     struct dialogue_question question;
     enum rb_reason reason;
 
-    if (run->probed || session->dialogue.need != DIALOGUE_NEED_QUESTION)
-        return;
     run->probed = true;
     visit_probe_local(callout->probe_key, callout->domain, clock_wall_s(callout->clock), local);
     (void)snprintf(address, sizeof address, "%s@%s", local, callout->domain);
@@ -214,18 +219,71 @@ static void session_probe(struct session *session)
         run_learn_catch_all(run, false);
 }
 
-/* The host accepted the address; what is that worth? */
-static void weigh_acceptance(struct session *session, struct address_record *record)
+/* The host accepted the address: worth as much as is known of the domain. */
+static void answer_accepted(const struct run *run, struct callout_item *item,
+                            struct address_record *record)
 {
-    struct run *run = session->run;
-
-    if (!run_knows(run, &run->facts.catch_all, FACT_NO) &&
-        !run_knows(run, &run->facts.catch_all, FACT_YES))
-        session_probe(session);
     if (run_knows(run, &run->facts.catch_all, FACT_YES)) {
         record->reason = RB_REASON_CATCH_ALL;
         (void)text_copy(record->rule, sizeof record->rule, "accepts_every_local_part");
     }
+    run_answer(run, item, record);
+}
+
+/* Finds out for all that wait for it. */
+static void session_probe(struct session *session)
+{
+    static const struct fact not_known = {.state = FACT_UNKNOWN};
+    struct run *run = session->run;
+    const struct callout_hooks *hooks = &run->callout->hooks;
+    struct callout_item *parked, *next;
+
+    ask_for_nobody(session);
+    parked = hooks->end_probe(hooks->arg, knows_worth(run) ? &run->facts.catch_all : &not_known);
+    for (; parked != NULL; parked = next) {
+        next = parked->next;
+        answer_accepted(run, parked, &parked->best);
+    }
+}
+
+/* The host accepted the address; what is that worth? False: the item waits for another session's probe. */
+static bool weigh_acceptance(struct session *session, struct callout_item *item,
+                             const struct address_record *record)
+{
+    struct run *run = session->run;
+    const struct callout_hooks *hooks = &run->callout->hooks;
+
+    if (knows_worth(run) || run->probed || session->dialogue.need != DIALOGUE_NEED_QUESTION)
+        return true;
+    switch (hooks->begin_probe(hooks->arg, item, record, &run->facts.catch_all)) {
+    case CALLOUT_PROBE_PARKED:
+        return false;
+    case CALLOUT_PROBE:
+        session_probe(session);
+        return true;
+    default:
+        return true;
+    }
+}
+
+/* The host has answered about the address: for good. */
+static void session_answer(struct session *session, struct callout_item *item,
+                           struct address_record *record)
+{
+    struct run *run = session->run;
+    bool accepted =
+        record->reason == RB_REASON_ACCEPTED && run->callout->options->o.catch_all_check;
+    bool settled = !accepted || weigh_acceptance(session, item, record);
+
+    session->served = true;
+    session->how = run_record(run, RB_REASON_ACCEPTED, RB_STAGE_NONE, "");
+    transport_transcript(&session->transport, NULL, 0); /* it goes with the answer */
+    if (!settled)
+        return;
+    if (accepted)
+        answer_accepted(run, item, record);
+    else
+        run_answer(run, item, record);
 }
 
 static bool decides(enum rb_reason reason)
@@ -302,12 +360,7 @@ static void session_item(struct session *session, struct callout_item *item)
     note_host(session, &record);
     note_null_sender(session, &question, &record);
     if (decides(record.reason)) {
-        if (record.reason == RB_REASON_ACCEPTED && o->catch_all_check)
-            weigh_acceptance(session, &record);
-        session->served = true;
-        session->how = run_record(run, RB_REASON_ACCEPTED, RB_STAGE_NONE, "");
-        transport_transcript(&session->transport, NULL, 0); /* it goes with the answer */
-        run_answer(run, item, &record);
+        session_answer(session, item, &record);
         return;
     }
     run_consider(item, &record);

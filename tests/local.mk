@@ -30,6 +30,7 @@ UNIT = \
     tests/unit/test_options \
     tests/unit/test_patience \
     tests/unit/test_policy \
+    tests/unit/test_probing \
     tests/unit/test_queue \
     tests/unit/test_rates \
     tests/unit/test_recipient \
@@ -240,6 +241,10 @@ tests_unit_test_held_LDADD = $(unit_libs)
 tests_unit_test_patience_SOURCES = tests/unit/test_patience.c
 tests_unit_test_patience_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_patience_LDADD = $(unit_libs)
+
+tests_unit_test_probing_SOURCES = tests/unit/test_probing.c
+tests_unit_test_probing_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_probing_LDADD = $(unit_libs)
 
 tests_unit_test_queue_SOURCES = tests/unit/test_queue.c
 tests_unit_test_queue_CPPFLAGS = $(unit_cppflags)

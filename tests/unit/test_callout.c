@@ -62,6 +62,12 @@ static struct world {
     size_t called_count;
     struct domain_record learned;
     unsigned learned_count;
+    enum callout_probe probe_turn; /* what begin_probe says */
+    struct fact found_elsewhere;   /* with CALLOUT_PROBE_KNOWN */
+    struct callout_item *parked;   /* by other callouts: handed over at the end of a probe */
+    enum fact_state probe_said;
+    unsigned probes_begun, probes_ended;
+    unsigned parked_away[ITEMS_MAX];
 } world;
 
 static const uint8_t probe_key[32] = "a key that nobody else has, for ";
@@ -162,6 +168,31 @@ static bool put_back(void *arg, struct callout_item *item)
         return false;
     world.put_back[item - world.item]++;
     return true;
+}
+
+static enum callout_probe begin_probe(void *arg, struct callout_item *item,
+                                      const struct address_record *accepted, struct fact *catch_all)
+{
+    (void)arg;
+    world.probes_begun++;
+    if (world.probe_turn == CALLOUT_PROBE_KNOWN) {
+        *catch_all = world.found_elsewhere;
+    } else if (world.probe_turn == CALLOUT_PROBE_PARKED) {
+        item->best = *accepted;
+        world.parked_away[item - world.item]++;
+    }
+    return world.probe_turn;
+}
+
+static struct callout_item *end_probe(void *arg, const struct fact *catch_all)
+{
+    struct callout_item *parked = world.parked;
+
+    (void)arg;
+    world.probes_ended++;
+    world.probe_said = catch_all->state;
+    world.parked = NULL;
+    return parked;
 }
 
 static void was_called(void *arg, const char *ip, const struct address_record *how)
@@ -281,8 +312,8 @@ static void run(const char *domain)
         .domain = domain,
         .relay = world.relay,
         .facts = world.facts,
-        .hooks = {next_item, take_answer, may_call, left, put_back, was_called, was_learned,
-                  &world},
+        .hooks = {next_item, take_answer, may_call, left, put_back, begin_probe, end_probe,
+                  was_called, was_learned, &world},
     };
 
     world.options.port = world.port != 0 ? world.port : 25;
@@ -296,8 +327,10 @@ static void run(const char *domain)
     options_put(options);
     transport_tls_context_free(callout.tls_context);
     for (size_t i = 0; i < world.next; i++)
-        assert_int_equal(world.answers[i] + world.put_back[i], 1);
+        assert_int_equal(world.answers[i] + world.put_back[i] + world.parked_away[i], 1);
     assert_int_equal(world.entered, 0);
+    if (world.probe_turn == CALLOUT_PROBE)
+        assert_int_equal(world.probes_begun, world.probes_ended);
 }
 
 /* One callout for one address. */
@@ -1528,6 +1561,107 @@ static void an_unclear_probe_is_not_repeated_in_a_run(void **state)
     heard(host, "RCPT", 4);
 }
 
+/* Items that other callouts had accepted while this one probed: already taken there. */
+static void park(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct callout_item *item = add("p@one.example");
+
+        item->best = (struct address_record){.reason = RB_REASON_ACCEPTED, .code = 250};
+        item->next = world.parked;
+        world.parked = item;
+    }
+    world.next = world.item_count;
+}
+
+static void what_was_parked_gets_what_the_probe_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *to_nobody;
+        enum rb_reason reason;
+        enum fact_state said;
+    } cases[] = {
+        {ACCEPTS_ALL, RB_REASON_CATCH_ALL, FACT_YES},
+        {UNKNOWN_USER, RB_REASON_ACCEPTED, FACT_NO},
+        {GREYLISTED, RB_REASON_ACCEPTED, FACT_UNKNOWN},
+    };
+    static const struct fake_host_reply replies[] = {{"u@one.example", ACCEPTS_ALL}};
+
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        struct fake_host *host;
+
+        assert_int_equal(c == 0 ? 0 : tear_down(state) + set_up(state), 0);
+        host = start(0, &(const struct fake_host_options){
+                            .replies = replies, .reply_count = 1, .rcpt = cases[c].to_nobody});
+        world.options.catch_all_check = true;
+        park(2);
+        is(ask("one.example", "u@one.example"), cases[c].reason);
+        for (size_t i = 0; i < 2; i++) {
+            is(&world.answer[i], cases[c].reason);
+            assert_int_equal(world.answer[i].code, 250);
+        }
+        assert_int_equal(world.probe_said, cases[c].said);
+        heard(host, "RCPT", 2);
+    }
+}
+
+static void what_is_parked_elsewhere_is_not_answered_here(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, ACCEPTS_ALL);
+
+    world.options.catch_all_check = true;
+    world.probe_turn = CALLOUT_PROBE_PARKED;
+    for (int i = 0; i < 3; i++)
+        add("u@one.example");
+    run("one.example");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(world.parked_away[i], 1);
+        is(&world.item[i].best, RB_REASON_ACCEPTED);
+    }
+    assert_int_equal(world.probes_ended, 0);
+    heard(host, "RCPT", 3);
+    heard(host, "QUIT", 1);
+}
+
+static void what_another_callout_found_out_is_not_probed_for(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, ACCEPTS_ALL);
+
+    world.options.catch_all_check = true;
+    world.probe_turn = CALLOUT_PROBE_KNOWN;
+    world.found_elsewhere = (struct fact){FACT_YES, clock_wall_s(&world.clock)};
+    for (int i = 0; i < 2; i++)
+        add("u@one.example");
+    run("one.example");
+    for (int i = 0; i < 2; i++)
+        is(&world.answer[i], RB_REASON_CATCH_ALL);
+    assert_int_equal(world.probes_begun, 1); /* then it is known here too */
+    heard(host, "RCPT", 2);
+}
+
+static void a_connection_lost_amid_the_probe_answers_what_was_parked(void **state)
+{
+    (void)state;
+    static const struct fake_host_step steps[] = {
+        {FAKE_HOST_SAY, "220 hello"},   {FAKE_HOST_EXPECT, "EHLO"},
+        {FAKE_HOST_SAY, "250 hello"},   {FAKE_HOST_EXPECT, "MAIL FROM:<>"},
+        {FAKE_HOST_SAY, "250 go on"},   {FAKE_HOST_EXPECT, "RCPT TO:<u@one.example>"},
+        {FAKE_HOST_SAY, "250 welcome"}, {FAKE_HOST_EXPECT, "RSET"},
+    };
+    static const struct fake_host_script script = {steps, COUNT(steps)};
+
+    start_playing(0, &script, 1);
+    world.options.catch_all_check = true;
+    park(1);
+    is(ask("one.example", "u@one.example"), RB_REASON_ACCEPTED);
+    is(&world.answer[0], RB_REASON_ACCEPTED);
+    assert_int_equal(world.probe_said, FACT_UNKNOWN);
+    assert_int_equal(world.probes_ended, 1);
+}
+
 /* Six seconds of ten pass until EHLO, six more until RSET. */
 static int64_t hasty_monotonic_ms(void *arg)
 {
@@ -1805,6 +1939,10 @@ int main(void)
         T(tls_is_not_used_when_it_is_off),
         T(where_tls_is_broken_the_host_is_called_again_in_clear),
         T(a_host_that_insists_on_its_broken_tls_is_tls_required),
+        T(what_was_parked_gets_what_the_probe_says),
+        T(what_is_parked_elsewhere_is_not_answered_here),
+        T(what_another_callout_found_out_is_not_probed_for),
+        T(a_connection_lost_amid_the_probe_answers_what_was_parked),
         T(a_domain_that_accepts_a_probe_is_catch_all),
         T(the_probe_has_the_null_sender_whatever_ours_is),
         T(a_domain_that_refuses_a_probe_is_not_catch_all),

@@ -625,6 +625,41 @@ static void a_catch_all_domain_settles_its_other_addresses(void **state)
     assert_int_equal(rig_connections(f), 2);
 }
 
+/* Three sessions are let go at one time, after RCPT: what do the addresses get? */
+static void assert_one_probe(struct rig *f, const struct fake_host_options *host,
+                             const struct fake_host_reply three[3], enum rb_reason reason)
+{
+    struct rb_ticket *tickets[3];
+
+    rig_start_host(f, host);
+    f->options.per_domain_sessions = 3;
+    rig_reopen(f);
+    rig_hold(f, true);
+    for (size_t i = 0; i < 3; i++)
+        tickets[i] = rig_ask(f, three[i].address);
+    assert_true(fake_host_wait(f->host, "RCPT", 3));
+    rig_hold(f, false);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(rig_outcome(tickets[i]), reason);
+    assert_int_equal(rig_connections(f), 3);
+    assert_int_equal(rig_rcpts(f), 3 + 1);
+}
+
+static void one_probe_does_for_all_sessions_that_begin_together(void **state)
+{
+    static const struct fake_host_reply three[] = {{"a@example.org", "250 2.1.5 Ok"},
+                                                   {"b@example.org", "250 2.1.5 Ok"},
+                                                   {"c@example.org", "250 2.1.5 Ok"}},
+                                        others[] = {{"a@other.example", ""},
+                                                    {"b@other.example", ""},
+                                                    {"c@other.example", ""}};
+    static const struct fake_host_options choosy = {.replies = three, .reply_count = COUNT(three)},
+                                          everybody = {.rcpt = "250 2.1.5 Ok"};
+
+    assert_one_probe(*state, &choosy, three, RB_REASON_ACCEPTED);
+    assert_one_probe(*state, &everybody, others, RB_REASON_CATCH_ALL);
+}
+
 static void a_dead_domain_settles_its_other_addresses(void **state)
 {
     struct rig *f = *state;
@@ -1342,6 +1377,7 @@ int main(void)
         TEST(a_store_that_cannot_be_used_is_told_in_words),
         TEST(wrong_options_are_told_in_words),
         TEST(a_catch_all_domain_settles_its_other_addresses),
+        TEST(one_probe_does_for_all_sessions_that_begin_together),
         TEST(a_dead_domain_settles_its_other_addresses),
         TEST(what_a_relay_says_is_kept_apart),
         TEST(twenty_equal_questions_cost_one_callout),
