@@ -25,7 +25,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 1024 }; /* on the stack of a callout that may be held; few replies are longer */
+enum {
+    READ_SIZE = 1024,     /* on the stack of a callout that may be held; few replies are longer */
+    BANNER_WAIT_MS = 100, /* how long a connection is not looked for before its banner */
+};
 
 void *transport_tls_context(void)
 {
@@ -212,6 +215,16 @@ static bool open_socket(struct transport *transport, int family)
            bind(transport->fd, (const struct sockaddr *)bind_to, address_len(bind_to)) == 0;
 }
 
+/* A banner mostly comes right behind the connection, or behind its failure: one wait does for both, then. */
+static enum transport_status wait_for_connection(struct transport *transport)
+{
+    deadline until = step_until(transport, transport->settings.connect_timeout_ms);
+    deadline banner = deadline_min(until, deadline_in(transport->settings.clock, BANNER_WAIT_MS));
+    enum transport_status status = wait_for(transport, POLLIN, banner);
+
+    return status == TRANSPORT_TIMEOUT ? wait_for(transport, POLLOUT, until) : status;
+}
+
 static enum transport_status finish_connect(struct transport *transport)
 {
     enum transport_status status;
@@ -219,8 +232,7 @@ static enum transport_status finish_connect(struct transport *transport)
     socklen_t len = sizeof error;
 
     begin_wait(transport);
-    status =
-        wait_for(transport, POLLOUT, step_until(transport, transport->settings.connect_timeout_ms));
+    status = wait_for_connection(transport);
     end_wait(transport);
     if (status != TRANSPORT_OK)
         return status;
