@@ -29,6 +29,7 @@ enum {
     CODE_MIN = 8,
     LONG_HEX_DIGITS = 4, /* words of a to f have none */
     TLD_MIN = 2,
+    CASE_BIT = 0x20,
 };
 
 #define DIGITS "0123456789"
@@ -283,7 +284,8 @@ static const struct class starred  = {ALNUM "-.*",    2, ALL, NULL};
 
 /* Neither text nor class: the form's end. */
 struct step {
-    const char *text; /* read in either case */
+    const char *text; /* read in either case; not empty */
+    size_t text_len;
     const struct class *class;
     bool folds;
 };
@@ -296,7 +298,7 @@ struct form {
 
 /* clang-format off */
 
-#define IS(t) {.text = (t)}
+#define IS(t) {.text = (t), .text_len = sizeof(t) - 1}
 #define STAYS(c) {.class = &(c)}
 #define FOLDS(c) {.class = &(c), .folds = true}
 
@@ -518,16 +520,25 @@ static bool is_last(const struct match *match, size_t step)
 
 static bool text_fits(const struct match *match, size_t step, size_t at)
 {
-    const char *text = match->steps[step].text;
-    return strncasecmp(match->local + at, text, strlen(text)) == 0;
+    const struct step *wanted = &match->steps[step];
+    const char *text = match->local + at;
+
+    /* Most texts fit nowhere: the first octet, with the bit of its case set, is enough to see that. */
+    return (*text | CASE_BIT) == (*wanted->text | CASE_BIT) &&
+           strncasecmp(text, wanted->text, wanted->text_len) == 0;
 }
 
-/* A cheap look ahead, before the text of a class is judged. */
+/* A cheap look ahead, before the text of a class is judged. No class may be empty. */
 static bool can_follow(const struct match *match, size_t step, size_t at)
 {
+    const struct step *next = &match->steps[step];
+
     if (is_last(match, step))
         return at == match->len;
-    return match->steps[step].text == NULL || text_fits(match, step, at);
+    if (next->text != NULL)
+        return text_fits(match, step, at);
+    return next->class->octets == NULL ? at < match->len
+                                       : is_in(match->local[at], next->class->octets);
 }
 
 /* The longest text first. */
@@ -554,7 +565,7 @@ static bool match_text(struct match *match, size_t step, size_t at)
 {
     if (!text_fits(match, step, at))
         return false;
-    match->ends[step] = at + strlen(match->steps[step].text);
+    match->ends[step] = at + match->steps[step].text_len;
     return match_from(match, step + 1, match->ends[step]);
 }
 
@@ -635,12 +646,13 @@ enum fold_kind fold_address(const struct address *address, struct fold *fold)
     *fold = (struct fold){.kind = FOLD_NONE};
     if (!can_fold(address->local))
         return FOLD_NONE;
+    const size_t len = strlen(address->local);
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         const struct form *form = &forms[i];
         struct match match = {
             .steps = form->steps,
             .local = address->local,
-            .len = strlen(address->local),
+            .len = len,
         };
         if ((form->domain == NULL || is_below(address->domain, form->domain)) &&
             match_from(&match, 0, 0)) {
