@@ -59,7 +59,7 @@ struct dns_record_list {
     bool is_cut; /* the answer had more than fit: what is not here may still exist */
 };
 
-struct dns; /* opaque; never changes after dns_open: any number of threads may ask at once */
+struct dns; /* opaque; any number of threads may ask at once */
 
 /*
  * servers: "127.0.0.1:5353", "[::1]:53", "192.0.2.1", count of them, asked in this order; none:
@@ -73,7 +73,8 @@ enum rb_error dns_open(const char *const *servers, size_t count, const struct rb
 void dns_close(struct dns *dns);
 
 /*
- * The look-ups below end by `until`. A domain or name that is no host name in A-labels (letters,
+ * The look-ups below end by `until`. Mail exchangers and addresses may be those of a moment ago: answers are kept for their TTL, half a
+ * minute at most (dns_answers.h). A domain or name that is no host name in A-labels (letters,
  * digits, "-", "_", dots; 253 octets) cannot be asked: DNS_FAILURE. On anything but DNS_FOUND the
  * list is empty. Any thread.
  */

@@ -18,6 +18,9 @@ libcore_la_SOURCES = \
     lib/deferral.c lib/deferral.h \
     lib/dialogue.c lib/dialogue.h \
     lib/dns.c lib/dns.h \
+    lib/dns_answers.c lib/dns_answers.h \
+    lib/dns_query.c lib/dns_query.h \
+    lib/dns_records.c \
     lib/flight.c lib/flight.h \
     lib/fold.c lib/fold.h lib/fold_record.c lib/fold_record.h \
     lib/hash.c lib/hash.h \

@@ -14,6 +14,7 @@ UNIT = \
     tests/unit/test_deferral \
     tests/unit/test_dialogue \
     tests/unit/test_dns \
+    tests/unit/test_dns_answers \
     tests/unit/test_flight \
     tests/unit/test_fold \
     tests/unit/test_fold_record \
@@ -157,6 +158,10 @@ tests_unit_test_relays_LDADD = $(unit_libs)
 tests_unit_test_dns_SOURCES = tests/unit/test_dns.c
 tests_unit_test_dns_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_dns_LDADD = $(unit_libs)
+
+tests_unit_test_dns_answers_SOURCES = tests/unit/test_dns_answers.c
+tests_unit_test_dns_answers_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dns_answers_LDADD = $(unit_libs)
 
 tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_CPPFLAGS = $(unit_cppflags)

@@ -23,6 +23,7 @@ enum {
     BIND_TRIES = 50,
     TCP_TIMEOUT_S = 2,
     STRAYS = 5, /* datagrams before the right one */
+    DEFAULT_TTL_S = 300,
 };
 
 struct asked {
@@ -135,14 +136,44 @@ static void put_data(struct writer *writer, const struct fake_dns_answer *answer
     }
 }
 
-static void put_record(struct writer *writer, const struct fake_dns_answer *answer,
-                       const char *name, unsigned flags)
+static void put_32(struct writer *writer, unsigned number)
 {
+    put_16(writer, number >> 16);
+    put_16(writer, number & 0xffff);
+}
+
+static unsigned ttl_of(const struct fake_dns_row *row)
+{
+    if (row->flags & FAKE_DNS_TTL_0)
+        return 0;
+    return row->ttl_s > 0 ? row->ttl_s : DEFAULT_TTL_S;
+}
+
+/* RFC 1035 3.3.13: two names and five numbers. */
+static void put_soa(struct writer *writer, const struct fake_dns_row *row)
+{
+    put_name(writer, "example");
+    put_16(writer, ns_t_soa);
+    put_16(writer, ns_c_in);
+    put_32(writer, row->soa_ttl_s);
+    uint8_t *length = writer->at;
+    put_16(writer, 0);
+    put_name(writer, "ns.example");
+    put_name(writer, "hostmaster.example");
+    for (unsigned i = 1; i <= 4; i++)
+        put_32(writer, i);
+    put_32(writer, row->soa_minimum_s);
+    ns_put16((unsigned)(writer->at - length - 2), length);
+}
+
+static void put_record(struct writer *writer, const struct fake_dns_answer *answer,
+                       const char *name, const struct fake_dns_row *row)
+{
+    const unsigned flags = row->flags;
     put_name(writer, answer->owner != NULL ? answer->owner : name);
     put_16(writer, answer->type);
     put_16(writer, ns_c_in);
-    put_16(writer, 0);
-    put_16(writer, 300);
+    put_32(writer, ttl_of(row));
     uint8_t *length = writer->at;
     put_16(writer, 0);
     put_data(writer, answer);
@@ -169,13 +200,15 @@ static size_t build(const struct fake_dns_row *row, const uint8_t *query, const 
     put_16(&writer, 0x8180U | (cut_short ? 0x0200U : 0) | (unsigned)row->rcode);
     put_16(&writer, 1);
     put_16(&writer, (unsigned)count);
-    put_16(&writer, 0);
+    put_16(&writer, row->soa_ttl_s > 0);
     put_16(&writer, 0);
     put_name(&writer, row->flags & FAKE_DNS_WRONG_QUESTION ? "other.example" : asked->name);
     put_16(&writer, asked->type);
     put_16(&writer, ns_c_in);
     for (size_t i = 0; i < count; i++)
-        put_record(&writer, &row->answers[i], asked->name, row->flags);
+        put_record(&writer, &row->answers[i], asked->name, row);
+    if (row->soa_ttl_s > 0)
+        put_soa(&writer, row);
     return (size_t)(writer.at - out) - (row->flags & FAKE_DNS_CUT ? 2 : 0);
 }
 

@@ -34,6 +34,7 @@ enum fake_dns_flag {
     FAKE_DNS_BAD_DATA = 1 << 8,       /* each record's data lack their last octet */
     FAKE_DNS_LONG_DATA = 1 << 9,      /* each record's data have an octet too many */
     FAKE_DNS_STRAYS = 1 << 10,        /* over UDP, answers to somebody else come before ours */
+    FAKE_DNS_TTL_0 = 1 << 11,         /* its records are not to be kept */
 };
 
 /* What is said of a name and a type. The first row that fits is used. */
@@ -43,7 +44,9 @@ struct fake_dns_row {
     int rcode;    /* ns_r_noerror, ns_r_servfail… */
     const struct fake_dns_answer *answers;
     size_t count;
-    unsigned flags; /* enum fake_dns_flag */
+    unsigned flags;                    /* enum fake_dns_flag */
+    unsigned ttl_s;                    /* of its records; 0: 300 */
+    unsigned soa_ttl_s, soa_minimum_s; /* of the SOA in the authority section; 0: there is none */
 };
 
 struct fake_dns;

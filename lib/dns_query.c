@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dns_query: see the header. Questions are made and answers read by libresolv; what goes to and fro is sent and awaited here.
+ * res_nsend counts time in whole seconds, reads a stream (TCP, for truncated answers) without any limit and may raise SIGPIPE, so a
+ * resolver could hold a thread for ever.
+ */
+#include "config.h"
+
+#include "dns_query.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <resolv.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+    CNAME_HOPS_MAX = 8,      /* in one look-up, over all answers; a loop ends here */
+    ROUNDS_MAX = 5,          /* attempts with each server, whatever resolv.conf says */
+    SLICE_MAX_S = 30,        /* for one attempt, whatever resolv.conf says */
+    ANSWER_MAX = 65535,      /* what the length before a TCP message can say */
+    QUERY_MAX = NS_PACKETSZ, /* a header and one question need far less */
+    NAME_MAX_OCTETS = 253,   /* RFC 1035 2.3.4: 255 on the wire */
+    LABEL_MAX_OCTETS = 63,
+    FRAME = 2,                /* the length before a TCP message */
+    STRAY_DATAGRAMS_MAX = 64, /* that are no answer to our question, for one attempt */
+};
+
+/* One look-up under way: a name and a type, asked again where CNAMEs lead on. */
+struct lookup {
+    const struct dns *dns;
+    const struct dns_query *of;
+    deadline until;
+    const char *octets; /* what labels of the name may hold */
+    char name[RB_DOMAIN_MAX + 1];
+    unsigned cname_hops;
+    uint8_t *answer; /* ANSWER_MAX octets */
+    ns_msg msg;      /* parsed from answer */
+
+    bool can_ask; /* what follows is there */
+    struct __res_state state;
+    struct sockaddr_storage server[DNS_RESOLVERS_MAX];
+    size_t server_count;
+    int rounds;                       /* attempts with each server */
+    int slice_s;                      /* for one attempt at most */
+    bool tcp_only;                    /* resolv.conf says so */
+    uint8_t query[FRAME + QUERY_MAX]; /* with room for the frame before it */
+    size_t query_len;                 /* without the frame */
+};
+
+/* --- Names --------------------------------------------------------------- */
+
+static const char host_octets[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+
+/* All printable ones but the dot and those that ns_name_uncompress writes with a backslash. */
+static const char any_octets[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_!#%&'*+,/:<=>?[]^`{|}~";
+
+/* Octets of the label that text begins with; 0 when it is none. */
+static size_t label_length(const char *text, const char *octets)
+{
+    size_t len = strspn(text, octets);
+    return len <= LABEL_MAX_OCTETS ? len : 0;
+}
+
+/*
+ * Copies a name in lower case. False for anything that has other octets than these in its labels,
+ * an empty or long label, or a dot at the end.
+ */
+static bool name_of(const char *octets, const char *text, char name[RB_DOMAIN_MAX + 1])
+{
+    size_t len = strnlen(text, NAME_MAX_OCTETS + 1);
+    if (len > NAME_MAX_OCTETS)
+        return false;
+    for (size_t at = 0; at <= len;) {
+        size_t label = label_length(text + at, octets);
+        if (label == 0 || (text[at + label] != '.' && text[at + label] != '\0'))
+            return false;
+        at += label + 1;
+    }
+    for (size_t i = 0; i <= len; i++) {
+        bool is_upper = text[i] >= 'A' && text[i] <= 'Z';
+        name[i] = (char)(is_upper ? text[i] + ('a' - 'A') : text[i]);
+    }
+    return true;
+}
+
+bool dns_host_name(const char *text, char name[RB_DOMAIN_MAX + 1])
+{
+    return name_of(host_octets, text, name);
+}
+
+/* Whether the record's owner is this name, which is one that name_of wrote. */
+static bool is_name(const ns_rr *rr, const char *name)
+{
+    char owner[RB_DOMAIN_MAX + 1];
+    return name_of(any_octets, ns_rr_name(*rr), owner) && strcmp(owner, name) == 0;
+}
+
+static socklen_t sockaddr_length(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+}
+
+/* --- libresolv's state ---------------------------------------------------- */
+
+/*
+ * Copies the servers that res_ninit found in resolv.conf. glibc has IPv4 ones in nsaddr_list; an
+ * entry of family 0 there stands for the IPv6 one in nsaddrs.
+ */
+static void read_resolv_conf(struct lookup *lookup)
+{
+    const struct __res_state *state = &lookup->state;
+    lookup->server_count = 0;
+    for (int i = 0; i < state->nscount && lookup->server_count < DNS_RESOLVERS_MAX; i++) {
+        struct sockaddr_storage *server = &lookup->server[lookup->server_count];
+        if (state->nsaddr_list[i].sin_family == AF_INET)
+            memcpy(server, &state->nsaddr_list[i], sizeof state->nsaddr_list[i]);
+        else if (state->_u._ext.nsaddrs[i] != NULL)
+            memcpy(server, state->_u._ext.nsaddrs[i], sizeof *state->_u._ext.nsaddrs[i]);
+        else
+            continue;
+        lookup->server_count++;
+    }
+}
+
+static int within(int number, int low, int high)
+{
+    if (number < low)
+        return low;
+    return number > high ? high : number;
+}
+
+static void lookup_fini(struct lookup *lookup)
+{
+    if (lookup->can_ask)
+        res_nclose(&lookup->state);
+    free(lookup->answer);
+}
+
+static bool lookup_init(struct lookup *lookup, const struct dns *dns, const struct dns_query *query,
+                        deadline until)
+{
+    *lookup = (struct lookup){
+        .dns = dns,
+        .of = query,
+        .until = until,
+        .octets = query->any_name ? any_octets : host_octets,
+    };
+    if (!name_of(lookup->octets, query->name, lookup->name))
+        return false;
+    lookup->answer = malloc(ANSWER_MAX);
+    return lookup->answer != NULL;
+}
+
+/* Only where somebody is to be asked: libresolv looks at resolv.conf each time. */
+static bool get_ready_to_ask(struct lookup *lookup)
+{
+    const struct dns *dns = lookup->dns;
+    struct __res_state *state = &lookup->state;
+
+    if (lookup->can_ask)
+        return true;
+    if (res_ninit(state) != 0)
+        return false;
+    lookup->can_ask = true;
+    lookup->rounds = within(state->retry, 1, ROUNDS_MAX);
+    lookup->slice_s = within(state->retrans, 1, SLICE_MAX_S);
+    lookup->tcp_only = (state->options & RES_USEVC) != 0;
+    state->options = (state->options & ~(unsigned long)RES_USEVC) | RES_RECURSE | RES_IGNTC;
+    read_resolv_conf(lookup);
+    if (dns->server_count > 0) {
+        memcpy(lookup->server, dns->server, sizeof lookup->server);
+        lookup->server_count = dns->server_count;
+    }
+    return true;
+}
+
+/* --- Waiting --------------------------------------------------------------- */
+
+/* False when the time has passed. */
+static bool wait_for(const struct rb_clock *clock, int fd, short events, deadline end)
+{
+    struct pollfd polled = {.fd = fd, .events = events};
+    int left_ms;
+    while ((left_ms = deadline_left_ms(clock, end)) > 0) {
+        int ready = poll(&polled, 1, left_ms);
+        if (ready > 0)
+            return true;
+        if (ready == 0 || errno != EINTR)
+            return false;
+    }
+    return false;
+}
+
+/* --- Asking over UDP ------------------------------------------------------- */
+
+static bool is_same_name_octet(uint8_t a, uint8_t b)
+{
+    return a == b || ((a ^ b) == 0x20 && (a | 0x20) >= 'a' && (a | 0x20) <= 'z');
+}
+
+/*
+ * Whether it answers the question that was asked, whatever it says: the same id, the same question
+ * behind the header, in whatever case. Forgers know neither the id nor our port (RFC 5452 9).
+ */
+static bool is_ours(const struct lookup *lookup, size_t len)
+{
+    const uint8_t *query = lookup->query + FRAME, *answer = lookup->answer;
+
+    if (len < lookup->query_len || memcmp(answer, query, sizeof(uint16_t)) != 0 ||
+        !((const HEADER *)(const void *)answer)->qr)
+        return false;
+    for (size_t i = NS_HFIXEDSZ; i < lookup->query_len; i++)
+        if (!is_same_name_octet(answer[i], query[i]))
+            return false;
+    return true;
+}
+
+static int udp_receive(const struct lookup *lookup, int fd, deadline end)
+{
+    for (unsigned strays = 0; strays < STRAY_DATAGRAMS_MAX; strays++) {
+        if (!wait_for(lookup->dns->clock, fd, POLLIN, end))
+            return -1;
+        ssize_t got = recv(fd, lookup->answer, ANSWER_MAX, 0);
+        if (got < 0 && errno != EAGAIN && errno != EINTR)
+            return -1; /* nobody listens there */
+        if (got > 0 && is_ours(lookup, (size_t)got))
+            return (int)got;
+    }
+    return -1;
+}
+
+/* Returns the length of the answer, -1 when none came by `end`. */
+static int ask_udp(const struct lookup *lookup, const struct sockaddr_storage *server, deadline end)
+{
+    int len = -1;
+    int fd = socket(server->ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (connect(fd, (const struct sockaddr *)server, sockaddr_length(server)) == 0 &&
+        send(fd, lookup->query + FRAME, lookup->query_len, MSG_NOSIGNAL) ==
+            (ssize_t)lookup->query_len)
+        len = udp_receive(lookup, fd, end);
+    close(fd);
+    return len;
+}
+
+/* --- Asking over TCP ------------------------------------------------------- */
+
+static bool tcp_connect(const struct rb_clock *clock, int fd, const struct sockaddr_storage *server,
+                        deadline end)
+{
+    if (connect(fd, (const struct sockaddr *)server, sockaddr_length(server)) == 0)
+        return true;
+    if (errno != EINPROGRESS || !wait_for(clock, fd, POLLOUT, end))
+        return false;
+    int error = 0;
+    socklen_t len = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0;
+}
+
+static bool tcp_send(const struct rb_clock *clock, int fd, const uint8_t *octets, size_t len,
+                     deadline end)
+{
+    while (len > 0) {
+        if (!wait_for(clock, fd, POLLOUT, end))
+            return false;
+        ssize_t sent = send(fd, octets, len, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR)
+            return false;
+        if (sent > 0) {
+            octets += sent;
+            len -= (size_t)sent;
+        }
+    }
+    return true;
+}
+
+static bool tcp_receive(const struct rb_clock *clock, int fd, uint8_t *octets, size_t len,
+                        deadline end)
+{
+    while (len > 0) {
+        if (!wait_for(clock, fd, POLLIN, end))
+            return false;
+        ssize_t got = recv(fd, octets, len, 0);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+            return false;
+        if (got > 0) {
+            octets += got;
+            len -= (size_t)got;
+        }
+    }
+    return true;
+}
+
+/* Returns the length of the answer, -1 when none came by `end`. */
+static int ask_tcp(struct lookup *lookup, const struct sockaddr_storage *server, deadline end)
+{
+    const struct rb_clock *clock = lookup->dns->clock;
+    uint8_t frame[FRAME];
+    int len = -1;
+    int fd = socket(server->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    ns_put16((u_int)lookup->query_len, lookup->query);
+    if (tcp_connect(clock, fd, server, end) &&
+        tcp_send(clock, fd, lookup->query, FRAME + lookup->query_len, end) &&
+        tcp_receive(clock, fd, frame, sizeof frame, end) &&
+        tcp_receive(clock, fd, lookup->answer, ns_get16(frame), end))
+        len = (int)ns_get16(frame);
+    close(fd);
+    return len;
+}
+
+/* --- Asking ---------------------------------------------------------------- */
+
+static bool is_truncated(const struct lookup *lookup, int len)
+{
+    return len >= NS_HFIXEDSZ && ((const HEADER *)(const void *)lookup->answer)->tc;
+}
+
+/* Parses the answer; true when it is one to our question that says something. */
+static bool can_be_read(struct lookup *lookup, int len)
+{
+    ns_rr question;
+    ns_msg *msg = &lookup->msg;
+    if (len < NS_HFIXEDSZ || ns_initparse(lookup->answer, len, msg) != 0)
+        return false;
+    if (ns_msg_getflag(*msg, ns_f_qr) != 1 || ns_msg_getflag(*msg, ns_f_opcode) != ns_o_query ||
+        ns_msg_getflag(*msg, ns_f_tc) != 0 || ns_msg_count(*msg, ns_s_qd) != 1 ||
+        ns_parserr(msg, ns_s_qd, 0, &question) != 0)
+        return false;
+    if (ns_rr_type(question) != lookup->of->type || ns_rr_class(question) != ns_c_in ||
+        !is_name(&question, lookup->name))
+        return false;
+    int rcode = ns_msg_getflag(*msg, ns_f_rcode);
+    return rcode == ns_r_noerror || rcode == ns_r_nxdomain;
+}
+
+static bool is_answer(struct lookup *lookup, int len)
+{
+    return len >= NS_HFIXEDSZ &&
+           memcmp(lookup->answer, lookup->query + FRAME, sizeof(uint16_t)) == 0 &&
+           can_be_read(lookup, len);
+}
+
+/* One attempt with one server, within its share of the time that is left. */
+static bool ask_server(struct lookup *lookup, const struct sockaddr_storage *server,
+                       int attempts_left)
+{
+    int slice_ms = deadline_left_ms(lookup->dns->clock, lookup->until) / attempts_left;
+    slice_ms = within(slice_ms, 1, lookup->slice_s * 1000);
+    const deadline end = deadline_min(lookup->until, deadline_in(lookup->dns->clock, slice_ms));
+    int len = lookup->tcp_only ? -1 : ask_udp(lookup, server, end);
+    if (lookup->tcp_only || is_truncated(lookup, len))
+        len = ask_tcp(lookup, server, end);
+    return is_answer(lookup, len);
+}
+
+static bool make_query(struct lookup *lookup)
+{
+    uint8_t *query = lookup->query + FRAME;
+    int len = res_nmkquery(&lookup->state, ns_o_query, lookup->name, ns_c_in, lookup->of->type,
+                           NULL, 0, NULL, query, QUERY_MAX);
+    if (len < NS_HFIXEDSZ)
+        return false;
+    lookup->query_len = (size_t)len;
+    /* libresolv takes the id from the time; a forger should have to guess it (RFC 5452 4.2). */
+    uint16_t id;
+    if (getrandom(&id, sizeof id, 0) == (ssize_t)sizeof id)
+        memcpy(query, &id, sizeof id);
+    return true;
+}
+
+/* Asks until a server gives an answer that can be used. False when none does in time. */
+static bool ask(struct lookup *lookup)
+{
+    if (!get_ready_to_ask(lookup) || !make_query(lookup))
+        return false;
+    int attempts_left = lookup->rounds * (int)lookup->server_count;
+    for (size_t i = 0; attempts_left > 0; i++, attempts_left--) {
+        if (deadline_left_ms(lookup->dns->clock, lookup->until) == 0)
+            return false;
+        if (ask_server(lookup, &lookup->server[i % lookup->server_count], attempts_left))
+            return true;
+    }
+    return false;
+}
+
+/* --- Reading answers ------------------------------------------------------- */
+
+bool dns_name_in_data(const ns_msg *msg, const ns_rr *rr, size_t offset, char text[NS_MAXDNAME])
+{
+    const uint8_t *data = ns_rr_rdata(*rr);
+    size_t len = ns_rr_rdlen(*rr);
+    if (len <= offset)
+        return false;
+    int used =
+        ns_name_uncompress(ns_msg_base(*msg), ns_msg_end(*msg), data + offset, text, NS_MAXDNAME);
+    return used >= 0 && (size_t)used == len - offset;
+}
+
+static bool is_record(const struct lookup *lookup, const ns_rr *rr, ns_type type)
+{
+    return ns_rr_type(*rr) == type && ns_rr_class(*rr) == ns_c_in && is_name(rr, lookup->name);
+}
+
+enum cname { CNAME_NONE, CNAME_FOUND, CNAME_BROKEN };
+
+/* Where the answer has a CNAME for lookup->name, lookup->name becomes its target. */
+static enum cname follow_cname(struct lookup *lookup)
+{
+    for (int i = 0; i < ns_msg_count(lookup->msg, ns_s_an); i++) {
+        ns_rr rr;
+        char target[NS_MAXDNAME];
+        if (ns_parserr(&lookup->msg, ns_s_an, i, &rr) != 0)
+            return CNAME_BROKEN;
+        if (!is_record(lookup, &rr, ns_t_cname))
+            continue;
+        if (++lookup->cname_hops > CNAME_HOPS_MAX ||
+            !dns_name_in_data(&lookup->msg, &rr, 0, target) ||
+            !name_of(lookup->octets, target, lookup->name))
+            return CNAME_BROKEN;
+        return CNAME_FOUND;
+    }
+    return CNAME_NONE;
+}
+
+/* Hands over the records of lookup->name. */
+static enum dns_outcome take_records(struct lookup *lookup)
+{
+    enum dns_outcome outcome = DNS_NO_DATA;
+    for (int i = 0; i < ns_msg_count(lookup->msg, ns_s_an); i++) {
+        ns_rr rr;
+        if (ns_parserr(&lookup->msg, ns_s_an, i, &rr) != 0)
+            return DNS_FAILURE;
+        if (!is_record(lookup, &rr, lookup->of->type))
+            continue;
+        if (!lookup->of->take(&lookup->msg, &rr, lookup->of->arg))
+            return DNS_FAILURE;
+        outcome = DNS_FOUND;
+    }
+    return outcome;
+}
+
+static enum dns_outcome read_answer(struct lookup *lookup)
+{
+    /* Of a chain of CNAMEs too, the code is that of the last name (RFC 6604 3). */
+    if (ns_msg_getflag(lookup->msg, ns_f_rcode) == ns_r_nxdomain)
+        return DNS_NO_DOMAIN;
+    enum cname cname;
+    do /* ends by CNAME_HOPS_MAX */
+        cname = follow_cname(lookup);
+    while (cname == CNAME_FOUND);
+    return cname == CNAME_BROKEN ? DNS_FAILURE : take_records(lookup);
+}
+
+/* --- The look-up ------------------------------------------------------------- */
+
+/* What was said a moment ago. */
+static bool recall(struct lookup *lookup)
+{
+    size_t len = 0;
+    if (lookup->of->keeps)
+        len =
+            dns_answers_find(lookup->dns->answers, lookup->of->type, lookup->name, lookup->answer);
+    return len > 0 && can_be_read(lookup, (int)len);
+}
+
+/* What is said about lookup->name, which becomes what its CNAMEs lead to. */
+static enum dns_outcome find_out(struct lookup *lookup)
+{
+    char asked[sizeof lookup->name];
+    if (deadline_left_ms(lookup->dns->clock, lookup->until) == 0)
+        return DNS_FAILURE;
+    const bool known = recall(lookup);
+    if (!known && !ask(lookup))
+        return DNS_FAILURE;
+    memcpy(asked, lookup->name, sizeof asked);
+    const enum dns_outcome outcome = read_answer(lookup);
+    if (!known && lookup->of->keeps && (outcome == DNS_FOUND || outcome == DNS_NO_DATA))
+        dns_answers_keep(lookup->dns->answers, lookup->of->type, asked, &lookup->msg);
+    return outcome;
+}
+
+enum dns_outcome dns_query(const struct dns *dns, const struct dns_query *query, deadline until)
+{
+    struct lookup lookup;
+    enum dns_outcome outcome = DNS_FAILURE;
+    unsigned hops;
+    if (!lookup_init(&lookup, dns, query, until))
+        return DNS_FAILURE;
+    do { /* again where an answer held CNAMEs and nothing else; ends by CNAME_HOPS_MAX */
+        hops = lookup.cname_hops;
+        outcome = find_out(&lookup);
+    } while (outcome == DNS_NO_DATA && lookup.cname_hops > hops);
+    lookup_fini(&lookup);
+    return outcome;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dns_query: one question to the name servers. A stub resolver's client: it asks one recursive server after the other, within one
+ * deadline, and hands over the records of the answer (RFC 1035 4, RFC 2181 5). Shared by dns and dns_records; nobody else includes it.
+ */
+#ifndef RB_DNS_QUERY_H
+#define RB_DNS_QUERY_H
+
+#include "dns.h"
+#include "dns_answers.h"
+
+#include <arpa/nameser.h>
+
+struct dns {
+    const struct rb_clock *clock;
+    struct sockaddr_storage server[DNS_RESOLVERS_MAX];
+    size_t server_count; /* 0: those of resolv.conf, as it is when a question is asked */
+    struct dns_answers *answers;
+};
+
+/* Takes one record of the type asked for. False: its data are broken. */
+typedef bool dns_take_fn(const ns_msg *msg, const ns_rr *rr, void *arg);
+
+struct dns_query {
+    const char *name;
+    ns_type type;
+    bool any_name; /* not only names of hosts; see dns_records */
+    bool keeps;    /* an answer kept from before will do, and this one is kept */
+    dns_take_fn *take;
+    void *arg;
+};
+
+/*
+ * Asks, and follows CNAMEs. DNS_FOUND when at least one record was taken and none was broken; never DNS_NULL_MX. Ends by `until`.
+ * Any thread.
+ */
+enum dns_outcome dns_query(const struct dns *dns, const struct dns_query *query, deadline until);
+
+/* Copies the name of a host in lower case. False for what is none. Pure. */
+bool dns_host_name(const char *text, char name[RB_DOMAIN_MAX + 1]);
+
+/* The name that fills the rest of the record's data from `offset` on; in presentation form, odd octets escaped. Pure. */
+bool dns_name_in_data(const ns_msg *msg, const ns_rr *rr, size_t offset, char text[NS_MAXDNAME]);
+
+#endif

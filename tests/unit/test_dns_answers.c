@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_dns_answers: for how long what a name server said does for the next question; how often the scripted server was asked tells.
+ * Time is moved by hand.
+ */
+#include "config.h"
+
+#include "dns_answers.h"
+
+#include "dns.h"
+
+#include <arpa/nameser.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "fake_clock.h"
+#include "fake_dns.h"
+
+#define ANSWERS(table) .answers = (table), .count = COUNT(table)
+
+enum { PATIENT_MS = 1000000, LONGEST_S = DNS_ANSWERS_MAX_MS / 1000, THREADS = 8, TURNS = 200 };
+
+struct world {
+    struct fake_clock clock;
+    struct fake_dns *fake;
+    struct dns *dns;
+};
+
+static void start(struct world *world, const struct fake_dns_row *rows, size_t count)
+{
+    const char *server;
+
+    fake_clock_init(&world->clock);
+    world->fake = fake_dns_start(AF_INET, rows, count);
+    assert_non_null(world->fake);
+    server = fake_dns_server(world->fake);
+    assert_int_equal(dns_open(&server, 1, &world->clock.clock, &world->dns), RB_OK);
+}
+
+static void stop(struct world *world)
+{
+    dns_close(world->dns);
+    fake_dns_stop(world->fake);
+}
+
+static enum dns_outcome ask_mx(const struct world *world, const char *domain)
+{
+    struct dns_mx_list list;
+
+    return dns_mail_exchangers(world->dns, domain, deadline_in(&world->clock.clock, PATIENT_MS),
+                               &list);
+}
+
+static enum dns_outcome ask_v4(const struct world *world, const char *name)
+{
+    struct dns_address_list list;
+
+    return dns_addresses(world->dns, name, RB_IP_V4, deadline_in(&world->clock.clock, PATIENT_MS),
+                         &list);
+}
+
+static unsigned asked(const struct world *world, const char *name)
+{
+    return fake_dns_asked_udp(world->fake, name, ns_t_invalid) +
+           fake_dns_asked_tcp(world->fake, name, ns_t_invalid);
+}
+
+static const struct fake_dns_answer one_mx[] = {
+    {.type = ns_t_mx, .preference = 10, .data = "mx.example"}};
+static const struct fake_dns_answer null_mx[] = {{.type = ns_t_mx, .data = "."}};
+static const struct fake_dns_answer bad_mx[] = {{.type = ns_t_mx, .data = "\\000.example"}};
+static const struct fake_dns_answer address[] = {{.type = ns_t_a, .data = "192.0.2.1"}};
+static const struct fake_dns_answer alias[] = {{.type = ns_t_cname, .data = "real.example"}};
+
+static void an_answer_holds_for_its_ttl_and_half_a_minute_at_most(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "short.example", .type = ns_t_mx, ANSWERS(one_mx), .ttl_s = 5},
+        {.name = "long.example", .type = ns_t_mx, ANSWERS(one_mx), .ttl_s = 86400},
+        {.name = "endless.example", .type = ns_t_mx, ANSWERS(one_mx), .ttl_s = 0x7fffffff},
+        {.name = "null.example", .type = ns_t_mx, ANSWERS(null_mx), .ttl_s = 5},
+    };
+    static const struct {
+        const char *domain;
+        enum dns_outcome outcome;
+        unsigned holds_s;
+    } cases[] = {
+        {"short.example", DNS_FOUND, 5},
+        {"long.example", DNS_FOUND, LONGEST_S},
+        {"endless.example", DNS_FOUND, LONGEST_S},
+        {"null.example", DNS_NULL_MX, 5},
+    };
+    struct world world;
+
+    start(&world, rows, COUNT(rows));
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *domain = cases[i].domain;
+
+        assert_int_equal(ask_mx(&world, domain), cases[i].outcome);
+        fake_clock_advance_s(&world.clock, cases[i].holds_s - 1);
+        assert_int_equal(ask_mx(&world, domain), cases[i].outcome);
+        assert_int_equal(asked(&world, domain), 1);
+        fake_clock_advance_s(&world.clock, 1);
+        assert_int_equal(ask_mx(&world, domain), cases[i].outcome);
+        assert_int_equal(asked(&world, domain), 2);
+    }
+    stop(&world);
+}
+
+static void what_must_not_be_kept_is_asked_for_each_time(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "zero.example", .type = ns_t_mx, ANSWERS(one_mx), .flags = FAKE_DNS_TTL_0},
+        {.name = "huge.example", .type = ns_t_mx, ANSWERS(one_mx), .ttl_s = 0x80000000U},
+        {.name = "failing.example", .rcode = ns_r_servfail},
+        {.name = "gone.example", .rcode = ns_r_nxdomain, .soa_ttl_s = 60, .soa_minimum_s = 60},
+        {.name = "broken.example", .type = ns_t_mx, ANSWERS(one_mx), .flags = FAKE_DNS_LONG_DATA},
+        {.name = "nothing.example", .type = ns_t_txt},
+        {.name = "never.example", .type = ns_t_mx, .soa_ttl_s = 60, .soa_minimum_s = 0},
+    };
+    static const struct {
+        const char *domain;
+        enum dns_outcome outcome;
+    } cases[] = {
+        {"zero.example", DNS_FOUND},        {"huge.example", DNS_FOUND},
+        {"failing.example", DNS_FAILURE},   {"gone.example", DNS_NO_DOMAIN},
+        {"missing.example", DNS_NO_DOMAIN}, {"broken.example", DNS_FAILURE},
+        {"nothing.example", DNS_NO_DATA},   {"never.example", DNS_NO_DATA},
+    };
+    struct world world;
+
+    start(&world, rows, COUNT(rows));
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        unsigned once;
+
+        assert_int_equal(ask_mx(&world, cases[i].domain), cases[i].outcome);
+        once = asked(&world, cases[i].domain);
+        assert_true(once > 0);
+        assert_int_equal(ask_mx(&world, cases[i].domain), cases[i].outcome);
+        assert_int_equal(asked(&world, cases[i].domain), 2 * once);
+    }
+    stop(&world);
+}
+
+static void no_data_holds_as_long_as_its_soa_says(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "a.example", .type = ns_t_mx, .soa_ttl_s = 20, .soa_minimum_s = 7},
+        {.name = "b.example", .type = ns_t_mx, .soa_ttl_s = 7, .soa_minimum_s = 20},
+    };
+    struct world world;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        start(&world, rows, COUNT(rows));
+        assert_int_equal(ask_mx(&world, rows[i].name), DNS_NO_DATA);
+        fake_clock_advance_s(&world.clock, 6);
+        assert_int_equal(ask_mx(&world, rows[i].name), DNS_NO_DATA);
+        assert_int_equal(asked(&world, rows[i].name), 1);
+        fake_clock_advance_s(&world.clock, 1);
+        assert_int_equal(ask_mx(&world, rows[i].name), DNS_NO_DATA);
+        assert_int_equal(asked(&world, rows[i].name), 2);
+        stop(&world);
+    }
+}
+
+static void each_name_of_a_chain_holds_for_its_own_ttl(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "alias.example", ANSWERS(alias), .ttl_s = 5},
+        {.name = "real.example", .type = ns_t_a, ANSWERS(address), .ttl_s = 20},
+    };
+    struct world world;
+
+    start(&world, rows, COUNT(rows));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ask_v4(&world, "alias.example"), DNS_FOUND);
+    assert_int_equal(asked(&world, "alias.example"), 1);
+    assert_int_equal(asked(&world, "real.example"), 1);
+    fake_clock_advance_s(&world.clock, 5);
+    assert_int_equal(ask_v4(&world, "alias.example"), DNS_FOUND);
+    assert_int_equal(asked(&world, "alias.example"), 2);
+    assert_int_equal(asked(&world, "real.example"), 1);
+    stop(&world);
+}
+
+static void types_and_names_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "a.example", .type = ns_t_mx, ANSWERS(one_mx)},
+        {.name = "a.example", .type = ns_t_a, ANSWERS(address)},
+        {.name = "b.example", .type = ns_t_mx, ANSWERS(null_mx)},
+    };
+    struct world world;
+
+    start(&world, rows, COUNT(rows));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ask_mx(&world, "a.example"), DNS_FOUND);
+        assert_int_equal(ask_v4(&world, "a.example"), DNS_FOUND);
+        assert_int_equal(ask_mx(&world, "b.example"), DNS_NULL_MX);
+    }
+    assert_int_equal(asked(&world, "a.example"), 2);
+    assert_int_equal(asked(&world, "b.example"), 1);
+    stop(&world);
+}
+
+static void what_cannot_be_used_is_no_better_the_second_time(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "bad.example", .type = ns_t_mx, ANSWERS(bad_mx)}};
+    struct world world;
+
+    start(&world, rows, COUNT(rows));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ask_mx(&world, "bad.example"), DNS_FAILURE);
+    stop(&world);
+}
+
+static void a_long_answer_is_not_kept(void **state)
+{
+    (void)state;
+    static char names[100][32];
+    static struct fake_dns_answer many[COUNT(names)];
+    const struct fake_dns_row rows[] = {
+        {.name = "many.example", .type = ns_t_mx, .flags = FAKE_DNS_TRUNCATE, ANSWERS(many)}};
+    struct world world;
+
+    for (size_t i = 0; i < COUNT(many); i++) {
+        (void)snprintf(names[i], sizeof names[i], "mx%zu.hosts.many.example", i);
+        many[i] = (struct fake_dns_answer){.type = ns_t_mx, .data = names[i]};
+    }
+    start(&world, rows, COUNT(rows));
+    assert_int_equal(ask_mx(&world, "many.example"), DNS_FOUND);
+    assert_int_equal(ask_mx(&world, "many.example"), DNS_FOUND);
+    assert_int_equal(fake_dns_asked_tcp(world.fake, "many.example", ns_t_mx), 2);
+    stop(&world);
+}
+
+static void records_for_others_are_asked_for_each_time(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "a.example", .type = ns_t_mx, ANSWERS(one_mx)}};
+    struct dns_record_list list;
+    struct world world;
+
+    start(&world, rows, COUNT(rows));
+    assert_int_equal(ask_mx(&world, "a.example"), DNS_FOUND);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(dns_records(world.dns, "a.example", ns_t_mx,
+                                     deadline_in(&world.clock.clock, PATIENT_MS), &list),
+                         DNS_FOUND);
+        dns_records_free(&list);
+    }
+    assert_int_equal(asked(&world, "a.example"), 3);
+    stop(&world);
+}
+
+/* --- The table --------------------------------------------------------------- */
+
+/* An answer with one address: read, as keeping wants it. */
+static void read_message(uint8_t octets[64], ns_msg *msg)
+{
+    static const uint8_t wire[] =
+        "\x00\x07\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00"
+        "\x01x\x07"
+        "example\x00\x00\x01\x00\x01"
+        "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01";
+
+    memcpy(octets, wire, sizeof wire - 1);
+    assert_int_equal(ns_initparse(octets, sizeof wire - 1, msg), 0);
+}
+
+static const char *name_of(unsigned number, char text[32])
+{
+    (void)snprintf(text, 32, "n%u.example", number);
+    return text;
+}
+
+static void of_too_many_the_oldest_go_first(void **state)
+{
+    (void)state;
+    struct fake_clock clock;
+    struct dns_answers *answers;
+    uint8_t octets[64], found[DNS_ANSWERS_SIZE_MAX];
+    char text[32];
+    ns_msg msg;
+
+    fake_clock_init(&clock);
+    answers = dns_answers_new(&clock.clock);
+    assert_non_null(answers);
+    read_message(octets, &msg);
+    for (unsigned i = 0; i < DNS_ANSWERS_MAX + 10; i++)
+        dns_answers_keep(answers, ns_t_a, name_of(i, text), &msg);
+    for (unsigned i = 0; i < DNS_ANSWERS_MAX + 10; i++)
+        assert_int_equal(dns_answers_find(answers, ns_t_a, name_of(i, text), found),
+                         i < 10 ? 0 : ns_msg_size(msg));
+    assert_memory_equal(found, octets, (size_t)ns_msg_size(msg));
+    dns_answers_free(answers);
+    dns_answers_free(NULL);
+}
+
+static void a_name_that_is_too_long_is_not_kept(void **state)
+{
+    (void)state;
+    struct fake_clock clock;
+    struct dns_answers *answers;
+    uint8_t octets[64], found[DNS_ANSWERS_SIZE_MAX];
+    char name[RB_DOMAIN_MAX + 2];
+    ns_msg msg;
+
+    fake_clock_init(&clock);
+    answers = dns_answers_new(&clock.clock);
+    assert_non_null(answers);
+    read_message(octets, &msg);
+    memset(name, 'a', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    dns_answers_keep(answers, ns_t_a, name, &msg);
+    assert_int_equal(dns_answers_find(answers, ns_t_a, name, found), 0);
+    dns_answers_keep(answers, ns_t_a, name + 1, &msg);
+    assert_int_equal(dns_answers_find(answers, ns_t_a, name + 1, found), ns_msg_size(msg));
+    dns_answers_free(answers);
+}
+
+/* Each of them keeps and finds, and puts in the place of what others have put. */
+static void *stir(void *arg)
+{
+    struct dns_answers *answers = arg;
+    uint8_t octets[64], found[DNS_ANSWERS_SIZE_MAX];
+    char text[32];
+    ns_msg msg;
+
+    read_message(octets, &msg);
+    for (unsigned i = 0; i < TURNS; i++) {
+        size_t len;
+
+        dns_answers_keep(answers, ns_t_a, name_of(i % 7, text), &msg);
+        len = dns_answers_find(answers, ns_t_a, text, found);
+        assert_int_equal(len, ns_msg_size(msg));
+        assert_memory_equal(found, octets, len);
+    }
+    return NULL;
+}
+
+static void many_threads_may_keep_and_find_at_once(void **state)
+{
+    (void)state;
+    struct fake_clock clock;
+    struct dns_answers *answers;
+    pthread_t threads[THREADS];
+
+    fake_clock_init(&clock);
+    answers = dns_answers_new(&clock.clock);
+    assert_non_null(answers);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, stir, answers), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    dns_answers_free(answers);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_holds_for_its_ttl_and_half_a_minute_at_most),
+        cmocka_unit_test(what_must_not_be_kept_is_asked_for_each_time),
+        cmocka_unit_test(no_data_holds_as_long_as_its_soa_says),
+        cmocka_unit_test(each_name_of_a_chain_holds_for_its_own_ttl),
+        cmocka_unit_test(types_and_names_are_told_apart),
+        cmocka_unit_test(what_cannot_be_used_is_no_better_the_second_time),
+        cmocka_unit_test(a_long_answer_is_not_kept),
+        cmocka_unit_test(records_for_others_are_asked_for_each_time),
+        cmocka_unit_test(of_too_many_the_oldest_go_first),
+        cmocka_unit_test(a_name_that_is_too_long_is_not_kept),
+        cmocka_unit_test(many_threads_may_keep_and_find_at_once),
+    };
+
+    return cmocka_run_group_tests_name("dns_answers", tests, NULL, NULL);
+}
