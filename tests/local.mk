@@ -32,6 +32,7 @@ UNIT = \
     tests/unit/test_patience \
     tests/unit/test_policy \
     tests/unit/test_probing \
+    tests/unit/test_pool \
     tests/unit/test_queue \
     tests/unit/test_rates \
     tests/unit/test_recipient \
@@ -70,6 +71,19 @@ unit_libs = libtest.la libmilterparts.la libcore.la $(CMOCKA_LIBS)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
 tests_unit_test_address_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_address_LDADD = $(unit_libs)
+
+# Whoever owns malloc counts its calls.
+if SANITIZER_MALLOC
+malloc_count = tests/unit/malloc_hooked.c
+else
+malloc_count = tests/unit/malloc_interposed.c
+endif
+EXTRA_DIST += tests/unit/malloc_hooked.c tests/unit/malloc_interposed.c
+
+tests_unit_test_pool_SOURCES = tests/unit/test_pool.c tests/unit/malloc_count.h
+nodist_tests_unit_test_pool_SOURCES = $(malloc_count)
+tests_unit_test_pool_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_pool_LDADD = $(unit_libs)
 
 tests_unit_test_cache_SOURCES = tests/unit/test_cache.c
 tests_unit_test_cache_CPPFLAGS = $(unit_cppflags)
