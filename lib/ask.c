@@ -39,6 +39,11 @@ struct rb_ticket {
     int64_t asked_ms, answered_ms; /* answered: 0 where there is no answer yet */
 };
 
+void ask_init(struct rb_verifier *verifier)
+{
+    pool_init(&verifier->tickets, sizeof(struct rb_ticket));
+}
+
 /* --- Asking --------------------------------------------------------------- */
 
 static void answer_at_once(struct rb_ticket *ticket, const struct address_record *record,
@@ -240,11 +245,11 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
     *ticket = NULL;
     if (question->address == NULL || (question->relay != NULL && !relay_is_good(question->relay)))
         return RB_ERR_ARGUMENT;
-    made = calloc(1, sizeof *made);
+    made = pool_get(&verifier->tickets);
     if (made == NULL)
         return RB_ERR_NOMEM;
-    made->verifier = verifier;
-    made->asked_ms = clock_monotonic_ms(verifier->clock);
+    *made =
+        (struct rb_ticket){.verifier = verifier, .asked_ms = clock_monotonic_ms(verifier->clock)};
     atomic_fetch_add(&verifier->counters.questions, 1);
     setup = setup_get(verifier);
     error = ask_text(made, setup->options, question);
@@ -254,7 +259,7 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
     if (error == RB_OK)
         *ticket = made;
     else
-        free(made);
+        pool_put(&verifier->tickets, made);
     return error;
 }
 
@@ -396,7 +401,7 @@ void rb_ticket_free(struct rb_ticket *ticket)
         return;
     board_leave(ticket->verifier, ticket->flight);
     free(ticket->pending);
-    free(ticket);
+    pool_put(&ticket->verifier->tickets, ticket);
 }
 
 enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *question,

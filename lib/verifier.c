@@ -86,6 +86,7 @@ static void destroy(struct rb_verifier *verifier)
     pthread_cond_destroy(&verifier->watch);
     pthread_mutex_destroy(&verifier->records);
     pthread_mutex_destroy(&verifier->lock);
+    pool_fini(&verifier->tickets);
     free(verifier);
 }
 
@@ -128,6 +129,7 @@ enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verif
         return RB_ERR_NOMEM;
     made->cancel_fd = -1;
     init_locks(made);
+    ask_init(made);
     error = open_parts(made, options, detail, detail_size);
     if (error == RB_OK) {
         *verifier = made;

@@ -16,6 +16,7 @@
 #include "identity.h"
 #include "options.h"
 #include "patience.h"
+#include "pool.h"
 #include "queue.h"
 #include "retries.h"
 #include "ringback.h"
@@ -48,6 +49,7 @@ struct rb_verifier {
     int cancel_fd; /* readable once the verifier stops */
     uint8_t probe_key[32];
     unsigned workers_max;
+    struct pool tickets; /* has a lock of its own */
     struct counters counters;
 
     pthread_mutex_t records;
@@ -98,6 +100,11 @@ size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, 
 
 /* Whether we are who we say we are, by the options of today (identity.h). Waits for name servers, for wait_ms. No lock held. */
 void verifier_identity(struct rb_verifier *verifier, unsigned wait_ms, struct identity *identity);
+
+/* --- ask.c ---------------------------------------------------------------- */
+
+/* What tickets are made from; pool_fini ends it. Before anybody asks. */
+void ask_init(struct rb_verifier *verifier);
 
 /* --- board.c -------------------------------------------------------------- */
 
