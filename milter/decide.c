@@ -10,9 +10,9 @@
 #include "deadline.h"
 #include "log.h"
 #include "metrics.h"
+#include "pool.h"
 #include "text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static void note_internal_error(struct session *session, enum rb_error error)
@@ -209,17 +209,28 @@ bool decide_is_other_fate(const struct session *session, const struct policy *po
     return false;
 }
 
+/* For messages to recipients under several policies. */
+static struct pool further = POOL_INITIALIZER(sizeof(struct decision));
+
 /* A further decision; where there are as many as may be, or no memory, the last one anew. */
 static struct decision *add_decision(struct session *session)
 {
     size_t next = session->decision_count;
 
     if (next < SESSION_DECISIONS_MAX && session->decisions[next] == NULL)
-        session->decisions[next] = malloc(sizeof *session->decisions[next]);
+        session->decisions[next] = pool_get(&further);
     if (next == SESSION_DECISIONS_MAX || session->decisions[next] == NULL)
         return session->decisions[next - 1];
     session->decision_count++;
     return session->decisions[next];
+}
+
+void decide_forget(struct session *session)
+{
+    for (size_t i = 1; i < SESSION_DECISIONS_MAX; i++) {
+        pool_put(&further, session->decisions[i]);
+        session->decisions[i] = NULL;
+    }
 }
 
 struct decision *decide_for(struct session *session, const struct policy *policy,

@@ -22,6 +22,9 @@ struct decision *decide_for(struct session *session, const struct policy *policy
 bool decide_is_other_fate(const struct session *session, const struct policy *policy,
                           enum exemption exemption);
 
+/* The end of the session: gives back what it needed for more decisions than one. */
+void decide_forget(struct session *session);
+
 /* Whether it turns the recipient, or the message, away. */
 bool decision_refuses(const struct decision *decision);
 

@@ -11,13 +11,13 @@
 #include "headers.h"
 #include "metrics.h"
 #include "negotiate.h"
+#include "pool.h"
 #include "service.h"
 #include "text.h"
 
 #include <libmilter/mfapi.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* One connection of the MTA's. */
@@ -99,14 +99,18 @@ static sfsistat leave_quietly(SMFICTX *context)
 
 /* --- The connection ------------------------------------------------------- */
 
+/* Nearly each connection of the MTA's is a new client's. */
+static struct pool visits = POOL_INITIALIZER(sizeof(struct visit));
+
 static struct visit *visit_new(const struct sockaddr *address, bool quiet)
 {
-    struct visit *visit = calloc(1, sizeof *visit);
+    struct visit *visit = pool_get(&visits);
     struct config *config;
 
     if (visit == NULL)
         return NULL;
     visit->quiet = quiet;
+    visit->census = (struct header_census){0};
     config = service_config();
     session_init(&visit->session, service_world(), config, address);
     config_put(config);
@@ -119,7 +123,7 @@ static void visit_free(struct visit *visit)
     headers_fini(&visit->census);
     session_fini(&visit->session);
     metrics_session_ended();
-    free(visit);
+    pool_put(&visits, visit);
 }
 
 static void log_exempt_connection(const struct session *session, enum exemption exemption)

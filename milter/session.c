@@ -85,10 +85,7 @@ void session_init(struct session *session, const struct session_world *world, st
 void session_fini(struct session *session)
 {
     session_reset(session);
-    for (size_t i = 1; i < SESSION_DECISIONS_MAX; i++) {
-        free(session->decisions[i]);
-        session->decisions[i] = NULL;
-    }
+    decide_forget(session);
     config_put(session->config);
     session->config = NULL;
 }
@@ -146,6 +143,24 @@ static void new_id(struct session *session)
                    atomic_fetch_add(&counter, 1) & 0xffff);
 }
 
+static void forget_sender(struct session *session)
+{
+    if (session->sender != session->sender_room)
+        free(session->sender);
+    session->sender = NULL;
+}
+
+/* A source route, or what is no address at all, may be of any length. */
+static bool keep_sender(struct session *session, const char *from, size_t len)
+{
+    session->sender = len <= SESSION_SENDER_MAX ? session->sender_room : malloc(len + 1);
+    if (session->sender == NULL)
+        return false;
+    memcpy(session->sender, from, len);
+    session->sender[len] = '\0';
+    return true;
+}
+
 void session_reset(struct session *session)
 {
     rb_ticket_free(session->ticket);
@@ -154,8 +169,7 @@ void session_reset(struct session *session)
     rb_answer_fini(&session->answer);
     rb_answer_fini(&session->rcpt.answer);
     session->rcpt.decided = false;
-    free(session->sender);
-    session->sender = NULL;
+    forget_sender(session);
     session->sender_key[0] = session->sender_text[0] = session->id[0] = '\0';
     session->authenticated = session->null_sender = false;
     session->waited_ms = 0;
@@ -186,8 +200,7 @@ enum rb_error session_mail(struct session *session, const char *argument, bool a
     enum address_fault fault = address_parse(from, len, true, &address);
 
     session_reset(session);
-    session->sender = strndup(from, len);
-    if (session->sender == NULL)
+    if (!keep_sender(session, from, len))
         return RB_ERR_NOMEM;
     session->authenticated = authenticated;
     session->null_sender = fault == ADDRESS_NULL;

@@ -22,6 +22,7 @@ enum {
     SESSION_TEXT_MAX =
         400, /* octets kept of what a client called itself or its sender, for showing */
     SESSION_ID_MAX = 32,
+    SESSION_SENDER_MAX = RB_ADDRESS_MAX + 2, /* an address and its brackets: few are longer */
     SESSION_TICK_MS = 2500, /* how often the MTA hears that we are still at it */
 };
 
@@ -83,7 +84,8 @@ struct session {
     /* the message */
     bool authenticated;
     bool null_sender;
-    char *sender; /* as the client gave it, brackets and all, without ESMTP arguments; malloc'ed */
+    char *sender; /* as the client gave it, brackets and all, without ESMTP arguments; NULL: none */
+    char sender_room[SESSION_SENDER_MAX + 1]; /* where it is, or malloc'ed where it does not fit */
     char sender_key[RB_ADDRESS_MAX + 1];    /* canonical; "" for the null sender or a bad address */
     char sender_text[SESSION_TEXT_MAX + 1]; /* printable, without brackets */
     char id[SESSION_ID_MAX + 1];
@@ -93,7 +95,7 @@ struct session {
     struct rb_answer answer;
     int64_t waited_ms;
     struct decision first; /* nearly always the only one, and many sessions wait */
-    struct decision *decisions[SESSION_DECISIONS_MAX]; /* &first, then malloc'ed where needed */
+    struct decision *decisions[SESSION_DECISIONS_MAX]; /* &first, then of decide's where needed */
     size_t decision_count;
 
     /* the recipient of the last RCPT */

@@ -4,6 +4,7 @@
 UNIT = \
     tests/unit/test_address \
     tests/unit/test_admission \
+    tests/unit/test_allocation \
     tests/unit/test_cache \
     tests/unit/test_callout \
     tests/unit/test_classify \
@@ -79,6 +80,14 @@ else
 malloc_count = tests/unit/malloc_interposed.c
 endif
 EXTRA_DIST += tests/unit/malloc_hooked.c tests/unit/malloc_interposed.c
+
+# With the milter's callbacks, and without libmilter.
+tests_unit_test_allocation_SOURCES = tests/unit/test_allocation.c \
+    tests/unit/fake_milter.c tests/unit/fake_milter.h tests/unit/malloc_count.h \
+    tests/unit/session_rig.c tests/unit/session_rig.h milter/filter.c milter/negotiate.c
+nodist_tests_unit_test_allocation_SOURCES = $(malloc_count)
+tests_unit_test_allocation_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_allocation_LDADD = $(unit_libs)
 
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c tests/unit/malloc_count.h
 nodist_tests_unit_test_pool_SOURCES = $(malloc_count)
