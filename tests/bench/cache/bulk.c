@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * bulk: fills a contender's folder with very many records sooner than it could itself: the same
- * octets in the same order into the same trees, but in few large transactions that are not synced
- * one by one. Only for look-ups in them afterwards; what writing costs, and what is used on disk,
- * is measured otherwise.
+ * octets in the same order into the same trees, but in one transaction, written into the map
+ * itself. So the file holds no page that is not in use. What filling costs is not measured here.
  */
 #include "config.h"
 
 #include "contender.h"
 
+#include <errno.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { BATCH = 1 << 18, TABLES = 4, FILE_MODE = 0660 };
+enum { TABLES = 4, FILE_MODE = 0660 };
 
 /* lib/cache_lmdb.c; part of the stored format. */
 static const char *const TABLE_NAMES[TABLES + 1] = {NULL, "address", "domain", "host", "fold"};
@@ -74,16 +75,32 @@ static int open_tables(struct bulk *bulk)
 static int put_all(struct bulk *bulk, uint64_t count, int64_t stamp_s)
 {
     int rc = open_tables(bulk);
-    for (uint64_t at = 0; at < count && rc == MDB_SUCCESS;) {
+    if (rc == MDB_SUCCESS)
         rc = mdb_txn_begin(bulk->env, NULL, 0, &bulk->txn);
-        if (rc != MDB_SUCCESS)
-            break;
-        for (unsigned i = 0; i < BATCH && at < count && rc == MDB_SUCCESS; i++)
-            rc = put_number(bulk, at++, stamp_s);
-        const int committed = mdb_txn_commit(bulk->txn);
-        rc = rc != MDB_SUCCESS ? rc : committed;
-    }
-    return rc != MDB_SUCCESS ? rc : mdb_env_sync(bulk->env, 1);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    for (uint64_t number = 0; number < count && rc == MDB_SUCCESS; number++)
+        rc = put_number(bulk, number, stamp_s);
+    if (rc == MDB_SUCCESS)
+        return mdb_txn_commit(bulk->txn);
+    mdb_txn_abort(bulk->txn);
+    return rc;
+}
+
+/* MDB_WRITEMAP makes the file as large as the map. Nobody has it open but us. */
+static int cut_to_size(const struct bulk *bulk)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    mdb_filehandle_t fd;
+    int rc = mdb_env_info(bulk->env, &info);
+    if (rc == MDB_SUCCESS)
+        rc = mdb_env_stat(bulk->env, &stat);
+    if (rc == MDB_SUCCESS)
+        rc = mdb_env_get_fd(bulk->env, &fd);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    return ftruncate(fd, ((off_t)info.me_last_pgno + 1) * (off_t)stat.ms_psize) == 0 ? 0 : errno;
 }
 
 bool bulk_fill(bool named, const char *folder, uint64_t max_bytes, uint64_t count, int64_t stamp_s)
@@ -95,9 +112,13 @@ bool bulk_fill(bool named, const char *folder, uint64_t max_bytes, uint64_t coun
     if (rc == MDB_SUCCESS)
         rc = mdb_env_set_maxdbs(bulk.env, TABLES);
     if (rc == MDB_SUCCESS)
-        rc = mdb_env_open(bulk.env, folder, MDB_NOSYNC, FILE_MODE);
+        rc = mdb_env_open(bulk.env, folder, MDB_NOSYNC | MDB_WRITEMAP, FILE_MODE);
     if (rc == MDB_SUCCESS)
         rc = put_all(&bulk, count, stamp_s);
+    if (rc == MDB_SUCCESS)
+        rc = mdb_env_sync(bulk.env, 1);
+    if (rc == MDB_SUCCESS)
+        rc = cut_to_size(&bulk);
     mdb_env_close(bulk.env);
     if (rc != MDB_SUCCESS)
         (void)fprintf(stderr, "bulk: %s\n", mdb_strerror(rc));
