@@ -15,6 +15,7 @@ enum { SYLLABLES = 16, HEX_DIGITS = 5, DOMAIN_NAME_SIZE = 40 };
 
 static const char SYLLABLE[SYLLABLES][4] = {"an", "bel", "cor", "da", "el",  "fi", "gor", "hel",
                                             "in", "jo",  "ka",  "li", "mar", "ne", "os",  "ra"};
+static const char TENS[10][2] = {"", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
 static const char *const LAST[] = {"com", "net", "org", "example", "de", "fr", "co.uk", "com"};
 
 uint64_t people_dice(uint64_t number)
@@ -34,25 +35,29 @@ static void domain_name(uint64_t domain, char name[DOMAIN_NAME_SIZE])
                    LAST[(dice >> 16) % (sizeof LAST / sizeof LAST[0])]);
 }
 
-/* Two of a domain may not have the same name: one digit is their place in it. */
-static void mailbox(uint64_t number, char mark, char key[CACHE_KEY_MAX + 1])
+/*
+ * Two of a domain may not have the same name: the last character is their place in it, counted from
+ * `first`. It stands so far behind that a stranger is looked for in the very pages that hold people.
+ */
+static void mailbox(uint64_t number, char first, char key[CACHE_KEY_MAX + 1])
 {
     char domain[DOMAIN_NAME_SIZE];
     const uint64_t dice = people_dice(number);
     domain_name(number / PEOPLE_PER_DOMAIN, domain);
-    (void)snprintf(key, CACHE_KEY_MAX + 1, "s%s%s%c%s%" PRIu64 "@%s", SYLLABLE[dice % SYLLABLES],
-                   SYLLABLE[(dice >> 8) % SYLLABLES], mark, SYLLABLE[(dice >> 16) % SYLLABLES],
-                   (dice >> 24) % 10 * PEOPLE_PER_DOMAIN + number % PEOPLE_PER_DOMAIN, domain);
+    (void)snprintf(key, CACHE_KEY_MAX + 1, "s%s%s.%s%s%c@%s", SYLLABLE[dice % SYLLABLES],
+                   SYLLABLE[(dice >> 8) % SYLLABLES], SYLLABLE[(dice >> 16) % SYLLABLES],
+                   TENS[(dice >> 24) % 10], (char)(first + (char)(number % PEOPLE_PER_DOMAIN)),
+                   domain);
 }
 
 void people_key(uint64_t number, char key[CACHE_KEY_MAX + 1])
 {
-    mailbox(number, '.', key);
+    mailbox(number, '0', key);
 }
 
 void people_stranger(uint64_t number, char key[CACHE_KEY_MAX + 1])
 {
-    mailbox(number, '-', key);
+    mailbox(number, 'a', key);
 }
 
 /* The codes stand before what is kept beside them; the text has the mailbox's queue number. */
