@@ -16,8 +16,9 @@
 
 #define DAY INT64_C(86400)
 
+enum { PUTS_FOR_EACH = 4 }; /* of one number, at most: its address, and all that comes with it */
+
 static struct cache *cache;
-static char data_path[512];
 
 /* What is to be put: made anew from its number when its turn comes, as a callout would. */
 static struct {
@@ -25,6 +26,8 @@ static struct {
     int64_t stamp_s;
     bool all;
 } prepared;
+
+static uint64_t put_since_flush; /* so many wait for the writer at most */
 
 struct cache *contender_cache(void)
 {
@@ -35,7 +38,6 @@ static bool open_ours(const char *folder, uint64_t max_bytes)
 {
     char store[512], detail[512];
     (void)snprintf(store, sizeof store, "lmdb:%s", folder);
-    (void)snprintf(data_path, sizeof data_path, "%s/data.mdb", folder);
     const struct cache_settings settings = {
         .store = store,
         .max_bytes = max_bytes,
@@ -87,31 +89,29 @@ static bool prepare(uint64_t first, uint64_t count, int64_t stamp_s, bool all)
     return true;
 }
 
-/* Where the queue is full, whoever has more waits. */
-static bool put_address(const char *key, const struct address_record *record)
+/* Whoever has more than the queue takes waits: a put that finds it full is dropped, and counted. */
+static void leave_room(void)
 {
-    if (cache_put_address(cache, key, record) == RB_OK)
-        return true;
-    cache_flush(cache);
-    return cache_put_address(cache, key, record) == RB_OK;
+    const uint64_t next = prepared.all ? PUTS_FOR_EACH : 1;
+    if (put_since_flush + next > CACHE_QUEUE_MAX) {
+        cache_flush(cache);
+        put_since_flush = 0;
+    }
+    put_since_flush += next;
 }
 
-/* A fact that finds the queue full is lost, as everywhere; there is nearly always room, for few come. */
-static void put_facts(uint64_t number, int64_t stamp_s)
+static bool put_facts(uint64_t number, int64_t stamp_s)
 {
     char key[CACHE_KEY_MAX + 1];
     struct domain_record domain;
     struct fold_record fold;
     struct host_record host;
-    if (people_domain(number, stamp_s, key, &domain) &&
-        cache_put_domain(cache, key, &domain) != RB_OK) {
-        cache_flush(cache);
-        (void)cache_put_domain(cache, key, &domain);
-    }
-    if (people_fold(number, stamp_s, key, &fold))
-        (void)cache_put_fold(cache, key, &fold);
-    if (people_host(number, stamp_s, key, &host))
-        (void)cache_put_host(cache, key, &host);
+    return (!people_domain(number, stamp_s, key, &domain) ||
+            cache_put_domain(cache, key, &domain) == RB_OK) &&
+           (!people_fold(number, stamp_s, key, &fold) ||
+            cache_put_fold(cache, key, &fold) == RB_OK) &&
+           (!people_host(number, stamp_s, key, &host) ||
+            cache_put_host(cache, key, &host) == RB_OK);
 }
 
 static bool put_prepared(void)
@@ -122,11 +122,12 @@ static bool put_prepared(void)
     for (uint64_t i = 0; i < prepared.count && good; i++) {
         people_key(prepared.first + i, key);
         people_record(prepared.first + i, prepared.stamp_s, &record);
-        good = put_address(key, &record);
-        if (prepared.all)
-            put_facts(prepared.first + i, prepared.stamp_s);
+        leave_room();
+        good = cache_put_address(cache, key, &record) == RB_OK &&
+               (!prepared.all || put_facts(prepared.first + i, prepared.stamp_s));
     }
     cache_flush(cache);
+    put_since_flush = 0;
     return good;
 }
 
