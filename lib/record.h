@@ -27,7 +27,8 @@ struct address_record {
     int64_t
         tried_s; /* when it was last asked again and nothing came of it; 0: never since stamp_s */
     int64_t
-        denied_s; /* of a valid: when a mail host first said since that it does not exist; 0: none did */
+        denied_s; /* when a mail host first said that it does not exist: of a valid, since stamp_s; of an
+                   * invalid, before stamp_s. 0: none did */
     int64_t
         deferred_s; /* of a deferral: since when the host says "later"; 0: not to be asked again by itself */
     unsigned

@@ -96,7 +96,7 @@ enum freshness address_record_freshness(const struct address_record *record,
         return RECORD_EXPIRED;
     if (was_tried(record, lifetimes, now_s))
         return RECORD_FRESH;
-    if (record->denied_s != 0)
+    if (record->denied_s != 0 && rb_reason_verdict(record->reason) == RB_VERDICT_VALID)
         return age_of(record->denied_s, now_s) < RECORD_DENIAL_GAP_S ? RECORD_FRESH : RECORD_STALE;
     return age_s < refresh_s ? RECORD_FRESH : RECORD_STALE;
 }
@@ -114,11 +114,28 @@ static bool is_live(const struct address_record *record, enum rb_verdict verdict
            address_record_freshness(record, lifetimes, now_s, NULL) != RECORD_EXPIRED;
 }
 
-/* Whether a denial, at denied_s, is the second that a valid which was denied before takes. */
-static bool is_second_denial(const struct address_record *valid, int64_t denied_s)
+/* The earlier of two stamps that are known; 0: neither is. */
+static int64_t earlier(int64_t a, int64_t b)
 {
-    return valid->denied_s != 0 && (age_of(valid->denied_s, denied_s) >= RECORD_DENIAL_GAP_S ||
-                                    age_of(denied_s, valid->denied_s) >= RECORD_DENIAL_GAP_S);
+    if (a == 0 || b == 0)
+        return a + b;
+    return a < b ? a : b;
+}
+
+/* When a mail host first denied what an invalid says does not exist, as far as it knows, and since then. */
+static int64_t first_denial(const struct address_record *invalid, int64_t since_s)
+{
+    return invalid->denied_s >= since_s ? earlier(invalid->denied_s, invalid->stamp_s)
+                                        : invalid->stamp_s;
+}
+
+/* Whether a valid, which may have been denied before, and an invalid know of two denials between them. */
+static bool is_second_denial(const struct address_record *valid,
+                             const struct address_record *invalid)
+{
+    const int64_t first_s = earlier(valid->denied_s, first_denial(invalid, valid->stamp_s));
+    return age_of(first_s, invalid->stamp_s) >= RECORD_DENIAL_GAP_S ||
+           age_of(first_s, valid->denied_s) >= RECORD_DENIAL_GAP_S;
 }
 
 /* What a live record keeps of a newer one that does not replace it: that it was asked again, and whether it was denied. */
@@ -126,9 +143,8 @@ static void keep_trace(struct address_record *record, const struct address_recor
 {
     if (newer->stamp_s > record->tried_s)
         record->tried_s = newer->stamp_s;
-    if (rb_reason_verdict(newer->reason) == RB_VERDICT_INVALID &&
-        (record->denied_s == 0 || newer->stamp_s < record->denied_s))
-        record->denied_s = newer->stamp_s;
+    if (rb_reason_verdict(newer->reason) == RB_VERDICT_INVALID)
+        record->denied_s = earlier(record->denied_s, first_denial(newer, record->stamp_s));
 }
 
 /* Whether the older record outlives the newer one. */
@@ -141,15 +157,31 @@ static bool outlives(const struct address_record *older, const struct address_re
                is_live(older, RB_VERDICT_INVALID, lifetimes, newer->stamp_s);
     case RB_VERDICT_INVALID:
         return is_live(older, RB_VERDICT_VALID, lifetimes, newer->stamp_s) &&
-               !is_second_denial(older, newer->stamp_s);
+               !is_second_denial(older, newer);
     default:
         return false;
     }
 }
 
 /*
+ * Two denials may meet each other before they meet the valid that they deny, and may meet it once
+ * more when they have replaced it: then too it must be known that they are two.
+ */
+static void keep_first_denial(struct address_record *record, const struct address_record *older)
+{
+    if (rb_reason_verdict(record->reason) != RB_VERDICT_INVALID)
+        return;
+    int64_t first_s = first_denial(record, 0);
+    if (rb_reason_verdict(older->reason) == RB_VERDICT_INVALID)
+        first_s = earlier(first_s, first_denial(older, 0));
+    if (rb_reason_verdict(older->reason) == RB_VERDICT_VALID)
+        first_s = earlier(first_s, older->denied_s);
+    record->denied_s = first_s < record->stamp_s ? first_s : 0;
+}
+
+/*
  * The same whichever of the two comes first, so that it does not matter in which order processes
- * and threads commit.
+ * and threads commit, nor what is merged in the queue of writes before it comes to the store.
  */
 void address_record_merge(struct address_record *into, const struct address_record *news,
                           const struct rb_lifetimes *lifetimes)
@@ -162,6 +194,8 @@ void address_record_merge(struct address_record *into, const struct address_reco
     *into = older_stays ? older : newer;
     if (older_stays)
         keep_trace(into, &newer);
+    else
+        keep_first_denial(into, &older);
 }
 
 static bool is_newer(const struct fact *news, const struct fact *present)

@@ -125,7 +125,7 @@ static struct address_record denied(const struct address_record *record, int64_t
 static void check_denials(const struct address_record *record, const struct rb_lifetimes *lifetimes)
 {
     static const int64_t first_s = 60, second_s = 60 + RECORD_DENIAL_GAP_S;
-    struct address_record once, early, late;
+    struct address_record once, early, late, again;
 
     if (rb_reason_verdict(record->reason) != RB_VERDICT_VALID || record->denied_s != 0 ||
         address_record_freshness(record, lifetimes, record->stamp_s + second_s, NULL) ==
@@ -137,7 +137,10 @@ static void check_denials(const struct address_record *record, const struct rb_l
     early = denied(&once, second_s - 1, lifetimes);
     HOLDS(early.reason == record->reason && early.denied_s == once.denied_s);
     late = denied(&once, second_s, lifetimes);
-    HOLDS(late.reason == RB_REASON_NO_SUCH_USER && late.denied_s == 0);
+    HOLDS(late.reason == RB_REASON_NO_SUCH_USER && late.denied_s == once.denied_s);
+    again = late;
+    address_record_merge(&again, record, lifetimes); /* as one that was committed meanwhile */
+    HOLDS(same_address(&again, &late));
 }
 
 static void check_address(const struct address_record *record)

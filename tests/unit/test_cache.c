@@ -1520,6 +1520,33 @@ static void full_queue_drops_and_counts_and_never_waits(void **state)
     close_link(&link);
 }
 
+/* What waits is merged before it comes to the store; that must not make one denial of two. */
+static void denials_that_wait_for_the_writer_are_two(void **state)
+{
+    struct fixture *f = *state;
+    struct address_record record;
+    struct link link;
+    open_link(&link);
+    open_cache(f, AMPLE);
+    assert_int_equal(put_reason(f->cache, "suser@d", RB_REASON_ACCEPTED, NOW - 10 * DAY), RB_OK);
+    close_cache(f);
+    const pid_t pid = fork_child();
+    if (pid == 0)
+        _exit(hold_the_store(f, &link));
+    open_cache(f, AMPLE);
+    assert_true(hear(link.to_parent[0]));
+    assert_int_equal(put_reason(f->cache, "suser@d", RB_REASON_NO_SUCH_USER, NOW - 3600), RB_OK);
+    assert_int_equal(put_reason(f->cache, "suser@d", RB_REASON_NO_SUCH_USER, NOW), RB_OK);
+    assert_int_equal(cache_get_address(f->cache, "suser@d", &record), RB_OK);
+    assert_int_equal(record.reason, RB_REASON_NO_SUCH_USER);
+    assert_true(tell(link.to_child[1]));
+    assert_child_succeeds(pid);
+    cache_flush(f->cache);
+    assert_int_equal(cache_get_address(f->cache, "suser@d", &record), RB_OK);
+    assert_int_equal(record.reason, RB_REASON_NO_SUCH_USER);
+    close_link(&link);
+}
+
 /* Child: as on a disk that is full. */
 static int write_without_room(struct fixture *f)
 {
@@ -1767,6 +1794,7 @@ int main(void)
         CLOSED(processes_share_one_store),
         CLOSED(store_grown_by_another_process_is_mapped_anew),
         CLOSED(full_queue_drops_and_counts_and_never_waits),
+        CLOSED(denials_that_wait_for_the_writer_are_two),
         CLOSED(full_disk_drops_writes_and_keeps_what_is_there),
         CLOSED(killed_writer_leaves_a_readable_cache),
         FRESH(readers_never_see_a_gap_while_writes_commit),

@@ -664,10 +664,11 @@ static struct address_record said_at(enum rb_reason reason, int64_t stamp_s)
     return record;
 }
 
-/* Merges three records, a valid before its denials, in each order in which they may come; each must come to the same reason. */
+/* Merges three records in each order in which they may come; each must come to the same reason. */
 static void assert_any_order(const struct address_record said[3], enum rb_reason reason)
 {
-    static const unsigned orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {2, 0, 1}};
+    static const unsigned orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                         {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
 
     for (size_t i = 0; i < COUNT(orders); i++) {
         struct address_record record = said[orders[i][0]];
@@ -755,6 +756,63 @@ static void a_new_valid_forgets_an_earlier_denial(void **state)
     assert_int_equal(record.denied_s, NOW + DAY + 2 * HOUR);
 }
 
+/* As in the queue of writes, where they meet before they come to the store. */
+static void denials_that_were_merged_with_each_other_count_from_the_valid_on(void **state)
+{
+    static const struct {
+        int64_t valid_s;
+        enum rb_reason reason;
+    } table[] = {
+        {NOW, RB_REASON_NO_SUCH_USER},
+        {NOW + DAY, RB_REASON_NO_SUCH_USER},
+        {NOW + DAY + 1, RB_REASON_ACCEPTED}, /* the first is forgotten */
+    };
+    const struct address_record first = said_at(RB_REASON_NO_SUCH_USER, NOW + DAY);
+    const struct address_record between = said_at(RB_REASON_NO_SUCH_USER, NOW + DAY + HOUR / 2);
+    const struct address_record last = said_at(RB_REASON_NO_SUCH_USER, NOW + DAY + HOUR);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct address_record record = said_at(RB_REASON_ACCEPTED, table[i].valid_s);
+        struct address_record denials = first;
+
+        address_record_merge(&denials, &between, &LIFETIMES);
+        address_record_merge(&denials, &last, &LIFETIMES);
+        address_record_merge(&record, &denials, &LIFETIMES);
+        assert_int_equal(record.reason, table[i].reason);
+    }
+}
+
+/* As when a valid is committed while it is replaced in the queue: what has replaced it meets it again. */
+static void denials_that_have_replaced_a_valid_do_so_again(void **state)
+{
+    const struct address_record valid = said_at(RB_REASON_ACCEPTED, NOW);
+    const struct address_record first = said_at(RB_REASON_NO_SUCH_USER, NOW + DAY);
+    const struct address_record second = said_at(RB_REASON_NO_SUCH_USER, NOW + DAY + HOUR);
+    struct address_record queued = valid, stored = valid;
+
+    (void)state;
+    address_record_merge(&queued, &first, &LIFETIMES);
+    address_record_merge(&queued, &second, &LIFETIMES);
+    address_record_merge(&stored, &queued, &LIFETIMES);
+    assert_int_equal(stored.reason, RB_REASON_NO_SUCH_USER);
+    assert_int_equal(stored.stamp_s, NOW + DAY + HOUR);
+}
+
+static void an_invalid_is_as_fresh_as_its_last_denial(void **state)
+{
+    struct address_record record = said_at(RB_REASON_NO_SUCH_USER, NOW);
+    const struct address_record again = said_at(RB_REASON_NO_SUCH_USER, NOW + DAY);
+
+    (void)state;
+    address_record_merge(&record, &again, &LIFETIMES);
+    assert_int_equal(record.denied_s, NOW);
+    assert_int_equal(address_record_freshness(&record, &LIFETIMES, NOW + DAY + 3 * HOUR - 1, NULL),
+                     RECORD_FRESH);
+    assert_int_equal(address_record_freshness(&record, &LIFETIMES, NOW + DAY + 3 * HOUR, NULL),
+                     RECORD_STALE);
+}
+
 static void facts_are_merged_one_by_one(void **state)
 {
     (void)state;
@@ -821,6 +879,9 @@ int main(void)
         cmocka_unit_test(a_denied_valid_is_asked_again_an_hour_later),
         cmocka_unit_test(two_denials_an_hour_apart_replace_a_live_valid),
         cmocka_unit_test(two_denials_within_the_hour_count_as_one),
+        cmocka_unit_test(denials_that_were_merged_with_each_other_count_from_the_valid_on),
+        cmocka_unit_test(denials_that_have_replaced_a_valid_do_so_again),
+        cmocka_unit_test(an_invalid_is_as_fresh_as_its_last_denial),
         cmocka_unit_test(a_new_valid_forgets_an_earlier_denial),
         cmocka_unit_test(facts_are_merged_one_by_one),
         cmocka_unit_test(what_is_not_known_wipes_out_nothing),
