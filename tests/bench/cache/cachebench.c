@@ -20,12 +20,15 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
+
+#define EXPIRED_FIRST (UINT64_C(1) << 32) /* numbers of records that nobody else writes */
 
 enum {
     THREADS_MAX = 16,
@@ -58,6 +61,7 @@ struct reading {
     bool failed;
 };
 
+static sem_t is_warm;       /* the one who reads meanwhile has begun to count, or has failed */
 static atomic_bool is_over; /* what goes on meanwhile has come to its end, or the readers have */
 
 static double now_s(void)
@@ -107,10 +111,12 @@ static void *read_on(void *arg)
     struct reader *reader;
     if (!task->contender->new_reader(&reader)) {
         reading->failed = true;
+        (void)sem_post(&is_warm);
         return NULL;
     }
     for (unsigned i = 0; i < KEYS; i++) /* what a first look-up costs is not asked here */
         (void)task->contender->get(reader, reading->keys[i]);
+    (void)sem_post(&is_warm);
     const double begun = now_s();
     do {
         for (unsigned i = 0; i < LOOKS; i++)
@@ -213,8 +219,7 @@ static uint64_t purge_on(void)
 static bool write_expired(const struct task *task)
 {
     const uint64_t count = task->records < PREPARED_MAX ? task->records : PREPARED_MAX;
-    return task->contender->prepare(2 * task->records, count, (int64_t)time(NULL) - EXPIRED_S,
-                                    false) &&
+    return task->contender->prepare(EXPIRED_FIRST, count, (int64_t)time(NULL) - EXPIRED_S, false) &&
            task->contender->put_prepared();
 }
 
@@ -232,7 +237,7 @@ static double quantile_us(const struct reading *reading, size_t thousandths)
     return reading->samples_ns[rank] / 1e3;
 }
 
-static void print_latency(const struct reading *reading, uint64_t done)
+static void print_latency(const struct reading *reading, uint64_t done, double seconds)
 {
     struct cache_stats stats = {0};
     if (contender_cache() != NULL)
@@ -243,7 +248,7 @@ static void print_latency(const struct reading *reading, uint64_t done)
                  ", \"dropped\": %" PRIu64 ", \"missed\": %.4f}\n",
                  (double)reading->looks / reading->seconds, quantile_us(reading, 500),
                  quantile_us(reading, 990), quantile_us(reading, 999), quantile_us(reading, 1000),
-                 done, (double)done / reading->seconds, stats.evicted, stats.dropped,
+                 done, seconds > 0 ? (double)done / seconds : 0, stats.evicted, stats.dropped,
                  1 - (double)reading->found / (double)reading->looks);
 }
 
@@ -263,11 +268,14 @@ static bool measure_during(const struct task *task)
                 (strcmp(task->meanwhile, "purge") != 0 || write_expired(task)) &&
                 pthread_create(&thread, NULL, read_on, &reading) == 0;
     if (good) {
+        (void)sem_wait(&is_warm);
+        const double begun = now_s();
         const uint64_t done = meanwhile(task);
+        const double seconds = now_s() - begun;
         pthread_join(thread, NULL);
         good = !reading.failed && reading.sample_count > 0;
         if (good)
-            print_latency(&reading, done);
+            print_latency(&reading, done, seconds);
     }
     free(reading.keys);
     free(reading.samples_ns);
@@ -328,7 +336,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     if (!task.contender->open(argv[3], max_bytes))
         return EX_IOERR;
-    const bool good = run(verb, &task);
+    const bool good = sem_init(&is_warm, 0, 0) == 0 && run(verb, &task);
     task.contender->close();
     return good ? EXIT_SUCCESS : EX_SOFTWARE;
 }
