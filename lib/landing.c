@@ -77,9 +77,10 @@ void verifier_land(struct rb_verifier *verifier, struct flight *flight,
     /* Into the cache first: whoever finds no flight any more must find the answer there. */
     if (verifier->cache != NULL && !flight->from_cache)
         keep(verifier, flight, record);
+    pthread_mutex_lock(&verifier->lock);
+    /* Under the lock: who sees it counted, and asks again, finds no flight that has ended already. */
     if (!flight->from_cache && record->reason < RB_REASON_MAX)
         atomic_fetch_add(&verifier->counters.callouts[record->reason], 1);
-    pthread_mutex_lock(&verifier->lock);
     note_for_shield(verifier, flight, record);
     flight_land(&verifier->flights, flight, record, clock_monotonic_ms(verifier->clock));
     flight_put(flight);
