@@ -2,7 +2,7 @@
 /*
  * cache_writer: see the header. A write waits in an overlay (a hash by table and key), in the order
  * of arrival; the thread takes all that waits, up to a ceiling, into one transaction (group commit:
- * while one is being synced to the disk, the next gathers), and only then removes from the overlay
+ * while one is being synced to the disk, and for a moment after, the next gathers), and only then removes from the overlay
  * what it has committed.
  *
  * Lock order: store_lock, then lock. store_lock is held across the store's I/O, lock never.
@@ -49,10 +49,13 @@ struct writer {
     pthread_mutex_t store_lock; /* who has it writes to the store; also covers the batch below */
     struct pending *batch[WRITER_BATCH_MAX];
     struct store_write writes[WRITER_BATCH_MAX];
-    unsigned batches; /* since the last housekeeping */
+    unsigned batches;          /* since the last housekeeping */
+    struct timespec committed; /* when the last batch was; the thread's own */
 
     pthread_mutex_t lock;      /* covers what follows, but for the atomics */
     pthread_cond_t work, done; /* something was queued, or stopping; a batch was done */
+    pthread_cond_t hurry;      /* a batch is full, or somebody waits for it */
+    unsigned flushing;         /* how many do */
     struct pending *overlay;   /* hash */
     struct pending *queue;     /* list, oldest first; all of it is in overlay too */
     uint64_t last_sequence;    /* given to a write */
@@ -185,15 +188,25 @@ static enum rb_error put_new(struct writer *writer, enum cache_table table, stru
     return RB_OK;
 }
 
+/* Lock held. What is being committed counts too: it is about to be done. */
+static bool has_full_batch(const struct writer *writer)
+{
+    return HASH_COUNT(writer->overlay) >= writer->batch_max;
+}
+
 enum rb_error writer_put(struct writer *writer, enum cache_table table, struct octets key,
                          struct octets value)
 {
     pthread_mutex_lock(&writer->lock);
+    const bool is_first = writer->queue == NULL;
     struct pending *pending = find(writer, table, key);
     const enum rb_error error = pending != NULL ? put_again(writer, pending, table, value)
                                                 : put_new(writer, table, key, value);
     note_overlay_count(writer);
-    pthread_cond_signal(&writer->work);
+    if (is_first) /* the thread need not be told of each that follows */
+        pthread_cond_signal(&writer->work);
+    if (has_full_batch(writer))
+        pthread_cond_signal(&writer->hurry);
     pthread_mutex_unlock(&writer->lock);
     if (error != RB_OK)
         atomic_fetch_add(&writer->dropped, 1);
@@ -220,8 +233,11 @@ void writer_flush(struct writer *writer)
 {
     pthread_mutex_lock(&writer->lock);
     const uint64_t wanted = writer->last_sequence;
+    writer->flushing++;
+    pthread_cond_signal(&writer->hurry);
     while (writer->done_sequence < wanted)
         pthread_cond_wait(&writer->done, &writer->lock);
+    writer->flushing--;
     pthread_mutex_unlock(&writer->lock);
 }
 
@@ -318,6 +334,7 @@ static void commit_batch(struct writer *writer)
         atomic_fetch_add(error == RB_OK ? &writer->writes_done : &writer->dropped, count);
         retire_batch(writer, count);
         writer->batches++;
+        (void)clock_gettime(CLOCK_MONOTONIC, &writer->committed);
     }
     if (writer->batches >= WRITER_TEND_BATCHES) {
         writer->batches = 0;
@@ -352,14 +369,35 @@ static enum wake wait_for_work(struct writer *writer)
     return wake;
 }
 
+/*
+ * The first write in a while is committed at once; those of a busy time gather, for each commit costs a sync of the disk, however much
+ * is in it. The queue is not left: until it is committed, what is in it is found there.
+ */
+static void gather(struct writer *writer)
+{
+    struct timespec until = writer->committed;
+    int rc = 0;
+    until.tv_nsec += WRITER_PACE_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    pthread_mutex_lock(&writer->lock);
+    while (!has_full_batch(writer) && writer->flushing == 0 && !writer->stopping && rc == 0)
+        rc = pthread_cond_timedwait(&writer->hurry, &writer->lock, &until);
+    pthread_mutex_unlock(&writer->lock);
+}
+
 static void *run(void *arg)
 {
     struct writer *writer = arg;
     for (enum wake wake = wait_for_work(writer); wake != WAKE_STOP; wake = wait_for_work(writer)) {
-        if (wake == WAKE_WORK)
+        if (wake == WAKE_WORK) {
+            gather(writer);
             commit_batch(writer);
-        else
+        } else {
             tend_idle(writer);
+        }
     }
     return NULL;
 }
@@ -372,6 +410,7 @@ static void init_locks(struct writer *writer)
     pthread_mutex_init(&writer->store_lock, NULL);
     pthread_mutex_init(&writer->lock, NULL);
     pthread_cond_init(&writer->work, &attributes);
+    pthread_cond_init(&writer->hurry, &attributes);
     pthread_cond_init(&writer->done, NULL);
     pthread_condattr_destroy(&attributes);
 }
@@ -391,6 +430,7 @@ static void free_writer(struct writer *writer)
 {
     pthread_cond_destroy(&writer->done);
     pthread_cond_destroy(&writer->work);
+    pthread_cond_destroy(&writer->hurry);
     pthread_mutex_destroy(&writer->lock);
     pthread_mutex_destroy(&writer->store_lock);
     free(writer);
@@ -424,6 +464,7 @@ void writer_close(struct writer *writer)
     pthread_mutex_lock(&writer->lock);
     writer->stopping = true;
     pthread_cond_signal(&writer->work);
+    pthread_cond_signal(&writer->hurry);
     pthread_mutex_unlock(&writer->lock);
     pthread_join(writer->thread, NULL);
     free_writer(writer);
