@@ -31,8 +31,8 @@ libcore_la_SOURCES = \
     lib/netguard.c lib/netguard.h \
     lib/options.c lib/options.h \
     lib/patience.c lib/patience.h \
-    lib/probing.c lib/probing.h \
     lib/pool.c lib/pool.h \
+    lib/probing.c lib/probing.h \
     lib/queue.c lib/queue.h \
     lib/rates.c lib/rates.h \
     lib/record.c lib/record.h lib/record_life.c \
