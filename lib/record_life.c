@@ -179,6 +179,16 @@ static void keep_first_denial(struct address_record *record, const struct addres
     record->denied_s = first_s < record->stamp_s ? first_s : 0;
 }
 
+/* An invalid that was first denied after it was denied: nobody wrote that, but a cache may be damaged. */
+static struct address_record sound(const struct address_record *record)
+{
+    struct address_record same = *record;
+    if (rb_reason_verdict(record->reason) == RB_VERDICT_INVALID &&
+        record->denied_s >= record->stamp_s)
+        same.denied_s = 0;
+    return same;
+}
+
 /*
  * The same whichever of the two comes first, so that it does not matter in which order processes
  * and threads commit, nor what is merged in the queue of writes before it comes to the store.
@@ -187,8 +197,8 @@ void address_record_merge(struct address_record *into, const struct address_reco
                           const struct rb_lifetimes *lifetimes)
 {
     const bool news_newer = news->stamp_s >= into->stamp_s;
-    const struct address_record newer = news_newer ? *news : *into;
-    const struct address_record older = news_newer ? *into : *news;
+    const struct address_record newer = sound(news_newer ? news : into);
+    const struct address_record older = sound(news_newer ? into : news);
     const bool older_stays = outlives(&older, &newer, lifetimes);
 
     *into = older_stays ? older : newer;
