@@ -238,7 +238,8 @@ static enum transport_status finish_connect(struct transport *transport)
         return status;
     if (getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
         return TRANSPORT_SYSTEM;
-    return error == 0 ? TRANSPORT_OK : from_errno(error);
+    /* Only what was there can be reset; that there is nothing to be read from it is found out when the banner is. */
+    return error == 0 || error == ECONNRESET ? TRANSPORT_OK : from_errno(error);
 }
 
 enum transport_status transport_connect(struct transport *transport,
