@@ -27,7 +27,7 @@ void negotiate_note_mail(bool tells_id)
  * for what it has told. (It looks at the list for EOH when it wants to know whether there is one
  * for EOM.)
  */
-static void ask_for_macros(SMFICTX *context, bool needs_data)
+static void ask_for_macros(SMFICTX *context)
 {
     static char mail[] = "i {auth_type} {auth_authen}", id[] = "i", none[] = "";
     char *const later = atomic_load(&mail_tells_id) ? none : id;
@@ -36,7 +36,7 @@ static void ask_for_macros(SMFICTX *context, bool needs_data)
     (void)smfi_setsymlist(context, SMFIM_HELO, none);
     (void)smfi_setsymlist(context, SMFIM_ENVFROM, mail);
     (void)smfi_setsymlist(context, SMFIM_ENVRCPT, later);
-    (void)smfi_setsymlist(context, SMFIM_DATA, needs_data ? later : none);
+    (void)smfi_setsymlist(context, SMFIM_DATA, later);
     (void)smfi_setsymlist(context, SMFIM_EOH, none);
     (void)smfi_setsymlist(context, SMFIM_EOM, later);
 }
@@ -47,17 +47,16 @@ bool negotiate(SMFICTX *context, const struct negotiate_offer *offer, unsigned l
     const unsigned long unanswered = SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR;
     /* Sendmail sends what wants no answer at once too, and then waits: see above. */
     const bool waits_in_vain = offer->by_tcp && atomic_load(&mail_tells_id);
-    const bool lists_macros = (offer->actions & SMFIF_SETSYMLIST) != 0;
     const bool quiet = !waits_in_vain && (offer->steps & unanswered) == unanswered;
-    /* Where the MTA cannot be told which macros are wanted, Postfix sends some before DATA even where DATA is not asked for: with no
-     * answer to them, the header fields would wait 40 ms. */
-    const bool wants_data = offer->needs_data || (offer->by_tcp && !lists_macros);
+    /* Postfix sends macros before DATA even where DATA is not asked for, and those of its own choice where none are: with no answer to
+     * them, the header fields would wait 40 ms. */
+    const bool wants_data = offer->by_tcp || offer->needs_data;
     const unsigned long unneeded =
         SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN | (wants_data ? 0UL : SMFIP_NODATA);
 
     *actions = offer->actions & NEGOTIATE_ACTIONS;
     *steps = (offer->steps & unneeded) | (quiet ? unanswered : 0UL);
-    if (lists_macros)
-        ask_for_macros(context, wants_data);
+    if ((offer->actions & SMFIF_SETSYMLIST) != 0)
+        ask_for_macros(context);
     return quiet;
 }
