@@ -26,7 +26,10 @@ enum callout_probe probing_begin(struct probing *probing, struct callout_item *i
                                  const struct address_record *accepted, int64_t ttl_s,
                                  int64_t now_s, struct fact *catch_all);
 
-/* The probe is over; FACT_UNKNOWN: it told nothing. What waited for it is the caller's, a list. */
+/*
+ * The probe is over; FACT_UNKNOWN: it told nothing, or was cut short. What waited for it is the caller's, a list, and is worth what is
+ * known by now: nobody probes again for what was accepted.
+ */
 struct callout_item *probing_end(struct probing *probing, const struct fact *catch_all);
 
 #endif

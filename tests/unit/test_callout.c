@@ -1642,6 +1642,20 @@ static void what_another_callout_found_out_is_not_probed_for(void **state)
     heard(host, "RCPT", 2);
 }
 
+/* It is there, and took the connection: its domain is not dead. */
+static void a_host_that_resets_connections_is_alive(void **state)
+{
+    (void)state;
+    static const struct fake_host_step steps[] = {{FAKE_HOST_RESET, NULL}};
+    static const struct fake_host_script script = {steps, COUNT(steps)};
+
+    start_playing(0, &script, 1);
+    is(ask("one.example", "u@one.example"), RB_REASON_UNREACHABLE);
+    assert_string_equal(world.answer[0].rule, "connection_lost");
+    assert_int_equal(world.answer[0].stage, RB_STAGE_BANNER);
+    assert_int_equal(world.learned_count, 0);
+}
+
 static void a_connection_lost_amid_the_probe_answers_what_was_parked(void **state)
 {
     (void)state;
@@ -1942,6 +1956,7 @@ int main(void)
         T(what_was_parked_gets_what_the_probe_says),
         T(what_is_parked_elsewhere_is_not_answered_here),
         T(what_another_callout_found_out_is_not_probed_for),
+        T(a_host_that_resets_connections_is_alive),
         T(a_connection_lost_amid_the_probe_answers_what_was_parked),
         T(a_domain_that_accepts_a_probe_is_catch_all),
         T(the_probe_has_the_null_sender_whatever_ours_is),

@@ -305,16 +305,31 @@ static void a_reset_connection_is_closed(void **state)
     end(call);
 }
 
-static void a_reply_with_the_end_behind_it_is_heard(void **state)
+/* Whether it is seen before or after the connection is: what can be reset was there. */
+static void a_connection_reset_at_once_was_one(void **state)
 {
     (void)state;
-    struct call *call =
-        call_script(SCRIPT({FAKE_HOST_SAY, "421 too busy"}, {FAKE_HOST_CLOSE, NULL}));
+    struct call *call = call_script(SCRIPT({FAKE_HOST_RESET, NULL}));
+
+    assert_int_equal(drive(call), TRANSPORT_CLOSED);
+    end(call);
+}
+
+static void say_421_and(enum fake_host_act ending)
+{
+    struct call *call = call_script(SCRIPT({FAKE_HOST_SAY, "421 too busy"}, {ending, NULL}));
 
     assert_int_equal(drive(call), TRANSPORT_OK);
     assert_int_equal(call->dialogue.need, DIALOGUE_OVER);
     assert_int_equal(call->dialogue.answer.code, 421);
     end(call);
+}
+
+static void a_reply_with_the_end_behind_it_is_heard(void **state)
+{
+    (void)state;
+    say_421_and(FAKE_HOST_CLOSE);
+    say_421_and(FAKE_HOST_RESET);
 }
 
 static volatile sig_atomic_t sigpipes;
@@ -715,6 +730,7 @@ int main(void)
         cmocka_unit_test(a_socket_that_nobody_serves_is_refused),
         cmocka_unit_test(a_host_that_closes_before_its_banner_is_closed),
         cmocka_unit_test(a_reset_connection_is_closed),
+        cmocka_unit_test(a_connection_reset_at_once_was_one),
         cmocka_unit_test(a_reply_with_the_end_behind_it_is_heard),
         cmocka_unit_test(a_host_that_has_gone_raises_no_sigpipe),
         cmocka_unit_test(a_silent_host_times_out),
