@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * admission: may this question be asked of the world now? The rates (of a domain, of one client, over all) and the shield over
- * domains that are being forged in bulk. What is refused here is unknown/limited at once: nobody is called, nobody waits.
+ * admission: may this question be asked of the world now? The rates (of a domain, of one client,
+ * over all) and the shield over domains that are being forged in bulk. What is refused here is
+ * unknown/limited at once: nobody is called, nobody waits.
  *
  * Thread rule: no locks of its own; every call is made under the owner's lock.
  */
@@ -35,8 +36,8 @@ enum rb_error admission_init(struct admission *admission);
 void admission_fini(struct admission *admission);
 
 /*
- * NULL: it may be asked, and is counted in every rate. Else the name of the limit that forbids it, and nothing is counted:
- * "shield", "per_domain_rate", "per_client_rate", "global_rate". Static.
+ * NULL: it may be asked, and is counted in every rate. Else the name of the limit that forbids it,
+ * and nothing is counted: "shield", "per_domain_rate", "per_client_rate", "global_rate". Static.
  */
 const char *admission_refusal(struct admission *admission, const struct rb_options *o,
                               const struct admission_request *request);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ask: the way of a question: through the cache, the domain's facts and the SPF gate, then on board of a flight (board.c); its
- * ticket waits for that. Part of the verifier; see verifier.h for the locks.
+ * ask: the way of a question: through the cache, the domain's facts and the SPF gate, then on board
+ * of a flight (board.c); its ticket waits for that. Part of the verifier; see verifier.h for the
+ * locks.
  */
 #include "config.h"
 
@@ -110,7 +111,10 @@ static void turn_back(struct rb_ticket *ticket)
     answer_at_once(ticket, &record, false);
 }
 
-/* Sets the question aside until its ticket is waited for: whoever asks must not wait for a name server. */
+/*
+ * Sets the question aside until its ticket is waited for: whoever asks must not wait for a name
+ * server.
+ */
 static enum rb_error set_aside(struct rb_ticket *ticket, const struct rb_question *question,
                                const struct address *address, const char *key, enum known known)
 {
@@ -204,7 +208,10 @@ static enum rb_error ask(struct rb_ticket *ticket, const struct options *options
 
         answer_at_once(ticket, &record, false);
     }
-    /* What cannot take a bounce is no better sender from the right client: it need not be asked who that is. */
+    /*
+     * What cannot take a bounce is no better sender from the right client: it need not be asked who
+     * that is.
+     */
     if (question->only_cache ||
         (known == KNOWN_FRESH && rb_reason_verdict(ticket->record.reason) == RB_VERDICT_INVALID))
         return RB_OK;
@@ -315,7 +322,10 @@ static void wait_for_landing(struct rb_verifier *verifier, struct flight *flight
     DL_DELETE(verifier->waiters, &waiter);
 }
 
-/* The same; those who wait long, and there may be many, wait on no more of their stacks than they need. Under the lock. */
+/*
+ * The same; those who wait long, and there may be many, wait on no more of their stacks than they
+ * need. Under the lock.
+ */
 static void await(struct rb_verifier *verifier, struct flight *flight, int64_t wait_ms)
 {
     if (wait_ms > LONG_WAIT_MS) {

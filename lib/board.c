@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * board: a question that nothing answers yet boards the flight of an equal one, or one of its own, if the limits allow it. Part of
- * the verifier; see verifier.h for the locks.
+ * board: a question that nothing answers yet boards the flight of an equal one, or one of its own,
+ * if the limits allow it. Part of the verifier; see verifier.h for the locks.
  */
 #include "config.h"
 
@@ -12,7 +12,10 @@
 
 #include <string.h>
 
-/* Which limit forbids that the flight's question is asked now; NULL: none, and it is counted. A relay is our own. Under the lock. */
+/*
+ * Which limit forbids that the flight's question is asked now; NULL: none, and it is counted. A
+ * relay is our own. Under the lock.
+ */
 static const char *limit_of(struct rb_verifier *verifier, const struct flight *flight)
 {
     const struct admission_request request = {
@@ -51,7 +54,10 @@ static enum rb_reason try_to_launch(struct rb_verifier *verifier, struct flight 
     return RB_REASON_INTERNAL_ERROR;
 }
 
-/* Puts a flight on its way. Under the lock; on failure it lands at once. Returns the reason of that. */
+/*
+ * Puts a flight on its way. Under the lock; on failure it lands at once. Returns the reason of
+ * that.
+ */
 static enum rb_reason launch(struct rb_verifier *verifier, struct flight *flight)
 {
     const char *rule;

@@ -55,8 +55,10 @@ void cache_set_lifetimes(struct cache *cache, const struct rb_lifetimes *lifetim
 /* Waits until everything queued so far is committed (or dropped). */
 void cache_flush(struct cache *cache);
 
-/* An address record's key: the kind of question, the relay asked (or NULL; by relay_name), the canonical address
- * (address_key). */
+/*
+ * An address record's key: the kind of question, the relay asked (or NULL; by relay_name), the
+ * canonical address (address_key).
+ */
 enum rb_error cache_address_key(const char *relay, const char *address,
                                 char key[CACHE_KEY_MAX + 1]);
 
@@ -72,14 +74,20 @@ enum rb_error cache_fold_key(enum fold_kind kind, const char *fold, char key[CAC
 /* Takes such a key apart: FOLD_NONE, and *fold is NULL: no key of ours. *fold points into key. */
 enum fold_kind cache_split_fold_key(const char *key, const char **fold);
 
-/* The key of what is known of a domain: of the domain itself, or of how a relay (NULL: none) takes its recipients. */
+/*
+ * The key of what is known of a domain: of the domain itself, or of how a relay (NULL: none) takes
+ * its recipients.
+ */
 enum rb_error cache_facts_key(const char *relay, const char *domain, char key[CACHE_KEY_MAX + 1]);
 
 /* Takes such a key apart. relay is "" where there is none. False: no key of ours. */
 bool cache_split_facts_key(const char *key, char domain[RB_DOMAIN_MAX + 1],
                            char relay[RELAY_NAME_MAX + 1]);
 
-/* Takes such a key apart: relay is "" where there is none, *address points into key. False: no key of ours. */
+/*
+ * Takes such a key apart: relay is "" where there is none, *address points into key. False: no key
+ * of ours.
+ */
 bool cache_split_address_key(const char *key, char relay[CACHE_KEY_MAX + 1], const char **address);
 
 /* RB_OK, RB_ERR_NOT_FOUND, RB_ERR_STORE. What is found may be expired: ask

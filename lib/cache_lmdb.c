@@ -116,7 +116,9 @@ static void map_anew(struct store *store)
     pthread_rwlock_unlock(&store->map_lock);
 }
 
-/* What one reader has in hand: a snapshot, or, where there is none left, a transaction of his own. */
+/*
+ * What one reader has in hand: a snapshot, or, where there is none left, a transaction of his own.
+ */
 struct reading {
     MDB_txn *txn;
     struct snapshot *snapshot; /* NULL: none */

@@ -91,7 +91,10 @@ static struct record_age judge_host(const struct sweep *sweep, struct octets val
     };
 }
 
-/* A list that was believed is worth remembering as long as its last valid sender, one that was not as long as what is known of a domain. */
+/*
+ * A list that was believed is worth remembering as long as its last valid sender, one that was not
+ * as long as what is known of a domain.
+ */
 static struct record_age judge_fold(const struct sweep *sweep, struct octets value)
 {
     struct fold_record record;

@@ -16,9 +16,9 @@
 #include "text.h"
 
 /*
- * Key of an address record: "s" and the address for what the world says; "r", the relay's name, a space
- * and the address for what a relay says. No such name has a space, so it ends at the first one,
- * whatever the local part holds. "c" and the address: a user of ours writes to it.
+ * Key of an address record: "s" and the address for what the world says; "r", the relay's name, a
+ * space and the address for what a relay says. No such name has a space, so it ends at the first
+ * one, whatever the local part holds. "c" and the address: a user of ours writes to it.
  *
  * Key of a fold: a letter for its kind, and what its addresses share.
  */

@@ -2,8 +2,8 @@
 /*
  * cache_writer: see the header. A write waits in an overlay (a hash by table and key), in the order
  * of arrival; the thread takes all that waits, up to a ceiling, into one transaction (group commit:
- * while one is being synced to the disk, and for a moment after, the next gathers), and only then removes from the overlay
- * what it has committed.
+ * while one is being synced to the disk, and for a moment after, the next gathers), and only then
+ * removes from the overlay what it has committed.
  *
  * Lock order: store_lock, then lock. store_lock is held across the store's I/O, lock never.
  */
@@ -370,8 +370,9 @@ static enum wake wait_for_work(struct writer *writer)
 }
 
 /*
- * The first write in a while is committed at once; those of a busy time gather, for each commit costs a sync of the disk, however much
- * is in it. The queue is not left: until it is committed, what is in it is found there.
+ * The first write in a while is committed at once; those of a busy time gather, for each commit
+ * costs a sync of the disk, however much is in it. The queue is not left: until it is committed,
+ * what is in it is found there.
  */
 static void gather(struct writer *writer)
 {

@@ -24,8 +24,9 @@
 #include <sys/un.h>
 
 /*
- * A callout that a host keeps waiting costs the pages that its thread's stack has ever touched. What is large, and not needed any
- * more by then, is kept off the frames that it waits in: by not being inlined into them.
+ * A callout that a host keeps waiting costs the pages that its thread's stack has ever touched.
+ * What is large, and not needed any more by then, is kept off the frames that it waits in: by not
+ * being inlined into them.
  */
 #define OFF_THE_WAY __attribute__((noinline))
 
@@ -66,7 +67,10 @@ static bool done(const struct run *run)
     /* What this machine has no way to was not tried: it cost nothing and tells nothing. */
     unsigned called = run->tried - run->no_route;
 
-    /* Where we are a mail host ourselves, those behind us in the order are not ours to call (RFC 5321 5.1). */
+    /*
+     * Where we are a mail host ourselves, those behind us in the order are not ours to call (RFC
+     * 5321 5.1).
+     */
     return run->todo == NULL || run->own > 0 || run->full ||
            called >= run->callout->options->o.max_hosts || time_is_up(run) || run_gives_way(run);
 }
@@ -204,7 +208,9 @@ OFF_THE_WAY static enum dns_outcome look_up_exchangers(const struct run *run,
     return outcome;
 }
 
-/* A host that can only be reached by the IP version that is not to be used is there all the same. */
+/*
+ * A host that can only be reached by the IP version that is not to be used is there all the same.
+ */
 OFF_THE_WAY static void look_for_other_version(struct run *run, const char *name)
 {
     const struct callout *callout = run->callout;
@@ -359,8 +365,8 @@ static bool is_dead(const struct run *run, const struct address_record *record)
 }
 
 /*
- * A host that must be asked first has no room now: what is left waits for it. What another host put off is told so; that none
- * was reached is no news while one of them works.
+ * A host that must be asked first has no room now: what is left waits for it. What another host put
+ * off is told so; that none was reached is no news while one of them works.
  */
 static void finish_later(struct run *run)
 {
@@ -422,8 +428,9 @@ OFF_THE_WAY static bool is_this_machine(const struct run *run, const char *name)
 }
 
 /*
- * Of a backup MX: the mail hosts that are preferred over ourselves come first in the list; those of our own preference are as
- * little ours to ask as those behind us, for they would ask us (RFC 5321 5.1). Returns how many are preferred.
+ * Of a backup MX: the mail hosts that are preferred over ourselves come first in the list; those of
+ * our own preference are as little ours to ask as those behind us, for they would ask us (RFC 5321
+ * 5.1). Returns how many are preferred.
  */
 static size_t count_preferred(struct run *run, const struct exchangers *list)
 {

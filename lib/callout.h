@@ -55,22 +55,30 @@ struct callout_hooks {
     /* The item's final answer: exactly once for each item. */
     void (*answer)(void *arg, struct callout_item *item, const struct address_record *record);
     /*
-     * May this IP address be called now? Where it may, `left` follows when nothing more is to be asked there. The address of a relay
-     * that the admin named has its port behind it, "192.0.2.1#24", here and in `called`: several may share one; "" for a path.
+     * May this IP address be called now? Where it may, `left` follows when nothing more is to be
+     * asked there. The address of a relay that the admin named has its port behind it,
+     * "192.0.2.1#24", here and in `called`: several may share one; "" for a path.
      */
     enum callout_leave (*may_call)(void *arg, const char *ip);
     void (*left)(void *arg, const char *ip);
-    /* Takes an item back, to be asked about when the host has room. False: it has waited too long; it is to be answered. */
+    /*
+     * Takes an item back, to be asked about when the host has room. False: it has waited too long;
+     * it is to be answered.
+     */
     bool (*put_back)(void *arg, struct callout_item *item);
     /*
-     * An item was accepted, and nobody in this callout knows what that is worth: who is to probe? After CALLOUT_PROBE, and only
-     * then, end_probe follows; after CALLOUT_PROBE_KNOWN *catch_all is known. A parked item comes back by end_probe of the callout that
-     * probes, and is answered there.
+     * An item was accepted, and nobody in this callout knows what that is worth: who is to probe?
+     * After CALLOUT_PROBE, and only then, end_probe follows; after CALLOUT_PROBE_KNOWN *catch_all
+     * is known. A parked item comes back by end_probe of the callout that probes, and is answered
+     * there.
      */
     enum callout_probe (*begin_probe)(void *arg, struct callout_item *item,
                                       const struct address_record *accepted,
                                       struct fact *catch_all);
-    /* The probe is over; FACT_UNKNOWN: without a clear answer. What was parked: a list, each with its host's answer in `best`. */
+    /*
+     * The probe is over; FACT_UNKNOWN: without a clear answer. What was parked: a list, each with
+     * its host's answer in `best`.
+     */
     struct callout_item *(*end_probe)(void *arg, const struct fact *catch_all);
     /*
      * A connection to this IP address was tried, and how it ended: reason, stage and code of what

@@ -302,7 +302,10 @@ static const struct rule rules[] = {
     /* RCPT: about us. */
     /* policyd, cbpolicyd, hosters with a ceiling on what a client may send */
     {"our_quota", AT_ADDRESS, 500, 599, NULL, OUR_QUOTA, NULL, RB_REASON_BLOCKED},
-    /* Postfix, Exim and Sendmail with DNS block lists, Gmail, Outlook.com, AT&T, Verizon, Barracuda, Proofpoint */
+    /*
+     * Postfix, Exim and Sendmail with DNS block lists, Gmail, Outlook.com, AT&T, Verizon,
+     * Barracuda, Proofpoint
+     */
     {"us_at_rcpt", AT_ADDRESS, 500, 599, NULL, ABOUT_US,
      BLOCKED_MAILBOX "|too many hops|account/mailbox ~ suspended/terminated/closed|" FULL_MAILBOX,
      RB_REASON_BLOCKED},

@@ -474,8 +474,8 @@ static int64_t read_clock(struct span span)
 }
 
 /*
- * One part of a length of time, "4 minutes" or "60s", in front of `rest`, which goes behind it. The number, and its unit in
- * seconds; false: there is none.
+ * One part of a length of time, "4 minutes" or "60s", in front of `rest`, which goes behind it. The
+ * number, and its unit in seconds; false: there is none.
  */
 static bool read_part(struct span *rest, int64_t *number, int *seconds)
 {
@@ -489,7 +489,10 @@ static bool read_part(struct span *rest, int64_t *number, int *seconds)
     return *seconds > 0;
 }
 
-/* A length of time at the beginning: "00:29:59", "300 seconds", "4 minutes and 30 seconds". -1: there is none. */
+/*
+ * A length of time at the beginning: "00:29:59", "300 seconds", "4 minutes and 30 seconds". -1:
+ * there is none.
+ */
 static int64_t read_length(struct span rest)
 {
     struct span ahead = rest, behind;

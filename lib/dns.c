@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns: see the header. Mail hosts and their addresses, out of what dns_query.h finds (RFC 5321 5.1, RFC 7505), and the servers that
- * are asked. Decides nothing about the addresses it finds.
+ * dns: see the header. Mail hosts and their addresses, out of what dns_query.h finds (RFC 5321 5.1,
+ * RFC 7505), and the servers that are asked. Decides nothing about the addresses it finds.
  */
 #include "config.h"
 

@@ -73,10 +73,10 @@ enum rb_error dns_open(const char *const *servers, size_t count, const struct rb
 void dns_close(struct dns *dns);
 
 /*
- * The look-ups below end by `until`. Mail exchangers and addresses may be those of a moment ago: answers are kept for their TTL, half a
- * minute at most (dns_answers.h). A domain or name that is no host name in A-labels (letters,
- * digits, "-", "_", dots; 253 octets) cannot be asked: DNS_FAILURE. On anything but DNS_FOUND the
- * list is empty. Any thread.
+ * The look-ups below end by `until`. Mail exchangers and addresses may be those of a moment ago:
+ * answers are kept for their TTL, half a minute at most (dns_answers.h). A domain or name that is
+ * no host name in A-labels (letters, digits, "-", "_", dots; 253 octets) cannot be asked:
+ * DNS_FAILURE. On anything but DNS_FOUND the list is empty. Any thread.
  */
 
 /*
@@ -97,11 +97,11 @@ enum dns_outcome dns_addresses(const struct dns *dns, const char *name, enum rb_
 
 /*
  * Records of one type: ns_t_a, ns_t_aaaa, ns_t_mx, ns_t_ptr or ns_t_txt (any other: DNS_FAILURE).
- * What may be asked for here is any name of printable ASCII without a backslash, quotes, or "$();@",
- * such as "_spf.example.org", "b=2Ba+c.example.org" and "1.0/25.2.0.192.in-addr.arpa" (RFC 2317).
- * Nothing is sorted, and a record may come twice. Mail hosts and pointers that are no host names
- * ("." too) are left out; where nothing is left then, DNS_NO_DATA. The list is the caller's, to be
- * given back with dns_records_free whatever the outcome. CNAMEs are followed.
+ * What may be asked for here is any name of printable ASCII without a backslash, quotes, or
+ * "$();@", such as "_spf.example.org", "b=2Ba+c.example.org" and "1.0/25.2.0.192.in-addr.arpa" (RFC
+ * 2317). Nothing is sorted, and a record may come twice. Mail hosts and pointers that are no host
+ * names ("." too) are left out; where nothing is left then, DNS_NO_DATA. The list is the caller's,
+ * to be given back with dns_records_free whatever the outcome. CNAMEs are followed.
  */
 enum dns_outcome dns_records(const struct dns *dns, const char *name, int type, deadline until,
                              struct dns_record_list *list);

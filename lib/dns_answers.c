@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dns_answers: a table of messages, and a line of them in the order in which they came; see dns_answers.h. */
+/*
+ * dns_answers: a table of messages, and a line of them in the order in which they came; see
+ * dns_answers.h.
+ */
 #include "config.h"
 
 #include "dns_answers.h"
@@ -117,7 +120,10 @@ static int64_t ttl_ms(const ns_rr *rr)
     return ttl_s > INT32_MAX ? 0 : (int64_t)ttl_s * 1000;
 }
 
-/* RFC 2308 5: "no data" holds for the least of the SOA's own TTL and its last number; without an SOA not at all. */
+/*
+ * RFC 2308 5: "no data" holds for the least of the SOA's own TTL and its last number; without an
+ * SOA not at all.
+ */
 static int64_t no_data_ms(ns_msg *msg)
 {
     ns_rr rr;
@@ -168,7 +174,10 @@ static struct kept *new_kept(const struct dns_answers *answers, ns_type type, co
     return kept;
 }
 
-/* In the place of an older one; the ceiling is kept, and what is over goes as it comes to the head of the line. */
+/*
+ * In the place of an older one; the ceiling is kept, and what is over goes as it comes to the head
+ * of the line.
+ */
 static void put(struct dns_answers *answers, struct kept *kept)
 {
     struct kept *before = find(answers, kept->key, kept->key_len);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_query: see the header. Questions are made and answers read by libresolv; what goes to and fro is sent and awaited here.
- * res_nsend counts time in whole seconds, reads a stream (TCP, for truncated answers) without any limit and may raise SIGPIPE, so a
- * resolver could hold a thread for ever.
+ * dns_query: see the header. Questions are made and answers read by libresolv; what goes to and fro
+ * is sent and awaited here. res_nsend counts time in whole seconds, reads a stream (TCP, for
+ * truncated answers) without any limit and may raise SIGPIPE, so a resolver could hold a thread for
+ * ever.
  */
 #include "config.h"
 

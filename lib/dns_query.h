@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_query: one question to the name servers. A stub resolver's client: it asks one recursive server after the other, within one
- * deadline, and hands over the records of the answer (RFC 1035 4, RFC 2181 5). Shared by dns and dns_records; nobody else includes it.
+ * dns_query: one question to the name servers. A stub resolver's client: it asks one recursive
+ * server after the other, within one deadline, and hands over the records of the answer (RFC 1035
+ * 4, RFC 2181 5). Shared by dns and dns_records; nobody else includes it.
  */
 #ifndef RB_DNS_QUERY_H
 #define RB_DNS_QUERY_H
@@ -31,15 +32,18 @@ struct dns_query {
 };
 
 /*
- * Asks, and follows CNAMEs. DNS_FOUND when at least one record was taken and none was broken; never DNS_NULL_MX. Ends by `until`.
- * Any thread.
+ * Asks, and follows CNAMEs. DNS_FOUND when at least one record was taken and none was broken; never
+ * DNS_NULL_MX. Ends by `until`. Any thread.
  */
 enum dns_outcome dns_query(const struct dns *dns, const struct dns_query *query, deadline until);
 
 /* Copies the name of a host in lower case. False for what is none. Pure. */
 bool dns_host_name(const char *text, char name[RB_DOMAIN_MAX + 1]);
 
-/* The name that fills the rest of the record's data from `offset` on; in presentation form, odd octets escaped. Pure. */
+/*
+ * The name that fills the rest of the record's data from `offset` on; in presentation form, odd
+ * octets escaped. Pure.
+ */
 bool dns_name_in_data(const ns_msg *msg, const ns_rr *rr, size_t offset, char text[NS_MAXDNAME]);
 
 #endif

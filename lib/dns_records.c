@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_records: plain records of any name, and the names of addresses; see dns.h. Nothing is sorted, nothing is kept for the next
- * question: those who ask here look at what somebody else wrote, name by name (SPF, RFC 7208), or at themselves.
+ * dns_records: plain records of any name, and the names of addresses; see dns.h. Nothing is sorted,
+ * nothing is kept for the next question: those who ask here look at what somebody else wrote, name
+ * by name (SPF, RFC 7208), or at themselves.
  */
 #include "config.h"
 

@@ -523,7 +523,9 @@ static bool text_fits(const struct match *match, size_t step, size_t at)
     const struct step *wanted = &match->steps[step];
     const char *text = match->local + at;
 
-    /* Most texts fit nowhere: the first octet, with the bit of its case set, is enough to see that. */
+    /*
+     * Most texts fit nowhere: the first octet, with the bit of its case set, is enough to see that.
+     */
     return (*text | CASE_BIT) == (*wanted->text | CASE_BIT) &&
            strncasecmp(text, wanted->text, wanted->text_len) == 0;
 }

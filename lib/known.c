@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * known: answers that cost nobody anything: what the cache holds of an address, whom our own users write to, what the facts of
- * its domain settle, and what was learned of other senders of its kind. Part of the verifier; see verifier.h. Must not call
- * anybody.
+ * known: answers that cost nobody anything: what the cache holds of an address, whom our own users
+ * write to, what the facts of its domain settle, and what was learned of other senders of its kind.
+ * Part of the verifier; see verifier.h. Must not call anybody.
  */
 #include "config.h"
 

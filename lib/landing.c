@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * landing: what an answer changes: the cache, the schedule of retries, the shield, the counters, and those who wait for it. Part
- * of the verifier; see verifier.h for the locks.
+ * landing: what an answer changes: the cache, the schedule of retries, the shield, the counters,
+ * and those who wait for it. Part of the verifier; see verifier.h for the locks.
  */
 #include "config.h"
 
@@ -15,7 +15,10 @@ static bool is_of_mailbox(const struct address_record *record)
     return rb_reason_verdict(record->reason) == RB_VERDICT_VALID || record->stage >= RB_STAGE_RCPT;
 }
 
-/* Notes a deferral, but where the cache has a live answer: what is known to exist need not be asked about again. */
+/*
+ * Notes a deferral, but where the cache has a live answer: what is known to exist need not be asked
+ * about again.
+ */
 static void note_deferral(struct rb_verifier *verifier, const struct options *options,
                           const struct flight *flight, struct address_record *record)
 {
@@ -78,7 +81,9 @@ void verifier_land(struct rb_verifier *verifier, struct flight *flight,
     if (verifier->cache != NULL && !flight->from_cache)
         keep(verifier, flight, record);
     pthread_mutex_lock(&verifier->lock);
-    /* Under the lock: who sees it counted, and asks again, finds no flight that has ended already. */
+    /*
+     * Under the lock: who sees it counted, and asks again, finds no flight that has ended already.
+     */
     if (!flight->from_cache && record->reason < RB_REASON_MAX)
         atomic_fetch_add(&verifier->counters.callouts[record->reason], 1);
     note_for_shield(verifier, flight, record);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * patience: who is kept waiting; see patience.h. The stamps are relaxed atomics: they say when, and nothing else is read by them;
- * one that is read a moment late makes a callout held a moment late.
+ * patience: who is kept waiting; see patience.h. The stamps are relaxed atomics: they say when, and
+ * nothing else is read by them; one that is read a moment late makes a callout held a moment late.
  */
 #include "config.h"
 

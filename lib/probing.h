@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * probing: who asks whether a domain accepts every local part, when several sessions with it want to know at one time. One of them
- * probes; what the others had accepted meanwhile waits for what comes of it.
+ * probing: who asks whether a domain accepts every local part, when several sessions with it want
+ * to know at one time. One of them probes; what the others had accepted meanwhile waits for what
+ * comes of it.
  *
  * Thread rule: no locks of its own; every call is made under the owner's lock.
  */
@@ -18,17 +19,19 @@ struct probing {
 };
 
 /*
- * An address was accepted, and whether the domain accepts everything is not known to its session. CALLOUT_PROBE: the session finds
- * out, and tells by probing_end. CALLOUT_PROBE_PARKED: another one is about to; the item is kept, with what its host said in `best`,
- * and handed over by probing_end. CALLOUT_PROBE_KNOWN: another one has found out; *catch_all. A fact older than ttl_s counts as none.
+ * An address was accepted, and whether the domain accepts everything is not known to its session.
+ * CALLOUT_PROBE: the session finds out, and tells by probing_end. CALLOUT_PROBE_PARKED: another one
+ * is about to; the item is kept, with what its host said in `best`, and handed over by probing_end.
+ * CALLOUT_PROBE_KNOWN: another one has found out; *catch_all. A fact older than ttl_s counts as
+ * none.
  */
 enum callout_probe probing_begin(struct probing *probing, struct callout_item *item,
                                  const struct address_record *accepted, int64_t ttl_s,
                                  int64_t now_s, struct fact *catch_all);
 
 /*
- * The probe is over; FACT_UNKNOWN: it told nothing, or was cut short. What waited for it is the caller's, a list, and is worth what is
- * known by now: nobody probes again for what was accepted.
+ * The probe is over; FACT_UNKNOWN: it told nothing, or was cut short. What waited for it is the
+ * caller's, a list, and is worth what is known by now: nobody probes again for what was accepted.
  */
 struct callout_item *probing_end(struct probing *probing, const struct fact *catch_all);
 

@@ -132,7 +132,10 @@ struct callout_item *queue_take(struct queue *queue, struct destination *destina
 {
     struct callout_item *item = destination->first;
 
-    /* A session that began before may take what the one that is coming was called for: that finds nothing, then. */
+    /*
+     * A session that began before may take what the one that is coming was called for: that finds
+     * nothing, then.
+     */
     if (destination->coming > 0)
         destination->coming--;
     if (item == NULL)

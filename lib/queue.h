@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * queue: what waits to be asked, by destination. A destination with something waiting and a session
- * to spare is ready, unless it was set aside until its mail host has a slot (slots.h); ready ones are served in turn, so that a
- * busy destination delays no other.
+ * to spare is ready, unless it was set aside until its mail host has a slot (slots.h); ready ones
+ * are served in turn, so that a busy destination delays no other.
  *
  * Thread rule: no locks of its own; every call is made under the owner's lock.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * record: the versioned codec of what the cache keeps. Pure: no store, no clock, no memory of its own. What is decoded may be
- * damaged or made by an enemy; it is believed only when its checksum is right and every field is in range. RFC 3463 (enhanced
- * codes), RFC 5321 4.2 (replies).
+ * record: the versioned codec of what the cache keeps. Pure: no store, no clock, no memory of its
+ * own. What is decoded may be damaged or made by an enemy; it is believed only when its checksum is
+ * right and every field is in range. RFC 3463 (enhanced codes), RFC 5321 4.2 (replies).
  *
  * Layout, in the terms of codec.h:
  *
@@ -12,8 +12,8 @@
  *   domain   'd'+0x80 states catch_all:varint null_sender:varint dead:varint dead_reason checksum:4
  *   host     'h'+0x80 reason failures:varint trips:varint held_until:varint stamp:varint checksum:4
  *
- * With a capital letter the same, but with the first checksum, and flags, stamp and code as varints. A new layout gets a new first octet;
- * an older program then takes the record for none.
+ * With a capital letter the same, but with the first checksum, and flags, stamp and code as
+ * varints. A new layout gets a new first octet; an older program then takes the record for none.
  */
 #include "config.h"
 

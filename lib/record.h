@@ -83,7 +83,10 @@ bool domain_record_decode(const uint8_t *in, size_t len, struct domain_record *r
 size_t host_record_encode(const struct host_record *record, uint8_t *out, size_t size);
 bool host_record_decode(const uint8_t *in, size_t len, struct host_record *record);
 
-/* False for what says something of us, of the client or of this moment, and not of the address: no knowledge to keep. */
+/*
+ * False for what says something of us, of the client or of this moment, and not of the address: no
+ * knowledge to keep.
+ */
 bool address_record_is_kept(enum rb_reason reason);
 
 /* Whether a record answers at once, and how long it will. Computed at reading, from today's
@@ -92,9 +95,10 @@ enum freshness { RECORD_EXPIRED, RECORD_STALE, RECORD_FRESH };
 
 /*
  * stale: still answers, but should be asked again behind the caller's back. *expires_s (may be
- * NULL) is the number of seconds left. A stamp in the future counts as of now. One that was asked again in vain is not stale before
- * an unknown would be asked again: a host that is down is not asked for every mail. A valid that was denied is stale once the gap is
- * over, for it is then to be asked a second time.
+ * NULL) is the number of seconds left. A stamp in the future counts as of now. One that was asked
+ * again in vain is not stale before an unknown would be asked again: a host that is down is not
+ * asked for every mail. A valid that was denied is stale once the gap is over, for it is then to be
+ * asked a second time.
  */
 enum freshness address_record_freshness(const struct address_record *record,
                                         const struct rb_lifetimes *lifetimes, int64_t now_s,
@@ -105,9 +109,9 @@ bool fact_is_live(const struct fact *fact, int64_t ttl_s, int64_t now_s);
 
 /*
  * Merging, for the store's one writer. Address: a live valid or invalid is never replaced by an
- * unknown, a live valid by an invalid only when two were said RECORD_DENIAL_GAP_S apart (one may be a slip of the host's: a directory
- * that is down, a move under way); everything else is replaced by the newer. Domain: fact by fact, the newer stamp wins.
- * All pure.
+ * unknown, a live valid by an invalid only when two were said RECORD_DENIAL_GAP_S apart (one may be
+ * a slip of the host's: a directory that is down, a move under way); everything else is replaced by
+ * the newer. Domain: fact by fact, the newer stamp wins. All pure.
  */
 void address_record_merge(struct address_record *into, const struct address_record *news,
                           const struct rb_lifetimes *lifetimes);

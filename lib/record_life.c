@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * record_life: how long what the cache keeps answers, and which of two records stays; see record.h. Pure: computed from stamps and
- * from the lifetimes of today.
+ * record_life: how long what the cache keeps answers, and which of two records stays; see record.h.
+ * Pure: computed from stamps and from the lifetimes of today.
  */
 #include "config.h"
 
@@ -122,14 +122,20 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* When a mail host first denied what an invalid says does not exist, as far as it knows, and since then. */
+/*
+ * When a mail host first denied what an invalid says does not exist, as far as it knows, and since
+ * then.
+ */
 static int64_t first_denial(const struct address_record *invalid, int64_t since_s)
 {
     return invalid->denied_s >= since_s ? earlier(invalid->denied_s, invalid->stamp_s)
                                         : invalid->stamp_s;
 }
 
-/* Whether a valid, which may have been denied before, and an invalid know of two denials between them. */
+/*
+ * Whether a valid, which may have been denied before, and an invalid know of two denials between
+ * them.
+ */
 static bool is_second_denial(const struct address_record *valid,
                              const struct address_record *invalid)
 {
@@ -138,7 +144,10 @@ static bool is_second_denial(const struct address_record *valid,
            age_of(first_s, valid->denied_s) >= RECORD_DENIAL_GAP_S;
 }
 
-/* What a live record keeps of a newer one that does not replace it: that it was asked again, and whether it was denied. */
+/*
+ * What a live record keeps of a newer one that does not replace it: that it was asked again, and
+ * whether it was denied.
+ */
 static void keep_trace(struct address_record *record, const struct address_record *newer)
 {
     if (newer->stamp_s > record->tried_s)
@@ -179,7 +188,10 @@ static void keep_first_denial(struct address_record *record, const struct addres
     record->denied_s = first_s < record->stamp_s ? first_s : 0;
 }
 
-/* An invalid that was first denied after it was denied: nobody wrote that, but a cache may be damaged. */
+/*
+ * An invalid that was first denied after it was denied: nobody wrote that, but a cache may be
+ * damaged.
+ */
 static struct address_record sound(const struct address_record *record)
 {
     struct address_record same = *record;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * relay: where the recipients of a domain are asked about, when that is not for its MX records to say: mail stores that an admin
- * has named, in their order, by SMTP or LMTP (RFC 2033). Pure text.
+ * relay: where the recipients of a domain are asked about, when that is not for its MX records to
+ * say: mail stores that an admin has named, in their order, by SMTP or LMTP (RFC 2033). Pure text.
  *
  *     list   = target *7("," target) / "mx:"
  *     target = ["smtp:" / "lmtp:"] host [":" port] / "unix:" path
  *     host   = name / IPv4 address / "[" IPv6 address "]"
  *     path   = "/" and what follows, without commas and control characters
  *
- * A path is spoken to in LMTP. Where no port is given it is that of callouts, or 24 for LMTP. "mx:" stands for the mail hosts of the domain
- * that are preferred over ourselves: for a backup MX.
+ * A path is spoken to in LMTP. Where no port is given it is that of callouts, or 24 for LMTP. "mx:"
+ * stands for the mail hosts of the domain that are preferred over ourselves: for a backup MX.
  */
 #ifndef RB_RELAY_H
 #define RB_RELAY_H
@@ -38,8 +38,8 @@ struct relay_target {
 bool relay_target_read(const char *text, size_t len, struct relay_target *target);
 
 /*
- * Goes through a list: begin with *at = list; false at its end. Whatever is no target is passed over; relay_is_good tells
- * beforehand.
+ * Goes through a list: begin with *at = list; false at its end. Whatever is no target is passed
+ * over; relay_is_good tells beforehand.
  */
 bool relay_next(const char **at, struct relay_target *target);
 
@@ -50,7 +50,8 @@ bool relay_is_good(const char *list);
 bool relay_is_mx(const char *list);
 
 /*
- * What a list is called in keys: itself where it is short and has no blank, else "#" and a hash of it; a name's name is itself. "" for NULL and "".
+ * What a list is called in keys: itself where it is short and has no blank, else "#" and a hash of
+ * it; a name's name is itself. "" for NULL and "".
  */
 void relay_name(const char *list, char name[RELAY_NAME_MAX + 1]);
 

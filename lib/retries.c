@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* retries: the schedule and its thread; see retries.h. Must not judge replies or compute intervals. */
+/*
+ * retries: the schedule and its thread; see retries.h. Must not judge replies or compute intervals.
+ */
 #include "config.h"
 
 #include "retries.h"

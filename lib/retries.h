@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * retries: asks again, behind everybody's back, about addresses whose mail host said "later", so that the answer is there
- * when the client comes back. The schedule is what the cache's address records say (deferral); this keeps the due times
- * in memory, and a thread that acts on them. Part of the verifier; see verifier.h.
+ * retries: asks again, behind everybody's back, about addresses whose mail host said "later", so
+ * that the answer is there when the client comes back. The schedule is what the cache's address
+ * records say (deferral); this keeps the due times in memory, and a thread that acts on them. Part
+ * of the verifier; see verifier.h.
  *
- * Thread rule: every function may be called from any thread, without the verifier's lock, but start and stop. A lock of its
- * own, under which no other is taken.
+ * Thread rule: every function may be called from any thread, without the verifier's lock, but start
+ * and stop. A lock of its own, under which no other is taken.
  */
 #ifndef RB_RETRIES_H
 #define RB_RETRIES_H
@@ -32,7 +33,10 @@ enum rb_error retries_start(struct rb_verifier *verifier, struct retries **retri
 /* Ends the thread. What was scheduled stands in the cache. NULL is fine. */
 void retries_stop(struct retries *retries);
 
-/* A question has landed: schedules it, or takes it off the schedule. key: the cache's. NULL retries is fine. */
+/*
+ * A question has landed: schedules it, or takes it off the schedule. key: the cache's. NULL retries
+ * is fine.
+ */
 void retries_landed(struct retries *retries, const char *key, const struct address_record *record,
                     const struct rb_greylist *rules);
 

@@ -128,15 +128,19 @@ struct rb_lifetimes {
     int64_t correspondent_ttl_s; /* since a user of ours last wrote to the address */
 };
 
-/* So many in a period, evenly: COUNT at once, and as many again in each further period. count 0: no limit. */
+/*
+ * So many in a period, evenly: COUNT at once, and as many again in each further period. count 0: no
+ * limit.
+ */
 struct rb_rate {
     unsigned count;
     unsigned period_s;
 };
 
 /*
- * Many different addresses of one domain asked about within the window, at least half of them invalid: the domain is being
- * forged in bulk. It is left alone for a while then; what is known of it goes on answering.
+ * Many different addresses of one domain asked about within the window, at least half of them
+ * invalid: the domain is being forged in bulk. It is left alone for a while then; what is known of
+ * it goes on answering.
  */
 struct rb_shield {
     unsigned addresses; /* 0: off */
@@ -144,7 +148,10 @@ struct rb_shield {
     int64_t hold_s; /* doubled each time that it begins again at once */
 };
 
-/* Asking again where a mail host said "later" (greylisting, other 4yz), so that the answer waits for the client's return. */
+/*
+ * Asking again where a mail host said "later" (greylisting, other 4yz), so that the answer waits
+ * for the client's return.
+ */
 struct rb_greylist {
     bool
         retry; /* off unless set: it calls from a thread of its own as long as the verifier is open */
@@ -317,16 +324,17 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
 /*
  * Waits up to max_wait_ms for the answer; unknown/timeout when there is none by then, while the
  * callout goes on and its answer is kept in the cache. A question that has been waited for longer
- * than max_wait_ms by others is not waited for again. Where the question names a client, its domain's SPF records are looked up
- * here first, unless they were lately: a ticket that nobody waits for may thus ask nobody. May be called again on the same ticket. The
- * answer must be zeroed or finished before, and be finished with rb_answer_fini after. Any thread,
- * one at a time.
+ * than max_wait_ms by others is not waited for again. Where the question names a client, its
+ * domain's SPF records are looked up here first, unless they were lately: a ticket that nobody
+ * waits for may thus ask nobody. May be called again on the same ticket. The answer must be zeroed
+ * or finished before, and be finished with rb_answer_fini after. Any thread, one at a time.
  */
 void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *answer);
 
 /*
- * For those who wait later: does what must come before the callout, which is to look up the SPF records of the sender's domain, for
- * half of max_wait_ms at most, and lets the callout begin. Does nothing where that is done. Any thread, one at a time.
+ * For those who wait later: does what must come before the callout, which is to look up the SPF
+ * records of the sender's domain, for half of max_wait_ms at most, and lets the callout begin. Does
+ * nothing where that is done. Any thread, one at a time.
  */
 void rb_begin(struct rb_ticket *ticket, unsigned max_wait_ms);
 
@@ -342,8 +350,9 @@ enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *
     __attribute__((warn_unused_result));
 
 /*
- * A user of ours, whom the MTA knows, writes to this address: for a while it counts as valid/correspondent, and nobody is called
- * for it. What is no address is ignored. Never blocks. Any thread.
+ * A user of ours, whom the MTA knows, writes to this address: for a while it counts as
+ * valid/correspondent, and nobody is called for it. What is no address is ignored. Never blocks.
+ * Any thread.
  */
 void rb_note_correspondent(struct rb_verifier *verifier, const char *address, size_t address_len);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * run: one run of a callout over a destination: what is still to be asked, what was said so far, what was learned. Shared
- * by callout (which hosts) and visit (one session); nobody else includes it. One thread.
+ * run: one run of a callout over a destination: what is still to be asked, what was said so far,
+ * what was learned. Shared by callout (which hosts) and visit (one session); nobody else includes
+ * it. One thread.
  */
 #ifndef RB_RUN_H
 #define RB_RUN_H
@@ -35,7 +36,10 @@ struct address_record run_record(const struct run *run, enum rb_reason reason, e
 /* Whether the run must end here, for the sake of others that wait. */
 bool run_gives_way(const struct run *run);
 
-/* A non-answer: kept for the item, or for all that is to be asked, if it tells more than the one before. */
+/*
+ * A non-answer: kept for the item, or for all that is to be asked, if it tells more than the one
+ * before.
+ */
 void run_consider(struct callout_item *item, const struct address_record *record);
 void run_consider_all(struct run *run, const struct address_record *record);
 

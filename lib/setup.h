@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * setup: the verifier's options, the resolver made from them and this machine's own addresses: replaced together, and
- * kept by whoever still uses the old ones. Part of the verifier; `users` is under the verifier's lock.
+ * setup: the verifier's options, the resolver made from them and this machine's own addresses:
+ * replaced together, and kept by whoever still uses the old ones. Part of the verifier; `users` is
+ * under the verifier's lock.
  */
 #ifndef RB_SETUP_H
 #define RB_SETUP_H
@@ -19,7 +20,10 @@ struct setup {
     unsigned users;
 };
 
-/* Checks and makes one, with one user. On failure detail (which may be NULL) says in words what is wrong. */
+/*
+ * Checks and makes one, with one user. On failure detail (which may be NULL) says in words what is
+ * wrong.
+ */
 enum rb_error setup_new(const struct rb_options *options, struct setup **setup, char *detail,
                         size_t detail_size);
 

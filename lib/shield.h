@@ -53,10 +53,11 @@ bool shield_is_up(const struct shield *shield, const char *domain, int64_t now_s
 /*
  * A callout has ended that told of an address of the domain; address_key is the canonical key, of
  * which only a hash is kept. True when this raises the shield: at least settings->addresses
- * different addresses were first asked about within the window, at least half of those with a verdict (valid or invalid) are
- * invalid, and at least a quarter of all. The shield is up for hold_s; raised
- * again no longer after its end than it was up, for twice as long as last time, up to
- * SHIELD_HOLD_MAX_S. A domain longer than RB_DOMAIN_MAX is not noted, nor any when memory runs out.
+ * different addresses were first asked about within the window, at least half of those with a
+ * verdict (valid or invalid) are invalid, and at least a quarter of all. The shield is up for
+ * hold_s; raised again no longer after its end than it was up, for twice as long as last time, up
+ * to SHIELD_HOLD_MAX_S. A domain longer than RB_DOMAIN_MAX is not noted, nor any when memory runs
+ * out.
  */
 bool shield_note(struct shield *shield, const char *domain, const char *address_key,
                  enum rb_verdict verdict, const struct rb_shield *settings, int64_t now_s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * slots: see slots.h. A slot that was freed belongs to the destination that is let out for it (`due`) until that has taken it or
- * has run without: newcomers do not overtake. An entry lives as long as something runs, waits or is due.
+ * slots: see slots.h. A slot that was freed belongs to the destination that is let out for it
+ * (`due`) until that has taken it or has run without: newcomers do not overtake. An entry lives as
+ * long as something runs, waits or is due.
  */
 #include "config.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * slots: sessions under way with each mail host's IP address, over all destinations: many domains live on one host, which
- * counts connections and not domains. A destination that finds all slots of a host taken is set aside, without a worker, until
- * one is free.
+ * slots: sessions under way with each mail host's IP address, over all destinations: many domains
+ * live on one host, which counts connections and not domains. A destination that finds all slots of
+ * a host taken is set aside, without a worker, until one is free.
  *
  * Thread rule: no locks of its own; every call is made under the owner's lock.
  */
@@ -25,21 +25,24 @@ enum slots_entry {
 };
 
 /*
- * May a session of this destination call this IP address? on_trial: the host was held back until now, so that one session
- * alone finds out whether it is well again. Those set aside before come first.
+ * May a session of this destination call this IP address? on_trial: the host was held back until
+ * now, so that one session alone finds out whether it is well again. Those set aside before come
+ * first.
  */
 enum slots_entry slots_enter(struct slots *slots, struct queue *queue,
                              struct destination *destination, const char *ip, unsigned sessions_max,
                              bool on_trial);
 
 /*
- * A session is over: the longest set aside may run again (true: a worker is to come for it). sessions_max: of the host, as above.
+ * A session is over: the longest set aside may run again (true: a worker is to come for it).
+ * sessions_max: of the host, as above.
  */
 bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsigned sessions_max);
 
 /*
- * A run of the destination is over. Where it was let out for a slot that it did not take, the next one may have that (true: a
- * worker is to come for it). One that has nothing left to ask is not set aside any more. To be called before queue_release.
+ * A run of the destination is over. Where it was let out for a slot that it did not take, the next
+ * one may have that (true: a worker is to come for it). One that has nothing left to ask is not set
+ * aside any more. To be called before queue_release.
  */
 bool slots_settle(struct slots *slots, struct queue *queue, struct destination *destination,
                   unsigned sessions_max);

@@ -126,7 +126,9 @@ void snapshots_give(struct snapshots *snapshots, struct snapshot *snapshot)
     if (!snapshots->keep)
         let_go(snapshot);
     snapshot->used = true;
-    /* Before the place is free: the keeper, who has cleared `watching` first, then finds it busy. */
+    /*
+     * Before the place is free: the keeper, who has cleared `watching` first, then finds it busy.
+     */
     if (snapshots->keep && !atomic_load(&snapshots->watching))
         wake_keeper(snapshots);
     unclaim(snapshot);

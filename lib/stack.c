@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * stack: see stack.h. What lies below the frame of a running function, beyond the red zone, belongs to nobody (the System V
- * ABI's 128 octets on x86-64); a signal handler that runs there finds zeroes, as on a new stack.
+ * stack: see stack.h. What lies below the frame of a running function, beyond the red zone, belongs
+ * to nobody (the System V ABI's 128 octets on x86-64); a signal handler that runs there finds
+ * zeroes, as on a new stack.
  */
 #include "config.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* task: the hooks of one callout; see task.h. Each is called from the worker's thread, with no lock held. */
+/*
+ * task: the hooks of one callout; see task.h. Each is called from the worker's thread, with no lock
+ * held.
+ */
 #include "config.h"
 
 #include "task.h"
@@ -57,7 +60,10 @@ static void answer_item(void *arg, struct callout_item *item, const struct addre
     verifier_land(task->verifier, flight_of(item), record);
 }
 
-/* Whether the breaker lets the host be called; *on_trial: for the first time after it was held back. */
+/*
+ * Whether the breaker lets the host be called; *on_trial: for the first time after it was held
+ * back.
+ */
 static bool is_held(struct rb_verifier *verifier, const char *ip, bool *on_trial)
 {
     struct host_record host;
@@ -69,7 +75,10 @@ static bool is_held(struct rb_verifier *verifier, const char *ip, bool *on_trial
     return limits_host_is_held(&host, clock_wall_s(verifier->clock));
 }
 
-/* A mail store of our own: it needs no sparing, but that clients are not kept waiting for a dead one. */
+/*
+ * A mail store of our own: it needs no sparing, but that clients are not kept waiting for a dead
+ * one.
+ */
 static bool is_ours(const struct task *task)
 {
     return task->destination->relay[0] != '\0' && !relay_is_mx(task->destination->relay);
@@ -148,7 +157,10 @@ static struct callout_item *end_probe(void *arg, const struct fact *catch_all)
     return parked;
 }
 
-/* A store of ours that refuses us keeps nobody waiting: it is to be seen as what it is, and not as one that is silent. */
+/*
+ * A store of ours that refuses us keeps nobody waiting: it is to be seen as what it is, and not as
+ * one that is silent.
+ */
 static bool is_failure(const struct task *task, const struct address_record *how)
 {
     bool turned_away = how->stage == RB_STAGE_BANNER && how->code >= 400 && how->code < 500;

@@ -215,7 +215,10 @@ static bool open_socket(struct transport *transport, int family)
            bind(transport->fd, (const struct sockaddr *)bind_to, address_len(bind_to)) == 0;
 }
 
-/* A banner mostly comes right behind the connection, or behind its failure: one wait does for both, then. */
+/*
+ * A banner mostly comes right behind the connection, or behind its failure: one wait does for both,
+ * then.
+ */
 static enum transport_status wait_for_connection(struct transport *transport)
 {
     deadline until = step_until(transport, transport->settings.connect_timeout_ms);
@@ -238,7 +241,10 @@ static enum transport_status finish_connect(struct transport *transport)
         return status;
     if (getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
         return TRANSPORT_SYSTEM;
-    /* Only what was there can be reset; that there is nothing to be read from it is found out when the banner is. */
+    /*
+     * Only what was there can be reset; that there is nothing to be read from it is found out when
+     * the banner is.
+     */
     return error == 0 || error == ECONNRESET ? TRANSPORT_OK : from_errno(error);
 }
 

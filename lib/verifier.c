@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * verifier: opened, given new options, stopped, closed, looked into; see verifier.h. How a question goes is ask.c's.
+ * verifier: opened, given new options, stopped, closed, looked into; see verifier.h. How a question
+ * goes is ask.c's.
  */
 #include "config.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * verifier: what its parts share: verifier.c (the whole), ask.c (the questions), board.c (the questions' flights), known.c (what needs no asking), workers.c (the threads that ask),
- * task.c (one callout of theirs), landing.c (what comes of it). The public face is ringback.h.
+ * verifier: what its parts share: verifier.c (the whole), ask.c (the questions), board.c (the
+ * questions' flights), known.c (what needs no asking), workers.c (the threads that ask), task.c
+ * (one callout of theirs), landing.c (what comes of it). The public face is ringback.h.
  *
- * Locks: `lock` covers the fields marked [lock]; `records` serialises changes of host and fold records.
- * Neither is held while the other is taken, nor across I/O or hooks.
+ * Locks: `lock` covers the fields marked [lock]; `records` serialises changes of host and fold
+ * records. Neither is held while the other is taken, nor across I/O or hooks.
  */
 #ifndef RB_VERIFIER_H
 #define RB_VERIFIER_H
@@ -78,7 +79,10 @@ enum known { KNOWN_NOT, KNOWN_STALE, KNOWN_FRESH };
 enum known known_find(struct rb_verifier *verifier, const struct options *options, const char *key,
                       const char *domain, const char *relay, struct address_record *record);
 
-/* Takes note of what a mail host said of an address (canonical) for others of its fold. No lock held. */
+/*
+ * Takes note of what a mail host said of an address (canonical) for others of its fold. No lock
+ * held.
+ */
 void known_note_fold(struct rb_verifier *verifier, const char *address, enum rb_verdict verdict);
 
 /* What the domain's facts alone settle. */
@@ -98,7 +102,10 @@ struct address_record verifier_moment(const struct rb_verifier *verifier, enum r
 size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, size_t size);
 size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, size_t size);
 
-/* Whether we are who we say we are, by the options of today (identity.h). Waits for name servers, for wait_ms. No lock held. */
+/*
+ * Whether we are who we say we are, by the options of today (identity.h). Waits for name servers,
+ * for wait_ms. No lock held.
+ */
 void verifier_identity(struct rb_verifier *verifier, unsigned wait_ms, struct identity *identity);
 
 /* --- ask.c ---------------------------------------------------------------- */
@@ -109,8 +116,9 @@ void ask_init(struct rb_verifier *verifier);
 /* --- board.c -------------------------------------------------------------- */
 
 /*
- * Joins the flight of an equal question, or starts one. Of the question, relay, client, no_cache and transcript count; key: the
- * cache's. The caller's hold is on the result, to be given up with board_leave; NULL: no memory. No lock held.
+ * Joins the flight of an equal question, or starts one. Of the question, relay, client, no_cache
+ * and transcript count; key: the cache's. The caller's hold is on the result, to be given up with
+ * board_leave; NULL: no memory. No lock held.
  */
 struct flight *board_flight(struct rb_verifier *verifier, const struct options *options,
                             const struct rb_question *question, const struct address *address,
@@ -120,20 +128,23 @@ struct flight *board_flight(struct rb_verifier *verifier, const struct options *
 void board_leave(struct rb_verifier *verifier, struct flight *flight);
 
 /*
- * Asks about an address again, whatever the cache says, with nobody waiting; key: the cache's. Postponed where the queue is
- * full. No lock held.
+ * Asks about an address again, whatever the cache says, with nobody waiting; key: the cache's.
+ * Postponed where the queue is full. No lock held.
  */
 void verifier_ask_again(struct rb_verifier *verifier, const char *key);
 
 /* --- landing.c ------------------------------------------------------------ */
 
 /*
- * Whether an answer with that reason is written down. relay: "" where there is none. That a mail store of our own gave no answer is
- * of this moment: the next one asks it again.
+ * Whether an answer with that reason is written down. relay: "" where there is none. That a mail
+ * store of our own gave no answer is of this moment: the next one asks it again.
  */
 bool verifier_keeps(const char *relay, enum rb_reason reason);
 
-/* Lands a flight with its final answer: cache, counters, waiters. No lock held. Drops the callout's hold. */
+/*
+ * Lands a flight with its final answer: cache, counters, waiters. No lock held. Drops the callout's
+ * hold.
+ */
 void verifier_land(struct rb_verifier *verifier, struct flight *flight,
                    const struct address_record *record);
 
@@ -154,7 +165,10 @@ void workers_wake_all(struct rb_verifier *verifier);
 /* Callouts that are held now (patience.h). Under the lock. */
 unsigned workers_held(const struct rb_verifier *verifier);
 
-/* Waits up to timeout_ms for all workers, and their watcher, to end. Under the lock. False: some are still at it. */
+/*
+ * Waits up to timeout_ms for all workers, and their watcher, to end. Under the lock. False: some
+ * are still at it.
+ */
 bool workers_join(struct rb_verifier *verifier, unsigned timeout_ms);
 
 #endif

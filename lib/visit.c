@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * visit: one session with one address of one mail host; see visit.h. The real address before the probe, the null sender
- * before the fallback, TLS before clear; what the host answered is answered for good, the rest is put by for the next host.
+ * visit: one session with one address of one mail host; see visit.h. The real address before the
+ * probe, the null sender before the fallback, TLS before clear; what the host answered is answered
+ * for good, the rest is put by for the next host.
  */
 #include "config.h"
 
@@ -208,7 +209,10 @@ static void ask_for_nobody(struct session *session)
     visit_probe_local(callout->probe_key, callout->domain, clock_wall_s(callout->clock), local);
     (void)snprintf(address, sizeof address, "%s@%s", local, callout->domain);
     question = question_for(run, address);
-    /* Whatever our sender is: a host that verifies senders lets the null sender pass, and would call back about any other. */
+    /*
+     * Whatever our sender is: a host that verifies senders lets the null sender pass, and would
+     * call back about any other.
+     */
     if (!run->ask_with_fallback && !run_knows(run, &run->facts.null_sender_refused, FACT_YES))
         question.mail_from = "";
     session_ask(session, &question);
@@ -246,7 +250,10 @@ static void session_probe(struct session *session)
     }
 }
 
-/* The host accepted the address; what is that worth? False: the item waits for another session's probe. */
+/*
+ * The host accepted the address; what is that worth? False: the item waits for another session's
+ * probe.
+ */
 static bool weigh_acceptance(struct session *session, struct callout_item *item,
                              const struct address_record *record)
 {

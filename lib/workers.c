@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * workers: the threads that call. Each takes a ready destination, runs one callout over what waits
- * for it, and lets go. Started as needed up to the ceiling, with small stacks. Those whose callouts are held (patience.h) do
- * not count; one that finds itself above the ceiling ends. A watcher sleeps until the next callout is held, but only while
- * something is ready that no worker may come for. Part of the verifier; see verifier.h for the locks.
+ * for it, and lets go. Started as needed up to the ceiling, with small stacks. Those whose callouts
+ * are held (patience.h) do not count; one that finds itself above the ceiling ends. A watcher
+ * sleeps until the next callout is held, but only while something is ready that no worker may come
+ * for. Part of the verifier; see verifier.h for the locks.
  */
 #include "config.h"
 
@@ -26,8 +27,9 @@ enum {
 };
 
 /*
- * A worker that has nothing to do; on its stack. The one that fell asleep last is woken first: so those that are not needed any more
- * sleep long enough to end, instead of all being kept alive in turn.
+ * A worker that has nothing to do; on its stack. The one that fell asleep last is woken first: so
+ * those that are not needed any more sleep long enough to end, instead of all being kept alive in
+ * turn.
  */
 struct sleeper {
     pthread_cond_t call;
@@ -173,7 +175,10 @@ static void *worker(void *arg)
     return NULL;
 }
 
-/* Signals are the program's business: none is delivered to a thread of ours, and SIGPIPE ends nobody. */
+/*
+ * Signals are the program's business: none is delivered to a thread of ours, and SIGPIPE ends
+ * nobody.
+ */
 static bool start_thread(struct rb_verifier *verifier, void *(*body)(void *))
 {
     pthread_attr_t attributes;
@@ -204,7 +209,10 @@ static bool start_worker(struct rb_verifier *verifier)
 
 /* --- The watcher ----------------------------------------------------------- */
 
-/* Does what the moment asks for. When to look again, in milliseconds; 0: when told to. Under the lock. */
+/*
+ * Does what the moment asks for. When to look again, in milliseconds; 0: when told to. Under the
+ * lock.
+ */
 static int64_t watch_once(struct rb_verifier *verifier)
 {
     const int64_t now_ms = clock_monotonic_ms(verifier->clock);

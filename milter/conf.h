@@ -126,8 +126,8 @@ struct config *config_get(struct config *config);
 void config_put(struct config *config);
 
 /*
- * The relay for recipients of a domain (canonical): its own, else that of the nearest domain above it (".example.org"), else "*".
- * NULL: none. Valid while the configuration is held. Any thread.
+ * The relay for recipients of a domain (canonical): its own, else that of the nearest domain above
+ * it (".example.org"), else "*". NULL: none. Valid while the configuration is held. Any thread.
  */
 const struct relay *config_relay(const struct config *config, const char *domain);
 

@@ -128,7 +128,10 @@ static bool warn_of_refresh(struct loader *loader, cfg_t *cache, const char *ver
                 refresh, ttl);
 }
 
-/* What Postfix waits for a filter's answer unless told otherwise (milter_command_timeout); Sendmail waits 10 s. */
+/*
+ * What Postfix waits for a filter's answer unless told otherwise (milter_command_timeout); Sendmail
+ * waits 10 s.
+ */
 enum { MTA_PATIENCE_MS = 30000 };
 
 static bool warn_of_max_wait(struct loader *loader, cfg_t *root)

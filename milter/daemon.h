@@ -25,20 +25,24 @@ bool daemon_has_user(const struct config *config);
 /* As many descriptors as the system allows: libmilter spins when accept() finds none left. */
 void daemon_raise_descriptors(void);
 
-/* How many descriptors there may be, where that is too few for all callouts and a few hundred clients; 0: enough. */
+/*
+ * How many descriptors there may be, where that is too few for all callouts and a few hundred
+ * clients; 0: enough.
+ */
 unsigned long daemon_scarce_descriptors(const struct config *config);
 
 /*
- * glibc gives threads heaps of their own, eight for each processor, and what one thread has freed in one of them is of no use to
- * those of another: the process grows until each has seen the worst. Ours are many, and hardly ever allocate at the same time.
- * Before any thread is started.
+ * glibc gives threads heaps of their own, eight for each processor, and what one thread has freed
+ * in one of them is of no use to those of another: the process grows until each has seen the worst.
+ * Ours are many, and hardly ever allocate at the same time. Before any thread is started.
  */
 void daemon_few_arenas(void);
 
 /*
- * Threads that are started from now on get small stacks, whoever starts them and says nothing of it. libmilter's pool
- * starts and ends one for almost every client that waits: stacks of the usual 8 MB do not fit into what glibc keeps for
- * the next thread, and each unmapping stops all processors. Only what is touched is ever resident.
+ * Threads that are started from now on get small stacks, whoever starts them and says nothing of
+ * it. libmilter's pool starts and ends one for almost every client that waits: stacks of the usual
+ * 8 MB do not fit into what glibc keeps for the next thread, and each unmapping stops all
+ * processors. Only what is touched is ever resident.
  */
 void daemon_small_stacks(void);
 

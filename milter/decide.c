@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * decide: what is decided about the sender of a message, once for all recipients that fall under one policy: at RCPT, or begun
- * there and settled later. Part of session.
+ * decide: what is decided about the sender of a message, once for all recipients that fall under
+ * one policy: at RCPT, or begun there and settled later. Part of session.
  */
 #include "config.h"
 
@@ -242,7 +242,10 @@ struct decision *decide_for(struct session *session, const struct policy *policy
         decision->recipients++;
         return decision;
     }
-    /* More policies than a message has room for: each further one gets its own decision all the same, in the last place. */
+    /*
+     * More policies than a message has room for: each further one gets its own decision all the
+     * same, in the last place.
+     */
     decision = add_decision(session);
     *decision = (struct decision){.policy = policy, .exemption = exemption, .recipients = 1};
     session_show_address(decision->recipient, sizeof decision->recipient, to, len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * decide: what is decided about the sender of a message, for the recipients that fall under one policy. Part of session: what the
- * rest of the milter needs of it stands in session.h.
+ * decide: what is decided about the sender of a message, for the recipients that fall under one
+ * policy. Part of session: what the rest of the milter needs of it stands in session.h.
  */
 #ifndef RB_DECIDE_H
 #define RB_DECIDE_H
@@ -9,15 +9,16 @@
 #include "session.h"
 
 /*
- * The decision about the sender for a recipient (as the client wrote it) under this policy: one made before for the message, or a
- * new one, which may wait for the verdict or be pending.
+ * The decision about the sender for a recipient (as the client wrote it) under this policy: one
+ * made before for the message, or a new one, which may wait for the verdict or be pending.
  */
 struct decision *decide_for(struct session *session, const struct policy *policy,
                             enum exemption exemption, const char *to, size_t len);
 
 /*
- * A message whose fate is decided once for all its recipients must have recipients with one fate. Whether one more would have
- * another: under a policy that acts otherwise, or exempt beside one that is not.
+ * A message whose fate is decided once for all its recipients must have recipients with one fate.
+ * Whether one more would have another: under a policy that acts otherwise, or exempt beside one
+ * that is not.
  */
 bool decide_is_other_fate(const struct session *session, const struct policy *policy,
                           enum exemption exemption);

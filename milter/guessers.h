@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * guessers: clients that try many recipients who do not exist: slowed first, then turned away for a while
- * (limits { per_client_bad_rcpt }). The numbers are the process's. Any thread.
+ * guessers: clients that try many recipients who do not exist: slowed first, then turned away for a
+ * while (limits { per_client_bad_rcpt }). The numbers are the process's. Any thread.
  */
 #ifndef RB_GUESSERS_H
 #define RB_GUESSERS_H
@@ -17,7 +17,10 @@ enum {
 
 enum guesser { GUESSER_NOT, GUESSER_SLOWED, GUESSER_BARRED };
 
-/* What a client is to be treated as, before it is asked about anybody. NULL: not known, never a guesser. */
+/*
+ * What a client is to be treated as, before it is asked about anybody. NULL: not known, never a
+ * guesser.
+ */
 enum guesser guessers_look(const struct sockaddr *client, const struct rb_rate *rate);
 
 /* It has named a recipient who does not exist. */

@@ -134,9 +134,9 @@ static void *reload_thread(void *arg)
 }
 
 /*
- * Before any other thread. SIGUSR1 is the reload thread's alone; HUP, TERM and INT are waited for by
- * loop and by libmilter: whatever thread did not block them would die of them, and the process with
- * it.
+ * Before any other thread. SIGUSR1 is the reload thread's alone; HUP, TERM and INT are waited for
+ * by loop and by libmilter: whatever thread did not block them would die of them, and the process
+ * with it.
  */
 static int start_reload_thread(void)
 {

@@ -48,8 +48,10 @@ bool negotiate(SMFICTX *context, const struct negotiate_offer *offer, unsigned l
     /* Sendmail sends what wants no answer at once too, and then waits: see above. */
     const bool waits_in_vain = offer->by_tcp && atomic_load(&mail_tells_id);
     const bool quiet = !waits_in_vain && (offer->steps & unanswered) == unanswered;
-    /* Postfix sends macros before DATA even where DATA is not asked for, and those of its own choice where none are: with no answer to
-     * them, the header fields would wait 40 ms. */
+    /*
+     * Postfix sends macros before DATA even where DATA is not asked for, and those of its own
+     * choice where none are: with no answer to them, the header fields would wait 40 ms.
+     */
     const bool wants_data = offer->by_tcp || offer->needs_data;
     const unsigned long unneeded =
         SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN | (wants_data ? 0UL : SMFIP_NODATA);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* recipient: verification of recipients; see recipient.h. Must not tell strangers what our own hosts say. */
+/*
+ * recipient: verification of recipients; see recipient.h. Must not tell strangers what our own
+ * hosts say.
+ */
 #include "config.h"
 
 #include "recipient.h"
@@ -58,8 +61,8 @@ static bool is_silence(enum rb_reason reason)
 }
 
 /*
- * The MTA takes mail for the domain, so what DNS says of it as a whole (nothing, or private addresses: a split view) is a fault of
- * ours, and no reason to turn its recipients away.
+ * The MTA takes mail for the domain, so what DNS says of it as a whole (nothing, or private
+ * addresses: a split view) is a fault of ours, and no reason to turn its recipients away.
  */
 static bool is_of_whole_domain(enum rb_reason reason)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * recipient: whether the recipient of a RCPT exists, by the relay that the configuration names for its domain, or by the mail
- * hosts that are preferred over ourselves. Part of session.
+ * recipient: whether the recipient of a RCPT exists, by the relay that the configuration names for
+ * its domain, or by the mail hosts that are preferred over ourselves. Part of session.
  */
 #ifndef RB_RECIPIENT_H
 #define RB_RECIPIENT_H
@@ -9,14 +9,16 @@
 #include "session.h"
 
 /*
- * Decides about one recipient: session->rcpt. to: as the client wrote it; domain: its canonical one. Waits at most the configured time.
+ * Decides about one recipient: session->rcpt. to: as the client wrote it; domain: its canonical
+ * one. Waits at most the configured time.
  */
 void recipient_decide(struct session *session, const struct policy *policy, const char *domain,
                       const char *to, size_t len);
 
 /*
- * Puts a recipient off whose message would have another fate than that of those before him: "452 too many recipients", which makes
- * clients send another message at once. Returns session->rcpt's decision.
+ * Puts a recipient off whose message would have another fate than that of those before him: "452
+ * too many recipients", which makes clients send another message at once. Returns session->rcpt's
+ * decision.
  */
 struct decision *recipient_put_off(struct session *session, const struct policy *policy,
                                    const char *to, size_t len);

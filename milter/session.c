@@ -295,7 +295,10 @@ struct decision *session_rcpt(struct session *session, const char *argument)
         rb_note_correspondent(session->world->verifier, to, len);
     exemption = session_exempt(session, key);
     policy = policy_match(session->config, &transaction);
-    /* First what costs nobody else anything: for a recipient who does not exist no stranger is called. */
+    /*
+     * First what costs nobody else anything: for a recipient who does not exist no stranger is
+     * called.
+     */
     if (verifies_recipient(policy, exemption, key)) {
         recipient_decide(session, policy, address.domain, to, len);
         if (decision_refuses(&session->rcpt.decision))

@@ -45,7 +45,10 @@ const char *exemption_name(enum exemption exemption);
 /* Whom a decision is about. */
 enum decision_of { OF_SENDER = 0, OF_RECIPIENT };
 
-/* What was decided: about the sender, for the recipients of one message that fall under one policy; or about one recipient. */
+/*
+ * What was decided: about the sender, for the recipients of one message that fall under one policy;
+ * or about one recipient.
+ */
 struct decision {
     enum decision_of of;
     bool pending; /* nothing is decided yet: decide_at */
@@ -124,9 +127,10 @@ enum rb_error session_mail(struct session *session, const char *argument, bool a
 void session_reset(struct session *session);
 
 /*
- * RCPT: what to do about this recipient: the decision about the recipient, where it is verified and that turns it away, or the one
- * about the sender; session->rcpt tells whether the recipient was verified. The first that needs it waits for the verdict, at most
- * the configured time. The decision is the session's, until session_reset; one about a recipient until the next RCPT.
+ * RCPT: what to do about this recipient: the decision about the recipient, where it is verified and
+ * that turns it away, or the one about the sender; session->rcpt tells whether the recipient was
+ * verified. The first that needs it waits for the verdict, at most the configured time. The
+ * decision is the session's, until session_reset; one about a recipient until the next RCPT.
  */
 struct decision *session_rcpt(struct session *session, const char *argument);
 
@@ -134,8 +138,9 @@ struct decision *session_rcpt(struct session *session, const char *argument);
 bool session_is_pending(const struct session *session);
 
 /*
- * Waits for the answer until max_wait_ms have passed since it was asked for, and settles what was pending. tick, if not NULL, is
- * called every SESSION_TICK_MS. Returns the decision that refuses the message; NULL: it is let in.
+ * Waits for the answer until max_wait_ms have passed since it was asked for, and settles what was
+ * pending. tick, if not NULL, is called every SESSION_TICK_MS. Returns the decision that refuses
+ * the message; NULL: it is let in.
  */
 const struct decision *session_collect(struct session *session, unsigned max_wait_ms,
                                        void (*tick)(void *arg), void *arg);

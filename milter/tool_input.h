@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_input: the lines of a list that `ringback verify -` reads, whatever is in them: each in bounded memory, without ever
- * waiting for one, and with a checksum of all that came so far, by which a list is known again. One thread.
+ * tool_input: the lines of a list that `ringback verify -` reads, whatever is in them: each in
+ * bounded memory, without ever waiting for one, and with a checksum of all that came so far, by
+ * which a list is known again. One thread.
  */
 #ifndef RB_TOOL_INPUT_H
 #define RB_TOOL_INPUT_H
@@ -52,14 +53,16 @@ struct input_line {
 void input_begin(struct input *input, int fd);
 
 /*
- * The next line: ended by LF, by CR LF, or by the end of the input. What goes beyond INPUT_LINE_MAX octets is counted, not
- * kept. A byte order mark (U+FEFF) before the first line is none of it. Does not wait.
+ * The next line: ended by LF, by CR LF, or by the end of the input. What goes beyond INPUT_LINE_MAX
+ * octets is counted, not kept. A byte order mark (U+FEFF) before the first line is none of it. Does
+ * not wait.
  */
 enum input_state input_next(struct input *input, struct input_line *line);
 
 /*
- * Passes over what is before the first line, until so many octets have been seen, and waits for them. INPUT_LINE: done, and
- * input->place has their checksum. INPUT_END: there are fewer. INPUT_LATER: a signal came; call again, or do not.
+ * Passes over what is before the first line, until so many octets have been seen, and waits for
+ * them. INPUT_LINE: done, and input->place has their checksum. INPUT_END: there are fewer.
+ * INPUT_LATER: a signal came; call again, or do not.
  */
 enum input_state input_skip(struct input *input, uint64_t octets);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_list: see tool_list.h. The file has one line, of always the same length, which is written over in place:
+ * tool_list: see tool_list.h. The file has one line, of always the same length, which is written
+ * over in place:
  *
  *     ringback-list 2 OCTETS CHECK VALID INVALID UNKNOWN SUM
  *
- * how much of standard input is done, the checksum of that much of it, the verdicts so far, and the checksum of the line.
+ * how much of standard input is done, the checksum of that much of it, the verdicts so far, and the
+ * checksum of the line.
  */
 #include "config.h"
 
@@ -182,8 +184,8 @@ static off_t cut_octets(int fd, off_t size)
 }
 
 /*
- * Who was killed in the middle of a line has left a part of it; the whole one comes now. What is appended to is opened for
- * writing only, so it is read by way of /proc.
+ * Who was killed in the middle of a line has left a part of it; the whole one comes now. What is
+ * appended to is opened for writing only, so it is read by way of /proc.
  */
 static void drop_cut_line(void)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_list: how far `ringback verify` has come with a list: shown on a terminal, with rate and time left, and kept in a file, so
- * that a list that was broken off can be taken up again. It writes the answers, too: one is written before it counts as
- * done, and counts at once, so that whenever the tool is killed no answer is lost and the last one at most comes twice. One
- * thread.
+ * tool_list: how far `ringback verify` has come with a list: shown on a terminal, with rate and
+ * time left, and kept in a file, so that a list that was broken off can be taken up again. It
+ * writes the answers, too: one is written before it counts as done, and counts at once, so that
+ * whenever the tool is killed no answer is lost and the last one at most comes twice. One thread.
  */
 #ifndef RB_TOOL_LIST_H
 #define RB_TOOL_LIST_H
@@ -30,20 +30,23 @@ struct list {
 };
 
 /*
- * Begins, where a name is given from what the file says; a file that is not there is made, and locked as long as the list
- * lasts. EX_OK, or an exit status, having said on standard error what is wrong: it cannot be read or written, is in use, or
- * is none of ours. list_end is due in any case.
+ * Begins, where a name is given from what the file says; a file that is not there is made, and
+ * locked as long as the list lasts. EX_OK, or an exit status, having said on standard error what is
+ * wrong: it cannot be read or written, is in use, or is none of ours. list_end is due in any case.
  */
 int list_begin(struct list *list, const char *resume);
 
 /*
- * Writes an answer, whole lines of it, and notes that standard input is done up to `place`; NULL: the address was of the
- * command line. EX_OK, or an exit status, having said what is wrong.
+ * Writes an answer, whole lines of it, and notes that standard input is done up to `place`; NULL:
+ * the address was of the command line. EX_OK, or an exit status, having said what is wrong.
  */
 int list_answer(struct list *list, const char *text, enum rb_verdict verdict,
                 const struct input_place *place);
 
-/* Standard input is done up to there, with nothing to be answered. EX_OK or, having said so, an exit status. */
+/*
+ * Standard input is done up to there, with nothing to be answered. EX_OK or, having said so, an
+ * exit status.
+ */
 int list_pass(struct list *list, const struct input_place *place);
 
 /* Shows how far it is, if that was long ago and anybody sees it. */

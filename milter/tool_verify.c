@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_verify: `ringback verify`: asks now. Many addresses are asked for in parallel, in bounded memory: a window of questions
- * (tool_window) moves over the input (tool_input), and how far it is, is kept (tool_list).
+ * tool_verify: `ringback verify`: asks now. Many addresses are asked for in parallel, in bounded
+ * memory: a window of questions (tool_window) moves over the input (tool_input), and how far it is,
+ * is kept (tool_list).
  */
 #include "config.h"
 
@@ -162,7 +163,9 @@ static bool is_standard_input(const char *address)
     return strcmp(address, "-") == 0;
 }
 
-/* Asks the next question of standard input or the command line. False: there is none, or not yet. */
+/*
+ * Asks the next question of standard input or the command line. False: there is none, or not yet.
+ */
 static bool ask_next(struct batch *batch)
 {
     const char *address = *batch->addresses;

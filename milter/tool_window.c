@@ -37,7 +37,10 @@ static uint32_t domain_hash(const char *input, size_t len)
     return hash != 0 ? hash : 1;
 }
 
-/* The domain's place among those refused; where there is none, an empty one or, if need be, another's. */
+/*
+ * The domain's place among those refused; where there is none, an empty one or, if need be,
+ * another's.
+ */
 static uint32_t *refusal(struct window *window, uint32_t domain)
 {
     for (uint32_t step = 0; step < WINDOW_STEPS; step++) {
@@ -51,7 +54,10 @@ static uint32_t *refusal(struct window *window, uint32_t domain)
 
 static bool may_ask(struct window *window, const struct window_slot *slot)
 {
-    /* Two domains may be counted together: then they wait for each other now and then, which does no harm. */
+    /*
+     * Two domains may be counted together: then they wait for each other now and then, which does
+     * no harm.
+     */
     return window->under_way < WINDOW_UNDER_WAY_MAX && !window->all_refused &&
            window->of_domain[slot->domain % WINDOW_DOMAINS] < WINDOW_OF_DOMAIN_MAX &&
            *refusal(window, slot->domain) != slot->domain;

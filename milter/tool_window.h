@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_window: the questions of a list that are asked, or wait to be, between the line that was read last and the answer that was
- * given last. Answers come out in the order of the questions. Bounded: so many lines, so many of them under way. A list is in
- * no hurry: what a rate forbids now is asked again when the rate allows it, and the others are not kept from going on. One
- * thread.
+ * tool_window: the questions of a list that are asked, or wait to be, between the line that was
+ * read last and the answer that was given last. Answers come out in the order of the questions.
+ * Bounded: so many lines, so many of them under way. A list is in no hurry: what a rate forbids now
+ * is asked again when the rate allows it, and the others are not kept from going on. One thread.
  */
 #ifndef RB_TOOL_WINDOW_H
 #define RB_TOOL_WINDOW_H
@@ -16,7 +16,10 @@
 #include <stdint.h>
 
 enum {
-    /* As many as the default rate over all lets through in the time that one callout may take: 2000/m, 120 s. */
+    /*
+     * As many as the default rate over all lets through in the time that one callout may take:
+     * 2000/m, 120 s.
+     */
     WINDOW_MAX = 4096,
     WINDOW_UNDER_WAY_MAX = 512, /* asked, and not answered yet, */
     WINDOW_OF_DOMAIN_MAX = 32,  /* and of one domain: many lists are sorted by domain */
@@ -36,7 +39,10 @@ struct window_slot {
     enum rb_verdict verdict;  /* and its verdict */
 };
 
-/* How an answer looks: text that the window frees, NULL when memory ran out. The input is printable in parts only. */
+/*
+ * How an answer looks: text that the window frees, NULL when memory ran out. The input is printable
+ * in parts only.
+ */
 typedef char *window_format(const struct rb_answer *answer, const char *input, size_t len,
                             const void *arg);
 
@@ -54,7 +60,10 @@ struct window {
     uint32_t refused[WINDOW_DOMAINS];   /* or of these domains; 0: none */
 };
 
-/* Adds a question, and asks it if that is possible now. Not for a full window. RB_ERR_ARGUMENT: the relay is none. */
+/*
+ * Adds a question, and asks it if that is possible now. Not for a full window. RB_ERR_ARGUMENT: the
+ * relay is none.
+ */
 enum rb_error window_add(struct window *window, const char *input, size_t len,
                          const struct input_place *place);
 

@@ -18,8 +18,10 @@
  */
 json_t *wire_answer(const struct rb_answer *answer, const char *input, bool with_transcript);
 
-/* One cache record, "type" being "address", "domain", "host" or "fold". lifetimes and now_s tell age and
- * what is left. */
+/*
+ * One cache record, "type" being "address", "domain", "host" or "fold". lifetimes and now_s tell
+ * age and what is left.
+ */
 json_t *wire_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
                    int64_t now_s);
 

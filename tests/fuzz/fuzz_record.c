@@ -216,7 +216,9 @@ static void check_octets(const uint8_t *octets, size_t len)
         check_host(&host);
 }
 
-/* Under a right checksum, which a fuzzer cannot guess: as it stands, and with the other kind of it. */
+/*
+ * Under a right checksum, which a fuzzer cannot guess: as it stands, and with the other kind of it.
+ */
 static void check_body(const uint8_t *body, size_t len)
 {
     uint8_t octets[RECORD_SIZE_MAX + 1];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SPF records: what is made of one is short, plain, and of the simplest form, whatever it was and whoever asks. Input: a record;
- * behind a line feed, if there is one, the local part; behind a second one the HELO name.
+ * SPF records: what is made of one is short, plain, and of the simplest form, whatever it was and
+ * whoever asks. Input: a record; behind a line feed, if there is one, the local part; behind a
+ * second one the HELO name.
  */
 #include "config.h"
 

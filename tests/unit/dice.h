@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dice: random numbers for tests that can be thrown again: the seed is printed, and RB_TEST_SEED gives it. */
+/*
+ * dice: random numbers for tests that can be thrown again: the seed is printed, and RB_TEST_SEED
+ * gives it.
+ */
 #ifndef RB_DICE_H
 #define RB_DICE_H
 

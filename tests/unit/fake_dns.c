@@ -61,8 +61,8 @@ static void must(bool is_true)
 }
 
 /*
- * Asked by ThreadSanitizer, where there is one. res_ninit keeps what it read of resolv.conf in a table of glibc's, under a lock of
- * glibc's own that the sanitizer does not see.
+ * Asked by ThreadSanitizer, where there is one. res_ninit keeps what it read of resolv.conf in a
+ * table of glibc's, under a lock of glibc's own that the sanitizer does not see.
  */
 const char *__tsan_default_suppressions(void);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_admission: which limit forbids a question, and that what one limit forbids costs the others nothing. */
+/*
+ * test_admission: which limit forbids a question, and that what one limit forbids costs the others
+ * nothing.
+ */
 #include "config.h"
 
 #include "admission.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_daemon: whether the descriptors that the system allows are enough for what the configuration allows. */
+/*
+ * test_daemon: whether the descriptors that the system allows are enough for what the configuration
+ * allows.
+ */
 #include "config.h"
 
 #include "check.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_held: hosts that keep callouts waiting take no worker from those that answer. Eight domains live on a tarpit, one on a
- * host that answers; time is moved by hand. (The watcher sleeps by the real clock: what only it can notice takes a second.)
+ * test_held: hosts that keep callouts waiting take no worker from those that answer. Eight domains
+ * live on a tarpit, one on a host that answers; time is moved by hand. (The watcher sleeps by the
+ * real clock: what only it can notice takes a second.)
  */
 #include "config.h"
 
@@ -121,7 +122,10 @@ static void let_wait(struct rig *rig, unsigned held)
     assert_int_equal(rig_stats(rig).held, held);
 }
 
-/* Fills all places of workers and held ones with callouts of the tarpit, which is silent from a command on; all wait too long. */
+/*
+ * Fills all places of workers and held ones with callouts of the tarpit, which is silent from a
+ * command on; all wait too long.
+ */
 static void fill(struct rig *rig, struct rb_ticket *tickets[DOMAINS], const char *command)
 {
     const unsigned held = rig->options.max_held, workers = rig->options.max_workers;

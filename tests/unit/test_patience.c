@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_patience: who is held, when the next one will be, and who must give way; no thread, and no time but what is told. */
+/*
+ * test_patience: who is held, when the next one will be, and who must give way; no thread, and no
+ * time but what is told.
+ */
 #include "config.h"
 
 #include "check.h"
@@ -9,7 +12,10 @@ enum { CALLS_MAX = 6, NEVER = -1 };
 
 static const int64_t now = 1000000;
 
-/* How long ago a callout began, and its wait for a reply, in milliseconds; NEVER: it waits for none. */
+/*
+ * How long ago a callout began, and its wait for a reply, in milliseconds; NEVER: it waits for
+ * none.
+ */
 struct past {
     int began, waits;
 };

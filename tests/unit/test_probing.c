@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_probing: of several sessions with one destination one probes, and the others' accepted addresses wait for it.
+ * test_probing: of several sessions with one destination one probes, and the others' accepted
+ * addresses wait for it.
  */
 #include "config.h"
 

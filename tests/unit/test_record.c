@@ -783,7 +783,10 @@ static void denials_that_were_merged_with_each_other_count_from_the_valid_on(voi
     }
 }
 
-/* As when a valid is committed while it is replaced in the queue: what has replaced it meets it again. */
+/*
+ * As when a valid is committed while it is replaced in the queue: what has replaced it meets it
+ * again.
+ */
 static void denials_that_have_replaced_a_valid_do_so_again(void **state)
 {
     const struct address_record valid = said_at(RB_REASON_ACCEPTED, NOW);

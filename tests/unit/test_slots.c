@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_slots: so many sessions with one mail host and no more, whatever the domains, and nobody waits for ever. */
+/*
+ * test_slots: so many sessions with one mail host and no more, whatever the domains, and nobody
+ * waits for ever.
+ */
 #include "config.h"
 
 #include "check.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_stack: what a thread had once touched and stands on no more is given back, and nothing else is. */
+/*
+ * test_stack: what a thread had once touched and stands on no more is given back, and nothing else
+ * is.
+ */
 #include "config.h"
 
 #include "check.h"
@@ -11,7 +14,10 @@
 
 enum { DEEP = 128 * 1024, PAGES_MAX = DEEP / 1024 };
 
-/* What a thread found: whole pages that lie within what it had touched, and how many of them were resident. */
+/*
+ * What a thread found: whole pages that lie within what it had touched, and how many of them were
+ * resident.
+ */
 struct finding {
     size_t pages, before, after;
     bool kept;

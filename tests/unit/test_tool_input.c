@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lists for `ringback verify -`: fed by a pipe whole, split at every octet, and an octet at a time. */
+/*
+ * Lists for `ringback verify -`: fed by a pipe whole, split at every octet, and an octet at a time.
+ */
 #include "config.h"
 
 #include "check.h"

@@ -11,8 +11,9 @@
  *   cachebench during CONTENDER FOLDER MAX-BYTES RECORDS idle|write|purge SECONDS
  *
  * fill writes records with all that comes with them, write addresses alone, and bulk (bulk.c) many
- * of them; all tell how much is kept. during reads with one thread, and with another at the same time does nothing, writes new
- * records (where there is no room for them, ours lets the oldest go), or has expired records swept.
+ * of them; all tell how much is kept. during reads with one thread, and with another at the same
+ * time does nothing, writes new records (where there is no room for them, ours lets the oldest go),
+ * or has expired records swept.
  */
 #include "config.h"
 

@@ -37,7 +37,8 @@ static void domain_name(uint64_t domain, char name[DOMAIN_NAME_SIZE])
 
 /*
  * Two of a domain may not have the same name: the last character is their place in it, counted from
- * `first`. It stands so far behind that a stranger is looked for in the very pages that hold people.
+ * `first`. It stands so far behind that a stranger is looked for in the very pages that hold
+ * people.
  */
 static void mailbox(uint64_t number, char first, char key[CACHE_KEY_MAX + 1])
 {

@@ -17,7 +17,10 @@ enum {
     PEOPLE_REPLY = 40,      /* octets of a reply that are kept beside its codes */
 };
 
-/* A key of the cache's address table, about 29 octets. Neighbouring numbers are far apart in key order. */
+/*
+ * A key of the cache's address table, about 29 octets. Neighbouring numbers are far apart in key
+ * order.
+ */
 void people_key(uint64_t number, char key[CACHE_KEY_MAX + 1]);
 
 /* The same for one who is in no cache: as long, and of the same spread. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * smtpload: many SMTP clients in one thread, for the benchmarks. Counts replies to RCPT and takes times.
+ * smtpload: many SMTP clients in one thread, for the benchmarks. Counts replies to RCPT and takes
+ * times.
  *
- * It has to cost little beside what it measures: one epoll descriptor, edge-triggered, never changed
- * after a connection's start; no allocation for a session. It waits for every reply (RFC 5321, no
- * PIPELINING), as the clients do whose waiting is measured. It judges nothing.
+ * It has to cost little beside what it measures: one epoll descriptor, edge-triggered, never
+ * changed after a connection's start; no allocation for a session. It waits for every reply (RFC
+ * 5321, no PIPELINING), as the clients do whose waiting is measured. It judges nothing.
  */
 #include "config.h"
 
@@ -290,7 +291,10 @@ static void use_replies(struct load *l, struct client *c)
     }
 }
 
-/* Edge-triggered: read until there is no more. Where the end has come with the data, no other edge does. */
+/*
+ * Edge-triggered: read until there is no more. Where the end has come with the data, no other edge
+ * does.
+ */
 static void serve(struct load *l, struct client *c, uint32_t events)
 {
     if (!flush(c)) {
