@@ -309,15 +309,27 @@ static void fill_answer(const struct rb_ticket *ticket, const struct address_rec
     memcpy(answer->mail_from, record->mail_from, sizeof answer->mail_from);
 }
 
-/* Until the flight lands, the time is up or the verifier stops. Under the lock. */
-static void wait_for_landing(struct rb_verifier *verifier, struct flight *flight, int64_t wait_ms)
+/* What is waited for. */
+enum news { NEWS_ANSWER, NEWS_ACCEPTED_OR_ANSWER };
+
+/* Whether a flight has that, or never will. Under the lock. */
+static bool has_news(const struct rb_verifier *verifier, const struct flight *flight,
+                     enum news wanted)
+{
+    return flight->landed || verifier->stopping ||
+           (wanted == NEWS_ACCEPTED_OR_ANSWER && flight->accepted);
+}
+
+/* Until there is news or the time is up. Under the lock. */
+static void wait_for_news(struct rb_verifier *verifier, struct flight *flight, enum news wanted,
+                          int64_t wait_ms)
 {
     struct waiter waiter = {.flight = flight};
     const struct timespec until = verifier_in_ms(wait_ms);
     int error = 0;
 
     DL_APPEND(verifier->waiters, &waiter);
-    while (!flight->landed && !verifier->stopping && error == 0)
+    while (!has_news(verifier, flight, wanted) && error == 0)
         error = pthread_cond_timedwait(&flight->landing, &verifier->lock, &until);
     DL_DELETE(verifier->waiters, &waiter);
 }
@@ -326,19 +338,29 @@ static void wait_for_landing(struct rb_verifier *verifier, struct flight *flight
  * The same; those who wait long, and there may be many, wait on no more of their stacks than they
  * need. Under the lock.
  */
-static void await(struct rb_verifier *verifier, struct flight *flight, int64_t wait_ms)
+static void await(struct rb_verifier *verifier, struct flight *flight, enum news wanted,
+                  int64_t wait_ms)
 {
     if (wait_ms > LONG_WAIT_MS) {
-        wait_for_landing(verifier, flight, LONG_WAIT_MS);
-        if (flight->landed || verifier->stopping)
+        wait_for_news(verifier, flight, wanted, LONG_WAIT_MS);
+        if (has_news(verifier, flight, wanted))
             return;
         pthread_mutex_unlock(&verifier->lock);
         stack_release();
         pthread_mutex_lock(&verifier->lock);
         wait_ms -= LONG_WAIT_MS;
     }
-    if (wait_ms > 0 && !flight->landed && !verifier->stopping)
-        wait_for_landing(verifier, flight, wait_ms);
+    if (wait_ms > 0 && !has_news(verifier, flight, wanted))
+        wait_for_news(verifier, flight, wanted, wait_ms);
+}
+
+/* Others may have waited for it already. Under the lock. */
+static void await_flight(struct rb_verifier *verifier, struct flight *flight, enum news wanted,
+                         int64_t max_wait_ms)
+{
+    int64_t waited_ms = clock_monotonic_ms(verifier->clock) - flight->started_ms;
+
+    await(verifier, flight, wanted, max_wait_ms - waited_ms);
 }
 
 /* What the flight says now, or that it says nothing yet. The transcript goes with the answer. */
@@ -347,11 +369,9 @@ static void collect(struct rb_ticket *ticket, int64_t max_wait_ms, struct addres
 {
     struct rb_verifier *verifier = ticket->verifier;
     struct flight *flight = ticket->flight;
-    int64_t waited_ms;
 
     pthread_mutex_lock(&verifier->lock);
-    waited_ms = clock_monotonic_ms(verifier->clock) - flight->started_ms;
-    await(verifier, flight, max_wait_ms - waited_ms);
+    await_flight(verifier, flight, NEWS_ANSWER, max_wait_ms);
     if (flight->landed) {
         *record = flight->record;
         *cached = flight->from_cache;
@@ -360,8 +380,24 @@ static void collect(struct rb_ticket *ticket, int64_t max_wait_ms, struct addres
             *transcript = flight->item.transcript;
             flight->item.transcript = NULL;
         }
+    } else if (flight->accepted) {
+        *record = flight->record;
+        record->reason = RB_REASON_TIMEOUT;
+        (void)text_copy(record->rule, sizeof record->rule, "accepted_still_asking");
     }
     pthread_mutex_unlock(&verifier->lock);
+}
+
+/* Passes the SPF gate first; what is left of the time then. */
+static int64_t pass_pending(struct rb_ticket *ticket, unsigned max_wait_ms)
+{
+    const struct rb_clock *clock = ticket->verifier->clock;
+    int64_t began_ms = clock_monotonic_ms(clock);
+
+    if (ticket->pending == NULL)
+        return max_wait_ms;
+    clear_pending(ticket, max_wait_ms);
+    return max_wait_ms - (clock_monotonic_ms(clock) - began_ms);
 }
 
 void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *answer)
@@ -370,15 +406,11 @@ void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *a
     struct address_record record = verifier_moment(verifier, RB_REASON_TIMEOUT, "still_asking");
     struct rb_transcript *transcript = NULL;
     struct setup *setup;
-    int64_t began_ms = clock_monotonic_ms(verifier->clock);
-    bool cached;
+    int64_t left_ms = pass_pending(ticket, max_wait_ms);
+    bool cached = ticket->cached;
 
-    if (ticket->pending != NULL)
-        clear_pending(ticket, max_wait_ms);
-    cached = ticket->cached;
     if (ticket->flight != NULL)
-        collect(ticket, max_wait_ms - (clock_monotonic_ms(verifier->clock) - began_ms), &record,
-                &cached, &transcript);
+        collect(ticket, left_ms, &record, &cached, &transcript);
     else
         record = ticket->record;
     setup = setup_get(verifier);
@@ -391,6 +423,22 @@ void rb_begin(struct rb_ticket *ticket, unsigned max_wait_ms)
 {
     if (ticket->pending != NULL)
         clear_pending(ticket, max_wait_ms);
+}
+
+bool rb_wait_accepted(struct rb_ticket *ticket, unsigned max_wait_ms)
+{
+    struct rb_verifier *verifier = ticket->verifier;
+    int64_t left_ms = pass_pending(ticket, max_wait_ms);
+    const struct flight *flight = ticket->flight;
+    bool accepted;
+
+    if (flight == NULL)
+        return false;
+    pthread_mutex_lock(&verifier->lock);
+    await_flight(verifier, ticket->flight, NEWS_ACCEPTED_OR_ANSWER, left_ms);
+    accepted = flight->accepted && !flight->landed;
+    pthread_mutex_unlock(&verifier->lock);
+    return accepted;
 }
 
 bool rb_ready(struct rb_ticket *ticket)

@@ -48,6 +48,14 @@ enum rb_error flights_list(struct flights *flights, struct flight *flight)
     return flight->listed ? RB_OK : RB_ERR_NOMEM;
 }
 
+void flight_accepted(struct flight *flight, const struct address_record *said)
+{
+    assert(!flight->landed);
+    flight->record = *said;
+    flight->accepted = true;
+    pthread_cond_broadcast(&flight->landing);
+}
+
 void flight_land(struct flights *flights, struct flight *flight,
                  const struct address_record *record, int64_t now_ms)
 {

@@ -28,11 +28,12 @@ struct flight {
     bool listed;                        /* in the table: may be joined */
     bool no_cache;                      /* asked for afresh: a cached answer will not do */
     bool retry; /* nobody waits: asked again because the host said "later" */
+    bool accepted; /* by its host, and whether the domain accepts everything is still asked */
     bool landed;
     bool from_cache; /* the answer was known after all */
     int64_t started_ms, landed_ms;
     unsigned holders;             /* tickets, and one for the queue or callout */
-    struct address_record record; /* once landed */
+    struct address_record record; /* once landed: the answer; accepted: what its host said */
     pthread_cond_t landing;
     UT_hash_handle hh;
 };
@@ -51,6 +52,12 @@ struct flight *flights_find(const struct flights *flights, const char *key);
 
 /* Lists a flight. RB_ERR_NOMEM: it is not listed and cannot be joined, but may go on. */
 enum rb_error flights_list(struct flights *flights, struct flight *flight);
+
+/*
+ * Its host has accepted the address, with these words; what that is worth is still to be found out.
+ * Wakes all who wait: for some that is enough.
+ */
+void flight_accepted(struct flight *flight, const struct address_record *said);
 
 /* The answer is there, now: takes the flight off the list and wakes all who wait. */
 void flight_land(struct flights *flights, struct flight *flight,

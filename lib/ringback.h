@@ -332,6 +332,15 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
 void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *answer);
 
 /*
+ * For those who do the same with an address that is valid and with one of a domain that accepts
+ * every address: waits as rb_wait does, but no longer than until a mail host has accepted the
+ * address. True: one has, and whether its domain accepts all others too is still being asked;
+ * rb_wait will tell valid/accepted or unknown/catch_all, or unknown/timeout where it is not waited
+ * for. False: rb_wait has all there is to say. Any thread, one at a time.
+ */
+bool rb_wait_accepted(struct rb_ticket *ticket, unsigned max_wait_ms);
+
+/*
  * For those who wait later: does what must come before the callout, which is to look up the SPF
  * records of the sender's domain, for half of max_wait_ms at most, and lets the callout begin. Does
  * nothing where that is done. Any thread, one at a time.

@@ -141,6 +141,8 @@ static enum callout_probe begin_probe(void *arg, struct callout_item *item,
     turn = probing_begin(&task->destination->probing, item, accepted,
                          task->options->o.lifetimes.domain_ttl_s, clock_wall_s(verifier->clock),
                          catch_all);
+    if (turn != CALLOUT_PROBE_KNOWN)
+        flight_accepted(flight_of(item), accepted);
     pthread_mutex_unlock(&verifier->lock);
     return turn;
 }

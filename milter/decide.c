@@ -85,15 +85,35 @@ static void await_answer(struct session *session, int64_t max_wait_ms, void (*ti
 }
 
 /* One reply answers for recipient and sender: who waited for the one waits less for the other. */
-static void find_out(struct session *session)
+static unsigned time_at_rcpt(const struct session *session)
 {
     int64_t left_ms = session->config->max_wait_ms;
 
-    if (!session->asked)
-        begin(session);
     if (session->asked_ms > session->rcpt.began_ms)
         left_ms -= session->asked_ms - session->rcpt.began_ms;
-    await_answer(session, left_ms > 0 ? left_ms : 0, NULL, NULL);
+    return left_ms > 0 ? (unsigned)left_ms : 0;
+}
+
+/*
+ * False: a host has accepted the sender, and the policy lets the message in whatever that is worth;
+ * the client need not wait for the rest to be found out.
+ */
+static bool find_out(struct session *session, const struct policy *policy)
+{
+    unsigned left_ms;
+
+    if (!session->asked)
+        begin(session);
+    if (session->ticket == NULL)
+        return true;
+    about_to_wait(session);
+    left_ms = time_at_rcpt(session);
+    if (policy_lets_catch_all_in(policy) && rb_wait_accepted(session->ticket, left_ms))
+        return false;
+    rb_answer_fini(&session->answer);
+    rb_wait(session->ticket, left_ms, &session->answer);
+    take_answer(session);
+    return true;
 }
 
 /* Begins to find out. False: the answer is there already. */
@@ -109,6 +129,13 @@ static bool begin_for_later(struct session *session)
         return true;
     await_answer(session, 0, NULL, NULL);
     return false;
+}
+
+/* Whether the recipient is let in for now, and the rest told later. */
+static bool is_let_in(struct session *session, const struct policy *policy)
+{
+    return session->config->decide_at == DECIDE_RCPT ? !find_out(session, policy)
+                                                     : begin_for_later(session);
 }
 
 static struct decision *find_decision(struct session *session, const struct policy *policy,
@@ -150,11 +177,10 @@ static void decide(struct session *session, struct decision *decision)
         metrics_skipped(decision->exemption);
         session_settle(session, decision,
                        policy_action(decision->policy, decision->verdict, decision->reason));
-    } else if (session->config->decide_at != DECIDE_RCPT && begin_for_later(session)) {
-        decision->pending = true; /* let in for the time being */
+    } else if (is_let_in(session, decision->policy)) {
+        decision->pending = true;
         decision->action = decision->wanted = ACTION_ACCEPT;
     } else {
-        find_out(session);
         settle_by_answer(session, decision);
     }
 }

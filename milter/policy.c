@@ -387,3 +387,8 @@ bool policy_may_refuse(const struct policy *policy)
     return refuses(policy->on_invalid) || refuses(policy->on_unknown) ||
            refuses(policy->on_greylisted) || refuses(policy->on_spf_fail);
 }
+
+bool policy_lets_catch_all_in(const struct policy *policy)
+{
+    return !refuses(policy_action(policy, RB_VERDICT_UNKNOWN, RB_REASON_CATCH_ALL));
+}

@@ -51,7 +51,7 @@ enum decision_of { OF_SENDER = 0, OF_RECIPIENT };
  */
 struct decision {
     enum decision_of of;
-    bool pending; /* nothing is decided yet: decide_at */
+    bool pending; /* let in for now: decide_at, or nothing that may come turns it away */
     bool put_off; /* of a recipient: it must go into another message */
     bool barred;  /* of a recipient: the client has guessed too often to be answered */
     const struct policy *policy; /* lives as long as the session's configuration */
@@ -134,7 +134,10 @@ void session_reset(struct session *session);
  */
 struct decision *session_rcpt(struct session *session, const char *argument);
 
-/* Whether what is to be done about the message is still to be found out (decide_at data, eom). */
+/*
+ * Whether what is to be done about the message is still to be found out: with decide_at data and
+ * eom, and where a host has accepted the sender and the rest turns nothing away.
+ */
 bool session_is_pending(const struct session *session);
 
 /*

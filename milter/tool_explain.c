@@ -151,6 +151,7 @@ static int explain(const struct transaction_arguments *arguments, struct session
     tell_exemptions(session, recipient_key);
     tell_policies(session, recipient_key);
     decision = session_rcpt(session, arguments->to);
+    (void)session_collect(session, session->config->max_wait_ms, NULL, NULL);
     if (session->rcpt.decided)
         tell_recipient(session, &recipient);
     if (decision->of == OF_SENDER) {

@@ -26,6 +26,7 @@ KEYS = [
     "elapsed_ms",
 ]
 FORGED = "nobody@real.example"
+CATCH_ALL = "anybody@catchall.example"
 
 
 def run(tap, rig):
@@ -131,22 +132,29 @@ def _verify_many(tap, rig):
 
 def _explain(tap, rig):
     rig.hosts.reset()
-    for client, text, word in (
-        ("203.0.113.1", "what becomes of a forged sender", "reject"),
-        (milter.TRUSTED, "that a trusted client is not verified", "trusted"),
+    later = rig.milter.configure(rig.milter.folder / "later.conf", more='decide_at = "eom"\n')
+    stranger = "203.0.113.1"
+    for config, client, sender, text, word in (
+        (rig.milter.config, stranger, FORGED, "what becomes of a forged sender", "reject"),
+        (later, stranger, FORGED, "it where that is decided later, too", "reject"),
+        (rig.milter.config, stranger, CATCH_ALL, "what a catch-all is found to be", "catch_all"),
+        (rig.milter.config, milter.TRUSTED, FORGED, "that a trusted one is not verified", "trusted"),
     ):
         status, output, errors = rig.milter.ringback(
             "explain",
+            "-c",
+            str(config),
             "--client",
             client,
             "--helo",
             "client.lab.example",
             "--from",
-            FORGED,
+            sender,
             "--to",
             "someone@local.example",
         )
         tap.ok(status in (0, 67) and word in output, f"explain says {text}", status, output, errors)
+    later.unlink()
 
 
 def _status(tap, rig):

@@ -27,6 +27,7 @@ static const struct fake_dns_answer open_to_all[] = {{.type = ns_t_txt, .data = 
 static const struct fake_dns_row zone[] = {
     {.name = "mx.example.org", .type = ns_t_a, .answers = address, .count = 1},
     {.name = "example.org", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "other.example", .type = ns_t_mx, .answers = mx, .count = 1},
     {.name = "strict.example", .type = ns_t_mx, .answers = mx, .count = 1},
     {.name = "strict.example", .type = ns_t_txt, .answers = strict, .count = 1},
     {.name = "open.example", .type = ns_t_mx, .answers = mx, .count = 1},
@@ -38,19 +39,32 @@ static const struct fake_host_reply senders[] = {
     {"grey@example.org", "450 4.7.1 Greylisted"},
 };
 
-static int set_up(void **state)
+static int set_up_with(void **state, const struct fake_host_options *host)
 {
-    static const struct fake_host_options polite = {
-        .pipelining = true, .replies = senders, .reply_count = COUNT(senders)};
     static const struct fake_host_options store = {.rcpt = "250 2.1.5 Ok"};
-    static const struct session_rig_world world = {
-        .zone = zone, .zone_count = COUNT(zone), .host = &polite, .store = &store};
+    const struct session_rig_world world = {
+        .zone = zone, .zone_count = COUNT(zone), .host = host, .store = &store};
     int result = session_rig_set_up(state, &world);
     struct session_rig *rig = *state;
 
     if (result == 0)
         fake_host_hold(rig->host, true);
     return result;
+}
+
+static int set_up(void **state)
+{
+    static const struct fake_host_options polite = {
+        .pipelining = true, .replies = senders, .reply_count = COUNT(senders)};
+
+    return set_up_with(state, &polite);
+}
+
+static int set_up_catch_all(void **state)
+{
+    static const struct fake_host_options everybody = {.pipelining = true, .rcpt = "250 2.1.5 Ok"};
+
+    return set_up_with(state, &everybody);
 }
 
 static const char *const later[] = {"data", "eom"};
@@ -287,14 +301,121 @@ static void a_message_without_anybody_to_verify_is_never_pending(void **state)
     assert_null(collect(f));
 }
 
-static void at_rcpt_nothing_is_pending(void **state)
+/* --- Let in at RCPT -------------------------------------------------------- */
+
+/* The sender's host answers about the sender alone: what it says to the probe is held back. */
+static struct decision *rcpt_before_the_probe(struct session_rig *f, const char *argument)
+{
+    fake_host_let(f->host, 1);
+    return rcpt(f, argument);
+}
+
+static void at_rcpt_a_refused_sender_is_decided(void **state)
 {
     struct session_rig *f = *state;
 
     answer(f);
     session_rig_begin(f, "decide_at = \"rcpt\"");
-    is_decided(rcpt(f, "<u@a.example>"), RB_REASON_ACCEPTED, ACTION_ACCEPT);
+    session_rig_mail(f, "<bad@example.org>");
+    is_decided(rcpt(f, "<u@a.example>"), RB_REASON_NO_SUCH_USER, ACTION_REJECT);
     assert_false(session_is_pending(&f->session));
+}
+
+static void an_accepted_sender_is_let_in_before_the_domain_is_known(void **state)
+{
+    struct session_rig *f = *state;
+    struct decision *decision;
+
+    session_rig_begin(f, "");
+    decision = rcpt_before_the_probe(f, "<u@a.example>");
+    is_pending(decision);
+    is_pending(rcpt(f, "<v@b.example>")); /* without waiting */
+    assert_true(fake_host_wait(f->host, "RCPT", 2));
+    answer(f);
+    assert_null(collect(f));
+    is_decided(decision, RB_REASON_ACCEPTED, ACTION_ACCEPT);
+    assert_int_equal(decision->recipients, 2);
+    assert_int_equal(fake_host_heard(f->host, "RCPT TO:<good@example.org>"), 1);
+}
+
+static void what_a_catch_all_is_worth_is_told_later(void **state)
+{
+    static const struct {
+        const char *on_unknown, *sender;
+        enum action action;
+    } table[] = {{"accept", "<u@example.org>", ACTION_ACCEPT},
+                 {"tag", "<u@open.example>", ACTION_TAG},
+                 {"quarantine", "<u@other.example>", ACTION_QUARANTINE}};
+    struct session_rig *f = *state;
+    char text[64];
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct decision *decision;
+
+        (void)snprintf(text, sizeof text, "policy \"p\" { on_unknown = \"%s\" }",
+                       table[i].on_unknown);
+        fake_host_hold(f->host, true);
+        session_rig_begin(f, text);
+        session_rig_mail(f, table[i].sender);
+        decision = rcpt_before_the_probe(f, "<u@a.example>");
+        is_pending(decision);
+        answer(f);
+        assert_null(collect(f));
+        is_decided(decision, RB_REASON_CATCH_ALL, table[i].action);
+        assert_ptr_equal(session_message_decision(&f->session), decision);
+        session_rig_await_idle(f);
+    }
+}
+
+static void where_a_catch_all_is_turned_away_it_is_waited_for(void **state)
+{
+    static const struct {
+        const char *on_unknown;
+        enum action action;
+    } table[] = {{"reject", ACTION_REJECT}, {"tempfail", ACTION_TEMPFAIL}};
+    struct session_rig *f = *state;
+    char text[64];
+
+    answer(f);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        (void)snprintf(text, sizeof text, "policy \"p\" { on_unknown = \"%s\" }",
+                       table[i].on_unknown);
+        session_rig_begin(f, text);
+        is_decided(rcpt(f, "<u@a.example>"), RB_REASON_CATCH_ALL, table[i].action);
+        assert_false(session_is_pending(&f->session));
+    }
+}
+
+static void a_recipient_under_a_harsher_policy_waits(void **state)
+{
+    struct session_rig *f = *state;
+    struct decision *mild, *harsh;
+
+    session_rig_begin(f, "policy \"b\" { match { recipient = { \"b.example\" } }"
+                         " on_unknown = \"reject\" }");
+    mild = rcpt_before_the_probe(f, "<u@a.example>");
+    is_pending(mild);
+    answer(f);
+    harsh = rcpt(f, "<u@b.example>");
+    is_decided(harsh, RB_REASON_CATCH_ALL, ACTION_REJECT);
+    assert_null(collect(f));
+    is_decided(mild, RB_REASON_CATCH_ALL, ACTION_ACCEPT);
+    assert_ptr_equal(session_message_decision(&f->session), mild);
+}
+
+static void a_client_that_leaves_is_told_apart_from_one_not_answered(void **state)
+{
+    struct session_rig *f = *state;
+    struct decision *decision;
+
+    session_rig_begin(f, "");
+    decision = rcpt_before_the_probe(f, "<u@a.example>");
+    is_pending(decision);
+    assert_null(session_collect(&f->session, 0, NULL, NULL));
+    is_decided(decision, RB_REASON_TIMEOUT, ACTION_ACCEPT);
+    assert_string_equal(f->session.answer.rule, "accepted_still_asking");
+    assert_string_equal(f->session.answer.reply, "250 2.1.5 Ok");
+    assert_string_equal(f->session.answer.mx, "mx.example.org");
 }
 
 static void a_later_verdict_changes_nothing_in_a_dry_run(void **state)
@@ -563,6 +684,8 @@ static void a_session_that_ends_leaves_nothing_behind(void **state)
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, session_rig_tear_down)
+#define T_CATCH_ALL(name)                                                                          \
+    cmocka_unit_test_setup_teardown(name, set_up_catch_all, session_rig_tear_down)
 
 int main(void)
 {
@@ -579,7 +702,12 @@ int main(void)
         T(what_the_cache_knows_is_decided_at_rcpt),
         T(what_is_no_address_is_decided_at_rcpt),
         T(a_message_without_anybody_to_verify_is_never_pending),
-        T(at_rcpt_nothing_is_pending),
+        T(at_rcpt_a_refused_sender_is_decided),
+        T(an_accepted_sender_is_let_in_before_the_domain_is_known),
+        T_CATCH_ALL(what_a_catch_all_is_worth_is_told_later),
+        T_CATCH_ALL(where_a_catch_all_is_turned_away_it_is_waited_for),
+        T_CATCH_ALL(a_recipient_under_a_harsher_policy_waits),
+        T(a_client_that_leaves_is_told_apart_from_one_not_answered),
         T(a_later_verdict_changes_nothing_in_a_dry_run),
         T(the_mta_hears_that_we_are_still_at_it),
         T(an_answer_that_is_there_needs_no_tick),

@@ -194,7 +194,7 @@ static void a_sender_who_is_let_in_leaves_the_recipient_to_decide(void **state)
     session_rig_begin(f, RELAY BOTH);
     decision = rcpt(f, "<user@here.example>");
     assert_int_equal(decision->of, OF_SENDER);
-    assert_int_equal(decision->reason, RB_REASON_ACCEPTED);
+    assert_int_equal(decision->action, ACTION_ACCEPT);
     decision = rcpt(f, "<nobody@here.example>");
     assert_int_equal(decision->of, OF_RECIPIENT);
     session_rig_is_told(f, decision, "550", "5.1.1",
@@ -202,6 +202,8 @@ static void a_sender_who_is_let_in_leaves_the_recipient_to_decide(void **state)
     decision = rcpt(f, "<two@here.example>");
     assert_int_equal(decision->of, OF_SENDER);
     assert_int_equal(decision->recipients, 2);
+    assert_null(session_collect(&f->session, 10000, NULL, NULL));
+    assert_int_equal(decision->reason, RB_REASON_ACCEPTED);
     assert_int_equal(fake_host_heard(f->host, "RCPT TO:<good@example.org>"), 1);
 }
 

@@ -660,6 +660,56 @@ static void one_probe_does_for_all_sessions_that_begin_together(void **state)
     assert_one_probe(*state, &everybody, others, RB_REASON_CATCH_ALL);
 }
 
+static void an_acceptance_is_told_before_the_probe_is_answered(void **state)
+{
+    struct rig *f = *state;
+    struct rb_ticket *first, *joined;
+    struct rb_answer answer;
+
+    rig_reopen(f);
+    rig_hold(f, true);
+    first = rig_ask(f, "user@example.org");
+    fake_host_let(f->host, 1); /* the address, and not the probe */
+    assert_true(rb_wait_accepted(first, RIG_PATIENCE_MS));
+    assert_true(rb_wait_accepted(first, 0));
+    joined = rig_ask(f, "user@example.org");
+    assert_true(rb_wait_accepted(joined, 0));
+    assert_false(rb_ready(first));
+    rb_wait(first, 0, &answer); /* in no time: what there is to tell */
+    assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
+    assert_string_equal(answer.rule, "accepted_still_asking");
+    assert_string_equal(answer.reply, "250 2.1.5 Ok");
+    rig_hold(f, false);
+    assert_int_equal(rig_outcome(first), RB_REASON_ACCEPTED);
+    assert_false(rb_wait_accepted(joined, 0)); /* the answer is there */
+    assert_int_equal(rig_outcome(joined), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_rcpts(f), 2);
+}
+
+static void where_nothing_is_left_open_no_acceptance_is_told(void **state)
+{
+    struct rig *f = *state;
+    struct rb_ticket *ticket;
+
+    rig_reopen(f);
+    ticket = rig_ask(f, "nobody@example.org"); /* refused */
+    assert_false(rb_wait_accepted(ticket, RIG_PATIENCE_MS));
+    assert_int_equal(rig_outcome(ticket), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    ticket = rig_ask(f, "user@example.org"); /* in the cache */
+    assert_false(rb_wait_accepted(ticket, RIG_PATIENCE_MS));
+    assert_int_equal(rig_outcome(ticket), RB_REASON_ACCEPTED);
+    ticket = rig_ask(f, "full@example.org"); /* its domain is known by now */
+    assert_false(rb_wait_accepted(ticket, RIG_PATIENCE_MS));
+    assert_int_equal(rig_outcome(ticket), RB_REASON_MAILBOX_FULL);
+    rig_hold(f, true);
+    ticket = rig_ask(f, "other@example.org"); /* its time is up */
+    assert_false(rb_wait_accepted(ticket, 0));
+    assert_int_equal(rb_ready(ticket), false);
+    rb_ticket_free(ticket);
+    rig_hold(f, false);
+}
+
 static void a_dead_domain_settles_its_other_addresses(void **state)
 {
     struct rig *f = *state;
@@ -1378,6 +1428,8 @@ int main(void)
         TEST(wrong_options_are_told_in_words),
         TEST(a_catch_all_domain_settles_its_other_addresses),
         TEST(one_probe_does_for_all_sessions_that_begin_together),
+        TEST(an_acceptance_is_told_before_the_probe_is_answered),
+        TEST(where_nothing_is_left_open_no_acceptance_is_told),
         TEST(a_dead_domain_settles_its_other_addresses),
         TEST(what_a_relay_says_is_kept_apart),
         TEST(twenty_equal_questions_cost_one_callout),
