@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Deciding later: the callout runs while the client goes on; the verdict comes at DATA or behind.
+At RCPT, too, nobody waits for what turns nothing away: what an accepted address is worth.
 
 The senders' mail hosts are those of stores.py; that of slow.example takes REPLY_MS for a callout.
 """
@@ -23,9 +24,12 @@ POLICIES = """
 policy "lax"    { match { recipient = { "lax@" } } verify = "none" }
 policy "tag"    { match { recipient = { "tag@" } } on_invalid = "tag" }
 policy "also"   { match { recipient = { "also@" } } }
+policy "harsh"  { match { recipient = { "harsh@" } } on_unknown = "reject" }
 policy "stores" { match { recipient = { "users.example" } } verify = "both" }
 """
-STRICT, LAX, TAG, ALSO = (f"{name}@local.example" for name in ("strict", "lax", "tag", "also"))
+STRICT, LAX, TAG, ALSO, HARSH = (
+    f"{name}@local.example" for name in ("strict", "lax", "tag", "also", "harsh")
+)
 
 
 def run(tap, rig):
@@ -37,6 +41,8 @@ def run(tap, rig):
             for part in (_verdict_comes_later, _fates, _tagged, _recipients_at_once, _leavers):
                 part(tap, rig, there, stage)
         _overlap(tap, rig)
+        _settings(rig, there, "rcpt")
+        _let_in(tap, rig)
         _patience(tap, rig, there)
         tap.ok(rig.milter.alive() and rig.milter.pid == pid, "it is the same daemon all the time")
         _nothing_left(tap, rig)
@@ -243,6 +249,49 @@ def _nothing_left(tap, rig):
     tap.equal(_sessions_open(rig), 0, "in the end `ringback status` counts no open session")
     bare = [line for line in rig.milter.decisions() if not line.get("reason")]
     tap.equal(bare, [], "each line of the log names a reason, of those who left too")
+
+
+# --- At RCPT --------------------------------------------------------------------------------------
+
+
+def _let_in(tap, rig):
+    """Whether the domain accepts every address is found out behind the client's back."""
+    cases = [
+        ("user-1@coy-0.example", "valid; reason=accepted", "a domain that is choosy"),
+        ("user-1@wide-0.example", "unknown; reason=catch_all", "one that accepts everything"),
+    ]
+    sent = client.at_once(len(cases), lambda n: Sent(rig, cases[n][0], STRICT, ALSO))
+    for (_, header, what), message in zip(cases, sent):
+        text = f"rcpt: an accepted sender of {what}"
+        tap.ok(
+            message.told == [250, 250] and all(r.seconds < AT_ONCE_S for r in message.rcpts),
+            f"{text}: let in before that is known",
+            message,
+        )
+        tap.ok(message.accepted, f"{text}: the message gets in", message)
+        tap.equal(message.header, header, f"{text}: X-Ringback tells what was found out")
+    harsh = Sent(rig, "user-1@wide-1.example", HARSH)
+    tap.ok(
+        harsh.told == [550] and harsh.rcpts[0].seconds > stores.PROBE_S / 2,
+        "rcpt: where that is turned away, the client waits for it",
+        harsh,
+    )
+    _leave(rig, "user-1@coy-1.example", "RCPT")
+    tap.ok(
+        _is_logged(rig, address="<user-1@coy-1.example>", rule="accepted_still_asking"),
+        "rcpt: the log tells of a client that leaves before",
+        rig.milter.log()[-500:],
+    )
+
+
+def _is_logged(rig, **fields):
+    until = time.monotonic() + stores.PROBE_S
+    while time.monotonic() < until:
+        for line in rig.milter.decisions():
+            if fields.items() <= line.items():
+                return True
+        time.sleep(0.05)
+    return False
 
 
 # --- Time -----------------------------------------------------------------------------------------

@@ -27,9 +27,11 @@ PRIMARY, PRIMARY_GREY, PRIMARY_CATCHALL, APART, OUTSIDE, SLOW, LATE = (
 NOBODY, NOBODY_2, NOBODY_3, NOBODY_4 = (f"192.0.2.{n}" for n in range(230, 234))
 SLEEPY = "192.0.2.234"  # so does this one, until it is woken
 TARDY = "192.0.2.217"  # answers TARDY_S late
+COY, WIDE = "192.0.2.218", "192.0.2.219"  # answer PROBE_S late, but for our senders
 SILENT = "192.0.2.242"  # does not even do that
 REPLY_MS = 2000  # how long the host of slow.example takes for a callout, about
 LATE_S = 6  # and that of late.example
+PROBE_S = 2  # how long coy and wide hosts take for an address that we have made up
 
 TARDY_S = 3
 
@@ -87,6 +89,10 @@ ZONE += "".join(
     f"{name} MX 10 mx.{name}\nmx.{name} A {address}\n"
     for name, address in {"outside": OUTSIDE, "slow": SLOW, "late": LATE, "apart": APART}.items()
 )
+ZONE += "".join(
+    f"{name}-{number} MX 10 mx.{name}\n" for name in ("coy", "wide") for number in range(3)
+)
+ZONE += f"mx.coy A {COY}\nmx.wide A {WIDE}\n"
 ZONE += f"vault-1 A {USERS}\nvault-4 A {SUBDOMAINS}\n"
 
 HOSTS = f"""
@@ -122,6 +128,11 @@ host {APART} mx.apart.example     {{ rcpt bob@* 550 "5.1.1 no such user"; rcpt n
 host {OUTSIDE} mx.outside.example {{ }}
 host {SLOW} mx.slow.example       {{ banner_delay {REPLY_MS * 8 // 10}ms; step {REPLY_MS // 20}ms }}
 host {LATE} mx.late.example       {{ banner_delay {LATE_S}s }}
+host {COY} mx.coy.example         {{
+    rcpt user-*@* 250
+    rcpt * 550 "5.1.1 no such user" delay {PROBE_S}s
+}}
+host {WIDE} mx.wide.example       {{ rcpt user-*@* 250; rcpt * 250 delay {PROBE_S}s }}
 """
 
 
