@@ -245,19 +245,20 @@ static bool take_aaaa(const ns_msg *msg, const ns_rr *rr, void *arg)
     return true;
 }
 
-/* Looks up one family; the list is empty or in random order after. */
-static enum dns_outcome look_up_family(const struct dns *dns, const char *name, ns_type type,
-                                       deadline until, struct dns_address_list *list)
+static struct dns_query family_query(const char *name, ns_type type, struct dns_address_list *list)
 {
-    const struct dns_query query = {
+    return (struct dns_query){
         .name = name,
         .type = type,
         .keeps = true,
         .take = type == ns_t_a ? take_a : take_aaaa,
         .arg = list,
     };
-    list->count = 0;
-    enum dns_outcome outcome = dns_query(dns, &query, until);
+}
+
+/* The list is empty or in random order after. */
+static void settle(enum dns_outcome outcome, struct dns_address_list *list)
+{
     if (outcome != DNS_FOUND)
         list->count = 0;
     for (size_t i = list->count; i > 1; i--) {
@@ -266,6 +267,14 @@ static enum dns_outcome look_up_family(const struct dns *dns, const char *name, 
         list->address[i - 1] = list->address[other];
         list->address[other] = kept;
     }
+}
+
+static enum dns_outcome look_up_family(const struct dns *dns, const char *name, ns_type type,
+                                       deadline until, struct dns_address_list *list)
+{
+    const struct dns_query query = family_query(name, type, list);
+    enum dns_outcome outcome = dns_query(dns, &query, until);
+    settle(outcome, list);
     return outcome;
 }
 
@@ -286,17 +295,22 @@ static enum dns_outcome nothing_found(enum dns_outcome a, enum dns_outcome b)
 static enum dns_outcome look_up_both(const struct dns *dns, const char *name, deadline until,
                                      struct dns_address_list *list)
 {
-    struct dns_address_list v4, v6;
+    struct dns_address_list v6 = {.count = 0}, v4 = {.count = 0};
+    const struct dns_query query[] = {family_query(name, ns_t_aaaa, &v6),
+                                      family_query(name, ns_t_a, &v4)};
     /* The first may take half of the time: a server that is deaf to one type shall not hide the
      * other. */
-    deadline half = deadline_in(dns->clock, deadline_left_ms(dns->clock, until) / 2);
-    enum dns_outcome found_v6 = look_up_family(dns, name, ns_t_aaaa, half, &v6);
-    enum dns_outcome found_v4 = look_up_family(dns, name, ns_t_a, until, &v4);
+    const deadline end[] = {deadline_in(dns->clock, deadline_left_ms(dns->clock, until) / 2),
+                            until};
+    enum dns_outcome found[2];
+    dns_query_both(dns, query, end, found);
+    settle(found[0], &v6);
+    settle(found[1], &v4);
     for (size_t i = 0; i < DNS_ADDRESSES_MAX; i++) {
         append(list, &v6, i);
         append(list, &v4, i);
     }
-    return list->count > 0 ? DNS_FOUND : nothing_found(found_v4, found_v6);
+    return list->count > 0 ? DNS_FOUND : nothing_found(found[1], found[0]);
 }
 
 enum dns_outcome dns_addresses(const struct dns *dns, const char *name, enum rb_ip_version version,

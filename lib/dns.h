@@ -89,8 +89,9 @@ enum dns_outcome dns_mail_exchangers(const struct dns *dns, const char *domain, 
                                      struct dns_mx_list *list);
 
 /*
- * A and AAAA records of a name. DNS_FAILURE only when nothing was found and some look-up failed;
- * DNS_NO_DOMAIN/NO_DATA only when every look-up said so.
+ * A and AAAA records of a name; where both are wanted, they are asked for at once. DNS_FAILURE only
+ * when nothing was found and some look-up failed; DNS_NO_DOMAIN/NO_DATA only when every look-up
+ * said so.
  */
 enum dns_outcome dns_addresses(const struct dns *dns, const char *name, enum rb_ip_version version,
                                deadline until, struct dns_address_list *list);

@@ -28,6 +28,7 @@ enum {
     LABEL_MAX_OCTETS = 63,
     FRAME = 2,                /* the length before a TCP message */
     STRAY_DATAGRAMS_MAX = 64, /* that are no answer to our question, for one attempt */
+    LOOKUPS_AT_ONCE = 2,
 };
 
 /* One look-up under way: a name and a type, asked again where CNAMEs lead on. */
@@ -38,10 +39,12 @@ struct lookup {
     const char *octets; /* what labels of the name may hold */
     char name[RB_DOMAIN_MAX + 1];
     unsigned cname_hops;
-    uint8_t *answer; /* ANSWER_MAX octets */
-    ns_msg msg;      /* parsed from answer */
+    ns_msg msg;       /* what was said: in kept or in room */
+    bool is_recalled; /* msg is what was kept about the name */
+    uint8_t kept[DNS_ANSWERS_SIZE_MAX];
 
-    bool can_ask; /* what follows is there */
+    bool can_ask;  /* what follows is there */
+    uint8_t *room; /* ANSWER_MAX octets */
     struct __res_state state;
     struct sockaddr_storage server[DNS_RESOLVERS_MAX];
     size_t server_count;
@@ -50,6 +53,8 @@ struct lookup {
     bool tcp_only;                    /* resolv.conf says so */
     uint8_t query[FRAME + QUERY_MAX]; /* with room for the frame before it */
     size_t query_len;                 /* without the frame */
+    int len;                          /* of the answer in room; -1: there is none */
+    bool is_begun;                    /* the first server has been asked over UDP already */
 };
 
 /* --- Names --------------------------------------------------------------- */
@@ -140,7 +145,7 @@ static void lookup_fini(struct lookup *lookup)
 {
     if (lookup->can_ask)
         res_nclose(&lookup->state);
-    free(lookup->answer);
+    free(lookup->room);
 }
 
 static bool lookup_init(struct lookup *lookup, const struct dns *dns, const struct dns_query *query,
@@ -151,11 +156,9 @@ static bool lookup_init(struct lookup *lookup, const struct dns *dns, const stru
         .of = query,
         .until = until,
         .octets = query->any_name ? any_octets : host_octets,
+        .len = -1,
     };
-    if (!name_of(lookup->octets, query->name, lookup->name))
-        return false;
-    lookup->answer = malloc(ANSWER_MAX);
-    return lookup->answer != NULL;
+    return name_of(lookup->octets, query->name, lookup->name);
 }
 
 /* Only where somebody is to be asked: libresolv looks at resolv.conf each time. */
@@ -166,7 +169,9 @@ static bool get_ready_to_ask(struct lookup *lookup)
 
     if (lookup->can_ask)
         return true;
-    if (res_ninit(state) != 0)
+    if (lookup->room == NULL)
+        lookup->room = malloc(ANSWER_MAX);
+    if (lookup->room == NULL || res_ninit(state) != 0)
         return false;
     lookup->can_ask = true;
     lookup->rounds = within(state->retry, 1, ROUNDS_MAX);
@@ -209,9 +214,9 @@ static bool is_same_name_octet(uint8_t a, uint8_t b)
  * Whether it answers the question that was asked, whatever it says: the same id, the same question
  * behind the header, in whatever case. Forgers know neither the id nor our port (RFC 5452 9).
  */
-static bool is_ours(const struct lookup *lookup, size_t len)
+static bool is_ours(const struct lookup *lookup, const uint8_t *answer, size_t len)
 {
-    const uint8_t *query = lookup->query + FRAME, *answer = lookup->answer;
+    const uint8_t *query = lookup->query + FRAME;
 
     if (len < lookup->query_len || memcmp(answer, query, sizeof(uint16_t)) != 0 ||
         !((const HEADER *)(const void *)answer)->qr)
@@ -222,33 +227,72 @@ static bool is_ours(const struct lookup *lookup, size_t len)
     return true;
 }
 
-static int udp_receive(const struct lookup *lookup, int fd, deadline end)
+/* Which of them it answers, NULL: none that is still without an answer. */
+static struct lookup *whose(struct lookup *const asked[], size_t count, const uint8_t *answer,
+                            size_t len)
 {
-    for (unsigned strays = 0; strays < STRAY_DATAGRAMS_MAX; strays++) {
-        if (!wait_for(lookup->dns->clock, fd, POLLIN, end))
-            return -1;
-        ssize_t got = recv(fd, lookup->answer, ANSWER_MAX, 0);
-        if (got < 0 && errno != EAGAIN && errno != EINTR)
-            return -1; /* nobody listens there */
-        if (got > 0 && is_ours(lookup, (size_t)got))
-            return (int)got;
-    }
-    return -1;
+    for (size_t i = 0; i < count; i++)
+        if (asked[i]->len < 0 && is_ours(asked[i], answer, len))
+            return asked[i];
+    return NULL;
 }
 
-/* Returns the length of the answer, -1 when none came by `end`. */
-static int ask_udp(const struct lookup *lookup, const struct sockaddr_storage *server, deadline end)
+/* Each answer ends up in the room of its own look-up. */
+static void swap_rooms(struct lookup *a, struct lookup *b)
 {
-    int len = -1;
+    uint8_t *room = a->room;
+    a->room = b->room;
+    b->room = room;
+}
+
+static void udp_receive(struct lookup *const asked[], size_t count, int fd, deadline end)
+{
+    size_t missing = count;
+    for (unsigned strays = 0; missing > 0 && strays < STRAY_DATAGRAMS_MAX;) {
+        struct lookup *next = asked[0]->len < 0 ? asked[0] : asked[count - 1];
+        if (!wait_for(next->dns->clock, fd, POLLIN, end))
+            return;
+        ssize_t got = recv(fd, next->room, ANSWER_MAX, 0);
+        if (got < 0 && errno != EAGAIN && errno != EINTR)
+            return; /* nobody listens there */
+        struct lookup *owner = got > 0 ? whose(asked, count, next->room, (size_t)got) : NULL;
+        if (owner == NULL) {
+            strays++;
+            continue;
+        }
+        swap_rooms(next, owner);
+        owner->len = (int)got;
+        missing--;
+    }
+}
+
+static bool udp_send(struct lookup *const asked[], size_t count, int fd)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *query = asked[i]->query + FRAME;
+        size_t len = asked[i]->query_len;
+        if (send(fd, query, len, MSG_NOSIGNAL) != (ssize_t)len)
+            return false;
+    }
+    return true;
+}
+
+/*
+ * One question, or two over one socket: all are sent before an answer is awaited, until `end` or
+ * until each has its own. Never more sockets than one: a callout has one descriptor.
+ */
+static void ask_udp(struct lookup *const asked[], size_t count,
+                    const struct sockaddr_storage *server, deadline end)
+{
+    for (size_t i = 0; i < count; i++)
+        asked[i]->len = -1;
     int fd = socket(server->ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return -1;
+        return;
     if (connect(fd, (const struct sockaddr *)server, sockaddr_length(server)) == 0 &&
-        send(fd, lookup->query + FRAME, lookup->query_len, MSG_NOSIGNAL) ==
-            (ssize_t)lookup->query_len)
-        len = udp_receive(lookup, fd, end);
+        udp_send(asked, count, fd))
+        udp_receive(asked, count, fd, end);
     close(fd);
-    return len;
 }
 
 /* --- Asking over TCP ------------------------------------------------------- */
@@ -312,7 +356,7 @@ static int ask_tcp(struct lookup *lookup, const struct sockaddr_storage *server,
     if (tcp_connect(clock, fd, server, end) &&
         tcp_send(clock, fd, lookup->query, FRAME + lookup->query_len, end) &&
         tcp_receive(clock, fd, frame, sizeof frame, end) &&
-        tcp_receive(clock, fd, lookup->answer, ns_get16(frame), end))
+        tcp_receive(clock, fd, lookup->room, ns_get16(frame), end))
         len = (int)ns_get16(frame);
     close(fd);
     return len;
@@ -320,17 +364,17 @@ static int ask_tcp(struct lookup *lookup, const struct sockaddr_storage *server,
 
 /* --- Asking ---------------------------------------------------------------- */
 
-static bool is_truncated(const struct lookup *lookup, int len)
+static bool is_truncated(const struct lookup *lookup)
 {
-    return len >= NS_HFIXEDSZ && ((const HEADER *)(const void *)lookup->answer)->tc;
+    return lookup->len >= NS_HFIXEDSZ && ((const HEADER *)(const void *)lookup->room)->tc;
 }
 
-/* Parses the answer; true when it is one to our question that says something. */
-static bool can_be_read(struct lookup *lookup, int len)
+/* Parses an answer; true when it is one to our question that says something. */
+static bool can_be_read(struct lookup *lookup, const uint8_t *answer, int len)
 {
     ns_rr question;
     ns_msg *msg = &lookup->msg;
-    if (len < NS_HFIXEDSZ || ns_initparse(lookup->answer, len, msg) != 0)
+    if (len < NS_HFIXEDSZ || ns_initparse(answer, len, msg) != 0)
         return false;
     if (ns_msg_getflag(*msg, ns_f_qr) != 1 || ns_msg_getflag(*msg, ns_f_opcode) != ns_o_query ||
         ns_msg_getflag(*msg, ns_f_tc) != 0 || ns_msg_count(*msg, ns_s_qd) != 1 ||
@@ -343,24 +387,41 @@ static bool can_be_read(struct lookup *lookup, int len)
     return rcode == ns_r_noerror || rcode == ns_r_nxdomain;
 }
 
-static bool is_answer(struct lookup *lookup, int len)
+static bool is_answer(struct lookup *lookup)
 {
-    return len >= NS_HFIXEDSZ &&
-           memcmp(lookup->answer, lookup->query + FRAME, sizeof(uint16_t)) == 0 &&
-           can_be_read(lookup, len);
+    return lookup->len >= NS_HFIXEDSZ &&
+           memcmp(lookup->room, lookup->query + FRAME, sizeof(uint16_t)) == 0 &&
+           can_be_read(lookup, lookup->room, lookup->len);
 }
 
-/* One attempt with one server, within its share of the time that is left. */
-static bool ask_server(struct lookup *lookup, const struct sockaddr_storage *server,
-                       int attempts_left)
+static int attempts(const struct lookup *lookup)
+{
+    return lookup->rounds * (int)lookup->server_count;
+}
+
+static bool has_time(const struct lookup *lookup)
+{
+    return deadline_left_ms(lookup->dns->clock, lookup->until) > 0;
+}
+
+/* When an attempt that begins now must end: it has its share of the time that is left. */
+static deadline attempt_end(const struct lookup *lookup, int attempts_left)
 {
     int slice_ms = deadline_left_ms(lookup->dns->clock, lookup->until) / attempts_left;
     slice_ms = within(slice_ms, 1, lookup->slice_s * 1000);
-    const deadline end = deadline_min(lookup->until, deadline_in(lookup->dns->clock, slice_ms));
-    int len = lookup->tcp_only ? -1 : ask_udp(lookup, server, end);
-    if (lookup->tcp_only || is_truncated(lookup, len))
-        len = ask_tcp(lookup, server, end);
-    return is_answer(lookup, len);
+    return deadline_min(lookup->until, deadline_in(lookup->dns->clock, slice_ms));
+}
+
+static bool ask_server(struct lookup *lookup, const struct sockaddr_storage *server,
+                       int attempts_left)
+{
+    const deadline end = attempt_end(lookup, attempts_left);
+    if (!lookup->tcp_only && !lookup->is_begun)
+        ask_udp(&lookup, 1, server, end);
+    lookup->is_begun = false;
+    if (lookup->tcp_only || is_truncated(lookup))
+        lookup->len = ask_tcp(lookup, server, end);
+    return is_answer(lookup);
 }
 
 static bool make_query(struct lookup *lookup)
@@ -381,11 +442,11 @@ static bool make_query(struct lookup *lookup)
 /* Asks until a server gives an answer that can be used. False when none does in time. */
 static bool ask(struct lookup *lookup)
 {
-    if (!get_ready_to_ask(lookup) || !make_query(lookup))
+    if (!lookup->is_begun && (!get_ready_to_ask(lookup) || !make_query(lookup)))
         return false;
-    int attempts_left = lookup->rounds * (int)lookup->server_count;
+    int attempts_left = attempts(lookup);
     for (size_t i = 0; attempts_left > 0; i++, attempts_left--) {
-        if (deadline_left_ms(lookup->dns->clock, lookup->until) == 0)
+        if (!lookup->is_begun && !has_time(lookup))
             return false;
         if (ask_server(lookup, &lookup->server[i % lookup->server_count], attempts_left))
             return true;
@@ -468,24 +529,68 @@ static bool recall(struct lookup *lookup)
 {
     size_t len = 0;
     if (lookup->of->keeps)
-        len =
-            dns_answers_find(lookup->dns->answers, lookup->of->type, lookup->name, lookup->answer);
-    return len > 0 && can_be_read(lookup, (int)len);
+        len = dns_answers_find(lookup->dns->answers, lookup->of->type, lookup->name, lookup->kept);
+    return len > 0 && can_be_read(lookup, lookup->kept, (int)len);
+}
+
+/* True when the first server can be asked over UDP, before its turn. */
+static bool can_begin(struct lookup *lookup)
+{
+    return get_ready_to_ask(lookup) && !lookup->tcp_only && lookup->server_count > 0 &&
+           make_query(lookup);
+}
+
+/* The first attempt of those whose answers were not kept; the time of the first of them ends it. */
+static void begin(struct lookup lookups[], size_t count)
+{
+    struct lookup *asked[LOOKUPS_AT_ONCE];
+    size_t ready = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct lookup *lookup = &lookups[i];
+        lookup->is_recalled = has_time(lookup) && recall(lookup);
+        lookup->is_begun = !lookup->is_recalled && has_time(lookup) && can_begin(lookup);
+        if (lookup->is_begun)
+            asked[ready++] = lookup;
+    }
+    if (ready > 0)
+        ask_udp(asked, ready, &asked[0]->server[0], attempt_end(asked[0], attempts(asked[0])));
+}
+
+/* An answer about lookup->name: one that was kept, or else one that is given now. */
+static bool have_answer(struct lookup *lookup, bool *is_new)
+{
+    if (!lookup->is_recalled && !lookup->is_begun) {
+        if (!has_time(lookup))
+            return false;
+        lookup->is_recalled = recall(lookup);
+    }
+    *is_new = !lookup->is_recalled;
+    lookup->is_recalled = false; /* the next name is another one */
+    return !*is_new || ask(lookup);
 }
 
 /* What is said about lookup->name, which becomes what its CNAMEs lead to. */
 static enum dns_outcome find_out(struct lookup *lookup)
 {
     char asked[sizeof lookup->name];
-    if (deadline_left_ms(lookup->dns->clock, lookup->until) == 0)
-        return DNS_FAILURE;
-    const bool known = recall(lookup);
-    if (!known && !ask(lookup))
+    bool is_new;
+    if (!have_answer(lookup, &is_new))
         return DNS_FAILURE;
     memcpy(asked, lookup->name, sizeof asked);
     const enum dns_outcome outcome = read_answer(lookup);
-    if (!known && lookup->of->keeps && (outcome == DNS_FOUND || outcome == DNS_NO_DATA))
+    if (is_new && lookup->of->keeps && (outcome == DNS_FOUND || outcome == DNS_NO_DATA))
         dns_answers_keep(lookup->dns->answers, lookup->of->type, asked, &lookup->msg);
+    return outcome;
+}
+
+static enum dns_outcome follow(struct lookup *lookup)
+{
+    enum dns_outcome outcome;
+    unsigned hops;
+    do { /* again where an answer held CNAMEs and nothing else; ends by CNAME_HOPS_MAX */
+        hops = lookup->cname_hops;
+        outcome = find_out(lookup);
+    } while (outcome == DNS_NO_DATA && lookup->cname_hops > hops);
     return outcome;
 }
 
@@ -493,13 +598,26 @@ enum dns_outcome dns_query(const struct dns *dns, const struct dns_query *query,
 {
     struct lookup lookup;
     enum dns_outcome outcome = DNS_FAILURE;
-    unsigned hops;
-    if (!lookup_init(&lookup, dns, query, until))
-        return DNS_FAILURE;
-    do { /* again where an answer held CNAMEs and nothing else; ends by CNAME_HOPS_MAX */
-        hops = lookup.cname_hops;
-        outcome = find_out(&lookup);
-    } while (outcome == DNS_NO_DATA && lookup.cname_hops > hops);
+    if (lookup_init(&lookup, dns, query, until))
+        outcome = follow(&lookup);
     lookup_fini(&lookup);
     return outcome;
+}
+
+void dns_query_both(const struct dns *dns, const struct dns_query query[2], const deadline until[2],
+                    enum dns_outcome outcome[2])
+{
+    struct lookup lookups[LOOKUPS_AT_ONCE];
+    bool can_ask = true;
+    for (size_t i = 0; i < LOOKUPS_AT_ONCE; i++) {
+        outcome[i] = DNS_FAILURE;
+        can_ask = lookup_init(&lookups[i], dns, &query[i], until[i]) && can_ask;
+    }
+    if (can_ask) {
+        begin(lookups, LOOKUPS_AT_ONCE);
+        for (size_t i = 0; i < LOOKUPS_AT_ONCE; i++)
+            outcome[i] = follow(&lookups[i]);
+    }
+    for (size_t i = 0; i < LOOKUPS_AT_ONCE; i++)
+        lookup_fini(&lookups[i]);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_query: one question to the name servers. A stub resolver's client: it asks one recursive
- * server after the other, within one deadline, and hands over the records of the answer (RFC 1035
- * 4, RFC 2181 5). Shared by dns and dns_records; nobody else includes it.
+ * dns_query: one question to the name servers, or two at once. A stub resolver's client: it asks
+ * one recursive server after the other, within one deadline, and hands over the records of the
+ * answer (RFC 1035 4, RFC 2181 5). Shared by dns and dns_records; nobody else includes it.
  */
 #ifndef RB_DNS_QUERY_H
 #define RB_DNS_QUERY_H
@@ -36,6 +36,15 @@ struct dns_query {
  * DNS_NULL_MX. Ends by `until`. Any thread.
  */
 enum dns_outcome dns_query(const struct dns *dns, const struct dns_query *query, deadline until);
+
+/*
+ * The same for two questions about one name. Both are sent before an answer to either is awaited,
+ * and the first server has as much time for both as it would have for the first alone; what else
+ * is to be done is done for one after the other, so until[0] also says when the second comes to its
+ * turn. Never more sockets than one at a time. Any thread.
+ */
+void dns_query_both(const struct dns *dns, const struct dns_query query[2], const deadline until[2],
+                    enum dns_outcome outcome[2]);
 
 /* Copies the name of a host in lower case. False for what is none. Pure. */
 bool dns_host_name(const char *text, char name[RB_DOMAIN_MAX + 1]);

@@ -32,6 +32,14 @@ struct asked {
     bool tcp;
 };
 
+/* An answer over UDP, and who gets it. */
+struct datagram {
+    struct sockaddr_storage to;
+    socklen_t to_len;
+    uint8_t octets[NS_PACKETSZ];
+    size_t len; /* 0: there is none */
+};
+
 struct fake_dns {
     int udp, tcp, wake[2];
     int held[HELD_MAX];
@@ -45,6 +53,7 @@ struct fake_dns {
     size_t log_count;                /* lock */
     uint8_t query[MESSAGE_MAX];      /* the thread's own, as is what follows */
     uint8_t answer[2 + MESSAGE_MAX];
+    struct datagram late; /* FAKE_DNS_AFTER_NEXT */
 };
 
 struct writer {
@@ -255,6 +264,24 @@ static bool answer(struct fake_dns *fake, size_t query_len, bool tcp, struct fak
     return (row->flags & FAKE_DNS_DROP) == 0;
 }
 
+/* In the place of one that is held already. */
+static void hold(struct fake_dns *fake, size_t len, const struct sockaddr_storage *to,
+                 socklen_t to_len)
+{
+    must(len <= sizeof fake->late.octets);
+    fake->late = (struct datagram){.to = *to, .to_len = to_len, .len = len};
+    memcpy(fake->late.octets, fake->answer + 2, len);
+}
+
+static void send_held(struct fake_dns *fake)
+{
+    const struct datagram *late = &fake->late;
+    if (late->len > 0)
+        (void)sendto(fake->udp, late->octets, late->len, 0, (const struct sockaddr *)&late->to,
+                     late->to_len);
+    fake->late.len = 0;
+}
+
 static void serve_udp(struct fake_dns *fake)
 {
     struct sockaddr_storage from;
@@ -270,7 +297,12 @@ static void serve_udp(struct fake_dns *fake)
         (void)sendto(fake->udp, fake->answer + 2, len, 0, (struct sockaddr *)&from, from_len);
         fake->answer[2] ^= (uint8_t)i;
     }
+    if (row.flags & FAKE_DNS_AFTER_NEXT) {
+        hold(fake, len, &from, from_len);
+        return;
+    }
     (void)sendto(fake->udp, fake->answer + 2, len, 0, (struct sockaddr *)&from, from_len);
+    send_held(fake);
 }
 
 static bool read_all(int fd, uint8_t *octets, size_t len)

@@ -35,6 +35,7 @@ enum fake_dns_flag {
     FAKE_DNS_LONG_DATA = 1 << 9,      /* each record's data have an octet too many */
     FAKE_DNS_STRAYS = 1 << 10,        /* over UDP, answers to somebody else come before ours */
     FAKE_DNS_TTL_0 = 1 << 11,         /* its records are not to be kept */
+    FAKE_DNS_AFTER_NEXT = 1 << 12,    /* over UDP, goes out behind the answer to another question */
 };
 
 /* What is said of a name and a type. The first row that fits is used. */

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -654,12 +655,15 @@ static const char *program; /* argv[0] */
 /* Run in a process of its own: libresolv reads its options once. */
 static int ask_with_use_vc(void)
 {
-    static const struct fake_dns_row rows[] = {{.name = "example.org", ANSWERS(one_mx)}};
+    static const struct fake_dns_row rows[] = {
+        {.name = "example.org", .type = ns_t_mx, ANSWERS(one_mx)}};
     struct world world = world_start(ROWS(rows));
     struct dns_mx_list list;
+    struct dns_address_list addresses;
     bool is_right = ask_mx(world.dns, "example.org", &list) == DNS_FOUND && list.count == 1 &&
-                    fake_dns_asked_udp(world.fake, "example.org", ns_t_mx) == 0 &&
-                    fake_dns_asked_tcp(world.fake, "example.org", ns_t_mx) == 1;
+                    ask_addresses(world.dns, "example.org", RB_IP_ANY, &addresses) == DNS_NO_DATA &&
+                    fake_dns_asked_udp(world.fake, "example.org", ns_t_invalid) == 0 &&
+                    fake_dns_asked_tcp(world.fake, "example.org", ns_t_invalid) == 3;
     world_stop(&world);
     return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -822,11 +826,16 @@ static void no_descriptor_is_left_behind(void **state)
         {.name = "bad.example", .rcode = ns_r_servfail}};
     struct world world = world_start(ROWS(rows));
     struct dns_mx_list list;
+    struct dns_address_list addresses;
     int before = open_descriptors();
     assert_int_equal(ask_mx(world.dns, "plain.example", &list), DNS_FOUND);
     assert_int_equal(ask_mx(world.dns, "gone.example", &list), DNS_NO_DOMAIN);
     assert_int_equal(ask_mx(world.dns, "bad.example", &list), DNS_FAILURE);
     assert_int_equal(ask_mx(world.dns, "a..b", &list), DNS_FAILURE);
+    assert_int_equal(ask_addresses(world.dns, "gone.example", RB_IP_ANY, &addresses),
+                     DNS_NO_DOMAIN);
+    assert_int_equal(ask_addresses(world.dns, "bad.example", RB_IP_ANY, &addresses), DNS_FAILURE);
+    assert_int_equal(ask_addresses(world.dns, "a..b", RB_IP_ANY, &addresses), DNS_FAILURE);
     assert_int_equal(open_descriptors(), before);
     world_stop(&world);
 
@@ -994,6 +1003,115 @@ static void silence_about_one_family_does_not_hide_the_other(void **state)
     struct dns_address_list list;
     assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
     assert_int_equal(list.count, COUNT(two_a));
+    /* What came while the other was waited for has not been lost. */
+    assert_int_equal(fake_dns_asked_udp(world.fake, "mx.example", ns_t_a), 1);
+    world_stop(&world);
+}
+
+static void both_families_are_asked_for_before_either_is_awaited(void **state)
+{
+    (void)state;
+    static const unsigned flags[] = {0, FAKE_DNS_STRAYS, FAKE_DNS_TRUNCATE};
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        const struct fake_dns_row rows[] = {
+            {.name = "mx.example", .type = ns_t_a, .flags = flags[i], ANSWERS(two_a)},
+            {.name = "mx.example",
+             .type = ns_t_aaaa,
+             .flags = FAKE_DNS_AFTER_NEXT,
+             ANSWERS(four_aaaa)}};
+        struct world world = world_start(ROWS(rows));
+        struct dns_address_list list;
+        assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
+        assert_int_equal(list.count, COUNT(two_a) + COUNT(four_aaaa));
+        assert_int_equal(fake_dns_asked_udp(world.fake, "mx.example", ns_t_aaaa), 1);
+        assert_int_equal(fake_dns_asked_udp(world.fake, "mx.example", ns_t_a), 1);
+        assert_int_equal(fake_dns_asked_tcp(world.fake, "mx.example", ns_t_invalid),
+                         flags[i] == FAKE_DNS_TRUNCATE);
+        world_stop(&world);
+    }
+}
+
+/* A callout has one descriptor at a time. */
+static void two_questions_at_once_need_one_descriptor(void **state)
+{
+    (void)state;
+    struct world world = world_start(ROWS(host_rows));
+    struct dns_address_list list;
+    struct rlimit before;
+    int next = dup(STDERR_FILENO);
+    assert_int_not_equal(next, -1);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit one_more = {.rlim_cur = (rlim_t)next + 1, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &one_more), 0);
+    enum dns_outcome outcome = ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(outcome, DNS_FOUND);
+    assert_int_equal(list.count, COUNT(two_a) + COUNT(four_aaaa));
+    assert_int_equal(fake_dns_asked_udp(world.fake, "mx.example", ns_t_invalid), 2);
+    world_stop(&world);
+}
+
+/* Where the first server fails in a way that is told at once, the next is asked for that family. */
+static void each_family_goes_on_to_the_next_server_by_itself(void **state)
+{
+    (void)state;
+    enum { GOOD, FAILS, BREAKS, CLOSES };
+    static const struct fake_dns_row kinds[] = {
+        [GOOD] = {.rcode = ns_r_noerror},
+        [FAILS] = {.rcode = ns_r_servfail},
+        [BREAKS] = {.flags = FAKE_DNS_GARBAGE | FAKE_DNS_TRUNCATE},
+        [CLOSES] = {.flags = FAKE_DNS_TRUNCATE | FAKE_DNS_TCP_CLOSE},
+    };
+    static const struct {
+        int a, aaaa;
+    } cases[] = {{GOOD, FAILS},  {FAILS, GOOD},  {FAILS, FAILS}, {BREAKS, GOOD},
+                 {GOOD, BREAKS}, {CLOSES, GOOD}, {GOOD, CLOSES}, {CLOSES, FAILS}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fake_dns_row bad[] = {kinds[cases[i].a], kinds[cases[i].aaaa]};
+        for (size_t j = 0; j < COUNT(bad); j++) {
+            bad[j].name = host_rows[j].name;
+            bad[j].type = host_rows[j].type;
+            bad[j].answers = host_rows[j].answers;
+            bad[j].count = host_rows[j].count;
+        }
+        struct fake_dns *fakes[] = {fake_dns_start(AF_INET, ROWS(bad)),
+                                    fake_dns_start(AF_INET, ROWS(host_rows))};
+        const char *const servers[] = {fake_dns_server(fakes[0]), fake_dns_server(fakes[1])};
+        struct dns *dns = open_dns(servers, COUNT(servers), clock_system());
+        struct dns_address_list list;
+        assert_int_equal(ask_addresses(dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
+        assert_int_equal(list.count, COUNT(two_a) + COUNT(four_aaaa));
+        assert_int_equal(fake_dns_asked_udp(fakes[0], "mx.example", ns_t_a), 1);
+        assert_int_equal(fake_dns_asked_udp(fakes[0], "mx.example", ns_t_aaaa), 1);
+        assert_int_equal(fake_dns_asked_udp(fakes[1], "mx.example", ns_t_a), cases[i].a != GOOD);
+        assert_int_equal(fake_dns_asked_udp(fakes[1], "mx.example", ns_t_aaaa),
+                         cases[i].aaaa != GOOD);
+        dns_close(dns);
+        fake_dns_stop(fakes[0]);
+        fake_dns_stop(fakes[1]);
+    }
+}
+
+static void each_family_follows_its_own_cnames(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer to_four[] = {{.type = ns_t_cname, .data = "four.example"}};
+    static const struct fake_dns_answer to_six[] = {{.type = ns_t_cname, .data = "six.example"}};
+    static const struct fake_dns_row rows[] = {
+        {.name = "mx.example", .type = ns_t_a, ANSWERS(to_four)},
+        {.name = "mx.example", .type = ns_t_aaaa, ANSWERS(to_six)},
+        {.name = "four.example", .type = ns_t_a, ANSWERS(two_a)},
+        {.name = "six.example", .type = ns_t_aaaa, ANSWERS(four_aaaa)}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_address_list list;
+    for (int i = 0; i < 2; i++) { /* the second time, of what was kept */
+        assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
+        assert_int_equal(list.count, COUNT(two_a) + COUNT(four_aaaa));
+    }
+    assert_int_equal(fake_dns_asked_udp(world.fake, "mx.example", ns_t_invalid), 2);
+    assert_int_equal(fake_dns_asked_udp(world.fake, "four.example", ns_t_invalid), 1);
+    assert_int_equal(fake_dns_asked_udp(world.fake, "six.example", ns_t_invalid), 1);
     world_stop(&world);
 }
 
@@ -1348,6 +1466,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(of_too_many_addresses_both_families_keep_some),
         cmocka_unit_test(two_look_ups_come_to_one_outcome),
         cmocka_unit_test(silence_about_one_family_does_not_hide_the_other),
+        cmocka_unit_test(both_families_are_asked_for_before_either_is_awaited),
+        cmocka_unit_test(two_questions_at_once_need_one_descriptor),
+        cmocka_unit_test(each_family_goes_on_to_the_next_server_by_itself),
+        cmocka_unit_test(each_family_follows_its_own_cnames),
         cmocka_unit_test(cnames_of_mail_hosts_are_followed),
         cmocka_unit_test(addresses_of_the_wrong_length_are_failures),
         cmocka_unit_test(strings_of_a_txt_are_joined),

@@ -210,6 +210,36 @@ static void types_and_names_are_told_apart(void **state)
     stop(&world);
 }
 
+static void a_family_that_is_kept_is_not_asked_for_with_the_other(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer aaaa[] = {{.type = ns_t_aaaa, .data = "2001:db8::1"}};
+    static const struct fake_dns_row rows[] = {
+        {.name = "a.example", .type = ns_t_a, ANSWERS(address), .ttl_s = 20},
+        {.name = "a.example", .type = ns_t_aaaa, ANSWERS(aaaa), .ttl_s = 5},
+    };
+    static const struct {
+        unsigned later_s, asked_a, asked_aaaa;
+    } turns[] = {{0, 1, 1}, {0, 1, 1}, {5, 1, 2}, {0, 1, 2}, {15, 2, 3}};
+    struct world world;
+
+    start(&world, rows, COUNT(rows));
+    assert_int_equal(ask_v4(&world, "a.example"), DNS_FOUND);
+    for (size_t i = 0; i < COUNT(turns); i++) {
+        struct dns_address_list list;
+
+        fake_clock_advance_s(&world.clock, turns[i].later_s);
+        assert_int_equal(dns_addresses(world.dns, "a.example", RB_IP_ANY,
+                                       deadline_in(&world.clock.clock, PATIENT_MS), &list),
+                         DNS_FOUND);
+        assert_int_equal(list.count, 2);
+        assert_int_equal(fake_dns_asked_udp(world.fake, "a.example", ns_t_a), turns[i].asked_a);
+        assert_int_equal(fake_dns_asked_udp(world.fake, "a.example", ns_t_aaaa),
+                         turns[i].asked_aaaa);
+    }
+    stop(&world);
+}
+
 static void what_cannot_be_used_is_no_better_the_second_time(void **state)
 {
     (void)state;
@@ -374,6 +404,7 @@ int main(void)
         cmocka_unit_test(no_data_holds_as_long_as_its_soa_says),
         cmocka_unit_test(each_name_of_a_chain_holds_for_its_own_ttl),
         cmocka_unit_test(types_and_names_are_told_apart),
+        cmocka_unit_test(a_family_that_is_kept_is_not_asked_for_with_the_other),
         cmocka_unit_test(what_cannot_be_used_is_no_better_the_second_time),
         cmocka_unit_test(a_long_answer_is_not_kept),
         cmocka_unit_test(records_for_others_are_asked_for_each_time),
