@@ -51,10 +51,12 @@ struct lookup {
     int rounds;                       /* attempts with each server */
     int slice_s;                      /* for one attempt at most */
     bool tcp_only;                    /* resolv.conf says so */
+    bool one_at_a_time;               /* as above */
     uint8_t query[FRAME + QUERY_MAX]; /* with room for the frame before it */
     size_t query_len;                 /* without the frame */
     int len;                          /* of the answer in room; -1: there is none */
     bool is_begun;                    /* the first server has been asked over UDP already */
+    deadline begun_end;               /* when that would have ended had it been asked this alone */
 };
 
 /* --- Names --------------------------------------------------------------- */
@@ -177,6 +179,7 @@ static bool get_ready_to_ask(struct lookup *lookup)
     lookup->rounds = within(state->retry, 1, ROUNDS_MAX);
     lookup->slice_s = within(state->retrans, 1, SLICE_MAX_S);
     lookup->tcp_only = (state->options & RES_USEVC) != 0;
+    lookup->one_at_a_time = (state->options & (RES_SNGLKUP | RES_SNGLKUPREOP)) != 0;
     state->options = (state->options & ~(unsigned long)RES_USEVC) | RES_RECURSE | RES_IGNTC;
     read_resolv_conf(lookup);
     if (dns->server_count > 0) {
@@ -439,12 +442,21 @@ static bool make_query(struct lookup *lookup)
     return true;
 }
 
+/* Whether the time of the other question ended the attempt that was made with both. */
+static bool was_cut_short(const struct lookup *lookup)
+{
+    return lookup->is_begun && lookup->len < 0 &&
+           deadline_left_ms(lookup->dns->clock, lookup->begun_end) > 0;
+}
+
 /* Asks until a server gives an answer that can be used. False when none does in time. */
 static bool ask(struct lookup *lookup)
 {
     if (!lookup->is_begun && (!get_ready_to_ask(lookup) || !make_query(lookup)))
         return false;
     int attempts_left = attempts(lookup);
+    if (attempts_left == 1 && was_cut_short(lookup))
+        lookup->is_begun = false;
     for (size_t i = 0; attempts_left > 0; i++, attempts_left--) {
         if (!lookup->is_begun && !has_time(lookup))
             return false;
@@ -533,11 +545,14 @@ static bool recall(struct lookup *lookup)
     return len > 0 && can_be_read(lookup, lookup->kept, (int)len);
 }
 
-/* True when the first server can be asked over UDP, before its turn. */
+/*
+ * True when the first server can be asked over UDP, before its turn. Not where resolv.conf says
+ * that something on the way there (old firewalls) loses one of two answers to one port.
+ */
 static bool can_begin(struct lookup *lookup)
 {
-    return get_ready_to_ask(lookup) && !lookup->tcp_only && lookup->server_count > 0 &&
-           make_query(lookup);
+    return get_ready_to_ask(lookup) && !lookup->tcp_only && !lookup->one_at_a_time &&
+           lookup->server_count > 0 && make_query(lookup);
 }
 
 /* The first attempt of those whose answers were not kept; the time of the first of them ends it. */
@@ -549,11 +564,13 @@ static void begin(struct lookup lookups[], size_t count)
         struct lookup *lookup = &lookups[i];
         lookup->is_recalled = has_time(lookup) && recall(lookup);
         lookup->is_begun = !lookup->is_recalled && has_time(lookup) && can_begin(lookup);
-        if (lookup->is_begun)
-            asked[ready++] = lookup;
+        if (!lookup->is_begun)
+            continue;
+        lookup->begun_end = attempt_end(lookup, attempts(lookup));
+        asked[ready++] = lookup;
     }
     if (ready > 0)
-        ask_udp(asked, ready, &asked[0]->server[0], attempt_end(asked[0], attempts(asked[0])));
+        ask_udp(asked, ready, &asked[0]->server[0], asked[0]->begun_end);
 }
 
 /* An answer about lookup->name: one that was kept, or else one that is given now. */

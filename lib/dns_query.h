@@ -38,10 +38,11 @@ struct dns_query {
 enum dns_outcome dns_query(const struct dns *dns, const struct dns_query *query, deadline until);
 
 /*
- * The same for two questions about one name. Both are sent before an answer to either is awaited,
- * and the first server has as much time for both as it would have for the first alone; what else
- * is to be done is done for one after the other, so until[0] also says when the second comes to its
- * turn. Never more sockets than one at a time. Any thread.
+ * The same for two questions about one name. Both are sent before an answer to either is awaited
+ * (unless resolv.conf has single-request, single-request-reopen or use-vc: then one after the
+ * other), and the first server has as much time for both as it would have for the first alone; what
+ * else is to be done is done for one after the other, so until[0] also says when the second comes
+ * to its turn. Never more sockets than one at a time. Any thread.
  */
 void dns_query_both(const struct dns *dns, const struct dns_query query[2], const deadline until[2],
                     enum dns_outcome outcome[2]);

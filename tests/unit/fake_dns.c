@@ -29,7 +29,8 @@ enum {
 struct asked {
     char name[NS_MAXDNAME];
     ns_type type;
-    bool tcp;
+    uint16_t id;
+    unsigned port; /* 0: over TCP */
 };
 
 /* An answer over UDP, and who gets it. */
@@ -198,7 +199,7 @@ static size_t build(const struct fake_dns_row *row, const uint8_t *query, const 
 {
     struct writer writer = {.at = out, .end = out + MESSAGE_MAX};
     unsigned id = ns_get16(query);
-    bool cut_short = row->flags == FAKE_DNS_TRUNCATE && !asked->tcp;
+    bool cut_short = row->flags == FAKE_DNS_TRUNCATE && asked->port != 0;
     size_t count = cut_short ? 0 : row->count;
 
     put_16(&writer, row->flags & FAKE_DNS_WRONG_ID ? id ^ 1 : id);
@@ -221,6 +222,34 @@ static size_t build(const struct fake_dns_row *row, const uint8_t *query, const 
     return (size_t)(writer.at - out) - (row->flags & FAKE_DNS_CUT ? 2 : 0);
 }
 
+/* --- Sockets --------------------------------------------------------------- */
+
+static void loopback(int family, unsigned port, struct sockaddr_storage *address, socklen_t *len)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    v6.sin6_addr = in6addr_loopback;
+    *len = family == AF_INET ? sizeof v4 : sizeof v6;
+    memcpy(address, family == AF_INET ? (const void *)&v4 : (const void *)&v6, *len);
+}
+
+/* A socket bound to the port (0: any); -1 where that cannot be. */
+static int bound(int family, int type, unsigned port)
+{
+    struct sockaddr_storage address;
+    socklen_t len;
+    int fd = socket(family, type | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    loopback(family, port, &address, &len);
+    if (bind(fd, (struct sockaddr *)&address, len) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 /* --- Answering ------------------------------------------------------------- */
 
 static struct fake_dns_row find_row(const struct fake_dns *fake, const struct asked *asked)
@@ -237,12 +266,34 @@ static struct fake_dns_row find_row(const struct fake_dns *fake, const struct as
     return found;
 }
 
-/* Reads the question, notes it, and builds the answer behind the two octets for TCP's length.
- * False: none. */
-static bool answer(struct fake_dns *fake, size_t query_len, bool tcp, struct fake_dns_row *row,
+static unsigned port_in(const struct sockaddr_storage *address)
+{
+    in_port_t port;
+    const char *octets = (const char *)address;
+    if (address->ss_family == AF_INET)
+        memcpy(&port, octets + offsetof(struct sockaddr_in, sin_port), sizeof port);
+    else
+        memcpy(&port, octets + offsetof(struct sockaddr_in6, sin6_port), sizeof port);
+    return ntohs(port);
+}
+
+/* Under the lock. */
+static bool was_asked(const struct fake_dns *fake, const struct asked *asked)
+{
+    for (size_t i = 0; i < fake->log_count; i++)
+        if (fake->log[i].type == asked->type && strcasecmp(fake->log[i].name, asked->name) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * Reads the question, notes it, and builds the answer behind the two octets for TCP's length.
+ * `port` is the client's, 0 over TCP. False: none.
+ */
+static bool answer(struct fake_dns *fake, size_t query_len, unsigned port, struct fake_dns_row *row,
                    size_t *len)
 {
-    struct asked asked = {.tcp = tcp};
+    struct asked asked = {.port = port, .id = (uint16_t)ns_get16(fake->query)};
     ns_msg msg;
     ns_rr question;
     if (ns_initparse(fake->query, (int)query_len, &msg) != 0 || ns_msg_count(msg, ns_s_qd) != 1 ||
@@ -252,11 +303,14 @@ static bool answer(struct fake_dns *fake, size_t query_len, bool tcp, struct fak
     asked.type = ns_rr_type(question);
 
     pthread_mutex_lock(&fake->lock);
+    bool is_first = !was_asked(fake, &asked);
     if (fake->log_count < LOG_MAX)
         fake->log[fake->log_count++] = asked;
     *row = find_row(fake, &asked);
     pthread_mutex_unlock(&fake->lock);
-    if (!tcp && (row->flags & FAKE_DNS_TRUNCATE))
+    if (is_first && (row->flags & FAKE_DNS_FIRST_LOST))
+        return false;
+    if (port != 0 && (row->flags & FAKE_DNS_TRUNCATE))
         row->flags = FAKE_DNS_TRUNCATE;
 
     *len = build(row, fake->query, &asked, fake->answer + 2);
@@ -290,7 +344,7 @@ static void serve_udp(struct fake_dns *fake)
     size_t len;
     ssize_t got = recvfrom(fake->udp, fake->query, sizeof fake->query, 0, (struct sockaddr *)&from,
                            &from_len);
-    if (got <= 0 || !answer(fake, (size_t)got, false, &row, &len))
+    if (got <= 0 || !answer(fake, (size_t)got, port_in(&from), &row, &len))
         return;
     for (unsigned i = row.flags & FAKE_DNS_STRAYS ? STRAYS : 0; i > 0; i--) {
         fake->answer[2] ^= (uint8_t)i; /* the id */
@@ -301,7 +355,12 @@ static void serve_udp(struct fake_dns *fake)
         hold(fake, len, &from, from_len);
         return;
     }
-    (void)sendto(fake->udp, fake->answer + 2, len, 0, (struct sockaddr *)&from, from_len);
+    int fd = row.flags & FAKE_DNS_STRANGER ? bound(from.ss_family, SOCK_DGRAM, 0) : fake->udp;
+    must(fd >= 0);
+    for (unsigned i = row.flags & FAKE_DNS_TWICE ? 2 : 1; i > 0; i--)
+        (void)sendto(fd, fake->answer + 2, len, 0, (struct sockaddr *)&from, from_len);
+    if (fd != fake->udp)
+        close(fd);
     send_held(fake);
 }
 
@@ -321,7 +380,7 @@ static void serve_tcp(struct fake_dns *fake)
         return;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     if (read_all(fd, length, sizeof length) && read_all(fd, fake->query, ns_get16(length)) &&
-        answer(fake, ns_get16(length), true, &row, &len)) {
+        answer(fake, ns_get16(length), 0, &row, &len)) {
         if ((row.flags & FAKE_DNS_TCP_SILENT) && fake->held_count < HELD_MAX) {
             fake->held[fake->held_count++] = fd;
             return;
@@ -352,43 +411,12 @@ static void *serve(void *arg)
 
 /* --- Starting and stopping ------------------------------------------------- */
 
-static void loopback(int family, unsigned port, struct sockaddr_storage *address, socklen_t *len)
-{
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    v6.sin6_addr = in6addr_loopback;
-    *len = family == AF_INET ? sizeof v4 : sizeof v6;
-    memcpy(address, family == AF_INET ? (const void *)&v4 : (const void *)&v6, *len);
-}
-
-/* A socket bound to the port (0: any); -1 where that cannot be. */
-static int bound(int family, int type, unsigned port)
-{
-    struct sockaddr_storage address;
-    socklen_t len;
-    int fd = socket(family, type | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    loopback(family, port, &address, &len);
-    if (bind(fd, (struct sockaddr *)&address, len) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
 static unsigned port_of(int fd)
 {
     struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
     must(getsockname(fd, (struct sockaddr *)&address, &len) == 0);
-    in_port_t port;
-    if (address.ss_family == AF_INET)
-        memcpy(&port, (char *)&address + offsetof(struct sockaddr_in, sin_port), sizeof port);
-    else
-        memcpy(&port, (char *)&address + offsetof(struct sockaddr_in6, sin6_port), sizeof port);
-    return ntohs(port);
+    return port_in(&address);
 }
 
 /* One port, free for UDP and for TCP. */
@@ -460,7 +488,7 @@ static unsigned asked_times(struct fake_dns *fake, const char *name, ns_type typ
     pthread_mutex_lock(&fake->lock);
     for (size_t i = 0; i < fake->log_count; i++) {
         const struct asked *asked = &fake->log[i];
-        if (asked->tcp == tcp && (type == ns_t_invalid || asked->type == type) &&
+        if ((asked->port == 0) == tcp && (type == ns_t_invalid || asked->type == type) &&
             strcasecmp(asked->name, name) == 0)
             times++;
     }
@@ -476,4 +504,18 @@ unsigned fake_dns_asked_udp(struct fake_dns *fake, const char *name, ns_type typ
 unsigned fake_dns_asked_tcp(struct fake_dns *fake, const char *name, ns_type type)
 {
     return asked_times(fake, name, type, true);
+}
+
+size_t fake_dns_questions(struct fake_dns *fake, struct fake_dns_question *questions, size_t room)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&fake->lock);
+    for (size_t i = 0; i < fake->log_count && count < room; i++) {
+        const struct asked *asked = &fake->log[i];
+        if (asked->port != 0)
+            questions[count++] = (struct fake_dns_question){
+                .type = asked->type, .id = asked->id, .port = asked->port};
+    }
+    pthread_mutex_unlock(&fake->lock);
+    return count;
 }

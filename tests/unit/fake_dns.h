@@ -36,6 +36,9 @@ enum fake_dns_flag {
     FAKE_DNS_STRAYS = 1 << 10,        /* over UDP, answers to somebody else come before ours */
     FAKE_DNS_TTL_0 = 1 << 11,         /* its records are not to be kept */
     FAKE_DNS_AFTER_NEXT = 1 << 12,    /* over UDP, goes out behind the answer to another question */
+    FAKE_DNS_TWICE = 1 << 13,         /* over UDP, comes twice */
+    FAKE_DNS_STRANGER = 1 << 14,      /* over UDP, comes from another port */
+    FAKE_DNS_FIRST_LOST = 1 << 15,    /* over UDP, no answer to the first such question */
 };
 
 /* What is said of a name and a type. The first row that fits is used. */
@@ -66,6 +69,16 @@ void fake_dns_stop(struct fake_dns *fake);
 
 /* "127.0.0.1:45123" or "[::1]:45123", as dns_open and the configuration take it. */
 const char *fake_dns_server(const struct fake_dns *fake);
+
+/* A question as it came over UDP. */
+struct fake_dns_question {
+    ns_type type;
+    uint16_t id;
+    unsigned port; /* where it came from */
+};
+
+/* The questions that came over UDP so far, as many as there is room for; returns their number. */
+size_t fake_dns_questions(struct fake_dns *fake, struct fake_dns_question *questions, size_t room);
 
 /* How often a name was asked for with this type (ns_t_invalid: any), over UDP or TCP. */
 unsigned fake_dns_asked_udp(struct fake_dns *fake, const char *name, ns_type type);

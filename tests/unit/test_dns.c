@@ -668,19 +668,25 @@ static int ask_with_use_vc(void)
     return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static void use_vc_in_resolv_conf_means_tcp_alone(void **state)
+/* The same test program, with an option of resolv.conf as its argument. */
+static void expect_with_option(const char *option)
 {
-    (void)state;
     int status = -1;
     pid_t child = fork();
     assert_int_not_equal(child, -1);
     if (child == 0) {
-        setenv("RES_OPTIONS", "use-vc", 1);
-        execlp(program, program, "use-vc", (char *)NULL);
+        setenv("RES_OPTIONS", option, 1);
+        execlp(program, program, option, (char *)NULL);
         _exit(EXIT_FAILURE);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
+}
+
+static void use_vc_in_resolv_conf_means_tcp_alone(void **state)
+{
+    (void)state;
+    expect_with_option("use-vc");
 }
 
 /* --- Servers --------------------------------------------------------------- */
@@ -1115,6 +1121,237 @@ static void each_family_follows_its_own_cnames(void **state)
     world_stop(&world);
 }
 
+/* Run in a process of its own, as above. */
+static int ask_with_single_request(void)
+{
+    struct world world = world_start(ROWS(host_rows));
+    struct dns_address_list list;
+    struct fake_dns_question asked[3];
+    bool is_right = ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list) == DNS_FOUND &&
+                    list.count == COUNT(two_a) + COUNT(four_aaaa) &&
+                    fake_dns_questions(world.fake, asked, COUNT(asked)) == 2 &&
+                    asked[0].type == ns_t_aaaa && asked[1].type == ns_t_a &&
+                    asked[0].port != asked[1].port;
+    world_stop(&world);
+    return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void single_request_in_resolv_conf_means_one_after_the_other(void **state)
+{
+    (void)state;
+    expect_with_option("single-request");
+    expect_with_option("single-request-reopen");
+}
+
+/* Run in a process of its own, as above. */
+static int ask_with_one_attempt(void)
+{
+    enum { UNTIL_MS = 3000 };
+    struct fake_dns_row rows[] = {host_rows[0], host_rows[1]};
+    rows[0].flags = FAKE_DNS_FIRST_LOST;
+    struct world world = world_start(ROWS(rows));
+    struct dns_address_list list;
+    deadline until = deadline_in(clock_system(), UNTIL_MS);
+    bool is_right = dns_addresses(world.dns, "mx.example", RB_IP_ANY, until, &list) == DNS_FOUND &&
+                    list.count == COUNT(two_a) + COUNT(four_aaaa) &&
+                    fake_dns_asked_udp(world.fake, "mx.example", ns_t_a) == 2 &&
+                    fake_dns_asked_udp(world.fake, "mx.example", ns_t_aaaa) == 1;
+    world_stop(&world);
+    return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* The first family may take half of the time; the second has the rest still. */
+static void an_only_attempt_is_not_cut_short_by_the_other_family(void **state)
+{
+    (void)state;
+    expect_with_option("attempts:1");
+}
+
+/* Whether it is the first with this id; whether it is the first with this port. */
+static bool is_new_id(const struct fake_dns_question *questions, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (questions[i].id == questions[index].id)
+            return false;
+    return true;
+}
+
+static bool is_new_port(const struct fake_dns_question *questions, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (questions[i].port == questions[index].port)
+            return false;
+    return true;
+}
+
+/* A pair shares its port; ids are drawn for each question (RFC 5452 9.2). */
+static void ids_and_ports_cannot_be_foreseen(void **state)
+{
+    (void)state;
+    enum { PAIRS = 64 };
+    struct fake_dns_question asked[2 * PAIRS + 1];
+    struct fake_dns_row rows[] = {host_rows[0], host_rows[1]};
+    struct dns_address_list list;
+    size_t ids = 0, ports = 0;
+    rows[0].flags = rows[1].flags = FAKE_DNS_TTL_0;
+    struct world world = world_start(ROWS(rows));
+    for (int i = 0; i < PAIRS; i++)
+        assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
+    assert_int_equal(fake_dns_questions(world.fake, asked, COUNT(asked)), 2 * PAIRS);
+    for (size_t i = 0; i < 2 * PAIRS; i++) {
+        ids += is_new_id(asked, i);
+        ports += is_new_port(asked, i);
+    }
+    for (size_t i = 0; i < 2 * PAIRS; i += 2)
+        assert_int_equal(asked[i].port, asked[i + 1].port);
+    assert_true(ids > PAIRS); /* of as many random ones, some may be equal */
+    assert_true(ports > PAIRS / 2);
+    world_stop(&world);
+}
+
+static void what_is_lost_is_asked_for_again_and_nothing_else(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned a, aaaa;
+    } cases[] = {{FAKE_DNS_FIRST_LOST, 0},
+                 {0, FAKE_DNS_FIRST_LOST},
+                 {FAKE_DNS_FIRST_LOST, FAKE_DNS_FIRST_LOST}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fake_dns_row rows[] = {host_rows[0], host_rows[1]};
+        rows[0].flags = cases[i].a;
+        rows[1].flags = cases[i].aaaa;
+        struct fake_dns *fake = fake_dns_start(AF_INET, ROWS(rows));
+        /* Named twice: asked twice. */
+        const char *const servers[] = {fake_dns_server(fake), fake_dns_server(fake)};
+        struct dns *dns = open_dns(servers, COUNT(servers), clock_system());
+        struct dns_address_list list;
+        assert_int_equal(ask_addresses(dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
+        assert_int_equal(list.count, COUNT(two_a) + COUNT(four_aaaa));
+        assert_int_equal(fake_dns_asked_udp(fake, "mx.example", ns_t_a), cases[i].a ? 2 : 1);
+        assert_int_equal(fake_dns_asked_udp(fake, "mx.example", ns_t_aaaa), cases[i].aaaa ? 2 : 1);
+        dns_close(dns);
+        fake_dns_stop(fake);
+    }
+}
+
+/* What a server does with one of two questions. */
+static const struct fake_dns_row troubles[] = {{.flags = FAKE_DNS_WRONG_ID},
+                                               {.flags = FAKE_DNS_WRONG_QUESTION},
+                                               {.flags = FAKE_DNS_STRANGER},
+                                               {.flags = FAKE_DNS_GARBAGE},
+                                               {.flags = FAKE_DNS_CUT},
+                                               {.flags = FAKE_DNS_BAD_DATA},
+                                               {.flags = FAKE_DNS_TRUNCATE | FAKE_DNS_TCP_CLOSE},
+                                               {.flags = FAKE_DNS_TRUNCATE | FAKE_DNS_WRONG_ID},
+                                               {.rcode = ns_r_formerr},
+                                               {.rcode = ns_r_servfail},
+                                               {.rcode = ns_r_notimpl},
+                                               {.rcode = ns_r_refused},
+                                               {.rcode = ns_r_nxdomain}};
+
+struct troubled {
+    pthread_t thread;
+    struct fake_dns_row rows[2];
+    size_t bad; /* which row has the trouble */
+    enum dns_outcome outcome;
+    struct dns_address_list list;
+};
+
+static void *troubled_run(void *arg)
+{
+    struct troubled *troubled = arg;
+    struct fake_dns *fake = fake_dns_start(AF_INET, ROWS(troubled->rows));
+    const char *server = fake_dns_server(fake);
+    struct dns *dns;
+    troubled->outcome = DNS_FAILURE;
+    if (dns_open(&server, 1, clock_system(), &dns) == RB_OK)
+        troubled->outcome = ask_addresses(dns, "mx.example", RB_IP_ANY, &troubled->list);
+    dns_close(dns);
+    fake_dns_stop(fake);
+    return NULL;
+}
+
+/* All at once, to be quick. */
+static void trouble_with_one_family_leaves_the_other_alone(void **state)
+{
+    (void)state;
+    static struct troubled all[2 * COUNT(troubles)];
+    int before = open_descriptors();
+    for (size_t i = 0; i < COUNT(all); i++) {
+        struct troubled *troubled = &all[i];
+        *troubled = (struct troubled){.rows = {host_rows[0], host_rows[1]}, .bad = i % 2};
+        struct fake_dns_row *bad = &troubled->rows[i % 2];
+        bad->flags = troubles[i / 2].flags;
+        bad->rcode = troubles[i / 2].rcode;
+        assert_int_equal(pthread_create(&troubled->thread, NULL, troubled_run, troubled), 0);
+    }
+    for (size_t i = 0; i < COUNT(all); i++)
+        pthread_join(all[i].thread, NULL);
+    for (size_t i = 0; i < COUNT(all); i++) {
+        const bool has_a = all[i].bad == 1;
+        assert_int_equal(all[i].outcome, DNS_FOUND);
+        assert_int_equal(all[i].list.count, has_a ? COUNT(two_a) : COUNT(four_aaaa));
+        assert_true(has_address(&all[i].list, has_a ? two_a[0].data : four_aaaa[0].data));
+    }
+    assert_int_equal(open_descriptors(), before);
+}
+
+static void answers_that_come_twice_are_taken_once(void **state)
+{
+    (void)state;
+    struct fake_dns_row rows[] = {host_rows[0], host_rows[1]};
+    rows[0].flags = rows[1].flags = FAKE_DNS_TWICE;
+    struct world world = world_start(ROWS(rows));
+    struct dns_address_list list;
+    assert_int_equal(ask_addresses(world.dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
+    assert_int_equal(list.count, COUNT(two_a) + COUNT(four_aaaa));
+    assert_int_equal(fake_dns_asked_udp(world.fake, "mx.example", ns_t_invalid), 2);
+    world_stop(&world);
+}
+
+/* The second question may not even be sent where the first is told at once that nobody listens. */
+static void a_server_that_is_not_there_is_passed_over_for_both(void **state)
+{
+    (void)state;
+    struct fake_dns *gone = fake_dns_start(AF_INET, ROWS(host_rows));
+    struct fake_dns *good = fake_dns_start(AF_INET, ROWS(host_rows));
+    char nobody[64];
+    snprintf(nobody, sizeof nobody, "%s", fake_dns_server(gone));
+    fake_dns_stop(gone);
+    const char *const servers[] = {nobody, fake_dns_server(good)};
+    struct dns *dns = open_dns(servers, COUNT(servers), clock_system());
+    struct dns_address_list list;
+    int before = open_descriptors();
+    assert_int_equal(ask_addresses(dns, "mx.example", RB_IP_ANY, &list), DNS_FOUND);
+    assert_int_equal(list.count, COUNT(two_a) + COUNT(four_aaaa));
+    assert_int_equal(fake_dns_asked_udp(good, "mx.example", ns_t_a), 1);
+    assert_int_equal(fake_dns_asked_udp(good, "mx.example", ns_t_aaaa), 1);
+    assert_int_equal(open_descriptors(), before);
+    dns_close(dns);
+    fake_dns_stop(good);
+}
+
+static void time_that_ends_in_the_middle_ends_both(void **state)
+{
+    (void)state;
+    static const unsigned flags[] = {FAKE_DNS_DROP, FAKE_DNS_TRUNCATE | FAKE_DNS_TCP_SILENT};
+    for (size_t i = 0; i < COUNT(flags) * COUNT(flags); i++) {
+        int before = open_descriptors();
+        struct fake_dns_row rows[] = {host_rows[0], host_rows[1]};
+        rows[0].flags = flags[i % COUNT(flags)];
+        rows[1].flags = flags[i / COUNT(flags)];
+        struct world world = world_start(ROWS(rows));
+        struct dns_address_list list;
+        deadline until = deadline_in(clock_system(), HASTY_MS);
+        assert_int_equal(dns_addresses(world.dns, "mx.example", RB_IP_ANY, until, &list),
+                         DNS_FAILURE);
+        assert_int_equal(list.count, 0);
+        world_stop(&world);
+        assert_int_equal(open_descriptors(), before);
+    }
+}
+
 static void cnames_of_mail_hosts_are_followed(void **state)
 {
     (void)state;
@@ -1410,10 +1647,17 @@ static void reverse_names_are_written_for_both_families(void **state)
     assert_string_equal(name, "");
 }
 
+static int ask_with_option(const char *option)
+{
+    if (strcmp(option, "use-vc") == 0)
+        return ask_with_use_vc();
+    return strcmp(option, "attempts:1") == 0 ? ask_with_one_attempt() : ask_with_single_request();
+}
+
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "use-vc") == 0)
-        return ask_with_use_vc();
+    if (argc == 2)
+        return ask_with_option(argv[1]);
     program = argv[0];
     /* Read once, by the first look-up. One attempt of a second: what is silent here stays silent.
      */
@@ -1470,6 +1714,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(two_questions_at_once_need_one_descriptor),
         cmocka_unit_test(each_family_goes_on_to_the_next_server_by_itself),
         cmocka_unit_test(each_family_follows_its_own_cnames),
+        cmocka_unit_test(single_request_in_resolv_conf_means_one_after_the_other),
+        cmocka_unit_test(an_only_attempt_is_not_cut_short_by_the_other_family),
+        cmocka_unit_test(ids_and_ports_cannot_be_foreseen),
+        cmocka_unit_test(what_is_lost_is_asked_for_again_and_nothing_else),
+        cmocka_unit_test(trouble_with_one_family_leaves_the_other_alone),
+        cmocka_unit_test(answers_that_come_twice_are_taken_once),
+        cmocka_unit_test(a_server_that_is_not_there_is_passed_over_for_both),
+        cmocka_unit_test(time_that_ends_in_the_middle_ends_both),
         cmocka_unit_test(cnames_of_mail_hosts_are_followed),
         cmocka_unit_test(addresses_of_the_wrong_length_are_failures),
         cmocka_unit_test(strings_of_a_txt_are_joined),

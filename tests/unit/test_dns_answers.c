@@ -240,6 +240,32 @@ static void a_family_that_is_kept_is_not_asked_for_with_the_other(void **state)
     stop(&world);
 }
 
+/* Of two answers that came together, each is kept or not for what it is. */
+static void what_one_family_may_not_keep_is_asked_for_without_the_other(void **state)
+{
+    (void)state;
+    static const int rcodes[] = {ns_r_nxdomain, ns_r_servfail, ns_r_formerr};
+    for (size_t i = 0; i < COUNT(rcodes); i++) {
+        const struct fake_dns_row rows[] = {
+            {.name = "a.example", .type = ns_t_a, ANSWERS(address)},
+            {.name = "a.example", .type = ns_t_aaaa, .rcode = rcodes[i]},
+        };
+        struct world world;
+        struct dns_address_list list;
+
+        start(&world, rows, COUNT(rows));
+        for (int turn = 0; turn < 2; turn++) {
+            assert_int_equal(dns_addresses(world.dns, "a.example", RB_IP_ANY,
+                                           deadline_in(&world.clock.clock, PATIENT_MS), &list),
+                             DNS_FOUND);
+            assert_int_equal(list.count, 1);
+            assert_int_equal(fake_dns_asked_udp(world.fake, "a.example", ns_t_a), 1);
+        }
+        assert_true(fake_dns_asked_udp(world.fake, "a.example", ns_t_aaaa) > 1);
+        stop(&world);
+    }
+}
+
 static void what_cannot_be_used_is_no_better_the_second_time(void **state)
 {
     (void)state;
@@ -405,6 +431,7 @@ int main(void)
         cmocka_unit_test(each_name_of_a_chain_holds_for_its_own_ttl),
         cmocka_unit_test(types_and_names_are_told_apart),
         cmocka_unit_test(a_family_that_is_kept_is_not_asked_for_with_the_other),
+        cmocka_unit_test(what_one_family_may_not_keep_is_asked_for_without_the_other),
         cmocka_unit_test(what_cannot_be_used_is_no_better_the_second_time),
         cmocka_unit_test(a_long_answer_is_not_kept),
         cmocka_unit_test(records_for_others_are_asked_for_each_time),
