@@ -10,12 +10,14 @@ import signal
 import subprocess
 import time
 
+import places
+
 CALLOUT_SENDER = "callout@local.example"
 TRUSTED = "203.0.113.250"
 AUTHSERV_ID = "mta.lab.example"
 
 CONFIG = """
-listen          = "inet:8894@127.0.0.1"
+listen          = "{listen}"
 control         = "{folder}/control.sock"
 http            = ""
 user            = "nobody"
@@ -57,10 +59,11 @@ DEFAULTS = {
 
 
 class Milter:
-    """One ringback-milter in `namespace`, its files under `folder`."""
+    """One ringback-milter in `namespace`, its files under `folder`; `place` is where it listens."""
 
-    def __init__(self, namespace, folder, builddir):
+    def __init__(self, namespace, folder, builddir, place=places.Inet()):
         self.namespace = namespace
+        self.place = place
         self.folder = pathlib.Path(folder) / "milter"
         self.daemon = os.path.join(builddir, "ringback-milter")
         self.tool = os.path.join(builddir, "ringback")
@@ -91,8 +94,8 @@ class Milter:
     def configure(self, path=None, **changes):
         """Writes a configuration: DEFAULTS, changed where said."""
         path = path or self.config
-        values = {"folder": self.folder, "store": self.store, **DEFAULTS, **changes}
-        path.write_text(CONFIG.format(**values))
+        own = {"listen": self.place.listen, "folder": self.folder, "store": self.store}
+        path.write_text(CONFIG.format(**{**own, **DEFAULTS, **changes}))
         return path
 
     def start(self, **changes):
@@ -191,14 +194,11 @@ class Milter:
     def _wait_until_listening(self, patience=10.0):
         until = time.monotonic() + patience
         while time.monotonic() < until and self.alive():
-            probe = self.namespace.socket()
             try:
-                probe.connect(("127.0.0.1", 8894))
+                self.place.connect(self.namespace).close()
                 return
             except OSError:
                 time.sleep(0.02)
-            finally:
-                probe.close()
         raise OSError("ringback-milter does not start:\n" + self.log()[-4000:])
 
 

@@ -14,11 +14,12 @@ import time
 
 import mta
 import net
+import places
 import service
 
 DOMAIN = "local.example"
 HOSTNAME = "mta.lab.example"
-MILTER = "inet:127.0.0.1:8894"
+MILTER = places.Inet.main_cf
 
 MAIN_CF = """
 compatibility_level = 3.6

@@ -94,7 +94,7 @@ logging {{ syslog no; }};
 smtp-starttls never;
 server milter {{
     id default;
-    listen inet://127.0.0.1:8894;
+    listen {url};
     max-instances 2000;
     backlog 1000;
 }};
@@ -173,14 +173,16 @@ class Mailfromd(milter.Milter):
 
     name = "mailfromd"
 
-    def __init__(self, namespace, folder, unpacked):
-        super().__init__(namespace, folder, unpacked)
+    def __init__(self, namespace, folder, unpacked, place):
+        super().__init__(namespace, folder, unpacked, place)
         self.unpacked = pathlib.Path(unpacked)
         self.script = self.folder / "script.mfl"
 
     def start(self, **_):
         self.config.write_text(
-            MAILFROMD_CONF.format(folder=self.folder, hostname=postfix.HOSTNAME)
+            MAILFROMD_CONF.format(
+                folder=self.folder, hostname=postfix.HOSTNAME, url=self.place.url
+            )
         )
         self.script.write_text(MAILFROMD_SCRIPT)
         share = self.unpacked / "usr/share/mailfromd"
@@ -240,5 +242,7 @@ def verifying_postfix(where):
 def mailfromd(where):
     """A site with Postfix, and mailfromd as its filter; debs.CannotHave where it cannot be had."""
     unpacked = fetch_mailfromd(where.builddir, where.folder)
-    stage.FILTERS["mailfromd"] = lambda machine, folder, _: Mailfromd(machine, folder, unpacked)
+    stage.FILTERS["mailfromd"] = lambda machine, folder, _, place: Mailfromd(
+        machine, folder, unpacked, place
+    )
     return where.postfix("mailfromd", "mailfromd")

@@ -2,7 +2,8 @@
 /*
  * noopmilter SOCKET: what libmilter and the MTA cost by themselves. Registers the callbacks that
  * ringback-milter registers and negotiates the same steps, actions and macros; does nothing in
- * them. SOCKET is by TCP.
+ * them. SOCKET is unix:PATH, inet:PORT@HOST or inet6:PORT@HOST; a unix socket is for who owns it
+ * and for its group, as ringback-milter's is.
  */
 #include "config.h"
 
@@ -14,7 +15,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -23,11 +26,14 @@ enum { BACKLOG = 1024, FIRST_DESCRIPTORS = 16 };
 /* What libmilter keeps for us: whether HELO, MAIL and header fields get no answer. */
 static bool quiet = true;
 
+/* Set before libmilter's threads start, and then only read. */
+static bool by_tcp;
+
 static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps,
                              unsigned long f2, unsigned long f3, unsigned long *wanted_actions,
                              unsigned long *wanted_steps, unsigned long *w2, unsigned long *w3)
 {
-    const struct negotiate_offer offer = {.actions = actions, .steps = steps, .by_tcp = true};
+    const struct negotiate_offer offer = {.actions = actions, .steps = steps, .by_tcp = by_tcp};
 
     (void)f2;
     (void)f3;
@@ -100,6 +106,17 @@ static void write_at_once(void)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 }
 
+static bool start_listening(char *conn)
+{
+    by_tcp = strncmp(conn, "inet", strlen("inet")) == 0;
+    (void)umask(S_IXUSR | S_IXGRP | S_IRWXO);
+    if (smfi_setconn(conn) != MI_SUCCESS || smfi_opensocket(true) != MI_SUCCESS)
+        return false;
+    if (by_tcp)
+        write_at_once();
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     static char name[] = "noop";
@@ -124,11 +141,9 @@ int main(int argc, char **argv)
         return EX_USAGE;
     }
     (void)smfi_setbacklog(BACKLOG);
-    if (smfi_setconn(argv[1]) != MI_SUCCESS || smfi_register(filter) != MI_SUCCESS ||
-        smfi_opensocket(false) != MI_SUCCESS) {
+    if (smfi_register(filter) != MI_SUCCESS || !start_listening(argv[1])) {
         (void)fprintf(stderr, "noopmilter: cannot listen at %s\n", argv[1]);
         return EX_UNAVAILABLE;
     }
-    write_at_once();
     return smfi_main() == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
 }

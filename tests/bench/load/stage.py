@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Where the benches play: one internet of the lab's, and sites side by side in it.
 
-A site is a machine with an MTA and, if it has one, a filter. All sites share DNS and mail hosts; as
-they play one after the other, each has the machine to itself. Ringback answers at 127.0.0.1:8894 of
-its site, as the no-op filter does.
+A site is a machine with an MTA and, if it has one, a filter, which listens at a unix socket, or by
+TCP with --tcp. All sites share DNS and mail hosts; as they play one after the other, each has the
+machine to itself.
 
     with stage.Stage(options, *stage.population(200, 50, "step 50ms")[:2]) as where:
         ours = where.postfix("ringback", "ringback", callout="max_workers = 512")
@@ -29,6 +29,7 @@ import figures
 import mailhosts
 import milter
 import net
+import places
 import postfix
 import processes
 import rig
@@ -43,7 +44,7 @@ NOOP = "tests/bench/load/noopmilter"
 # The defaults, but for what the lab's addresses and folders make necessary; the log, at the default
 # level, goes to a file.
 RINGBACK_CONF = """
-listen    = "inet:8894@127.0.0.1"
+listen    = "{listen}"
 control   = "{folder}/control.sock"
 user      = "nobody"
 hostname  = "{hostname}"
@@ -111,6 +112,7 @@ class Ringback(milter.Milter):
         path = path or self.config
         path.write_text(
             RINGBACK_CONF.format(
+                listen=self.place.listen,
                 folder=self.folder,
                 store=self.store,
                 hostname=hostname,
@@ -127,14 +129,14 @@ class Noop(milter.Milter):
 
     name = "noop"
 
-    def __init__(self, namespace, folder, builddir):
-        super().__init__(namespace, folder, builddir)
+    def __init__(self, namespace, folder, builddir, place):
+        super().__init__(namespace, folder, builddir, place)
         self.daemon = os.path.join(builddir, NOOP)
 
     def start(self, **_):
         with open(self.log_path, "ab") as log:
             self.process = self.namespace.popen(
-                [self.daemon, "inet:8894@127.0.0.1"], stdout=log, stderr=log
+                [self.daemon, self.place.listen], stdout=log, stderr=log
             )
         self._wait_until_listening()
 
@@ -206,6 +208,7 @@ class Stage:
     def __init__(self, options, zone, hosts):
         self.builddir = options.builddir
         self._keep = options.keep
+        self._tcp = options.tcp
         self._zone, self._scenario = zone, hosts
         self._parts = contextlib.ExitStack()
         self._sites = 0
@@ -259,18 +262,23 @@ class Stage:
         assert filter_name or not settings, settings
         site = self.site(name)
         if filter_name:
-            site.filter = FILTERS[filter_name](site.machine, site.folder, self.builddir)
+            place = self._place(site)
+            site.filter = FILTERS[filter_name](site.machine, site.folder, self.builddir, place)
             site.filter.start(**settings)
         site.mta = postfix.Postfix(
             site.machine,
             site.folder,
             address=site.address,
-            milters=postfix.MILTER if filter_name else "",
+            milters=site.filter.place.main_cf if site.filter else "",
             transport="smtp",
             more=POSTFIX_MORE + main_cf,
         )
         site.mta.start()
         return site
+
+    def _place(self, site):
+        """Where the filter of a site listens."""
+        return places.Inet() if self._tcp else places.Unix(site.folder / "socket")
 
     def write_senders(self, name, senders):
         """A file of senders for load(), one a line: its path."""
@@ -318,6 +326,7 @@ def arguments(about, rounds=figures.ROUNDS):
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--keep", action="store_true", help="leave logs and caches behind")
+    parser.add_argument("--tcp", action="store_true", help="filters by TCP, not by unix sockets")
     return parser
 
 
@@ -346,4 +355,7 @@ def main(play, parser):
         return figures.CANNOT
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(name, _leave)
-    return play(options).finish(options.json)
+    report = play(options)
+    place = places.Inet if options.tcp else places.Unix
+    report.about = {"socket": place.kind, **report.about}
+    return report.finish(options.json)
