@@ -4,7 +4,7 @@
 
 Beside them, with answers of their own caches: Postfix' reject_unverified_sender, and Exim.
 
-    tests/bench/load/cached.py [--builddir DIR] [--rounds N] [--json FILE] [--keep]
+    tests/bench/load/cached.py [--builddir DIR] [--rounds N] [--json FILE] [--tcp] [--keep]
 
 ../README says what is measured. Needs root, and what the lab needs; takes about five minutes. Exit
 status: 0 all demands hold, 1 not, 77 it cannot be run here.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Does ringback-milter grow? A quarter of an hour of mixed traffic; memory, descriptors, threads.
 
-    tests/bench/load/soak.py [--builddir DIR] [--minutes N] [--json FILE] [--keep]
+    tests/bench/load/soak.py [--builddir DIR] [--minutes N] [--json FILE] [--tcp] [--keep]
 
 ../README says what is sent and what is taken for growth. Not about speed: may run beside other work.
 Needs root, and what the lab needs. Exit status: 0 all demands hold, 1 not, 77 it cannot be run here.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """1,000 callouts held by hosts that drip an octet a second, while 200 healthy ones come in.
 
-    tests/bench/load/tarpit.py [--builddir DIR] [--rounds N] [--json FILE] [--keep]
+    tests/bench/load/tarpit.py [--builddir DIR] [--rounds N] [--json FILE] [--tcp] [--keep]
 
 ../README says what is measured. Needs root, and what the lab needs; takes about four minutes. Exit
 status: 0 all demands hold, 1 not, 77 it cannot be run here.
