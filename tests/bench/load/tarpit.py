@@ -24,6 +24,7 @@ LIMIT_S = 300  # of all rounds
 LOAD_LIMIT_S = 40  # of one run
 SAMPLE_S = 0.25  # between two looks at the daemon
 SETTLE_S = 2.0  # until the MTA has got rid of the flood's clients
+PATIENCE_S = 5.0  # until what goes on behind the healthy ones' backs has ended
 MEMORY_KIB, TIMES = 64, 1.2  # what is demanded
 
 # A client of the flood has a process of the MTA for as long as it waits.
@@ -119,7 +120,16 @@ class Tarpit:
         return found
 
     def _valid(self):
-        """Addresses that were verified, and not just let in."""
+        """Addresses that were verified, and not just let in. The last clients have been let in
+        while their domains were still probed."""
+        until = time.monotonic() + PATIENCE_S
+        valid = self._known_valid()
+        while valid < HEALTHY and time.monotonic() < until:
+            time.sleep(SAMPLE_S)
+            valid = self._known_valid()
+        return valid
+
+    def _known_valid(self):
         known = self.site.filter.ringback_json("cache", "list", "--limit", str(2 * TARPITS))
         return sum(1 for found in known if found.get("reason") in ("accepted", "catch_all"))
 
