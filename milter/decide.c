@@ -108,8 +108,11 @@ static bool find_out(struct session *session, const struct policy *policy)
         return true;
     about_to_wait(session);
     left_ms = time_at_rcpt(session);
-    if (policy_lets_catch_all_in(policy) && rb_wait_accepted(session->ticket, left_ms))
-        return false;
+    if (policy_lets_catch_all_in(policy)) {
+        if (rb_wait_accepted(session->ticket, left_ms))
+            return false;
+        left_ms = 0; /* the answer is there, or the time is over */
+    }
     rb_answer_fini(&session->answer);
     rb_wait(session->ticket, left_ms, &session->answer);
     take_answer(session);
