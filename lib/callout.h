@@ -52,6 +52,11 @@ struct callout_hooks {
     /* Another address for this destination, or NULL when there is none now. It is the callout's
      * until answered. */
     struct callout_item *(*next)(void *arg);
+    /*
+     * `next` had none: waits for a while, with a session open to the host, until there may be one.
+     * False: it is not worth while any longer.
+     */
+    bool (*rest)(void *arg, const char *ip);
     /* The item's final answer: exactly once for each item. */
     void (*answer)(void *arg, struct callout_item *item, const struct address_record *record);
     /*
@@ -81,8 +86,8 @@ struct callout_hooks {
      */
     struct callout_item *(*end_probe)(void *arg, const struct fact *catch_all);
     /*
-     * A connection to this IP address was tried, and how it ended: reason, stage and code of what
-     * went wrong, or RB_REASON_ACCEPTED where the host spoke with us as a mail host should,
+     * A connection to this IP address was tried, and how it went, told when it has ended or first
+     * rests: reason, stage and code of what went wrong, or RB_REASON_ACCEPTED where the host spoke with us as a mail host should,
      * whatever it said of addresses.
      */
     void (*called)(void *arg, const char *ip, const struct address_record *how);

@@ -172,6 +172,15 @@ void dialogue_ask(struct dialogue *dialogue, const struct dialogue_question *que
     begin_transaction(dialogue);
 }
 
+void dialogue_reset(struct dialogue *dialogue)
+{
+    assert(dialogue->need == DIALOGUE_NEED_QUESTION);
+    if (!dialogue->transaction_open)
+        return;
+    dialogue->transaction_open = false;
+    (void)!say(dialogue, RB_STAGE_RSET, "RSET");
+}
+
 void dialogue_quit(struct dialogue *dialogue)
 {
     assert(dialogue->need == DIALOGUE_NEED_QUESTION);
@@ -288,6 +297,8 @@ static void on_rset(struct dialogue *dialogue, const struct reply *reply)
 {
     if (reply_class(reply) != 2)
         end_with_reply(dialogue, RB_STAGE_RSET);
+    else if (!dialogue->asking)
+        ready(dialogue);
     else if (!dialogue->pipelining)
         (void)!say_mail(dialogue);
 }

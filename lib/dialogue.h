@@ -5,7 +5,7 @@
  * owner moves octets and watches time; transport is one owner, the unit tests are another.
  *
  *     banner -> EHLO (-> HELO) -> [STARTTLS -> handshake -> EHLO] -> ready
- *     ready  -> [RSET] MAIL RCPT [DATA] -> answered -> ready …  -> QUIT -> over
+ *     ready  -> [RSET] MAIL RCPT [DATA] -> answered -> ready … [RSET] -> ready … QUIT -> over
  *
  * Rules kept here: nothing is said before the banner; the null sender first, the fallback sender
  * once where it is refused; one RCPT a transaction; an answer once given stands, whatever the host
@@ -108,6 +108,13 @@ void dialogue_fail(struct dialogue *dialogue, enum rb_reason reason, const char 
 
 /* Asks. Only when dialogue->need is DIALOGUE_NEED_QUESTION. */
 void dialogue_ask(struct dialogue *dialogue, const struct dialogue_question *question);
+
+/*
+ * Ends the transaction that may be open, so that the session can be left alone for a while (RFC
+ * 5321 4.1.1.5). Only when dialogue->need is DIALOGUE_NEED_QUESTION; it is so again when that is
+ * done.
+ */
+void dialogue_reset(struct dialogue *dialogue);
 
 /* Says QUIT. Only when dialogue->need is DIALOGUE_NEED_QUESTION. */
 void dialogue_quit(struct dialogue *dialogue);

@@ -39,6 +39,7 @@ libcore_la_SOURCES = \
     lib/relay.c lib/relay.h \
     lib/reply.c lib/reply.h \
     lib/ringback.h \
+    lib/rest.c lib/rest.h \
     lib/retries.c lib/retries.h \
     lib/run.c lib/run.h \
     lib/setup.c lib/setup.h \

@@ -20,6 +20,7 @@
 
 enum {
     TIMEOUT_MAX_MS = 24 * 3600 * 1000,
+    IDLE_TIMEOUT_MAX_MS = 60 * 1000, /* mail hosts have better to do */
     MAX_HOSTS_MAX = 32,
     MAX_WORKERS_MAX = 4096,
     MAX_HELD_MAX = 16384,
@@ -59,6 +60,7 @@ void rb_options_init(struct rb_options *options)
         .connect_timeout_ms = 10 * 1000,
         .command_timeout_ms = 30 * 1000,
         .total_timeout_ms = 120 * 1000,
+        .idle_timeout_ms = 1000,
         .max_hosts = 6,
         .max_workers = 256,
         .max_held = 1024,
@@ -125,6 +127,7 @@ static enum rb_error check_numbers(const struct rb_options *from, const struct d
         {"connect_timeout", from->connect_timeout_ms, 1, TIMEOUT_MAX_MS},
         {"command_timeout", from->command_timeout_ms, 1, TIMEOUT_MAX_MS},
         {"total_timeout", from->total_timeout_ms, 1, TIMEOUT_MAX_MS},
+        {"idle_timeout", from->idle_timeout_ms, 0, IDLE_TIMEOUT_MAX_MS},
         {"max_hosts", from->max_hosts, 1, MAX_HOSTS_MAX},
         {"max_workers", from->max_workers, 1, MAX_WORKERS_MAX},
         {"max_held", from->max_held, 0, MAX_HELD_MAX},

@@ -72,9 +72,11 @@ static void set_ready(struct queue *queue, struct destination *destination, bool
     destination->ready = ready;
 }
 
-/* What the sessions that are about to begin will take is worth no further session. */
+/* What sessions that rest, or are about to begin, will take is worth no further session. */
 static void set_ready_if_so(struct queue *queue, struct destination *destination)
 {
+    while (destination->waiting > destination->coming && destination->resting != NULL)
+        rest_call(destination->resting, queue);
     set_ready(queue, destination,
               destination->waiting > destination->coming && destination->wanted == NULL &&
                   destination->running < destination->sessions_max);

@@ -2,7 +2,8 @@
 /*
  * queue: what waits to be asked, by destination. A destination with something waiting and a session
  * to spare is ready, unless it was set aside until its mail host has a slot (slots.h); ready ones
- * are served in turn, so that a busy destination delays no other.
+ * are served in turn, so that a busy destination delays no other. What a session that rests
+ * (rest.h) can take needs no further one: it is called.
  *
  * Thread rule: no locks of its own; every call is made under the owner's lock.
  */
@@ -13,6 +14,7 @@
 #include "hash.h"
 #include "probing.h"
 #include "relay.h"
+#include "rest.h"
 
 struct destination {
     char domain[RB_DOMAIN_MAX + 1];
@@ -23,6 +25,8 @@ struct destination {
     unsigned
         coming; /* of these, those that have taken nothing yet; may be too few, never too many */
     unsigned sessions_max; /* as last told */
+    struct rest *resting;  /* sessions of it that rest: rest.c's */
+    unsigned resting_count;
     struct probing probing;
     struct slot *wanted; /* set aside until it has room; NULL: not set aside */
     struct slot *due;    /* let out because this one has room; NULL: none */
@@ -37,8 +41,10 @@ struct queue {
     struct destination *table;
     struct destination *ready;
     unsigned ready_count;
-    unsigned pending; /* items */
-    unsigned running; /* sessions */
+    unsigned pending;     /* items */
+    unsigned running;     /* sessions */
+    struct rest *resting; /* of these, those that rest: rest.c's */
+    unsigned resting_count;
 };
 
 /* Puts an item behind the others of its destination. RB_ERR_NOMEM: it was not taken. */
@@ -55,7 +61,7 @@ struct callout_item *queue_take(struct queue *queue, struct destination *destina
 void queue_put_back(struct queue *queue, struct destination *destination,
                     struct callout_item *item);
 
-/* The destination's `wanted` was set or cleared. */
+/* The destination's `wanted` was set or cleared, or a session of it rests now. */
 void queue_reconsider(struct queue *queue, struct destination *destination);
 
 /* A session of the destination has ended. The destination may be freed by this. */

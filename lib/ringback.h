@@ -192,12 +192,14 @@ struct rb_options {
     bool smtputf8;
     bool spf_gate; /* nobody is called for a client that the domain disowns (RFC 7208, fail) */
     unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms;
+    unsigned
+        idle_timeout_ms; /* a session is kept open for so long, for the next question; 0: not */
 
     /* how much */
     unsigned max_hosts;   /* mail hosts tried for one callout */
     unsigned max_workers; /* threads that call */
     unsigned max_held;    /* more: for callouts that a host keeps waiting for over a second */
-    unsigned max_pending;         /* questions that wait for a worker */
+    unsigned max_pending; /* questions that wait for a worker */
     unsigned per_domain_sessions; /* at once, for one domain */
     unsigned
         per_host_sessions; /* at once, with one IP address of a mail host: many domains live on one */
@@ -375,6 +377,7 @@ struct rb_stats {
     uint64_t sessions;                /* connections made */
     uint64_t running, pending;        /* sessions under way, questions waiting for one */
     uint64_t held;              /* of those under way: kept waiting for a reply for over a second */
+    uint64_t resting;           /* of those under way: nothing to ask now, kept open for more */
     uint64_t retries_scheduled; /* deferred addresses that will be asked about again */
     uint64_t busy;              /* refused because the queue was full */
     uint64_t limited;           /* refused by a rate or the shield */

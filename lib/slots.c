@@ -153,6 +153,13 @@ bool slots_settle(struct slots *slots, struct queue *queue, struct destination *
     return woken;
 }
 
+bool slots_awaited(const struct slots *slots, const char *ip)
+{
+    const struct slot *slot = find(slots, ip);
+
+    return slot != NULL && slot->waiting != NULL;
+}
+
 unsigned slots_running(const struct slots *slots, const char *ip)
 {
     const struct slot *slot = find(slots, ip);

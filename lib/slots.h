@@ -47,6 +47,9 @@ bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsig
 bool slots_settle(struct slots *slots, struct queue *queue, struct destination *destination,
                   unsigned sessions_max);
 
+/* Whether destinations are set aside for want of a slot. */
+bool slots_awaited(const struct slots *slots, const char *ip);
+
 /* Sessions with an IP address now. */
 unsigned slots_running(const struct slots *slots, const char *ip);
 

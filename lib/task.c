@@ -17,6 +17,7 @@ struct task {
     struct rb_verifier *verifier;
     struct destination *destination;
     const struct options *options;
+    struct patience_call *call;
     char facts_key[CACHE_KEY_MAX + 1];
     bool settled; /* by the domain's facts: */
     struct address_record settlement;
@@ -51,6 +52,41 @@ static struct callout_item *next_item(void *arg)
         item = take_item(task);
     }
     return item;
+}
+
+/*
+ * Whether a session may rest. Not where something that waits could use its worker, or its place
+ * with the mail host, better.
+ */
+static bool may_rest(const struct task *task, const char *ip)
+{
+    const struct rb_verifier *verifier = task->verifier;
+    const struct destination *destination = task->destination;
+
+    return !verifier->stopping && destination->wanted == NULL && destination->due == NULL &&
+           verifier->queue.ready_count <= verifier->idle && !slots_awaited(&verifier->slots, ip);
+}
+
+/* A session that rests is no callout under way: no host keeps it waiting. */
+static bool rest(void *arg, const char *ip)
+{
+    const struct task *task = arg;
+    struct rb_verifier *verifier = task->verifier;
+    const struct timespec until = verifier_in_ms(task->options->o.idle_timeout_ms);
+    struct rest rest = {.end = REST_SENT_HOME};
+    int error = 0;
+
+    pthread_mutex_lock(&verifier->lock);
+    if (may_rest(task, ip)) {
+        patience_leave(&verifier->patience, task->call);
+        rest_begin(&rest, &verifier->queue, task->destination, ip);
+        while (rest.end == REST_GOES_ON && error == 0)
+            error = pthread_cond_timedwait(&rest.woken, &verifier->lock, &until);
+        rest_finish(&rest, &verifier->queue);
+        patience_enter(&verifier->patience, task->call, clock_monotonic_ms(verifier->clock));
+    }
+    pthread_mutex_unlock(&verifier->lock);
+    return rest.end == REST_CALLED;
 }
 
 static void answer_item(void *arg, struct callout_item *item, const struct address_record *record)
@@ -98,6 +134,8 @@ static enum callout_leave may_call(void *arg, const char *ip)
     pthread_mutex_lock(&verifier->lock);
     entry = slots_enter(&verifier->slots, &verifier->queue, task->destination, ip,
                         task->options->o.per_host_sessions, on_trial);
+    if (entry == SLOTS_FULL)
+        (void)rest_send_home(&verifier->queue, ip);
     pthread_mutex_unlock(&verifier->lock);
     return entry == SLOTS_TAKEN ? CALLOUT_CALL : entry == SLOTS_FULL ? CALLOUT_FULL : CALLOUT_HELD;
 }
@@ -214,7 +252,7 @@ void task_run(struct rb_verifier *verifier, struct destination *destination,
               const struct setup *setup, struct patience_call *call)
 {
     struct task task = {
-        .verifier = verifier, .destination = destination, .options = setup->options};
+        .verifier = verifier, .destination = destination, .options = setup->options, .call = call};
     struct callout callout = {
         .options = setup->options,
         .dns = setup->dns,
@@ -227,7 +265,7 @@ void task_run(struct rb_verifier *verifier, struct destination *destination,
         .probe_key = verifier->probe_key,
         .domain = destination->domain,
         .relay = destination->relay[0] != '\0' ? destination->relay : NULL,
-        .hooks = {next_item, answer_item, may_call, left, put_back, begin_probe, end_probe,
+        .hooks = {next_item, rest, answer_item, may_call, left, put_back, begin_probe, end_probe,
                   host_called, learned, &task},
     };
 

@@ -433,6 +433,13 @@ enum transport_status transport_drive(struct transport *transport, struct dialog
     return drive_until(transport, dialogue, transport->settings.command_timeout_ms);
 }
 
+bool transport_is_quiet(const struct transport *transport)
+{
+    struct pollfd peer = {.fd = transport->fd, .events = POLLIN};
+
+    return poll(&peer, 1, 0) == 0;
+}
+
 void transport_quit(struct transport *transport, struct dialogue *dialogue)
 {
     if (transport->fd >= 0 && dialogue->need == DIALOGUE_NEED_QUESTION) {

@@ -71,6 +71,12 @@ enum transport_status transport_connect(struct transport *transport,
  */
 enum transport_status transport_drive(struct transport *transport, struct dialogue *dialogue);
 
+/*
+ * Whether the host has said nothing, and not closed, since what was asked for last was answered: of
+ * a session that was left alone for a while.
+ */
+bool transport_is_quiet(const struct transport *transport);
+
 /* From now on the lines go to another transcript (or to none). */
 void transport_transcript(struct transport *transport, struct rb_transcript *transcript,
                           int64_t start_ms);

@@ -260,6 +260,7 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
     pthread_mutex_lock(&verifier->lock);
     stats->running = verifier->queue.running;
     stats->held = workers_held(verifier);
+    stats->resting = verifier->queue.resting_count;
     stats->pending = verifier->queue.pending;
     pthread_mutex_unlock(&verifier->lock);
 }

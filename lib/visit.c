@@ -35,6 +35,7 @@ struct session {
     deadline until;            /* of what is asked for now, its probe included */
     bool served;               /* some address was answered for: the host is one that talks to us */
     bool worn_out;             /* nothing more is to be asked for in it */
+    bool told;                 /* hooks.called was */
     struct address_record how; /* what to tell hooks.called */
 };
 
@@ -344,6 +345,17 @@ static bool is_worn_out(const struct session *session, const struct address_reco
            (record->code == 421 || strcmp(record->rule, "connection_lost") == 0);
 }
 
+/* What was to be asked for in this session is, in another one. */
+static void wear_out(struct session *session, struct callout_item *item)
+{
+    struct run *run = session->run;
+
+    session->worn_out = true;
+    run->again = true;
+    run->until = deadline_in(run->callout->clock, run->callout->options->o.total_timeout_ms);
+    run_put_by(&run->todo, item);
+}
+
 /* Asks for one item, and answers it or puts it by: for the next host, or for this one once more. */
 static void session_item(struct session *session, struct callout_item *item)
 {
@@ -355,13 +367,12 @@ static void session_item(struct session *session, struct callout_item *item)
     question.needs_utf8 = item->needs_utf8;
     question.data = o->data_check && run_knows(run, &run->facts.catch_all, FACT_YES);
     transport_transcript(&session->transport, item->transcript, item->asked_ms);
+    if (session->asked > 1)
+        transport_remark(&session->transport, "in a session that is open already");
     session_ask(session, &question);
     record = record_of_session(session);
-    session->worn_out = is_worn_out(session, &record);
-    if (session->worn_out) {
-        run->again = true;
-        run->until = deadline_in(run->callout->clock, o->total_timeout_ms);
-        run_put_by(&run->todo, item);
+    if (is_worn_out(session, &record)) {
+        wear_out(session, item);
         return;
     }
     note_host(session, &record);
@@ -377,10 +388,65 @@ static void session_item(struct session *session, struct callout_item *item)
 /* Hosts count recipients, and other destinations wait for this worker. */
 static struct callout_item *take_another(struct run *run)
 {
+    struct callout_item *item;
+
     if (run->taken >= CALLOUT_SESSION_QUESTIONS_MAX || run_gives_way(run))
         return NULL;
-    run->taken++;
-    return run_take(run);
+    item = run_take(run);
+    if (item != NULL)
+        run->taken++;
+    return item;
+}
+
+/* The owner is told how the host took the call. */
+static void tell_owner(struct session *session)
+{
+    const struct callout_hooks *hooks = &session->run->callout->hooks;
+
+    if (!session->told)
+        hooks->called(hooks->arg, session->run->host, &session->how);
+    session->told = true;
+}
+
+/* Whether a session with nothing more to ask is left in a state in which it can be kept. */
+static bool can_rest(struct session *session)
+{
+    struct run *run = session->run;
+    const unsigned idle_ms = run->callout->options->o.idle_timeout_ms;
+
+    if (idle_ms == 0 || !session->served || run->later != NULL || run_gives_way(run) ||
+        run->taken >= CALLOUT_SESSION_QUESTIONS_MAX)
+        return false;
+    session->transport.settings.until = deadline_in(run->callout->clock, idle_ms);
+    dialogue_reset(&session->dialogue);
+    tell_dialogue(&session->dialogue, transport_drive(&session->transport, &session->dialogue));
+    return session->dialogue.need == DIALOGUE_NEED_QUESTION;
+}
+
+/*
+ * Waits for another address, with the session open. NULL: none came, or the host has meanwhile had
+ * enough of the session.
+ */
+static struct callout_item *rest(struct session *session)
+{
+    struct run *run = session->run;
+    const struct callout_hooks *hooks = &run->callout->hooks;
+    struct callout_item *item = NULL;
+
+    if (!can_rest(session))
+        return NULL;
+    tell_owner(session);
+    while (item == NULL && !run_gives_way(run) && hooks->rest(hooks->arg, run->host))
+        item = take_another(run);
+    if (item == NULL)
+        return NULL;
+    if (!transport_is_quiet(&session->transport)) {
+        transport_close(&session->transport);
+        wear_out(session, item);
+        return NULL;
+    }
+    run->until = deadline_in(run->callout->clock, run->callout->options->o.total_timeout_ms);
+    return item;
 }
 
 /* The run's time is that of its first address; those asked for behind it have their own. */
@@ -407,7 +473,7 @@ static void session_items(struct session *session)
         item = unasked;
         if (item != NULL)
             unasked = item->next;
-        else if ((item = take_another(run)) == NULL)
+        else if ((item = take_another(run)) == NULL && (item = rest(session)) == NULL)
             break;
         session->asked++;
         session->until = time_for_item(session);
@@ -427,7 +493,6 @@ static void session_items(struct session *session)
 /* Calls one address of one mail host. */
 void visit_address(struct run *run, const char *mx, const struct sockaddr_storage *address)
 {
-    const struct callout_hooks *hooks = &run->callout->hooks;
     struct session *session = calloc(1, sizeof *session);
 
     if (session == NULL) {
@@ -452,7 +517,7 @@ void visit_address(struct run *run, const char *mx, const struct sockaddr_storag
         run->no_route++;
     else if (session->how.reason != RB_REASON_TIMEOUT &&
              session->how.reason != RB_REASON_INTERNAL_ERROR)
-        hooks->called(hooks->arg, run->host, &session->how);
+        tell_owner(session);
     transport_quit(&session->transport, &session->dialogue);
     free(session);
 }

@@ -2,9 +2,9 @@
 /*
  * workers: the threads that call. Each takes a ready destination, runs one callout over what waits
  * for it, and lets go. Started as needed up to the ceiling, with small stacks. Those whose callouts
- * are held (patience.h) do not count; one that finds itself above the ceiling ends. A watcher
- * sleeps until the next callout is held, but only while something is ready that no worker may come
- * for. Part of the verifier; see verifier.h for the locks.
+ * are held (patience.h), or whose sessions rest (rest.h), do not count; one that finds itself above
+ * the ceiling ends. A watcher sleeps until the next callout is held, but only while something is
+ * ready that no worker may come for. Part of the verifier; see verifier.h for the locks.
  */
 #include "config.h"
 
@@ -53,12 +53,21 @@ unsigned workers_held(const struct rb_verifier *verifier)
     return look(verifier).held;
 }
 
-/* Workers that count: the others' hosts are not answering. */
+/* Workers that do not count: their hosts are not answering, or their sessions rest. */
+static unsigned spared(const struct rb_verifier *verifier)
+{
+    const unsigned max = verifier->setup->options->o.max_held;
+    const unsigned count = look(verifier).held + verifier->queue.resting_count;
+
+    return count < max ? count : max;
+}
+
+/* Workers that count. */
 static unsigned brisk(const struct rb_verifier *verifier)
 {
     /* Below the ceiling there is nothing to be found out by looking at each. */
     return verifier->workers < verifier->workers_max ? verifier->workers
-                                                     : verifier->workers - look(verifier).held;
+                                                     : verifier->workers - spared(verifier);
 }
 
 static unsigned room(const struct rb_verifier *verifier)
@@ -90,6 +99,8 @@ void workers_wake_all(struct rb_verifier *verifier)
 {
     while (verifier->sleepers != NULL)
         wake(verifier, verifier->sleepers);
+    while (rest_send_home(&verifier->queue, NULL)) {
+    }
 }
 
 void workers_call(struct rb_verifier *verifier)
@@ -102,6 +113,8 @@ void workers_call(struct rb_verifier *verifier)
     }
     if (missing > 0)
         watch(verifier);
+    while (missing > 0 && rest_send_home(&verifier->queue, NULL))
+        missing--;
     if (verifier->queue.ready_count > 0)
         wake(verifier, verifier->sleepers);
 }

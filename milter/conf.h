@@ -34,7 +34,8 @@ enum callout_tls { TLS_NEVER = 0, TLS_MAY };
 
 /* Where recipients of a domain are verified. */
 struct relay {
-    char *domain;        /* canonical; ".example.org": its subdomains alone; "*": all that no other is for */
+    char *
+        domain; /* canonical; ".example.org": its subdomains alone; "*": all that no other is for */
     struct text_list to; /* "host:port", "lmtp:host:port", "unix:/path" */
     char *list;          /* the same, as the library takes it */
     enum action on_unreachable;
@@ -65,7 +66,7 @@ struct config {
         struct text_list bind;
         enum rb_ip_version ip_version;
         enum callout_tls tls;
-        unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms;
+        unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms, idle_timeout_ms;
         unsigned max_workers, max_held, max_pending;
         bool catch_all_check, data_check, smtputf8;
         unsigned max_hosts;

@@ -621,6 +621,7 @@ void config_options(const struct config *config, struct rb_options *options)
     options->connect_timeout_ms = config->callout.connect_timeout_ms;
     options->command_timeout_ms = config->callout.command_timeout_ms;
     options->total_timeout_ms = config->callout.total_timeout_ms;
+    options->idle_timeout_ms = config->callout.idle_timeout_ms;
     options->max_hosts = config->callout.max_hosts;
     options->max_workers = config->callout.max_workers;
     options->max_held = config->callout.max_held;

@@ -79,12 +79,13 @@ static json_t *callout_object(const struct rb_stats *stats)
             json_object_set_new(by_result, rb_reason_name(reason),
                                 json_integer((json_int_t)stats->callouts[reason]));
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "running",
-                     (json_int_t)stats->running, "held", (json_int_t)stats->held, "pending",
-                     (json_int_t)stats->pending, "total", (json_int_t)total, "connections",
-                     (json_int_t)stats->sessions, "coalesced", (json_int_t)stats->coalesced, "busy",
-                     (json_int_t)stats->busy, "limited", (json_int_t)stats->limited, "spf_fail",
-                     (json_int_t)stats->spf_fail, "results", by_result);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "running",
+                     (json_int_t)stats->running, "held", (json_int_t)stats->held, "resting",
+                     (json_int_t)stats->resting, "pending", (json_int_t)stats->pending, "total",
+                     (json_int_t)total, "connections", (json_int_t)stats->sessions, "coalesced",
+                     (json_int_t)stats->coalesced, "busy", (json_int_t)stats->busy, "limited",
+                     (json_int_t)stats->limited, "spf_fail", (json_int_t)stats->spf_fail, "results",
+                     by_result);
 }
 
 static json_t *cache_object(const struct rb_stats *stats)

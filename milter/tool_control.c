@@ -215,14 +215,15 @@ static void print_status(json_t *status)
     printf("%-12s%" JSON_INTEGER_FORMAT " open, %" JSON_INTEGER_FORMAT " in all\n", "sessions",
            number(sessions, "open"), number(sessions, "total"));
     printf("%-12s%" JSON_INTEGER_FORMAT " running, %" JSON_INTEGER_FORMAT
-           " of them held, %" JSON_INTEGER_FORMAT " waiting, %" JSON_INTEGER_FORMAT
-           " in all, %" JSON_INTEGER_FORMAT " connections, %" JSON_INTEGER_FORMAT
-           " joined, %" JSON_INTEGER_FORMAT " refused as busy, %" JSON_INTEGER_FORMAT
-           " as over a limit, %" JSON_INTEGER_FORMAT " by SPF\n",
+           " of them held, %" JSON_INTEGER_FORMAT " kept open, %" JSON_INTEGER_FORMAT
+           " waiting, %" JSON_INTEGER_FORMAT " in all, %" JSON_INTEGER_FORMAT
+           " connections, %" JSON_INTEGER_FORMAT " joined, %" JSON_INTEGER_FORMAT
+           " refused as busy, %" JSON_INTEGER_FORMAT " as over a limit, %" JSON_INTEGER_FORMAT
+           " by SPF\n",
            "callouts", number(callouts, "running"), number(callouts, "held"),
-           number(callouts, "pending"), number(callouts, "total"), number(callouts, "connections"),
-           number(callouts, "coalesced"), number(callouts, "busy"), number(callouts, "limited"),
-           number(callouts, "spf_fail"));
+           number(callouts, "resting"), number(callouts, "pending"), number(callouts, "total"),
+           number(callouts, "connections"), number(callouts, "coalesced"), number(callouts, "busy"),
+           number(callouts, "limited"), number(callouts, "spf_fail"));
     printf("%-12s%" JSON_INTEGER_FORMAT " scheduled\n", "retries",
            number(status, "retries_scheduled"));
     print_counts("  results", json_object_get(callouts, "results"));

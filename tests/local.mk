@@ -41,6 +41,7 @@ UNIT = \
     tests/unit/test_relay \
     tests/unit/test_relays \
     tests/unit/test_reply \
+    tests/unit/test_rest \
     tests/unit/test_session \
     tests/unit/test_shield \
     tests/unit/test_slots \
@@ -177,6 +178,10 @@ tests_unit_test_recipient_LDADD = $(unit_libs)
 tests_unit_test_relays_SOURCES = tests/unit/test_relays.c
 tests_unit_test_relays_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_relays_LDADD = $(unit_libs)
+
+tests_unit_test_rest_SOURCES = tests/unit/test_rest.c
+tests_unit_test_rest_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_rest_LDADD = $(unit_libs)
 
 tests_unit_test_dns_SOURCES = tests/unit/test_dns.c
 tests_unit_test_dns_CPPFLAGS = $(unit_cppflags)

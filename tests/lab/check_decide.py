@@ -14,6 +14,7 @@ import stores
 MAX_WAIT_S = 8
 AT_ONCE_S = 0.7
 CALLOUT_S = stores.REPLY_MS / 1000
+IDLE = "0s"  # so that each callout takes its time
 BODY_S = 1.5  # how long a slow body takes
 STAGES = {"data": "DATA", "eom": "the end of the message"}
 
@@ -34,7 +35,7 @@ STRICT, LAX, TAG, ALSO, HARSH = (
 
 def run(tap, rig):
     with stores.Stores(rig) as there:
-        rig.milter.start_fresh(more=_more(there, "data"))
+        rig.milter.start_fresh(more=_more(there, "data"), idle_timeout=IDLE)
         pid = rig.milter.pid
         for stage in STAGES:
             _settings(rig, there, stage)
@@ -57,7 +58,7 @@ def _more(there, stage, max_wait=MAX_WAIT_S):
 
 def _settings(rig, there, stage, **others):
     """Other settings for the daemon, which goes on."""
-    rig.milter.configure(more=_more(there, stage, **others))
+    rig.milter.configure(more=_more(there, stage, **others), idle_timeout=IDLE)
     status, _, errors = rig.milter.ringback("reload")
     if status != 0:
         raise OSError(f"ringback reload: {errors}")

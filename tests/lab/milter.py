@@ -33,6 +33,7 @@ callout {{
     fallback_mail_from = "{callout_sender}"
     command_timeout = "{command_timeout}"
     total_timeout = "{total_timeout}"
+    idle_timeout = "{idle_timeout}"
     max_workers = 256
     # The networks of the lab are reserved for documentation: they are never called unless allowed.
     allowed_networks = {{ "192.0.2.0/24", "2001:db8:25::/64", "198.18.0.0/16" }}
@@ -54,6 +55,7 @@ DEFAULTS = {
     "max_wait": "8s",
     "command_timeout": "30s",
     "total_timeout": "60s",
+    "idle_timeout": "1s",
     "more": "",
 }
 

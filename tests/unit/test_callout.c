@@ -68,6 +68,8 @@ static struct world {
     enum fact_state probe_said;
     unsigned probes_begun, probes_ended;
     unsigned parked_away[ITEMS_MAX];
+    bool (*while_resting)(void); /* NULL: it never pays to rest */
+    unsigned rests, called_before_rest;
 } world;
 
 static const uint8_t probe_key[32] = "a key that nobody else has, for ";
@@ -126,6 +128,15 @@ static struct callout_item *next_item(void *arg)
 {
     (void)arg;
     return world.next < world.item_count ? &world.item[world.next++] : NULL;
+}
+
+static bool rest(void *arg, const char *ip)
+{
+    (void)arg;
+    (void)ip;
+    if (world.rests++ == 0)
+        world.called_before_rest = (unsigned)world.called_count;
+    return world.while_resting != NULL && world.while_resting();
 }
 
 static void take_answer(void *arg, struct callout_item *item, const struct address_record *record)
@@ -241,6 +252,7 @@ static int set_up(void **state)
     world.options.fallback_mail_from = FALLBACK;
     world.options.ip_version = RB_IP_V4;
     world.options.catch_all_check = false;
+    world.options.idle_timeout_ms = 0;
     world.options.connect_timeout_ms = LONG_MS;
     world.options.command_timeout_ms = LONG_MS;
     world.options.total_timeout_ms = LONG_MS;
@@ -312,7 +324,7 @@ static void run(const char *domain)
         .domain = domain,
         .relay = world.relay,
         .facts = world.facts,
-        .hooks = {next_item, take_answer, may_call, left, put_back, begin_probe, end_probe,
+        .hooks = {next_item, rest, take_answer, may_call, left, put_back, begin_probe, end_probe,
                   was_called, was_learned, &world},
     };
 
@@ -1266,6 +1278,141 @@ static void a_worn_out_session_does_not_ask_twice_for_what_was_put_off(void **st
     heard(host, "RCPT TO:<b@one.example>", 1);
 }
 
+/* --- Sessions that are kept open --------------------------------------------- */
+
+static bool another_comes(void)
+{
+    if (world.rests == 3)
+        return false;
+    add("v@one.example");
+    return true;
+}
+
+static void what_comes_while_a_session_rests_is_asked_in_it(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, UNKNOWN_USER);
+
+    world.options.idle_timeout_ms = LONG_MS;
+    world.while_resting = another_comes;
+    ask("one.example", "u@one.example");
+    assert_int_equal(world.rests, 3);
+    assert_int_equal(world.next, 3);
+    for (int i = 0; i < 3; i++)
+        is(&world.answer[i], RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(host), 1);
+    heard(host, "RSET", 3); /* whenever it comes to rest */
+    heard(host, "RCPT", 3);
+    heard(host, "QUIT", 1);
+    /* Known before it rests, and said once. */
+    assert_int_equal(world.called_before_rest, 1);
+    assert_int_equal(world.called_count, 1);
+    was_called_so(0, "127.0.0.1", RB_REASON_ACCEPTED);
+}
+
+static bool another_comes_when_the_host_has_gone(void)
+{
+    if (world.rests > 1)
+        return false;
+    fake_host_stop(world.host[0]); /* and with it its connections */
+    start_saying(0, UNKNOWN_USER);
+    add("v@one.example");
+    return true;
+}
+
+static void a_host_that_has_gone_meanwhile_is_called_again(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+
+    world.options.max_hosts = 1;
+    world.options.idle_timeout_ms = LONG_MS;
+    world.while_resting = another_comes_when_the_host_has_gone;
+    ask("one.example", "u@one.example");
+    assert_int_equal(world.next, 2);
+    is(&world.answer[1], RB_REASON_NO_SUCH_USER);
+    heard(world.host[0], "RCPT", 1);
+    was_called_so(0, "127.0.0.1", RB_REASON_ACCEPTED);
+    was_called_so(1, "127.0.0.1", RB_REASON_ACCEPTED);
+}
+
+static const struct fake_host_step fed_up_with_rset[] = {OPENING,
+                                                         TRANSACTION(UNKNOWN_USER),
+                                                         {FAKE_HOST_EXPECT, "RSET"},
+                                                         {FAKE_HOST_SAY, "502 5.5.1 what?"},
+                                                         {FAKE_HOST_SILENT, NULL}};
+static const struct fake_host_step silent_at_rset[] = {
+    OPENING, TRANSACTION(UNKNOWN_USER), {FAKE_HOST_EXPECT, "RSET"}, {FAKE_HOST_SILENT, NULL}};
+
+static void a_session_that_cannot_be_reset_does_not_rest(void **state)
+{
+    (void)state;
+    static const struct fake_host_script scripts[] = {
+        {tired, COUNT(tired)},
+        {leaving, COUNT(leaving)},
+        {fed_up_with_rset, COUNT(fed_up_with_rset)},
+        {silent_at_rset, COUNT(silent_at_rset)},
+    };
+
+    world.options.idle_timeout_ms = SHORT_MS;
+    world.while_resting = another_comes;
+    for (size_t i = 0; i < COUNT(scripts); i++) {
+        struct fake_host *host = start_playing(0, &scripts[i], 1);
+
+        is(ask("one.example", "u@one.example"), RB_REASON_NO_SUCH_USER);
+        assert_int_equal(world.rests, 0);
+        was_called_so(i, "127.0.0.1", RB_REASON_ACCEPTED);
+        heard(host, "RSET", 1);
+        fake_host_stop(host);
+        world.host[0] = NULL;
+        world.port = 0;
+    }
+}
+
+static void a_session_in_which_nobody_was_answered_for_does_not_rest(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, "451 4.3.0 not now");
+
+    world.options.idle_timeout_ms = LONG_MS;
+    world.while_resting = another_comes;
+    is(ask("one.example", "u@one.example"), RB_REASON_TEMPFAIL);
+    assert_int_equal(world.rests, 0);
+    heard(host, "RSET", 0);
+}
+
+static void what_is_for_the_next_host_does_not_wait_for_a_rest(void **state)
+{
+    (void)state;
+    static const struct fake_host_reply put_off[] = {{"later@three.example", "451 4.3.0 not now"}};
+    struct fake_host *first =
+        start(0, &(const struct fake_host_options){.replies = put_off, .reply_count = 1});
+
+    start_saying(1, UNKNOWN_USER);
+    world.options.idle_timeout_ms = LONG_MS;
+    add("later@three.example");
+    add("u@three.example");
+    run("three.example");
+    is(&world.answer[0], RB_REASON_NO_SUCH_USER);
+    is(&world.answer[1], RB_REASON_NO_SUCH_USER);
+    heard(first, "QUIT", 1);
+    assert_int_equal(world.rests, 1); /* with the second host */
+}
+
+static void a_session_at_its_ceiling_does_not_rest(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+
+    world.options.idle_timeout_ms = LONG_MS;
+    world.while_resting = another_comes;
+    for (int i = 0; i < CALLOUT_SESSION_QUESTIONS_MAX; i++)
+        add("u@one.example");
+    run("one.example");
+    assert_int_equal(world.next, CALLOUT_SESSION_QUESTIONS_MAX);
+    assert_int_equal(world.rests, 0);
+}
+
 static void a_first_transaction_that_is_cut_off_is_not_tried_again(void **state)
 {
     (void)state;
@@ -1327,8 +1474,9 @@ static void each_item_has_its_own_part_of_the_transcript(void **state)
     run("one.example");
     assert_string_equal(rb_transcript_line(first, 0).text, "connecting");
     assert_string_equal(rb_transcript_line(first, 7).text, "RCPT TO:<a@one.example>");
-    assert_string_equal(rb_transcript_line(second, 0).text, "RSET");
-    assert_string_equal(rb_transcript_line(second, 4).text, "RCPT TO:<b@one.example>");
+    assert_string_equal(rb_transcript_line(second, 0).text, "in a session that is open already");
+    assert_string_equal(rb_transcript_line(second, 1).text, "RSET");
+    assert_string_equal(rb_transcript_line(second, 5).text, "RCPT TO:<b@one.example>");
 }
 
 static void a_utf8_address_is_unknown_where_it_cannot_be_asked(void **state)
@@ -1943,6 +2091,12 @@ int main(void)
         T(a_session_that_wears_out_is_followed_by_another),
         T(a_host_that_serves_one_address_a_session_is_called_for_each),
         T(a_worn_out_session_does_not_ask_twice_for_what_was_put_off),
+        T(what_comes_while_a_session_rests_is_asked_in_it),
+        T(a_host_that_has_gone_meanwhile_is_called_again),
+        T(a_session_that_cannot_be_reset_does_not_rest),
+        T(a_session_in_which_nobody_was_answered_for_does_not_rest),
+        T(what_is_for_the_next_host_does_not_wait_for_a_rest),
+        T(a_session_at_its_ceiling_does_not_rest),
         T(a_first_transaction_that_is_cut_off_is_not_tried_again),
         T(a_silent_host_times_out_and_is_reported),
         T(a_callout_that_is_cut_short_says_nothing_of_the_host),

@@ -163,6 +163,7 @@ static void assert_callout_defaults(const struct config *config)
     assert_int_equal(config->callout.command_timeout_ms, 30000);
     assert_int_equal(config->callout.total_timeout_ms, 120000);
     assert_int_equal(config->callout.max_workers, 256);
+    assert_int_equal(config->callout.idle_timeout_ms, 1000);
     assert_int_equal(config->callout.max_held, 1024);
     assert_int_equal(config->callout.max_pending, 4096);
     assert_true(config->callout.catch_all_check);
@@ -1265,7 +1266,8 @@ static void options_are_those_of_the_file(void **state)
         "resolvers = { \"127.0.0.1:5353\" }\n"
         "callout { mail_from = \"v@example.org\" port = 2525 bind = { \"192.0.2.9\" }\n"
         " ip_version = \"4\" tls = never connect_timeout = 1s command_timeout = 2s\n"
-        " total_timeout = 3s max_workers = 4 max_held = 0 max_pending = 5 catch_all_check = no\n"
+        " total_timeout = 3s idle_timeout = 4s max_workers = 4 max_held = 0 max_pending = 5 "
+        "catch_all_check = no\n"
         " data_check = yes smtputf8 = no max_hosts = 7 allowed_networks = { \"10.0.0.0/8\" } }\n"
         "cache { store = \"lmdb:/x\" valid_ttl = 20s valid_refresh = 9s invalid_ttl = 18s\n"
         " invalid_refresh = 11s unknown_ttl = 12s domain_ttl = 13s max_size = 2MB }\n"
@@ -1291,6 +1293,7 @@ static void options_are_those_of_the_file(void **state)
     assert_int_equal(options.total_timeout_ms, 3000);
     assert_int_equal(options.max_hosts, 7);
     assert_int_equal(options.max_workers, 4);
+    assert_int_equal(options.idle_timeout_ms, 4000);
     assert_int_equal(options.max_held, 0);
     assert_int_equal(options.max_pending, 5);
     assert_int_equal(options.per_domain_sessions, 14);
@@ -1321,6 +1324,7 @@ static void default_options_are_the_librarys_own(void **state)
     assert_int_equal(ours.total_timeout_ms, theirs.total_timeout_ms);
     assert_int_equal(ours.max_hosts, theirs.max_hosts);
     assert_int_equal(ours.max_workers, theirs.max_workers);
+    assert_int_equal(ours.idle_timeout_ms, theirs.idle_timeout_ms);
     assert_int_equal(ours.max_held, theirs.max_held);
     assert_int_equal(ours.max_pending, theirs.max_pending);
     assert_int_equal(ours.per_domain_sessions, theirs.per_domain_sessions);

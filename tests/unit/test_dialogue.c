@@ -740,6 +740,51 @@ static void pipelining_puts_rset_mail_and_rcpt_in_one_flight(void **state)
     answered(&dialogue, RB_REASON_ACCEPTED, RB_STAGE_RCPT);
 }
 
+/* Before a session is left alone for a while, so that no transaction stays open. */
+static void a_reset_ends_the_transaction_and_the_next_needs_none(void **state)
+{
+    (void)state;
+    for (int pipelining = 0; pipelining < 2; pipelining++) {
+        struct dialogue dialogue;
+
+        if (pipelining)
+            open_pipelining(&dialogue);
+        else
+            open_plain(&dialogue);
+        ask_and_hear(&dialogue, &plain, UNKNOWN_USER);
+        dialogue_reset(&dialogue);
+        assert_int_equal(dialogue.need, DIALOGUE_NEED_PEER);
+        sends(&dialogue, "RSET\r\n");
+        feed(&dialogue, OK);
+        assert_int_equal(dialogue.need, DIALOGUE_NEED_QUESTION);
+        answered(&dialogue, RB_REASON_NO_SUCH_USER, RB_STAGE_RCPT);
+        dialogue_reset(&dialogue); /* nothing is open any more */
+        assert_int_equal(dialogue.need, DIALOGUE_NEED_QUESTION);
+        sends(&dialogue, "");
+        dialogue_ask(&dialogue, &plain);
+        sends(&dialogue, pipelining ? MAIL_NULL RCPT_USER : MAIL_NULL);
+    }
+}
+
+static void a_reset_that_fails_ends_the_session_and_the_answer_stands(void **state)
+{
+    (void)state;
+    static const char *const replies[] = {"500 5.5.1 what?\r\n", "421 4.4.2 too long\r\n",
+                                          "354 go on\r\n"};
+
+    for (size_t i = 0; i < COUNT(replies); i++) {
+        struct dialogue dialogue;
+
+        open_pipelining(&dialogue);
+        ask_and_hear(&dialogue, &plain, UNKNOWN_USER);
+        dialogue_reset(&dialogue);
+        sends(&dialogue, "RSET\r\n");
+        feed(&dialogue, replies[i]);
+        assert_int_equal(dialogue.need, DIALOGUE_OVER);
+        answered(&dialogue, RB_REASON_NO_SUCH_USER, RB_STAGE_RCPT);
+    }
+}
+
 static void without_pipelining_commands_go_one_by_one(void **state)
 {
     (void)state;
@@ -1414,6 +1459,8 @@ int main(void)
         cmocka_unit_test(starttls_is_not_said_twice),
         cmocka_unit_test(pipelining_puts_mail_and_rcpt_in_one_flight),
         cmocka_unit_test(pipelining_puts_rset_mail_and_rcpt_in_one_flight),
+        cmocka_unit_test(a_reset_ends_the_transaction_and_the_next_needs_none),
+        cmocka_unit_test(a_reset_that_fails_ends_the_session_and_the_answer_stands),
         cmocka_unit_test(without_pipelining_commands_go_one_by_one),
         cmocka_unit_test(rset_is_left_out_where_no_transaction_was_opened),
         cmocka_unit_test(the_answer_carries_the_reply),

@@ -75,6 +75,7 @@ static void defaults_are_the_documented_ones(void **state)
     assert_int_equal(o.total_timeout_ms, 120000);
     assert_int_equal(o.max_hosts, 6);
     assert_int_equal(o.max_workers, 256);
+    assert_int_equal(o.idle_timeout_ms, 1000);
     assert_int_equal(o.max_held, 1024);
     assert_int_equal(o.max_pending, 4096);
     assert_int_equal(o.per_domain_sessions, 2);
@@ -281,6 +282,7 @@ static const struct number {
     NUMBER(total_timeout_ms, "total_timeout", 1, 86400000),
     NUMBER(max_hosts, "max_hosts", 1, 32),
     NUMBER(max_workers, "max_workers", 1, 4096),
+    NUMBER(idle_timeout_ms, "idle_timeout", 0, 60000),
     NUMBER(max_held, "max_held", 0, 16384),
     NUMBER(max_pending, "max_pending", 1, 1000000),
     NUMBER(per_domain_sessions, "per_domain_sessions", 1, 1000),

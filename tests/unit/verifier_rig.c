@@ -57,6 +57,7 @@ int rig_set_up(void **state, const struct rig_world *world)
     rig->dns = fake_dns_start(AF_INET, world->zone, world->zone_count);
     rig->resolver = fake_dns_server(rig->dns);
     rb_options_init(&rig->options);
+    rig->options.idle_timeout_ms = 0; /* a session is over when there is nothing more to ask */
     rig_start_host(rig, world->host);
     set_options(rig);
     return 0;
