@@ -87,8 +87,8 @@ struct callout_hooks {
     struct callout_item *(*end_probe)(void *arg, const struct fact *catch_all);
     /*
      * A connection to this IP address was tried, and how it went, told when it has ended or first
-     * rests: reason, stage and code of what went wrong, or RB_REASON_ACCEPTED where the host spoke with us as a mail host should,
-     * whatever it said of addresses.
+     * rests: reason, stage and code of what went wrong, or RB_REASON_ACCEPTED where the host spoke
+     * with us as a mail host should, whatever it said of addresses.
      */
     void (*called)(void *arg, const char *ip, const struct address_record *how);
     /* Something was learned of the domain; only the facts with a stamp. */
