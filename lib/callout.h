@@ -53,9 +53,10 @@ struct callout_hooks {
      * until answered. */
     struct callout_item *(*next)(void *arg);
     /*
-     * `next` had none: waits for a while, with a session open to the host, until there may be one.
-     * False: it is not worth while any longer.
+     * `next` had none: is it worth while to keep a session with the host open for another? Then
+     * `rest` waits until there may be one; false: it is not worth while any longer.
      */
+    bool (*may_rest)(void *arg, const char *ip);
     bool (*rest)(void *arg, const char *ip);
     /* The item's final answer: exactly once for each item. */
     void (*answer)(void *arg, struct callout_item *item, const struct address_record *record);

@@ -95,6 +95,18 @@ static void update(struct queue *queue, struct destination *destination, unsigne
     }
 }
 
+/*
+ * Destinations are forgotten when nothing goes on; when they were asked about last is not. Where two
+ * share a stamp, one is taken for busier than it is.
+ */
+static void note_question(struct queue *queue, struct destination *destination, int64_t now_ms)
+{
+    int64_t *stamp = &queue->asked_ms[destination->hh.hashv % QUEUE_STAMPS];
+
+    destination->gap_ms = *stamp > 0 ? now_ms - *stamp : INT64_MAX;
+    *stamp = now_ms;
+}
+
 enum rb_error queue_push(struct queue *queue, const char *relay, const char *domain,
                          struct callout_item *item, unsigned sessions_max)
 {
@@ -110,6 +122,7 @@ enum rb_error queue_push(struct queue *queue, const char *relay, const char *dom
     destination->last = item;
     destination->waiting++;
     queue->pending++;
+    note_question(queue, destination, item->asked_ms);
     update(queue, destination, sessions_max);
     return RB_OK;
 }

@@ -25,6 +25,7 @@ struct destination {
     unsigned
         coming; /* of these, those that have taken nothing yet; may be too few, never too many */
     unsigned sessions_max; /* as last told */
+    int64_t gap_ms;        /* between the last two questions; one may be another destination's */
     struct rest *resting;  /* sessions of it that rest: rest.c's */
     unsigned resting_count;
     struct probing probing;
@@ -37,6 +38,8 @@ struct destination {
     char key[]; /* relay '\0' domain */
 };
 
+enum { QUEUE_STAMPS = 1024 };
+
 struct queue {
     struct destination *table;
     struct destination *ready;
@@ -45,9 +48,10 @@ struct queue {
     unsigned running;     /* sessions */
     struct rest *resting; /* of these, those that rest: rest.c's */
     unsigned resting_count;
+    int64_t asked_ms[QUEUE_STAMPS]; /* when a destination was asked about last, by its hash */
 };
 
-/* Puts an item behind the others of its destination. RB_ERR_NOMEM: it was not taken. */
+/* Puts an item, with its asked_ms, behind the others of its destination. RB_ERR_NOMEM: it was not taken. */
 enum rb_error queue_push(struct queue *queue, const char *relay, const char *domain,
                          struct callout_item *item, unsigned sessions_max);
 

@@ -192,8 +192,11 @@ struct rb_options {
     bool smtputf8;
     bool spf_gate; /* nobody is called for a client that the domain disowns (RFC 7208, fail) */
     unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms;
-    unsigned
-        idle_timeout_ms; /* a session is kept open for so long, for the next question; 0: not */
+    /*
+     * Where a domain was asked about twice within it, a session is kept open for as long, for the
+     * next question; 0: never.
+     */
+    unsigned idle_timeout_ms;
 
     /* how much */
     unsigned max_hosts;   /* mail hosts tried for one callout */

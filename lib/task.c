@@ -55,16 +55,28 @@ static struct callout_item *next_item(void *arg)
 }
 
 /*
- * Whether a session may rest. Not where something that waits could use its worker, or its place
- * with the mail host, better.
+ * Whether it pays that a session rests: its destination is asked about often enough, and nothing
+ * that waits could use its worker, or its place with the mail host, better. Under the lock.
  */
-static bool may_rest(const struct task *task, const char *ip)
+static bool rest_pays(const struct task *task, const char *ip)
 {
     const struct rb_verifier *verifier = task->verifier;
     const struct destination *destination = task->destination;
 
-    return !verifier->stopping && destination->wanted == NULL && destination->due == NULL &&
+    return destination->gap_ms <= task->options->o.idle_timeout_ms && !verifier->stopping &&
+           destination->wanted == NULL && destination->due == NULL &&
            verifier->queue.ready_count <= verifier->idle && !slots_awaited(&verifier->slots, ip);
+}
+
+static bool may_rest(void *arg, const char *ip)
+{
+    const struct task *task = arg;
+    bool pays;
+
+    pthread_mutex_lock(&task->verifier->lock);
+    pays = rest_pays(task, ip);
+    pthread_mutex_unlock(&task->verifier->lock);
+    return pays;
 }
 
 /* A session that rests is no callout under way: no host keeps it waiting. */
@@ -77,7 +89,7 @@ static bool rest(void *arg, const char *ip)
     int error = 0;
 
     pthread_mutex_lock(&verifier->lock);
-    if (may_rest(task, ip)) {
+    if (rest_pays(task, ip)) {
         patience_leave(&verifier->patience, task->call);
         rest_begin(&rest, &verifier->queue, task->destination, ip);
         while (rest.end == REST_GOES_ON && error == 0)
@@ -265,8 +277,8 @@ void task_run(struct rb_verifier *verifier, struct destination *destination,
         .probe_key = verifier->probe_key,
         .domain = destination->domain,
         .relay = destination->relay[0] != '\0' ? destination->relay : NULL,
-        .hooks = {next_item, rest, answer_item, may_call, left, put_back, begin_probe, end_probe,
-                  host_called, learned, &task},
+        .hooks = {next_item, may_rest, rest, answer_item, may_call, left, put_back, begin_probe,
+                  end_probe, host_called, learned, &task},
     };
 
     if (cache_facts_key(callout.relay, destination->domain, task.facts_key) != RB_OK ||

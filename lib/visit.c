@@ -412,12 +412,14 @@ static void tell_owner(struct session *session)
 static bool can_rest(struct session *session)
 {
     struct run *run = session->run;
-    const unsigned idle_ms = run->callout->options->o.idle_timeout_ms;
+    const struct callout *callout = run->callout;
+    const unsigned idle_ms = callout->options->o.idle_timeout_ms;
 
     if (idle_ms == 0 || !session->served || run->later != NULL || run_gives_way(run) ||
-        run->taken >= CALLOUT_SESSION_QUESTIONS_MAX)
+        run->taken >= CALLOUT_SESSION_QUESTIONS_MAX ||
+        !callout->hooks.may_rest(callout->hooks.arg, run->host))
         return false;
-    session->transport.settings.until = deadline_in(run->callout->clock, idle_ms);
+    session->transport.settings.until = deadline_in(callout->clock, idle_ms);
     dialogue_reset(&session->dialogue);
     tell_dialogue(&session->dialogue, transport_drive(&session->transport, &session->dialogue));
     return session->dialogue.need == DIALOGUE_NEED_QUESTION;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What many mails at once, dead hosts and dry_run cost: the mail hosts, and the clients."""
 
+import time
+
 import client
 import check_verdicts
 
@@ -23,6 +25,7 @@ def run(tap, rig):
         "of a forged sender, dry run",
         header="verdict=invalid",
     )
+    _kept_open(tap, rig)
 
 
 def _dead(tap, rig):
@@ -77,3 +80,41 @@ def _crowd(tap, rig, sender, wanted, text, header=None):
             f"20 mails at once {text}: the header says what would have been",
             value,
         )
+
+
+def _kept_open(tap, rig):
+    """One sender after the other: the session of the second serves the third."""
+    for idle, connections, kept in (("10s", 2, 1), ("0s", 3, 0)):
+        rig.milter.start_fresh(idle_timeout=idle)
+        rig.hosts.reset()
+        mails = [rig.send("nobody-0@crowd.example")]
+        _await_sessions(rig, 0)
+        mails.append(rig.send("nobody-1@crowd.example"))
+        _await_sessions(rig, kept)
+        mails.append(rig.send("nobody-2@crowd.example"))
+        resting = _await_sessions(rig, kept)
+        rig.milter.stop()  # does not wait for the time to be over
+        here = rig.asked(CROWD)
+        text = f"idle_timeout = {idle}: three senders of one domain, one after the other"
+        tap.ok(
+            all(check_verdicts.told(mail) == check_verdicts.REJECT for mail in mails),
+            f"{text}: all are told",
+            *mails,
+        )
+        tap.ok(
+            here.connections == connections and here.rcpts == 3,
+            f"{text}: {connections} connections",
+            here,
+        )
+        tap.equal(resting, kept, f"{text}: sessions that `ringback status` says are kept open")
+    rig.milter.start_fresh()
+
+
+def _await_sessions(rig, kept, patience=5.0):
+    """Sessions kept open, once no other is under way; an answer comes before its session is reset."""
+    until = time.monotonic() + patience
+    while True:
+        callouts = rig.milter.ringback_json("status")[0]["callouts"]
+        if callouts["running"] == callouts["resting"] == kept or time.monotonic() > until:
+            return callouts["resting"]
+        time.sleep(0.05)

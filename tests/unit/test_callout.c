@@ -70,6 +70,7 @@ static struct world {
     unsigned parked_away[ITEMS_MAX];
     bool (*while_resting)(void); /* NULL: it never pays to rest */
     unsigned rests, called_before_rest;
+    bool never_rest;
 } world;
 
 static const uint8_t probe_key[32] = "a key that nobody else has, for ";
@@ -128,6 +129,13 @@ static struct callout_item *next_item(void *arg)
 {
     (void)arg;
     return world.next < world.item_count ? &world.item[world.next++] : NULL;
+}
+
+static bool may_rest(void *arg, const char *ip)
+{
+    (void)arg;
+    (void)ip;
+    return !world.never_rest;
 }
 
 static bool rest(void *arg, const char *ip)
@@ -324,8 +332,8 @@ static void run(const char *domain)
         .domain = domain,
         .relay = world.relay,
         .facts = world.facts,
-        .hooks = {next_item, rest, take_answer, may_call, left, put_back, begin_probe, end_probe,
-                  was_called, was_learned, &world},
+        .hooks = {next_item, may_rest, rest, take_answer, may_call, left, put_back, begin_probe,
+                  end_probe, was_called, was_learned, &world},
     };
 
     world.options.port = world.port != 0 ? world.port : 25;
@@ -1381,6 +1389,19 @@ static void a_session_in_which_nobody_was_answered_for_does_not_rest(void **stat
     heard(host, "RSET", 0);
 }
 
+static void a_session_that_need_not_rest_is_not_reset(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, UNKNOWN_USER);
+
+    world.options.idle_timeout_ms = LONG_MS;
+    world.never_rest = true;
+    ask("one.example", "u@one.example");
+    assert_int_equal(world.rests, 0);
+    heard(host, "RSET", 0);
+    heard(host, "QUIT", 1);
+}
+
 static void what_is_for_the_next_host_does_not_wait_for_a_rest(void **state)
 {
     (void)state;
@@ -2095,6 +2116,7 @@ int main(void)
         T(a_host_that_has_gone_meanwhile_is_called_again),
         T(a_session_that_cannot_be_reset_does_not_rest),
         T(a_session_in_which_nobody_was_answered_for_does_not_rest),
+        T(a_session_that_need_not_rest_is_not_reset),
         T(what_is_for_the_next_host_does_not_wait_for_a_rest),
         T(a_session_at_its_ceiling_does_not_rest),
         T(a_first_transaction_that_is_cut_off_is_not_tried_again),
