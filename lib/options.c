@@ -60,7 +60,7 @@ void rb_options_init(struct rb_options *options)
         .connect_timeout_ms = 10 * 1000,
         .command_timeout_ms = 30 * 1000,
         .total_timeout_ms = 120 * 1000,
-        .idle_timeout_ms = 1000,
+        .idle_timeout_ms = 2000,
         .max_hosts = 6,
         .max_workers = 256,
         .max_held = 1024,

@@ -75,7 +75,7 @@ static const struct directive main_directives[] = {
      RANGE(100, 10 * MINUTE)},
     {DIRECTIVE("callout", "total_timeout", KIND_MS, AT(callout.total_timeout_ms), "120s"),
      RANGE(100, HOUR)},
-    {DIRECTIVE("callout", "idle_timeout", KIND_MS, AT(callout.idle_timeout_ms), "1s"),
+    {DIRECTIVE("callout", "idle_timeout", KIND_MS, AT(callout.idle_timeout_ms), "2s"),
      RANGE(0, MINUTE)},
     {DIRECTIVE("callout", "max_workers", KIND_NUMBER, AT(callout.max_workers), "256"),
      RANGE(1, 4096), .fixed = true},

@@ -55,7 +55,7 @@ DEFAULTS = {
     "max_wait": "8s",
     "command_timeout": "30s",
     "total_timeout": "60s",
-    "idle_timeout": "1s",
+    "idle_timeout": "2s",
     "more": "",
 }
 

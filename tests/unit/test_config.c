@@ -163,7 +163,7 @@ static void assert_callout_defaults(const struct config *config)
     assert_int_equal(config->callout.command_timeout_ms, 30000);
     assert_int_equal(config->callout.total_timeout_ms, 120000);
     assert_int_equal(config->callout.max_workers, 256);
-    assert_int_equal(config->callout.idle_timeout_ms, 1000);
+    assert_int_equal(config->callout.idle_timeout_ms, 2000);
     assert_int_equal(config->callout.max_held, 1024);
     assert_int_equal(config->callout.max_pending, 4096);
     assert_true(config->callout.catch_all_check);

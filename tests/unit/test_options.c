@@ -75,7 +75,7 @@ static void defaults_are_the_documented_ones(void **state)
     assert_int_equal(o.total_timeout_ms, 120000);
     assert_int_equal(o.max_hosts, 6);
     assert_int_equal(o.max_workers, 256);
-    assert_int_equal(o.idle_timeout_ms, 1000);
+    assert_int_equal(o.idle_timeout_ms, 2000);
     assert_int_equal(o.max_held, 1024);
     assert_int_equal(o.max_pending, 4096);
     assert_int_equal(o.per_domain_sessions, 2);
