@@ -30,6 +30,7 @@ enum choices {
     CHOICE_UTF8 = 8,
     CHOICE_SINGLY = 16, /* the host's octets come one at a time */
     CHOICE_GLUED = 32,
+    CHOICE_RESTS = 128, /* between questions the session is reset */
 };
 
 static const char null_sender[] = "";
@@ -40,7 +41,7 @@ struct talk {
     struct dialogue_question question;
     char address[ADDRESS_SIZE];
     unsigned choices, asked, said;
-    bool asking;
+    bool asking, reset;
     enum rb_reason settled; /* the verdict of this transaction so far */
 };
 
@@ -143,10 +144,21 @@ static void check_state(struct talk *talk)
     check_settled(talk);
 }
 
+/* False: it is not due. */
+static bool reset(struct talk *talk)
+{
+    if ((talk->choices & CHOICE_RESTS) == 0 || talk->asked == 0 || talk->reset)
+        return false;
+    talk->reset = true;
+    dialogue_reset(&talk->dialogue);
+    return true;
+}
+
 static void ask(struct talk *talk)
 {
     struct dialogue *dialogue = &talk->dialogue;
 
+    talk->reset = false;
     talk->asking = talk->asked++ < QUESTIONS_MAX;
     talk->settled = RB_REASON_NONE;
     if (talk->asking)
@@ -162,17 +174,19 @@ static void serve(struct talk *talk, bool handshake_fails)
 
     check_state(talk);
     for (unsigned n = 0; dialogue->need != DIALOGUE_OVER; n++) {
-        HOLDS(n <= QUESTIONS_MAX + 2);
+        HOLDS(n <= 2 * QUESTIONS_MAX + 2);
         if (dialogue->need == DIALOGUE_NEED_PEER) {
             send_out(talk);
             return;
         }
-        if (dialogue->need == DIALOGUE_NEED_QUESTION)
-            ask(talk);
-        else if (handshake_fails)
+        if (dialogue->need == DIALOGUE_NEED_QUESTION) {
+            if (!reset(talk))
+                ask(talk);
+        } else if (handshake_fails) {
             dialogue_fail(dialogue, RB_REASON_TLS_REQUIRED, "tls_failed");
-        else
+        } else {
             dialogue_tls_started(dialogue);
+        }
         check_state(talk);
     }
 }
