@@ -27,7 +27,6 @@ struct destination {
     unsigned sessions_max; /* as last told */
     int64_t gap_ms;        /* between the last two questions; one may be another destination's */
     struct rest *resting;  /* sessions of it that rest: rest.c's */
-    unsigned resting_count;
     struct probing probing;
     struct slot *wanted; /* set aside until it has room; NULL: not set aside */
     struct slot *due;    /* let out because this one has room; NULL: none */

@@ -15,7 +15,6 @@ static void wake(struct rest *rest, struct queue *queue, enum rest_end end)
     DL_DELETE(rest->destination->resting, rest);
     DL_DELETE2(queue->resting, rest, older, younger);
     queue->resting_count--;
-    rest->destination->resting_count--;
     rest->end = end;
     pthread_cond_signal(&rest->woken);
 }
@@ -33,7 +32,6 @@ void rest_begin(struct rest *rest, struct queue *queue, struct destination *dest
     DL_PREPEND(destination->resting, rest);
     DL_APPEND2(queue->resting, rest, older, younger);
     queue->resting_count++;
-    destination->resting_count++;
     queue_reconsider(queue, destination);
 }
 
