@@ -24,6 +24,9 @@
  * spam lists. */
 enum { PROBE_PERIOD_S = 30 * 86400 };
 
+/* Postfix begins to delay its replies after so many errors in a session (smtpd_soft_error_limit). */
+enum { REFUSALS_MAX = 10 };
+
 /* One connection. */
 struct session {
     struct run *run;
@@ -31,7 +34,7 @@ struct session {
     struct sockaddr_storage address;
     struct transport transport;
     struct dialogue dialogue;
-    unsigned asked;
+    unsigned asked, refused;
     deadline until;            /* of what is asked for now, its probe included */
     bool served;               /* some address was answered for: the host is one that talks to us */
     bool worn_out;             /* nothing more is to be asked for in it */
@@ -284,6 +287,8 @@ static void session_answer(struct session *session, struct callout_item *item,
     bool settled = !accepted || weigh_acceptance(session, item, record);
 
     session->served = true;
+    if (rb_reason_verdict(record->reason) == RB_VERDICT_INVALID)
+        session->refused++;
     session->how = run_record(run, RB_REASON_ACCEPTED, RB_STAGE_NONE, "");
     transport_transcript(&session->transport, NULL, 0); /* it goes with the answer */
     if (!settled)
@@ -416,7 +421,7 @@ static bool can_rest(struct session *session)
     const unsigned idle_ms = callout->options->o.idle_timeout_ms;
 
     if (idle_ms == 0 || !session->served || run->later != NULL || run_gives_way(run) ||
-        run->taken >= CALLOUT_SESSION_QUESTIONS_MAX ||
+        run->taken >= CALLOUT_SESSION_QUESTIONS_MAX || session->refused >= REFUSALS_MAX ||
         !callout->hooks.may_rest(callout->hooks.arg, run->host))
         return false;
     session->transport.settings.until = deadline_in(callout->clock, idle_ms);

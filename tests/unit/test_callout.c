@@ -1420,10 +1420,29 @@ static void what_is_for_the_next_host_does_not_wait_for_a_rest(void **state)
     assert_int_equal(world.rests, 1); /* with the second host */
 }
 
+static bool another_always_comes(void)
+{
+    add("v@one.example");
+    return true;
+}
+
+/* It would be answered more slowly in it than in a new one. */
+static void a_session_with_many_refusals_does_not_rest(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, UNKNOWN_USER);
+
+    world.options.idle_timeout_ms = LONG_MS;
+    world.while_resting = another_always_comes;
+    ask("one.example", "u@one.example");
+    assert_int_equal(world.next, 10);
+    heard(host, "QUIT", 1);
+}
+
 static void a_session_at_its_ceiling_does_not_rest(void **state)
 {
     (void)state;
-    start_saying(0, UNKNOWN_USER);
+    start_saying(0, "250 2.1.5 Ok");
 
     world.options.idle_timeout_ms = LONG_MS;
     world.while_resting = another_comes;
@@ -2118,6 +2137,7 @@ int main(void)
         T(a_session_in_which_nobody_was_answered_for_does_not_rest),
         T(a_session_that_need_not_rest_is_not_reset),
         T(what_is_for_the_next_host_does_not_wait_for_a_rest),
+        T(a_session_with_many_refusals_does_not_rest),
         T(a_session_at_its_ceiling_does_not_rest),
         T(a_first_transaction_that_is_cut_off_is_not_tried_again),
         T(a_silent_host_times_out_and_is_reported),

@@ -373,7 +373,7 @@ static void sessions_at_rest_serve_a_crowd(void **state)
         for (size_t i = 0; i < COUNT(texts); i++)
             assert_int_equal(rig_outcome(tickets[i]), RB_REASON_NO_SUCH_USER);
     }
-    assert_true(rig_connections(rig) <= 6); /* two at a time; the first ones may end at once */
+    assert_true(rig_connections(rig) <= 20); /* few sessions, of ten refusals each and more */
     assert_int_equal(rig_rcpts(rig), 60);
 }
 
