@@ -24,7 +24,7 @@
  * spam lists. */
 enum { PROBE_PERIOD_S = 30 * 86400 };
 
-/* Postfix begins to delay its replies after so many errors in a session (smtpd_soft_error_limit). */
+/* After so many errors in a session Postfix delays its replies (smtpd_soft_error_limit). */
 enum { REFUSALS_MAX = 10 };
 
 /* One connection. */
