@@ -416,7 +416,7 @@ static sfsistat refuse_overflow(SMFICTX *context)
 static sfsistat on_eom(SMFICTX *context)
 {
     struct visit *visit = visit_of(context);
-    const struct session *session;
+    struct session *session;
     const struct decision *decision;
     sfsistat status;
 
@@ -438,6 +438,7 @@ static sfsistat on_eom(SMFICTX *context)
         log_line(LOG_LEVEL_ERROR, "the MTA did not add header fields");
     if (decision != NULL && decision->action == ACTION_QUARANTINE)
         quarantine(context, session, decision);
+    session_let_in(session);
     forget_message(visit, NULL);
     return leave(SMFIS_CONTINUE);
 }

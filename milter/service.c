@@ -28,7 +28,9 @@ static void pause_client(unsigned ms)
     (void)nanosleep(&length, NULL);
 }
 
-static struct session_world world = {.before_wait = wake_another_worker, .pause = pause_client};
+static struct session_world world = {.before_wait = wake_another_worker,
+                                     .pause = pause_client,
+                                     .note_correspondent = rb_note_correspondent};
 
 static void log_warnings(const struct config *config)
 {

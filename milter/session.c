@@ -161,6 +161,61 @@ static bool keep_sender(struct session *session, const char *from, size_t len)
     return true;
 }
 
+/* --- Correspondents ------------------------------------------------------- */
+
+static bool make_room(struct session *session, size_t more)
+{
+    size_t wanted = session->correspondents_len + more, room = session->correspondents_room;
+    char *grown;
+
+    if (wanted <= room)
+        return true;
+    if (wanted > SESSION_CORRESPONDENTS_MAX)
+        return false;
+    for (room = room > 0 ? room : 256; room < wanted;)
+        room *= 2;
+    grown = realloc(session->correspondents, room);
+    if (grown == NULL)
+        return false;
+    session->correspondents = grown;
+    session->correspondents_room = room;
+    return true;
+}
+
+/* At RCPT nothing has been sent yet: the message may be given up. */
+static void remember_correspondent(struct session *session, const char *to, size_t len)
+{
+    char *end;
+
+    if (session->world->note_correspondent == NULL || !make_room(session, len + 1))
+        return;
+    end = session->correspondents + session->correspondents_len;
+    memcpy(end, to, len);
+    end[len] = '\0';
+    session->correspondents_len += len + 1;
+}
+
+static void forget_correspondents(struct session *session)
+{
+    free(session->correspondents);
+    session->correspondents = NULL;
+    session->correspondents_len = session->correspondents_room = 0;
+}
+
+void session_let_in(struct session *session)
+{
+    size_t len;
+
+    for (size_t at = 0; at < session->correspondents_len; at += len + 1) {
+        len = strlen(session->correspondents + at);
+        session->world->note_correspondent(session->world->verifier, session->correspondents + at,
+                                           len);
+    }
+    forget_correspondents(session);
+}
+
+/* --- One message after the other ------------------------------------------ */
+
 void session_reset(struct session *session)
 {
     rb_ticket_free(session->ticket);
@@ -169,6 +224,7 @@ void session_reset(struct session *session)
     rb_answer_fini(&session->answer);
     rb_answer_fini(&session->rcpt.answer);
     session->rcpt.decided = false;
+    forget_correspondents(session);
     forget_sender(session);
     session->sender_key[0] = session->sender_text[0] = session->id[0] = '\0';
     session->authenticated = session->null_sender = false;
@@ -292,7 +348,7 @@ struct decision *session_rcpt(struct session *session, const char *argument)
     if (address_parse(to, len, true, &address) == ADDRESS_OK)
         (void)!address_key(&address, key, sizeof key);
     if (session->authenticated && key[0] != '\0')
-        rb_note_correspondent(session->world->verifier, to, len);
+        remember_correspondent(session, to, len);
     exemption = session_exempt(session, key);
     policy = policy_match(session->config, &transaction);
     /*

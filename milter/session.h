@@ -23,7 +23,9 @@ enum {
         400, /* octets kept of what a client called itself or its sender, for showing */
     SESSION_ID_MAX = 32,
     SESSION_SENDER_MAX = RB_ADDRESS_MAX + 2, /* an address and its brackets: few are longer */
-    SESSION_TICK_MS = 2500, /* how often the MTA hears that we are still at it */
+    SESSION_TICK_MS = 2500,                  /* how often the MTA hears that we are still at it */
+    SESSION_CORRESPONDENTS_MAX =
+        65536, /* octets of one message's recipients that are noted; those behind are not */
 };
 
 /* Why nothing is verified: the names appear in logs, headers and metrics. */
@@ -70,6 +72,8 @@ struct session_world {
     struct rb_verifier *verifier;
     void (*pause)(unsigned ms); /* keeps a client waiting; NULL: nobody is */
     void (*before_wait)(void); /* called just before a wait that may be long; NULL: nothing to do */
+    /* A user of ours has written to this address: rb_note_correspondent; NULL: nothing is noted. */
+    void (*note_correspondent)(struct rb_verifier *verifier, const char *address, size_t len);
 };
 
 struct session {
@@ -100,6 +104,9 @@ struct session {
     struct decision first; /* nearly always the only one, and many sessions wait */
     struct decision *decisions[SESSION_DECISIONS_MAX]; /* &first, then of decide's where needed */
     size_t decision_count;
+    char
+        *correspondents; /* to be noted when the message is let in: each ends with NUL; malloc'ed */
+    size_t correspondents_len, correspondents_room;
 
     /* the recipient of the last RCPT */
     struct {
@@ -122,6 +129,9 @@ enum exemption session_connection_exempt(const struct session *session);
 
 /* MAIL: a new message; forgets the one before. argument: as typed. RB_ERR_NOMEM. */
 enum rb_error session_mail(struct session *session, const char *argument, bool authenticated);
+
+/* The message has come whole and is let in: notes whom our own user has written to. */
+void session_let_in(struct session *session);
 
 /* Forgets the message. */
 void session_reset(struct session *session);

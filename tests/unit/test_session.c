@@ -41,7 +41,8 @@ static void note_wait(void)
     waits++;
 }
 
-static struct session_world world = {.before_wait = note_wait};
+static struct session_world world = {.before_wait = note_wait,
+                                     .note_correspondent = rb_note_correspondent};
 
 /* One client is allowed, or every one that greets with the right name. */
 static const struct fake_dns_answer by_client[] = {
@@ -524,6 +525,8 @@ static void whom_an_authenticated_user_writes_to_is_a_correspondent(void **state
     (void)session_rcpt(&session, "three@nowhere.example");
     (void)session_rcpt(&session, "<no address>");
     (void)session_rcpt(&session, "<>");
+    assert_false(is_correspondent("<one@nowhere.example>")); /* nothing was sent yet */
+    session_let_in(&session);
     session_fini(&session);
     assert_true(is_correspondent("<one@nowhere.example>"));
     assert_true(is_correspondent("<two@nowhere.example>"));
@@ -540,10 +543,12 @@ static void whom_a_stranger_writes_to_is_none(void **state)
     begin(&session, "trusted_networks = { \"198.51.100.0/24\" }");
     mail(&session, "<good@example.org>"); /* trusted is not authenticated: it may be a relay */
     (void)session_rcpt(&session, "<five@nowhere.example>");
+    session_let_in(&session);
     session_fini(&session);
     begin(&session, "");
     mail(&session, "<good@example.org>");
     (void)session_rcpt(&session, "<six@nowhere.example>");
+    session_let_in(&session);
     session_fini(&session);
     assert_false(is_correspondent("<five@nowhere.example>"));
     assert_false(is_correspondent("<six@nowhere.example>"));
@@ -557,11 +562,77 @@ static void the_next_message_of_a_session_must_be_authenticated_too(void **state
     begin(&session, "");
     assert_int_equal(session_mail(&session, "<me@example.net>", true), RB_OK);
     (void)session_rcpt(&session, "<seven@nowhere.example>");
+    session_let_in(&session);
     mail(&session, "<good@example.org>");
     (void)session_rcpt(&session, "<eight@nowhere.example>");
+    session_let_in(&session);
     session_fini(&session);
     assert_true(is_correspondent("<seven@nowhere.example>"));
     assert_false(is_correspondent("<eight@nowhere.example>"));
+}
+
+static void whom_a_message_that_was_given_up_was_for_is_none(void **state)
+{
+    struct session session;
+
+    (void)state;
+    begin(&session, "");
+    assert_int_equal(session_mail(&session, "<me@example.net>", true), RB_OK);
+    (void)session_rcpt(&session, "<nine@nowhere.example>");
+    assert_int_equal(session_mail(&session, "<me@example.net>", true), RB_OK); /* RSET between */
+    (void)session_rcpt(&session, "<ten@nowhere.example>");
+    session_let_in(&session);
+    session_let_in(&session); /* the message was noted already */
+    session_fini(&session);
+    assert_false(is_correspondent("<nine@nowhere.example>"));
+    assert_true(is_correspondent("<ten@nowhere.example>"));
+}
+
+static void where_nothing_is_to_be_noted_nobody_becomes_a_correspondent(void **state)
+{
+    struct session_world tool = {.verifier = verifier};
+    struct config *config = load("");
+    struct session session;
+
+    (void)state;
+    session_init(&session, &tool, config, client("198.51.100.7", 4711));
+    config_put(config);
+    assert_int_equal(session_mail(&session, "<me@example.net>", true), RB_OK);
+    (void)session_rcpt(&session, "<eleven@nowhere.example>");
+    session_let_in(&session);
+    session_fini(&session);
+    assert_false(is_correspondent("<eleven@nowhere.example>"));
+}
+
+static unsigned noted;
+
+static void count_note(struct rb_verifier *ours, const char *address, size_t len)
+{
+    assert_ptr_equal(ours, verifier);
+    assert_int_equal(strlen(address), len);
+    noted++;
+}
+
+static void a_message_to_everybody_notes_no_more_than_the_ceiling(void **state)
+{
+    struct session_world counting = {.verifier = verifier, .note_correspondent = count_note};
+    const unsigned size = (unsigned)strlen("<0000000000@nowhere.example>") + 1;
+    struct config *config = load("");
+    struct session session;
+    char argument[64];
+
+    (void)state;
+    session_init(&session, &counting, config, client("198.51.100.7", 4711));
+    config_put(config);
+    assert_int_equal(session_mail(&session, "<me@example.net>", true), RB_OK);
+    for (unsigned i = 0; i < 2 * SESSION_CORRESPONDENTS_MAX / size; i++) {
+        (void)snprintf(argument, sizeof argument, "<%010u@nowhere.example>", i);
+        (void)session_rcpt(&session, argument);
+    }
+    noted = 0;
+    session_let_in(&session);
+    session_fini(&session);
+    assert_int_equal(noted, SESSION_CORRESPONDENTS_MAX / size);
 }
 
 /* --- Decisions ------------------------------------------------------------- */
@@ -1182,6 +1253,9 @@ int main(void)
         cmocka_unit_test(whom_an_authenticated_user_writes_to_is_a_correspondent),
         cmocka_unit_test(whom_a_stranger_writes_to_is_none),
         cmocka_unit_test(the_next_message_of_a_session_must_be_authenticated_too),
+        cmocka_unit_test(whom_a_message_that_was_given_up_was_for_is_none),
+        cmocka_unit_test(where_nothing_is_to_be_noted_nobody_becomes_a_correspondent),
+        cmocka_unit_test(a_message_to_everybody_notes_no_more_than_the_ceiling),
         cmocka_unit_test(verdicts_lead_to_the_policys_actions),
         cmocka_unit_test(one_verdict_serves_all_recipients),
         cmocka_unit_test(a_dry_run_changes_what_is_done_and_not_what_is_wanted),
