@@ -385,12 +385,53 @@ static bool fits(const struct rule *rule, enum rb_stage stage, int code, const c
            (rule->unless == NULL || !words_have(words, rule->unless));
 }
 
-struct judgement classify(enum rb_stage stage, const struct reply *reply)
+/* --- Whom it speaks of ----------------------------------------------------- */
+
+/* clang-format off */
+
+/* A limit of this session's. */
+#define SESSION_LIMIT \
+    "recipient/recipients per session/connection/transaction/message|" \
+    "too many invalid/unknown/bad/wrong/nonexistent/rejected/failed/errors/commands/recipients/unrecognized|" \
+    "too many syntax/protocol/non/nonmail/unsuccessful|recipient limit|limit reached for ~ session"
+
+/* Our number or pace, of now. */
+#define PACE \
+    "too much mail from|too many recipients from|too many connections|too many concurrent|" \
+    "too many messages/mails/requests/sessions|too many errors from|" \
+    "rate ~ exceed*|rate limit*/exceed*|ratelimit*/throttl*|too fast/quickly|frequency limit*|" \
+    "concurren* connection*/limit*|per source limit"
+
+/* clang-format on */
+
+static enum classify_subject subject_of(enum rb_reason reason, int class, const struct words *words)
+{
+    if (classify_is_about_mailbox(reason))
+        return CLASSIFY_MAILBOX;
+    if (reason == RB_REASON_NULL_SENDER_REFUSED)
+        return CLASSIFY_SENDER;
+    if (reason != RB_REASON_BLOCKED && reason != RB_REASON_REJECTED && class != 4)
+        return CLASSIFY_HOST;
+    if (words_have(words, PACE))
+        return CLASSIFY_PACE;
+    if (words_have(words, SESSION_LIMIT))
+        return CLASSIFY_SESSION;
+    if (reason == RB_REASON_BLOCKED && words_have(words, "recipient address rejected") &&
+        !words_have(words, ABOUT_US "|" ABOUT_SENDER))
+        return CLASSIFY_RECIPIENT;
+    if (reason == RB_REASON_BLOCKED)
+        return words_have(words, ABOUT_SENDER) ? CLASSIFY_SENDER : CLASSIFY_US;
+    return reason == RB_REASON_REJECTED ? CLASSIFY_RECIPIENT : CLASSIFY_HOST;
+}
+
+struct judgement classify(const struct classify_question *about, enum rb_stage stage,
+                          const struct reply *reply)
 {
     struct judgement judgement = {.reason = RB_REASON_PROTOCOL_ERROR, .rule = "unexpected_code"};
     char enhanced[RB_ENHANCED_MAX + 1];
     struct words words;
 
+    (void)about;
     words_read(&words, reply);
     reply_enhanced(reply, enhanced);
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
@@ -399,6 +440,7 @@ struct judgement classify(enum rb_stage stage, const struct reply *reply)
         judgement = (struct judgement){.reason = rules[i].reason, .rule = rules[i].name};
         break;
     }
+    judgement.subject = subject_of(judgement.reason, reply_class(reply), &words);
     if (judgement.reason == RB_REASON_GREYLISTED || judgement.reason == RB_REASON_TEMPFAIL)
         judgement.wait_s = reply_wait_s(reply, CLASSIFY_WAIT_MIN_S, CLASSIFY_WAIT_MAX_S);
     return judgement;

@@ -21,6 +21,7 @@ void dialogue_init(struct dialogue *dialogue, const char *helo_name, bool use_tl
     *dialogue = (struct dialogue){
         .helo_name = helo_name,
         .use_tls = use_tls,
+        .source_ip = "",
         .need = DIALOGUE_NEED_PEER,
         .queue = {RB_STAGE_BANNER},
         .queued = 1,
@@ -60,6 +61,20 @@ static const char *sender(const struct dialogue *dialogue)
     return dialogue->fallback_used ? question->fallback_mail_from : question->mail_from;
 }
 
+/* What the reply that has come means, to what was said. */
+static struct judgement judge(const struct dialogue *dialogue, enum rb_stage stage)
+{
+    const char *address = dialogue->question.address, *mail_from = sender(dialogue);
+    const struct classify_question about = {
+        .address = address != NULL ? address : "",
+        .mail_from = mail_from != NULL ? mail_from : "",
+        .helo_name = dialogue->helo_name,
+        .source_ip = dialogue->source_ip,
+    };
+
+    return classify(&about, stage, &dialogue->parser.reply);
+}
+
 static void answer_from_reply(struct dialogue *dialogue, enum rb_stage stage,
                               const struct judgement *judgement)
 {
@@ -68,6 +83,7 @@ static void answer_from_reply(struct dialogue *dialogue, enum rb_stage stage,
 
     answer->reason = judgement->reason;
     answer->stage = stage;
+    answer->subject = judgement->subject;
     answer->rule = judgement->rule;
     answer->wait_s = judgement->wait_s;
     answer->code = reply->code;
@@ -210,7 +226,7 @@ static void read_keywords(struct dialogue *dialogue, const char *text)
 /* A reply that ends the session before an answer could be had. One given before stands. */
 static void end_with_reply(struct dialogue *dialogue, enum rb_stage stage)
 {
-    struct judgement judgement = classify(stage, &dialogue->parser.reply);
+    struct judgement judgement = judge(dialogue, stage);
 
     if (dialogue->answer.reason != RB_REASON_NONE) {
         over(dialogue);
@@ -313,7 +329,7 @@ static void on_mail(struct dialogue *dialogue, const struct reply *reply)
             (void)!say_rcpt(dialogue);
         return;
     }
-    judgement = classify(RB_STAGE_MAIL, reply);
+    judgement = judge(dialogue, RB_STAGE_MAIL);
     answer_from_reply(dialogue, RB_STAGE_MAIL, &judgement);
     if (judgement.reason == RB_REASON_NULL_SENDER_REFUSED && !dialogue->fallback_used)
         dialogue->answer.null_sender_refused = true;
@@ -341,7 +357,7 @@ static void on_rcpt(struct dialogue *dialogue, const struct reply *reply)
         on_skipped_rcpt(dialogue, reply);
         return;
     }
-    judgement = classify(RB_STAGE_RCPT, reply);
+    judgement = judge(dialogue, RB_STAGE_RCPT);
     answer_from_reply(dialogue, RB_STAGE_RCPT, &judgement);
     if (judgement.reason == RB_REASON_NULL_SENDER_REFUSED && !dialogue->fallback_used) {
         dialogue->answer.null_sender_refused = true;
@@ -362,7 +378,7 @@ static void on_data(struct dialogue *dialogue, const struct reply *reply)
         over(dialogue); /* 354: the connection is dropped; what RCPT said stands */
         return;
     }
-    judgement = classify(RB_STAGE_DATA, reply);
+    judgement = judge(dialogue, RB_STAGE_DATA);
     if (reply_class(reply) == 5 && classify_is_about_mailbox(judgement.reason))
         answer_from_reply(dialogue, RB_STAGE_DATA, &judgement);
     ready(dialogue);
@@ -371,7 +387,7 @@ static void on_data(struct dialogue *dialogue, const struct reply *reply)
 /* 421 at any stage: the host is about to close (RFC 5321 3.8). An answer given before stands. */
 static void on_421(struct dialogue *dialogue, enum rb_stage stage)
 {
-    struct judgement judgement = classify(stage, &dialogue->parser.reply);
+    struct judgement judgement = judge(dialogue, stage);
     bool answered = dialogue->answer.reason != RB_REASON_NONE;
     bool says_nothing = !dialogue->asking || dialogue->skip_rcpt || stage == RB_STAGE_DATA ||
                         stage == RB_STAGE_RSET;

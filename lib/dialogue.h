@@ -50,7 +50,8 @@ struct dialogue_question {
 struct dialogue_answer {
     enum rb_reason reason; /* RB_REASON_NONE: nothing yet */
     enum rb_stage stage;
-    const char *rule; /* static */
+    enum classify_subject subject; /* whom the reply speaks of */
+    const char *rule;              /* static */
     int wait_s;
     int code; /* 0: no reply decided it */
     char enhanced[RB_ENHANCED_MAX + 1];
@@ -66,6 +67,8 @@ struct dialogue {
     bool use_tls;
     bool
         lmtp; /* RFC 2033: LHLO, and nothing to fall back on; to be set right after dialogue_init */
+    const char *source_ip; /* our address, as text, which replies may quote; the caller's; "" until
+                              it is set, when the connection is there */
 
     /* Where the session stands. */
     enum dialogue_need need;

@@ -248,18 +248,30 @@ static enum transport_status finish_connect(struct transport *transport)
     return error == 0 || error == ECONNRESET ? TRANSPORT_OK : from_errno(error);
 }
 
-enum transport_status transport_connect(struct transport *transport,
-                                        const struct transport_settings *settings,
+/* An address as text; "" where it has none. */
+static void read_ip(const struct sockaddr_storage *address, char *ip, size_t size)
+{
+    if (address->ss_family == AF_UNIX ||
+        getnameinfo((const struct sockaddr *)address, address_len(address), ip, (socklen_t)size,
+                    NULL, 0, NI_NUMERICHOST) != 0)
+        ip[0] = '\0';
+}
+
+/* Which address of ours the host sees. */
+static void read_source_ip(struct transport *transport)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof address;
+
+    if (getsockname(transport->fd, (struct sockaddr *)&address, &len) == 0)
+        read_ip(&address, transport->source_ip, sizeof transport->source_ip);
+}
+
+static enum transport_status connect_to(struct transport *transport,
                                         const struct sockaddr_storage *address)
 {
     const struct sockaddr *to = (const struct sockaddr *)address;
 
-    *transport = (struct transport){.settings = *settings, .fd = -1};
-    if (address->ss_family == AF_UNIX ||
-        getnameinfo(to, address_len(address), transport->ip, sizeof transport->ip, NULL, 0,
-                    NI_NUMERICHOST) != 0)
-        transport->ip[0] = '\0';
-    transport_remark(transport, "connecting");
     if (!open_socket(transport, address->ss_family))
         return from_errno(errno);
     if (connect(transport->fd, to, address_len(address)) == 0)
@@ -267,6 +279,21 @@ enum transport_status transport_connect(struct transport *transport,
     if (errno != EINPROGRESS)
         return from_errno(errno);
     return finish_connect(transport);
+}
+
+enum transport_status transport_connect(struct transport *transport,
+                                        const struct transport_settings *settings,
+                                        const struct sockaddr_storage *address)
+{
+    enum transport_status status;
+
+    *transport = (struct transport){.settings = *settings, .fd = -1};
+    read_ip(address, transport->ip, sizeof transport->ip);
+    transport_remark(transport, "connecting");
+    status = connect_to(transport, address);
+    if (status == TRANSPORT_OK)
+        read_source_ip(transport);
+    return status;
 }
 
 /* --- Moving octets ------------------------------------------------------- */

@@ -48,7 +48,8 @@ struct transport {
     struct transport_settings settings;
     int fd; /* -1: not connected */
     void *ssl;
-    char ip[46];
+    char ip[46];        /* the host's; "" where it has none */
+    char source_ip[46]; /* ours, once connected; "" where there is none */
     char tls_version[16];
     char line_in[512];
     size_t line_in_len;

@@ -139,6 +139,7 @@ static enum transport_status session_connect(struct session *session, bool use_t
         transport_remark(&session->transport, session->dialogue.answer.rule);
         return status;
     }
+    session->dialogue.source_ip = session->transport.source_ip;
     status = transport_drive(&session->transport, &session->dialogue);
     if (status != TRANSPORT_TIMEOUT && status != TRANSPORT_GAVE_WAY)
         session->run->stirred = true;

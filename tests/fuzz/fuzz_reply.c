@@ -33,12 +33,19 @@ static void check_format(const struct reply *reply, size_t size)
 /* Only a 5yz to RCPT or DATA is an answer about the mailbox that says no; no 4yz ever is. */
 static void check_judgement(const struct reply *reply, enum rb_stage stage)
 {
-    struct judgement judgement = classify(stage, reply);
+    static const struct classify_question about = {.address = "user@d.example",
+                                                   .mail_from = "postmaster@we.example",
+                                                   .helo_name = "we.example",
+                                                   .source_ip = "192.0.2.1"};
+    struct judgement judgement = classify(&about, stage, reply);
     enum rb_verdict verdict = rb_reason_verdict(judgement.reason);
 
     HOLDS(rb_reason_name(judgement.reason)[0] != '?' && judgement.rule != NULL);
     HOLDS(judgement.wait_s == 0 ||
           (judgement.wait_s >= CLASSIFY_WAIT_MIN_S && judgement.wait_s <= CLASSIFY_WAIT_MAX_S));
+    HOLDS(judgement.subject < CLASSIFY_SUBJECT_MAX);
+    if (verdict == RB_VERDICT_INVALID)
+        HOLDS(judgement.subject == CLASSIFY_MAILBOX);
     if (verdict == RB_VERDICT_INVALID)
         HOLDS(reply_class(reply) == 5 && (stage == RB_STAGE_RCPT || stage == RB_STAGE_DATA));
     if (judgement.reason == RB_REASON_ACCEPTED)

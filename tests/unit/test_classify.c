@@ -22,6 +22,12 @@ struct sample {
     int wait_s;
 };
 
+/* What was said before each reply of these tests. */
+static const struct classify_question asked = {.address = "u@d.example",
+                                               .mail_from = "postmaster@our.example",
+                                               .helo_name = "mx.our.example",
+                                               .source_ip = "192.0.2.1"};
+
 static struct reply parse(const char *text)
 {
     struct reply_parser parser;
@@ -45,7 +51,7 @@ static struct judgement judge(enum rb_stage stage, const char *text)
 {
     struct reply reply = parse(text);
 
-    return classify(stage, &reply);
+    return classify(&asked, stage, &reply);
 }
 
 static enum rb_stage stage_named(const char *name)
@@ -382,6 +388,48 @@ static void an_enhanced_code_in_the_text_counts(void **state)
     }
 }
 
+static void a_reply_says_whom_it_speaks_of(void **state)
+{
+    static const struct {
+        enum rb_stage stage;
+        const char *text;
+        enum classify_subject subject;
+    } cases[] = {
+        {RB_STAGE_RCPT, "250 ok", CLASSIFY_MAILBOX},
+        {RB_STAGE_RCPT, "550 5.1.1 <u@d.example>: user unknown", CLASSIFY_MAILBOX},
+        {RB_STAGE_RCPT, "452 4.2.2 mailbox full", CLASSIFY_MAILBOX},
+        {RB_STAGE_RCPT, "554 5.7.1 <u@d.example>: Recipient address rejected: Access denied",
+         CLASSIFY_RECIPIENT},
+        {RB_STAGE_RCPT, "550 Denied by policy", CLASSIFY_RECIPIENT},
+        {RB_STAGE_RCPT, "554 5.7.1 <u@d.example>: Relay access denied", CLASSIFY_RECIPIENT},
+        {RB_STAGE_MAIL, "550 5.7.1 <>: Sender address rejected", CLASSIFY_SENDER},
+        {RB_STAGE_RCPT, "550 5.7.1 Client host rejected: Access denied", CLASSIFY_US},
+        {RB_STAGE_RCPT, "554 5.7.1 <mx.our.example>: Helo command rejected: Access denied",
+         CLASSIFY_US},
+        {RB_STAGE_RCPT, "554 5.7.1 <postmaster@our.example>: Sender address rejected: no",
+         CLASSIFY_SENDER},
+        {RB_STAGE_BANNER, "554 IP address is block listed", CLASSIFY_US},
+        {RB_STAGE_RCPT, "550 5.5.3 Only one recipient per session", CLASSIFY_SESSION},
+        {RB_STAGE_RCPT, "550 5.7.1 Too many invalid recipients", CLASSIFY_SESSION},
+        {RB_STAGE_RCPT, "421 4.7.0 mx Error: too many errors", CLASSIFY_SESSION},
+        {RB_STAGE_MAIL, "450 4.7.1 Error: too much mail from 192.0.2.1", CLASSIFY_PACE},
+        {RB_STAGE_RCPT, "450 4.7.1 Error: too many recipients from 192.0.2.1", CLASSIFY_PACE},
+        {RB_STAGE_RCPT, "451 Sender rate 12.0 / 1m exceeds limit", CLASSIFY_PACE},
+        {RB_STAGE_BANNER, "421 Too many concurrent SMTP connections; try again later",
+         CLASSIFY_PACE},
+        {RB_STAGE_RCPT, "451 4.3.0 Temporary lookup failure", CLASSIFY_HOST},
+        {RB_STAGE_RCPT, "503 5.5.1 need MAIL command", CLASSIFY_HOST},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        enum classify_subject subject = judge(cases[i].stage, cases[i].text).subject;
+
+        if (subject != cases[i].subject)
+            fail_msg("%s: subject %d, not %d", cases[i].text, subject, cases[i].subject);
+    }
+}
+
 static void long_and_odd_texts_are_read_within_bounds(void **state)
 {
     char text[LINE_SIZE];
@@ -429,6 +477,7 @@ int main(void)
         cmocka_unit_test(what_a_reply_quotes_is_left_out),
         cmocka_unit_test(phrases_match_as_they_say),
         cmocka_unit_test(an_enhanced_code_in_the_text_counts),
+        cmocka_unit_test(a_reply_says_whom_it_speaks_of),
         cmocka_unit_test(long_and_odd_texts_are_read_within_bounds),
         cmocka_unit_test(answers_about_the_mailbox_are_told_from_others),
     };

@@ -818,6 +818,27 @@ static void rset_is_left_out_where_no_transaction_was_opened(void **state)
     sends(&dialogue, MAIL_NULL);
 }
 
+static void the_answer_says_whom_the_reply_speaks_of(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reply;
+        enum classify_subject subject;
+    } table[] = {
+        {UNKNOWN_USER, CLASSIFY_MAILBOX},
+        {LISTED, CLASSIFY_US},
+        {"550 5.5.3 Only one recipient per session\r\n", CLASSIFY_SESSION},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct dialogue dialogue;
+
+        open_plain(&dialogue);
+        ask_and_hear(&dialogue, &plain, table[i].reply);
+        assert_int_equal(dialogue.answer.subject, table[i].subject);
+    }
+}
+
 static void the_answer_carries_the_reply(void **state)
 {
     (void)state;
@@ -1463,6 +1484,7 @@ int main(void)
         cmocka_unit_test(a_reset_that_fails_ends_the_session_and_the_answer_stands),
         cmocka_unit_test(without_pipelining_commands_go_one_by_one),
         cmocka_unit_test(rset_is_left_out_where_no_transaction_was_opened),
+        cmocka_unit_test(the_answer_says_whom_the_reply_speaks_of),
         cmocka_unit_test(the_answer_carries_the_reply),
         cmocka_unit_test(a_mail_refused_in_a_flight_waits_for_the_reply_to_rcpt),
         cmocka_unit_test(a_refused_null_sender_is_followed_by_the_fallback_once),

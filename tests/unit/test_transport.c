@@ -187,6 +187,7 @@ static void the_source_address_is_bound(void **state)
     assert_int_equal(drive(call), TRANSPORT_OK);
     assert_int_equal(getsockname(call->transport.fd, (struct sockaddr *)&own, &len), 0);
     assert_string_equal(inet_ntop(AF_INET, &own.sin_addr, text, sizeof text), "127.0.0.9");
+    assert_string_equal(call->transport.source_ip, "127.0.0.9");
     end(call);
 }
 
@@ -228,6 +229,7 @@ static void a_host_at_a_path_is_spoken_to(void **state)
 
     assert_int_equal(drive(call), TRANSPORT_OK);
     assert_string_equal(call->transport.ip, "");
+    assert_string_equal(call->transport.source_ip, "");
     assert_int_equal(ask(call), TRANSPORT_OK);
     assert_int_equal(call->dialogue.answer.reason, RB_REASON_NO_SUCH_USER);
     transport_quit(&call->transport, &call->dialogue);
