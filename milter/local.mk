@@ -18,6 +18,7 @@ libmilterparts_la_SOURCES = \
     milter/session.c milter/session.h milter/tell.c \
     milter/setting.c milter/setting.h \
     milter/tool_input.c milter/tool_input.h \
+    milter/tool_syntax.c milter/tool_syntax.h \
     milter/unixpath.c milter/unixpath.h \
     milter/values.c milter/values.h \
     milter/wake.c milter/wake.h \

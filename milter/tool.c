@@ -15,8 +15,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { VERB_NAME_MAX = 40 };
-
 static const char default_path[] = SYSCONFDIR "/ringback/ringback.conf";
 
 static const char help[] =
@@ -105,38 +103,55 @@ static tool_verb *find_verb(const char *name)
     return NULL;
 }
 
-/* getopt begins what it has to say with argv[0]: the program and the verb. */
-static int call_verb(tool_verb *verb, int argc, char **argv)
-{
-    char name[VERB_NAME_MAX];
-
-    (void)snprintf(name, sizeof name, "ringback %s", argv[0]);
-    argv[0] = name;
-    return verb(argc, argv);
-}
-
 static bool is_help(const char *word)
 {
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
 }
 
-int main(int argc, char **argv)
+static bool is_version(const char *word)
+{
+    return strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0;
+}
+
+static int print_version(void)
+{
+    printf("ringback %s\nfeatures: %s\n", PACKAGE_VERSION, RB_FEATURES);
+    return EX_OK;
+}
+
+static int no_verb(const char *word)
+{
+    (void)tool_fail(EX_USAGE, "there is no verb \"%s\"", word);
+    return tool_help(help, false);
+}
+
+static int too_many(const char *word)
+{
+    (void)tool_fail(EX_USAGE, "\"%s\" is one argument too many", word);
+    return tool_help(help, false);
+}
+
+/* "help", or "help VERB". */
+static int print_help(int argc, char **argv)
 {
     static char help_option[] = "--help";
-    const char *verb = argc > 1 ? argv[1] : "";
 
-    (void)signal(SIGPIPE, SIG_IGN);
-    if (find_verb(verb) != NULL)
-        return call_verb(find_verb(verb), argc - 1, argv + 1);
-    if (is_help(verb) && argc == 3 && find_verb(argv[2]) != NULL)
-        return call_verb(find_verb(argv[2]), 2, (char *[]){argv[2], help_option, NULL});
-    if (is_help(verb))
+    if (argc == 0)
         return tool_help(help, true);
-    if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0) {
-        printf("ringback %s\nfeatures: %s\n", PACKAGE_VERSION, RB_FEATURES);
-        return EX_OK;
-    }
-    if (verb[0] != '\0')
-        (void)tool_fail(EX_USAGE, "there is no verb \"%s\"", verb);
-    return tool_help(help, false);
+    if (find_verb(argv[0]) == NULL)
+        return no_verb(argv[0]);
+    return argc > 1 ? too_many(argv[1])
+                    : find_verb(argv[0])(2, (char *[]){argv[0], help_option, NULL});
+}
+
+int main(int argc, char **argv)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (argc < 2)
+        return tool_help(help, false);
+    if (is_help(argv[1]))
+        return print_help(argc - 2, argv + 2);
+    if (is_version(argv[1]))
+        return argc > 2 ? too_many(argv[2]) : print_version();
+    return find_verb(argv[1]) != NULL ? find_verb(argv[1])(argc - 1, argv + 1) : no_verb(argv[1]);
 }

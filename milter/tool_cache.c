@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "tool.h"
+#include "tool_syntax.h"
 
 #include "address.h"
 #include "cache.h"
@@ -13,37 +14,22 @@
 #include "text.h"
 #include "wire.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 enum { DELETE_BATCH = 256, IMPORT_LINE_MAX = 65536 };
-
-static const char help[] =
-    "usage: ringback cache [-c FILE] ACTION [OPTION]... [ADDRESS]...\n"
-    "\n"
-    "  get [--json] ADDRESS...       what is known of the addresses\n"
-    "  list [--json] [--domain D] [--verdict V] [--limit N]\n"
-    "  delete ADDRESS...             forgets them; --domain D forgets a domain's addresses and "
-    "facts,\n"
-    "                                --host IP a mail host's failures\n"
-    "  purge [--expired]             forgets everything, or only what has expired\n"
-    "  export                        everything, one JSON object a line\n"
-    "  import                        reads what export wrote from standard input\n"
-    "  stats [--json]                how much there is\n"
-    "Exit status: 0 done, 67 not in the cache, 64 usage, 74 the cache cannot be read or written, "
-    "78 configuration.\n";
 
 struct request {
     const char *config_path, *domain, *host, *verdict;
     uint64_t limit; /* 0: none */
-    bool json, expired;
-    char **arguments;
+    bool json, all, expired;
+    char **arguments; /* of action_delete: none where domain or host is given */
 };
 
 struct job {
@@ -143,8 +129,7 @@ static int each_argument(struct job *job, int (*one)(struct job *job, const char
 
 static int action_get(struct job *job)
 {
-    return job->request->arguments[0] != NULL ? each_argument(job, get_one)
-                                              : tool_help(help, false);
+    return each_argument(job, get_one);
 }
 
 static bool is_of_domain(const char *address, const char *domain)
@@ -254,7 +239,7 @@ static int delete_domain(struct job *job)
     if (error != RB_OK)
         return store_failed(error);
     removed += cache_delete(job->cache, CACHE_DOMAIN, job->domain) == RB_OK;
-    printf("%" PRIu64 " records removed\n", removed);
+    printf("%" PRIu64 " record%s removed\n", removed, removed == 1 ? "" : "s");
     return removed > 0 ? EX_OK : EX_NOUSER;
 }
 
@@ -273,18 +258,35 @@ static int action_delete(struct job *job)
         return delete_host(job);
     if (job->domain[0] != '\0')
         return delete_domain(job);
-    return job->request->arguments[0] != NULL ? each_argument(job, delete_one)
-                                              : tool_help(help, false);
+    return each_argument(job, delete_one);
+}
+
+/* Asks whoever sits there; nothing but a yes is one. */
+static bool is_confirmed(struct job *job)
+{
+    struct cache_stats stats;
+    char answer[16] = "";
+
+    if (cache_get_stats(job->cache, &stats) != RB_OK)
+        return false;
+    (void)fprintf(stderr, "Forget everything, %" PRIu64 " addresses among it? (y/N) ",
+                  stats.addresses);
+    return fgets(answer, sizeof answer, stdin) != NULL &&
+           (strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0);
 }
 
 static int action_purge(struct job *job)
 {
+    const struct request *request = job->request;
     uint64_t removed = 0;
-    enum rb_error error = cache_purge(job->cache, job->request->expired, &removed);
+    enum rb_error error;
 
+    if (!request->all && !request->expired && !is_confirmed(job))
+        return tool_fail(EX_NOPERM, "nothing was removed");
+    error = cache_purge(job->cache, request->expired, &removed);
     if (error != RB_OK)
         return store_failed(error);
-    printf("%" PRIu64 " records removed\n", removed);
+    printf("%" PRIu64 " record%s removed\n", removed, removed == 1 ? "" : "s");
     return EX_OK;
 }
 
@@ -366,7 +368,7 @@ static int action_import(struct job *job)
     }
     free(line);
     cache_flush(job->cache);
-    printf("%" PRIu64 " records taken\n", job->shown);
+    printf("%" PRIu64 " record%s taken\n", job->shown, job->shown == 1 ? "" : "s");
     return status;
 }
 
@@ -428,80 +430,189 @@ static int run(const struct request *request, action_fn *action, bool changes)
     return status;
 }
 
-/* -1: go on; otherwise the exit status. */
-static int parse(int argc, char **argv, struct request *request)
-{
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'},         {"json", no_argument, NULL, 'j'},
-        {"domain", required_argument, NULL, 'd'}, {"verdict", required_argument, NULL, 'v'},
-        {"limit", required_argument, NULL, 'l'},  {"host", required_argument, NULL, 'o'},
-        {"expired", no_argument, NULL, 'x'},      {0}};
-    int option;
-    char *end;
+/* --- What each action takes ------------------------------------------------ */
 
-    while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            request->config_path = optarg;
-            break;
-        case 'j':
-            request->json = true;
-            break;
-        case 'd':
-            request->domain = optarg;
-            break;
-        case 'v':
-            request->verdict = optarg;
-            break;
-        case 'o':
-            request->host = optarg;
-            break;
-        case 'x':
-            request->expired = true;
-            break;
-        case 'l':
-            errno = 0;
-            request->limit = strtoull(optarg, &end, 10);
-            if (errno != 0 || *end != '\0' || optarg[0] < '0' || optarg[0] > '9')
-                return tool_fail(EX_USAGE, "--limit: \"%s\" is not a number", optarg);
-            break;
-        default:
-            return tool_help(help, option == 'h');
-        }
+#define SETS(field, how) SYNTAX_SETS(struct request, field, how)
+#define CONFIG SYNTAX_CONFIG(struct request)
+#define JSON                                                                                       \
+    {                                                                                              \
+        .name = "json", SETS(json, SYNTAX_FLAG), .help = "a JSON object a line"                    \
     }
-    return optind < argc ? -1 : tool_help(help, false);
+
+static const struct syntax_option get_options[] = {CONFIG, JSON, {0}};
+
+static const struct syntax_option list_options[] = {
+    CONFIG,
+    JSON,
+    {.name = "domain", .value = "NAME", SETS(domain, SYNTAX_TEXT), .help = "those of this domain"},
+    {.name = "verdict",
+     .value = "VERDICT",
+     SETS(verdict, SYNTAX_TEXT),
+     .help = "those that are valid, invalid or unknown"},
+    {.name = "limit", .value = "N", SETS(limit, SYNTAX_NUMBER), .help = "at most so many"},
+    {0}};
+
+static const struct syntax_option delete_options[] = {
+    CONFIG,
+    {.name = "domain",
+     .value = "NAME",
+     SETS(domain, SYNTAX_TEXT),
+     .group = 'w',
+     .help = "all addresses of a domain, and what is known of the domain"},
+    {.name = "host",
+     .value = "IP",
+     SETS(host, SYNTAX_TEXT),
+     .group = 'w',
+     .help = "a mail host's failures, so that it is called again"},
+    {0}};
+
+static const struct syntax_option purge_options[] = {
+    CONFIG,
+    {.name = "all", SETS(all, SYNTAX_FLAG), .group = 'w', .help = "everything, without asking"},
+    {.name = "expired",
+     SETS(expired, SYNTAX_FLAG),
+     .group = 'w',
+     .help = "only what answers nothing any more"},
+    {0}};
+
+static const struct syntax_option plain_options[] = {CONFIG, {0}};
+
+static const struct cache_action {
+    struct syntax syntax;
+    action_fn *action;
+    bool changes;
+} actions[] = {
+    {{.name = "cache get",
+      .options = get_options,
+      .arguments = "ADDRESS...",
+      .arguments_required = true,
+      .help = "Shows what is known of addresses.\n"},
+     action_get,
+     false},
+    {{.name = "cache list", .options = list_options, .help = "Lists what is known.\n"},
+     action_list,
+     false},
+    {{.name = "cache delete",
+      .options = delete_options,
+      .arguments = "ADDRESS...",
+      .help = "Forgets addresses, so that the next mail asks anew; or a domain, or a host.\n"},
+     action_delete,
+     true},
+    {{.name = "cache purge",
+      .options = purge_options,
+      .help = "Forgets everything, or what has expired. On a terminal it asks first.\n"},
+     action_purge,
+     true},
+    {{.name = "cache export",
+      .options = plain_options,
+      .help = "Writes all records to standard output, a JSON object a line.\n"},
+     action_export,
+     false},
+    {{.name = "cache import",
+      .options = plain_options,
+      .help = "Reads what export wrote from standard input; names the lines that are none.\n"},
+     action_import,
+     true},
+    {{.name = "cache stats",
+      .options = get_options,
+      .help = "Says how many records there are, and the space they take.\n"},
+     action_stats,
+     false},
+};
+
+enum { ACTIONS = sizeof actions / sizeof actions[0] };
+
+static const char help[] =
+    "usage: ringback cache ACTION [OPTION]... [ADDRESS]...\n"
+    "\n"
+    "Looks into the cache and changes it, also while the daemon runs.\n"
+    "\n"
+    "  get ADDRESS...     what is known of the addresses\n"
+    "  list               what is known\n"
+    "  delete ADDRESS...  forgets addresses, a domain or a host's failures\n"
+    "  purge              forgets everything, or what has expired\n"
+    "  export, import     to standard output, from standard input\n"
+    "  stats              how much there is\n"
+    "\n"
+    "ringback cache ACTION --help tells each one's options. Exit status: 0 done, 67 not in the "
+    "cache,\n"
+    "64 usage, 65 a line was not taken, 74 the cache cannot be read or written, 77 not confirmed, "
+    "78 configuration.\n";
+
+static bool any_takes_next(const char *word)
+{
+    for (size_t i = 0; i < ACTIONS; i++)
+        if (syntax_takes_next(&actions[i].syntax, word))
+            return true;
+    return false;
+}
+
+/* The place of the first word that is no option and no option's value; argc: there is none. */
+static int action_place(int argc, char **argv)
+{
+    int at = 1;
+
+    while (at < argc && argv[at][0] == '-')
+        at += any_takes_next(argv[at]) ? 2 : 1;
+    return at < argc ? at : argc;
+}
+
+/* Takes the action out of argv. NULL: there is none. */
+static const struct cache_action *take_action(int *argc, char **argv)
+{
+    int place = action_place(*argc, argv);
+    const char *name = argv[place];
+
+    for (size_t i = 0; name != NULL && i < ACTIONS; i++)
+        if (strcmp(name, actions[i].syntax.name + strlen("cache ")) == 0) {
+            for (int at = place; at < *argc; at++)
+                argv[at] = argv[at + 1];
+            (*argc)--;
+            return &actions[i];
+        }
+    return NULL;
+}
+
+/* What no single option tells. -1: go on. */
+static int check_request(const struct cache_action *action, const struct request *request)
+{
+    bool of_all = request->domain != NULL || request->host != NULL;
+
+    if (action->action == action_delete && of_all == (request->arguments[0] != NULL))
+        return syntax_fail(&action->syntax, "one of ADDRESS..., --domain and --host is wanted");
+    if (action->action == action_purge && !request->all && !request->expired &&
+        !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
+        return syntax_fail(&action->syntax,
+                           "it forgets everything: say --all where nobody can be asked, or "
+                           "--expired for what answers nothing any more");
+    return -1;
+}
+
+static int no_action(const char *name)
+{
+    if (name != NULL)
+        (void)tool_fail(EX_USAGE, "cache: there is no action \"%s\"", name);
+    return tool_help(help, false);
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
 }
 
 int tool_cache(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        action_fn *action;
-        bool changes, takes_addresses;
-    } actions[] = {
-        {"get", action_get, false, true},        {"list", action_list, false, false},
-        {"delete", action_delete, true, true},   {"purge", action_purge, true, false},
-        {"export", action_export, false, false}, {"import", action_import, true, false},
-        {"stats", action_stats, false, false},
-    };
     struct request request = {0};
-    int status = parse(argc, argv, &request);
-    const char *name;
+    const struct cache_action *action;
+    int status;
 
-    if (status >= 0)
-        return status;
-    name = argv[optind];
-    request.arguments = argv + optind + 1;
-    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
-        if (strcmp(name, actions[i].name) != 0)
-            continue;
-        /* "purge user@example.org" must not come to mean "purge". */
-        if (request.arguments[0] != NULL &&
-            (!actions[i].takes_addresses || request.domain != NULL || request.host != NULL))
-            return tool_fail(EX_USAGE, "cache %s: \"%s\" is one argument too many", name,
-                             request.arguments[0]);
-        return run(&request, actions[i].action, actions[i].changes);
-    }
-    (void)tool_fail(EX_USAGE, "there is no action \"%s\"", name);
-    return tool_help(help, false);
+    if (asks_for_help(argc, argv))
+        return tool_help(help, true);
+    action = take_action(&argc, argv);
+    if (action == NULL)
+        return no_action(argv[action_place(argc, argv)]);
+    status = syntax_parse(&action->syntax, argc, argv, &request, &request.arguments);
+    if (status < 0)
+        status = check_request(action, &request);
+    return status >= 0 ? status : run(&request, action->action, action->changes);
 }

@@ -3,32 +3,36 @@
 #include "config.h"
 
 #include "tool.h"
+#include "tool_syntax.h"
 
-#include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sysexits.h>
 
-static const char help[] =
-    "usage: ringback config [-c FILE]\n"
-    "\n"
-    "Prints the effective configuration, defaults included, in the file's own syntax.\n"
-    "Warnings about directives that have no effect go to standard error.\n";
+struct request {
+    const char *config_path;
+};
+
+static const struct syntax_option print_options[] = {SYNTAX_CONFIG(struct request), {0}};
+
+static const struct syntax syntax = {
+    .name = "config",
+    .options = print_options,
+    .help = "Prints the effective configuration, defaults included, in the file's own syntax.\n"
+            "Warnings about directives that have no effect go to standard error.\n",
+};
 
 int tool_config(int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    const char *path = NULL, *warning;
+    struct request request = {0};
+    const char *warning;
     struct config *config;
-    int option, status;
+    char **arguments;
+    int status = syntax_parse(&syntax, argc, argv, &request, &arguments);
 
-    while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-        if (option != 'c')
-            return tool_help(help, option == 'h');
-        path = optarg;
-    }
-    if (optind != argc)
-        return tool_help(help, false);
-    status = tool_load(path, &config);
+    if (status >= 0)
+        return status;
+    status = tool_load(request.config_path, &config);
     if (status != EX_OK)
         return status;
     for (size_t i = 0; (warning = config_warnings(config, i)) != NULL; i++)

@@ -4,12 +4,13 @@
 #include "config.h"
 
 #include "tool.h"
+#include "tool_syntax.h"
 
 #include "text.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,19 +20,6 @@
 #include <unistd.h>
 
 enum { ANSWER_MAX = 4 * 1024 * 1024, ANSWER_WAIT_S = 30 };
-
-static const char status_help[] = "usage: ringback status [-c FILE] [--json]\n"
-                                  "\n"
-                                  "Asks the running daemon: uptime, sessions, callouts under way, "
-                                  "verdict counts, cache counts, limits and hosts\n"
-                                  "now held back. Exit status 69: the daemon cannot be reached.\n";
-
-static const char reload_help[] =
-    "usage: ringback reload [-c FILE]\n"
-    "\n"
-    "Makes the running daemon read its configuration again, and says whether it took it. Exit "
-    "status 78: it did not,\n"
-    "and goes on with the old one; 69: the daemon cannot be reached.\n";
 
 /* --- Asking --------------------------------------------------------------- */
 
@@ -237,37 +225,47 @@ static void print_status(json_t *status)
 
 /* --- The verbs ------------------------------------------------------------ */
 
-/* -1: go on; otherwise the exit status. */
-static int parse(int argc, char **argv, const char *help, const char **path, bool *json)
-{
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'}, {0}};
-    int option;
+struct request {
+    const char *config_path;
+    bool json;
+};
 
-    while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-        if (option == 'c')
-            *path = optarg;
-        else if (option == 'j' && json != NULL)
-            *json = true;
-        else
-            return tool_help(help, option == 'h');
-    }
-    return optind == argc ? -1 : tool_help(help, false);
-}
+static const struct syntax_option status_options[] = {
+    SYNTAX_CONFIG(struct request),
+    {.name = "json", SYNTAX_SETS(struct request, json, SYNTAX_FLAG), .help = "one JSON object"},
+    {0}};
+
+static const struct syntax_option reload_options[] = {SYNTAX_CONFIG(struct request), {0}};
+
+static const struct syntax status_syntax = {
+    .name = "status",
+    .options = status_options,
+    .help = "Asks the running daemon: uptime, sessions, callouts under way, counts of verdicts,\n"
+            "the cache, limits and hosts now held back.\n"
+            "Exit status 69: the daemon cannot be reached.\n",
+};
+
+static const struct syntax reload_syntax = {
+    .name = "reload",
+    .options = reload_options,
+    .help = "Makes the running daemon read its configuration again, and says whether it took it.\n"
+            "Exit status 78: it did not, and goes on with the old one; 69: the daemon cannot be\n"
+            "reached.\n",
+};
 
 int tool_status(int argc, char **argv)
 {
-    const char *path = NULL;
-    bool json = false;
-    int status = parse(argc, argv, status_help, &path, &json);
+    struct request request = {0};
+    char **arguments;
+    int status = syntax_parse(&status_syntax, argc, argv, &request, &arguments);
     json_t *object;
 
     if (status >= 0)
         return status;
-    object = ask(path, "status\n", &status);
+    object = ask(request.config_path, "status\n", &status);
     if (object == NULL)
         return status;
-    if (json) {
+    if (request.json) {
         tool_print_json(object);
     } else {
         print_status(object);
@@ -278,14 +276,15 @@ int tool_status(int argc, char **argv)
 
 int tool_reload(int argc, char **argv)
 {
-    const char *path = NULL;
-    int status = parse(argc, argv, reload_help, &path, NULL);
+    struct request request = {0};
+    char **arguments;
+    int status = syntax_parse(&reload_syntax, argc, argv, &request, &arguments);
     json_t *object;
     bool taken;
 
     if (status >= 0)
         return status;
-    object = ask(path, "reload\n", &status);
+    object = ask(request.config_path, "reload\n", &status);
     if (object == NULL)
         return status;
     taken = json_is_true(json_object_get(object, "ok"));

@@ -6,26 +6,18 @@
 #include "config.h"
 
 #include "tool.h"
+#include "tool_syntax.h"
 
 #include "address.h"
 #include "session.h"
 #include "text.h"
 
 #include <arpa/inet.h>
-#include <getopt.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-
-static const char help[] =
-    "usage: ringback explain [-c FILE] --client IP --helo NAME --from ADDRESS --to ADDRESS\n"
-    "                        [--authenticated]\n"
-    "\n"
-    "Says, without a message, what the milter would do with such a transaction and why: each "
-    "exemption tested, the\n"
-    "policy that matched, the verdict, the action, the reply. Asks the mail hosts where the cache "
-    "does not know.\n";
 
 struct transaction_arguments {
     const char *config_path, *client, *helo, *from, *to;
@@ -161,49 +153,42 @@ static int explain(const struct transaction_arguments *arguments, struct session
     return EX_OK;
 }
 
-/* -1: go on; otherwise the exit status. */
-static int parse(int argc, char **argv, struct transaction_arguments *arguments)
-{
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
-                                            {"client", required_argument, NULL, 'i'},
-                                            {"helo", required_argument, NULL, 'e'},
-                                            {"from", required_argument, NULL, 'f'},
-                                            {"to", required_argument, NULL, 't'},
-                                            {"authenticated", no_argument, NULL, 'a'},
-                                            {0}};
-    int option;
+#define SETS(field, how) SYNTAX_SETS(struct transaction_arguments, field, how)
 
-    while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            arguments->config_path = optarg;
-            break;
-        case 'i':
-            arguments->client = optarg;
-            break;
-        case 'e':
-            arguments->helo = optarg;
-            break;
-        case 'f':
-            arguments->from = optarg;
-            break;
-        case 't':
-            arguments->to = optarg;
-            break;
-        case 'a':
-            arguments->authenticated = true;
-            break;
-        default:
-            return tool_help(help, option == 'h');
-        }
-    }
-    if (optind == argc && arguments->client != NULL && arguments->helo != NULL &&
-        arguments->from != NULL && arguments->to != NULL)
-        return -1;
-    (void)tool_fail(EX_USAGE,
-                    "explain takes --client, --helo, --from and --to, and needs all four");
-    return tool_help(help, false);
-}
+static const struct syntax_option explain_options[] = {
+    SYNTAX_CONFIG(struct transaction_arguments),
+    {.name = "client",
+     .value = "IP",
+     SETS(client, SYNTAX_TEXT),
+     .required = true,
+     .help = "the client's address"},
+    {.name = "helo",
+     .value = "NAME",
+     SETS(helo, SYNTAX_TEXT),
+     .required = true,
+     .help = "what it says after EHLO"},
+    {.name = "from",
+     .value = "ADDRESS",
+     SETS(from, SYNTAX_TEXT),
+     .required = true,
+     .help = "the envelope sender; \"<>\" for the null sender"},
+    {.name = "to",
+     .value = "ADDRESS",
+     SETS(to, SYNTAX_TEXT),
+     .required = true,
+     .help = "the recipient"},
+    {.name = "authenticated",
+     SETS(authenticated, SYNTAX_FLAG),
+     .help = "as if the client had logged in"},
+    {0}};
+
+static const struct syntax syntax = {
+    .name = "explain",
+    .options = explain_options,
+    .help = "Says, without a message, what the milter would do with such a transaction and why:\n"
+            "each exemption tested, the policy that matched, the verdict, the action, the reply.\n"
+            "Asks the mail hosts where the cache does not know.\n",
+};
 
 static int explain_with(const struct transaction_arguments *arguments, struct config *config,
                         const struct sockaddr *client)
@@ -234,12 +219,13 @@ int tool_explain(int argc, char **argv)
     struct transaction_arguments arguments = {0};
     struct sockaddr_storage client;
     struct config *config;
-    int status = parse(argc, argv, &arguments);
+    char **none;
+    int status = syntax_parse(&syntax, argc, argv, &arguments, &none);
 
     if (status >= 0)
         return status;
     if (!parse_client(arguments.client, &client))
-        return tool_fail(EX_USAGE, "--client: \"%s\" is not an IP address", arguments.client);
+        return syntax_fail(&syntax, "--client: \"%s\" is not an IP address", arguments.client);
     status = tool_load(arguments.config_path, &config);
     if (status != EX_OK)
         return status;

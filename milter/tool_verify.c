@@ -9,14 +9,16 @@
 #include "tool.h"
 #include "tool_input.h"
 #include "tool_list.h"
+#include "tool_syntax.h"
 #include "tool_window.h"
 
+#include "relay.h"
 #include "text.h"
 #include "wire.h"
 
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,21 +30,6 @@ enum {
     PAUSE_MS = 10,     /* how often that is done when nothing else is to be, */
     IDLE_MS = 250,     /* and how often it is looked for signals when nothing is asked */
 };
-
-static const char help[] =
-    "usage: ringback verify [-c FILE] [--json] [--transcript] [--no-cache]\n"
-    "                       [--relay HOST[:PORT]] [--resume FILE] ADDRESS...\n"
-    "\n"
-    "Asks now, and prints a line an address, or with --json an object a line. \"-\" reads "
-    "addresses from standard\n"
-    "input, one a line.\n"
-    "  --transcript    shows the dialogue with each host tried\n"
-    "  --no-cache      asks even where the answer is known; keeps the new one\n"
-    "  --relay HOST    asks there, and not at the domain's mail hosts\n"
-    "  --resume FILE   keeps there how far standard input is done, and goes on from there\n"
-    "Exit status: 0 all valid, 67 some invalid, 75 none invalid and some unknown, 64 usage, 65 the "
-    "file of --resume\n"
-    "is not of that list, 73 it cannot be written, 74 standard output cannot, 78 configuration.\n";
 
 struct request {
     const char *config_path, *relay, *resume;
@@ -153,9 +140,7 @@ static void ask(struct batch *batch, const char *input, size_t len, const struct
 
     if (error == RB_OK)
         return;
-    batch->error = tool_fail(error == RB_ERR_ARGUMENT ? EX_USAGE : EX_OSERR, "%s",
-                             error == RB_ERR_ARGUMENT ? "--relay: not HOST or HOST:PORT"
-                                                      : rb_error_text(error));
+    batch->error = tool_fail(EX_OSERR, "%s", rb_error_text(error));
 }
 
 static bool is_standard_input(const char *address)
@@ -357,50 +342,58 @@ static int open_verifier(const struct config *config, struct rb_verifier **verif
                      detail[0] != '\0' ? detail : rb_error_text(error));
 }
 
-/* -1: go on; otherwise the exit status. */
-static int parse(int argc, char **argv, struct request *request)
-{
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"transcript", no_argument, NULL, 't'},
-                                            {"no-cache", no_argument, NULL, 'n'},
-                                            {"relay", required_argument, NULL, 'r'},
-                                            {"resume", required_argument, NULL, 'u'},
-                                            {0}};
-    int option;
+#define SETS(field, how) SYNTAX_SETS(struct request, field, how)
 
-    while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            request->config_path = optarg;
-            break;
-        case 'j':
-            request->json = true;
-            break;
-        case 't':
-            request->transcript = true;
-            break;
-        case 'n':
-            request->no_cache = true;
-            break;
-        case 'r':
-            request->relay = optarg;
-            break;
-        case 'u':
-            request->resume = optarg;
-            break;
-        default:
-            return tool_help(help, option == 'h');
-        }
-    }
-    return optind < argc ? -1 : tool_help(help, false);
+static const struct syntax_option verify_options[] = {
+    SYNTAX_CONFIG(struct request),
+    {.name = "json", SETS(json, SYNTAX_FLAG), .help = "a JSON object a line"},
+    {.name = "transcript",
+     SETS(transcript, SYNTAX_FLAG),
+     .help = "shows the dialogue with each host tried"},
+    {.name = "no-cache",
+     SETS(no_cache, SYNTAX_FLAG),
+     .help = "asks even where the answer is known; keeps the new one"},
+    {.name = "relay",
+     .value = "HOST[:PORT]",
+     SETS(relay, SYNTAX_TEXT),
+     .help = "asks there, and not at the domain's mail hosts"},
+    {.name = "resume",
+     .value = "FILE",
+     SETS(resume, SYNTAX_TEXT),
+     .help = "keeps there how far standard input is done; goes on from there"},
+    {0}};
+
+static const struct syntax syntax = {
+    .name = "verify",
+    .options = verify_options,
+    .arguments = "ADDRESS...",
+    .arguments_required = true,
+    .help = "Asks now whether the addresses' mail hosts would take mail for them, and prints a\n"
+            "line each. \"-\" reads addresses from standard input, one a line.\n"
+            "Exit status: 0 all valid, 67 some invalid, 75 none invalid and some unknown,\n"
+            "64 usage, 65 the file of --resume is not of that list, 73 it cannot be written,\n"
+            "74 standard output cannot, 78 configuration.\n",
+};
+
+static unsigned count_lists(char *const *addresses)
+{
+    unsigned count = 0;
+
+    for (; *addresses != NULL; addresses++)
+        count += is_standard_input(*addresses);
+    return count;
 }
 
-static bool has_list(char *const *addresses)
+/* What no single option tells. -1: go on. */
+static int check(const struct request *request, unsigned lists)
 {
-    while (*addresses != NULL && !is_standard_input(*addresses))
-        addresses++;
-    return *addresses != NULL;
+    if (lists > 1)
+        return syntax_fail(&syntax, "\"-\" is given twice");
+    if (request->resume != NULL && lists == 0)
+        return syntax_fail(&syntax, "--resume goes with \"-\"");
+    if (request->relay != NULL && !relay_is_good(request->relay))
+        return syntax_fail(&syntax, "--relay: \"%s\" is not HOST or HOST:PORT", request->relay);
+    return -1;
 }
 
 static int run(const struct request *request, const struct config *config, char **addresses)
@@ -426,20 +419,19 @@ int tool_verify(int argc, char **argv)
 {
     struct request request = {0};
     struct config *config;
-    int status = parse(argc, argv, &request);
-    bool lists;
+    char **addresses;
+    int status = syntax_parse(&syntax, argc, argv, &request, &addresses);
 
+    if (status < 0)
+        status = check(&request, count_lists(addresses));
     if (status >= 0)
         return status;
-    lists = has_list(argv + optind);
-    if (request.resume != NULL && !lists)
-        return tool_fail(EX_USAGE, "--resume goes with \"-\"");
     status = tool_load(request.config_path, &config);
     if (status != EX_OK)
         return status;
-    if (lists)
+    if (count_lists(addresses) > 0)
         catch_signals();
-    status = run(&request, config, argv + optind);
+    status = run(&request, config, addresses);
     config_put(config);
     return status;
 }

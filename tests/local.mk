@@ -50,6 +50,7 @@ UNIT = \
     tests/unit/test_spf_gate \
     tests/unit/test_stack \
     tests/unit/test_text \
+    tests/unit/test_tool \
     tests/unit/test_tool_input \
     tests/unit/test_transcript \
     tests/unit/test_transport \
@@ -238,6 +239,11 @@ tests_unit_test_session_LDADD = $(unit_libs)
 tests_unit_test_text_SOURCES = tests/unit/test_text.c
 tests_unit_test_text_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_text_LDADD = $(unit_libs)
+
+# Runs ringback as it was built.
+tests_unit_test_tool_SOURCES = tests/unit/test_tool.c
+tests_unit_test_tool_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_tool_LDADD = $(unit_libs)
 
 tests_unit_test_tool_input_SOURCES = tests/unit/test_tool_input.c
 tests_unit_test_tool_input_CPPFLAGS = $(unit_cppflags)

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tool: `ringback` as it is typed: the program itself, with a configuration and a cache of its own.
+ * Asks nobody: there is no daemon, and no name server answers.
+ */
+#include "config.h"
+
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WORDS_MAX = 24, TEXT_MAX = 65536 };
+
+static const char program[] = "./ringback"; /* tests run where it is built */
+
+static const char configuration[] = "control = \"%s/control.sock\"\n"
+                                    "hostname = \"mx.example.net\"\n"
+                                    "resolvers = { \"127.0.0.1:9\" }\n"
+                                    "cache { store = \"lmdb:%s/cache\" }\n";
+
+/* Its numbers are the seconds of now, but for what has expired. */
+static const char records[] =
+    "{\"type\":\"address\",\"address\":\"alice@example.org\",\"reason\":\"accepted\","
+    "\"stamp_s\":NOW}\n"
+    "{\"type\":\"address\",\"address\":\"bob@example.org\",\"reason\":\"no_such_user\","
+    "\"stamp_s\":NOW}\n"
+    "{\"type\":\"address\",\"address\":\"carol@example.com\",\"reason\":\"accepted\","
+    "\"stamp_s\":1000000000}\n"
+    "{\"type\":\"domain\",\"domain\":\"example.org\",\"catch_all\":{\"state\":\"no\","
+    "\"stamp_s\":NOW}}\n"
+    "{\"type\":\"host\",\"ip\":\"192.0.2.1\",\"failures\":2,\"trips\":0,\"held_until_s\":0,"
+    "\"stamp_s\":NOW,\"reason\":\"blocked\"}\n";
+
+struct site {
+    char folder[64], config[96], data[96], said[96];
+};
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The caller's (free). *len may be NULL. */
+static char *read_file(const char *path, size_t *len)
+{
+    FILE *file = fopen(path, "r");
+    struct stat status;
+    char *text;
+
+    assert_non_null(file);
+    assert_int_equal(fstat(fileno(file), &status), 0);
+    text = malloc((size_t)status.st_size + 1);
+    assert_non_null(text);
+    assert_int_equal(fread(text, 1, (size_t)status.st_size, file), (size_t)status.st_size);
+    text[status.st_size] = '\0';
+    if (len != NULL)
+        *len = (size_t)status.st_size;
+    (void)fclose(file);
+    return text;
+}
+
+/* --- Running it ----------------------------------------------------------- */
+
+/* Blanks divide words. '' is an empty one. */
+static void split(char *line, char *words[WORDS_MAX], size_t *count)
+{
+    for (line += strspn(line, " "); *line != '\0'; line += strspn(line, " ")) {
+        char *word = line;
+
+        line += strcspn(line, " ");
+        if (*line != '\0')
+            *line++ = '\0';
+        assert_true(*count < WORDS_MAX - 1);
+        words[(*count)++] = strcmp(word, "''") == 0 ? word + 2 : word;
+    }
+    words[*count] = NULL;
+}
+
+/*
+ * Runs `ringback VERB -c CONFIG ...`, without -c where configured is false, with that standard
+ * input and standard error. Returns its exit status; what it said on standard output is in
+ * site->said.
+ */
+static int run_between(const struct site *site, const char *line, bool configured, int in, int err)
+{
+    size_t verb = strcspn(line, " "), count = 0;
+    char text[512], *words[WORDS_MAX];
+    int status, said;
+    pid_t child;
+
+    assert_true((size_t)snprintf(text, sizeof text, "%s %.*s%s%s%s", program, (int)verb, line,
+                                 configured ? " -c " : "", configured ? site->config : "",
+                                 line + verb) < sizeof text);
+    split(text, words, &count);
+    said = open(site->said, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    assert_true(said >= 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (dup2(in, 0) < 0 || dup2(said, 1) < 0 || dup2(err >= 0 ? err : said, 2) < 0)
+            _exit(125);
+        (void)execv(program, words);
+        _exit(126);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    close(said);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* The same with a file's octets as its input; what it said on both outputs is in site->said. */
+static int run_with(const struct site *site, const char *line, bool configured, const char *input)
+{
+    int in = open(input, O_RDONLY | O_CLOEXEC), status;
+
+    assert_true(in >= 0);
+    status = run_between(site, line, configured, in, -1);
+    close(in);
+    return status;
+}
+
+/* The same on a terminal, at which somebody types that line. */
+static int run_on_terminal(const struct site *site, const char *line, const char *typed)
+{
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), other_end, status;
+
+    assert_true(terminal >= 0);
+    assert_int_equal(grantpt(terminal), 0);
+    assert_int_equal(unlockpt(terminal), 0);
+    other_end = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(other_end >= 0);
+    assert_int_equal(write(terminal, typed, strlen(typed)), strlen(typed));
+    status = run_between(site, line, true, other_end, other_end);
+    close(other_end);
+    close(terminal);
+    return status;
+}
+
+static int run(const struct site *site, const char *line)
+{
+    return run_with(site, line, true, "/dev/null");
+}
+
+static void fill(const struct site *site)
+{
+    char path[96], text[2048];
+    const char *from = records, *mark;
+    size_t len = 0;
+
+    for (; (mark = strstr(from, "NOW")) != NULL; from = mark + 3)
+        len += (size_t)snprintf(text + len, sizeof text - len, "%.*s%lld", (int)(mark - from), from,
+                                (long long)time(NULL));
+    (void)snprintf(text + len, sizeof text - len, "%s", from);
+    (void)snprintf(path, sizeof path, "%s/records", site->folder);
+    write_file(path, text);
+    assert_int_equal(run_with(site, "cache import", true, path), 0);
+}
+
+static int set_up(void **state)
+{
+    static struct site site;
+    char text[512];
+
+    (void)snprintf(site.folder, sizeof site.folder, "/tmp/test_tool.XXXXXX");
+    assert_non_null(mkdtemp(site.folder));
+    (void)snprintf(site.config, sizeof site.config, "%s/conf", site.folder);
+    (void)snprintf(site.data, sizeof site.data, "%s/cache/data.mdb", site.folder);
+    (void)snprintf(site.said, sizeof site.said, "%s/said", site.folder);
+    (void)snprintf(text, sizeof text, configuration, site.folder, site.folder);
+    write_file(site.config, text);
+    fill(&site);
+    *state = &site;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    const struct site *site = *state;
+    char command[128];
+
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", site->folder);
+    return system(command);
+}
+
+/* The cache's octets. */
+struct snapshot {
+    char *octets;
+    size_t len;
+};
+
+static struct snapshot take_snapshot(const struct site *site)
+{
+    struct snapshot snapshot;
+
+    snapshot.octets = read_file(site->data, &snapshot.len);
+    return snapshot;
+}
+
+/* Fails where the cache has changed since. */
+static void assert_untouched(const struct site *site, struct snapshot *before)
+{
+    struct snapshot now = take_snapshot(site);
+
+    assert_int_equal(now.len, before->len);
+    assert_memory_equal(now.octets, before->octets, now.len);
+    free(now.octets);
+    free(before->octets);
+}
+
+static void assert_said(const struct site *site, const char *words)
+{
+    char *text = read_file(site->said, NULL);
+
+    if (strstr(text, words) == NULL)
+        fail_msg("\"%s\" is not in: %s", words, text);
+    free(text);
+}
+
+/* --- The matrix ----------------------------------------------------------- */
+
+/* Every option there is, with a value that is fit for it. */
+static const char *const options[] = {
+    "-c /nowhere",
+    "--all",
+    "--authenticated",
+    "--client 192.0.2.1",
+    "--domain example.org",
+    "--expired",
+    "--from <>",
+    "--helo x",
+    "--host 192.0.2.1",
+    "--json",
+    "--limit 1",
+    "--no-cache",
+    "--relay mx:",
+    "--resume /dev/null",
+    "--to a@example.org",
+    "--transcript",
+    "--verdict valid",
+    "--nonsense",
+    "-x",
+    "--expire",
+};
+
+static const struct {
+    const char *words; /* with what it cannot do without */
+    const char *takes; /* beside -c: options, each behind a blank */
+} verbs[] = {
+    {"verify -", " --json --no-cache --relay --resume --transcript"},
+    {"explain --client 192.0.2.1 --helo x --from <> --to a@example.org",
+     " --client --helo --from --to --authenticated"},
+    {"cache get alice@example.org", " --json"},
+    {"cache list", " --domain --json --limit --verdict"},
+    {"cache delete alice@example.org", " --domain --host"},
+    {"cache purge --expired", " --all --expired"},
+    {"cache export", ""},
+    {"cache import", ""},
+    {"cache stats", " --json"},
+    {"status", " --json"},
+    {"reload", ""},
+    {"config", ""},
+};
+
+static bool takes(size_t verb, const char *option)
+{
+    char name[64];
+    const char *found;
+    size_t len;
+
+    (void)snprintf(name, sizeof name, " %.*s", (int)strcspn(option, " "), option);
+    found = strstr(verbs[verb].takes, name);
+    len = strlen(name);
+    return found != NULL && (found[len] == ' ' || found[len] == '\0');
+}
+
+static void an_option_that_is_not_the_verbs_is_usage_and_does_nothing(void **state)
+{
+    const struct site *site = *state;
+    struct snapshot before = take_snapshot(site);
+    char line[512];
+
+    for (size_t v = 0; v < COUNT(verbs); v++)
+        for (size_t o = 1; o < COUNT(options); o++) {
+            if (takes(v, options[o]))
+                continue;
+            (void)snprintf(line, sizeof line, "%s %s", verbs[v].words, options[o]);
+            if (run(site, line) != EX_USAGE)
+                fail_msg("taken: %s", line);
+            assert_said(site, "usage: ringback");
+        }
+    assert_untouched(site, &before);
+}
+
+static void an_option_given_twice_is_usage_and_does_nothing(void **state)
+{
+    const struct site *site = *state;
+    struct snapshot before = take_snapshot(site);
+    char line[512];
+
+    for (size_t v = 0; v < COUNT(verbs); v++)
+        for (size_t o = 0; o < COUNT(options); o++) {
+            if (o > 0 && !takes(v, options[o])) /* run() gives -c once more */
+                continue;
+            (void)snprintf(line, sizeof line, "%s %s %s", verbs[v].words, options[o],
+                           o > 0 ? options[o] : "");
+            if (run(site, line) != EX_USAGE)
+                fail_msg("taken: %s", line);
+        }
+    assert_untouched(site, &before);
+}
+
+static void what_makes_no_sense_is_usage_and_does_nothing(void **state)
+{
+    static const char *const lines[] = {
+        "",
+        "nonsense",
+        "--version x",
+        "help nonsense",
+        "help cache x",
+        "cache",
+        "cache nonsense",
+        "cache --domain example.org", /* the action is missing */
+        "cache get",
+        "cache list x",
+        "cache list --limit 0",
+        "cache list --limit -1",
+        "cache list --limit +1",
+        "cache list --limit 1x",
+        "cache list --limit ''",
+        "cache list --limit 18446744073709551616",
+        "cache list --domain ''",
+        "cache list --domain a..b",
+        "cache list --verdict good",
+        "cache list --json=yes",
+        "cache delete",
+        "cache delete alice@example.org --domain example.org",
+        "cache delete alice@example.org --host 192.0.2.1",
+        "cache delete --domain example.org --host 192.0.2.1",
+        "cache purge", /* nobody can be asked */
+        "cache purge --all --expired",
+        "cache purge alice@example.org",
+        "cache stats x",
+        "cache export x",
+        "cache import x",
+        "verify",
+        "verify - -",
+        "verify alice@example.org --resume /dev/null",
+        "verify alice@example.org --relay ,",
+        "verify alice@example.org --relay ''",
+        "explain",
+        "explain --client 192.0.2.1 --helo x --from <>",
+        "explain --client 192.0.2 --helo x --from <> --to a@example.org",
+        "explain --client 192.0.2.1 --helo x --from <> --to a@example.org more",
+        "status x",
+        "reload x",
+        "config x",
+    };
+    const struct site *site = *state;
+    struct snapshot before = take_snapshot(site);
+
+    for (size_t i = 0; i < COUNT(lines); i++)
+        if (run_with(site, lines[i], strstr(lines[i], "cache ") == lines[i], "/dev/null") !=
+            EX_USAGE)
+            fail_msg("taken: %s", lines[i]);
+    assert_untouched(site, &before);
+}
+
+static void what_is_the_verbs_is_taken(void **state)
+{
+    static const struct {
+        const char *line;
+        int status;
+    } lines[] = {
+        {"cache get alice@example.org --json", 0},
+        {"cache --json get alice@example.org", 0},
+        {"cache get dora@example.org", EX_NOUSER},
+        {"cache get -- alice@example.org", 0},
+        {"cache list --domain example.org --verdict=valid --limit 1 --json", 0},
+        {"cache --limit 1 list", 0},
+        {"cache stats --json", 0},
+        {"cache export", 0},
+        {"cache import", 0},
+        {"cache delete alice@example.org", 0},
+        {"cache delete --domain example.org", 0},
+        {"cache delete --host 192.0.2.1", 0},
+        {"cache purge --expired", 0},
+        {"cache purge --all", 0},
+        {"config", 0},
+        {"status --json", EX_UNAVAILABLE},
+        {"reload", EX_UNAVAILABLE},
+        {"verify --json --no-cache --transcript --relay mx: nobody", EX_NOUSER},
+        {"explain --client 192.0.2.1 --helo x --from <> --to a@example.org --authenticated", 0},
+    };
+    const struct site *site = *state;
+
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        int status = run(site, lines[i].line);
+
+        if (status != lines[i].status)
+            fail_msg("%s: %d, not %d: %s", lines[i].line, status, lines[i].status,
+                     read_file(site->said, NULL));
+    }
+    fill(site);
+}
+
+static void each_verbs_help_names_all_its_options(void **state)
+{
+    const struct site *site = *state;
+    char line[512], *end;
+
+    for (size_t v = 0; v < COUNT(verbs); v++) {
+        (void)snprintf(line, sizeof line, "%s", verbs[v].words);
+        end = strchr(line, ' ');
+        if (end != NULL && strncmp(line, "cache", 5) == 0)
+            end = strchr(end + 1, ' ');
+        (void)snprintf(end != NULL ? end : line + strlen(line), 8, " --help");
+        assert_int_equal(run_with(site, line, false, "/dev/null"), 0);
+        assert_said(site, "-c FILE");
+        for (size_t o = 1; o < COUNT(options); o++)
+            if (takes(v, options[o])) {
+                (void)snprintf(line, sizeof line, "  %.*s ", (int)strcspn(options[o], " "),
+                               options[o]);
+                assert_said(site, line);
+            }
+    }
+}
+
+/* --- The cache ------------------------------------------------------------ */
+
+static void purge_removes_what_it_was_told_to(void **state)
+{
+    const struct site *site = *state;
+
+    assert_int_equal(run(site, "cache purge --expired"), 0);
+    assert_said(site, "1 record removed\n");
+    assert_int_equal(run(site, "cache get alice@example.org"), 0);
+    assert_int_equal(run(site, "cache get carol@example.com"), EX_NOUSER);
+    assert_int_equal(run(site, "cache purge --all"), 0);
+    assert_said(site, "4 records removed\n");
+    assert_int_equal(run(site, "cache get alice@example.org"), EX_NOUSER);
+    fill(site);
+}
+
+static void purge_asks_on_a_terminal(void **state)
+{
+    const struct site *site = *state;
+    struct snapshot before = take_snapshot(site);
+
+    assert_int_equal(run_on_terminal(site, "cache purge", "n\n"), EX_NOPERM);
+    assert_int_equal(run_on_terminal(site, "cache purge", "\n"), EX_NOPERM);
+    assert_int_equal(run_on_terminal(site, "cache purge", "yes indeed\n"), EX_NOPERM);
+    assert_int_equal(run_on_terminal(site, "cache purge", "\004"), EX_NOPERM);
+    assert_untouched(site, &before);
+    assert_int_equal(run_on_terminal(site, "cache purge", "y\n"), 0);
+    assert_said(site, "5 records removed\n");
+    fill(site);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_option_that_is_not_the_verbs_is_usage_and_does_nothing),
+        cmocka_unit_test(an_option_given_twice_is_usage_and_does_nothing),
+        cmocka_unit_test(what_makes_no_sense_is_usage_and_does_nothing),
+        cmocka_unit_test(what_is_the_verbs_is_taken),
+        cmocka_unit_test(each_verbs_help_names_all_its_options),
+        cmocka_unit_test(purge_removes_what_it_was_told_to),
+        cmocka_unit_test(purge_asks_on_a_terminal),
+    };
+
+    return cmocka_run_group_tests_name("tool", tests, set_up, tear_down);
+}
