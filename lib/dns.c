@@ -84,6 +84,24 @@ static bool parse_server(const char *text, struct sockaddr_storage *server)
     return is_ipv6 ? parse_ipv6(host, port, server) : parse_ipv4(host, port, server);
 }
 
+/* Mail hosts and their addresses: what changes there is to be seen soon. */
+static const struct dns_answers_terms host_terms = {
+    .most_ms = DNS_HOSTS_KEPT_S * 1000LL,
+    .entries_max = DNS_HOSTS_KEPT_MAX,
+    .size_max = 1232, /* what fits a datagram (EDNS, in practice) */
+    .octets_max = SIZE_MAX,
+};
+
+/* Records of others: what is there, and what is not, is asked about with each of their mails. */
+static const struct dns_answers_terms record_terms = {
+    .least_ms = DNS_RECORDS_KEPT_LEAST_S * 1000LL,
+    .most_ms = DNS_RECORDS_KEPT_MOST_S * 1000LL,
+    .nothing_ms = DNS_RECORDS_KEPT_LEAST_S * 1000LL,
+    .entries_max = DNS_RECORDS_KEPT_MAX,
+    .size_max = DNS_ANSWERS_SIZE_MAX,
+    .octets_max = DNS_RECORDS_KEPT_OCTETS_MAX,
+};
+
 enum rb_error dns_open(const char *const *servers, size_t count, const struct rb_clock *clock,
                        struct dns **dns)
 {
@@ -94,9 +112,10 @@ enum rb_error dns_open(const char *const *servers, size_t count, const struct rb
     if (opened == NULL)
         return RB_ERR_NOMEM;
     opened->clock = clock;
-    opened->answers = dns_answers_new(clock);
-    if (opened->answers == NULL) {
-        free(opened);
+    opened->hosts = dns_answers_new(clock, &host_terms);
+    opened->records = dns_answers_new(clock, &record_terms);
+    if (opened->hosts == NULL || opened->records == NULL) {
+        dns_close(opened);
         return RB_ERR_NOMEM;
     }
     for (size_t i = 0; i < count; i++) {
@@ -114,7 +133,8 @@ void dns_close(struct dns *dns)
 {
     if (dns == NULL)
         return;
-    dns_answers_free(dns->answers);
+    dns_answers_free(dns->hosts);
+    dns_answers_free(dns->records);
     free(dns);
 }
 
@@ -194,7 +214,7 @@ enum dns_outcome dns_mail_exchangers(const struct dns *dns, const char *domain, 
     struct mx_answer answer = {.list = list};
     list->count = 0;
     const struct dns_query query = {
-        .name = domain, .type = ns_t_mx, .keeps = true, .take = take_mx, .arg = &answer};
+        .name = domain, .type = ns_t_mx, .kept = dns->hosts, .take = take_mx, .arg = &answer};
     enum dns_outcome outcome = dns_query(dns, &query, until);
     if (outcome == DNS_FOUND && answer.records == 1 && answer.roots == 1)
         return DNS_NULL_MX;
@@ -245,12 +265,13 @@ static bool take_aaaa(const ns_msg *msg, const ns_rr *rr, void *arg)
     return true;
 }
 
-static struct dns_query family_query(const char *name, ns_type type, struct dns_address_list *list)
+static struct dns_query family_query(const struct dns *dns, const char *name, ns_type type,
+                                     struct dns_address_list *list)
 {
     return (struct dns_query){
         .name = name,
         .type = type,
-        .keeps = true,
+        .kept = dns->hosts,
         .take = type == ns_t_a ? take_a : take_aaaa,
         .arg = list,
     };
@@ -272,7 +293,7 @@ static void settle(enum dns_outcome outcome, struct dns_address_list *list)
 static enum dns_outcome look_up_family(const struct dns *dns, const char *name, ns_type type,
                                        deadline until, struct dns_address_list *list)
 {
-    const struct dns_query query = family_query(name, type, list);
+    const struct dns_query query = family_query(dns, name, type, list);
     enum dns_outcome outcome = dns_query(dns, &query, until);
     settle(outcome, list);
     return outcome;
@@ -296,8 +317,8 @@ static enum dns_outcome look_up_both(const struct dns *dns, const char *name, de
                                      struct dns_address_list *list)
 {
     struct dns_address_list v6 = {.count = 0}, v4 = {.count = 0};
-    const struct dns_query query[] = {family_query(name, ns_t_aaaa, &v6),
-                                      family_query(name, ns_t_a, &v4)};
+    const struct dns_query query[] = {family_query(dns, name, ns_t_aaaa, &v6),
+                                      family_query(dns, name, ns_t_a, &v4)};
     /* The first may take half of the time: a server that is deaf to one type shall not hide the
      * other. */
     const deadline end[] = {deadline_in(dns->clock, deadline_left_ms(dns->clock, until) / 2),

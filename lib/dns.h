@@ -18,6 +18,14 @@ enum {
     DNS_ADDRESSES_MAX = 16, /* addresses kept of one mail host */
     DNS_RESOLVERS_MAX = 3,  /* libresolv's MAXNS */
     DNS_RECORDS_MAX = 128,  /* records kept of one answer by dns_records */
+
+    /* For how long answers do for the next question (dns_answers.h), and how many. */
+    DNS_HOSTS_KEPT_S = 30,
+    DNS_HOSTS_KEPT_MAX = 4096,
+    DNS_RECORDS_KEPT_LEAST_S = 300,
+    DNS_RECORDS_KEPT_MOST_S = 3600,
+    DNS_RECORDS_KEPT_MAX = 16384,
+    DNS_RECORDS_KEPT_OCTETS_MAX = 8 * 1024 * 1024,
 };
 
 enum dns_outcome {
@@ -74,8 +82,8 @@ void dns_close(struct dns *dns);
 
 /*
  * The look-ups below end by `until`. Mail exchangers and addresses may be those of a moment ago:
- * answers are kept for their TTL, half a minute at most (dns_answers.h). A domain or name that is
- * no host name in A-labels (letters, digits, "-", "_", dots; 253 octets) cannot be asked:
+ * answers are kept for their TTL, DNS_HOSTS_KEPT_S at most. A domain or name that is no host name
+ * in A-labels (letters, digits, "-", "_", dots; 253 octets) cannot be asked:
  * DNS_FAILURE. On anything but DNS_FOUND the list is empty. Any thread.
  */
 
@@ -98,14 +106,29 @@ enum dns_outcome dns_addresses(const struct dns *dns, const char *name, enum rb_
 
 /*
  * Records of one type: ns_t_a, ns_t_aaaa, ns_t_mx, ns_t_ptr or ns_t_txt (any other: DNS_FAILURE).
- * What may be asked for here is any name of printable ASCII without a backslash, quotes, or
- * "$();@", such as "_spf.example.org", "b=2Ba+c.example.org" and "1.0/25.2.0.192.in-addr.arpa" (RFC
- * 2317). Nothing is sorted, and a record may come twice. Mail hosts and pointers that are no host
- * names ("." too) are left out; where nothing is left then, DNS_NO_DATA. The list is the caller's,
- * to be given back with dns_records_free whatever the outcome. CNAMEs are followed.
+ * What may be asked for here is any name of printable ASCII and spaces without a backslash
+ * (dns_can_ask), such as "_spf.example.org", "b=2Ba+c.example.org" and
+ * "1.0/25.2.0.192.in-addr.arpa" (RFC 2317). Nothing is sorted, and a record may come twice. Mail
+ * hosts and pointers that are no host names ("." too) are left out; where nothing is left then,
+ * DNS_NO_DATA. The list is the caller's, to be given back with dns_records_free whatever the
+ * outcome. CNAMEs are followed.
  */
 enum dns_outcome dns_records(const struct dns *dns, const char *name, int type, deadline until,
                              struct dns_record_list *list);
+
+/*
+ * The same for those who look at what somebody else wrote, name by name (SPF, RFC 7208): an answer
+ * of a while ago will do. It is kept for its TTL, DNS_RECORDS_KEPT_LEAST_S at least and
+ * DNS_RECORDS_KEPT_MOST_S at most; that there is nothing, for the former. Where `until` has passed
+ * nobody is asked, and what is kept does all the same. Of mail hosts and pointers only those are
+ * left out that could not be asked for here; where nothing is left then, it is DNS_FOUND, and an
+ * empty list.
+ */
+enum dns_outcome dns_recent_records(const struct dns *dns, const char *name, int type,
+                                    deadline until, struct dns_record_list *list);
+
+/* Whether dns_records can ask for a name: its octets, its labels' lengths and its own. Pure. */
+bool dns_can_ask(const char *name);
 
 /* Frees what the records own and empties the list. A zeroed list is fine. */
 void dns_records_free(struct dns_record_list *list);

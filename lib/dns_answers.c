@@ -28,18 +28,22 @@ struct kept {
 
 struct dns_answers {
     const struct rb_clock *clock;
+    struct dns_answers_terms terms;
     pthread_mutex_t lock; /* covers what follows */
     struct kept *table;
     struct kept *line;
+    size_t octets; /* of all in the table */
 };
 
-struct dns_answers *dns_answers_new(const struct rb_clock *clock)
+struct dns_answers *dns_answers_new(const struct rb_clock *clock,
+                                    const struct dns_answers_terms *terms)
 {
     struct dns_answers *answers = calloc(1, sizeof *answers);
 
     if (answers == NULL)
         return NULL;
     answers->clock = clock;
+    answers->terms = *terms;
     pthread_mutex_init(&answers->lock, NULL);
     return answers;
 }
@@ -50,6 +54,7 @@ static void forget(struct dns_answers *answers, struct kept *kept)
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what is in the line is in the table */
     HASH_DEL(answers->table, kept);
     DL_DELETE(answers->line, kept);
+    answers->octets -= kept->len;
     free(kept);
 }
 
@@ -144,11 +149,9 @@ static int64_t no_data_ms(ns_msg *msg)
 /* The least TTL of all records of the answer, those of a chain of CNAMEs too. */
 static int64_t time_to_live_ms(ns_msg *msg)
 {
-    int64_t least_ms = DNS_ANSWERS_MAX_MS;
+    int64_t least_ms = INT64_MAX;
     ns_rr rr;
 
-    if (ns_msg_count(*msg, ns_s_an) == 0)
-        return no_data_ms(msg);
     for (int i = 0; i < ns_msg_count(*msg, ns_s_an); i++) {
         if (ns_parserr(msg, ns_s_an, i, &rr) != 0)
             return 0;
@@ -156,6 +159,33 @@ static int64_t time_to_live_ms(ns_msg *msg)
             least_ms = ttl_ms(&rr);
     }
     return least_ms;
+}
+
+static int64_t within(int64_t ms, int64_t least_ms, int64_t most_ms)
+{
+    if (ms < least_ms)
+        return least_ms;
+    return ms < most_ms ? ms : most_ms;
+}
+
+/* What an answer without the records that were asked for is worth. */
+static int64_t nothing_ms(const struct dns_answers_terms *terms, ns_msg *msg)
+{
+    if (terms->nothing_ms > 0)
+        return terms->nothing_ms;
+    return ns_msg_getflag(*msg, ns_f_rcode) == ns_r_nxdomain
+               ? 0
+               : within(no_data_ms(msg), 0, terms->most_ms);
+}
+
+/* 0: it is not to be kept. */
+static int64_t lifetime_ms(const struct dns_answers_terms *terms, ns_msg *msg)
+{
+    const bool is_nothing =
+        ns_msg_getflag(*msg, ns_f_rcode) == ns_r_nxdomain || ns_msg_count(*msg, ns_s_an) == 0;
+
+    return is_nothing ? nothing_ms(terms, msg)
+                      : within(time_to_live_ms(msg), terms->least_ms, terms->most_ms);
 }
 
 /* --- Keeping ---------------------------------------------------------------- */
@@ -174,9 +204,16 @@ static struct kept *new_kept(const struct dns_answers *answers, ns_type type, co
     return kept;
 }
 
+/* With one more of that size. */
+static bool is_full(const struct dns_answers *answers, size_t len)
+{
+    return HASH_COUNT(answers->table) >= answers->terms.entries_max ||
+           answers->octets + len > answers->terms.octets_max;
+}
+
 /*
- * In the place of an older one; the ceiling is kept, and what is over goes as it comes to the head
- * of the line.
+ * In the place of an older one; the ceilings are kept, and what is over goes as it comes to the
+ * head of the line.
  */
 static void put(struct dns_answers *answers, struct kept *kept)
 {
@@ -185,24 +222,28 @@ static void put(struct dns_answers *answers, struct kept *kept)
     if (before != NULL)
         forget(answers, before);
     while (answers->line != NULL &&
-           (HASH_COUNT(answers->table) >= DNS_ANSWERS_MAX || is_over(answers, answers->line)))
+           (is_full(answers, kept->len) || is_over(answers, answers->line)))
         forget(answers, answers->line);
     HASH_ADD_KEYPTR(hh, answers->table, kept->key, kept->key_len, kept);
-    if (kept->hh.tbl == NULL)
+    if (kept->hh.tbl == NULL) {
         free(kept);
-    else
-        DL_APPEND(answers->line, kept);
+        return;
+    }
+    DL_APPEND(answers->line, kept);
+    answers->octets += kept->len;
 }
 
 void dns_answers_keep(struct dns_answers *answers, ns_type type, const char *name, ns_msg *msg)
 {
-    const int64_t for_ms = time_to_live_ms(msg);
+    const struct dns_answers_terms *terms = &answers->terms;
+    const int64_t for_ms = lifetime_ms(terms, msg);
+    const size_t len = (size_t)ns_msg_size(*msg);
     struct kept *kept;
 
-    if (for_ms <= 0 || ns_msg_size(*msg) > DNS_ANSWERS_SIZE_MAX || strlen(name) > RB_DOMAIN_MAX)
+    if (for_ms <= 0 || len > terms->size_max || len > DNS_ANSWERS_SIZE_MAX ||
+        strlen(name) > RB_DOMAIN_MAX)
         return;
-    kept = new_kept(answers, type, name, msg,
-                    for_ms < DNS_ANSWERS_MAX_MS ? for_ms : DNS_ANSWERS_MAX_MS);
+    kept = new_kept(answers, type, name, msg, for_ms);
     if (kept == NULL)
         return;
     pthread_mutex_lock(&answers->lock);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * dns_answers: what name servers said a moment ago, as they said it, so that a burst of questions
- * about few domains asks them once. An answer is kept for its time to live (RFC 2181 8), and
- * DNS_ANSWERS_MAX_MS at most: what changes in DNS is to be seen soon, and the recursive server
- * keeps the rest. "No data" is kept as RFC 2308 5 has it; "no such name", failures, what was cut
- * off and what is broken never.
+ * about few domains asks them once. An answer is kept for its time to live (RFC 2181 8), within
+ * what those who ask allow. Failures, what was cut off and what is broken are never kept.
  *
  * Any thread may call at any time.
  */
@@ -17,16 +15,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    DNS_ANSWERS_MAX_MS = 30000,
-    DNS_ANSWERS_MAX = 4096,      /* entries; the oldest go first */
-    DNS_ANSWERS_SIZE_MAX = 1232, /* octets of one: what fits a datagram (EDNS, in practice) */
+enum { DNS_ANSWERS_SIZE_MAX = 4096 }; /* octets of one, whatever the terms say */
+
+/* For how long, and how much. What is beyond a ceiling makes the oldest go. */
+struct dns_answers_terms {
+    int64_t least_ms, most_ms; /* whatever the time to live is; 0: no least */
+    /*
+     * That there are no such records, or no such name; 0: the former as RFC 2308 5 has it, the
+     * latter not at all.
+     */
+    int64_t nothing_ms;
+    size_t entries_max;
+    size_t size_max;   /* octets of one; a larger one is not kept */
+    size_t octets_max; /* of all together */
 };
 
 struct dns_answers; /* opaque */
 
-/* NULL: no memory. The clock must outlive them. */
-struct dns_answers *dns_answers_new(const struct rb_clock *clock);
+/* NULL: no memory. The clock must outlive them; the terms are copied. */
+struct dns_answers *dns_answers_new(const struct rb_clock *clock,
+                                    const struct dns_answers_terms *terms);
 
 /* NULL is fine. */
 void dns_answers_free(struct dns_answers *answers);

@@ -36,7 +36,6 @@ struct lookup {
     const struct dns *dns;
     const struct dns_query *of;
     deadline until;
-    const char *octets; /* what labels of the name may hold */
     char name[RB_DOMAIN_MAX + 1];
     unsigned cname_hops;
     ns_msg msg;       /* what was said: in kept or in room */
@@ -64,9 +63,9 @@ struct lookup {
 static const char host_octets[] =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
-/* All printable ones but the dot and those that ns_name_uncompress writes with a backslash. */
-static const char any_octets[] =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_!#%&'*+,/:<=>?[]^`{|}~";
+/* All printable ones but the dot and the backslash, which both mean something in a name as text. */
+static const char any_octets[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+                                 " !\"#$%&'()*+,/:;<=>?@[]^`{|}~";
 
 /* Octets of the label that text begins with; 0 when it is none. */
 static size_t label_length(const char *text, const char *octets)
@@ -102,11 +101,53 @@ bool dns_host_name(const char *text, char name[RB_DOMAIN_MAX + 1])
     return name_of(host_octets, text, name);
 }
 
+/*
+ * What stands at a backslash: "\064" or "\@". Its length; 0 where it is one of those two that mean
+ * something in a name as text, or none at all.
+ */
+static size_t read_escape(const char *text, char *octet)
+{
+    size_t digits = strspn(text + 1, "0123456789");
+    int code = (unsigned char)text[1];
+    if (digits >= 3)
+        code = (text[1] - '0') * 100 + (text[2] - '0') * 10 + (text[3] - '0');
+    else if (digits > 0)
+        return 0;
+    *octet = (char)code;
+    if (code == '\0' || code == '.' || code == '\\')
+        return 0;
+    return digits >= 3 ? 4 : 2;
+}
+
+bool dns_any_name(const char *text, char name[RB_DOMAIN_MAX + 1])
+{
+    char plain[NAME_MAX_OCTETS + 1];
+    size_t len = 0;
+    while (*text != '\0' && len < sizeof plain - 1) {
+        size_t used = 1;
+        plain[len] = *text;
+        if (*text == '\\')
+            used = read_escape(text, &plain[len]);
+        if (used == 0)
+            return false;
+        text += used;
+        len++;
+    }
+    plain[len] = '\0';
+    return *text == '\0' && name_of(any_octets, plain, name);
+}
+
+bool dns_can_ask(const char *name)
+{
+    char copy[RB_DOMAIN_MAX + 1];
+    return name_of(any_octets, name, copy);
+}
+
 /* Whether the record's owner is this name, which is one that name_of wrote. */
 static bool is_name(const ns_rr *rr, const char *name)
 {
     char owner[RB_DOMAIN_MAX + 1];
-    return name_of(any_octets, ns_rr_name(*rr), owner) && strcmp(owner, name) == 0;
+    return dns_any_name(ns_rr_name(*rr), owner) && strcmp(owner, name) == 0;
 }
 
 static socklen_t sockaddr_length(const struct sockaddr_storage *address)
@@ -157,10 +198,9 @@ static bool lookup_init(struct lookup *lookup, const struct dns *dns, const stru
         .dns = dns,
         .of = query,
         .until = until,
-        .octets = query->any_name ? any_octets : host_octets,
         .len = -1,
     };
-    return name_of(lookup->octets, query->name, lookup->name);
+    return name_of(query->any_name ? any_octets : host_octets, query->name, lookup->name);
 }
 
 /* Only where somebody is to be asked: libresolv looks at resolv.conf each time. */
@@ -452,7 +492,8 @@ static bool was_cut_short(const struct lookup *lookup)
 /* Asks until a server gives an answer that can be used. False when none does in time. */
 static bool ask(struct lookup *lookup)
 {
-    if (!lookup->is_begun && (!get_ready_to_ask(lookup) || !make_query(lookup)))
+    if (!lookup->is_begun &&
+        (!has_time(lookup) || !get_ready_to_ask(lookup) || !make_query(lookup)))
         return false;
     int attempts_left = attempts(lookup);
     if (attempts_left == 1 && was_cut_short(lookup))
@@ -498,7 +539,7 @@ static enum cname follow_cname(struct lookup *lookup)
             continue;
         if (++lookup->cname_hops > CNAME_HOPS_MAX ||
             !dns_name_in_data(&lookup->msg, &rr, 0, target) ||
-            !name_of(lookup->octets, target, lookup->name))
+            !(lookup->of->any_name ? dns_any_name : dns_host_name)(target, lookup->name))
             return CNAME_BROKEN;
         return CNAME_FOUND;
     }
@@ -540,8 +581,8 @@ static enum dns_outcome read_answer(struct lookup *lookup)
 static bool recall(struct lookup *lookup)
 {
     size_t len = 0;
-    if (lookup->of->keeps)
-        len = dns_answers_find(lookup->dns->answers, lookup->of->type, lookup->name, lookup->kept);
+    if (lookup->of->kept != NULL && (lookup->of->kept_late || has_time(lookup)))
+        len = dns_answers_find(lookup->of->kept, lookup->of->type, lookup->name, lookup->kept);
     return len > 0 && can_be_read(lookup, lookup->kept, (int)len);
 }
 
@@ -562,7 +603,7 @@ static void begin(struct lookup lookups[], size_t count)
     size_t ready = 0;
     for (size_t i = 0; i < count; i++) {
         struct lookup *lookup = &lookups[i];
-        lookup->is_recalled = has_time(lookup) && recall(lookup);
+        lookup->is_recalled = recall(lookup);
         lookup->is_begun = !lookup->is_recalled && has_time(lookup) && can_begin(lookup);
         if (!lookup->is_begun)
             continue;
@@ -576,11 +617,8 @@ static void begin(struct lookup lookups[], size_t count)
 /* An answer about lookup->name: one that was kept, or else one that is given now. */
 static bool have_answer(struct lookup *lookup, bool *is_new)
 {
-    if (!lookup->is_recalled && !lookup->is_begun) {
-        if (!has_time(lookup))
-            return false;
+    if (!lookup->is_recalled && !lookup->is_begun)
         lookup->is_recalled = recall(lookup);
-    }
     *is_new = !lookup->is_recalled;
     lookup->is_recalled = false; /* the next name is another one */
     return !*is_new || ask(lookup);
@@ -595,8 +633,8 @@ static enum dns_outcome find_out(struct lookup *lookup)
         return DNS_FAILURE;
     memcpy(asked, lookup->name, sizeof asked);
     const enum dns_outcome outcome = read_answer(lookup);
-    if (is_new && lookup->of->keeps && (outcome == DNS_FOUND || outcome == DNS_NO_DATA))
-        dns_answers_keep(lookup->dns->answers, lookup->of->type, asked, &lookup->msg);
+    if (is_new && lookup->of->kept != NULL && outcome != DNS_FAILURE)
+        dns_answers_keep(lookup->of->kept, lookup->of->type, asked, &lookup->msg);
     return outcome;
 }
 

@@ -15,8 +15,9 @@
 struct dns {
     const struct rb_clock *clock;
     struct sockaddr_storage server[DNS_RESOLVERS_MAX];
-    size_t server_count; /* 0: those of resolv.conf, as it is when a question is asked */
-    struct dns_answers *answers;
+    size_t server_count;         /* 0: those of resolv.conf, as it is when a question is asked */
+    struct dns_answers *hosts;   /* of dns_mail_exchangers and dns_addresses */
+    struct dns_answers *records; /* of dns_recent_records */
 };
 
 /* Takes one record of the type asked for. False: its data are broken. */
@@ -25,8 +26,9 @@ typedef bool dns_take_fn(const ns_msg *msg, const ns_rr *rr, void *arg);
 struct dns_query {
     const char *name;
     ns_type type;
-    bool any_name; /* not only names of hosts; see dns_records */
-    bool keeps;    /* an answer kept from before will do, and this one is kept */
+    bool any_name;            /* not only names of hosts; see dns_records */
+    struct dns_answers *kept; /* an answer among these will do, and this one is kept there; NULL */
+    bool kept_late;           /* also where the time has passed */
     dns_take_fn *take;
     void *arg;
 };
@@ -49,6 +51,9 @@ void dns_query_both(const struct dns *dns, const struct dns_query query[2], cons
 
 /* Copies the name of a host in lower case. False for what is none. Pure. */
 bool dns_host_name(const char *text, char name[RB_DOMAIN_MAX + 1]);
+
+/* The same for any name that dns_records can ask for, written as dns_name_in_data does. */
+bool dns_any_name(const char *text, char name[RB_DOMAIN_MAX + 1]);
 
 /*
  * The name that fills the rest of the record's data from `offset` on; in presentation form, odd

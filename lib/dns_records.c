@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_records: plain records of any name, and the names of addresses; see dns.h. Nothing is sorted,
- * nothing is kept for the next question: those who ask here look at what somebody else wrote, name
- * by name (SPF, RFC 7208), or at themselves.
+ * dns_records: plain records of any name, and the names of addresses; see dns.h. Nothing is sorted:
+ * those who ask here look at what somebody else wrote, name by name (SPF, RFC 7208), or at
+ * themselves.
  */
 #include "config.h"
 
@@ -14,6 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Which names of mail hosts and pointers are of use. */
+typedef bool name_fn(const char *text, char name[RB_DOMAIN_MAX + 1]);
+
+struct taker {
+    struct dns_record_list *list;
+    name_fn *name;
+};
 
 /* A copy with a NUL behind it. */
 static bool set_text(struct dns_record *record, const void *octets, size_t len)
@@ -35,12 +43,15 @@ static bool read_address(const ns_rr *rr, size_t size, struct dns_record *record
     return true;
 }
 
-/* RFC 1035 3.3.14: one or more strings, each with its length before it. */
+/*
+ * RFC 1035 3.3.14: one or more strings, each with its length before it. None at all is the same as
+ * an empty one (RFC 7208 3.3 has no use for either).
+ */
 static bool read_strings(const ns_rr *rr, struct dns_record *record)
 {
     const uint8_t *data = ns_rr_rdata(*rr);
     size_t len = ns_rr_rdlen(*rr), joined = 0;
-    if (len == 0 || !set_text(record, data, len))
+    if (!set_text(record, data, len))
         return false;
     for (size_t at = 0; at < len; at += data[at] + 1U) {
         if (data[at] >= len - at)
@@ -53,20 +64,20 @@ static bool read_strings(const ns_rr *rr, struct dns_record *record)
     return true;
 }
 
-/* The name that the data hold from `offset` on. *is_host: it can be one of a host. */
-static bool read_name(const ns_msg *msg, const ns_rr *rr, size_t offset, struct dns_record *record,
-                      bool *is_host)
+/* The name that the data hold from `offset` on. */
+static bool read_name(const ns_msg *msg, const ns_rr *rr, size_t offset, name_fn *name_of,
+                      struct dns_record *record, bool *is_usable)
 {
     char target[NS_MAXDNAME], name[RB_DOMAIN_MAX + 1];
     if (!dns_name_in_data(msg, rr, offset, target))
         return false;
-    *is_host = dns_host_name(target, name);
-    return !*is_host || set_text(record, name, strlen(name));
+    *is_usable = name_of(target, name);
+    return !*is_usable || set_text(record, name, strlen(name));
 }
 
 /* False when the data are broken (or memory ran out). */
-static bool read_record(const ns_msg *msg, const ns_rr *rr, struct dns_record *record,
-                        bool *is_usable)
+static bool read_record(const ns_msg *msg, const ns_rr *rr, name_fn *name_of,
+                        struct dns_record *record, bool *is_usable)
 {
     *is_usable = true;
     switch (ns_rr_type(*rr)) {
@@ -75,12 +86,12 @@ static bool read_record(const ns_msg *msg, const ns_rr *rr, struct dns_record *r
     case ns_t_aaaa:
         return read_address(rr, sizeof(struct in6_addr), record);
     case ns_t_mx:
-        if (!read_name(msg, rr, sizeof record->preference, record, is_usable))
+        if (!read_name(msg, rr, sizeof record->preference, name_of, record, is_usable))
             return false;
         record->preference = (uint16_t)ns_get16(ns_rr_rdata(*rr));
         return true;
     case ns_t_ptr:
-        return read_name(msg, rr, 0, record, is_usable);
+        return read_name(msg, rr, 0, name_of, record, is_usable);
     default:
         return read_strings(rr, record);
     }
@@ -88,10 +99,11 @@ static bool read_record(const ns_msg *msg, const ns_rr *rr, struct dns_record *r
 
 static bool take_record(const ns_msg *msg, const ns_rr *rr, void *arg)
 {
-    struct dns_record_list *list = arg;
+    const struct taker *taker = arg;
+    struct dns_record_list *list = taker->list;
     struct dns_record record = {.text = NULL};
     bool is_usable;
-    if (!read_record(msg, rr, &record, &is_usable)) {
+    if (!read_record(msg, rr, taker->name, &record, &is_usable)) {
         free(record.text);
         return false;
     }
@@ -112,23 +124,40 @@ static bool is_known_type(int type)
            type == ns_t_txt;
 }
 
-enum dns_outcome dns_records(const struct dns *dns, const char *name, int type, deadline until,
-                             struct dns_record_list *list)
+static enum dns_outcome look_up(const struct dns *dns, const char *name, int type, deadline until,
+                                struct dns_answers *kept, name_fn *name_of,
+                                struct dns_record_list *list)
 {
     *list = (struct dns_record_list){.count = 0};
     if (!is_known_type(type))
         return DNS_FAILURE;
+    struct taker taker = {.list = list, .name = name_of};
     const struct dns_query query = {
         .name = name,
         .type = (ns_type)type,
         .any_name = true,
+        .kept = kept,
+        .kept_late = true,
         .take = take_record,
-        .arg = list,
+        .arg = &taker,
     };
     enum dns_outcome outcome = dns_query(dns, &query, until);
     if (outcome != DNS_FOUND)
         dns_records_free(list);
+    return outcome;
+}
+
+enum dns_outcome dns_records(const struct dns *dns, const char *name, int type, deadline until,
+                             struct dns_record_list *list)
+{
+    enum dns_outcome outcome = look_up(dns, name, type, until, NULL, dns_host_name, list);
     return outcome == DNS_FOUND && list->count == 0 ? DNS_NO_DATA : outcome;
+}
+
+enum dns_outcome dns_recent_records(const struct dns *dns, const char *name, int type,
+                                    deadline until, struct dns_record_list *list)
+{
+    return look_up(dns, name, type, until, dns->records, dns_any_name, list);
 }
 
 void dns_records_free(struct dns_record_list *list)

@@ -29,7 +29,7 @@ enum {
 };
 
 /* Stands for what cannot be asked for: dns refuses it. */
-static const char no_name[] = "@";
+static const char no_name[] = "a..a";
 
 static const char domain_letters[] = "slodiphv"; /* of a domain-spec's macros */
 static const char all_letters[] = "slodiphvcrt"; /* of any (RFC 7208 7.2) */

@@ -34,7 +34,7 @@ struct spf_macros {
 struct spf_plain {
     /*
      * "v=spf1", then directives ("?include:a.example.org", "-a:b.example.org/24//64", "-all"), then
-     * perhaps " redirect=…". A name that cannot be asked for in DNS is "@".
+     * perhaps " redirect=…". A name that cannot be asked for in DNS is "a..a".
      */
     char text[SPF_PLAIN_MAX + 1];
     size_t directives;      /* redirect counts as one */

@@ -1489,25 +1489,40 @@ static void addresses_come_as_octets(void **state)
 static void odd_names_may_be_asked_for(void **state)
 {
     (void)state;
-    static const char *const names[] = {"_spf.example.org", "a+b=c.example.org", "x",
-                                        "1.0/25.2.0.192.in-addr.arpa", "a!#%&'*,:<>?[]^`{|}~b.c"};
+    static const struct {
+        const char *name, *written; /* as in a zone file; NULL: the same */
+    } cases[] = {
+        {"_spf.example.org", NULL},
+        {"a+b=c.example.org", NULL},
+        {"x", NULL},
+        {"1.0/25.2.0.192.in-addr.arpa", NULL},
+        {"a!#%&'*,:<>?[]^`{|}~b.c", NULL},
+        {"a b.c", "a\\032b.c"},
+        {"a@b.c", "a\\@b.c"},
+        {"a\"(;)$b.c", "a\\\"\\(\\;\\)\\$b.c"},
+        {"@", "\\@"},
+        {" ", "\\032"},
+    };
     static const struct fake_dns_answer txt[] = {{.type = ns_t_txt, .data = "yes"}};
-    for (size_t i = 0; i < COUNT(names); i++) {
-        const struct fake_dns_row row = {.name = names[i], ANSWERS(txt)};
-        if (records_outcome(&row, names[i], ns_t_txt) != DNS_FOUND)
-            fail_msg("%s was not asked for", names[i]);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *written = cases[i].written != NULL ? cases[i].written : cases[i].name;
+        const struct fake_dns_row row = {.name = written, ANSWERS(txt)};
+        assert_true(dns_can_ask(cases[i].name));
+        if (records_outcome(&row, cases[i].name, ns_t_txt) != DNS_FOUND)
+            fail_msg("%s was not asked for", cases[i].name);
     }
 }
 
 static void what_is_no_name_is_not_asked_for(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "",       ".",      "example.org.", "a..b",  ".a",   "a b.c",      "a\\b.c", "a@b.c", "@",
-        "a\"b.c", "a(b).c", "a;b.c",        "a$b.c", "a\nb", "\303\244.c", "\001.c", "\177.c"};
+    static const char *const names[] = {"",       ".",      "example.org.", "a..b",
+                                        ".a",     "a\\b.c", "\\",           "a\nb",
+                                        "\001.c", "\177.c", "\303\244.c"};
     struct world world = world_start(NULL, 0);
     for (size_t i = 0; i < COUNT(names); i++) {
         struct dns_record_list list;
+        assert_false(dns_can_ask(names[i]));
         /* Had it been asked for, it would not exist. */
         if (ask_records(world.dns, names[i], ns_t_txt, &list) != DNS_FAILURE)
             fail_msg("\"%s\" was asked for", names[i]);
@@ -1547,10 +1562,11 @@ static void records_that_are_not_there_are_told_apart(void **state)
 static void broken_records_are_failures(void **state)
 {
     (void)state;
-    static const struct fake_dns_answer records[] = {
-        {.type = ns_t_txt, .data = "v=spf1 -all"}, {.type = ns_t_txt, .data = ""},
-        {.type = ns_t_a, .data = "192.0.2.1"},     {.type = ns_t_aaaa, .data = "2001:db8::1"},
-        {.type = ns_t_ptr, .data = "a.example"},   {.type = ns_t_mx, .data = "a.example"}};
+    static const struct fake_dns_answer records[] = {{.type = ns_t_txt, .data = "v=spf1 -all"},
+                                                     {.type = ns_t_a, .data = "192.0.2.1"},
+                                                     {.type = ns_t_aaaa, .data = "2001:db8::1"},
+                                                     {.type = ns_t_ptr, .data = "a.example"},
+                                                     {.type = ns_t_mx, .data = "a.example"}};
     static const unsigned flags[] = {FAKE_DNS_BAD_DATA, FAKE_DNS_CUT};
     for (size_t i = 0; i < COUNT(records); i++) {
         for (size_t j = 0; j < COUNT(flags); j++) {
@@ -1559,6 +1575,49 @@ static void broken_records_are_failures(void **state)
             assert_int_equal(records_outcome(&row, "example.org", records[i].type), DNS_FAILURE);
         }
     }
+}
+
+/* It is not allowed, and seen; what stands beside it must not suffer. */
+static void a_txt_without_a_string_is_an_empty_one(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer txt[] = {{.type = ns_t_txt, .data = ""}};
+    static const struct fake_dns_row rows[] = {
+        {.name = "example.org", ANSWERS(txt), .flags = FAKE_DNS_BAD_DATA}};
+    struct world world = world_start(ROWS(rows));
+    struct dns_record_list list;
+    assert_int_equal(ask_records(world.dns, "example.org", ns_t_txt, &list), DNS_FOUND);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.record[0].text, "");
+    dns_records_free(&list);
+    world_stop(&world);
+}
+
+/* For those who look at what somebody else wrote: any name that they could ask for. */
+static void recent_records_name_odd_hosts_too(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer ptr[] = {{.type = ns_t_ptr, .data = "Mail.Example.org"},
+                                                 {.type = ns_t_ptr, .data = "a:b/c\\032d.example"},
+                                                 {.type = ns_t_ptr, .data = "a\\000b.example"},
+                                                 {.type = ns_t_ptr, .data = "a\\.b.example"},
+                                                 {.type = ns_t_ptr, .data = "a\\\\b.example"},
+                                                 {.type = ns_t_ptr, .data = "\\255.example"},
+                                                 {.type = ns_t_ptr, .data = "."}};
+    static const struct fake_dns_answer root[] = {{.type = ns_t_mx, .data = "."}};
+    static const struct fake_dns_row rows[] = {{.name = "a.example", ANSWERS(ptr)},
+                                               {.name = "b.example", ANSWERS(root)}};
+    const deadline until = deadline_in(clock_system(), PATIENT_MS);
+    struct world world = world_start(ROWS(rows));
+    struct dns_record_list list;
+    assert_int_equal(dns_recent_records(world.dns, "a.example", ns_t_ptr, until, &list), DNS_FOUND);
+    assert_int_equal(list.count, 2);
+    assert_string_equal(list.record[0].text, "mail.example.org");
+    assert_string_equal(list.record[1].text, "a:b/c d.example");
+    dns_records_free(&list);
+    assert_int_equal(dns_recent_records(world.dns, "b.example", ns_t_mx, until, &list), DNS_FOUND);
+    assert_int_equal(list.count, 0);
+    world_stop(&world);
 }
 
 static void octets_behind_an_address_or_a_name_are_failures(void **state)
@@ -1733,6 +1792,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(types_that_are_not_known_are_not_asked_for),
         cmocka_unit_test(records_that_are_not_there_are_told_apart),
         cmocka_unit_test(broken_records_are_failures),
+        cmocka_unit_test(a_txt_without_a_string_is_an_empty_one),
+        cmocka_unit_test(recent_records_name_odd_hosts_too),
         cmocka_unit_test(octets_behind_an_address_or_a_name_are_failures),
         cmocka_unit_test(long_answers_are_had_over_tcp_and_cut_at_the_ceiling),
         cmocka_unit_test(classless_delegations_are_followed),

@@ -20,7 +20,16 @@
 
 #define ANSWERS(table) .answers = (table), .count = COUNT(table)
 
-enum { PATIENT_MS = 1000000, LONGEST_S = DNS_ANSWERS_MAX_MS / 1000, THREADS = 8, TURNS = 200 };
+enum {
+    PATIENT_MS = 100000000,
+    LONGEST_S = DNS_HOSTS_KEPT_S,
+    THREADS = 8,
+    TURNS = 200,
+    ENTRIES = 1000,
+};
+
+static const struct dns_answers_terms some = {
+    .most_ms = PATIENT_MS, .entries_max = ENTRIES, .size_max = 100, .octets_max = ENTRIES * 100};
 
 struct world {
     struct fake_clock clock;
@@ -299,7 +308,25 @@ static void a_long_answer_is_not_kept(void **state)
     stop(&world);
 }
 
-static void records_for_others_are_asked_for_each_time(void **state)
+/* --- Records of others ------------------------------------------------------- */
+
+static enum dns_outcome look_up_until(const struct world *world, const char *name, int type,
+                                      deadline until)
+{
+    struct dns_record_list list;
+    enum dns_outcome outcome = dns_recent_records(world->dns, name, type, until, &list);
+
+    assert_true(outcome == DNS_FOUND || list.count == 0);
+    dns_records_free(&list);
+    return outcome;
+}
+
+static enum dns_outcome look_up(const struct world *world, const char *name, int type)
+{
+    return look_up_until(world, name, type, deadline_in(&world->clock.clock, PATIENT_MS));
+}
+
+static void what_is_asked_of_ourselves_is_asked_each_time(void **state)
 {
     (void)state;
     static const struct fake_dns_row rows[] = {
@@ -309,13 +336,128 @@ static void records_for_others_are_asked_for_each_time(void **state)
 
     start(&world, rows, COUNT(rows));
     assert_int_equal(ask_mx(&world, "a.example"), DNS_FOUND);
+    assert_int_equal(look_up(&world, "a.example", ns_t_mx), DNS_FOUND);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(dns_records(world.dns, "a.example", ns_t_mx,
                                      deadline_in(&world.clock.clock, PATIENT_MS), &list),
                          DNS_FOUND);
         dns_records_free(&list);
     }
-    assert_int_equal(asked(&world, "a.example"), 3);
+    assert_int_equal(asked(&world, "a.example"), 4);
+    stop(&world);
+}
+
+static const struct fake_dns_answer txt[] = {{.type = ns_t_txt, .data = "v=spf1 -all"}};
+static const struct fake_dns_answer ptr[] = {{.type = ns_t_ptr, .data = "a.example"}};
+
+static void records_of_others_are_kept_and_that_there_are_none_too(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "usual.example", .type = ns_t_txt, ANSWERS(txt), .ttl_s = 900},
+        {.name = "long.example", .type = ns_t_txt, ANSWERS(txt), .ttl_s = 86400},
+        {.name = "short.example", .type = ns_t_txt, ANSWERS(txt), .ttl_s = 5},
+        {.name = "zero.example", .type = ns_t_txt, ANSWERS(txt), .flags = FAKE_DNS_TTL_0},
+        {.name = "none.example", .type = ns_t_mx},
+        {.name = "soa.example", .type = ns_t_mx, .soa_ttl_s = 7, .soa_minimum_s = 7},
+        {.name = "gone.example", .rcode = ns_r_nxdomain, .soa_ttl_s = 7, .soa_minimum_s = 7},
+        {.name = "a.example", .type = ns_t_a, ANSWERS(address), .ttl_s = 900},
+        {.name = "mx.example", .type = ns_t_mx, ANSWERS(one_mx), .ttl_s = 900},
+        {.name = "1.2.0.192.in-addr.arpa", .type = ns_t_ptr, ANSWERS(ptr), .ttl_s = 900},
+    };
+    static const struct {
+        const char *name;
+        int type;
+        enum dns_outcome outcome;
+        unsigned holds_s;
+    } cases[] = {
+        {"usual.example", ns_t_txt, DNS_FOUND, 900},
+        {"Usual.Example", ns_t_txt, DNS_FOUND, 900},
+        {"long.example", ns_t_txt, DNS_FOUND, DNS_RECORDS_KEPT_MOST_S},
+        {"short.example", ns_t_txt, DNS_FOUND, DNS_RECORDS_KEPT_LEAST_S},
+        {"zero.example", ns_t_txt, DNS_FOUND, DNS_RECORDS_KEPT_LEAST_S},
+        {"none.example", ns_t_txt, DNS_NO_DATA, DNS_RECORDS_KEPT_LEAST_S},
+        {"soa.example", ns_t_txt, DNS_NO_DATA, DNS_RECORDS_KEPT_LEAST_S},
+        {"gone.example", ns_t_txt, DNS_NO_DOMAIN, DNS_RECORDS_KEPT_LEAST_S},
+        {"missing.example", ns_t_txt, DNS_NO_DOMAIN, DNS_RECORDS_KEPT_LEAST_S},
+        {"a.example", ns_t_a, DNS_FOUND, 900},
+        {"a.example", ns_t_aaaa, DNS_NO_DATA, DNS_RECORDS_KEPT_LEAST_S},
+        {"mx.example", ns_t_mx, DNS_FOUND, 900},
+        {"1.2.0.192.in-addr.arpa", ns_t_ptr, DNS_FOUND, 900},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct world world;
+
+        start(&world, rows, COUNT(rows));
+        assert_int_equal(look_up(&world, cases[i].name, cases[i].type), cases[i].outcome);
+        fake_clock_advance_s(&world.clock, cases[i].holds_s - 1);
+        assert_int_equal(look_up(&world, cases[i].name, cases[i].type), cases[i].outcome);
+        if (asked(&world, cases[i].name) != 1)
+            fail_msg("%s was asked for again", cases[i].name);
+        fake_clock_advance_s(&world.clock, 1);
+        assert_int_equal(look_up(&world, cases[i].name, cases[i].type), cases[i].outcome);
+        if (asked(&world, cases[i].name) != 2)
+            fail_msg("%s was not asked for again", cases[i].name);
+        stop(&world);
+    }
+}
+
+static void what_fails_is_not_kept(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "failing.example", .rcode = ns_r_servfail},
+        {.name = "broken.example", .type = ns_t_txt, ANSWERS(txt), .flags = FAKE_DNS_BAD_DATA},
+    };
+    struct world world;
+
+    start(&world, rows, COUNT(rows));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        unsigned once;
+
+        assert_int_equal(look_up(&world, rows[i].name, ns_t_txt), DNS_FAILURE);
+        once = asked(&world, rows[i].name);
+        assert_int_equal(look_up(&world, rows[i].name, ns_t_txt), DNS_FAILURE);
+        assert_int_equal(asked(&world, rows[i].name), 2 * once);
+    }
+    stop(&world);
+}
+
+static void without_time_what_is_kept_does_and_nobody_is_asked(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "alias.example", ANSWERS(alias)},
+        {.name = "real.example", .type = ns_t_txt, ANSWERS(txt)},
+    };
+    struct world world;
+
+    start(&world, rows, COUNT(rows));
+    assert_int_equal(look_up_until(&world, "alias.example", ns_t_txt, 0), DNS_FAILURE);
+    assert_int_equal(asked(&world, "alias.example"), 0);
+    assert_int_equal(look_up(&world, "alias.example", ns_t_txt), DNS_FOUND);
+    assert_int_equal(look_up_until(&world, "alias.example", ns_t_txt, 0), DNS_FOUND);
+    assert_int_equal(look_up_until(&world, "real.example", ns_t_txt, 0), DNS_FOUND);
+    assert_int_equal(look_up_until(&world, "real.example", ns_t_a, 0), DNS_FAILURE);
+    assert_int_equal(asked(&world, "alias.example") + asked(&world, "real.example"), 2);
+    stop(&world);
+}
+
+static void a_long_record_is_kept_too(void **state)
+{
+    (void)state;
+    static char text[3000];
+    const struct fake_dns_answer long_txt[] = {{.type = ns_t_txt, .data = text}};
+    const struct fake_dns_row rows[] = {
+        {.name = "long.example", .type = ns_t_txt, .flags = FAKE_DNS_TRUNCATE, ANSWERS(long_txt)}};
+    struct world world;
+
+    memset(text, 'x', sizeof text - 1);
+    start(&world, rows, COUNT(rows));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(look_up(&world, "long.example", ns_t_txt), DNS_FOUND);
+    assert_int_equal(fake_dns_asked_tcp(world.fake, "long.example", ns_t_txt), 1);
     stop(&world);
 }
 
@@ -350,17 +492,41 @@ static void of_too_many_the_oldest_go_first(void **state)
     ns_msg msg;
 
     fake_clock_init(&clock);
-    answers = dns_answers_new(&clock.clock);
+    answers = dns_answers_new(&clock.clock, &some);
     assert_non_null(answers);
     read_message(octets, &msg);
-    for (unsigned i = 0; i < DNS_ANSWERS_MAX + 10; i++)
+    for (unsigned i = 0; i < ENTRIES + 10; i++)
         dns_answers_keep(answers, ns_t_a, name_of(i, text), &msg);
-    for (unsigned i = 0; i < DNS_ANSWERS_MAX + 10; i++)
+    for (unsigned i = 0; i < ENTRIES + 10; i++)
         assert_int_equal(dns_answers_find(answers, ns_t_a, name_of(i, text), found),
                          i < 10 ? 0 : ns_msg_size(msg));
     assert_memory_equal(found, octets, (size_t)ns_msg_size(msg));
     dns_answers_free(answers);
     dns_answers_free(NULL);
+}
+
+static void together_they_have_a_ceiling(void **state)
+{
+    (void)state;
+    struct dns_answers_terms terms = some;
+    struct fake_clock clock;
+    struct dns_answers *answers;
+    uint8_t octets[64], found[DNS_ANSWERS_SIZE_MAX];
+    char text[32];
+    ns_msg msg;
+
+    fake_clock_init(&clock);
+    read_message(octets, &msg);
+    terms.octets_max = 3 * (size_t)ns_msg_size(msg) + 1;
+    answers = dns_answers_new(&clock.clock, &terms);
+    assert_non_null(answers);
+    for (unsigned i = 0; i < 4; i++)
+        dns_answers_keep(answers, ns_t_a, name_of(i, text), &msg);
+    dns_answers_keep(answers, ns_t_a, name_of(3, text), &msg); /* in its own place */
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(dns_answers_find(answers, ns_t_a, name_of(i, text), found),
+                         i < 1 ? 0 : ns_msg_size(msg));
+    dns_answers_free(answers);
 }
 
 static void a_name_that_is_too_long_is_not_kept(void **state)
@@ -373,7 +539,7 @@ static void a_name_that_is_too_long_is_not_kept(void **state)
     ns_msg msg;
 
     fake_clock_init(&clock);
-    answers = dns_answers_new(&clock.clock);
+    answers = dns_answers_new(&clock.clock, &some);
     assert_non_null(answers);
     read_message(octets, &msg);
     memset(name, 'a', sizeof name - 1);
@@ -413,7 +579,7 @@ static void many_threads_may_keep_and_find_at_once(void **state)
     pthread_t threads[THREADS];
 
     fake_clock_init(&clock);
-    answers = dns_answers_new(&clock.clock);
+    answers = dns_answers_new(&clock.clock, &some);
     assert_non_null(answers);
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, stir, answers), 0);
@@ -434,8 +600,13 @@ int main(void)
         cmocka_unit_test(what_one_family_may_not_keep_is_asked_for_without_the_other),
         cmocka_unit_test(what_cannot_be_used_is_no_better_the_second_time),
         cmocka_unit_test(a_long_answer_is_not_kept),
-        cmocka_unit_test(records_for_others_are_asked_for_each_time),
+        cmocka_unit_test(what_is_asked_of_ourselves_is_asked_each_time),
+        cmocka_unit_test(records_of_others_are_kept_and_that_there_are_none_too),
+        cmocka_unit_test(what_fails_is_not_kept),
+        cmocka_unit_test(without_time_what_is_kept_does_and_nobody_is_asked),
+        cmocka_unit_test(a_long_record_is_kept_too),
         cmocka_unit_test(of_too_many_the_oldest_go_first),
+        cmocka_unit_test(together_they_have_a_ceiling),
         cmocka_unit_test(a_name_that_is_too_long_is_not_kept),
         cmocka_unit_test(many_threads_may_keep_and_find_at_once),
     };
