@@ -22,7 +22,7 @@
 
 /* One connection of the MTA's. */
 struct visit {
-    bool quiet; /* the MTA waits for no answer to HELO, MAIL and header fields */
+    bool quiet; /* the MTA waits for no answer to HELO, MAIL, header fields and their end */
     struct session session;
     struct header_census census;
 };
@@ -47,7 +47,7 @@ static void enter(void)
 
 /* --- Negotiation ---------------------------------------------------------- */
 
-/* Stands for a client while there is none, where HELO, MAIL and header fields get no answer. */
+/* Stands for a client while there is none, where HELO, MAIL and the header get no answer. */
 static struct visit nobody_quiet = {.quiet = true};
 
 static bool by_tcp;
@@ -339,6 +339,13 @@ static sfsistat on_header(SMFICTX *context, char *name, char *value)
     return leave_quietly(context);
 }
 
+/* Nothing to do: see negotiate why it is asked for. */
+static sfsistat on_end_of_header(SMFICTX *context)
+{
+    enter();
+    return leave_quietly(context);
+}
+
 /* From the last to the first: the numbers of those before stay right. */
 static bool remove_all(SMFICTX *context, const char *name, unsigned count)
 {
@@ -467,6 +474,7 @@ bool filter_register(const char *listen, bool listens_by_tcp)
         .xxfi_envrcpt = on_rcpt,
         .xxfi_data = on_data,
         .xxfi_header = on_header,
+        .xxfi_eoh = on_end_of_header,
         .xxfi_eom = on_eom,
         .xxfi_abort = on_abort,
         .xxfi_close = on_close,

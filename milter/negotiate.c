@@ -41,10 +41,25 @@ static void ask_for_macros(SMFICTX *context)
     (void)smfi_setsymlist(context, SMFIM_EOM, later);
 }
 
+/*
+ * Steps that the MTA is spared. libmilter knows no way from DATA to the end of a message but by a
+ * header field or the end of the header, and leaves the end of a message that has neither without
+ * an answer: who is told of DATA is told of the end of the header. From an unknown command it knows
+ * none but by DATA.
+ */
+static unsigned long spared_steps(const struct negotiate_offer *offer, bool wants_data)
+{
+    unsigned long spared = offer->steps & (SMFIP_NOBODY | SMFIP_NOUNKNOWN);
+
+    if (!wants_data && (spared & SMFIP_NOUNKNOWN) != 0 && (offer->steps & SMFIP_NODATA) != 0)
+        spared |= SMFIP_NODATA | (offer->steps & SMFIP_NOEOH);
+    return spared;
+}
+
 bool negotiate(SMFICTX *context, const struct negotiate_offer *offer, unsigned long *actions,
                unsigned long *steps)
 {
-    const unsigned long unanswered = SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR;
+    const unsigned long unanswered = SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH;
     /* Sendmail sends what wants no answer at once too, and then waits: see above. */
     const bool waits_in_vain = offer->by_tcp && atomic_load(&mail_tells_id);
     const bool quiet = !waits_in_vain && (offer->steps & unanswered) == unanswered;
@@ -53,11 +68,9 @@ bool negotiate(SMFICTX *context, const struct negotiate_offer *offer, unsigned l
      * choice where none are: with no answer to them, the header fields would wait 40 ms.
      */
     const bool wants_data = offer->by_tcp || offer->needs_data;
-    const unsigned long unneeded =
-        SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN | (wants_data ? 0UL : SMFIP_NODATA);
 
     *actions = offer->actions & NEGOTIATE_ACTIONS;
-    *steps = (offer->steps & unneeded) | (quiet ? unanswered : 0UL);
+    *steps = spared_steps(offer, wants_data) | (quiet ? unanswered : 0UL);
     if ((offer->actions & SMFIF_SETSYMLIST) != 0)
         ask_for_macros(context);
     return quiet;

@@ -21,8 +21,9 @@ struct negotiate_offer {
 };
 
 /*
- * Fills in xxfi_negotiate's answer. True: HELO, MAIL and header fields are told without waiting for
- * an answer; their callbacks must then return SMFIS_NOREPLY, always. Any thread.
+ * Fills in xxfi_negotiate's answer. True: HELO, MAIL, header fields and the end of the header are
+ * told without waiting for an answer; their callbacks must then return SMFIS_NOREPLY, always. Any
+ * thread.
  */
 bool negotiate(SMFICTX *context, const struct negotiate_offer *offer, unsigned long *actions,
                unsigned long *steps);

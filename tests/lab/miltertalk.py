@@ -6,9 +6,11 @@ settings, do not. This is the way to hand the daemon any octets at all. (The pro
 libmilter/mfdef.h, version 6.)
 """
 
+import socket
 import struct
 
-VERSION, ACTIONS, PROTOCOL = 6, 0x1FF, 0x1FFFFF
+OFFER = 6, 0x1FF, 0x1FFFFF  # what an MTA of today says: version, actions, steps that it may spare
+DATA_SINCE = 4  # the version that told DATA first
 NO_STEP = {"C": 0x01, "H": 0x02, "M": 0x04, "R": 0x08, "L": 0x20, "N": 0x40, "T": 0x200, "B": 0x10}
 NO_REPLY = {
     "C": 0x1000,
@@ -26,16 +28,19 @@ FINAL = "acrtdy4f"  # accept, continue, reject, tempfail, discard, reply code, s
 class Talk:
     """One session with a filter: each step returns its answer, a letter and what came with it."""
 
-    def __init__(self, namespace, port=8894, patience=20.0, connected=None):
+    def __init__(self, namespace=None, port=8894, patience=20.0, connected=None, offer=OFFER):
         """At a port of 127.0.0.1, or through a socket that is `connected` already."""
         self._socket = connected or namespace.socket()
         self._socket.settimeout(patience)
         self._data_told = False
         if not connected:
             self._socket.connect(("127.0.0.1", port))
-        self._send("O", struct.pack(">3I", VERSION, ACTIONS, PROTOCOL))
+        if self._socket.family == socket.AF_INET:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._version = offer[0]
+        self._send("O", struct.pack(">3I", *offer))
         _, data = self._packet()
-        _, _, self.protocol = struct.unpack(">3I", data[:12])
+        _, self.actions, self.protocol = struct.unpack(">3I", data[:12])
 
     def connect(self, name=b"client.lab.example", address=b"203.0.113.1"):
         return self.step("C", name + b"\0" + b"4" + struct.pack(">H", 4321) + address + b"\0")
@@ -55,7 +60,7 @@ class Talk:
     def data(self):
         """DATA; header() and end() see to it themselves. After a field libmilter ignores it."""
         self._data_told = True
-        return self.step("T", b"")
+        return self.step("T", b"") if self._version >= DATA_SINCE else ("c", b"")
 
     def header(self, name, value):
         if not self._data_told:
@@ -74,6 +79,18 @@ class Talk:
             if kind in FINAL:
                 return (kind, data), changes
             changes.append((kind, data))
+
+    def abort(self):
+        """The message is given up; there is no answer to that."""
+        self._send("A", b"")
+
+    def is_silent(self):
+        """Whether nothing was said that nobody has waited for."""
+        self._socket.setblocking(False)
+        try:
+            return self._socket.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return True
 
     def step(self, command, data):
         """One event; answered at once with "continue" where the filter does not want it."""

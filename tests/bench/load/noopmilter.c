@@ -23,7 +23,7 @@
 
 enum { BACKLOG = 1024, FIRST_DESCRIPTORS = 16 };
 
-/* What libmilter keeps for us: whether HELO, MAIL and header fields get no answer. */
+/* What libmilter keeps for us: whether HELO, MAIL and the header get no answer. */
 static bool quiet = true;
 
 /* Set before libmilter's threads start, and then only read. */
@@ -85,6 +85,11 @@ static sfsistat on_header(SMFICTX *context, char *name, char *value)
     return go_on(context);
 }
 
+static sfsistat on_end_of_header(SMFICTX *context)
+{
+    return go_on(context);
+}
+
 static sfsistat on_step(SMFICTX *context)
 {
     (void)context;
@@ -130,6 +135,7 @@ int main(int argc, char **argv)
         .xxfi_envrcpt = on_rcpt,
         .xxfi_data = on_step,
         .xxfi_header = on_header,
+        .xxfi_eoh = on_end_of_header,
         .xxfi_eom = on_step,
         .xxfi_abort = on_step,
         .xxfi_close = on_close,
