@@ -5,6 +5,7 @@
 #include "daemon.h"
 
 #include "listen.h"
+#include "signals.h"
 #include "text.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ enum {
     USER_BUFFER_SIZE = 16384,
     ARENAS_MAX = 2,
     THREAD_STACK_SIZE = 512 * 1024, /* as of the library's workers */
-    DESCRIPTORS_BESIDE = 512, /* clients, name servers for SPF, the cache, the log */
+    DESCRIPTORS_BESIDE = 512,       /* clients, name servers for SPF, the cache, the log */
 };
 
 static int ready_fd = -1;
@@ -191,8 +192,10 @@ static void follow_child(pid_t child, int fd)
     int status = 0;
     char up;
 
-    if (read(fd, &up, 1) == 1)
+    if (read(fd, &up, 1) == 1) {
+        signals_pass_on(child); /* meant for the daemon, whose number nobody knew yet */
         _exit(EX_OK);
+    }
     if (waitpid(child, &status, 0) == child && WIFEXITED(status))
         _exit(WEXITSTATUS(status));
     _exit(EX_SOFTWARE);

@@ -11,7 +11,7 @@ libmilterparts_la_SOURCES = \
     milter/headers.c milter/headers.h \
     milter/log.c milter/log.h \
     milter/listen.c milter/listen.h \
-    milter/loop.c milter/loop.h \
+    milter/loop.c milter/loop.h milter/signals.c milter/signals.h \
     milter/metrics.c milter/metrics.h \
     milter/policy.c milter/policy.h \
     milter/recipient.c milter/recipient.h \

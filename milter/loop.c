@@ -9,6 +9,7 @@
 
 #include "loop.h"
 
+#include "signals.h"
 #include "wake.h"
 
 #include <libmilter/mfapi.h>
@@ -34,19 +35,6 @@ static void *run_libmilter(void *main_thread)
     return NULL;
 }
 
-static int wait_for_signal(void)
-{
-    sigset_t set;
-    int number = SIGTERM;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    (void)sigwait(&set, &number);
-    return number;
-}
-
 /* The listener holds a lock while it waits: nothing short of a connection gets it to look. */
 static void end_libmilter(int number)
 {
@@ -64,17 +52,24 @@ bool loop_run(void)
     static pthread_t self;
     pthread_t thread;
     int number;
+    bool told;
 
+    /* libmilter takes an order to end that it finds at its start for a failure. */
+    if (signals_end_has_come()) {
+        (void)smfi_stop(); /* removes the socket */
+        return true;
+    }
     self = pthread_self();
     if (pthread_create(&thread, NULL, run_libmilter, &self) != 0)
         return false;
-    number = wait_for_signal();
-    if (!atomic_load(&ended))
+    number = signals_await_end();
+    told = !atomic_load(&ended);
+    if (told)
         end_libmilter(number);
     if (!atomic_load(&ended)) {
         (void)pthread_detach(thread);
         return true;
     }
     (void)pthread_join(thread, NULL);
-    return result == MI_SUCCESS;
+    return told || result == MI_SUCCESS;
 }

@@ -15,13 +15,13 @@
 #include "loop.h"
 #include "metrics.h"
 #include "service.h"
+#include "signals.h"
 #include "wake.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <libmilter/mfapi.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,42 +115,28 @@ static int check(const struct config *config)
     return EX_OK;
 }
 
-/* --- Signals -------------------------------------------------------------- */
+/* --- Reloading ------------------------------------------------------------ */
 
-/* SIGUSR1 reloads. HUP, TERM and INT end the process: see loop. */
 static void *reload_thread(void *arg)
 {
-    sigset_t set;
-    int signal;
     char said[1000];
 
     (void)arg;
-    sigemptyset(&set);
-    sigaddset(&set, SIGUSR1);
-    for (;;)
-        if (sigwait(&set, &signal) == 0)
-            (void)service_reload(said, sizeof said);
+    for (;;) {
+        signals_await_reload();
+        (void)service_reload(said, sizeof said);
+    }
     return NULL;
 }
 
-/*
- * Before any other thread. SIGUSR1 is the reload thread's alone; HUP, TERM and INT are waited for
- * by loop and by libmilter: whatever thread did not block them would die of them, and the process
- * with it.
- */
+/* Once all is up: a signal that has come before waits for it. */
 static int start_reload_thread(void)
 {
     pthread_t thread;
-    sigset_t set;
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGUSR1);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-    return pthread_create(&thread, NULL, reload_thread, NULL) == 0 ? EX_OK : EX_OSERR;
+    if (pthread_create(&thread, NULL, reload_thread, NULL) != 0)
+        return say(EX_OSERR, "cannot start a thread");
+    return EX_OK;
 }
 
 /* --- Starting ------------------------------------------------------------- */
@@ -255,8 +241,11 @@ static void warn_of_descriptors(const struct config *config)
 
 static int run(const struct arguments *arguments, struct config *config)
 {
+    int status = start_reload_thread();
     bool served;
 
+    if (status != EX_OK)
+        return status;
     daemon_write_pid_file();
     daemon_ready();
     log_open(arguments->foreground, config_facility(config), config->log_level);
@@ -273,11 +262,9 @@ static int run(const struct arguments *arguments, struct config *config)
 static int serve(const struct arguments *arguments, struct config *config)
 {
     struct listen_place place;
-    int status = start_reload_thread();
+    int status;
 
     log_open(true, config_facility(config), config->log_level);
-    if (status != EX_OK)
-        return say(status, "cannot start a thread");
     status = open_service(arguments->config, config_get(config));
     if (status != EX_OK)
         return status;
@@ -367,6 +354,8 @@ int main(int argc, char **argv)
 
     if (status >= 0)
         return status;
+    if (!arguments.check)
+        signals_block();
     /* The daemon changes its folder; a reload must find the file all the same. */
     path = realpath(arguments.config, NULL);
     if (path != NULL)
