@@ -437,15 +437,55 @@ enum rb_error cache_purge(struct cache *cache, bool expired_only, uint64_t *remo
     return error;
 }
 
+static enum rb_error walk(struct cache *cache, const struct walk_order *order)
+{
+    uint64_t damaged = 0;
+    if (!is_table(order->table))
+        return RB_ERR_ARGUMENT;
+    const enum rb_error error = walk_records(cache->ops, cache->store, order, &damaged);
+    atomic_fetch_add(&cache->counts.damaged, damaged);
+    return error;
+}
+
 enum rb_error cache_walk(struct cache *cache, enum cache_table table,
                          bool (*visit)(const struct cache_entry *entry, void *arg), void *arg)
 {
-    uint64_t damaged = 0;
-    if (!is_table(table))
-        return RB_ERR_ARGUMENT;
-    const enum rb_error error = walk_records(cache->ops, cache->store, table, visit, arg, &damaged);
-    atomic_fetch_add(&cache->counts.damaged, damaged);
-    return error;
+    const struct walk_order order = {.table = table, .what = WALK_ALL, .visit = visit, .arg = arg};
+    return walk(cache, &order);
+}
+
+enum rb_error cache_walk_address(struct cache *cache, enum cache_table table, const char *address,
+                                 bool (*visit)(const struct cache_entry *entry, void *arg),
+                                 void *arg)
+{
+    const struct walk_order order = {
+        .table = table, .what = WALK_ADDRESS, .key = address, .visit = visit, .arg = arg};
+    return walk(cache, &order);
+}
+
+enum rb_error cache_walk_domain(struct cache *cache, const char *domain,
+                                bool (*visit)(const struct cache_entry *entry, void *arg),
+                                void *arg)
+{
+    const struct walk_order order = {.table = CACHE_DOMAIN,
+                                     .what = WALK_KEY,
+                                     .key = domain,
+                                     .separator = ' ',
+                                     .visit = visit,
+                                     .arg = arg};
+    return walk(cache, &order);
+}
+
+enum rb_error cache_walk_host(struct cache *cache, const char *key,
+                              bool (*visit)(const struct cache_entry *entry, void *arg), void *arg)
+{
+    const struct walk_order order = {.table = CACHE_HOST,
+                                     .what = WALK_KEY,
+                                     .key = key,
+                                     .separator = '#',
+                                     .visit = visit,
+                                     .arg = arg};
+    return walk(cache, &order);
 }
 
 enum rb_error cache_get_stats(struct cache *cache, struct cache_stats *stats)

@@ -90,6 +90,12 @@ bool cache_split_facts_key(const char *key, char domain[RB_DOMAIN_MAX + 1],
  */
 bool cache_split_address_key(const char *key, char relay[CACHE_KEY_MAX + 1], const char **address);
 
+/*
+ * The key of what is known of a mail host: its IP address, of a relay with "#" and its port behind
+ * it, or "unix:" and a path; in whatever spelling the text has it. False: it is none of these.
+ */
+bool cache_host_key(const char *text, char key[CACHE_KEY_MAX + 1]);
+
 /* RB_OK, RB_ERR_NOT_FOUND, RB_ERR_STORE. What is found may be expired: ask
  * address_record_freshness. */
 enum rb_error cache_get_address(struct cache *cache, const char *key,
@@ -143,6 +149,24 @@ struct cache_entry {
  */
 enum rb_error cache_walk(struct cache *cache, enum cache_table table,
                          bool (*visit)(const struct cache_entry *entry, void *arg), void *arg);
+
+/*
+ * The same for the records of one address (canonical): what the world says of it, that a user of
+ * ours writes to it, what each relay says. As fast where the table holds millions of others. The
+ * table is one whose keys are those of address records.
+ */
+enum rb_error cache_walk_address(struct cache *cache, enum cache_table table, const char *address,
+                                 bool (*visit)(const struct cache_entry *entry, void *arg),
+                                 void *arg);
+
+/* The same for what is known of one domain, by itself and by each relay. */
+enum rb_error cache_walk_domain(struct cache *cache, const char *domain,
+                                bool (*visit)(const struct cache_entry *entry, void *arg),
+                                void *arg);
+
+/* The same for one mail host (cache_host_key): of an IP address the relays at its ports too. */
+enum rb_error cache_walk_host(struct cache *cache, const char *key,
+                              bool (*visit)(const struct cache_entry *entry, void *arg), void *arg);
 
 struct cache_stats {
     uint64_t addresses, domains, hosts, folds; /* records */

@@ -40,7 +40,7 @@ ringback_milter_LDADD = libmilterparts.la $(MILTER_LIBS)
 bin_PROGRAMS += ringback
 ringback_SOURCES = \
     milter/tool.c milter/tool.h \
-    milter/tool_cache.c \
+    milter/tool_cache.c milter/tool_cache.h milter/tool_cache_find.c milter/tool_cache_text.c \
     milter/tool_config.c \
     milter/tool_control.c \
     milter/tool_explain.c \

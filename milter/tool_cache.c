@@ -5,13 +5,11 @@
  */
 #include "config.h"
 
-#include "tool.h"
-#include "tool_syntax.h"
+#include "tool_cache.h"
 
-#include "address.h"
-#include "cache.h"
+#include "tool.h"
+
 #include "deadline.h"
-#include "text.h"
 #include "wire.h"
 
 #include <inttypes.h>
@@ -23,142 +21,16 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { DELETE_BATCH = 256, IMPORT_LINE_MAX = 65536 };
+enum { IMPORT_LINE_MAX = 65536 };
 
-struct request {
-    const char *config_path, *domain, *host, *verdict;
-    uint64_t limit; /* 0: none */
-    bool json, all, expired;
-    char **arguments; /* of action_delete: none where domain or host is given */
-};
-
-struct job {
-    const struct request *request;
-    struct cache *cache;
-    struct rb_lifetimes lifetimes;
-    char domain[RB_DOMAIN_MAX + 1];
-    enum rb_verdict verdict;
-    uint64_t shown;
-};
-
-typedef int action_fn(struct job *job);
-
-static int store_failed(enum rb_error error)
+int tool_cache_failed(enum rb_error error)
 {
     return tool_fail(EX_IOERR, "%s", rb_error_text(error));
 }
 
-/* --- Showing -------------------------------------------------------------- */
-
-static int64_t now_s(void)
+void tool_cache_print_count(uint64_t count, const char *what_became_of_them)
 {
-    return clock_wall_s(clock_system());
-}
-
-static void print_address(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes)
-{
-    const struct address_record *record = entry->address_record;
-    int64_t age_s = now_s() - record->stamp_s, left_s = 0;
-    enum freshness freshness = address_record_freshness(record, lifetimes, now_s(), &left_s);
-    char age[64], left[64] = "";
-
-    tool_duration(age_s > 0 ? age_s : 0, age, sizeof age);
-    if (freshness != RECORD_EXPIRED)
-        tool_duration(left_s, left, sizeof left);
-    printf("%s%s%s: %s (%s)", entry->address, entry->relay[0] != '\0' ? " at " : "", entry->relay,
-           rb_verdict_name(rb_reason_verdict(record->reason)), rb_reason_name(record->reason));
-    if (record->mx[0] != '\0')
-        printf(" %s[%s]", record->mx, record->ip);
-    if (record->reply[0] != '\0')
-        printf(" said: %s", record->reply);
-    printf(", %s old, %s%s\n", age, freshness == RECORD_EXPIRED ? "expired" : "expires in ", left);
-}
-
-static void show(struct job *job, const struct cache_entry *entry)
-{
-    if (job->request->json)
-        tool_print_json(wire_entry(entry, &job->lifetimes, now_s()));
-    else
-        print_address(entry, &job->lifetimes);
-}
-
-/* The address as the cache keys it; false: not an address. */
-static bool canonical(const char *text, char key[RB_ADDRESS_MAX + 1])
-{
-    struct address address;
-
-    return address_parse(text, strlen(text), true, &address) == ADDRESS_OK &&
-           address_key(&address, key, RB_ADDRESS_MAX + 1) == RB_OK;
-}
-
-static int get_one(struct job *job, const char *argument)
-{
-    char address[RB_ADDRESS_MAX + 1], key[CACHE_KEY_MAX + 1];
-    struct address_record record;
-    enum rb_error error;
-
-    if (!canonical(argument, address) || cache_address_key(NULL, address, key) != RB_OK)
-        return tool_fail(EX_USAGE, "\"%s\" is not an address", argument);
-    error = cache_get_address(job->cache, key, &record);
-    if (error == RB_ERR_NOT_FOUND && cache_correspondent_key(address, key) == RB_OK)
-        error = cache_get_address(job->cache, key, &record);
-    if (error == RB_ERR_NOT_FOUND)
-        return tool_fail(EX_NOUSER, "%s is not in the cache", address);
-    if (error != RB_OK)
-        return store_failed(error);
-    show(job, &(struct cache_entry){.table = CACHE_ADDRESS,
-                                    .key = key,
-                                    .relay = "",
-                                    .address = address,
-                                    .address_record = &record});
-    return EX_OK;
-}
-
-static int each_argument(struct job *job, int (*one)(struct job *job, const char *argument))
-{
-    int status = EX_OK;
-
-    for (char **argument = job->request->arguments; *argument != NULL; argument++) {
-        int result = one(job, *argument);
-
-        if (result != EX_OK && status == EX_OK)
-            status = result;
-    }
-    return status;
-}
-
-static int action_get(struct job *job)
-{
-    return each_argument(job, get_one);
-}
-
-static bool is_of_domain(const char *address, const char *domain)
-{
-    const char *at = strrchr(address, '@');
-
-    return at != NULL && strcmp(at + 1, domain) == 0;
-}
-
-static bool list_one(const struct cache_entry *entry, void *arg)
-{
-    struct job *job = arg;
-    const struct request *request = job->request;
-
-    if (job->domain[0] != '\0' && !is_of_domain(entry->address, job->domain))
-        return true;
-    if (request->verdict != NULL &&
-        rb_reason_verdict(entry->address_record->reason) != job->verdict)
-        return true;
-    show(job, entry);
-    job->shown++;
-    return request->limit == 0 || job->shown < request->limit;
-}
-
-static int action_list(struct job *job)
-{
-    enum rb_error error = cache_walk(job->cache, CACHE_ADDRESS, list_one, job);
-
-    return error == RB_OK ? EX_OK : store_failed(error);
+    printf("%" PRIu64 " record%s %s\n", count, count == 1 ? "" : "s", what_became_of_them);
 }
 
 static int action_stats(struct job *job)
@@ -167,7 +39,7 @@ static int action_stats(struct job *job)
     enum rb_error error = cache_get_stats(job->cache, &stats);
 
     if (error != RB_OK)
-        return store_failed(error);
+        return tool_cache_failed(error);
     if (job->request->json)
         tool_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "addresses",
                                   (json_int_t)stats.addresses, "domains", (json_int_t)stats.domains,
@@ -182,83 +54,17 @@ static int action_stats(struct job *job)
     return EX_OK;
 }
 
-/* --- Forgetting ----------------------------------------------------------- */
+/* --- Purging -------------------------------------------------------------- */
 
-static int delete_one(struct job *job, const char *argument)
+/* Somebody must have meant it. */
+static int check_purge(struct job *job)
 {
-    char address[RB_ADDRESS_MAX + 1], key[CACHE_KEY_MAX + 1];
-    enum rb_error error;
-    bool found;
-
-    if (!canonical(argument, address) || cache_address_key(NULL, address, key) != RB_OK)
-        return tool_fail(EX_USAGE, "\"%s\" is not an address", argument);
-    error = cache_delete(job->cache, CACHE_ADDRESS, key);
-    found = error == RB_OK;
-    if ((found || error == RB_ERR_NOT_FOUND) && cache_correspondent_key(address, key) == RB_OK)
-        error = cache_delete(job->cache, CACHE_ADDRESS, key);
-    if (error == RB_OK || (found && error == RB_ERR_NOT_FOUND))
-        return EX_OK;
-    return error == RB_ERR_NOT_FOUND ? tool_fail(EX_NOUSER, "%s is not in the cache", address)
-                                     : store_failed(error);
-}
-
-/* Keys found in a walk, to be deleted when it is over: a walk's callback may not change what it
- * walks. */
-struct doomed {
-    const char *domain;
-    size_t count;
-    char keys[DELETE_BATCH][CACHE_KEY_MAX + 1];
-};
-
-static bool doom(const struct cache_entry *entry, void *arg)
-{
-    struct doomed *doomed = arg;
-
-    if (is_of_domain(entry->address, doomed->domain) &&
-        text_copy(doomed->keys[doomed->count], sizeof doomed->keys[0], entry->key))
-        doomed->count++;
-    return doomed->count < DELETE_BATCH;
-}
-
-static int delete_domain(struct job *job)
-{
-    struct doomed *doomed = calloc(1, sizeof *doomed);
-    enum rb_error error = doomed != NULL ? RB_OK : RB_ERR_NOMEM;
-    uint64_t removed = 0;
-    bool more = true;
-
-    while (error == RB_OK && more) {
-        doomed->domain = job->domain;
-        doomed->count = 0;
-        error = cache_walk(job->cache, CACHE_ADDRESS, doom, doomed);
-        more = doomed->count == DELETE_BATCH;
-        for (size_t i = 0; i < doomed->count; i++)
-            removed += cache_delete(job->cache, CACHE_ADDRESS, doomed->keys[i]) == RB_OK;
-    }
-    free(doomed);
-    if (error != RB_OK)
-        return store_failed(error);
-    removed += cache_delete(job->cache, CACHE_DOMAIN, job->domain) == RB_OK;
-    printf("%" PRIu64 " record%s removed\n", removed, removed == 1 ? "" : "s");
-    return removed > 0 ? EX_OK : EX_NOUSER;
-}
-
-static int delete_host(struct job *job)
-{
-    enum rb_error error = cache_delete(job->cache, CACHE_HOST, job->request->host);
-
-    if (error == RB_ERR_NOT_FOUND)
-        return tool_fail(EX_NOUSER, "host %s is not in the cache", job->request->host);
-    return error == RB_OK ? EX_OK : store_failed(error);
-}
-
-static int action_delete(struct job *job)
-{
-    if (job->request->host != NULL)
-        return delete_host(job);
-    if (job->domain[0] != '\0')
-        return delete_domain(job);
-    return each_argument(job, delete_one);
+    if (job->request->all || job->request->expired ||
+        (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
+        return -1;
+    return syntax_fail(job->syntax,
+                       "it forgets everything: say --all where nobody can be asked, or "
+                       "--expired for what answers nothing any more");
 }
 
 /* Asks whoever sits there; nothing but a yes is one. */
@@ -285,8 +91,8 @@ static int action_purge(struct job *job)
         return tool_fail(EX_NOPERM, "nothing was removed");
     error = cache_purge(job->cache, request->expired, &removed);
     if (error != RB_OK)
-        return store_failed(error);
-    printf("%" PRIu64 " record%s removed\n", removed, removed == 1 ? "" : "s");
+        return tool_cache_failed(error);
+    tool_cache_print_count(removed, "removed");
     return EX_OK;
 }
 
@@ -296,7 +102,7 @@ static bool export_one(const struct cache_entry *entry, void *arg)
 {
     const struct job *job = arg;
 
-    tool_print_json(wire_entry(entry, &job->lifetimes, now_s()));
+    tool_print_json(wire_entry(entry, &job->lifetimes, job->now_s));
     return !ferror(stdout);
 }
 
@@ -306,7 +112,7 @@ static int action_export(struct job *job)
         enum rb_error error = cache_walk(job->cache, cache_tables[i], export_one, job);
 
         if (error != RB_OK)
-            return store_failed(error);
+            return tool_cache_failed(error);
     }
     return EX_OK;
 }
@@ -341,7 +147,7 @@ static int import_line(struct job *job, const char *line, size_t len, uint64_t n
         status =
             tool_fail(EX_IOERR, "standard input:%" PRIu64 ": the record was not taken", number);
     else
-        job->shown++;
+        job->count++;
     free(record);
     json_decref(object);
     return status;
@@ -368,48 +174,24 @@ static int action_import(struct job *job)
     }
     free(line);
     cache_flush(job->cache);
-    printf("%" PRIu64 " record%s taken\n", job->shown, job->shown == 1 ? "" : "s");
+    tool_cache_print_count(job->count, "taken");
     return status;
 }
 
 /* --- The verb ------------------------------------------------------------- */
 
-static bool check(const struct request *request, struct job *job)
+static int open_and_act(struct job *job, const struct config *config, job_action *action,
+                        bool changes)
 {
-    if (request->domain != NULL &&
-        address_domain(request->domain, strlen(request->domain), job->domain) != ADDRESS_OK) {
-        (void)tool_fail(EX_USAGE, "--domain: \"%s\" is not a domain", request->domain);
-        return false;
-    }
-    if (request->verdict != NULL &&
-        rb_verdict_from_name(request->verdict, &job->verdict) != RB_OK) {
-        (void)tool_fail(EX_USAGE, "--verdict: \"%s\" is not valid, invalid or unknown",
-                        request->verdict);
-        return false;
-    }
-    return true;
-}
-
-static int run(const struct request *request, action_fn *action, bool changes)
-{
-    struct job job = {.request = request};
     struct cache_settings settings;
     struct rb_options options;
-    struct config *config;
     char detail[300] = "";
     int status;
 
-    if (!check(request, &job))
-        return EX_USAGE;
-    status = tool_load(request->config_path, &config);
-    if (status != EX_OK)
-        return status;
     config_options(config, &options);
-    if (options.store[0] == '\0') {
-        config_put(config);
+    if (options.store[0] == '\0')
         return tool_fail(EX_IOERR, "cache.store is \"\": nothing is remembered");
-    }
-    job.lifetimes = options.lifetimes;
+    job->lifetimes = options.lifetimes;
     settings = (struct cache_settings){
         .store = options.store,
         .max_bytes = options.store_max_bytes,
@@ -418,16 +200,25 @@ static int run(const struct request *request, action_fn *action, bool changes)
         .owner_fix = true,
         .read_only = !changes,
     };
-    if (cache_open(&settings, &job.cache, detail, sizeof detail) == RB_OK)
-        status = action(&job);
+    if (cache_open(&settings, &job->cache, detail, sizeof detail) == RB_OK)
+        status = action(job);
     else
         status =
             tool_fail(EX_IOERR, "%s", detail[0] != '\0' ? detail : "the cache cannot be opened");
-    cache_close(job.cache);
-    config_put(config);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        status = EX_IOERR;
+    cache_close(job->cache);
     return status;
+}
+
+static int run(struct job *job, job_action *action, bool changes)
+{
+    struct config *config;
+    int status = tool_load(job->request->config_path, &config);
+
+    if (status != EX_OK)
+        return status;
+    status = open_and_act(job, config, action, changes);
+    config_put(config);
+    return fflush(stdout) == 0 && !ferror(stdout) ? status : EX_IOERR;
 }
 
 /* --- What each action takes ------------------------------------------------ */
@@ -439,21 +230,35 @@ static int run(const struct request *request, action_fn *action, bool changes)
         .name = "json", SETS(json, SYNTAX_FLAG), .help = "a JSON object a line"                    \
     }
 
-static const struct syntax_option get_options[] = {CONFIG, JSON, {0}};
+#define RELAY                                                                                      \
+    {                                                                                              \
+        .name = "relay", .value = "HOST[:PORT]", SETS(relay, SYNTAX_TEXT),                         \
+        .help = "only what was learned there, as list shows it"                                    \
+    }
+
+static const struct syntax_option get_options[] = {CONFIG, JSON, RELAY, {0}};
 
 static const struct syntax_option list_options[] = {
     CONFIG,
     JSON,
-    {.name = "domain", .value = "NAME", SETS(domain, SYNTAX_TEXT), .help = "those of this domain"},
+    {.name = "kind",
+     .value = "KIND",
+     SETS(kind, SYNTAX_TEXT),
+     .help = "address (the default), domain, host, fold (one-time senders) or all"},
+    {.name = "domain",
+     .value = "NAME",
+     SETS(domain, SYNTAX_TEXT),
+     .help = "those of this domain, and what is known of the domain"},
     {.name = "verdict",
      .value = "VERDICT",
      SETS(verdict, SYNTAX_TEXT),
-     .help = "those that are valid, invalid or unknown"},
+     .help = "addresses that are valid, invalid or unknown"},
     {.name = "limit", .value = "N", SETS(limit, SYNTAX_NUMBER), .help = "at most so many"},
     {0}};
 
 static const struct syntax_option delete_options[] = {
     CONFIG,
+    RELAY,
     {.name = "domain",
      .value = "NAME",
      SETS(domain, SYNTAX_TEXT),
@@ -476,48 +281,54 @@ static const struct syntax_option purge_options[] = {
     {0}};
 
 static const struct syntax_option plain_options[] = {CONFIG, {0}};
+static const struct syntax_option stats_options[] = {CONFIG, JSON, {0}};
 
 static const struct cache_action {
     struct syntax syntax;
-    action_fn *action;
+    job_check *check; /* NULL: there is nothing more to be wrong */
+    job_action *action;
     bool changes;
 } actions[] = {
-    {{.name = "cache get",
-      .options = get_options,
-      .arguments = "ADDRESS...",
-      .arguments_required = true,
-      .help = "Shows what is known of addresses.\n"},
-     action_get,
-     false},
-    {{.name = "cache list", .options = list_options, .help = "Lists what is known.\n"},
-     action_list,
-     false},
-    {{.name = "cache delete",
-      .options = delete_options,
-      .arguments = "ADDRESS...",
-      .help = "Forgets addresses, so that the next mail asks anew; or a domain, or a host.\n"},
-     action_delete,
-     true},
-    {{.name = "cache purge",
-      .options = purge_options,
-      .help = "Forgets everything, or what has expired. On a terminal it asks first.\n"},
-     action_purge,
-     true},
-    {{.name = "cache export",
-      .options = plain_options,
-      .help = "Writes all records to standard output, a JSON object a line.\n"},
-     action_export,
-     false},
-    {{.name = "cache import",
-      .options = plain_options,
-      .help = "Reads what export wrote from standard input; names the lines that are none.\n"},
-     action_import,
-     true},
-    {{.name = "cache stats",
-      .options = get_options,
-      .help = "Says how many records there are, and the space they take.\n"},
-     action_stats,
-     false},
+    {.syntax = {.name = "cache get",
+                .options = get_options,
+                .arguments = "ADDRESS|DOMAIN...",
+                .arguments_required = true,
+                .help = "Shows all that is known of addresses, or of domains.\n"},
+     .check = tool_cache_check_get,
+     .action = tool_cache_get},
+    {.syntax = {.name = "cache list",
+                .options = list_options,
+                .help = "Lists what is known: of addresses, of domains, of mail hosts.\n"},
+     .check = tool_cache_check_list,
+     .action = tool_cache_list},
+    {.syntax = {.name = "cache delete",
+                .options = delete_options,
+                .arguments = "ADDRESS...",
+                .help = "Forgets all that is known of addresses, so that the next mail asks anew;\n"
+                        "or of a domain, or of a mail host.\n"},
+     .check = tool_cache_check_delete,
+     .action = tool_cache_delete,
+     .changes = true},
+    {.syntax = {.name = "cache purge",
+                .options = purge_options,
+                .help = "Forgets everything, or what has expired. On a terminal it asks first.\n"},
+     .check = check_purge,
+     .action = action_purge,
+     .changes = true},
+    {.syntax = {.name = "cache export",
+                .options = plain_options,
+                .help = "Writes all records to standard output, a JSON object a line.\n"},
+     .action = action_export},
+    {.syntax = {.name = "cache import",
+                .options = plain_options,
+                .help = "Reads what export wrote from standard input; names the lines that are "
+                        "none.\n"},
+     .action = action_import,
+     .changes = true},
+    {.syntax = {.name = "cache stats",
+                .options = stats_options,
+                .help = "Says how many records there are, and the space they take.\n"},
+     .action = action_stats},
 };
 
 enum { ACTIONS = sizeof actions / sizeof actions[0] };
@@ -527,8 +338,8 @@ static const char help[] =
     "\n"
     "Looks into the cache and changes it, also while the daemon runs.\n"
     "\n"
-    "  get ADDRESS...     what is known of the addresses\n"
-    "  list               what is known\n"
+    "  get ADDRESS...     what is known of addresses, or of domains\n"
+    "  list               what is known of addresses, domains and mail hosts\n"
     "  delete ADDRESS...  forgets addresses, a domain or a host's failures\n"
     "  purge              forgets everything, or what has expired\n"
     "  export, import     to standard output, from standard input\n"
@@ -573,21 +384,6 @@ static const struct cache_action *take_action(int *argc, char **argv)
     return NULL;
 }
 
-/* What no single option tells. -1: go on. */
-static int check_request(const struct cache_action *action, const struct request *request)
-{
-    bool of_all = request->domain != NULL || request->host != NULL;
-
-    if (action->action == action_delete && of_all == (request->arguments[0] != NULL))
-        return syntax_fail(&action->syntax, "one of ADDRESS..., --domain and --host is wanted");
-    if (action->action == action_purge && !request->all && !request->expired &&
-        !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
-        return syntax_fail(&action->syntax,
-                           "it forgets everything: say --all where nobody can be asked, or "
-                           "--expired for what answers nothing any more");
-    return -1;
-}
-
 static int no_action(const char *name)
 {
     if (name != NULL)
@@ -603,6 +399,7 @@ static bool asks_for_help(int argc, char **argv)
 int tool_cache(int argc, char **argv)
 {
     struct request request = {0};
+    struct job job = {.request = &request, .now_s = clock_wall_s(clock_system())};
     const struct cache_action *action;
     int status;
 
@@ -611,8 +408,9 @@ int tool_cache(int argc, char **argv)
     action = take_action(&argc, argv);
     if (action == NULL)
         return no_action(argv[action_place(argc, argv)]);
-    status = syntax_parse(&action->syntax, argc, argv, &request, &request.arguments);
-    if (status < 0)
-        status = check_request(action, &request);
-    return status >= 0 ? status : run(&request, action->action, action->changes);
+    job.syntax = &action->syntax;
+    status = syntax_parse(job.syntax, argc, argv, &request, &request.arguments);
+    if (status < 0 && action->check != NULL)
+        status = action->check(&job);
+    return status >= 0 ? status : run(&job, action->action, action->changes);
 }

@@ -5,10 +5,8 @@
 #include "wire.h"
 
 #include "address.h"
-#include "callout.h"
 #include "text.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -368,26 +366,12 @@ static const char *read_domain(json_t *object, struct wire_record *out)
     return cache_facts_key(relay, canonical, out->key) == RB_OK ? NULL : "domain: too long";
 }
 
-/* An IP address; behind that of a relay, "#" and its port. */
-static bool is_host_key(const char *key)
-{
-    char ip[CALLOUT_HOST_MAX + 1];
-    unsigned char octets[16];
-    size_t len = strcspn(key, "#"), digits;
-
-    (void)snprintf(ip, sizeof ip, "%.*s", (int)len, key);
-    if (inet_pton(AF_INET, ip, octets) != 1 && inet_pton(AF_INET6, ip, octets) != 1)
-        return false;
-    digits = key[len] == '#' ? strspn(key + len + 1, "0123456789") : 0;
-    return key[len] == '\0' || (digits >= 1 && digits <= 5 && key[len + 1 + digits] == '\0');
-}
-
 static const char *read_host(json_t *object, struct wire_record *out)
 {
     int64_t failures, trips;
-    char reason[64], host[CALLOUT_HOST_MAX + 1];
+    char reason[64], host[CACHE_KEY_MAX + 1];
 
-    if (!read_text(object, "ip", host, sizeof host) || !is_host_key(host))
+    if (!read_text(object, "ip", host, sizeof host) || !cache_host_key(host, out->key))
         return "ip: not an address";
     if (!read_number(object, "failures", 1000000, &failures) ||
         !read_number(object, "trips", 1000000, &trips) ||
@@ -398,7 +382,7 @@ static const char *read_host(json_t *object, struct wire_record *out)
     out->host.failures = (unsigned)failures;
     out->host.trips = (unsigned)trips;
     out->host.reason = rb_reason_from_name(reason);
-    return text_copy(out->key, sizeof out->key, host) ? NULL : "ip: too long";
+    return NULL;
 }
 
 /* A fold's text: printable but for what stands for anything. */

@@ -652,6 +652,133 @@ static void walk_shows_domains_and_hosts(void **state)
                      RB_ERR_ARGUMENT);
 }
 
+/* ---- walks over one address, domain or host ---- */
+
+static void put_key(struct fixture *f, const char *relay, const char *address)
+{
+    char key[CACHE_KEY_MAX + 1];
+    assert_int_equal(cache_address_key(relay, address, key), RB_OK);
+    assert_int_equal(put_reason(f->cache, key, RB_REASON_ACCEPTED, NOW), RB_OK);
+}
+
+static void walk_of_an_address_shows_all_its_keys_and_no_others(void **state)
+{
+    struct fixture *f = *state;
+    char text[400] = "", key[CACHE_KEY_MAX + 1], relay[32];
+    for (unsigned i = 0; i < 300; i++) {
+        (void)snprintf(relay, sizeof relay, "r%u.d", i);
+        put_key(f, relay, "other@d");
+    }
+    put_key(f, NULL, "a@d");
+    put_key(f, NULL, "a@dd");
+    put_key(f, "r.d", "a@d");
+    put_key(f, "r.d", "aa@d");
+    put_key(f, "r.d!", "a@d"); /* between its neighbours' keys */
+    put_key(f, "r.d:25", "a@d");
+    put_key(f, "r.d:25", "x a@d");
+    put_key(f, "mx:", "b@d");
+    put_key(f, "r299.d", "a@d");
+    assert_int_equal(cache_correspondent_key("a@d", key), RB_OK);
+    assert_int_equal(put_reason(f->cache, key, RB_REASON_CORRESPONDENT, NOW), RB_OK);
+    cache_flush(f->cache);
+    assert_int_equal(cache_walk_address(f->cache, CACHE_ADDRESS, "a@d", see_relay, text), RB_OK);
+    assert_string_equal(text, "[|a@d][|a@d][r.d|a@d][r.d!|a@d][r.d:25|a@d][r299.d|a@d]");
+    text[0] = '\0';
+    assert_int_equal(cache_walk_address(f->cache, CACHE_ADDRESS, "nobody@d", see_relay, text),
+                     RB_OK);
+    assert_string_equal(text, "");
+}
+
+static bool count_three(const struct cache_entry *entry, void *arg)
+{
+    unsigned *count = arg;
+    (void)entry;
+    return ++*count < 3;
+}
+
+static void walk_of_an_address_ends_when_told(void **state)
+{
+    struct fixture *f = *state;
+    unsigned count = 0;
+    put_key(f, NULL, "a@d");
+    put_key(f, "q.d", "a@d");
+    put_key(f, "r.d", "a@d");
+    put_key(f, "s.d", "a@d");
+    cache_flush(f->cache);
+    assert_int_equal(cache_walk_address(f->cache, CACHE_ADDRESS, "a@d", count_three, &count),
+                     RB_OK);
+    assert_int_equal(count, 3);
+}
+
+static bool see_key(const struct cache_entry *entry, void *arg)
+{
+    char *text = arg;
+    const size_t len = strlen(text);
+    (void)snprintf(text + len, 200 - len, "[%s]", entry->key);
+    return true;
+}
+
+static void walk_of_a_domain_or_host_shows_its_relays_too(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const domains[] = {"d", "d.e", "d relay:25", "d a", "c d", "dd"};
+    static const char *const hosts[] = {"192.0.2.1", "192.0.2.1#25", "192.0.2.1#2525", "192.0.2.10",
+                                        "2001:db8::1"};
+    const struct domain_record domain = {.catch_all = {FACT_YES, NOW}};
+    const struct host_record host = {.failures = 7, .stamp_s = NOW};
+    char text[200] = "";
+    for (size_t i = 0; i < COUNT(domains); i++)
+        assert_int_equal(cache_put_domain(f->cache, domains[i], &domain), RB_OK);
+    for (size_t i = 0; i < COUNT(hosts); i++)
+        assert_int_equal(cache_put_host(f->cache, hosts[i], &host), RB_OK);
+    cache_flush(f->cache);
+    assert_int_equal(cache_walk_domain(f->cache, "d", see_key, text), RB_OK);
+    assert_string_equal(text, "[d][d a][d relay:25]");
+    text[0] = '\0';
+    assert_int_equal(cache_walk_host(f->cache, "192.0.2.1", see_key, text), RB_OK);
+    assert_string_equal(text, "[192.0.2.1][192.0.2.1#25][192.0.2.1#2525]");
+    text[0] = '\0';
+    assert_int_equal(cache_walk_host(f->cache, "192.0.2.1#25", see_key, text), RB_OK);
+    assert_string_equal(text, "[192.0.2.1#25]");
+}
+
+static void a_hosts_key_does_not_depend_on_its_spelling(void **state)
+{
+    static const struct {
+        const char *text, *key; /* NULL: none */
+    } hosts[] = {
+        {"192.0.2.1", "192.0.2.1"},
+        {"2001:DB8::1", "2001:db8::1"},
+        {"2001:0db8:0:0:0:0:0:0001", "2001:db8::1"},
+        {"::FFFF:192.0.2.1", "::ffff:192.0.2.1"},
+        {"192.0.2.1#25", "192.0.2.1#25"},
+        {"2001:DB8::1#65535", "2001:db8::1#65535"},
+        {"unix:/run/store", "unix:/run/store"},
+        {"unix:store", NULL},
+        {"unix:", NULL},
+        {"192.0.2.1#", NULL},
+        {"192.0.2.1#0", NULL},
+        {"192.0.2.1#025", NULL},
+        {"192.0.2.1#65536", NULL},
+        {"192.0.2.1#25x", NULL},
+        {"192.0.2.1#123456", NULL},
+        {"192.0.2", NULL},
+        {"192.0.2.1 ", NULL},
+        {"[2001:db8::1]", NULL},
+        {"fe80::1%lo", NULL},
+        {"mx.example.org", NULL},
+        {"bla", NULL},
+        {"", NULL},
+    };
+    char key[CACHE_KEY_MAX + 1];
+    (void)state;
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        assert_int_equal(cache_host_key(hosts[i].text, key), hosts[i].key != NULL);
+        if (hosts[i].key != NULL)
+            assert_string_equal(key, hosts[i].key);
+    }
+}
+
 /* ---- folds and correspondents ---- */
 
 static enum rb_error put_fold(struct cache *cache, const char *key, unsigned valids,
@@ -1102,6 +1229,24 @@ static void overwrite(const struct fixture *f, off_t at, const void *octets, siz
     assert_true(fd >= 0);
     assert_int_equal(pwrite(fd, octets, len, at), len);
     close(fd);
+}
+
+static void walk_of_an_address_steps_over_foreign_keys(void **state)
+{
+    struct fixture *f = *state;
+    char long_key[512], text[200] = "";
+    memset(long_key, 'r', sizeof long_key);
+    long_key[511] = '\0';
+    write_raw(f, CACHE_ADDRESS, "rno-space", "garbage", 7);
+    write_raw(f, CACHE_ADDRESS, "r", "garbage", 7);
+    write_raw(f, CACHE_ADDRESS, "r ", "garbage", 7);
+    write_raw(f, CACHE_ADDRESS, "rr.d a@d", "garbage", 7);
+    write_raw(f, CACHE_ADDRESS, long_key, "garbage", 7);
+    open_cache(f, AMPLE);
+    put_key(f, "rz.d", "a@d");
+    cache_flush(f->cache);
+    assert_int_equal(cache_walk_address(f->cache, CACHE_ADDRESS, "a@d", see_relay, text), RB_OK);
+    assert_string_equal(text, "[rz.d|a@d]");
 }
 
 static void garbage_for_a_store_is_moved_aside(void **state)
@@ -1755,6 +1900,11 @@ int main(void)
         FRESH(records_may_be_deleted_while_walking),
         FRESH(walk_takes_keys_apart),
         FRESH(walk_shows_domains_and_hosts),
+        FRESH(walk_of_an_address_shows_all_its_keys_and_no_others),
+        FRESH(walk_of_an_address_ends_when_told),
+        CLOSED(walk_of_an_address_steps_over_foreign_keys),
+        FRESH(walk_of_a_domain_or_host_shows_its_relays_too),
+        FRESH(a_hosts_key_does_not_depend_on_its_spelling),
         FRESH(fold_is_seen_at_once_and_after_reopening),
         FRESH(folds_of_two_processes_come_together),
         FRESH(fold_that_cannot_be_is_not_written),

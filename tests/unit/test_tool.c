@@ -31,10 +31,30 @@ static const char records[] =
     "\"stamp_s\":NOW}\n"
     "{\"type\":\"address\",\"address\":\"bob@example.org\",\"reason\":\"no_such_user\","
     "\"stamp_s\":NOW}\n"
+    "{\"type\":\"address\",\"address\":\"bob@example.org\",\"relay\":\"192.0.2.7:25\","
+    "\"reason\":\"accepted\",\"stamp_s\":NOW}\n"
+    "{\"type\":\"address\",\"address\":\"bob@example.org\",\"relay\":\"mx:\","
+    "\"reason\":\"no_such_user\",\"stamp_s\":NOW}\n"
+    "{\"type\":\"address\",\"address\":\"bob@example.org\",\"reason\":\"correspondent\","
+    "\"stamp_s\":NOW}\n"
+    "{\"type\":\"address\",\"address\":\"rita@example.net\",\"relay\":\"192.0.2.7:25\","
+    "\"reason\":\"no_such_user\",\"stamp_s\":NOW}\n"
+    "{\"type\":\"address\",\"address\":\"prvs=4123456789=tess@example.net\","
+    "\"reason\":\"accepted\",\"stamp_s\":NOW}\n"
+    "{\"type\":\"fold\",\"kind\":\"batv\",\"fold\":\"prvs=\\u001a=tess@example.net\","
+    "\"valids\":1,\"valid_s\":NOW,\"invalid_s\":0}\n"
     "{\"type\":\"address\",\"address\":\"carol@example.com\",\"reason\":\"accepted\","
     "\"stamp_s\":1000000000}\n"
     "{\"type\":\"domain\",\"domain\":\"example.org\",\"catch_all\":{\"state\":\"no\","
     "\"stamp_s\":NOW}}\n"
+    "{\"type\":\"domain\",\"domain\":\"example.org\",\"relay\":\"192.0.2.7:25\","
+    "\"catch_all\":{\"state\":\"yes\",\"stamp_s\":NOW}}\n"
+    "{\"type\":\"host\",\"ip\":\"2001:DB8::1\",\"failures\":2,\"stamp_s\":NOW,"
+    "\"reason\":\"blocked\"}\n"
+    "{\"type\":\"host\",\"ip\":\"192.0.2.1#2525\",\"failures\":2,\"stamp_s\":NOW,"
+    "\"reason\":\"unreachable\"}\n"
+    "{\"type\":\"host\",\"ip\":\"unix:/run/store\",\"failures\":2,\"stamp_s\":NOW,"
+    "\"reason\":\"unreachable\"}\n"
     "{\"type\":\"host\",\"ip\":\"192.0.2.1\",\"failures\":2,\"trips\":0,\"held_until_s\":0,"
     "\"stamp_s\":NOW,\"reason\":\"blocked\"}\n";
 
@@ -154,7 +174,7 @@ static int run(const struct site *site, const char *line)
 
 static void fill(const struct site *site)
 {
-    char path[96], text[2048];
+    char path[96], text[4096];
     const char *from = records, *mark;
     size_t len = 0;
 
@@ -227,6 +247,15 @@ static void assert_said(const struct site *site, const char *words)
     free(text);
 }
 
+static void assert_not_said(const struct site *site, const char *words)
+{
+    char *text = read_file(site->said, NULL);
+
+    if (strstr(text, words) != NULL)
+        fail_msg("\"%s\" is in: %s", words, text);
+    free(text);
+}
+
 /* --- The matrix ----------------------------------------------------------- */
 
 /* Every option there is, with a value that is fit for it. */
@@ -241,6 +270,7 @@ static const char *const options[] = {
     "--helo x",
     "--host 192.0.2.1",
     "--json",
+    "--kind host",
     "--limit 1",
     "--no-cache",
     "--relay mx:",
@@ -260,9 +290,9 @@ static const struct {
     {"verify -", " --json --no-cache --relay --resume --transcript"},
     {"explain --client 192.0.2.1 --helo x --from <> --to a@example.org",
      " --client --helo --from --to --authenticated"},
-    {"cache get alice@example.org", " --json"},
-    {"cache list", " --domain --json --limit --verdict"},
-    {"cache delete alice@example.org", " --domain --host"},
+    {"cache get alice@example.org", " --json --relay"},
+    {"cache list", " --domain --json --kind --limit --verdict"},
+    {"cache delete alice@example.org", " --domain --host --relay"},
     {"cache purge --expired", " --all --expired"},
     {"cache export", ""},
     {"cache import", ""},
@@ -343,7 +373,21 @@ static void what_makes_no_sense_is_usage_and_does_nothing(void **state)
         "cache list --domain a..b",
         "cache list --verdict good",
         "cache list --json=yes",
+        "cache list --kind mail",
+        "cache list --kind host --verdict valid",
+        "cache list --kind all --verdict valid",
+        "cache list --kind host --domain example.org",
+        "cache get alice@",
+        "cache get example..org",
+        "cache get alice@example.org --relay ,",
         "cache delete",
+        "cache delete alice@example.org nonsense",
+        "cache delete example.org",
+        "cache delete --host bla",
+        "cache delete --host 192.0.2.1#",
+        "cache delete --host mx.example.org",
+        "cache delete --domain example.org --relay 192.0.2.7:25",
+        "cache delete alice@example.org --relay ,",
         "cache delete alice@example.org --domain example.org",
         "cache delete alice@example.org --host 192.0.2.1",
         "cache delete --domain example.org --host 192.0.2.1",
@@ -438,6 +482,193 @@ static void each_verbs_help_names_all_its_options(void **state)
 
 /* --- The cache ------------------------------------------------------------ */
 
+/* How many records it shows with these arguments. */
+static unsigned count_shown(const struct site *site, const char *line)
+{
+    unsigned lines = 0;
+    int status = run(site, line);
+    char *text;
+
+    if (status == EX_NOUSER)
+        return 0;
+    assert_int_equal(status, 0);
+    text = read_file(site->said, NULL);
+    for (const char *c = text; *c != '\0'; c++)
+        lines += *c == '\n';
+    free(text);
+    return lines;
+}
+
+static void get_finds_all_keys_of_an_address_or_a_domain(void **state)
+{
+    static const struct {
+        const char *line;
+        unsigned count;
+    } lines[] = {
+        {"cache get alice@example.org", 1},
+        {"cache get <alice@EXAMPLE.org>", 1},
+        {"cache get bob@example.org", 4},
+        {"cache get bob@example.org --json", 4},
+        {"cache get bob@example.org --relay 192.0.2.7:25", 1},
+        {"cache get bob@example.org --relay mx:", 1},
+        {"cache get bob@example.org --relay 192.0.2.7:24", 0},
+        {"cache get rita@example.net", 1},
+        {"cache get prvs=4123456789=tess@example.net", 2},
+        {"cache get prvs=4987654321=tess@example.net", 1}, /* what others of its kind tell */
+        {"cache get tess@example.net", 0},
+        {"cache get example.org", 2},
+        {"cache get example.org --relay 192.0.2.7:25", 1},
+        {"cache get example.com", 0},
+        {"cache get alice@example.org bob@example.org example.org", 7},
+    };
+    const struct site *site = *state;
+
+    for (size_t i = 0; i < COUNT(lines); i++)
+        if (count_shown(site, lines[i].line) != lines[i].count)
+            fail_msg("%s: not %u", lines[i].line, lines[i].count);
+    assert_int_equal(run(site, "cache get bob@example.org --relay 192.0.2.7:25"), 0);
+    assert_said(site, "bob@example.org at 192.0.2.7:25: valid (accepted)");
+    assert_int_equal(run(site, "cache get example.org"), 0);
+    assert_said(site, "domain example.org, catch_all: no (");
+    assert_said(site, "domain example.org at 192.0.2.7:25, catch_all: yes (");
+}
+
+static void list_shows_every_kind_of_record(void **state)
+{
+    static const struct {
+        const char *line;
+        unsigned count;
+    } lines[] = {
+        {"cache list", 8},
+        {"cache list --json", 8},
+        {"cache list --limit 3", 3},
+        {"cache list --kind all", 15},
+        {"cache list --kind all --json", 15},
+        {"cache list --kind all --limit 9", 9},
+        {"cache list --kind all --limit 1000", 15},
+        {"cache list --kind address", 8},
+        {"cache list --kind domain", 2},
+        {"cache list --kind host", 4},
+        {"cache list --kind fold", 1},
+        {"cache list --domain example.org", 7},
+        {"cache list --domain example.net", 3},
+        {"cache list --domain example.org --kind domain", 2},
+        {"cache list --verdict invalid", 3},
+        {"cache list --verdict invalid --kind address --limit 2", 2},
+        {"cache list --verdict unknown", 0},
+        {"cache list --domain example.edu", 0},
+    };
+    const struct site *site = *state;
+
+    for (size_t i = 0; i < COUNT(lines); i++)
+        if (count_shown(site, lines[i].line) != lines[i].count)
+            fail_msg("%s: not %u", lines[i].line, lines[i].count);
+    assert_int_equal(run(site, "cache list --kind all"), 0);
+    assert_said(site, "\ndomain example.org, catch_all: no (");
+    assert_said(site, "\nhost 192.0.2.1: 2 failures, the last: blocked, ");
+    assert_said(site, "\nhost 2001:db8::1: 2 failures");
+    assert_said(site, "\none-time batv prvs=*=tess@example.net: 1 valid in a row, the last ");
+}
+
+/* What line does must leave nothing of what the arguments of get, or of list, then show. */
+static void check_gone(const struct site *site, const char *line, unsigned removed,
+                       const char *then, unsigned left)
+{
+    char said[64];
+
+    if (run(site, line) != 0)
+        fail_msg("%s: %s", line, read_file(site->said, NULL));
+    (void)snprintf(said, sizeof said, "%u record%s removed\n", removed, removed == 1 ? "" : "s");
+    assert_said(site, said);
+    if (count_shown(site, then) != left)
+        fail_msg("%s: %s: not %u", line, then, left);
+    assert_int_equal(run(site, line), EX_NOUSER);
+    fill(site);
+}
+
+static void delete_forgets_all_keys(void **state)
+{
+    const struct site *site = *state;
+
+    check_gone(site, "cache delete alice@example.org", 1, "cache get alice@example.org", 0);
+    check_gone(site, "cache delete bob@example.org", 4, "cache get bob@example.org", 0);
+    check_gone(site, "cache delete rita@example.net", 1, "cache list --kind all", 14);
+    check_gone(site, "cache delete bob@example.org --relay 192.0.2.7:25", 1,
+               "cache get bob@example.org", 3);
+    check_gone(site, "cache delete prvs=4123456789=tess@example.net", 2,
+               "cache list --domain example.net", 1);
+    check_gone(site, "cache delete --domain EXAMPLE.org", 7, "cache list --domain example.org", 0);
+    check_gone(site, "cache delete --domain example.net", 3, "cache list --kind all", 12);
+    check_gone(site, "cache delete --host 192.0.2.1", 2, "cache list --kind host", 2);
+    check_gone(site, "cache delete --host 192.0.2.1#2525", 1, "cache list --kind host", 3);
+    check_gone(site, "cache delete --host 2001:0DB8:0::1", 1, "cache list --kind host", 3);
+    check_gone(site, "cache delete --host unix:/run/store", 1, "cache list --kind host", 3);
+}
+
+static void one_that_is_not_there_does_not_spare_the_others(void **state)
+{
+    const struct site *site = *state;
+
+    assert_int_equal(run(site, "cache delete nobody@example.org alice@example.org"), EX_NOUSER);
+    assert_said(site, "nobody@example.org is not in the cache");
+    assert_said(site, "1 record removed\n");
+    assert_int_equal(count_shown(site, "cache get alice@example.org"), 0);
+    fill(site);
+}
+
+static void delete_says_what_still_answers(void **state)
+{
+    const struct site *site = *state;
+
+    assert_int_equal(run(site, "cache delete alice@example.org"), 0);
+    assert_said(site, "note: that example.org at 192.0.2.7:25 takes every address is still known");
+    assert_int_equal(run(site, "cache delete prvs=4123456789=bob@example.org"), EX_NOUSER);
+    assert_said(site, "note: that bob@example.org is a correspondent is still known");
+    assert_int_equal(run(site, "cache delete rita@example.net"), 0);
+    assert_said(site, "1 record removed\n");
+    assert_int_equal(run(site, "cache delete --domain example.org"), 0);
+    assert_not_said(site, "note:");
+    fill(site);
+}
+
+static void what_was_exported_is_taken_again(void **state)
+{
+    const struct site *site = *state;
+    char path[96];
+
+    assert_int_equal(run(site, "cache export"), 0);
+    (void)snprintf(path, sizeof path, "%s/exported", site->folder);
+    assert_int_equal(rename(site->said, path), 0);
+    assert_int_equal(run(site, "cache purge --all"), 0);
+    assert_int_equal(run_with(site, "cache import", true, path), 0);
+    assert_said(site, "15 records taken\n");
+    assert_int_equal(count_shown(site, "cache list --kind all"), 15);
+}
+
+static void reading_leaves_the_cache_as_it_is(void **state)
+{
+    static const char *const lines[] = {
+        "cache get bob@example.org --json",
+        "cache get nobody@example.org",
+        "cache get example.org",
+        "cache list --json",
+        "cache list --domain example.org",
+        "cache export",
+        "cache stats",
+        "cache stats --json",
+        "status",
+        "config",
+        "explain --client 192.0.2.1 --helo x --from <> --to a@example.org",
+        "explain --client 192.0.2.1 --helo x --from <> --to a@example.org --authenticated",
+    };
+    const struct site *site = *state;
+    struct snapshot before = take_snapshot(site);
+
+    for (size_t i = 0; i < COUNT(lines); i++)
+        (void)run(site, lines[i]);
+    assert_untouched(site, &before);
+}
+
 static void purge_removes_what_it_was_told_to(void **state)
 {
     const struct site *site = *state;
@@ -447,7 +678,7 @@ static void purge_removes_what_it_was_told_to(void **state)
     assert_int_equal(run(site, "cache get alice@example.org"), 0);
     assert_int_equal(run(site, "cache get carol@example.com"), EX_NOUSER);
     assert_int_equal(run(site, "cache purge --all"), 0);
-    assert_said(site, "4 records removed\n");
+    assert_said(site, "14 records removed\n");
     assert_int_equal(run(site, "cache get alice@example.org"), EX_NOUSER);
     fill(site);
 }
@@ -463,7 +694,7 @@ static void purge_asks_on_a_terminal(void **state)
     assert_int_equal(run_on_terminal(site, "cache purge", "\004"), EX_NOPERM);
     assert_untouched(site, &before);
     assert_int_equal(run_on_terminal(site, "cache purge", "y\n"), 0);
-    assert_said(site, "5 records removed\n");
+    assert_said(site, "15 records removed\n");
     fill(site);
 }
 
@@ -475,6 +706,13 @@ int main(void)
         cmocka_unit_test(what_makes_no_sense_is_usage_and_does_nothing),
         cmocka_unit_test(what_is_the_verbs_is_taken),
         cmocka_unit_test(each_verbs_help_names_all_its_options),
+        cmocka_unit_test(get_finds_all_keys_of_an_address_or_a_domain),
+        cmocka_unit_test(list_shows_every_kind_of_record),
+        cmocka_unit_test(delete_forgets_all_keys),
+        cmocka_unit_test(delete_says_what_still_answers),
+        cmocka_unit_test(one_that_is_not_there_does_not_spare_the_others),
+        cmocka_unit_test(what_was_exported_is_taken_again),
+        cmocka_unit_test(reading_leaves_the_cache_as_it_is),
         cmocka_unit_test(purge_removes_what_it_was_told_to),
         cmocka_unit_test(purge_asks_on_a_terminal),
     };
