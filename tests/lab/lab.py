@@ -31,6 +31,7 @@ CHECKS = {  # which MTAs it is for
     "verdicts": lab.MTAS,
     "headers": lab.MTAS,
     "exempt": lab.MTAS,
+    "bare": lab.MTAS,
     "recipients": lab.MTAS,
     "decide": lab.MTAS,
     "guest": lab.MTAS,

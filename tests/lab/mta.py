@@ -32,6 +32,10 @@ class Mta:
         """What becomes of mail without the milter, from now on: "accept" or "tempfail"."""
         raise NotImplementedError
 
+    def set_milter(self, place):
+        """Where the milter listens, from now on: one of places.py."""
+        raise NotImplementedError
+
     def set_patience(self, seconds=None):
         """How long it lets the milter be silent at the end of a message, from now on.
 

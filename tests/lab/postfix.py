@@ -135,6 +135,9 @@ class Postfix(mta.Mta):
     def set(self, default_action):
         self._reconfigure(default_action=default_action)
 
+    def set_milter(self, place):
+        self._reconfigure(milters=place.main_cf)
+
     def set_patience(self, seconds=None):
         patient = f"{{ {MILTER}, content_timeout={seconds}s }}"
         self._reconfigure(milters=patient if seconds else MILTER)

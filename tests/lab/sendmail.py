@@ -14,6 +14,7 @@ import subprocess
 import debs
 import mta
 import net
+import places
 import postfix
 import sasl
 import service
@@ -32,6 +33,8 @@ define(`QUEUE_DIR', `{folder}/queue')dnl
 define(`STATUS_FILE', `{folder}/statistics')dnl
 define(`confPID_FILE', `{folder}/pid')dnl
 undefine(`ALIAS_FILE')dnl
+dnl The folder of the milter is its own, in one for everybody.
+define(`confDONT_BLAME_SENDMAIL', `TrustStickyBit')dnl
 define(`confDELIVERY_MODE', `background')dnl
 define(`confTO_IDENT', `0s')dnl
 dnl A busy machine is no reason to put mail off, or to turn it away.
@@ -135,6 +138,10 @@ class Sendmail(mta.Mta):
     def set(self, default_action):
         flag = {"accept": "", "tempfail": "F=T, "}[default_action]
         self.reconfigure(milter=MILTER_LINES.read_text().replace("`S=", f"`{flag}S="))
+
+    def set_milter(self, place):
+        lines = MILTER_LINES.read_text()
+        self.reconfigure(milter=lines.replace(places.Inet.listen, place.listen))
 
     def set_patience(self, seconds=None):
         lines = MILTER_LINES.read_text()
