@@ -28,6 +28,7 @@
 enum {
     READ_SIZE = 1024,     /* on the stack of a callout that may be held; few replies are longer */
     BANNER_WAIT_MS = 100, /* how long a connection is not looked for before its banner */
+    TLS_READS_MAX = 64,   /* of the socket, in one call of OpenSSL: then the clock is looked at */
 };
 
 void *transport_tls_context(void)
@@ -41,10 +42,12 @@ void *transport_tls_context(void)
     SSL_CTX_set_security_level(context, 0);
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    /* Each record that carries no octets of SMTP (a ticket, a new key) ends the call that read it. */
+    SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     /* Many mail hosts close without close_notify; that is an end like any other. */
-    SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
     return context;
 }
 
@@ -120,6 +123,10 @@ static int slice_ms(const struct transport *transport, int left_ms)
     return watched && left_ms > TRANSPORT_SLICE_MS ? TRANSPORT_SLICE_MS : left_ms;
 }
 
+/*
+ * Whatever else has happened, what has been cancelled is, and time that is up is: a host that always
+ * has octets for us gains nothing.
+ */
 static enum transport_status wait_for(const struct transport *transport, short events,
                                       deadline until)
 {
@@ -141,13 +148,12 @@ static enum transport_status wait_for(const struct transport *transport, short e
             return TRANSPORT_SYSTEM;
         if (n > 0 && fds[1].revents != 0)
             return TRANSPORT_CANCELLED;
-        if (patience_gives_way(
-                settings->patience)) /* before octets: a host that drips has some at any time */
+        if (patience_gives_way(settings->patience))
             return TRANSPORT_GAVE_WAY;
-        if (n > 0)
-            return TRANSPORT_OK;
         if (left_ms == 0)
             return TRANSPORT_TIMEOUT;
+        if (n > 0)
+            return TRANSPORT_OK;
     }
 }
 
@@ -201,9 +207,29 @@ static enum transport_status from_errno(int error)
     }
 }
 
+/*
+ * The source address is one of ours, or bind(2) would have said so: what is not available is a port
+ * of it.
+ */
+static enum transport_status connect_failure(const struct transport *transport, int error)
+{
+    bool has_source = transport->settings.bind != NULL;
+
+    return has_source && error == EADDRNOTAVAIL ? TRANSPORT_SYSTEM : from_errno(error);
+}
+
+static bool bind_to(const struct transport *transport, const struct sockaddr_storage *source)
+{
+    int one = 1;
+
+    /* The port is chosen when it is known where to: a port may serve many destinations at once. */
+    (void)setsockopt(transport->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    return bind(transport->fd, (const struct sockaddr *)source, address_len(source)) == 0;
+}
+
 static bool open_socket(struct transport *transport, int family)
 {
-    const struct sockaddr_storage *bind_to = transport->settings.bind;
+    const struct sockaddr_storage *source = transport->settings.bind;
     int one = 1;
 
     transport->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -211,8 +237,7 @@ static bool open_socket(struct transport *transport, int family)
         return false;
     /* Commands go out as they are written: nothing is gained by waiting for more. */
     setsockopt(transport->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return bind_to == NULL ||
-           bind(transport->fd, (const struct sockaddr *)bind_to, address_len(bind_to)) == 0;
+    return source == NULL || bind_to(transport, source);
 }
 
 /*
@@ -221,8 +246,11 @@ static bool open_socket(struct transport *transport, int family)
  */
 static enum transport_status wait_for_connection(struct transport *transport)
 {
+    const struct rb_clock *clock = transport->settings.clock;
     deadline until = step_until(transport, transport->settings.connect_timeout_ms);
-    deadline banner = deadline_min(until, deadline_in(transport->settings.clock, BANNER_WAIT_MS));
+    int left_ms = deadline_left_ms(clock, until);
+    deadline banner =
+        deadline_in(clock, left_ms / 2 < BANNER_WAIT_MS ? left_ms / 2 : BANNER_WAIT_MS);
     enum transport_status status = wait_for(transport, POLLIN, banner);
 
     return status == TRANSPORT_TIMEOUT ? wait_for(transport, POLLOUT, until) : status;
@@ -277,7 +305,7 @@ static enum transport_status connect_to(struct transport *transport,
     if (connect(transport->fd, to, address_len(address)) == 0)
         return TRANSPORT_OK;
     if (errno != EINPROGRESS)
-        return from_errno(errno);
+        return connect_failure(transport, errno);
     return finish_connect(transport);
 }
 
@@ -297,6 +325,34 @@ enum transport_status transport_connect(struct transport *transport,
 }
 
 /* --- Moving octets ------------------------------------------------------- */
+
+/*
+ * OpenSSL reads on for as long as it meets records that are of no use to it: one call would last as
+ * long as the host likes. So it is told now and then that there is nothing to read.
+ */
+static long limit_reads(BIO *bio, int operation, const char *octets, size_t len, int number,
+                        long other, int result, size_t *done)
+{
+    struct transport *transport = (struct transport *)(void *)BIO_get_callback_arg(bio);
+
+    (void)octets;
+    (void)len;
+    (void)number;
+    (void)other;
+    (void)done;
+    if (operation != BIO_CB_READ || transport->tls_reads_left-- > 0)
+        return result;
+    BIO_clear_retry_flags(bio);
+    BIO_set_retry_read(bio);
+    return -1;
+}
+
+/* Before every call of OpenSSL that may read or write. */
+static void ssl_prepare(struct transport *transport)
+{
+    ERR_clear_error();
+    transport->tls_reads_left = TLS_READS_MAX;
+}
 
 /* What OpenSSL wants next, or how it failed. */
 static enum transport_status ssl_status(const struct transport *transport, int result,
@@ -323,7 +379,7 @@ static enum transport_status read_some(struct transport *transport, char *buffer
     *done = 0;
     *events = POLLIN;
     if (transport->ssl != NULL) {
-        ERR_clear_error();
+        ssl_prepare(transport);
         n = SSL_read_ex(transport->ssl, buffer, size, done);
         return n == 1 ? TRANSPORT_OK : ssl_status(transport, (int)n, events, TRANSPORT_CLOSED);
     }
@@ -343,7 +399,7 @@ static enum transport_status write_some(struct transport *transport, const char 
     *done = 0;
     *events = POLLOUT;
     if (transport->ssl != NULL) {
-        ERR_clear_error();
+        ssl_prepare(transport);
         n = SSL_write_ex(transport->ssl, octets, len, done);
         return n == 1 ? TRANSPORT_OK : ssl_status(transport, (int)n, events, TRANSPORT_CLOSED);
     }
@@ -378,12 +434,13 @@ static enum transport_status receive(struct transport *transport, struct dialogu
                                      deadline until)
 {
     char buffer[READ_SIZE];
-    enum transport_status status;
+    enum transport_status status = TRANSPORT_OK;
     short events;
     size_t done;
 
-    /* What was asked for has hardly come yet; what TLS has read ahead no poll(2) would see. */
-    status = transport->ssl == NULL ? wait_for(transport, POLLIN, until) : TRANSPORT_OK;
+    /* What TLS has left over of a record no poll(2) would see. */
+    if (transport->ssl == NULL || SSL_has_pending(transport->ssl) == 0)
+        status = wait_for(transport, POLLIN, until);
     if (status != TRANSPORT_OK)
         return status;
     status = read_some(transport, buffer, sizeof buffer, &done, &events);
@@ -396,20 +453,42 @@ static enum transport_status receive(struct transport *transport, struct dialogu
     return status;
 }
 
+/* A host's name and nothing else (RFC 6066 3): its last label is none of an IPv4 address. */
+static bool is_host_name(const char *text)
+{
+    static const char digits[] = "0123456789";
+    static const char octets[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    const char *dot = strrchr(text, '.');
+    const char *last = dot != NULL ? dot + 1 : text;
+
+    return text[strspn(text, octets)] == '\0' && last[strspn(last, digits)] != '\0';
+}
+
+static bool start_ssl(struct transport *transport)
+{
+    transport->ssl = SSL_new(transport->settings.tls_context);
+    if (transport->ssl == NULL || SSL_set_fd(transport->ssl, transport->fd) != 1)
+        return false;
+    BIO_set_callback_ex(SSL_get_rbio(transport->ssl), limit_reads);
+    BIO_set_callback_arg(SSL_get_rbio(transport->ssl), (char *)transport);
+    if (is_host_name(transport->settings.mx))
+        (void)SSL_set_tlsext_host_name(transport->ssl, transport->settings.mx);
+    return true;
+}
+
 static enum transport_status handshake(struct transport *transport, struct dialogue *dialogue)
 {
     deadline until = step_until(transport, transport->settings.command_timeout_ms);
     enum transport_status status = TRANSPORT_OK;
 
-    transport->ssl = SSL_new(transport->settings.tls_context);
-    if (transport->ssl == NULL || SSL_set_fd(transport->ssl, transport->fd) != 1)
+    if (!start_ssl(transport))
         return TRANSPORT_SYSTEM;
-    (void)SSL_set_tlsext_host_name(transport->ssl, transport->settings.mx);
     while (status == TRANSPORT_OK) {
         short events;
         int result;
 
-        ERR_clear_error();
+        ssl_prepare(transport);
         result = SSL_connect(transport->ssl);
         if (result == 1)
             break;

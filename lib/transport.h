@@ -39,15 +39,16 @@ struct transport_settings {
         *patience; /* told when a wait for a reply begins and ends; NULL: nobody watches */
     const struct sockaddr_storage *bind; /* source address; NULL: the system's choice */
     void *tls_context;                   /* SSL_CTX of transport_tls_context */
-    const char *mx;                      /* name for SNI and the transcript; the caller's */
-    struct rb_transcript *transcript;    /* NULL: none */
-    int64_t transcript_start_ms;         /* monotonic; the transcript's zero */
+    const char *mx; /* for the transcript, and for SNI where it is a host's name; the caller's */
+    struct rb_transcript *transcript; /* NULL: none */
+    int64_t transcript_start_ms;      /* monotonic; the transcript's zero */
 };
 
 struct transport {
     struct transport_settings settings;
     int fd; /* -1: not connected */
     void *ssl;
+    int tls_reads_left; /* of the call of OpenSSL that is under way */
     char ip[46];        /* the host's; "" where it has none */
     char source_ip[46]; /* ours, once connected; "" where there is none */
     char tls_version[16];

@@ -57,6 +57,8 @@ struct fake_host {
     char *log[LOG_MAX];                              /* lock */
     size_t log_count;                                /* lock */
     unsigned surprises;                              /* lock */
+    unsigned floods;                                 /* lock */
+    char server_name[LINE_SIZE];                     /* lock */
     struct connection *connections[CONNECTIONS_MAX]; /* lock */
     unsigned connection_count;                       /* lock */
 };
@@ -148,7 +150,19 @@ static bool begins(const char *line, const char *prefix)
 
 /* --- TLS ------------------------------------------------------------------- */
 
-static SSL_CTX *tls_context(void)
+static int note_server_name(SSL *ssl, int *alert, void *arg)
+{
+    struct fake_host *host = arg;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+    (void)alert;
+    pthread_mutex_lock(&host->lock);
+    (void)snprintf(host->server_name, sizeof host->server_name, "%s", name != NULL ? name : "");
+    pthread_mutex_unlock(&host->lock);
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static SSL_CTX *tls_context(struct fake_host *host)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -162,15 +176,18 @@ static SSL_CTX *tls_context(void)
     must(X509_sign(certificate, key, EVP_sha256()) > 0);
     must(SSL_CTX_use_certificate(context, certificate) == 1);
     must(SSL_CTX_use_PrivateKey(context, key) == 1);
+    SSL_CTX_set_tlsext_servername_callback(context, note_server_name);
+    SSL_CTX_set_tlsext_servername_arg(context, host);
     X509_free(certificate);
     EVP_PKEY_free(key);
     return context;
 }
 
-static bool start_tls(struct connection *connection)
+static bool start_tls(struct connection *connection, int version_max)
 {
     connection->ssl = SSL_new(connection->host->tls);
     must(connection->ssl != NULL && SSL_set_fd(connection->ssl, connection->fd) == 1);
+    must(SSL_set_max_proto_version(connection->ssl, version_max) == 1);
     connection->in_at = connection->in_len = 0;
     return SSL_accept(connection->ssl) == 1;
 }
@@ -206,7 +223,7 @@ static bool on_starttls(struct connection *connection)
     if (!reply(connection, "220 2.0.0 go ahead"))
         return false;
     if (!options->broken_tls)
-        return start_tls(connection);
+        return start_tls(connection, 0);
     (void)(receive(connection) && say(connection, "this is no server hello"));
     return false;
 }
@@ -308,6 +325,79 @@ static bool drip(struct connection *connection, const char *text)
     return false;
 }
 
+/* Sends a batch and notes that. False: the peer has gone. */
+static bool send_batch(struct connection *connection, const char *octets, size_t len)
+{
+    struct fake_host *host = connection->host;
+    int some = FAKE_HOST_FLOOD_OCTETS / 8;
+
+    must(setsockopt(connection->fd, SOL_SOCKET, SO_SNDBUF, &some, sizeof some) == 0);
+    note(host, "FLOOD");
+    for (size_t sent = 0; sent < len;) {
+        ssize_t n = send(connection->fd, octets + sent, len - sent, MSG_NOSIGNAL);
+
+        if (n <= 0)
+            return false;
+        sent += (size_t)n;
+    }
+    pthread_mutex_lock(&host->lock);
+    host->floods++;
+    pthread_mutex_unlock(&host->lock);
+    return true;
+}
+
+/* Messages of TLS that ask for nothing, one a record. */
+static void write_message(SSL *ssl, enum fake_host_act act)
+{
+    if (act == FAKE_HOST_TICKETS)
+        must(SSL_new_session_ticket(ssl) == 1);
+    else if (act == FAKE_HOST_RENEGOTIATIONS)
+        must(SSL_renegotiate(ssl) == 1);
+    else
+        must(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+    must(SSL_do_handshake(ssl) == 1);
+}
+
+/* A batch is there as a whole before it is sent: so the peer never reads faster than it comes. */
+static bool flood(struct connection *connection, enum fake_host_act act)
+{
+    SSL *ssl = connection->ssl;
+    BIO *batch = BIO_new(BIO_s_mem()), *socket = SSL_get_wbio(ssl);
+    bool goes_on = true;
+    char *octets;
+    long len;
+
+    must(batch != NULL && BIO_up_ref(batch) == 1 && BIO_up_ref(socket) == 1);
+    SSL_set0_wbio(ssl, batch);
+    while (goes_on) {
+        while (BIO_ctrl_pending(batch) < FAKE_HOST_FLOOD_OCTETS)
+            write_message(ssl, act);
+        len = BIO_get_mem_data(batch, &octets);
+        goes_on = send_batch(connection, octets, (size_t)len);
+        (void)BIO_reset(batch);
+    }
+    SSL_set0_wbio(ssl, socket);
+    BIO_free(batch);
+    return false;
+}
+
+/* RFC 5246 7.4.1.1: to be ignored while a handshake is under way, however many come. */
+static bool flood_with_hello_requests(struct connection *connection)
+{
+    static const char request[] = {22, 3, 3, 0, 4, 0, 0, 0, 0};
+    size_t count = FAKE_HOST_FLOOD_OCTETS / sizeof request + 1;
+    char *batch = malloc(count * sizeof request);
+    bool goes_on = receive(connection); /* the client hello */
+
+    must(batch != NULL);
+    for (size_t i = 0; i < count; i++)
+        memcpy(batch + i * sizeof request, request, sizeof request);
+    while (goes_on)
+        goes_on = send_batch(connection, batch, count * sizeof request);
+    free(batch);
+    return false;
+}
+
 static bool reset(const struct connection *connection)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
@@ -328,7 +418,15 @@ static bool play_step(struct connection *connection, const struct fake_host_step
     case FAKE_HOST_EXPECT:
         return expect(connection, step->text);
     case FAKE_HOST_TLS:
-        return start_tls(connection);
+        return start_tls(connection, 0);
+    case FAKE_HOST_TLS_1_2:
+        return start_tls(connection, TLS1_2_VERSION);
+    case FAKE_HOST_TICKETS:
+    case FAKE_HOST_KEY_UPDATES:
+    case FAKE_HOST_RENEGOTIATIONS:
+        return flood(connection, step->act);
+    case FAKE_HOST_HELLO_REQUESTS:
+        return flood_with_hello_requests(connection);
     case FAKE_HOST_SILENT:
         drain(connection);
         return false;
@@ -470,7 +568,7 @@ struct fake_host *fake_host_start(const struct fake_host_options *options)
 
     must(host != NULL);
     host->options = *options;
-    host->tls = tls_context();
+    host->tls = tls_context(host);
     listen_on(host);
     must(pthread_mutex_init(&host->lock, NULL) == 0);
     must(pthread_cond_init(&host->changed, NULL) == 0);
@@ -620,4 +718,21 @@ unsigned fake_host_surprises(struct fake_host *host)
     count = host->surprises;
     pthread_mutex_unlock(&host->lock);
     return count;
+}
+
+unsigned fake_host_floods(struct fake_host *host)
+{
+    unsigned count;
+
+    pthread_mutex_lock(&host->lock);
+    count = host->floods;
+    pthread_mutex_unlock(&host->lock);
+    return count;
+}
+
+void fake_host_server_name(struct fake_host *host, char *text, size_t size)
+{
+    pthread_mutex_lock(&host->lock);
+    must((size_t)snprintf(text, size, "%s", host->server_name) < size);
+    pthread_mutex_unlock(&host->lock);
 }

@@ -11,18 +11,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { FAKE_HOST_FLOOD_OCTETS = 2 << 20 }; /* far more than fits into the buffers of a connection */
+
 /* A step of a script. When the steps are used up the connection is closed. */
 enum fake_host_act {
-    FAKE_HOST_SAY,    /* text and CR LF */
-    FAKE_HOST_RAW,    /* text as it stands */
-    FAKE_HOST_DRIP,   /* text as it stands, again and again, until the peer has gone */
-    FAKE_HOST_EXPECT, /* a command that begins with text; another one ends the session and is
+    FAKE_HOST_SAY,         /* text and CR LF */
+    FAKE_HOST_RAW,         /* text as it stands */
+    FAKE_HOST_DRIP,        /* text as it stands, again and again, until the peer has gone */
+    FAKE_HOST_EXPECT,      /* a command that begins with text; another one ends the session and is
                          counted (fake_host_surprises) */
-    FAKE_HOST_TLS,    /* a handshake */
-    FAKE_HOST_CLOSE,  /* closes in order */
-    FAKE_HOST_RESET,  /* closes with a RST */
-    FAKE_HOST_SILENT, /* says nothing and reads all until the peer has gone */
-    FAKE_HOST_POLITE, /* from here on polite, as behind the banner */
+    FAKE_HOST_TLS,         /* a handshake */
+    FAKE_HOST_TLS_1_2,     /* the same, with no newer version */
+    FAKE_HOST_TICKETS,     /* within TLS: session tickets, for as long as the peer reads */
+    FAKE_HOST_KEY_UPDATES, /* within TLS: new keys, as above */
+    FAKE_HOST_RENEGOTIATIONS, /* within TLS 1.2: as above */
+    FAKE_HOST_HELLO_REQUESTS, /* in the place of a handshake (TLS 1.2): as above */
+    FAKE_HOST_CLOSE,          /* closes in order */
+    FAKE_HOST_RESET,          /* closes with a RST */
+    FAKE_HOST_SILENT,         /* says nothing and reads all until the peer has gone */
+    FAKE_HOST_POLITE,         /* from here on polite, as behind the banner */
 };
 
 struct fake_host_step {
@@ -97,6 +104,16 @@ bool fake_host_wait(struct fake_host *host, const char *prefix, unsigned count);
 /* The n-th command that begins with prefix; "" when there is none. */
 void fake_host_command(struct fake_host *host, const char *prefix, unsigned n, char *text,
                        size_t size);
+
+/*
+ * Batches of a flood (tickets, key updates, hello requests) that were sent whole, to peers that went
+ * on reading: FAKE_HOST_FLOOD_OCTETS at least in each. Each is noted as a command "FLOOD" when it
+ * begins.
+ */
+unsigned fake_host_floods(struct fake_host *host);
+
+/* The server's name in the last handshake's client hello (RFC 6066 3); "" where there was none. */
+void fake_host_server_name(struct fake_host *host, char *text, size_t size);
 
 /* Scripts that heard another command than they expected. */
 unsigned fake_host_surprises(struct fake_host *host);

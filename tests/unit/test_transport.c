@@ -191,6 +191,23 @@ static void the_source_address_is_bound(void **state)
     end(call);
 }
 
+/* As many connections as there are ports go to each destination, and not to all together. */
+static void the_port_of_a_bound_source_is_chosen_by_connect(void **state)
+{
+    (void)state;
+    const struct sockaddr_storage source = loopback("127.0.0.9", 0);
+    struct call *call = call_host(&(const struct fake_host_options){0});
+    int late = 0;
+    socklen_t len = sizeof late;
+
+    call->settings.bind = &source;
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(
+        getsockopt(call->transport.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late, &len), 0);
+    assert_int_equal(late, 1);
+    end(call);
+}
+
 /* --- At a path --------------------------------------------------------------- */
 
 /* A path that nobody else has, in a folder of its own. */
@@ -522,6 +539,40 @@ static void in_clear_no_version_is_reported(void **state)
     end(call);
 }
 
+/* RFC 6066 3: a host's name, and no address. */
+static void only_a_host_name_is_sent_as_the_servers_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *mx, *server_name;
+    } cases[] = {
+        {"mx.example", "mx.example"},
+        {"MX_1.example-2.org", "MX_1.example-2.org"},
+        {"1.example", "1.example"},
+        {"localhost", "localhost"},
+        {"127.0.0.1", ""},
+        {"1", ""},
+        {"::1", ""},
+        {"2001:db8::1", ""},
+        {"[127.0.0.1]", ""},
+        {"unix:/run/lmtp", ""},
+        {"mx.example:24", ""},
+        {"", ""},
+    };
+    char name[64];
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct call *call = call_host(&(const struct fake_host_options){.starttls = true});
+
+        call->settings.mx = cases[i].mx;
+        assert_int_equal(drive(call), TRANSPORT_OK);
+        assert_true(call->dialogue.tls);
+        fake_host_server_name(call->host, name, sizeof name);
+        assert_string_equal(name, cases[i].server_name);
+        end(call);
+    }
+}
+
 static void garbage_in_the_handshake_is_a_failure_of_tls(void **state)
 {
     (void)state;
@@ -576,6 +627,127 @@ static void a_connection_lost_within_tls_is_closed(void **state)
         assert_true(call->dialogue.tls);
         assert_int_equal(ask(call), TRANSPORT_CLOSED);
         end(call);
+    }
+}
+
+/* --- Floods ------------------------------------------------------------------ */
+
+/*
+ * A clock on which time passes by being looked at: a call that does not look has all the time in
+ * the world, and one that does ends after so many looks. At one of them the call is cancelled.
+ */
+struct looks {
+    struct rb_clock clock;
+    int64_t count, cancel_at;
+    int cancel_fd;
+};
+
+static int64_t look(void *arg)
+{
+    struct looks *looks = arg;
+
+    if (++looks->count == looks->cancel_at)
+        (void)!write(looks->cancel_fd, "", 1);
+    return looks->count;
+}
+
+static int64_t no_wall(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static void looks_init(struct looks *looks)
+{
+    *looks = (struct looks){.clock = {.monotonic_ms = look, .wall_s = no_wall, .arg = looks}};
+}
+
+#define WITHIN(tls)                                                                                \
+    UP_TO_TLS, {tls, NULL},                                                                        \
+    {                                                                                              \
+        FAKE_HOST_EXPECT, "EHLO"                                                                   \
+    }
+
+static const struct fake_host_step tickets[] = {WITHIN(FAKE_HOST_TLS), {FAKE_HOST_TICKETS, NULL}};
+static const struct fake_host_step key_updates[] = {WITHIN(FAKE_HOST_TLS),
+                                                    {FAKE_HOST_KEY_UPDATES, NULL}};
+static const struct fake_host_step renegotiations[] = {WITHIN(FAKE_HOST_TLS_1_2),
+                                                       {FAKE_HOST_RENEGOTIATIONS, NULL}};
+static const struct fake_host_step hello_requests[] = {UP_TO_TLS, {FAKE_HOST_HELLO_REQUESTS, NULL}};
+
+static const struct {
+    struct fake_host_script script;
+    enum transport_status on_timeout;
+} floods[] = {
+    {{tickets, COUNT(tickets)}, TRANSPORT_TIMEOUT},
+    {{key_updates, COUNT(key_updates)}, TRANSPORT_TIMEOUT},
+    {{renegotiations, COUNT(renegotiations)}, TRANSPORT_TIMEOUT},
+    {{hello_requests, COUNT(hello_requests)}, TRANSPORT_TLS_FAILED},
+};
+
+enum {
+    FLOOD_LOOKS = 300, /* more than are needed up to the flood */
+    ALARM_S = 120,     /* what never ends is ended by a signal */
+};
+
+/* Calls a host that floods us. The call ends while the host still sends. */
+static void end_a_flood(const struct fake_host_script *script, struct looks *looks,
+                        unsigned command_timeout_ms, int64_t total_ms, enum transport_status status)
+{
+    struct call *call = call_script(script);
+    int little = FAKE_HOST_FLOOD_OCTETS / 32, wake[2];
+
+    (void)alarm(ALARM_S);
+    assert_int_equal(pipe(wake), 0);
+    looks->cancel_fd = wake[1];
+    call->settings.cancel_fd = wake[0];
+    call->settings.clock = &looks->clock;
+    call->settings.command_timeout_ms = command_timeout_ms;
+    call->settings.until = deadline_in(&looks->clock, total_ms);
+    assert_int_equal(connect_now(call), TRANSPORT_OK);
+    assert_int_equal(setsockopt(call->transport.fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little),
+                     0);
+    assert_int_equal(transport_drive(&call->transport, &call->dialogue), status);
+    assert_true(fake_host_wait(call->host, "FLOOD", 1));
+    transport_close(&call->transport);
+    assert_int_equal(fake_host_floods(call->host), 0);
+    end(call);
+    (void)alarm(0);
+    close(wake[0]);
+    close(wake[1]);
+}
+
+static void a_flood_within_tls_ends_with_the_time_of_its_reply(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(floods); i++) {
+        struct looks looks;
+
+        looks_init(&looks);
+        end_a_flood(&floods[i].script, &looks, FLOOD_LOOKS, LONG_MS, floods[i].on_timeout);
+    }
+}
+
+static void a_flood_within_tls_ends_with_the_time_for_all(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(floods); i++) {
+        struct looks looks;
+
+        looks_init(&looks);
+        end_a_flood(&floods[i].script, &looks, LONG_MS, FLOOD_LOOKS, floods[i].on_timeout);
+    }
+}
+
+static void a_flood_within_tls_can_be_cancelled(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(floods); i++) {
+        struct looks looks;
+
+        looks_init(&looks);
+        looks.cancel_at = FLOOD_LOOKS;
+        end_a_flood(&floods[i].script, &looks, LONG_MS, LONG_MS, TRANSPORT_CANCELLED);
     }
 }
 
@@ -726,6 +898,7 @@ int main(void)
         cmocka_unit_test(a_connection_that_nobody_takes_times_out),
         cmocka_unit_test(an_address_that_is_not_ours_cannot_be_bound),
         cmocka_unit_test(the_source_address_is_bound),
+        cmocka_unit_test(the_port_of_a_bound_source_is_chosen_by_connect),
         cmocka_unit_test(a_host_at_a_path_is_spoken_to),
         cmocka_unit_test(tls_works_at_a_path_too),
         cmocka_unit_test(a_path_without_a_socket_is_refused),
@@ -747,6 +920,10 @@ int main(void)
         cmocka_unit_test(a_connection_lost_in_the_handshake_is_a_failure_of_tls),
         cmocka_unit_test(a_host_that_is_silent_in_the_handshake_is_a_failure_of_tls),
         cmocka_unit_test(a_connection_lost_within_tls_is_closed),
+        cmocka_unit_test(only_a_host_name_is_sent_as_the_servers_name),
+        cmocka_unit_test(a_flood_within_tls_ends_with_the_time_of_its_reply),
+        cmocka_unit_test(a_flood_within_tls_ends_with_the_time_for_all),
+        cmocka_unit_test(a_flood_within_tls_can_be_cancelled),
         cmocka_unit_test(the_transcript_has_all_lines_in_order),
         cmocka_unit_test(lines_go_to_the_transcript_that_is_set),
         cmocka_unit_test(quit_is_said_and_heard),
