@@ -84,8 +84,7 @@ static void await_answer(struct session *session, int64_t max_wait_ms, void (*ti
     take_answer(session);
 }
 
-/* One reply answers for recipient and sender: who waited for the one waits less for the other. */
-static unsigned time_at_rcpt(const struct session *session)
+unsigned decide_time_at_rcpt_ms(const struct session *session)
 {
     int64_t left_ms = session->config->max_wait_ms;
 
@@ -107,7 +106,7 @@ static bool find_out(struct session *session, const struct policy *policy)
     if (session->ticket == NULL)
         return true;
     about_to_wait(session);
-    left_ms = time_at_rcpt(session);
+    left_ms = decide_time_at_rcpt_ms(session);
     if (policy_lets_catch_all_in(policy)) {
         if (rb_wait_accepted(session->ticket, left_ms))
             return false;

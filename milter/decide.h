@@ -23,6 +23,12 @@ struct decision *decide_for(struct session *session, const struct policy *policy
 bool decide_is_other_fate(const struct session *session, const struct policy *policy,
                           enum exemption exemption);
 
+/*
+ * How long the sender may be waited for, counted from when it was asked about. One reply answers
+ * for recipient and sender: who waited for the one waits less for the other.
+ */
+unsigned decide_time_at_rcpt_ms(const struct session *session);
+
 /* The end of the session: gives back what it needed for more decisions than one. */
 void decide_forget(struct session *session);
 

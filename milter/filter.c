@@ -118,9 +118,27 @@ static struct visit *visit_new(const struct sockaddr *address, bool quiet)
     return visit;
 }
 
+/* Decisions whose line waited for the queue id. */
+static void log_decisions(struct visit *visit, const char *id)
+{
+    struct session *session = &visit->session;
+
+    for (size_t i = 0; i < session->decision_count; i++)
+        session_log(session, session->decisions[i], id);
+}
+
+static void forget_message(struct visit *visit, const char *id)
+{
+    /* A client that has left is not waited for; what is known by now goes into the log. */
+    (void)session_collect(&visit->session, 0, NULL, NULL);
+    log_decisions(visit, id);
+    headers_fini(&visit->census);
+    session_reset(&visit->session);
+}
+
 static void visit_free(struct visit *visit)
 {
-    headers_fini(&visit->census);
+    forget_message(visit, NULL);
     session_fini(&visit->session);
     metrics_session_ended();
     pool_put(&visits, visit);
@@ -209,24 +227,6 @@ static bool is_authenticated(SMFICTX *context)
     static char type[] = "{auth_type}", user[] = "{auth_authen}";
 
     return has_macro(context, type) || has_macro(context, user);
-}
-
-/* Decisions whose line waited for the queue id. */
-static void log_decisions(struct visit *visit, const char *id)
-{
-    struct session *session = &visit->session;
-
-    for (size_t i = 0; i < session->decision_count; i++)
-        session_log(session, session->decisions[i], id);
-}
-
-static void forget_message(struct visit *visit, const char *id)
-{
-    /* A client that has left is not waited for; what is known by now goes into the log. */
-    (void)session_collect(&visit->session, 0, NULL, NULL);
-    log_decisions(visit, id);
-    headers_fini(&visit->census);
-    session_reset(&visit->session);
 }
 
 static sfsistat on_mail(SMFICTX *context, char **arguments)
@@ -416,6 +416,7 @@ static sfsistat refuse_overflow(SMFICTX *context)
 {
     struct smtp_reply reply = {"550", "5.6.0", "too many forged header fields"};
 
+    log_line(LOG_LEVEL_WARNING, "too many forged header fields: the message is refused");
     (void)set_reply(context, &reply);
     return SMFIS_REJECT;
 }

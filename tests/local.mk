@@ -16,6 +16,7 @@ UNIT = \
     tests/unit/test_dialogue \
     tests/unit/test_dns \
     tests/unit/test_dns_answers \
+    tests/unit/test_filter \
     tests/unit/test_flight \
     tests/unit/test_fold \
     tests/unit/test_fold_record \
@@ -90,6 +91,12 @@ tests_unit_test_allocation_SOURCES = tests/unit/test_allocation.c \
 nodist_tests_unit_test_allocation_SOURCES = $(malloc_count)
 tests_unit_test_allocation_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_allocation_LDADD = $(unit_libs)
+
+tests_unit_test_filter_SOURCES = tests/unit/test_filter.c \
+    tests/unit/fake_milter.c tests/unit/fake_milter.h \
+    tests/unit/session_rig.c tests/unit/session_rig.h milter/filter.c milter/negotiate.c
+tests_unit_test_filter_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_filter_LDADD = $(unit_libs)
 
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c tests/unit/malloc_count.h
 nodist_tests_unit_test_pool_SOURCES = $(malloc_count)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "service.h"
 
 enum { PATIENCE_MS = 20000 }; /* for what must come: far longer than it takes */
 
@@ -28,6 +29,18 @@ static void note_wait(void)
 }
 
 /* --- The world ------------------------------------------------------------- */
+
+static struct session_rig *current; /* set up last */
+
+struct config *service_config(void)
+{
+    return config_get(current->session.config);
+}
+
+const struct session_world *service_world(void)
+{
+    return &current->world;
+}
 
 static void set_options(struct session_rig *rig)
 {
@@ -49,7 +62,7 @@ int session_rig_set_up(void **state, const struct session_rig_world *world)
 
     if (rig == NULL)
         return -1;
-    *state = rig;
+    *state = current = rig;
     (void)snprintf(rig->folder, sizeof rig->folder, "/tmp/session_rig.XXXXXX");
     if (mkdtemp(rig->folder) == NULL || rb_network_parse("127.0.0.0/8", &rig->loopback) != RB_OK)
         return -1;
@@ -105,8 +118,10 @@ static void open_verifier(struct session_rig *rig)
     if (rb_verifier_open(&rig->options, &rig->verifier, detail, sizeof detail) != RB_OK)
         fail_msg("%s", detail);
     rig->options.resolvers = NULL;
-    rig->world = (struct session_world){
-        .verifier = rig->verifier, .pause = note_pause, .before_wait = note_wait};
+    rig->world = (struct session_world){.verifier = rig->verifier,
+                                        .pause = note_pause,
+                                        .before_wait = note_wait,
+                                        .note_correspondent = rb_note_correspondent};
 }
 
 void session_rig_await_idle(const struct session_rig *rig)

@@ -34,6 +34,9 @@ struct session_rig {
     bool begun;
 };
 
+/* The milter's callbacks find the rig's configuration and world by service_config and
+ * service_world. */
+
 /* What the world's hooks were called for, since the rig was set up. */
 extern struct session_rig_calls {
     unsigned pauses, paused_ms, waits;

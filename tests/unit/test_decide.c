@@ -301,6 +301,25 @@ static void a_message_without_anybody_to_verify_is_never_pending(void **state)
     assert_null(collect(f));
 }
 
+static void recipient_and_sender_share_the_time_of_one_reply(void **state)
+{
+    static const struct {
+        int64_t rcpt_began_ms, asked_ms;
+        unsigned left_ms;
+    } table[] = {
+        {1000, 1000, 8000}, {1000, 1001, 7999}, {1000, 5000, 4000}, {1000, 9000, 0},
+        {1000, 9001, 0},    {1000, 1, 8000},    {1000, 999, 8000}, /* for an earlier recipient */
+    };
+    struct session_rig *f = *state;
+
+    session_rig_begin(f, "max_wait = \"8s\"");
+    for (size_t i = 0; i < COUNT(table); i++) {
+        f->session.rcpt.began_ms = table[i].rcpt_began_ms;
+        f->session.asked_ms = table[i].asked_ms;
+        assert_int_equal(decide_time_at_rcpt_ms(&f->session), table[i].left_ms);
+    }
+}
+
 /* --- Let in at RCPT -------------------------------------------------------- */
 
 /* The sender's host answers about the sender alone: what it says to the probe is held back. */
@@ -702,6 +721,7 @@ int main(void)
         T(what_the_cache_knows_is_decided_at_rcpt),
         T(what_is_no_address_is_decided_at_rcpt),
         T(a_message_without_anybody_to_verify_is_never_pending),
+        T(recipient_and_sender_share_the_time_of_one_reply),
         T(at_rcpt_a_refused_sender_is_decided),
         T(an_accepted_sender_is_let_in_before_the_domain_is_known),
         T_CATCH_ALL(what_a_catch_all_is_worth_is_told_later),

@@ -1,0 +1,781 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_filter: libmilter's callbacks: what an MTA says, and what is asked of it and answered in
+ * turn, call by call. The test plays the MTA; behind the callbacks are a real session and verifier.
+ */
+#include "config.h"
+
+#include "filter.h"
+
+#include "check.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "fake_milter.h"
+#include "headers.h"
+#include "metrics.h"
+#include "negotiate.h"
+#include "session_rig.h"
+
+enum {
+    LOG_SIZE = 65536,
+    ALL_ACTIONS = 0x1FF, /* what an MTA of today offers: libmilter's mfdef.h, version 6 */
+    ALL_STEPS = 0x1FFFFF,
+    NO_REPLIES = SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_DATA |
+                 SMFIP_NR_UNKN | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY,
+};
+
+/* --- The world ------------------------------------------------------------- */
+
+static const struct fake_dns_answer mx[] = {
+    {.type = ns_t_mx, .preference = 10, .data = "mx.example.org"}};
+static const struct fake_dns_answer address[] = {{.type = ns_t_a, .data = "127.0.0.1"}};
+
+static const struct fake_dns_row zone[] = {
+    {.name = "mx.example.org", .type = ns_t_a, .answers = address, .count = 1},
+    {.name = "example.org", .type = ns_t_mx, .answers = mx, .count = 1},
+};
+
+static const struct fake_host_reply senders[] = {
+    {"good@example.org", "250 2.1.5 Ok"},
+    {"grey@example.org", "450 4.7.1 Greylisted"},
+    {"later@example.org", "451 4.3.0 Later"},
+};
+
+static const struct fake_host_reply users[] = {
+    {"user@here.example", "250 2.1.5 Ok"},
+    {"grey@here.example", "450 4.7.1 Greylisted"},
+    {"later@here.example", "451 4.3.0 Later"},
+};
+
+static int set_up(void **state)
+{
+    static const struct fake_host_options host = {
+        .pipelining = true, .replies = senders, .reply_count = COUNT(senders)};
+    static const struct fake_host_options store = {
+        .pipelining = true, .replies = users, .reply_count = COUNT(users)};
+    static const struct session_rig_world world = {
+        .zone = zone, .zone_count = COUNT(zone), .host = &host, .store = &store};
+
+    return session_rig_set_up(state, &world);
+}
+
+/* --- The MTA --------------------------------------------------------------- */
+
+static struct smfi_str mta;
+static bool unanswered; /* HELO, MAIL and the header */
+static unsigned long granted_actions, granted_steps;
+
+static const struct smfiDesc *filter(void)
+{
+    return fake_milter_filter();
+}
+
+/* Those events that may go unanswered are answered just then when the MTA waits. */
+static void goes_on(sfsistat told)
+{
+    assert_int_equal(told, unanswered ? SMFIS_NOREPLY : SMFIS_CONTINUE);
+}
+
+static void offer(unsigned long actions, unsigned long steps)
+{
+    unsigned long w2 = 1, w3 = 1;
+
+    memset(&mta, 0, sizeof mta);
+    assert_int_equal(filter()->xxfi_negotiate(&mta, actions, steps, 0, 0, &granted_actions,
+                                              &granted_steps, &w2, &w3),
+                     SMFIS_CONTINUE);
+    assert_int_equal(w2 | w3, 0);
+    unanswered = (granted_steps & SMFIP_NR_MAIL) != 0;
+}
+
+static sfsistat arrives_from(const struct sockaddr *client)
+{
+    char host[] = "client.example";
+
+    return filter()->xxfi_connect(&mta, host, (_SOCK_ADDR *)client);
+}
+
+static void greets(void)
+{
+    char name[] = "client.example";
+
+    goes_on(filter()->xxfi_helo(&mta, name));
+}
+
+static void mail(const char *sender)
+{
+    char argument[512], *arguments[] = {argument, NULL};
+
+    (void)snprintf(argument, sizeof argument, "%s", sender);
+    goes_on(filter()->xxfi_envfrom(&mta, arguments));
+}
+
+static sfsistat rcpt(const char *recipient)
+{
+    char argument[512], *arguments[] = {argument, NULL};
+
+    (void)snprintf(argument, sizeof argument, "%s", recipient);
+    return filter()->xxfi_envrcpt(&mta, arguments);
+}
+
+static sfsistat data(void)
+{
+    return filter()->xxfi_data(&mta);
+}
+
+static void field(const char *name, const char *value)
+{
+    char its_name[64], its_value[1024];
+
+    (void)snprintf(its_name, sizeof its_name, "%s", name);
+    (void)snprintf(its_value, sizeof its_value, "%s", value);
+    goes_on(filter()->xxfi_header(&mta, its_name, its_value));
+}
+
+static sfsistat end(void)
+{
+    goes_on(filter()->xxfi_eoh(&mta));
+    return filter()->xxfi_eom(&mta);
+}
+
+static void gives_up(void)
+{
+    assert_int_equal(filter()->xxfi_abort(&mta), SMFIS_CONTINUE);
+}
+
+static void leaves(void)
+{
+    assert_int_equal(filter()->xxfi_close(&mta), SMFIS_CONTINUE);
+    assert_null(mta.kept); /* or libmilter complains */
+    assert_int_equal(metrics_sessions_open(), 0);
+    assert_int_equal(filter_callbacks_running(), 0);
+}
+
+/* A stranger's session, as far as its HELO. */
+static void begin_at(struct session_rig *f, const char *text, unsigned long actions)
+{
+    session_rig_begin(f, text);
+    assert_true(filter_register("unix:/nowhere", false));
+    offer(actions, ALL_STEPS);
+    assert_int_equal(arrives_from(session_rig_client(SESSION_RIG_CLIENT)), SMFIS_CONTINUE);
+    greets();
+    fake_milter_forget(&mta);
+}
+
+static void begin(struct session_rig *f, const char *text)
+{
+    begin_at(f, text, ALL_ACTIONS);
+}
+
+/* What the filter has called since, as fake_milter writes it, and nothing else. */
+static void has_called(const char *calls)
+{
+    assert_string_equal(mta.calls, calls);
+    fake_milter_forget(&mta);
+}
+
+static void has_called_nothing(void)
+{
+    has_called("");
+}
+
+/* --- The log --------------------------------------------------------------- */
+
+static char log_text[LOG_SIZE];
+static FILE *log_file;
+static int kept_stderr = -1;
+
+/* What is logged goes to a file from now on. */
+static void watch_log(void)
+{
+    log_file = tmpfile();
+    kept_stderr = dup(STDERR_FILENO);
+    assert_true(log_file != NULL && kept_stderr >= 0);
+    assert_true(dup2(fileno(log_file), STDERR_FILENO) >= 0);
+}
+
+/* What was. */
+static const char *watched_log(void)
+{
+    size_t len;
+
+    assert_true(dup2(kept_stderr, STDERR_FILENO) >= 0);
+    (void)close(kept_stderr);
+    rewind(log_file);
+    len = fread(log_text, 1, sizeof log_text - 1, log_file);
+    log_text[len] = '\0';
+    (void)fclose(log_file);
+    return log_text;
+}
+
+static unsigned lines_with(const char *text, const char *part)
+{
+    unsigned count = 0;
+
+    for (; (text = strstr(text, part)) != NULL; text += strlen(part))
+        count++;
+    return count;
+}
+
+/* --- Negotiation ----------------------------------------------------------- */
+
+/* The steps whose sparing an MTA may or may not offer. */
+static const unsigned long maybe[] = {SMFIP_NOBODY,  SMFIP_NOEOH,   SMFIP_NODATA, SMFIP_NOUNKNOWN,
+                                      SMFIP_NR_HELO, SMFIP_NR_MAIL, SMFIP_NR_HDR, SMFIP_NR_EOH};
+/* Those that it does offer, and that we want none of. */
+static const unsigned long never = SMFIP_NOCONNECT | SMFIP_NOHELO | SMFIP_NOMAIL | SMFIP_NORCPT |
+                                   SMFIP_NOHDRS | SMFIP_NR_CONN | SMFIP_NR_RCPT | SMFIP_NR_DATA |
+                                   SMFIP_NR_UNKN | SMFIP_NR_BODY;
+
+struct negotiated {
+    struct negotiate_offer offer;
+    bool mail_tells_id; /* as Sendmail's */
+    unsigned long actions, steps;
+    bool quiet;
+};
+
+static void for_each_offer(void (*holds)(const struct negotiated *))
+{
+    for (unsigned set = 0; set < 1U << (COUNT(maybe) + 3); set++) {
+        struct negotiated n = {.offer = {.actions = ALL_ACTIONS,
+                                         .steps = never,
+                                         .by_tcp = (set & 1) != 0,
+                                         .needs_data = (set & 2) != 0},
+                               .mail_tells_id = (set & 4) != 0};
+
+        for (size_t i = 0; i < COUNT(maybe); i++)
+            n.offer.steps |= (set >> (3 + i) & 1) != 0 ? maybe[i] : 0;
+        negotiate_note_mail(n.mail_tells_id);
+        memset(&mta, 0, sizeof mta);
+        n.quiet = negotiate(&mta, &n.offer, &n.actions, &n.steps);
+        holds(&n);
+    }
+    negotiate_note_mail(false);
+}
+
+static void has_a_way_to_the_end(const struct negotiated *n)
+{
+    const bool data = (n->steps & SMFIP_NODATA) == 0, eoh = (n->steps & SMFIP_NOEOH) == 0;
+    const bool unknown = (n->steps & SMFIP_NOUNKNOWN) == 0;
+
+    assert_true(!data || eoh);
+    assert_true(!unknown || data);
+    assert_true(data || !n->offer.needs_data);
+    assert_true(data || !n->offer.by_tcp);
+}
+
+/* libmilter knows no other, and does not answer at the end of the message then. */
+static void whatever_is_told_there_is_a_way_to_the_end_of_the_message(void **state)
+{
+    (void)state;
+    for_each_offer(has_a_way_to_the_end);
+}
+
+static void is_as_offered(const struct negotiated *n)
+{
+    assert_int_equal(n->steps & ~n->offer.steps, 0);
+    assert_int_equal(n->steps & never, 0);
+    assert_int_equal(n->steps & SMFIP_NOBODY, n->offer.steps & SMFIP_NOBODY);
+    assert_int_equal(n->actions, NEGOTIATE_ACTIONS);
+}
+
+static void nothing_is_asked_for_that_was_not_offered(void **state)
+{
+    static const unsigned long some[] = {0, SMFIF_ADDHDRS, SMFIF_QUARANTINE | SMFIF_CHGHDRS,
+                                         SMFIF_ADDRCPT | SMFIF_CHGBODY};
+    struct negotiate_offer offer = {.steps = ALL_STEPS};
+    unsigned long actions, steps;
+
+    (void)state;
+    for_each_offer(is_as_offered);
+    for (size_t i = 0; i < COUNT(some); i++) {
+        memset(&mta, 0, sizeof mta);
+        offer.actions = some[i];
+        (void)negotiate(&mta, &offer, &actions, &steps);
+        assert_int_equal(actions, some[i] & NEGOTIATE_ACTIONS);
+        has_called_nothing(); /* it offers no list of macros */
+    }
+}
+
+static void is_quiet_altogether_or_not_at_all(const struct negotiated *n)
+{
+    const unsigned long all = SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH;
+    const bool may = (n->offer.steps & all) == all;
+
+    assert_int_equal(n->steps & NO_REPLIES, n->quiet ? all : 0);
+    assert_int_equal(n->quiet, may && !(n->offer.by_tcp && n->mail_tells_id));
+}
+
+/* Sendmail would send each packet by itself, and wait 40 ms before the next one by TCP. */
+static void all_that_needs_no_answer_goes_without_but_for_sendmail_by_tcp(void **state)
+{
+    (void)state;
+    for_each_offer(is_quiet_altogether_or_not_at_all);
+}
+
+static void sendmail_is_not_asked_for_its_queue_id_twice(void **state)
+{
+    static const char often[] = "setsymlist 0 \n"
+                                "setsymlist 1 \n"
+                                "setsymlist 2 i {auth_type} {auth_authen}\n"
+                                "setsymlist 3 i\n"
+                                "setsymlist 4 i\n"
+                                "setsymlist 6 \n"
+                                "setsymlist 5 i\n";
+    static const char once[] = "setsymlist 0 \n"
+                               "setsymlist 1 \n"
+                               "setsymlist 2 i {auth_type} {auth_authen}\n"
+                               "setsymlist 3 \n"
+                               "setsymlist 4 \n"
+                               "setsymlist 6 \n"
+                               "setsymlist 5 \n";
+    struct session_rig *f = *state;
+    char id[] = "4XyzAB";
+
+    session_rig_begin(f, "");
+    assert_true(filter_register("inet:0", true));
+    offer(ALL_ACTIONS, ALL_STEPS);
+    has_called(often);
+    (void)arrives_from(session_rig_client(SESSION_RIG_CLIENT));
+    mta.queue_id = id;
+    mail("<good@example.org>");
+    leaves();
+    offer(ALL_ACTIONS, ALL_STEPS);
+    has_called(once);
+    assert_false(unanswered);
+    (void)arrives_from(session_rig_client(SESSION_RIG_CLIENT));
+    mail("<good@example.org>"); /* of another MTA's */
+    leaves();
+    offer(ALL_ACTIONS, ALL_STEPS);
+    has_called(often);
+    assert_true(unanswered);
+}
+
+static void data_is_asked_for_where_it_is_decided_at_or_by_tcp(void **state)
+{
+    static const struct {
+        const char *text;
+        bool by_tcp, told;
+    } table[] = {
+        {"decide_at = \"rcpt\"", false, false}, {"decide_at = \"rcpt\"", true, true},
+        {"decide_at = \"data\"", false, true},  {"decide_at = \"data\"", true, true},
+        {"decide_at = \"eom\"", false, false},  {"decide_at = \"eom\"", true, true},
+    };
+    struct session_rig *f = *state;
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        session_rig_begin(f, table[i].text);
+        assert_true(filter_register("anywhere", table[i].by_tcp));
+        offer(ALL_ACTIONS, ALL_STEPS);
+        assert_int_equal((granted_steps & SMFIP_NODATA) == 0, table[i].told);
+        assert_int_equal((granted_steps & SMFIP_NOEOH) == 0, table[i].told);
+    }
+}
+
+/* --- Clients --------------------------------------------------------------- */
+
+static void what_is_not_answered_is_not_answered_without_a_client_either(void **state)
+{
+    static const unsigned long steps[] = {ALL_STEPS, ALL_STEPS & ~(unsigned long)SMFIP_NR_HDR};
+    struct session_rig *f = *state;
+
+    session_rig_begin(f, "");
+    assert_true(filter_register("unix:/nowhere", false));
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        offer(ALL_ACTIONS, steps[i]);
+        assert_int_equal(unanswered, i == 0);
+        greets();
+        mail("<good@example.org>");
+        assert_int_equal(rcpt("<u@a.example>"), SMFIS_CONTINUE);
+        assert_int_equal(data(), SMFIS_CONTINUE);
+        field("Subject", "hello");
+        assert_int_equal(end(), SMFIS_CONTINUE);
+        gives_up();
+        leaves();
+    }
+}
+
+static void a_trusted_client_is_let_through_at_once(void **state)
+{
+    struct session_rig *f = *state;
+
+    session_rig_begin(f, "trusted_networks = { \"198.51.100.0/24\" }");
+    assert_true(filter_register("unix:/nowhere", false));
+    offer(ALL_ACTIONS, ALL_STEPS);
+    fake_milter_forget(&mta);
+    assert_int_equal(arrives_from(session_rig_client(SESSION_RIG_CLIENT)), SMFIS_ACCEPT);
+    leaves();
+    has_called_nothing();
+}
+
+/* An MTA may keep its connection for its next client. */
+static void a_second_client_on_a_connection_ends_the_session_of_the_first(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "");
+    mail("<bad@example.org>");
+    assert_int_equal(metrics_sessions_open(), 1);
+    assert_int_equal(arrives_from(session_rig_client("198.51.100.8")), SMFIS_CONTINUE);
+    assert_int_equal(metrics_sessions_open(), 1);
+    greets();
+    assert_int_equal(rcpt("<u@a.example>"), SMFIS_CONTINUE); /* the sender was the other's */
+    mail("<good@example.org>");
+    assert_int_equal(rcpt("<u@a.example>"), SMFIS_CONTINUE);
+    leaves();
+}
+
+static void a_client_may_leave_at_any_time(void **state)
+{
+    struct session_rig *f = *state;
+
+    for (int steps = 0; steps < 6; steps++) {
+        begin(f, "decide_at = \"eom\"");
+        if (steps > 0)
+            mail("<good@example.org>");
+        if (steps > 1)
+            (void)rcpt("<u@a.example>");
+        if (steps > 2)
+            (void)data();
+        if (steps > 3)
+            field("X-Ringback", "valid");
+        if (steps > 4)
+            (void)end();
+        leaves();
+    }
+}
+
+/* --- Replies --------------------------------------------------------------- */
+
+static void a_refusal_sets_its_reply_and_asks_for_nothing_else(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "");
+    mail("<bad@example.org>");
+    has_called_nothing();
+    assert_int_equal(rcpt("<u@a.example>"), SMFIS_REJECT);
+    has_called("setreply 550 5.1.7 <bad@example.org>: sender address rejected: undeliverable "
+               "address: mx.example.org said: \"550 5.1.1 User unknown\"\n");
+    leaves();
+}
+
+/* A reply that was not used would be kept by libmilter, and fire later. */
+static void who_is_let_in_has_no_reply_set(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "policy \"p\" { on_invalid = \"tempfail\" }");
+    mail("<good@example.org>");
+    assert_int_equal(rcpt("<u@a.example>"), SMFIS_CONTINUE);
+    has_called_nothing();
+    mail("<bad@example.org>");
+    assert_int_equal(rcpt("<u@a.example>"), SMFIS_TEMPFAIL);
+    assert_int_equal(fake_milter_count(&mta, "setreply 450 4.1.7 <bad@"), 1);
+    leaves();
+}
+
+/* libmilter formats the text. */
+static void a_percent_in_a_reply_is_doubled(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "");
+    mail("<100%n%%s@example.org>");
+    assert_int_equal(rcpt("<u@a.example>"), SMFIS_REJECT);
+    assert_int_equal(fake_milter_count(&mta, "setreply 550 5.1.7 <100%%n%%%%s@example.org>: "), 1);
+    leaves();
+}
+
+static void the_longest_reply_is_set_whole(void **state)
+{
+    struct session_rig *f = *state;
+    char sender[400];
+
+    begin(f, "");
+    (void)snprintf(sender, sizeof sender, "<@%0*d>", 390, 0);
+    memset(strchr(sender, '0'), '%', 390);
+    mail(sender);
+    assert_int_equal(rcpt("<u@a.example>"), SMFIS_REJECT);
+    assert_int_equal(fake_milter_count(&mta, "setreply 550 5.1.7 <@%%%%"), 1);
+    assert_non_null(strstr(mta.calls, "not a valid address\n"));
+    leaves();
+}
+
+/* --- Deciding later -------------------------------------------------------- */
+
+static void what_is_decided_at_data_is_told_there(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "decide_at = \"data\"");
+    fake_host_hold(f->host, true);
+    mail("<bad@example.org>");
+    assert_int_equal(rcpt("<u@a.example>"), SMFIS_CONTINUE);
+    fake_host_hold(f->host, false);
+    assert_int_equal(data(), SMFIS_REJECT);
+    assert_int_equal(fake_milter_count(&mta, "setreply 550 5.1.7 "), 1);
+    leaves();
+}
+
+static void what_is_decided_at_the_end_is_told_there(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "decide_at = \"eom\"");
+    fake_host_hold(f->host, true);
+    mail("<bad@example.org>");
+    assert_int_equal(rcpt("<u@a.example>"), SMFIS_CONTINUE);
+    assert_int_equal(data(), SMFIS_CONTINUE);
+    field("X-Ringback", "valid");
+    fake_host_hold(f->host, false);
+    assert_int_equal(end(), SMFIS_REJECT);
+    assert_int_equal(fake_milter_count(&mta, "setreply 550 5.1.7 "), 1);
+    assert_int_equal(fake_milter_count(&mta, "insheader"), 0);
+    assert_int_equal(fake_milter_count(&mta, "chgheader"), 0);
+    leaves();
+}
+
+/* --- Header fields --------------------------------------------------------- */
+
+#define NAMED "authserv_id = \"mx.example.net\"\n"
+
+static void let_in(const char *sender)
+{
+    mail(sender);
+    assert_int_equal(rcpt("<u@a.example>"), SMFIS_CONTINUE);
+    (void)data();
+}
+
+static void our_fields_stand_at_the_top_ours_topmost(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, NAMED "policy \"p\" { on_invalid = \"tag\" }");
+    let_in("<bad@example.org>");
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    *strstr(mta.calls, "; id=") = '\0'; /* each message has another */
+    has_called("insheader 0 Authentication-Results: mx.example.net; x-callback=fail "
+               "reason=\"no_such_user\" smtp.mailfrom=bad@example.org\n"
+               "insheader 0 X-Ringback-Warning: sender address <bad@example.org> is invalid "
+               "(no_such_user): 550 5.1.1 User unknown\n"
+               "insheader 0 X-Ringback: invalid; reason=no_such_user; sender=<bad@example.org>; "
+               "mx=mx.example.org; cached=no; action=tag");
+    leaves();
+}
+
+/* Removing one renumbers those behind it. */
+static void forged_fields_are_removed_from_the_last_to_the_first(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, NAMED);
+    let_in("<good@example.org>");
+    field("X-Ringback", "valid");
+    field("Authentication-Results", "mx.example.net; x-callback=pass");
+    field("Authentication-Results", "elsewhere.example; spf=pass");
+    field("x-ringback", "valid");
+    field("X-Ringback-Warning", "none");
+    field("Authentication-Results", "MX.example.net; dkim=pass");
+    field("X-RINGBACK", "valid");
+    field("X-Ringback-Warning", "none");
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    *strstr(mta.calls, "insheader") = '\0';
+    has_called("chgheader 3 Authentication-Results\n"
+               "chgheader 1 Authentication-Results\n"
+               "chgheader 3 X-Ringback\n"
+               "chgheader 2 X-Ringback\n"
+               "chgheader 1 X-Ringback\n"
+               "chgheader 2 X-Ringback-Warning\n"
+               "chgheader 1 X-Ringback-Warning\n");
+    leaves();
+}
+
+static void what_a_message_brought_that_was_given_up_is_not_the_next_ones(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "");
+    for (int how = 0; how < 3; how++) {
+        let_in("<good@example.org>");
+        field("X-Ringback", "valid");
+        if (how == 0)
+            gives_up();
+        else if (how == 1)
+            (void)end();
+        fake_milter_forget(&mta);
+        let_in("<good@example.org>");
+        assert_int_equal(end(), SMFIS_CONTINUE);
+        assert_int_equal(fake_milter_count(&mta, "chgheader"), 0);
+        assert_int_equal(fake_milter_count(&mta, "insheader 0 X-Ringback: valid; "), 1);
+    }
+    leaves();
+}
+
+static void forge(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        field("X-Ringback", "valid");
+}
+
+/* They would be believed. */
+static void more_forged_fields_than_are_removed_are_refused(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "");
+    let_in("<good@example.org>");
+    forge(HEADERS_FORGED_MAX + 1);
+    watch_log();
+    assert_int_equal(end(), SMFIS_REJECT);
+    assert_int_equal(lines_with(watched_log(), "too many forged header fields"), 1);
+    has_called("setreply 550 5.6.0 too many forged header fields\n");
+    let_in("<good@example.org>");
+    forge(HEADERS_FORGED_MAX);
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    assert_int_equal(fake_milter_count(&mta, "chgheader"), HEADERS_FORGED_MAX);
+    leaves();
+}
+
+static void in_a_dry_run_they_are_let_in_and_said(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "dry_run = yes");
+    let_in("<good@example.org>");
+    forge(HEADERS_FORGED_MAX + 1);
+    watch_log();
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    assert_int_equal(lines_with(watched_log(), "too many forged header fields"), 1);
+    assert_int_equal(fake_milter_count(&mta, "chgheader"), 0);
+    assert_int_equal(fake_milter_count(&mta, "insheader"), 1);
+    leaves();
+}
+
+/* Mail of this host's own programs has nobody to tell of a refusal. */
+static void of_local_submission_nothing_is_refused(void **state)
+{
+    struct session_rig *f = *state;
+
+    session_rig_begin(f, "trusted_networks = { }");
+    assert_true(filter_register("unix:/nowhere", false));
+    offer(ALL_ACTIONS, ALL_STEPS);
+    assert_int_equal(arrives_from(NULL), SMFIS_CONTINUE);
+    let_in("<bad@example.org>");
+    forge(HEADERS_FORGED_MAX + 1);
+    fake_milter_forget(&mta);
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    assert_int_equal(fake_milter_count(&mta, "setreply"), 0);
+    leaves();
+}
+
+static void what_the_mta_does_not_do_is_logged(void **state)
+{
+    static const struct {
+        const char *call, *said;
+    } table[] = {
+        {"setreply", "libmilter refused the reply"},
+        {"chgheader", "did not remove forged header fields"},
+        {"insheader", "did not add header fields"},
+        {"quarantine", "did not quarantine the message"},
+    };
+    struct session_rig *f = *state;
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        begin(f, i == 0 ? "" : "policy \"p\" { on_invalid = \"quarantine\" }");
+        mta.fail = table[i].call;
+        watch_log();
+        mail("<bad@example.org>");
+        assert_int_equal(rcpt("<u@a.example>"), i == 0 ? SMFIS_REJECT : SMFIS_CONTINUE);
+        if (i > 0) {
+            field("X-Ringback", "valid");
+            assert_int_equal(end(), SMFIS_CONTINUE);
+        }
+        assert_int_equal(lines_with(watched_log(), table[i].said), 1);
+        leaves();
+    }
+}
+
+/* --- The log --------------------------------------------------------------- */
+
+static void each_decision_is_logged_once_however_the_message_ends(void **state)
+{
+    struct session_rig *f = *state;
+    char id[] = "4XyzAB";
+
+    for (int how = 0; how < 5; how++) {
+        begin(f, "");
+        watch_log();
+        let_in("<good@example.org>");
+        mta.queue_id = id;
+        if (how == 0)
+            (void)end();
+        else if (how == 1)
+            gives_up();
+        else if (how == 2)
+            mail("<>");
+        else if (how == 3) /* another client */
+            (void)arrives_from(session_rig_client(SESSION_RIG_CLIENT));
+        leaves();
+        assert_int_equal(lines_with(watched_log(), "verify=sender address=<good@example.org>"), 1);
+        assert_int_equal(lines_with(log_text, "4XyzAB: verify=sender"), how < 2 ? 1 : 0);
+    }
+}
+
+static void a_message_of_our_own_user_makes_correspondents_when_it_is_let_in(void **state)
+{
+    struct session_rig *f = *state;
+    char me[] = "me";
+
+    for (int sent = 0; sent < 2; sent++) {
+        begin(f, "");
+        mta.user = me;
+        mail("<me@example.net>");
+        assert_int_equal(rcpt("<friend@nowhere.invalid>"), SMFIS_CONTINUE);
+        if (sent == 1)
+            (void)end();
+        else
+            gives_up();
+        mta.user = NULL;
+        mail("<friend@nowhere.invalid>");
+        assert_int_equal(rcpt("<u@a.example>"), sent == 1 ? SMFIS_CONTINUE : SMFIS_REJECT);
+        leaves();
+    }
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, session_rig_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(whatever_is_told_there_is_a_way_to_the_end_of_the_message),
+        T(nothing_is_asked_for_that_was_not_offered),
+        T(all_that_needs_no_answer_goes_without_but_for_sendmail_by_tcp),
+        T(sendmail_is_not_asked_for_its_queue_id_twice),
+        T(data_is_asked_for_where_it_is_decided_at_or_by_tcp),
+        T(what_is_not_answered_is_not_answered_without_a_client_either),
+        T(a_trusted_client_is_let_through_at_once),
+        T(a_second_client_on_a_connection_ends_the_session_of_the_first),
+        T(a_client_may_leave_at_any_time),
+        T(a_refusal_sets_its_reply_and_asks_for_nothing_else),
+        T(who_is_let_in_has_no_reply_set),
+        T(a_percent_in_a_reply_is_doubled),
+        T(the_longest_reply_is_set_whole),
+        T(what_is_decided_at_data_is_told_there),
+        T(what_is_decided_at_the_end_is_told_there),
+        T(our_fields_stand_at_the_top_ours_topmost),
+        T(forged_fields_are_removed_from_the_last_to_the_first),
+        T(what_a_message_brought_that_was_given_up_is_not_the_next_ones),
+        T(more_forged_fields_than_are_removed_are_refused),
+        T(in_a_dry_run_they_are_let_in_and_said),
+        T(of_local_submission_nothing_is_refused),
+        T(what_the_mta_does_not_do_is_logged),
+        T(each_decision_is_logged_once_however_the_message_ends),
+        T(a_message_of_our_own_user_makes_correspondents_when_it_is_let_in),
+    };
+
+    return cmocka_run_group_tests_name("filter", tests, NULL, NULL);
+}
