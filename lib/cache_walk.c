@@ -130,7 +130,7 @@ static bool host_key_of_path(const char *text, char key[CACHE_KEY_MAX + 1])
 static bool is_port(const char *text)
 {
     const size_t digits = strspn(text, "0123456789");
-    return text[digits] == '\0' && digits <= 5 &&
+    return digits <= 5 && text[digits] == '\0' &&
            (digits == 0 || (text[0] != '0' && strtoul(text, NULL, 10) <= UINT16_MAX));
 }
 

@@ -5,13 +5,14 @@
 #include "control.h"
 
 #include "deadline.h"
-#include "log.h"
 #include "service.h"
 #include "status.h"
 #include "unixpath.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,104 +24,323 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ACCEPT_PAUSE_MS = 100 };
+enum { ACCEPT_PAUSE_MS = 100, BACKLOG = 64 };
 
-static int listener = -1, stop_fd = -1;
+/* One whose request has not been taken up. */
+struct client {
+    int fd;
+    deadline until; /* for the request */
+    bool complete;  /* the request is there: */
+    size_t len;
+    char line[CONTROL_LINE_MAX + 1];
+};
+
+static int listener = -1, wake_fd = -1; /* wake_fd: it is to stop, or a request is done */
 static struct sockaddr_un own;
 static pthread_t thread;
 
-/* --- One client ----------------------------------------------------------- */
+/* The thread's own. */
+static struct client *clients[CONTROL_CLIENTS_MAX]; /* as they came */
+static size_t client_count;
+static deadline accept_from; /* no descriptor was left: not before */
 
-/* One line, without its end. False: it did not come in time, or is too long. One deadline over all
- * of it: a client that drips must not keep the others, nor the daemon's end, waiting. */
-static bool read_line(int fd, char line[CONTROL_LINE_MAX + 1])
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t all_obeyed = PTHREAD_COND_INITIALIZER;
+static unsigned obeyed; /* [lock] requests under way */
+static bool reloading;  /* [lock] one of them is a reload: the next one waits */
+static bool stopping;   /* [lock] */
+
+/* --- One request ---------------------------------------------------------- */
+
+/* Who only says that nothing more will come waits on. */
+static bool has_hung_up(int fd)
 {
-    const deadline until = deadline_in(clock_system(), CONTROL_CLIENT_MS);
-    size_t len = 0;
+    struct pollfd at = {.fd = fd};
 
-    while (len < CONTROL_LINE_MAX && deadline_left_ms(clock_system(), until) > 0) {
-        ssize_t n = recv(fd, line + len, CONTROL_LINE_MAX - len, 0);
-        char *end;
+    return poll(&at, 1, 0) > 0 && (at.revents & (POLLHUP | POLLERR)) != 0;
+}
 
-        if (n <= 0)
-            return false;
-        end = memchr(line + len, '\n', (size_t)n);
-        len += (size_t)n;
-        if (end != NULL) {
-            *end = '\0';
-            return true;
+static void send_all(int fd, const char *octets, size_t len, deadline until)
+{
+    struct pollfd at = {.fd = fd, .events = POLLOUT};
+
+    while (len > 0) { /* ends: by the deadline at the latest */
+        ssize_t n = send(fd, octets, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (n > 0) {
+            octets += n;
+            len -= (size_t)n;
+        } else if (n == 0 || (errno != EAGAIN && errno != EINTR) ||
+                   poll(&at, 1, deadline_left_ms(clock_system(), until)) == 0) {
+            return;
         }
     }
-    return false;
 }
 
-static void send_all(int fd, const char *octets, size_t len)
+static void send_object(int fd, json_t *object)
 {
-    while (len > 0) {
-        ssize_t n = send(fd, octets, len, MSG_NOSIGNAL);
+    const deadline until = deadline_in(clock_system(), CONTROL_ANSWER_MS);
+    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
 
-        if (n <= 0)
-            return;
-        octets += n;
-        len -= (size_t)n;
-    }
-}
-
-static json_t *obey(const char *line)
-{
-    char said[1000];
-    bool taken;
-
-    if (strcmp(line, "status") == 0)
-        return status_object();
-    if (strcmp(line, "reload") != 0)
-        return json_pack("{s:b, s:s}", "ok", 0, "message", "not a request: status or reload");
-    taken = service_reload(said, sizeof said);
-    return json_pack("{s:b, s:s}", "ok", (int)taken, "message", said);
-}
-
-static void serve(int fd)
-{
-    const struct timeval limit = {.tv_sec = CONTROL_CLIENT_MS / 1000};
-    char line[CONTROL_LINE_MAX + 1];
-    json_t *object;
-    char *text;
-
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    if (!read_line(fd, line))
-        return;
-    object = obey(line);
-    text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
     if (text != NULL) {
-        send_all(fd, text, strlen(text));
-        send_all(fd, "\n", 1);
+        send_all(fd, text, strlen(text), until);
+        send_all(fd, "\n", 1, until);
     }
     free(text);
+}
+
+static json_t *result(bool good, const char *message)
+{
+    return json_pack("{s:b, s:o}", "ok", (int)good, "message", wire_text(message));
+}
+
+static json_t *reload(void)
+{
+    char said[1000];
+    bool taken = service_reload(said, sizeof said);
+
+    return result(taken, said);
+}
+
+static bool is_reload(const struct client *client)
+{
+    return strcmp(client->line, "reload") == 0;
+}
+
+static json_t *obey(const struct client *client)
+{
+    if (strcmp(client->line, "status") == 0)
+        return status_object();
+    return is_reload(client) ? reload() : result(false, "not a request: status or reload");
+}
+
+static void free_client(struct client *client)
+{
+    close(client->fd);
+    free(client);
+}
+
+/* Under way no more. */
+static void end_turn(bool of_reload)
+{
+    pthread_mutex_lock(&lock);
+    reloading = reloading && !of_reload;
+    if (--obeyed == 0)
+        pthread_cond_signal(&all_obeyed);
+    (void)!eventfd_write(wake_fd, 1); /* open as long as there is somebody to be waited for */
+    pthread_mutex_unlock(&lock);
+}
+
+static void *obey_thread(void *arg)
+{
+    struct client *client = arg;
+    json_t *object = has_hung_up(client->fd) ? NULL : obey(client);
+    bool of_reload = is_reload(client);
+
+    send_object(client->fd, object);
     json_decref(object);
+    free_client(client);
+    end_turn(of_reload);
+    return NULL;
+}
+
+/* No signal is for this thread; it is waited for by its count, where joins is NULL. */
+static bool start_thread(void *(*run)(void *), void *arg, pthread_t *joins)
+{
+    sigset_t all, before;
+    pthread_t made;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(joins != NULL ? joins : &made, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0 && joins == NULL)
+        pthread_detach(made);
+    errno = error;
+    return error == 0;
+}
+
+/* --- Clients that have not been obeyed ------------------------------------ */
+
+static struct client *take_client(size_t at)
+{
+    struct client *client = clients[at];
+
+    client_count--;
+    for (; at < client_count; at++)
+        clients[at] = clients[at + 1];
+    return client;
+}
+
+static void drop_client(size_t at)
+{
+    free_client(take_client(at));
+}
+
+/* client_count: all have said what they want. */
+static size_t first_silent(void)
+{
+    size_t at = 0;
+
+    while (at < client_count && clients[at]->complete)
+        at++;
+    return at;
+}
+
+static void add_client(int fd)
+{
+    struct client *client = malloc(sizeof *client);
+
+    if (client_count == CONTROL_CLIENTS_MAX)
+        drop_client(first_silent());
+    if (client == NULL) {
+        close(fd);
+        return;
+    }
+    client->fd = fd;
+    client->until = deadline_in(clock_system(), CONTROL_READ_MS);
+    client->complete = false;
+    client->len = 0;
+    clients[client_count++] = client;
+}
+
+static bool may_accept(void)
+{
+    return (client_count < CONTROL_CLIENTS_MAX || first_silent() < client_count) &&
+           deadline_left_ms(clock_system(), accept_from) == 0;
+}
+
+static void accept_one(void)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd >= 0)
+        add_client(fd);
+    else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+        /* No descriptor left, most likely: the client waits on, and must not be spun about. */
+        accept_from = deadline_in(clock_system(), ACCEPT_PAUSE_MS);
+}
+
+/* Reads what there is. False: the client is to be left. */
+static bool read_some(struct client *client)
+{
+    ssize_t n =
+        recv(client->fd, client->line + client->len, CONTROL_LINE_MAX - client->len, MSG_DONTWAIT);
+    char *end;
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    end = memchr(client->line + client->len, '\n', (size_t)n);
+    client->len += (size_t)n;
+    if (end != NULL)
+        *end = '\0';
+    client->complete = end != NULL;
+    return n > 0 && (client->complete || client->len < CONTROL_LINE_MAX);
+}
+
+/* False: the client is to be left. */
+static bool attend(struct client *client, short events)
+{
+    if (client->complete)
+        return (events & (POLLHUP | POLLERR)) == 0;
+    if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && !read_some(client))
+        return false;
+    return client->complete || deadline_left_ms(clock_system(), client->until) > 0;
+}
+
+/* Whether it is the client's turn, which begins with that. */
+static bool begin_turn(const struct client *client)
+{
+    bool begins;
+
+    pthread_mutex_lock(&lock);
+    begins = obeyed < CONTROL_OBEYED_MAX && !(reloading && is_reload(client));
+    obeyed += begins;
+    reloading = reloading || (begins && is_reload(client));
+    pthread_mutex_unlock(&lock);
+    return begins;
+}
+
+/* Has those obeyed that have said what they want, as far as it is their turn. */
+static void obey_clients(void)
+{
+    size_t at = 0;
+
+    while (at < client_count) {
+        struct client *client = clients[at];
+
+        if (!client->complete || !begin_turn(client)) {
+            at++;
+            continue;
+        }
+        (void)take_client(at);
+        if (!start_thread(obey_thread, client, NULL)) {
+            end_turn(is_reload(client));
+            free_client(client);
+        }
+    }
+}
+
+/* --- The thread ----------------------------------------------------------- */
+
+static bool is_stopping(void)
+{
+    bool is;
+
+    pthread_mutex_lock(&lock);
+    is = stopping;
+    pthread_mutex_unlock(&lock);
+    return is;
+}
+
+/* Until when nothing need be looked at by itself. -1: for ever. */
+static int patience_ms(bool accepts)
+{
+    int wait_ms = -1;
+
+    if (!accepts && client_count < CONTROL_CLIENTS_MAX)
+        wait_ms = deadline_left_ms(clock_system(), accept_from);
+    for (size_t i = 0; i < client_count; i++) {
+        int left_ms = deadline_left_ms(clock_system(), clients[i]->until);
+
+        if (!clients[i]->complete && (wait_ms < 0 || left_ms < wait_ms))
+            wait_ms = left_ms;
+    }
+    return wait_ms;
+}
+
+/* Waits until there is something to do. */
+static bool wait_for_news(struct pollfd fds[CONTROL_CLIENTS_MAX + 2])
+{
+    bool accepts = may_accept();
+
+    fds[0] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = accepts ? listener : -1, .events = POLLIN};
+    for (size_t i = 0; i < client_count; i++)
+        fds[i + 2] =
+            (struct pollfd){.fd = clients[i]->fd, .events = clients[i]->complete ? 0 : POLLIN};
+    return poll(fds, (nfds_t)client_count + 2, patience_ms(accepts)) >= 0 || errno == EINTR;
 }
 
 static void *control_thread(void *arg)
 {
-    struct pollfd fds[] = {{.fd = listener, .events = POLLIN}, {.fd = stop_fd, .events = POLLIN}};
+    struct pollfd fds[CONTROL_CLIENTS_MAX + 2];
+    eventfd_t woken;
 
     (void)arg;
-    for (;;) {
-        int fd;
-
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
-            break;
+    while (!is_stopping() && wait_for_news(fds)) {
+        if (fds[0].revents != 0)
+            (void)!eventfd_read(wake_fd, &woken);
+        for (size_t i = client_count; i-- > 0;) /* backwards: one that is left moves the others */
+            if (!attend(clients[i], fds[i + 2].revents))
+                drop_client(i);
+        obey_clients();
         if (fds[1].revents != 0)
-            break;
-        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0) {
-            /* No descriptor left, most likely: the client waits on, and must not be spun about. */
-            (void)poll(&fds[1], 1, ACCEPT_PAUSE_MS);
-            continue;
-        }
-        serve(fd);
-        close(fd);
+            accept_one();
     }
+    while (client_count > 0)
+        drop_client(0);
     return NULL;
 }
 
@@ -139,7 +359,7 @@ static bool open_listener(void)
     mask = umask(0117);
     error = bind(listener, (const struct sockaddr *)&own, sizeof own);
     (void)umask(mask);
-    return error == 0 && listen(listener, 16) == 0;
+    return error == 0 && listen(listener, BACKLOG) == 0;
 }
 
 static void close_descriptors(void)
@@ -148,23 +368,10 @@ static void close_descriptors(void)
 
     if (listener >= 0)
         close(listener);
-    if (stop_fd >= 0)
-        close(stop_fd);
-    listener = stop_fd = -1;
+    if (wake_fd >= 0)
+        close(wake_fd);
+    listener = wake_fd = -1;
     errno = saved;
-}
-
-static bool start_thread(void)
-{
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&thread, NULL, control_thread, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = error;
-    return error == 0;
 }
 
 bool control_start(const char *path)
@@ -175,8 +382,10 @@ bool control_start(const char *path)
         errno = ENAMETOOLONG;
         return false;
     }
-    stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (stop_fd >= 0 && open_listener() && start_thread())
+    stopping = false;
+    accept_from = 0;
+    wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wake_fd >= 0 && open_listener() && start_thread(control_thread, NULL, &thread))
         return true;
     close_descriptors();
     return false;
@@ -186,8 +395,15 @@ void control_stop(void)
 {
     if (listener < 0)
         return;
-    (void)!eventfd_write(stop_fd, 1);
+    pthread_mutex_lock(&lock);
+    stopping = true;
+    pthread_mutex_unlock(&lock);
+    (void)!eventfd_write(wake_fd, 1);
     pthread_join(thread, NULL);
+    pthread_mutex_lock(&lock);
+    while (obeyed > 0)
+        pthread_cond_wait(&all_obeyed, &lock);
+    pthread_mutex_unlock(&lock);
     (void)unlink(own.sun_path);
     close_descriptors();
 }

@@ -124,8 +124,8 @@ static json_t *shields(size_t *count)
     *count =
         verifier_shields(service_world()->verifier, list, list != NULL ? STATUS_LIMITS_MAX : 0);
     for (size_t i = 0; list != NULL && i < *count && i < STATUS_LIMITS_MAX; i++)
-        json_array_append_new(shields, json_pack("{s:s, s:I}", "domain", list[i].domain, "held_s",
-                                                 (json_int_t)(list[i].until_s - now_s)));
+        json_array_append_new(shields, json_pack("{s:o, s:I}", "domain", wire_text(list[i].domain),
+                                                 "held_s", (json_int_t)(list[i].until_s - now_s)));
     free(list);
     return shields;
 }
@@ -184,6 +184,12 @@ static json_t *identity_warnings(void)
     return warnings;
 }
 
+/* "" where there is none. */
+static json_t *text_of_ours(const char *text)
+{
+    return text[0] != '\0' ? wire_text(text) : json_string("");
+}
+
 json_t *status_object(void)
 {
     struct config *config = service_config();
@@ -193,12 +199,12 @@ json_t *status_object(void)
 
     rb_verifier_stats(service_world()->verifier, &stats);
     object = json_pack(
-        "{s:s, s:i, s:I, s:s, s:I, s:s, s:b, s:{s:I, s:I}, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "{s:s, s:i, s:I, s:o, s:I, s:o, s:b, s:{s:I, s:I}, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
         "version", PACKAGE_VERSION, "pid", (int)getpid(), "uptime_s",
-        (json_int_t)(now - service_started()), "config", config->path, "config_age_s",
-        (json_int_t)(now - service_configured()), "hostname", config->hostname, "dry_run",
-        (int)config->dry_run, "sessions", "open", (json_int_t)metrics_sessions_open(), "total",
-        (json_int_t)metrics_sessions_total(), "callouts", callout_object(&stats),
+        (json_int_t)(now - service_started()), "config", text_of_ours(config->path), "config_age_s",
+        (json_int_t)(now - service_configured()), "hostname", wire_text(config->hostname),
+        "dry_run", (int)config->dry_run, "sessions", "open", (json_int_t)metrics_sessions_open(),
+        "total", (json_int_t)metrics_sessions_total(), "callouts", callout_object(&stats),
         "retries_scheduled", (json_int_t)stats.retries_scheduled, "verdicts", verdict_counts(),
         "actions", action_counts(), "skipped", skip_counts(), "cache", cache_object(&stats),
         "limits", limits_object(config), "identity_warnings", identity_warnings());

@@ -184,14 +184,13 @@ static bool is_of_domain(const struct cache_entry *entry, const char *wanted)
     }
 }
 
-/* A record of a kind that relays have, too. */
 static bool is_of_relay(const struct cache_entry *entry, const char *wanted)
 {
-    char domain[RB_DOMAIN_MAX + 1], relay[RELAY_NAME_MAX + 1] = "";
+    char domain[RB_DOMAIN_MAX + 1], relay[RELAY_NAME_MAX + 1];
 
-    if (entry->table != CACHE_DOMAIN)
-        return strcmp(entry->relay, wanted) == 0;
-    return cache_split_facts_key(entry->key, domain, relay) && strcmp(relay, wanted) == 0;
+    if (entry->table == CACHE_DOMAIN)
+        return cache_split_facts_key(entry->key, domain, relay) && strcmp(relay, wanted) == 0;
+    return entry->relay != NULL && strcmp(entry->relay, wanted) == 0;
 }
 
 /* What was learned of the address's kind, where it is a one-time one. */

@@ -170,9 +170,9 @@ static int take_option(struct parse *parse, const struct syntax_option *option,
     char shown[OPTION_TEXT_MAX], rival[OPTION_TEXT_MAX];
 
     format_option(option, shown, sizeof shown);
-    if ((parse->given & bit) != 0)
+    if ((parse->given & bit) != 0 && !option->may_repeat)
         return syntax_fail(parse->syntax, "%s is given twice", shown);
-    if (other != NULL) {
+    if (other != NULL && other != option) {
         format_option(other, rival, sizeof rival);
         return syntax_fail(parse->syntax, "%s and %s do not go together", rival, shown);
     }

@@ -23,17 +23,18 @@ struct syntax_option {
     enum syntax_kind kind;
     size_t offset; /* of its field, which is zero where it is not given */
     bool required;
-    char group; /* at most one option of a group may be given; 0: of none */
+    bool may_repeat; /* the last one counts */
+    char group;      /* at most one option of a group may be given; 0: of none */
 };
 
 /* For a row of the table: which field of which struct it sets, and how. */
 #define SYNTAX_SETS(type, field, how) .kind = (how), .offset = offsetof(type, field)
 
-/* Nearly every verb's. `type` has a const char *config_path. */
+/* Nearly every verb's; may stand in an alias, too. `type` has a const char *config_path. */
 #define SYNTAX_CONFIG(type)                                                                        \
     {                                                                                              \
         .name = "c", .value = "FILE", SYNTAX_SETS(type, config_path, SYNTAX_TEXT),                 \
-        .help = "a configuration other than the usual one"                                         \
+        .may_repeat = true, .help = "a configuration other than the usual one"                     \
     }
 
 struct syntax {

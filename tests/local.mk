@@ -9,6 +9,7 @@ UNIT = \
     tests/unit/test_callout \
     tests/unit/test_classify \
     tests/unit/test_config \
+    tests/unit/test_control \
     tests/unit/test_daemon \
     tests/unit/test_deadline \
     tests/unit/test_decide \
@@ -118,6 +119,10 @@ tests_unit_test_classify_LDADD = $(unit_libs)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_config_LDADD = $(unit_libs)
+
+tests_unit_test_control_SOURCES = tests/unit/test_control.c milter/control.c
+tests_unit_test_control_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_control_LDADD = $(unit_libs)
 
 tests_unit_test_daemon_SOURCES = tests/unit/test_daemon.c milter/daemon.c
 tests_unit_test_daemon_CPPFLAGS = $(unit_cppflags)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The admin's tool beside the running daemon: verify, explain, status, reload, config."""
 
+import contextlib
+import os
+import socket
 import time
 
 import check_verdicts
@@ -27,13 +30,15 @@ KEYS = [
 ]
 FORGED = "nobody@real.example"
 CATCH_ALL = "anybody@catchall.example"
+SILENT = 40
 
 
 def run(tap, rig):
     rig.milter.start_fresh()
     if not rig.repeats:
-        for part in (_verify, _verify_many, _explain, _status, _config):
+        for part in (_verify, _verify_many, _explain, _status, _silent_clients, _config):
             part(tap, rig)
+        _path_that_is_no_utf8(tap, rig)
     for how in ("`ringback reload`", "SIGUSR1"):
         _reload(tap, rig, how)
 
@@ -170,6 +175,40 @@ def _status(tap, rig):
     )
     status, output, _ = rig.milter.ringback("status")
     tap.ok(status == 0 and f"pid {rig.milter.pid}" in output, "status prints it for people", output)
+
+
+def _silent_clients(tap, rig):
+    """Whoever may write to the control socket may forget to."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(SILENT):
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.connect(str(rig.milter.control))
+        status, _, errors = rig.milter.ringback("status")
+        tap.equal(status, 0, f"status is answered beside {SILENT} clients that say nothing", errors)
+        status, _, errors = rig.milter.ringback("reload")
+        tap.equal(status, 0, "and so is reload", errors)
+
+
+def _path_that_is_no_utf8(tap, rig):
+    rig.milter.stop()
+    strange = rig.milter.folder / os.fsdecode(b"ring\xffback.conf")
+    usual, rig.milter.config = rig.milter.config, strange
+    try:
+        rig.milter.start()
+        for verb, *options in (["status"], ["status", "--json"], ["reload"]):
+            status, output, errors = rig.milter.ringback(verb, *options)
+            tap.ok(
+                status == 0 and ("ring" in output or verb == "status"),
+                f"{' '.join([verb, *options])}: of a file whose name is no UTF-8",
+                status,
+                output,
+                errors,
+            )
+        rig.milter.stop()
+    finally:
+        rig.milter.config = usual
+        strange.unlink()
+    rig.milter.start_fresh()
 
 
 def _config(tap, rig):

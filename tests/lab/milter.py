@@ -71,12 +71,9 @@ class Milter:
         self.tool = os.path.join(builddir, "ringback")
         self.process = None
         self.log_path = self.folder / "log"
+        self.config = self.folder / "ringback.conf"
         self.folder.mkdir()
         shutil.chown(self.folder, "nobody", "nogroup")
-
-    @property
-    def config(self):
-        return self.folder / "ringback.conf"
 
     @property
     def control(self):

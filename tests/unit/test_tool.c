@@ -339,15 +339,23 @@ static void an_option_given_twice_is_usage_and_does_nothing(void **state)
     char line[512];
 
     for (size_t v = 0; v < COUNT(verbs); v++)
-        for (size_t o = 0; o < COUNT(options); o++) {
-            if (o > 0 && !takes(v, options[o])) /* run() gives -c once more */
+        for (size_t o = 1; o < COUNT(options); o++) {
+            if (!takes(v, options[o]))
                 continue;
-            (void)snprintf(line, sizeof line, "%s %s %s", verbs[v].words, options[o],
-                           o > 0 ? options[o] : "");
+            (void)snprintf(line, sizeof line, "%s %s %s", verbs[v].words, options[o], options[o]);
             if (run(site, line) != EX_USAGE)
                 fail_msg("taken: %s", line);
         }
     assert_untouched(site, &before);
+}
+
+/* So it may stand in an alias. */
+static void of_two_configurations_the_last_counts(void **state)
+{
+    const struct site *site = *state;
+
+    assert_int_equal(run(site, "config -c /nowhere"), EX_CONFIG); /* run() gives the other first */
+    assert_said(site, "/nowhere");
 }
 
 static void what_makes_no_sense_is_usage_and_does_nothing(void **state)
@@ -703,6 +711,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_option_that_is_not_the_verbs_is_usage_and_does_nothing),
         cmocka_unit_test(an_option_given_twice_is_usage_and_does_nothing),
+        cmocka_unit_test(of_two_configurations_the_last_counts),
         cmocka_unit_test(what_makes_no_sense_is_usage_and_does_nothing),
         cmocka_unit_test(what_is_the_verbs_is_taken),
         cmocka_unit_test(each_verbs_help_names_all_its_options),
