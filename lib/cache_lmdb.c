@@ -15,8 +15,8 @@
  *
  * Locks: map_lock is held for reading while a transaction of this process is under way, and for
  * writing to map the file anew, which LMDB allows only when there is none. Readers with a snapshot
- * (snapshots.h, part of this file's business) need not hold it: they are stopped one by one. No
- * other lock is taken under it.
+ * (snapshots.h, part of this file's business) need not hold it: they are stopped one by one.
+ * claims_lock covers the list of open folders. No other lock is taken under either.
  */
 #include "config.h"
 
@@ -34,6 +34,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hash.h"
 #include "snapshots.h"
 
 enum {
@@ -68,7 +69,16 @@ struct position {
     uint8_t key[STORE_KEY_MAX];
 };
 
+/* A folder that this process has an environment in. */
+struct claim {
+    dev_t dev;
+    ino_t ino;
+    pid_t pid; /* 0: none. What a parent has open is not ours */
+    struct claim *prev, *next;
+};
+
 struct store {
+    struct claim claim;
     MDB_env *env;
     MDB_dbi dbi[TABLES + 1]; /* by enum cache_table; fixed once open */
     unsigned page_size;      /* fixed once open */
@@ -559,6 +569,55 @@ static void store_tend(struct store *store)
     pthread_rwlock_unlock(&store->map_lock);
 }
 
+/* --- Never twice ----------------------------------------------------------- */
+
+/*
+ * Two environments of one folder in a process would share the process's locks on its file: the end
+ * of one takes them from the other, and with them what keeps readers' pages from being written over
+ * (LMDB, "Caveats").
+ */
+static pthread_mutex_t claims_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct claim *claims; /* [claims_lock] */
+
+static bool is_claimed(const struct claim *wanted)
+{
+    const struct claim *claim;
+    DL_FOREACH(claims, claim)
+    {
+        if (claim->dev == wanted->dev && claim->ino == wanted->ino && claim->pid == wanted->pid)
+            return true;
+    }
+    return false;
+}
+
+/* By what the folder is, not by how it is called. 0, or an errno value. */
+static int claim_folder(struct claim *claim, int folder)
+{
+    struct stat found;
+    bool is_free;
+    if (fstat(folder, &found) != 0)
+        return errno;
+    *claim = (struct claim){.dev = found.st_dev, .ino = found.st_ino, .pid = getpid()};
+    pthread_mutex_lock(&claims_lock);
+    is_free = !is_claimed(claim);
+    if (is_free)
+        DL_APPEND(claims, claim);
+    else
+        claim->pid = 0;
+    pthread_mutex_unlock(&claims_lock);
+    return is_free ? 0 : EBUSY;
+}
+
+static void unclaim_folder(struct claim *claim)
+{
+    if (claim->pid == 0)
+        return;
+    pthread_mutex_lock(&claims_lock);
+    DL_DELETE(claims, claim);
+    pthread_mutex_unlock(&claims_lock);
+    claim->pid = 0;
+}
+
 /* Takes half-open ones too. */
 static void close_env(struct store *store)
 {
@@ -576,6 +635,7 @@ static void store_close(struct store *store)
     if (store->unsynced)
         (void)mdb_env_sync(store->env, 1);
     close_env(store);
+    unclaim_folder(&store->claim);
     pthread_rwlock_destroy(&store->map_lock);
     free(store);
 }
@@ -850,11 +910,15 @@ static enum rb_error begin_anew(struct store *store, const struct opening *openi
 static enum rb_error open_store(struct store *store, struct opening *opening)
 {
     enum rb_error error = open_folder(opening);
-    if (error == RB_OK)
-        error = prepare_files(opening);
     if (error != RB_OK)
         return error;
-    const int rc = open_env(store, opening);
+    int rc = claim_folder(&store->claim, opening->folder);
+    if (rc != 0)
+        return fail(opening, rc, rc == EBUSY ? "is open already in this process" : NULL);
+    error = prepare_files(opening);
+    if (error != RB_OK)
+        return error;
+    rc = open_env(store, opening);
     if (rc == MDB_SUCCESS)
         return RB_OK;
     if (rc == MDB_NOTFOUND)

@@ -294,8 +294,12 @@ struct rb_ticket;   /* opaque: a claim on the answer to one question */
 /*
  * Opens the cache and starts the threads. On RB_OK *verifier is the caller's, to be closed with
  * rb_verifier_close. RB_ERR_STORE: the cache cannot be opened (errno may say why, `detail` does in
- * words; detail may be NULL). RB_ERR_ARGUMENT: an option is out of range. Call after fork, once a
- * process for one store.
+ * words; detail may be NULL). RB_ERR_ARGUMENT: an option is out of range.
+ *
+ * A process has a store open once: a second verifier of it gets RB_ERR_STORE (EBUSY), by whatever
+ * path, until the first is closed. Any number of processes share one. A child of fork may open the
+ * same store; its parent's verifier is not the child's to use or to close, for it has none of its
+ * threads.
  */
 enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verifier **verifier,
                                char *detail, size_t detail_size)

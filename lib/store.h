@@ -89,8 +89,9 @@ struct store_ops {
 /*
  * Opens (and creates) an LMDB environment in the folder `path`. On failure, detail says why in
  * words and errno is that of the cause. On success it is "", or says what was wrong with what was
- * found there and has been moved aside. owner_fix and read_only as in cache_settings. After fork
- * only, and never twice at a time in one process.
+ * found there and has been moved aside. owner_fix and read_only as in cache_settings. Never twice at
+ * a time in one process, whatever the path: RB_ERR_STORE, EBUSY. A child of fork may open what its
+ * parent has open; the parent's store is not the child's to use or to close.
  */
 enum rb_error cache_lmdb_open(const char *path, uint64_t max_bytes, bool owner_fix, bool read_only,
                               const struct store_ops **ops, struct store **store, char *detail,

@@ -1491,6 +1491,123 @@ static bool hear(int fd)
     return read(fd, &octet, 1) == 1;
 }
 
+/* ---- never twice in a process ---- */
+
+/* Opens by another path, which must be refused while the fixture's cache is open. */
+static enum rb_error open_also(const struct fixture *f, const char *path, bool read_only,
+                               struct fixture *other)
+{
+    *other = (struct fixture){.clock = f->clock};
+    assert_in_range(snprintf(other->store, sizeof other->store, "lmdb:%s", path), 6,
+                    sizeof other->store - 1);
+    return open_with(other, AMPLE, read_only);
+}
+
+static void a_store_is_opened_once_in_a_process_by_whatever_path(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture other;
+    char link_path[96], dots[96], expected[160];
+    (void)snprintf(link_path, sizeof link_path, "%s/link", f->folder);
+    (void)snprintf(dots, sizeof dots, "%s/../%s/c", f->folder, strrchr(f->folder, '/') + 1);
+    assert_int_equal(symlink("c", link_path), 0);
+    const char *const paths[] = {f->path, dots, link_path};
+    for (size_t i = 0; i < 2 * COUNT(paths); i++) {
+        const char *path = paths[i / 2];
+        (void)snprintf(expected, sizeof expected, "%s: is open already in this process", path);
+        errno = 0;
+        assert_int_equal(open_also(f, path, i % 2 == 1, &other), RB_ERR_STORE);
+        assert_int_equal(errno, EBUSY);
+        assert_string_equal(other.detail, expected);
+        assert_null(other.cache);
+    }
+    assert_true(put_number(f->cache, "still", 1)); /* it has taken no harm */
+    cache_flush(f->cache);
+    assert_true(has_number(f->cache, "still", 1));
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        close_cache(f);
+        assert_int_equal(open_also(f, paths[i], false, &other), RB_OK);
+        f->cache = other.cache;
+    }
+    assert_int_equal(unlink(link_path), 0);
+}
+
+static void two_stores_are_open_beside_each_other(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture other;
+    char path[96];
+    (void)snprintf(path, sizeof path, "%s/other", f->folder);
+    assert_int_equal(open_also(f, path, false, &other), RB_OK);
+    close_cache(&other);
+    remove_files(path);
+}
+
+/* What cannot be opened is not held on to. */
+static void an_open_that_fails_leaves_the_store_free(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(mkdir(f->path, 0755), 0);
+    assert_int_equal(open_with(f, AMPLE, true), RB_ERR_STORE);
+    assert_int_equal(errno, ENOENT);
+    open_cache(f, AMPLE);
+}
+
+static void a_child_may_open_what_its_parent_has_open(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture own;
+    const pid_t pid = fork_child();
+    if (pid == 0) {
+        if (open_also(f, f->path, false, &own) != RB_OK)
+            _exit(1);
+        if (open_also(f, f->path, false, &own) != RB_ERR_STORE)
+            _exit(2);
+        _exit(0);
+    }
+    assert_child_succeeds(pid);
+}
+
+/* Of many that open it at once, one does. */
+struct opener {
+    pthread_t thread;
+    pthread_barrier_t *start;
+    const struct fixture *f;
+    struct fixture own;
+    enum rb_error error;
+};
+
+static void *opener_run(void *arg)
+{
+    struct opener *opener = arg;
+    pthread_barrier_wait(opener->start);
+    opener->error = open_also(opener->f, opener->f->path, false, &opener->own);
+    return NULL;
+}
+
+static void one_of_many_threads_opens_the_store(void **state)
+{
+    const struct fixture *f = *state;
+    static struct opener openers[THREADS];
+    pthread_barrier_t start;
+    unsigned opened = 0;
+    assert_int_equal(mkdir(f->path, 0755), 0);
+    assert_int_equal(pthread_barrier_init(&start, NULL, COUNT(openers)), 0);
+    for (size_t i = 0; i < COUNT(openers); i++) {
+        openers[i] = (struct opener){.start = &start, .f = f};
+        assert_int_equal(pthread_create(&openers[i].thread, NULL, opener_run, &openers[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT(openers); i++) {
+        assert_int_equal(pthread_join(openers[i].thread, NULL), 0);
+        assert_true(openers[i].error == RB_OK || openers[i].error == RB_ERR_STORE);
+        opened += openers[i].error == RB_OK;
+    }
+    assert_int_equal(opened, 1);
+    for (size_t i = 0; i < COUNT(openers); i++)
+        cache_close(openers[i].own.cache);
+    assert_int_equal(pthread_barrier_destroy(&start), 0);
+}
+
 static void no_rights_are_reported_with_path_and_cause(void **state)
 {
     struct fixture *f = *state;
@@ -1939,6 +2056,11 @@ int main(void)
         CLOSED(store_names_that_are_none_are_refused),
         CLOSED(reader_without_a_store_is_told_so),
         CLOSED(reader_reads_and_changes_nothing),
+        FRESH(a_store_is_opened_once_in_a_process_by_whatever_path),
+        FRESH(two_stores_are_open_beside_each_other),
+        CLOSED(an_open_that_fails_leaves_the_store_free),
+        FRESH(a_child_may_open_what_its_parent_has_open),
+        CLOSED(one_of_many_threads_opens_the_store),
         CLOSED(no_rights_are_reported_with_path_and_cause),
         CLOSED(files_made_by_root_are_the_folders_owners),
         CLOSED(processes_share_one_store),

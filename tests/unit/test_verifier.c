@@ -573,6 +573,27 @@ static void a_store_that_cannot_be_used_is_told_in_words(void **state)
     assert_int_equal(rb_verifier_open(&f->options, &verifier, NULL, 0), RB_ERR_STORE);
 }
 
+/* Two environments of one file would take each other's locks away. */
+static void a_store_is_open_once_in_a_process(void **state)
+{
+    struct rig *f = *state;
+    char other_path[128], detail[256], expected[256];
+    struct rb_verifier *verifier;
+
+    rig_open(f);
+    (void)snprintf(other_path, sizeof other_path, "lmdb:%s/../%s/cache", f->folder,
+                   strrchr(f->folder, '/') + 1);
+    f->options.store = other_path;
+    assert_int_equal(rb_verifier_open(&f->options, &verifier, detail, sizeof detail), RB_ERR_STORE);
+    assert_null(verifier);
+    (void)snprintf(expected, sizeof expected, "%s: is open already in this process",
+                   other_path + strlen("lmdb:"));
+    assert_string_equal(detail, expected);
+    rig_reopen(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    f->options.store = f->store;
+}
+
 static void wrong_options_are_told_in_words(void **state)
 {
     struct rig *f = *state;
@@ -1425,6 +1446,7 @@ int main(void)
         TEST(a_restart_loses_no_verdict),
         TEST(a_verifier_without_a_store_works),
         TEST(a_store_that_cannot_be_used_is_told_in_words),
+        TEST(a_store_is_open_once_in_a_process),
         TEST(wrong_options_are_told_in_words),
         TEST(a_catch_all_domain_settles_its_other_addresses),
         TEST(one_probe_does_for_all_sessions_that_begin_together),
