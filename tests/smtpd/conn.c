@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -298,6 +299,8 @@ static enum progress run_step(struct conn *c, const struct step *step)
     switch (step->kind) {
     case STEP_WAIT:
         return wait_for(c, step->ms);
+    case STEP_HELD:
+        return c->session.stats->hold.on && !c->gone ? PROGRESS_BLOCKED : PROGRESS_DONE;
     case STEP_MARK:
         session_reply_begins(&c->session, c->input_len + tls_pending(c));
         return PROGRESS_DONE;
@@ -437,6 +440,21 @@ static void set_peer(struct session *s, const struct sockaddr_storage *peer)
     s->client_port = ntohs(is_v4 ? in4->sin_port : in6->sin6_port);
 }
 
+/*
+ * Those whose client has closed, which we have not come to yet, do not count beside a new one: how
+ * many are open at once is the clients' doing, and not a matter of how fast we are.
+ */
+static void leave_the_closed(struct net *net, const struct host_stats *stats)
+{
+    struct conn *c;
+    DL_FOREACH(net->conns, c)
+    {
+        struct pollfd pfd = {.fd = c->watch.fd, .events = POLLRDHUP};
+        if (c->session.stats == stats && !c->left && poll(&pfd, 1, 0) == 1)
+            leave(c);
+    }
+}
+
 void conn_start(struct net *net, int fd, const struct sockaddr_storage *peer, struct scenario *scn,
                 struct place *place)
 {
@@ -453,6 +471,8 @@ void conn_start(struct net *net, int fd, const struct sockaddr_storage *peer, st
     play_init(&c->play);
     session_init(&c->session, &net->world, scn, place, stats);
     set_peer(&c->session, peer);
+    if (stats->concurrent >= stats->concurrent_max)
+        leave_the_closed(net, stats);
     counters_enter(net->world.counters, stats);
     DL_APPEND(net->conns, c);
     if (!loop_add(net->loop, &c->watch, EPOLLIN)) {
@@ -461,6 +481,18 @@ void conn_start(struct net *net, int fd, const struct sockaddr_storage *peer, st
     }
     session_begin(&c->session, &c->play);
     run(c);
+}
+
+void conn_release(struct net *net)
+{
+    struct conn *c;
+    struct conn *next;
+    DL_FOREACH_SAFE(net->conns, c, next)
+    {
+        if (!c->lingering && c->play.at < c->play.count &&
+            c->play.steps[c->play.at].kind == STEP_HELD)
+            run(c);
+    }
 }
 
 void conn_end_all(struct net *net)

@@ -24,6 +24,9 @@ struct net {
 void conn_start(struct net *net, int fd, const struct sockaddr_storage *peer, struct scenario *scn,
                 struct place *place);
 
+/* Goes on with those whose host holds its replies no more. */
+void conn_release(struct net *net);
+
 /* Ends all that there are. */
 void conn_end_all(struct net *net);
 

@@ -49,32 +49,32 @@ static void say_error(struct buf *out, const char *error)
     buf_str(out, "}");
 }
 
-static void run_ping(struct control *ctl, const char *argument, struct buf *out)
+static void run_ping(struct control *ctl, char *argument, struct buf *out)
 {
     (void)ctl;
     (void)argument;
     say_ok(out);
 }
 
-static void run_stats(struct control *ctl, const char *argument, struct buf *out)
+static void run_stats(struct control *ctl, char *argument, struct buf *out)
 {
     counters_stats_json(ctl->srv->net.world.counters, *argument != '\0' ? argument : NULL, out);
 }
 
-static void run_log(struct control *ctl, const char *argument, struct buf *out)
+static void run_log(struct control *ctl, char *argument, struct buf *out)
 {
     (void)argument;
     counters_log_json(ctl->srv->net.world.counters, out);
 }
 
-static void run_reset(struct control *ctl, const char *argument, struct buf *out)
+static void run_reset(struct control *ctl, char *argument, struct buf *out)
 {
     (void)argument;
     counters_reset(ctl->srv->net.world.counters);
     say_ok(out);
 }
 
-static void run_forget(struct control *ctl, const char *argument, struct buf *out)
+static void run_forget(struct control *ctl, char *argument, struct buf *out)
 {
     (void)argument;
     greylist_forget(ctl->srv->net.world.greylist);
@@ -82,7 +82,7 @@ static void run_forget(struct control *ctl, const char *argument, struct buf *ou
     say_ok(out);
 }
 
-static void run_reload(struct control *ctl, const char *argument, struct buf *out)
+static void run_reload(struct control *ctl, char *argument, struct buf *out)
 {
     char error[SCENARIO_ERROR_SIZE];
     (void)argument;
@@ -92,7 +92,38 @@ static void run_reload(struct control *ctl, const char *argument, struct buf *ou
         say_error(out, error);
 }
 
-static void run_quit(struct control *ctl, const char *argument, struct buf *out)
+/* [IP [STAGE[#N]]] */
+static bool parse_hold(char *argument, const char **ip, struct hold *hold)
+{
+    char *stage = strchr(argument, ' ');
+    *hold = (struct hold){.on = true, .stage = STAGE_COUNT};
+    if (stage != NULL)
+        *stage++ = '\0';
+    *ip = *argument != '\0' ? argument : NULL;
+    return stage == NULL || stage_parse(stage, &hold->stage, &hold->nth);
+}
+
+static void run_hold(struct control *ctl, char *argument, struct buf *out)
+{
+    const char *ip;
+    struct hold hold;
+    if (!parse_hold(argument, &ip, &hold)) {
+        say_error(out, "no such stage");
+        return;
+    }
+    counters_hold(ctl->srv->net.world.counters, ip, hold);
+    say_ok(out);
+}
+
+static void run_release(struct control *ctl, char *argument, struct buf *out)
+{
+    const struct hold none = {.on = false};
+    counters_hold(ctl->srv->net.world.counters, *argument != '\0' ? argument : NULL, none);
+    conn_release(&ctl->srv->net);
+    say_ok(out);
+}
+
+static void run_quit(struct control *ctl, char *argument, struct buf *out)
 {
     (void)argument;
     loop_stop(ctl->srv->net.loop);
@@ -103,13 +134,14 @@ static void run_command(struct control *ctl, char *line, struct buf *out)
 {
     static const struct {
         const char *name;
-        void (*run)(struct control *ctl, const char *argument, struct buf *out);
+        void (*run)(struct control *ctl, char *argument, struct buf *out);
     } commands[] = {
-        {"ping", run_ping},     {"stats", run_stats},   {"log", run_log},   {"reset", run_reset},
-        {"forget", run_forget}, {"reload", run_reload}, {"quit", run_quit},
+        {"ping", run_ping},   {"stats", run_stats},     {"log", run_log},
+        {"reset", run_reset}, {"forget", run_forget},   {"reload", run_reload},
+        {"hold", run_hold},   {"release", run_release}, {"quit", run_quit},
     };
     size_t len = strcspn(line, " ");
-    const char *argument = line[len] != '\0' ? line + len + 1 : line + len;
+    char *argument = line[len] != '\0' ? line + len + 1 : line + len;
     line[len] = '\0';
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(line, commands[i].name) == 0) {
@@ -117,7 +149,9 @@ static void run_command(struct control *ctl, char *line, struct buf *out)
             return;
         }
     }
-    say_error(out, "unknown command; known: ping, stats [IP], log, reset, forget, reload, quit");
+    say_error(
+        out, "unknown command; known: ping, stats [IP], log, reset, forget, reload, hold, release, "
+             "quit");
 }
 
 /* --- Clients ----------------------------------------------------------- */

@@ -147,6 +147,13 @@ void counters_leave(struct counters *c, struct host_stats *stats)
     c->totals.concurrent--;
 }
 
+void counters_hold(struct counters *c, const char *ip, struct hold hold)
+{
+    for (struct host_stats *stats = c->hosts; stats != NULL; stats = stats->hh.next)
+        if (ip == NULL || strcmp(ip, stats->ip) == 0)
+            stats->hold = hold;
+}
+
 static size_t cut_len(const char *text)
 {
     return text != NULL ? strnlen(text, LOG_TEXT_MAX) : 0;

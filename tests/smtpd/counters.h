@@ -45,11 +45,19 @@ enum count {
     COUNT_MAX
 };
 
+/* Replies that are not to begin before they are let go. */
+struct hold {
+    bool on;
+    enum stage stage; /* STAGE_COUNT: of each */
+    unsigned nth;     /* 0: each of that kind in a session */
+};
+
 struct host_stats {
     char ip[ADDRESS_TEXT_SIZE];
     uint64_t counts[COUNT_MAX];
     unsigned concurrent;
     unsigned concurrent_max;
+    struct hold hold;
     UT_hash_handle hh;
 };
 
@@ -77,6 +85,9 @@ struct host_stats *counters_host(struct counters *c, const char *ip);
 /* A connection begins, or ends. */
 void counters_enter(struct counters *c, struct host_stats *stats);
 void counters_leave(struct counters *c, struct host_stats *stats);
+
+/* Holds replies of an address, or lets them go; ip NULL: of each that is known. */
+void counters_hold(struct counters *c, const char *ip, struct hold hold);
 
 void counters_log(struct counters *c, const struct transaction *t);
 

@@ -16,6 +16,7 @@
 
 enum step_kind {
     STEP_WAIT,    /* ms */
+    STEP_HELD,    /* until the host lets its replies go */
     STEP_MARK,    /* a reply begins: did the client wait for it? */
     STEP_SEND,    /* len octets from off; with ms > 0, piece octets at a time, ms between them */
     STEP_FILL,    /* len octets of filling */

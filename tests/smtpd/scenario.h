@@ -162,6 +162,9 @@ void *scenario_alloc(struct scenario *scn, size_t size);
 
 const char *stage_name(enum stage stage);
 
+/* STAGE or STAGE#N (nth 0: no number); false: not one. */
+bool stage_parse(const char *word, enum stage *stage, unsigned *nth);
+
 /* `*` stands for any octets, all else for itself, without regard to ASCII case; `<>` is the null
  * sender. */
 bool scenario_match(const char *pattern, const char *subject);

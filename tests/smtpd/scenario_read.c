@@ -321,8 +321,7 @@ static bool take_action(struct reader *rd, struct statement *st, struct action *
 
 typedef bool directive_fn(struct reader *rd, struct statement *st, struct host_conf *conf);
 
-/* STAGE or STAGE#N; false: not one. */
-static bool parse_stage(const char *word, enum stage *stage, unsigned *nth)
+bool stage_parse(const char *word, enum stage *stage, unsigned *nth)
 {
     size_t len = strcspn(word, "#");
     unsigned long number = 0;
@@ -360,7 +359,7 @@ static bool directive_at(struct reader *rd, struct statement *st, struct host_co
     const struct token *token = take(rd, st, "a stage");
     if (token == NULL)
         return false;
-    if (!parse_stage(token->text, &rule.stage, &rule.nth))
+    if (!stage_parse(token->text, &rule.stage, &rule.nth))
         return refuse(rd, st->line, "at: \"%s\" is no stage", token->text);
     return take_action(rd, st, &rule.action) && add_rule(rd, st, conf, rule);
 }
@@ -630,7 +629,7 @@ static bool read_directive(struct reader *rd, struct statement *st, struct host_
     bool ok = false;
     bool known = false;
     st->at = 1;
-    if (parse_stage(name, &stage, &nth) && is_stage_rule(st, stage)) {
+    if (stage_parse(name, &stage, &nth) && is_stage_rule(st, stage)) {
         known = true;
         ok = directive_stage(rd, st, conf, stage, nth);
     }

@@ -179,6 +179,13 @@ static void play_after(struct play *play, enum after after)
         play_step(play, STEP_SILENT);
 }
 
+static bool is_held(const struct session *s, enum stage stage)
+{
+    const struct hold *hold = &s->stats->hold;
+    return hold->on && (hold->stage == STAGE_COUNT || hold->stage == stage) &&
+           (hold->nth == 0 || hold->nth == s->nth[stage]);
+}
+
 /* Plays one answer with all that hangs on it; returns its code. */
 static unsigned answer(struct session *s, struct play *play, enum stage stage,
                        const struct action *action)
@@ -190,6 +197,8 @@ static unsigned answer(struct session *s, struct play *play, enum stage stage,
     else
         wait_ms += s->conf->step_ms + (int64_t)s->conf->tarpit_ms * ++s->replies;
     play_wait(play, wait_ms);
+    if (is_held(s, stage))
+        play_step(play, STEP_HELD);
     play_step(play, STEP_MARK);
     play_action(s, play, stage, action);
     if (code >= 400)

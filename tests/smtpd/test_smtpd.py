@@ -82,6 +82,7 @@ host 127.0.2.61 { rcpt fast@* endless 250 "on and on"; rcpt slow@* endless 250 "
 host 127.0.2.62 { rcpt * huge 1MB }
 host 127.0.2.63 { banner garbage 300 then close }
 host 127.0.2.64 { quit silent; other "XLAB *" 250 "heard %a"; rcpt * 250 }
+host 127.0.2.65-127.0.2.67 { rcpt * 250 }
 host 127.0.2.70 { data 554 "5.7.1 content refused"; rcpt * 250 }
 host 127.0.2.71 { message 250 "2.0.0 taken"; rcpt ok@* 250 }
 host 127.0.2.72 { hide PIPELINING; step 50ms; rcpt * 250 }
@@ -1162,6 +1163,56 @@ def reset_empties_counts_and_log_but_not_what_is_open():
         same((stats["connections"], stats["concurrent"], stats["concurrent_max"]), (0, 1, 1))
         same(LAB.ask("log"), [])
     LAB.eventually("127.0.2.73", "concurrent", 0)
+
+
+@test
+def a_client_that_has_closed_is_not_counted_beside_the_next_one():
+    ip = "127.0.2.65"
+    first = ready(ip)
+    os.kill(LAB.process.pid, signal.SIGSTOP)
+    try:
+        first.sock.close()
+        second = Client(ip)
+    finally:
+        os.kill(LAB.process.pid, signal.SIGCONT)
+    second.hello()
+    same(LAB.stats(ip)["concurrent_max"], 1)
+    with ready(ip):
+        same(LAB.stats(ip)["concurrent_max"], 2)
+    second.sock.close()
+
+
+@test
+def replies_are_held_until_they_are_let_go():
+    same(LAB.ask("hold 127.0.2.66"), {"ok": True})
+    with counting("127.0.2.66", connections=2), Client("127.0.2.66") as one, Client("127.0.2.66") as two:
+        assert one.is_silent() and two.is_silent()
+        with Client("127.0.2.67") as other:
+            other.hello()
+        same(LAB.ask("release 127.0.2.66"), {"ok": True})
+        same(one.hello().mail().rcpt("a@x.example")[:3], "250")
+        same(two.reply()[0][:4], "220 ")
+
+
+@test
+def those_to_one_command_alone_may_be_held():
+    same(LAB.ask("hold 127.0.2.66 rcpt#2"), {"ok": True})
+    with counting("127.0.2.66", rcpt_accepted=3), in_mail("127.0.2.66") as c:
+        same(c.rcpt("a@x.example")[:3], "250")
+        c.send(b"RCPT TO:<b@x.example>\r\nRCPT TO:<c@x.example>\r\n")
+        assert c.is_silent()
+        same(LAB.ask("release"), {"ok": True})
+        same([c.reply()[0][:3] for _ in range(2)], ["250"] * 2)
+    same(LAB.ask("hold 127.0.2.66 dance")["ok"], False)
+
+
+@test
+def a_client_that_leaves_is_held_no_longer():
+    same(LAB.ask("hold 127.0.2.66"), {"ok": True})
+    with counting("127.0.2.66", connections=1):
+        Client("127.0.2.66").sock.close()
+    LAB.eventually("127.0.2.66", "concurrent", 0)
+    same(LAB.ask("release"), {"ok": True})
 
 
 @test
