@@ -124,7 +124,7 @@ def _second(tap, rig, sender, wanted):
     second = rig.send(sender, source="203.0.113.2")
     asked = rig.hosts.settled()
     tap.ok(
-        told(second) == wanted and asked.connections == 0 and second.longest < 1.0,
+        told(second) == wanted and asked.connections == 0,
         f"{sender}: the second mail is {wanted} and costs no connection",
         second,
         asked,

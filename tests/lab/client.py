@@ -8,9 +8,9 @@ import threading
 import time
 
 import net
+import waiting
 
 RECIPIENT = "someone@local.example"
-PATIENCE = 40.0  # seconds that a client waits for one reply
 LINE_MAX = 64 * 1024
 
 _serial = itertools.count(1)
@@ -39,7 +39,7 @@ class Session:
         self.helo = helo
         self._buffer = b""
         self._socket = namespace.socket()
-        self._socket.settimeout(PATIENCE)
+        self._socket.settimeout(waiting.PATIENCE_S)
         self._socket.bind((source, 0))
         self._socket.connect((server, 25))
         self.banner = self.reply()
@@ -77,6 +77,17 @@ class Session:
     def write(self, text):
         """Sends text as it is, and waits for nothing."""
         self._socket.sendall(text.encode())
+
+    def says_nothing(self, seconds=0.3):
+        """Whether no reply comes in that time; nothing that comes is lost."""
+        self._socket.settimeout(seconds)
+        try:
+            self._buffer += self._socket.recv(4096)
+        except TimeoutError:
+            pass
+        finally:
+            self._socket.settimeout(waiting.PATIENCE_S)
+        return not self._buffer
 
     def ehlo(self):
         return self.command(f"EHLO {self.helo}")
@@ -193,18 +204,29 @@ def _steps(session, mail, sender, recipient, headers, login):
             return
 
 
-def at_once(count, work):
+class Crowd:
     """Runs work(0) … work(count - 1), each in its own thread, all let go at the same moment."""
-    results = [None] * count
-    gate = threading.Barrier(count)
 
-    def run(index):
-        gate.wait()
-        results[index] = work(index)
+    def __init__(self, count, work):
+        self._work = work
+        self._gate = threading.Barrier(count)
+        self._results = [None] * count
+        self._threads = [
+            threading.Thread(target=self._run, args=(index,), daemon=True) for index in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
 
-    threads = [threading.Thread(target=run, args=(index,), daemon=True) for index in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
+    def _run(self, index):
+        self._gate.wait()
+        self._results[index] = self._work(index)
+
+    def join(self):
+        """Waits for all; what each returned."""
+        for thread in self._threads:
+            thread.join()
+        return self._results
+
+
+def at_once(count, work):
+    return Crowd(count, work).join()

@@ -6,9 +6,9 @@ import pathlib
 import shutil
 import struct
 import subprocess
-import time
 
 import net
+import waiting
 
 CONFIG = """
 server:
@@ -81,21 +81,21 @@ class Dns:
         path = self.folder / "nsd.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def _wait_until_answering(self, patience=10.0):
-        """Asks for the root's SOA until nsd answers that it is the authority."""
+    def _wait_until_answering(self):
+        if not waiting.until(lambda: self._answers() or self.process.poll() is not None):
+            raise OSError("nsd does not answer:\n" + self.log())
+        if self.process.poll() is not None:
+            raise OSError("nsd does not start:\n" + self.log())
+
+    def _answers(self):
+        """Whether it says, asked for the root's SOA, that it is the authority."""
         query = struct.pack(">6H", 1, 0, 1, 0, 0, 0) + b"\0" + struct.pack(">2H", 6, 1)
-        until = time.monotonic() + patience
-        while time.monotonic() < until and self.process.poll() is None:
-            probe = self.namespace.socket(kind=net.socket.SOCK_DGRAM)
-            probe.settimeout(0.3)
+        with self.namespace.socket(kind=net.socket.SOCK_DGRAM) as probe:
+            probe.settimeout(1)
             try:
                 probe.connect(self.address)
                 probe.send(query)
                 (flags,) = struct.unpack(">H", probe.recv(512)[2:4])
-                if flags & 0x040F == 0x0400:
-                    return
             except OSError:
-                time.sleep(0.1)
-            finally:
-                probe.close()
-        raise OSError("nsd does not start:\n" + self.log())
+                return False
+        return flags & 0x040F == 0x0400

@@ -13,8 +13,8 @@ USER = "Debian-exim"  # compiled into Debian's Exim, which does not start withou
 # What it verifies, and as whom. Exim verifies an envelope sender as <> only; the sender of a
 # message's header it can verify as somebody.
 VERIFY = {
-    "null": ("require verify = sender/callout=20s", ""),
-    "postmaster": ("", "require verify = header_sender/callout=20s,mailfrom=postmaster@{domain}"),
+    "null": ("require verify = sender/callout=60s", ""),
+    "postmaster": ("", "require verify = header_sender/callout=60s,mailfrom=postmaster@{domain}"),
 }
 
 # Of the benches: what stands behind the options. Every sender is called back; what is accepted is

@@ -30,13 +30,14 @@ def _probe_one(session, sender):
 class Flood:
     """Forged senders of forged.example, from one client, in sessions side by side.
 
-    Use as `with Flood(...) as flood:`. It ends with the last of `mails`, or after `seconds`; the
-    block waits for that.
+    Use as `with Flood(...) as flood:`. It ends with the last of `mails`, or after `seconds` if there
+    have been the `fewest` by then; the block waits for that.
     """
 
-    def __init__(self, rig, mails, seconds):
+    def __init__(self, rig, mails, seconds, fewest):
         self._rig = rig
         self._mails = mails
+        self._fewest = fewest
         self._until = time.monotonic() + seconds
         self._codes = [[] for _ in range(SESSIONS)]
         self._threads = [
@@ -64,7 +65,7 @@ class Flood:
 
     def _run(self, index):
         numbers = iter(range(index, self._mails, SESSIONS))
-        while time.monotonic() < self._until:
+        while time.monotonic() < self._until or len(self.codes) < self._fewest:
             batch = list(itertools.islice(numbers, SESSION_MAILS))
             if not batch:
                 return

@@ -188,7 +188,7 @@ class Guests:
         self._name_server = dns.Dns(
             world, folder, ZONE, ["servfail.example"], address=(NAME_SERVER, 53)
         )
-        self.hosts = mailhosts.MailHosts(world, folder, rig.builddir, HOSTS)
+        self.hosts = mailhosts.MailHosts(world, folder, rig.builddir, HOSTS, rig.milter.is_busy)
         self.within = mailhosts.MailHosts(mta, folder / "within", rig.builddir, HOSTS_WITHIN)
         self.resolver = None
         self._parts = contextlib.ExitStack()

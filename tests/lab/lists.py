@@ -3,15 +3,15 @@
 
 import json
 import subprocess
-import time
 
 import milter
+import waiting
 
 FAST = ["real", "apex", "bulk"]
 SLOW = [f"slow{n}" for n in range(20)]
 OF_SLOW = 5  # addresses of each of these
 DOMAINS = len(FAST) + len(SLOW)
-PATIENCE = 60.0
+PATIENCE = waiting.PATIENCE_S
 
 
 def make(count):
@@ -78,12 +78,10 @@ class Run:
             return self.process.wait()
 
     def wait_for_lines(self, count):
-        """Until the output has so many lines."""
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until and self.process.poll() is None:
-            if self._path.read_bytes().count(b"\n") >= count:
-                return
-            time.sleep(0.02)
+        """Until the output has so many lines, or it has ended."""
+        waiting.until(
+            lambda: self._path.read_bytes().count(b"\n") >= count or self.process.poll() is not None
+        )
 
     def feed(self, octets):
         self.process.stdin.write(octets)

@@ -2,12 +2,14 @@
 """The lab's mail hosts: tests/smtpd with the scenario of world.py, and what they were asked."""
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
 import time
 
 import net
+import waiting
 
 QUIET_S = 0.1  # nothing new for so long, and no session open: all is settled
 # What a well-behaved caller never does. Counted over the whole run.
@@ -46,14 +48,18 @@ class Asked(dict):
 
 
 class MailHosts:
-    """One smtpd in the world's namespace plays all mail hosts."""
+    """One smtpd in the world's namespace plays all mail hosts.
 
-    def __init__(self, namespace, folder, builddir, hosts):
+    `is_busy` says whether a caller has something under way that is not a session yet.
+    """
+
+    def __init__(self, namespace, folder, builddir, hosts, is_busy=lambda: False):
         self.namespace = namespace
         self.folder = pathlib.Path(folder) / "mailhosts"
         self.program = os.path.join(builddir, "tests", "smtpd", "smtpd")
         self.hosts = hosts
         self.process = None
+        self._is_busy = is_busy
         self.misdeeds = collections.Counter()
 
     @property
@@ -68,20 +74,21 @@ class MailHosts:
             self.process = self.namespace.popen(
                 [self.program, "-s", str(scenario), "-C", str(self.control)], stdout=log, stderr=log
             )
-        until = time.monotonic() + 10
-        while time.monotonic() < until and self.process.poll() is None:
-            try:
-                self.stats()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise OSError("smtpd does not start:\n" + (self.folder / "log").read_text())
+        waiting.until(lambda: self._answers() or self.process.poll() is not None)
+        if not self._answers():
+            raise OSError("smtpd does not start:\n" + (self.folder / "log").read_text())
 
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(10)
         self.process = None
+
+    def _answers(self):
+        try:
+            return bool(self._ask("ping"))
+        except OSError:
+            return False
 
     def everything(self):
         """All counts of each address, by smtpd's names."""
@@ -91,18 +98,47 @@ class MailHosts:
         found = self.everything()
         return Asked({address: _counts(host) for address, host in found.items()})
 
-    def settled(self, patience=20.0):
+    def settled(self):
         """The counts, once every session has ended: callouts go on behind a client's back."""
-        until, last, since = time.monotonic() + patience, None, time.monotonic()
-        while time.monotonic() < until:
-            now = self.stats()
-            if now != last:
+        last, since = None, time.monotonic()
+
+        def is_settled():
+            nonlocal last, since
+            busy, now = self._is_busy(), self.stats()
+            if busy or now != last:
                 last, since = now, time.monotonic()
-            busy = any(counts.concurrent for counts in now.values())
-            if not busy and time.monotonic() - since >= QUIET_S:
-                break
-            time.sleep(0.03)
+            open_now = any(counts.concurrent for counts in now.values())
+            return not busy and not open_now and time.monotonic() - since >= QUIET_S
+
+        waiting.until(is_settled)
         return last
+
+    @contextlib.contextmanager
+    def held(self, *addresses, stage=""):
+        """Within the block these (or all) keep their replies back: those of a stage, if said.
+
+        Who has come to know something, or was let in, did not wait for them.
+        """
+        for address in addresses or [""]:
+            self._order(f"hold {address} {stage}".strip())
+        try:
+            yield
+        finally:
+            self.release()
+
+    def release(self):
+        """Replies that were held are given."""
+        self._order("release")
+
+    def await_sessions(self, count, *addresses):
+        """Until so many are open at these (or all) at once; how many are."""
+
+        def found():
+            stats = self.stats()
+            return sum(stats[address].concurrent for address in addresses or stats)
+
+        waiting.until(lambda: found() >= count)
+        return found()
 
     def reset(self):
         """Waits until all is quiet, then counts from 0."""
@@ -133,18 +169,21 @@ class MailHosts:
         """Other words in the scenario, from now on."""
         scenario = self.folder / "hosts"
         scenario.write_text(scenario.read_text().replace(old, new))
-        answer = self._ask("reload")
-        if not answer["ok"]:
-            raise OSError(f"smtpd reload: {answer}")
+        self._order("reload")
 
     def _note_misdeeds(self):
         totals = self._ask("stats")["totals"]
         self.misdeeds.update({name: totals[name] for name in MISDEEDS})
 
+    def _order(self, order):
+        answer = self._ask(order)
+        if not answer["ok"]:
+            raise OSError(f"smtpd: {order}: {answer}")
+
     def _ask(self, order):
         """One order on the control socket, its answer as JSON."""
         with net.socket.socket(net.socket.AF_UNIX) as asking:
-            asking.settimeout(10)
+            asking.settimeout(waiting.PATIENCE_S)
             asking.connect(str(self.control))
             asking.sendall(order.encode() + b"\n")
             with asking.makefile("rb") as answer:

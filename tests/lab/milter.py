@@ -7,10 +7,11 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
-import time
 
 import places
+import waiting
 
 CALLOUT_SENDER = "callout@local.example"
 TRUSTED = "203.0.113.250"
@@ -118,7 +119,7 @@ class Milter:
         shutil.rmtree(self.store, ignore_errors=True)
         self.start(**changes)
 
-    def stop(self, patience=15):
+    def stop(self, patience=waiting.PATIENCE_S):
         """SIGTERM; returns how it ended (None: it did not run)."""
         if not self.process:
             return None
@@ -150,7 +151,7 @@ class Milter:
             text=True,
         )
         try:
-            output, _ = process.communicate(timeout=10)
+            output, _ = process.communicate(timeout=waiting.PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.terminate()
             output, _ = process.communicate()
@@ -166,6 +167,16 @@ class Milter:
         lines = [dict(word.findall(line)) for line in self.log().splitlines() if "verify=" in line]
         return [{key: value.strip('"') for key, value in line.items()} for line in lines]
 
+    def decision(self, address, verify="sender", **fields):
+        """The last decision about an address (with such fields), once the log has one; {}: none."""
+        wanted = {"address": f"<{address}>", "verify": verify, **fields}
+
+        def found():
+            lines = [each for each in self.decisions() if wanted.items() <= each.items()]
+            return lines[-1] if lines else {}
+
+        return waiting.until(found)
+
     def ringback(self, *arguments, stdin=None):
         """Runs `ringback VERB -c FILE …`: (exit status, standard output, standard error)."""
         verb, *rest = arguments
@@ -176,7 +187,7 @@ class Milter:
             text=True,
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
         )
-        output, errors = process.communicate(stdin, timeout=90)
+        output, errors = process.communicate(stdin, timeout=2 * waiting.PATIENCE_S)
         return process.returncode, output, errors
 
     def ringback_json(self, *arguments, stdin=None):
@@ -190,15 +201,39 @@ class Milter:
         found = parse_json(output)
         return (found[0].get("verdict"), found[0].get("reason")) if found else None
 
-    def _wait_until_listening(self, patience=10.0):
-        until = time.monotonic() + patience
-        while time.monotonic() < until and self.alive():
+    def status(self):
+        """What `ringback status --json` prints, at first hand; None where it does not answer."""
+        with socket.socket(socket.AF_UNIX) as asking:
             try:
-                self.place.connect(self.namespace).close()
-                return
-            except OSError:
-                time.sleep(0.02)
-        raise OSError("ringback-milter does not start:\n" + self.log()[-4000:])
+                asking.settimeout(waiting.PATIENCE_S)
+                asking.connect(str(self.control))
+                asking.sendall(b"status\n")
+                with asking.makefile("rb") as answer:
+                    return json.loads(answer.read())
+            except (OSError, json.JSONDecodeError):
+                return None
+
+    def is_busy(self):
+        """Whether callouts are under way, or wait to be."""
+        status = self.status() if self.alive() else None
+        return bool(status and (status["callouts"]["running"] or status["callouts"]["pending"]))
+
+    def await_log(self, word, begins_at=0):
+        """What it has said from there on, once a word is in it."""
+        waiting.until(lambda: word in self.log()[begins_at:] or not self.alive())
+        return self.log()[begins_at:]
+
+    def _wait_until_listening(self):
+        waiting.until(lambda: self._listens() or not self.alive())
+        if not self.alive() or not self._listens():
+            raise OSError("ringback-milter does not start:\n" + self.log()[-4000:])
+
+    def _listens(self):
+        try:
+            self.place.connect(self.namespace).close()
+            return True
+        except OSError:
+            return False
 
 
 def parse_json(text):

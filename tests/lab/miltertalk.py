@@ -9,6 +9,8 @@ libmilter/mfdef.h, version 6.)
 import socket
 import struct
 
+import waiting
+
 OFFER = 6, 0x1FF, 0x1FFFFF  # what an MTA of today says: version, actions, steps that it may spare
 DATA_SINCE = 4  # the version that told DATA first
 NO_STEP = {"C": 0x01, "H": 0x02, "M": 0x04, "R": 0x08, "L": 0x20, "N": 0x40, "T": 0x200, "B": 0x10}
@@ -28,7 +30,7 @@ FINAL = "acrtdy4f"  # accept, continue, reject, tempfail, discard, reply code, s
 class Talk:
     """One session with a filter: each step returns its answer, a letter and what came with it."""
 
-    def __init__(self, namespace=None, port=8894, patience=20.0, connected=None, offer=OFFER):
+    def __init__(self, namespace=None, port=8894, patience=2 * waiting.PATIENCE_S, connected=None, offer=OFFER):
         """At a port of 127.0.0.1, or through a socket that is `connected` already."""
         self._socket = connected or namespace.socket()
         self._socket.settimeout(patience)

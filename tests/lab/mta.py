@@ -2,9 +2,9 @@
 """What the lab asks of an MTA, of whatever make: the checks know no more of one than this."""
 
 import email
-import time
 
 import service
+import waiting
 
 
 class Mta:
@@ -37,7 +37,7 @@ class Mta:
         raise NotImplementedError
 
     def set_patience(self, seconds=None):
-        """How long it lets the milter be silent at the end of a message, from now on.
+        """How long it lets the milter be silent, from now on.
 
         None: as before.
         """
@@ -84,16 +84,14 @@ class Mta:
         """Every message filed so far, parsed."""
         return [email.message_from_bytes(path.read_bytes()) for path in self.delivered()]
 
-    def message(self, token, patience=5.0):
+    def message(self, token):
         """The message whose Subject is `token`, once it is filed; None if it never is."""
-        until = time.monotonic() + patience
-        while True:
-            for message in self.messages():
-                if message["Subject"] == token:
-                    return message
-            if time.monotonic() > until:
-                return None
-            time.sleep(0.05)
+
+        def filed():
+            found = [message for message in self.messages() if message["Subject"] == token]
+            return found[0] if found else None
+
+        return waiting.until(filed)
 
     def filed(self, token):
         """How many messages with that Subject are filed."""

@@ -10,12 +10,12 @@ import os
 import pathlib
 import shutil
 import subprocess
-import time
 
 import mta
 import net
 import places
 import service
+import waiting
 
 DOMAIN = "local.example"
 HOSTNAME = "mta.lab.example"
@@ -53,7 +53,7 @@ bounce_queue_lifetime = 0
 
 smtpd_milters = {milters}
 milter_default_action = {default_action}
-milter_connect_timeout = 5s
+milter_connect_timeout = 60s
 milter_command_timeout = 30s
 milter_macro_daemon_name = lab
 
@@ -139,7 +139,7 @@ class Postfix(mta.Mta):
         self._reconfigure(milters=place.main_cf)
 
     def set_patience(self, seconds=None):
-        patient = f"{{ {MILTER}, content_timeout={seconds}s }}"
+        patient = f"{{ {MILTER}, command_timeout={seconds}s, content_timeout={seconds}s }}"
         self._reconfigure(milters=patient if seconds else MILTER)
 
     def login(self, user):
@@ -182,8 +182,18 @@ class Postfix(mta.Mta):
         if settings != self.settings:
             self.settings = settings
             self._configure()
-            self._postfix("reload")
-            time.sleep(0.3)
+            self.reload()
+
+    def reload(self):
+        """Its configuration is taken by all who serve clients: those of before have ended."""
+        before = self._servers()
+        self._postfix("reload")
+        if not waiting.until(lambda: not before & self._servers()):
+            raise OSError("a smtpd of before `postfix reload` does not end")
+
+    def _servers(self):
+        """The process ids of its smtpd."""
+        return set(service.children(self.process.pid, "smtpd"))
 
     def _configure(self):
         inbox = self.mail.stat()

@@ -94,9 +94,11 @@ class Rig:
         self.net = net.Net()
         self._parts.callback(self.net.close)
         self.dns = dns.Dns(self.net.world, self.folder, world.ZONE, world.BROKEN_ZONES)
-        self.hosts = mailhosts.MailHosts(self.net.world, self.folder, self.builddir, world.HOSTS)
         self.mta = self._make_mta()
         self.milter = milter.Milter(self.net.mta, self.folder, self.builddir)
+        self.hosts = mailhosts.MailHosts(
+            self.net.world, self.folder, self.builddir, world.HOSTS, self.milter.is_busy
+        )
         for part in (self.dns, self.hosts, self.mta):
             self._parts.callback(part.stop)
             part.start()

@@ -3,10 +3,12 @@
 
 import contextlib
 import os
+import pathlib
 import re
 import signal
 import subprocess
-import time
+
+import waiting
 
 
 def start(namespace, argv, output=subprocess.DEVNULL, env=None):
@@ -14,25 +16,32 @@ def start(namespace, argv, output=subprocess.DEVNULL, env=None):
     return namespace.popen(argv, start_new_session=True, stdout=output, stderr=output, env=env)
 
 
-def wait_for_banner(namespace, address, process, patience=15.0):
-    """Whether port 25 there says 220 before time is up, or the daemon has ended."""
-    until = time.monotonic() + patience
-    while time.monotonic() < until and process.poll() is None:
-        probe = namespace.socket()
-        probe.settimeout(5)
+def wait_for_banner(namespace, address, process):
+    """Whether port 25 there says 220; not where the daemon has ended before."""
+    seen = waiting.until(lambda: process.poll() is not None or _greets(namespace, address))
+    return seen and process.poll() is None
+
+
+def _greets(namespace, address):
+    with namespace.socket() as probe:
+        probe.settimeout(waiting.PATIENCE_S)
         try:
             probe.connect((address, 25))
-            if re.match(rb"220[ -]", probe.recv(512)):
-                return True
+            return bool(re.match(rb"220[ -]", probe.recv(512)))
         except OSError:
-            pass
-        finally:
-            probe.close()
-        time.sleep(0.1)
-    return False
+            return False
 
 
-def end(process, patience=10):
+def children(pid, name):
+    """The process ids of its children of that name."""
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended
+            words, _, rest = path.read_text(errors="replace").rpartition(")")
+            if words.partition("(")[2] == name and int(rest.split()[1]) == pid:
+                yield int(path.parent.name)
+
+
+def end(process, patience=waiting.PATIENCE_S):
     """SIGTERM to it, and then SIGKILL to whatever of its own is left."""
     if not process or process.poll() is not None:
         return

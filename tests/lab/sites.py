@@ -48,6 +48,7 @@ class Site:
                 authserv_id=self.hostname,
                 mail_from=mail_from,
                 callout_sender=f"postmaster@{self.domain}",
+                max_wait="20s",
             )
 
     def stop(self):

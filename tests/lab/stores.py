@@ -27,12 +27,9 @@ PRIMARY, PRIMARY_GREY, PRIMARY_CATCHALL, APART, OUTSIDE, SLOW, LATE = (
 NOBODY, NOBODY_2, NOBODY_3, NOBODY_4 = (f"192.0.2.{n}" for n in range(230, 234))
 SLEEPY = "192.0.2.234"  # so does this one, until it is woken
 TARDY = "192.0.2.217"  # answers TARDY_S late
-COY, WIDE = "192.0.2.218", "192.0.2.219"  # answer PROBE_S late, but for our senders
+COY, WIDE = "192.0.2.218", "192.0.2.219"
 SILENT = "192.0.2.242"  # does not even do that
-REPLY_MS = 2000  # how long the host of slow.example takes for a callout, about
 LATE_S = 6  # and that of late.example
-PROBE_S = 2  # how long coy and wide hosts take for an address that we have made up
-
 TARDY_S = 3
 
 # domain -> where its recipients are verified; UNIX is the path of the store that is no host.
@@ -126,13 +123,13 @@ host {PRIMARY_CATCHALL} mx.backup-catchall.example {{ rcpt * 250 }}
 
 host {APART} mx.apart.example     {{ rcpt bob@* 550 "5.1.1 no such user"; rcpt nobody@* 250 }}
 host {OUTSIDE} mx.outside.example {{ }}
-host {SLOW} mx.slow.example       {{ banner_delay {REPLY_MS * 8 // 10}ms; step {REPLY_MS // 20}ms }}
+host {SLOW} mx.slow.example       {{ }}
 host {LATE} mx.late.example       {{ banner_delay {LATE_S}s }}
 host {COY} mx.coy.example         {{
     rcpt user-*@* 250
-    rcpt * 550 "5.1.1 no such user" delay {PROBE_S}s
+    rcpt * 550 "5.1.1 no such user"
 }}
-host {WIDE} mx.wide.example       {{ rcpt user-*@* 250; rcpt * 250 delay {PROBE_S}s }}
+host {WIDE} mx.wide.example       {{ rcpt * 250 }}
 """
 
 
@@ -145,7 +142,11 @@ class Stores:
         self.unix = f"unix:{folder / 'vault-5.sock'}"
         self._name_server = dns.Dns(rig.net.world, folder, ZONE, address=(NAME_SERVER, 53))
         self.hosts = mailhosts.MailHosts(
-            rig.net.world, folder, rig.builddir, HOSTS.replace("UNIX", self.unix)
+            rig.net.world,
+            folder,
+            rig.builddir,
+            HOSTS.replace("UNIX", self.unix),
+            rig.milter.is_busy,
         )
         self._folder = folder
         self._parts = contextlib.ExitStack()

@@ -13,6 +13,8 @@ import struct
 import threading
 import time
 
+import waiting
+
 ETH_P_IP = 0x0800
 SMTP = 25
 FIN, SYN, RST = 0x01, 0x02, 0x04
@@ -85,16 +87,18 @@ class Wire:
         with self._lock:
             self._calls.clear()
 
-    def settled(self, patience=20.0):
+    def settled(self):
         """The calls since the last forget(), once they have all ended."""
-        until = time.monotonic() + patience
-        while time.monotonic() < until:
+        calls = []
+
+        def are_settled():
+            nonlocal calls
             with self._lock:
                 calls = list(self._calls.values())
                 quiet = time.monotonic() - self._last > QUIET_S
-            if quiet and all(call.ended for call in calls):
-                break
-            time.sleep(0.03)
+            return quiet and all(call.ended for call in calls)
+
+        waiting.until(are_settled)
         return calls
 
     def _listen(self):

@@ -8,6 +8,7 @@ other address, connections are refused.
 """
 
 SLOW_COUNT = 100  # domains slow0.example to slow99.example, each with a host of its own
+SLOW_HOSTS = [f"192.0.2.{100 + n}" for n in range(SLOW_COUNT)]
 SLOW_STEP_MS = 600  # 1.8 s until an address is accepted: the MTA's own time counts less
 # Sites with an MTA and a network of their own (sites.py): NAME.example, mx.NAME.example.
 SITES = {
