@@ -23,6 +23,7 @@
 /* One connection of the MTA's. */
 struct visit {
     bool quiet; /* the MTA waits for no answer to HELO, MAIL, header fields and their end */
+    bool in_transaction; /* counted in `transactions` */
     struct session session;
     struct header_census census;
 };
@@ -43,6 +44,36 @@ static sfsistat leave(sfsistat status)
 static void enter(void)
 {
     atomic_fetch_add(&running, 1);
+}
+
+/* --- Transactions, and the end -------------------------------------------- */
+
+static atomic_uint transactions; /* begun before the end was announced, and not over */
+static atomic_bool ending;
+
+void filter_announce_end(void)
+{
+    atomic_store(&ending, true);
+}
+
+unsigned filter_transactions_open(void)
+{
+    return atomic_load(&transactions);
+}
+
+static void transaction_begin(struct visit *visit)
+{
+    if (atomic_load(&ending))
+        return;
+    visit->in_transaction = true;
+    atomic_fetch_add(&transactions, 1);
+}
+
+static void transaction_end(struct visit *visit)
+{
+    if (visit->in_transaction)
+        atomic_fetch_sub(&transactions, 1);
+    visit->in_transaction = false;
 }
 
 /* --- Negotiation ---------------------------------------------------------- */
@@ -110,6 +141,7 @@ static struct visit *visit_new(const struct sockaddr *address, bool quiet)
     if (visit == NULL)
         return NULL;
     visit->quiet = quiet;
+    visit->in_transaction = false;
     visit->census = (struct header_census){0};
     config = service_config();
     session_init(&visit->session, service_world(), config, address);
@@ -134,6 +166,7 @@ static void forget_message(struct visit *visit, const char *id)
     log_decisions(visit, id);
     headers_fini(&visit->census);
     session_reset(&visit->session);
+    transaction_end(visit);
 }
 
 static void visit_free(struct visit *visit)
@@ -238,6 +271,7 @@ static sfsistat on_mail(SMFICTX *context, char **arguments)
         return leave_quietly(context);
     negotiate_note_mail(queue_id(context) != NULL);
     forget_message(visit, NULL);
+    transaction_begin(visit);
     if (session_mail(&visit->session, arguments[0] != NULL ? arguments[0] : "",
                      is_authenticated(context)) != RB_OK)
         log_line(LOG_LEVEL_ERROR, "out of memory: a message is let through unverified");
@@ -314,6 +348,7 @@ static bool refuses_message(SMFICTX *context, struct visit *visit, void (*tick)(
         return false;
     log_decisions(visit, queue_id(context));
     *status = refuse(context, session, refusal);
+    transaction_end(visit); /* xxfi_abort does not follow */
     return true;
 }
 
@@ -436,8 +471,10 @@ static sfsistat on_eom(SMFICTX *context)
         return leave(status);
     decision = session_message_decision(session);
     log_decisions(visit, queue_id(context));
-    if (must_refuse_overflow(visit))
+    if (must_refuse_overflow(visit)) {
+        transaction_end(visit);
         return leave(refuse_overflow(context));
+    }
     if (visit->census.overflow)
         log_line(LOG_LEVEL_WARNING, "too many forged header fields: they stay in the message");
     else if (!remove_forged(context, &visit->census))

@@ -14,6 +14,13 @@
  */
 bool filter_register(const char *listen, bool listens_by_tcp);
 
+/*
+ * The daemon is about to end: transactions that begin from now on are not waited for. Of those that
+ * had begun, so many are not over yet. Any thread.
+ */
+void filter_announce_end(void);
+unsigned filter_transactions_open(void);
+
 /* Callbacks that have not returned yet: after smfi_main has, some may still be at work. */
 unsigned filter_callbacks_running(void);
 

@@ -3,7 +3,8 @@
  * loop: see loop.h. libmilter runs in a thread of its own, so that the main thread, to which the
  * system hands a signal before it looks for another, can wait for those that end the process. They
  * are passed on to libmilter's own thread for signals: whatever it does with them, it does still.
- * Must not end anything itself: callbacks under way are main's business.
+ * A second one, that comes before the first was passed on, goes there at once. Must not end
+ * anything itself: callbacks under way are main's business.
  */
 #include "config.h"
 
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 enum {
+    FINISH_STEP_MS = 10,
     WAKE_STEP_MS = 5,
     WAKE_MAX_MS = 10000, /* libmilter ends within half of this when nobody wakes it */
 };
@@ -35,19 +37,32 @@ static void *run_libmilter(void *main_thread)
     return NULL;
 }
 
+static void sleep_ms(long ms)
+{
+    const struct timespec time = {.tv_nsec = ms * 1000000L};
+
+    (void)nanosleep(&time, NULL);
+}
+
+static void finish(const struct loop_end *end)
+{
+    end->announce();
+    for (int waited = 0; !atomic_load(&ended) && !end->may_come(waited) && waited < LOOP_FINISH_MS;
+         waited += FINISH_STEP_MS)
+        sleep_ms(FINISH_STEP_MS);
+}
+
 /* The listener holds a lock while it waits: nothing short of a connection gets it to look. */
 static void end_libmilter(int number)
 {
-    const struct timespec step = {.tv_nsec = WAKE_STEP_MS * 1000000L};
-
     (void)kill(getpid(), number);
     for (int waited = 0; !atomic_load(&ended) && waited < WAKE_MAX_MS; waited += WAKE_STEP_MS) {
         wake_another_worker();
-        (void)nanosleep(&step, NULL);
+        sleep_ms(WAKE_STEP_MS);
     }
 }
 
-bool loop_run(void)
+bool loop_run(const struct loop_end *end)
 {
     static pthread_t self;
     pthread_t thread;
@@ -65,6 +80,8 @@ bool loop_run(void)
     number = signals_await_end();
     told = !atomic_load(&ended);
     if (told)
+        finish(end);
+    if (!atomic_load(&ended))
         end_libmilter(number);
     if (!atomic_load(&ended)) {
         (void)pthread_detach(thread);

@@ -32,6 +32,7 @@
 
 enum {
     BACKLOG = 1024,      /* a burst of connections waits here, not in the MTA's time-out */
+    END_GRACE_MS = 500,  /* at a signal, for messages that begin just then */
     END_WAIT_MS = 10000, /* at the end, for callbacks under way: they have been told to finish */
     END_STEP_MS = 10,
     END_LAST_WRITE_MS = 200, /* for libmilter to write the answer of a callback that has returned */
@@ -216,10 +217,24 @@ static void sleep_ms(long ms)
     (void)nanosleep(&time, NULL);
 }
 
-/* Sessions under way get their answer: libmilter may have ended while callbacks still run. */
+/*
+ * Who waits for a verdict gets an answer. Not at once: the MTA hands MAIL on with the first RCPT, and
+ * what it has sent may not have been read.
+ */
+static bool end_may_come(int waited_ms)
+{
+    if (metrics_sessions_open() == 0)
+        return true;
+    if (waited_ms < END_GRACE_MS)
+        return false;
+    filter_announce_end();
+    return filter_transactions_open() == 0;
+}
+
+/* libmilter may have ended while callbacks still run. */
 static void finish_callbacks(void)
 {
-    service_stop();
+    service_stop(); /* libmilter may have failed, without a signal */
     for (int waited = 0; filter_callbacks_running() > 0 && waited < END_WAIT_MS;
          waited += END_STEP_MS)
         sleep_ms(END_STEP_MS);
@@ -241,6 +256,7 @@ static void warn_of_descriptors(const struct config *config)
 
 static int run(const struct arguments *arguments, struct config *config)
 {
+    static const struct loop_end end = {.announce = service_stop, .may_come = end_may_come};
     int status = start_reload_thread();
     bool served;
 
@@ -252,7 +268,7 @@ static int run(const struct arguments *arguments, struct config *config)
     log_line(LOG_LEVEL_INFO, "ringback-milter %s listens on %s%s", PACKAGE_VERSION, config->listen,
              config->dry_run ? ", dry run: nothing is refused" : "");
     warn_of_descriptors(config);
-    served = loop_run();
+    served = loop_run(&end);
     finish_callbacks();
     log_line(LOG_LEVEL_INFO, "ringback-milter ends%s", served ? "" : ": libmilter failed");
     return served ? EX_OK : EX_SOFTWARE;

@@ -133,10 +133,6 @@ class Mail:
     def stage(self):
         return list(self.replies)[-1]
 
-    def under_way(self, moment):
-        """Whether it was being sent at that moment of the monotonic clock."""
-        return self.begun < moment < self.begun + self.seconds
-
     @property
     def accepted(self):
         return self.stage == "end" and self.code == 250
