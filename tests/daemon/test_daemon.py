@@ -230,6 +230,15 @@ class Answers:
         added = [data for change, data in changes if change in "hi"]
         return told + kind, [name for name in added if b"X-Ringback\0" in name]
 
+    def begin(self):
+        return self._envelope()
+
+    def go_on(self):
+        """The answers to DATA and at the end."""
+        data = self._talk.data()[0]
+        self._talk.header(*SUBJECT)
+        return data + self._talk.end()[0][0]
+
     def interrupted(self, where):
         """A message that is given up."""
         if where == "at MAIL":
@@ -403,6 +412,21 @@ def each_signal_to_end_may_come_while_the_cache_is_opened(tap, daemon):
         tap.equal((status, left), (0, []), text, daemon.log())
 
 
+def messages_that_have_begun_go_to_their_end(tap, daemon):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        daemon.start()
+        daemon.await_listening()
+        answers = [Answers(daemon, mta, STRANGER, b"<>") for mta in MTAS]
+        begun = [each.begin() for each in answers]
+        daemon.process.send_signal(number)
+        with contextlib.suppress(OSError):
+            begun = [first + each.go_on() for first, each in zip(begun, answers)]
+        told = "ccc"  # to RCPT, to DATA, at the end
+        text = f"{number.name} behind RCPT: each message goes to its end"
+        tap.equal(begun, [told] * len(MTAS), text)
+        tap.equal(daemon.process.wait(PATIENCE_S), 0, f"{number.name} behind RCPT: then it ends")
+
+
 def what_comes_to_the_parent_is_for_the_daemon(tap, daemon):
     daemon.make_cache()
     with Hold(daemon.store) as hold:
@@ -437,6 +461,7 @@ def run_signals(tap, make):
         a_reload_may_come_while_the_configuration_is_read,
         a_reload_may_come_while_the_cache_is_opened,
         each_signal_to_end_may_come_while_the_cache_is_opened,
+        messages_that_have_begun_go_to_their_end,
         what_comes_to_the_parent_is_for_the_daemon,
     ):
         daemon = make(Unix)
