@@ -46,7 +46,12 @@ libcore_la_SOURCES = \
     lib/shield.c lib/shield.h \
     lib/slots.c lib/slots.h \
     lib/snapshots.c lib/snapshots.h \
-    lib/spf.c lib/spf.h lib/spf_gate.c lib/spf_gate.h lib/spf_record.c lib/spf_record.h \
+    lib/spf.c lib/spf.h \
+    lib/spf_answers.c lib/spf_answers.h \
+    lib/spf_check.c lib/spf_check.h \
+    lib/spf_gate.c lib/spf_gate.h \
+    lib/spf_macro.c lib/spf_macro.h \
+    lib/spf_record.c lib/spf_record.h \
     lib/stack.c lib/stack.h \
     lib/text.c lib/text.h \
     lib/transcript.c lib/transcript.h \
@@ -54,7 +59,7 @@ libcore_la_SOURCES = \
     lib/verifier.c lib/verifier.h \
     lib/visit.c lib/visit.h \
     lib/task.c lib/task.h lib/workers.c
-libcore_la_LIBADD = $(LMDB_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS) $(SPF2_LIBS)
+libcore_la_LIBADD = $(LMDB_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS)
 
 lib_LTLIBRARIES += libringback.la
 libringback_la_SOURCES =

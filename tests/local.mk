@@ -50,6 +50,8 @@ UNIT = \
     tests/unit/test_snapshots \
     tests/unit/test_spf \
     tests/unit/test_spf_gate \
+    tests/unit/test_spf_macro \
+    tests/unit/test_spf_record \
     tests/unit/test_stack \
     tests/unit/test_text \
     tests/unit/test_tool \
@@ -179,6 +181,14 @@ tests_unit_test_spf_LDADD = $(unit_libs)
 tests_unit_test_spf_gate_SOURCES = tests/unit/test_spf_gate.c
 tests_unit_test_spf_gate_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_spf_gate_LDADD = $(unit_libs)
+
+tests_unit_test_spf_macro_SOURCES = tests/unit/test_spf_macro.c
+tests_unit_test_spf_macro_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_spf_macro_LDADD = $(unit_libs)
+
+tests_unit_test_spf_record_SOURCES = tests/unit/test_spf_record.c
+tests_unit_test_spf_record_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_spf_record_LDADD = $(unit_libs)
 
 tests_unit_test_decide_SOURCES = tests/unit/test_decide.c tests/unit/session_rig.c tests/unit/session_rig.h
 tests_unit_test_decide_CPPFLAGS = $(unit_cppflags)

@@ -251,7 +251,7 @@ static void nothing_but_fail_closes_the_gate(void **state)
     assert_int_equal(rig_stats(f).spf_fail, 0);
 }
 
-static void the_next_message_of_a_client_costs_no_dns(void **state)
+static void the_next_message_costs_no_dns_whoever_sends_it(void **state)
 {
     static const struct {
         const char *client;
@@ -262,18 +262,18 @@ static void the_next_message_of_a_client_costs_no_dns(void **state)
     rig_open(f);
     for (unsigned i = 0; i < COUNT(table); i++) {
         assert_int_equal(reason_from(f, table[i].client, "nobody@strict.example"), table[i].reason);
-        assert_int_equal(asked_txt(f, "strict.example"), i + 1);
+        assert_int_equal(asked_txt(f, "strict.example"), 1);
         const struct rb_question again = from(table[i].client, "nobody@strict.example");
         struct rb_ticket *ticket = rig_put(f, &again);
         assert_true(rb_ready(ticket));
         assert_int_equal(rig_outcome(ticket), table[i].reason);
         assert_int_equal(reason_from(f, table[i].client, "nobody2@strict.example"),
                          table[i].reason);
-        assert_int_equal(asked_txt(f, "strict.example"), i + 1);
+        assert_int_equal(asked_txt(f, "strict.example"), 1);
     }
     fake_clock_advance_s(&f->clock, 5 * MINUTE); /* records have lives of their own */
     assert_int_equal(reason_from(f, STRANGER, "user@strict.example"), RB_REASON_SPF_FAIL);
-    assert_int_equal(asked_txt(f, "strict.example"), COUNT(table) + 1);
+    assert_int_equal(asked_txt(f, "strict.example"), 2);
 }
 
 static void spf_fail_is_told_of_an_address_known_to_be_valid(void **state)
@@ -1416,7 +1416,7 @@ int main(void)
         TEST(nobody_is_called_for_a_client_that_the_domain_disowns),
         TEST(a_client_that_the_domain_allows_is_asked_for),
         TEST(nothing_but_fail_closes_the_gate),
-        TEST(the_next_message_of_a_client_costs_no_dns),
+        TEST(the_next_message_costs_no_dns_whoever_sends_it),
         TEST(spf_fail_is_told_of_an_address_known_to_be_valid),
         TEST(what_is_known_to_be_invalid_is_told_without_spf),
         TEST(a_look_into_the_cache_alone_asks_no_dns),
