@@ -45,6 +45,7 @@ ringback_SOURCES = \
     milter/tool_control.c \
     milter/tool_explain.c \
     milter/tool_list.c milter/tool_list.h \
+    milter/tool_spf.c \
     milter/tool_verify.c \
     milter/tool_window.c milter/tool_window.h
 ringback_LDADD = libmilterparts.la

@@ -5,8 +5,10 @@
 
 #include "tool.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <locale.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +28,7 @@ static const char help[] =
     "  status              asks the running daemon how it is\n"
     "  reload              makes the running daemon read its configuration again\n"
     "  config              prints the configuration in force, defaults included\n"
+    "  spf                 says what a sender's domain says by SPF of a client\n"
     "\n"
     "ringback VERB --help tells more; ringback(1) tells all.\n";
 
@@ -59,6 +62,24 @@ int tool_load(const char *path, struct config **config)
     if (config_load(path != NULL ? path : default_path, config, error, sizeof error) == RB_OK)
         return EX_OK;
     return tool_fail(EX_CONFIG, "%s", error);
+}
+
+bool tool_client(const char *text, struct sockaddr_storage *client)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)client;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)client;
+
+    *client = (struct sockaddr_storage){0};
+    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(1); /* an SMTP client; 0 would be local submission */
+        return true;
+    }
+    if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        return true;
+    }
+    return false;
 }
 
 void tool_print_json(json_t *object)
@@ -95,6 +116,7 @@ static tool_verb *find_verb(const char *name)
     } verbs[] = {
         {"verify", tool_verify}, {"explain", tool_explain}, {"cache", tool_cache},
         {"status", tool_status}, {"reload", tool_reload},   {"config", tool_config},
+        {"spf", tool_spf},
     };
 
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)

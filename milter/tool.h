@@ -9,10 +9,11 @@
 #include "conf.h"
 
 #include <jansson.h>
+#include <sys/socket.h>
 
 typedef int tool_verb(int argc, char **argv);
 
-tool_verb tool_verify, tool_explain, tool_cache, tool_status, tool_reload, tool_config;
+tool_verb tool_verify, tool_explain, tool_cache, tool_status, tool_reload, tool_config, tool_spf;
 
 /* "ringback: TEXT" on stderr; returns status. */
 int tool_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -25,6 +26,9 @@ int tool_help(const char *text, bool asked_for);
  * the defaults. EX_OK and a reference of the caller's, or an exit status, having said why.
  */
 int tool_load(const char *path, struct config **config);
+
+/* The SMTP client at an IP address, as it was typed. False: that is none. */
+bool tool_client(const char *text, struct sockaddr_storage *client);
 
 /* One JSON object a line on stdout; takes the reference. */
 void tool_print_json(json_t *object);

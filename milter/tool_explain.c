@@ -12,8 +12,6 @@
 #include "session.h"
 #include "text.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,24 +21,6 @@ struct transaction_arguments {
     const char *config_path, *client, *helo, *from, *to;
     bool authenticated;
 };
-
-static bool parse_client(const char *text, struct sockaddr_storage *address)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)address;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
-
-    *address = (struct sockaddr_storage){0};
-    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(1); /* an SMTP client; 0 would be local submission */
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        return true;
-    }
-    return false;
-}
 
 static void tell_exemptions(const struct session *session, const char *recipient_key)
 {
@@ -224,7 +204,7 @@ int tool_explain(int argc, char **argv)
 
     if (status >= 0)
         return status;
-    if (!parse_client(arguments.client, &client))
+    if (!tool_client(arguments.client, &client))
         return syntax_fail(&syntax, "--client: \"%s\" is not an IP address", arguments.client);
     status = tool_load(arguments.config_path, &config);
     if (status != EX_OK)

@@ -8,6 +8,8 @@ Fetches their packages with apt-get and unpacks them into FOLDER, if that has no
 from then on they are there without a network. The lab looks into BUILDDIR/lab-debs first and, where
 that does not exist, fetches them for itself, for one run. Their libraries must be installed in the
 usual way: packaging/quickstart does.
+
+The public test suite of RFC 7208, and what reads it, are had in the same way, beside FOLDER.
 """
 
 import sys
@@ -21,8 +23,9 @@ import subprocess
 import tempfile
 
 PACKAGES = ["exim4-daemon-light", "sendmail-bin", "sendmail-cf"]
+SUITE_PACKAGES = ["python3-spf", "python3-yaml"]
 FETCH_S = 120  # apt may take this long
-BUILT_NAME = "lab-debs"  # in the build folder
+BUILT_NAME, SUITE_NAME = "lab-debs", "lab-debs-spf"  # in the build folder
 
 
 class CannotHave(Exception):
@@ -35,7 +38,7 @@ def fetch(folder, packages=tuple(PACKAGES)):
     if folder.exists():
         return
     if not shutil.which("apt-get") or not shutil.which("dpkg"):
-        raise CannotHave("apt-get and dpkg fetch Exim and Sendmail, and are not here")
+        raise CannotHave(f"apt-get and dpkg fetch {' '.join(packages)}, and are not here")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=folder.name + "-") as scratch:
         _run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *packages], scratch)
         whole = pathlib.Path(scratch) / "whole"
@@ -67,13 +70,13 @@ def _run(argv, folder):
         raise CannotHave(f"{argv[0]} takes longer than {FETCH_S} s") from error
 
 
-def unpacked(builddir, scratch):
+def unpacked(builddir, scratch, name=BUILT_NAME, packages=tuple(PACKAGES)):
     """Where they are unpacked; fetched into `scratch` if the build folder has none."""
-    built = pathlib.Path(builddir) / BUILT_NAME
+    built = pathlib.Path(builddir) / name
     if built.exists():
         return built
-    here = pathlib.Path(scratch) / BUILT_NAME
-    fetch(here)
+    here = pathlib.Path(scratch) / name
+    fetch(here, packages)
     return here
 
 
@@ -92,6 +95,7 @@ def main():
         sys.exit("usage: debs.py FOLDER")
     try:
         fetch(sys.argv[1])
+        fetch(pathlib.Path(sys.argv[1]).with_name(SUITE_NAME), SUITE_PACKAGES)
     except CannotHave as reason:
         sys.exit(f"debs.py: {reason}")
 

@@ -11,7 +11,7 @@ has is in check_sendmail; what has nothing to do with the MTA runs once.
 Prints TAP. Needs root, iproute2, nsd and postfix; without them it prints a skip. `--only verdicts`
 runs check_verdicts alone; `--keep` leaves logs and cache behind. RB_BUILDDIR says where the
 programs were built; RB_NO_LAB set to anything skips it all. Sendmail, and Exim for `loops`, are
-fetched by debs.py; without them, what they are for is skipped.
+fetched by debs.py, and the test suite for `spf`; without them, what they are for is skipped.
 """
 
 import sys
@@ -44,6 +44,7 @@ CHECKS = {  # which MTAs it is for
     "sockets": ["postfix"],  # its chroot
     "sendmail": ["sendmail"],
     "lists": ONCE,
+    "spf": ONCE,
     "loops": ONCE,
 }
 

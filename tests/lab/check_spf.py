@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`ringback spf`: the public test suite of RFC 7208, and what it says beside the result.
+
+The suite is not ours: it is read out of Debian's package python3-spf, which debs.py fetches.
+"""
+
+import gzip
+import importlib
+import os
+import pathlib
+import subprocess
+import sys
+
+import debs
+from scripted_dns import SILENT, ScriptedDns
+
+SUITE = "usr/share/doc/python3-spf/rfc7208-tests.yml.gz"
+CASES_MIN = 203  # of the release of 2014.04
+PATIENCE_S = 60
+# A name server that is silent shall not cost more than it must.
+HASTY = {**os.environ, "RES_OPTIONS": "timeout:1 attempts:1"}
+
+
+def run(tap, rig):
+    _tells(tap, rig)
+    try:
+        scenarios = _suite(rig)
+    except debs.CannotHave as reason:
+        tap.skip("the public test suite of RFC 7208", reason)
+        return
+    cases = 0
+    for scenario in scenarios:
+        zone, silent = _zone(scenario["zonedata"])
+        with ScriptedDns(zone, silent) as dns:
+            for name, case in scenario["tests"].items():
+                _case(tap, rig, dns, f"{scenario['description']}: {name}", case)
+                cases += 1
+    tap.ok(cases >= CASES_MIN, f"that was the whole suite: {CASES_MIN} cases", cases)
+
+
+# --- The public suite ---------------------------------------------------------------------------
+
+
+def _suite(rig):
+    """Its scenarios. Raises CannotHave."""
+    unpacked = debs.unpacked(rig.builddir, rig.folder, debs.SUITE_NAME, debs.SUITE_PACKAGES)
+    sys.path.append(str(unpacked / "usr/lib/python3/dist-packages"))
+    try:
+        yaml = importlib.import_module("yaml")
+        with gzip.open(unpacked / SUITE) as suite:
+            return list(yaml.safe_load_all(suite))
+    except (ImportError, OSError) as error:
+        raise debs.CannotHave(str(error)) from error
+
+
+def _zone(data):
+    """The suite's zone as ScriptedDns wants it. Its type SPF, which is no more, stands for TXT."""
+    zone, silent = {}, set()
+    for owner, entries in data.items():
+        name = owner.lower()
+        zone[name, "NONE"] = []  # the name exists
+        rows = [row for entry in entries if isinstance(entry, dict) for row in entry.items()]
+        if "TIMEOUT" in entries:
+            silent.add(name)
+        has_txt = any(kind == "TXT" for kind, _ in rows)
+        for kind, value in rows:
+            if kind == "SPF":
+                kind = "OLD" if has_txt else "TXT"
+            if value == "TIMEOUT":
+                zone[name, kind] = SILENT
+            elif value != "NONE":
+                zone.setdefault((name, kind), []).append(_value(kind, value))
+    return zone, silent
+
+
+def _value(kind, value):
+    return [value] if kind == "TXT" and isinstance(value, str) else value
+
+
+def _case(tap, rig, dns, text, case):
+    wanted = case["result"]
+    status, words, _ = _spf(rig, dns, case["host"], case["mailfrom"], case["helo"])
+    right = [wanted] if isinstance(wanted, str) else wanted
+    tap.ok(words[0] in right, f"{text}: {' or '.join(right)}", " ".join(words))
+    if status != (75 if words[0] == "temperror" else 0):
+        tap.ok(False, f"{text}: exit status", status)
+
+
+# --- What else it says --------------------------------------------------------------------------
+
+ZONE = {
+    ("a.example", "TXT"): [["v=spf1 ip4:192.0.2.0/24 ", "include:b.example -all"]],
+    ("b.example", "TXT"): [["v=spf1 a:Mail.b.example/28 ~all"]],
+    ("mail.b.example", "A"): ["198.51.100.1"],
+    ("soft.example", "TXT"): [["v=spf1 ~all"]],
+    ("open.example", "TXT"): [["v=spf1 mx"]],
+    ("bad.example", "TXT"): [["v=spf1 ip4:192.0.2.256 -all"]],
+    ("deep.example", "TXT"): [["v=spf1 include:bad.example -all"]],
+    ("deaf.example", "TXT"): SILENT,
+    ("half.example", "TXT"): [["v=spf1 a:deaf.example -all"]],
+    ("deaf.example", "A"): SILENT,
+    ("none.example", "A"): ["192.0.2.1"],
+}
+BAD_TERM = 'the record is none by the rules: "ip4:192.0.2.256" in the record of bad.example'
+NET_OF_A = '"ip4:192.0.2.0/24" in the record of a.example'
+HOST_OF_B = '"a:Mail.b.example/28" in the record of b.example'
+DEAF_TERM = 'DNS gives no answer: "a:deaf.example" in the record of half.example'
+NO_TERM = "no term in the record of open.example is for it"
+TOLD = [  # client, sender, who vouches, and why: all that is said
+    ("192.0.2.9", "u@a.example", "pass a.example vouches", NET_OF_A),
+    ("198.51.100.9", "u@a.example", "pass a.example vouches", HOST_OF_B),
+    ("::ffff:192.0.2.9", "u@a.example", "pass a.example vouches", NET_OF_A),
+    ("203.0.113.9", "u@A.example", "fail a.example disowns", '"-all" in the record of a.example'),
+    ("2001:db8::9", "<u@soft.example>", "softfail nobody", '"~all" in the record of soft.example'),
+    ("192.0.2.9", "u@open.example", "neutral nobody", NO_TERM),
+    ("192.0.2.9", "u@none.example", "none nobody", "none.example has no SPF record"),
+    ("192.0.2.9", "u@[192.0.2.9]", "none nobody", "[192.0.2.9] has no SPF record"),
+    ("192.0.2.9", "u@bad.example", "permerror nobody", BAD_TERM),
+    ("192.0.2.9", "u@deep.example", "permerror nobody", BAD_TERM),
+    ("192.0.2.9", "u@deaf.example", "temperror nobody", "DNS gives no answer: deaf.example"),
+    ("192.0.2.9", "u@half.example", "temperror nobody", DEAF_TERM),
+    ("192.0.2.9", "", "pass a.example vouches", NET_OF_A),
+]
+MISTAKES = [  # in usage
+    [],
+    ["--client", "192.0.2.9"],
+    ["--from", "u@a.example"],
+    ["--client", "mail.example", "--from", "u@a.example"],
+    ["--client", "192.0.2.9", "--from", "<>"],
+    ["--client", "192.0.2.9", "--from", "u@a.example", "--to", "u@b.example"],
+    ["--client", "192.0.2.9", "--from", "u@a.example", "more"],
+]
+
+
+def _tells(tap, rig):
+    with ScriptedDns(ZONE) as dns:
+        for client, sender, who, why in TOLD:
+            status, words, _ = _spf(rig, dns, client, sender, "a.example")
+            text = f"spf: {client}, <{sender}>"
+            if who.endswith("nobody"):
+                who += " vouches"
+            whom = client if who.endswith("disowns") else f"for {client}"
+            tap.equal(" ".join(words), f"{who} {whom}: {why}", f"{text}: {words[0]}, and why")
+            tap.equal(status, 75 if words[0] == "temperror" else 0, f"{text}: exit status")
+        for arguments in MISTAKES:
+            status, words, errors = _run(rig, ["spf", *arguments])
+            tap.ok(
+                status == 64 and not words and errors,
+                f"spf {' '.join(arguments)}: a mistake in usage",
+                status,
+                errors,
+            )
+        status, words, _ = _run(rig, ["spf", "--help"])
+        tap.ok(status == 0 and words[:3] == ["usage:", "ringback", "spf"], "spf --help", words)
+
+
+def _spf(rig, dns, client, sender, helo):
+    config = pathlib.Path(rig.folder, "spf.conf")
+    config.write_text(f'resolvers = {{ "127.0.0.1:{dns.port}" }}\n')
+    arguments = ["spf", "-c", str(config), "--client", client, "--helo", helo, f"--from={sender}"]
+    return _run(rig, arguments)
+
+
+def _run(rig, arguments):
+    """The exit status, the words on standard output, and what was said on standard error."""
+    ended = subprocess.run(
+        [rig.milter.tool, *arguments],
+        env=HASTY,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    return ended.returncode, ended.stdout.decode().split(), ended.stderr.decode()
