@@ -117,14 +117,14 @@ static size_t merge_folds(struct octets present, struct octets news, uint8_t *ou
     return fold_record_encode(&into, out, RECORD_SIZE_MAX);
 }
 
-const enum cache_table cache_tables[] = {CACHE_ADDRESS, CACHE_DOMAIN, CACHE_HOST, CACHE_FOLD};
+const enum cache_table cache_tables[] = {CACHE_ADDRESS, CACHE_DOMAIN, CACHE_HOST, CACHE_FOLD,
+                                         CACHE_RETRY};
 const size_t cache_table_count = sizeof cache_tables / sizeof cache_tables[0];
 
 /* By enum cache_table; NULL: the newer replaces. */
-static store_merge_fn *const MERGES[] = {
+static store_merge_fn *const MERGES[CACHE_TABLE_LAST + 1] = {
     [CACHE_ADDRESS] = merge_addresses,
     [CACHE_DOMAIN] = merge_domains,
-    [CACHE_HOST] = NULL,
     [CACHE_FOLD] = merge_folds,
 };
 
@@ -145,15 +145,8 @@ static void tend(void *arg)
 
 static enum rb_error start_writer(struct cache *cache)
 {
-    const struct writer_hooks hooks = {
-        .merge = {[CACHE_ADDRESS] = MERGES[CACHE_ADDRESS],
-                  [CACHE_DOMAIN] = MERGES[CACHE_DOMAIN],
-                  [CACHE_HOST] = MERGES[CACHE_HOST],
-                  [CACHE_FOLD] = MERGES[CACHE_FOLD]},
-        .make_room = make_room,
-        .tend = tend,
-        .arg = cache,
-    };
+    struct writer_hooks hooks = {.make_room = make_room, .tend = tend, .arg = cache};
+    memcpy(hooks.merge, MERGES, sizeof hooks.merge);
     const uint64_t affordable = cache->max_bytes / BATCH_OCTETS;
     size_t batch = affordable < WRITER_BATCH_MAX ? (size_t)affordable : (size_t)WRITER_BATCH_MAX;
     if (batch < BATCH_MIN)
@@ -243,8 +236,10 @@ static bool decode(enum cache_table table, struct octets value, void *record)
         return domain_record_decode(value.data, value.len, record);
     case CACHE_HOST:
         return host_record_decode(value.data, value.len, record);
-    default:
+    case CACHE_FOLD:
         return fold_record_decode(value.data, value.len, record);
+    default:
+        return retry_record_decode(value.data, value.len, record);
     }
 }
 
@@ -309,7 +304,10 @@ static enum rb_error look_up(struct cache *cache, enum cache_table table, const 
     if (cache->writer != NULL) {
         uint8_t queued[RECORD_SIZE_MAX];
         struct octets news = {.data = queued};
-        if (writer_peek(cache->writer, table, key, queued, &news.len))
+        const bool waits = writer_peek(cache->writer, table, key, queued, &news.len);
+        if (waits && news.len == 0)
+            return RB_ERR_NOT_FOUND;
+        if (waits)
             return decode_merged(cache, table, key, news, record) ? RB_OK : miss_damaged(cache);
     }
     error = cache->ops->get(cache->store, table, key, take_record, &straight);
@@ -335,6 +333,11 @@ enum rb_error cache_get_host(struct cache *cache, const char *ip, struct host_re
 enum rb_error cache_get_fold(struct cache *cache, const char *key, struct fold_record *record)
 {
     return look_up(cache, CACHE_FOLD, key, record);
+}
+
+enum rb_error cache_get_retry(struct cache *cache, const char *key, struct retry_record *record)
+{
+    return look_up(cache, CACHE_RETRY, key, record);
 }
 
 /* len 0: the codec has refused the record. */
@@ -385,9 +388,93 @@ enum rb_error cache_put_fold(struct cache *cache, const char *key, const struct 
     return put(cache, CACHE_FOLD, key, value, fold_record_encode(&capped, value, sizeof value));
 }
 
+enum rb_error cache_put_retry(struct cache *cache, const char *key,
+                              const struct retry_record *record)
+{
+    uint8_t value[RETRY_RECORD_SIZE_MAX];
+    return put(cache, CACHE_RETRY, key, value, retry_record_encode(record, value, sizeof value));
+}
+
+enum rb_error cache_drop_retry(struct cache *cache, const char *key)
+{
+    struct octets octets;
+    if (cache->writer == NULL)
+        return RB_ERR_STORE;
+    const enum rb_error error = check_key(key, &octets);
+    return error == RB_OK ? writer_put(cache->writer, CACHE_RETRY, octets, (struct octets){0})
+                          : error;
+}
+
+/* A claim within its transaction. */
+struct claiming {
+    struct retry_claim *claim;
+    uint64_t owner;
+    int64_t now_s, until_s;
+};
+
+/* store_merge_fn; what is claimed comes with the arg, and not as news. */
+static size_t merge_claim(struct octets present, struct octets news, uint8_t *out, void *arg)
+{
+    const struct claiming *claiming = arg;
+    struct retry_claim *claim = claiming->claim;
+    struct retry_record *record = &claim->record;
+    (void)news;
+    claim->found = retry_record_decode(present.data, present.len, record);
+    claim->taken = claim->found && retry_record_is_due(record, claiming->owner, claiming->now_s);
+    if (!claim->taken)
+        return 0;
+    record->owner = claiming->owner;
+    record->due_s = claiming->until_s;
+    return retry_record_encode(record, out, RECORD_SIZE_MAX);
+}
+
+/* Store held. What has changed since it was found due, and waits for the writer, is not claimed. */
+static bool is_changing(struct cache *cache, struct octets key, struct retry_claim *claim)
+{
+    uint8_t queued[RECORD_SIZE_MAX];
+    size_t len;
+    if (!writer_peek(cache->writer, CACHE_RETRY, key, queued, &len))
+        return false;
+    claim->found = retry_record_decode(queued, len, &claim->record);
+    return true;
+}
+
+enum rb_error cache_claim_retries(struct cache *cache, struct retry_claim *claims, size_t count,
+                                  uint64_t owner, int64_t now_s, int64_t until_s)
+{
+    struct claiming claiming[CACHE_CLAIMS_MAX];
+    struct store_write writes[CACHE_CLAIMS_MAX];
+    size_t wanted = 0;
+    enum rb_error error = RB_OK;
+    if (cache->writer == NULL)
+        return RB_ERR_STORE;
+    if (count > CACHE_CLAIMS_MAX)
+        return RB_ERR_ARGUMENT;
+    writer_hold(cache->writer);
+    for (size_t i = 0; i < count; i++) {
+        const struct octets key = {.data = claims[i].key, .len = strlen(claims[i].key)};
+        claims[i].found = claims[i].taken = false;
+        if (is_changing(cache, key, &claims[i]))
+            continue;
+        claiming[wanted] = (struct claiming){&claims[i], owner, now_s, until_s};
+        writes[wanted] = (struct store_write){.table = CACHE_RETRY,
+                                              .key = key,
+                                              .value = key, /* not empty: no removal */
+                                              .merge = merge_claim,
+                                              .merge_arg = &claiming[wanted]};
+        wanted++;
+    }
+    if (wanted > 0)
+        error = writer_commit(cache->writer, writes, wanted);
+    writer_release(cache->writer);
+    for (size_t i = 0; i < count && error != RB_OK; i++)
+        claims[i].taken = false;
+    return error;
+}
+
 static bool is_table(enum cache_table table)
 {
-    return table >= CACHE_ADDRESS && table <= CACHE_FOLD;
+    return table >= CACHE_ADDRESS && table <= CACHE_TABLE_LAST;
 }
 
 /* Store held. */
@@ -500,6 +587,7 @@ enum rb_error cache_get_stats(struct cache *cache, struct cache_stats *stats)
         .domains = store.records[CACHE_DOMAIN],
         .hosts = store.records[CACHE_HOST],
         .folds = store.records[CACHE_FOLD],
+        .retries = store.records[CACHE_RETRY],
         .bytes = store.bytes,
         .max_bytes = store.max_bytes,
         .writes = writer.writes,

@@ -17,12 +17,14 @@
 #include "fold_record.h"
 #include "record.h"
 #include "relay.h"
+#include "retry_record.h"
 #include "ringback.h"
 
 enum {
     CACHE_KEY_MAX = 480,      /* octets of a key; longer ones are refused (RB_ERR_TOO_LONG) */
     CACHE_QUEUE_MAX = 65536,  /* writes that wait for the writer; more are dropped and counted */
     CACHE_SWEEP_SLICE = 1000, /* records looked at in one sweep slice */
+    CACHE_CLAIMS_MAX = 32,    /* retries claimed in one transaction */
 };
 
 struct cache_settings {
@@ -104,9 +106,10 @@ enum rb_error cache_get_domain(struct cache *cache, const char *domain,
                                struct domain_record *record);
 enum rb_error cache_get_host(struct cache *cache, const char *ip, struct host_record *record);
 enum rb_error cache_get_fold(struct cache *cache, const char *key, struct fold_record *record);
+enum rb_error cache_get_retry(struct cache *cache, const char *key, struct retry_record *record);
 
-/* Queue a write; merged with what is there (record.h) but for host records, which replace. Never
- * blocks on the disk. */
+/* Queue a write; merged with what is there (record.h) but for host and retry records, which
+ * replace. Never blocks on the disk. A retry's key is that of its address record. */
 enum rb_error cache_put_address(struct cache *cache, const char *key,
                                 const struct address_record *record);
 enum rb_error cache_put_domain(struct cache *cache, const char *domain,
@@ -114,9 +117,37 @@ enum rb_error cache_put_domain(struct cache *cache, const char *domain,
 enum rb_error cache_put_host(struct cache *cache, const char *ip, const struct host_record *record);
 enum rb_error cache_put_fold(struct cache *cache, const char *key,
                              const struct fold_record *record);
+enum rb_error cache_put_retry(struct cache *cache, const char *key,
+                              const struct retry_record *record);
+
+/* Queues the removal of a retry. */
+enum rb_error cache_drop_retry(struct cache *cache, const char *key);
+
+/* A retry that is due, and what came of the claim. */
+struct retry_claim {
+    char key[CACHE_KEY_MAX + 1];
+    bool found;                 /* whether there is such a retry at all: */
+    bool taken;                 /* it was due for the owner, and is his now */
+    struct retry_record record; /* found: as it stands after */
+};
+
+/*
+ * Takes, in one transaction, those of the retries (CACHE_CLAIMS_MAX at most) that are due for the
+ * owner at now_s: each is his then, and due at until_s. Of several processes, and of several
+ * threads, one gets each. Committed before it returns; on failure none is taken.
+ */
+enum rb_error cache_claim_retries(struct cache *cache, struct retry_claim *claims, size_t count,
+                                  uint64_t owner, int64_t now_s, int64_t until_s);
 
 /* Which kind of record. The numbers are part of the stored format. */
-enum cache_table { CACHE_ADDRESS = 1, CACHE_DOMAIN = 2, CACHE_HOST = 3, CACHE_FOLD = 4 };
+enum cache_table {
+    CACHE_ADDRESS = 1,
+    CACHE_DOMAIN = 2,
+    CACHE_HOST = 3,
+    CACHE_FOLD = 4,
+    CACHE_RETRY = 5,
+    CACHE_TABLE_LAST = CACHE_RETRY,
+};
 
 /* All tables, in the order of their numbers. */
 extern const enum cache_table cache_tables[];
@@ -134,12 +165,14 @@ enum rb_error cache_purge(struct cache *cache, bool expired_only, uint64_t *remo
 struct cache_entry {
     enum cache_table table;
     const char *key;
-    const char *relay;   /* address records: the relay part of the key, "" for the world's answer */
-    const char *address; /* address records: the address part of the key */
+    const char
+        *relay; /* addresses, retries: the relay part of the key, "" for the world's answer */
+    const char *address; /* addresses, retries: the address part of the key */
     const struct address_record *address_record;
     const struct domain_record *domain_record;
     const struct host_record *host_record;
     const struct fold_record *fold_record;
+    const struct retry_record *retry_record;
 };
 
 /*
@@ -169,8 +202,8 @@ enum rb_error cache_walk_host(struct cache *cache, const char *key,
                               bool (*visit)(const struct cache_entry *entry, void *arg), void *arg);
 
 struct cache_stats {
-    uint64_t addresses, domains, hosts, folds; /* records */
-    uint64_t bytes;                            /* used by live pages of the store */
+    uint64_t addresses, domains, hosts, folds, retries; /* records */
+    uint64_t bytes;                                     /* used by live pages of the store */
     uint64_t max_bytes;
     uint64_t writes, dropped, damaged, evicted, swept; /* since opened, by this process */
 };

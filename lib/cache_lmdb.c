@@ -38,7 +38,7 @@
 #include "snapshots.h"
 
 enum {
-    TABLES = 4,
+    TABLES = CACHE_TABLE_LAST,
     DBS_MAX = 16,       /* more than TABLES: room for tables of later versions */
     READERS_MAX = 2048, /* threads of all processes that read at the same moment */
     RETRIES_MAX = 3,    /* to begin a transaction after mapping anew or clearing stale readers */
@@ -57,11 +57,12 @@ static const char LOCK_NAME[] = "lock.mdb";
 
 /* By enum cache_table. The names are part of the stored format. */
 static const char *const TABLE_NAMES[TABLES + 1] = {
-    [CACHE_ADDRESS] = "address",
-    [CACHE_DOMAIN] = "domain",
-    [CACHE_HOST] = "host",
-    [CACHE_FOLD] = "fold",
+    [CACHE_ADDRESS] = "address", [CACHE_DOMAIN] = "domain", [CACHE_HOST] = "host",
+    [CACHE_FOLD] = "fold",       [CACHE_RETRY] = "retry",
 };
+
+/* LMDB's own: of free pages, and of the tables' names. A table that is not there has the first. */
+enum { FREE_DBI = 0, NAMES_DBI = 1, NO_DBI = FREE_DBI };
 
 /* Where the last sweep of a table ended; len 0: at the start. */
 struct position {
@@ -80,7 +81,7 @@ struct claim {
 struct store {
     struct claim claim;
     MDB_env *env;
-    MDB_dbi dbi[TABLES + 1]; /* by enum cache_table; fixed once open */
+    MDB_dbi dbi[TABLES + 1]; /* by enum cache_table; NO_DBI: an older store's, that we only read */
     unsigned page_size;      /* fixed once open */
     bool read_only;
     pthread_rwlock_t map_lock;
@@ -268,11 +269,21 @@ static enum rb_error store_get(struct store *store, enum cache_table table, stru
 
     MDB_val name = {.mv_size = key.len, .mv_data = (void *)key.data};
     MDB_val value;
-    rc = mdb_get(reading.txn, store->dbi[table], &name, &value);
+    rc = store->dbi[table] != NO_DBI ? mdb_get(reading.txn, store->dbi[table], &name, &value)
+                                     : MDB_NOTFOUND;
     if (rc == MDB_SUCCESS)
         take((struct octets){.data = value.mv_data, .len = value.mv_size}, arg);
     end_read(store, &reading);
     return store_error(rc);
+}
+
+static int add_pages(MDB_txn *txn, MDB_dbi dbi, size_t *used)
+{
+    MDB_stat stat;
+    const int rc = mdb_stat(txn, dbi, &stat);
+    if (rc == MDB_SUCCESS)
+        *used += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+    return rc;
 }
 
 /* Pages in use by trees, the two meta pages included, and pages that the map has in all. */
@@ -284,18 +295,12 @@ static int count_pages(struct store *store, size_t *used, size_t *max)
     if (rc != MDB_SUCCESS)
         return rc;
     *used = 2;
-    const MDB_dbi dbis[] = {0,
-                            1,
-                            store->dbi[CACHE_ADDRESS],
-                            store->dbi[CACHE_DOMAIN],
-                            store->dbi[CACHE_HOST],
-                            store->dbi[CACHE_FOLD]}; /* 0: free pages, 1: names of tables */
-    for (size_t i = 0; i < sizeof dbis / sizeof dbis[0] && rc == MDB_SUCCESS; i++) {
-        MDB_stat stat;
-        rc = mdb_stat(reading.txn, dbis[i], &stat);
-        if (rc == MDB_SUCCESS)
-            *used += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
-    }
+    rc = add_pages(reading.txn, FREE_DBI, used);
+    if (rc == MDB_SUCCESS)
+        rc = add_pages(reading.txn, NAMES_DBI, used);
+    for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++)
+        if (store->dbi[table] != NO_DBI)
+            rc = add_pages(reading.txn, store->dbi[table], used);
     if (rc == MDB_SUCCESS)
         rc = mdb_env_info(store->env, &info);
     end_read(store, &reading);
@@ -501,7 +506,8 @@ static enum rb_error store_walk(struct store *store, enum cache_table table, str
     int rc = begin_read(store, &reading);
     if (rc != MDB_SUCCESS)
         return store_error(rc);
-    rc = mdb_cursor_open(reading.txn, store->dbi[table], &cursor);
+    rc = store->dbi[table] != NO_DBI ? mdb_cursor_open(reading.txn, store->dbi[table], &cursor)
+                                     : MDB_NOTFOUND;
     if (rc == MDB_SUCCESS) {
         rc = seek_after(cursor, after, &key, &value);
         for (size_t seen = 0; rc == MDB_SUCCESS && seen < limit; seen++) {
@@ -552,7 +558,8 @@ static enum rb_error store_stats(struct store *store, struct store_stats *stats)
     stats->max_bytes = (uint64_t)max * store->page_size;
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++) {
         MDB_stat stat = {0};
-        rc = mdb_stat(reading.txn, store->dbi[table], &stat);
+        if (store->dbi[table] != NO_DBI)
+            rc = mdb_stat(reading.txn, store->dbi[table], &stat);
         stats->records[table] = stat.ms_entries;
     }
     end_read(store, &reading);
@@ -777,6 +784,28 @@ static int compare_keys(const MDB_val *a, const MDB_val *b)
     return (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
 }
 
+static int open_table(MDB_txn *txn, const char *name, bool create, MDB_dbi *dbi)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int rc = mdb_dbi_open(txn, name, create ? MDB_CREATE : 0, dbi);
+    if (rc == MDB_SUCCESS)
+        rc = mdb_set_compare(txn, *dbi, compare_keys);
+    if (rc == MDB_SUCCESS)
+        rc = mdb_cursor_open(txn, *dbi, &cursor);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST); /* a first look for damage */
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
+}
+
+/* Who only reads can do without the tables that came with later versions. */
+static bool may_lack(const struct store *store, int table)
+{
+    return store->read_only && table > CACHE_FOLD;
+}
+
 static int open_tables_in(struct store *store, bool create)
 {
     MDB_txn *txn;
@@ -784,18 +813,11 @@ static int open_tables_in(struct store *store, bool create)
     if (rc != MDB_SUCCESS)
         return rc;
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++) {
-        MDB_cursor *cursor;
-        MDB_val key, value;
-        rc = mdb_dbi_open(txn, TABLE_NAMES[table], create ? MDB_CREATE : 0, &store->dbi[table]);
-        if (rc == MDB_SUCCESS)
-            rc = mdb_set_compare(txn, store->dbi[table], compare_keys);
-        if (rc == MDB_SUCCESS)
-            rc = mdb_cursor_open(txn, store->dbi[table], &cursor);
-        if (rc != MDB_SUCCESS)
-            break;
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST); /* a first look for damage */
-        rc = rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
-        mdb_cursor_close(cursor);
+        rc = open_table(txn, TABLE_NAMES[table], create, &store->dbi[table]);
+        if (rc == MDB_NOTFOUND && may_lack(store, table)) {
+            store->dbi[table] = NO_DBI;
+            rc = MDB_SUCCESS;
+        }
     }
     if (rc == MDB_SUCCESS)
         rc = mdb_txn_commit(txn); /* a read transaction too: only so do the handles stay */

@@ -13,7 +13,7 @@
 
 enum {
     TABLE_FIRST = CACHE_ADDRESS,
-    TABLE_LAST = CACHE_FOLD,
+    TABLE_LAST = CACHE_TABLE_LAST,
 };
 
 /* Every n-th stamp, n doubling whenever there are too many: a fair sample of any number of records,
@@ -30,7 +30,6 @@ struct sweep {
     struct store *store;
     const struct sweep_rules *rules;
     struct sweep_counts *counts;
-    int64_t greylist_keep_s;
     struct sample *sample; /* stamps of what stays; NULL: not wanted */
     int64_t cutoff_s;      /* eviction: not newer than this, */
     uint64_t budget;       /* and no more than so many */
@@ -52,12 +51,9 @@ static struct record_age judge_address(const struct sweep *sweep, struct octets 
     const struct sweep_rules *rules = sweep->rules;
     if (!address_record_decode(value.data, value.len, &record))
         return (struct record_age){.readable = false};
-    const bool dead =
+    const bool expired =
         address_record_freshness(&record, &rules->lifetimes, rules->now_s, NULL) == RECORD_EXPIRED;
-    const bool kept = record.reason == RB_REASON_GREYLISTED &&
-                      record.stamp_s > rules->now_s - sweep->greylist_keep_s;
-    return (struct record_age){
-        .readable = true, .expired = dead && !kept, .stamp_s = record.stamp_s};
+    return (struct record_age){.readable = true, .expired = expired, .stamp_s = record.stamp_s};
 }
 
 static struct record_age judge_domain(const struct sweep *sweep, struct octets value)
@@ -110,6 +106,18 @@ static struct record_age judge_fold(const struct sweep *sweep, struct octets val
     };
 }
 
+static struct record_age judge_retry(const struct sweep *sweep, struct octets value)
+{
+    struct retry_record record;
+    if (!retry_record_decode(value.data, value.len, &record))
+        return (struct record_age){.readable = false};
+    return (struct record_age){
+        .readable = true,
+        .expired = record.due_s <= sweep->rules->now_s - SWEEP_RETRY_KEEP_S,
+        .stamp_s = record.first_s,
+    };
+}
+
 /* A record that no program can read, or that would live for ever by a wrong stamp, is of no use to
  * anybody. */
 static struct record_age judge(const struct sweep *sweep, enum cache_table table,
@@ -118,7 +126,8 @@ static struct record_age judge(const struct sweep *sweep, enum cache_table table
     struct record_age age = table == CACHE_ADDRESS  ? judge_address(sweep, value)
                             : table == CACHE_DOMAIN ? judge_domain(sweep, value)
                             : table == CACHE_HOST   ? judge_host(sweep, value)
-                                                    : judge_fold(sweep, value);
+                            : table == CACHE_FOLD   ? judge_fold(sweep, value)
+                                                    : judge_retry(sweep, value);
     if (!age.readable)
         atomic_fetch_add(&sweep->counts->damaged, 1);
     if (!age.readable || age.stamp_s > sweep->rules->now_s + SWEEP_FUTURE_MAX_S)
@@ -208,11 +217,7 @@ static enum rb_error sweep_whole(struct sweep *sweep, store_expired_fn *expired,
 void sweep_tend(const struct store_ops *ops, struct store *store, const struct sweep_rules *rules,
                 struct sweep_counts *counts)
 {
-    struct sweep sweep = {.ops = ops,
-                          .store = store,
-                          .rules = rules,
-                          .counts = counts,
-                          .greylist_keep_s = SWEEP_RETRY_KEEP_S};
+    struct sweep sweep = {.ops = ops, .store = store, .rules = rules, .counts = counts};
     for (int table = TABLE_FIRST; table <= TABLE_LAST; table++) {
         uint64_t swept = 0;
         bool wrapped;
@@ -276,8 +281,9 @@ bool sweep_make_room(const struct store_ops *ops, struct store *store,
         .ops = ops, .store = store, .rules = rules, .counts = counts, .sample = sample};
 
     if (sweep_whole(&sweep, is_expired, &swept) == RB_OK && ops->stats(store, &stats) == RB_OK) {
-        const uint64_t records = stats.records[CACHE_ADDRESS] + stats.records[CACHE_DOMAIN] +
-                                 stats.records[CACHE_HOST] + stats.records[CACHE_FOLD];
+        uint64_t records = 0;
+        for (int table = TABLE_FIRST; table <= TABLE_LAST; table++)
+            records += stats.records[table];
         const uint64_t part = records / SWEEP_EVICT_PART;
         const uint64_t wanted = part > 2 * writes ? part : 2 * writes;
         if (swept < wanted)

@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 enum {
-    /* An expired greylisted record is kept so long in routine sweeps: see sweep_tend. */
-    SWEEP_RETRY_KEEP_S = 24 * 3600,
+    /* A retry overdue for so long is nobody's: no daemon runs, or none that asks again. */
+    SWEEP_RETRY_KEEP_S = 7 * 24 * 3600,
     /* A stamp further off than this was made by a clock that was wrong. */
     SWEEP_FUTURE_MAX_S = 24 * 3600,
     SWEEP_EVICT_PART = 10,    /* a tenth of the records goes at a time, the oldest */
@@ -32,10 +32,7 @@ struct sweep_counts {
     atomic_uint_fast64_t swept, evicted, damaged;
 };
 
-/*
- * Housekeeping: one slice of each table. Greylisted records stay for SWEEP_RETRY_KEEP_S, so that
- * retries that are due can be found again after a restart.
- */
+/* Housekeeping: one slice of each table. */
 void sweep_tend(const struct store_ops *ops, struct store *store, const struct sweep_rules *rules,
                 struct sweep_counts *counts);
 

@@ -210,6 +210,7 @@ struct walk {
     struct domain_record domain_record;
     struct host_record host_record;
     struct fold_record fold_record;
+    struct retry_record retry_record;
     char relay[CACHE_KEY_MAX + 1];
     struct walk_slice slice;
 };
@@ -231,6 +232,11 @@ static bool decode_walked(struct walk *walk, const struct walked *walked, struct
     case CACHE_FOLD:
         entry->fold_record = &walk->fold_record;
         return fold_record_decode(walked->value, walked->value_len, &walk->fold_record);
+    case CACHE_RETRY:
+        entry->relay = walk->relay;
+        entry->retry_record = &walk->retry_record;
+        return cache_split_address_key(walked->key, walk->relay, &entry->address) &&
+               retry_record_decode(walked->value, walked->value_len, &walk->retry_record);
     }
     return false;
 }

@@ -73,7 +73,8 @@ static struct blob *new_blob(const void *data, size_t len)
     if (blob == NULL)
         return NULL;
     blob->len = len;
-    memcpy(blob->data, data, len);
+    if (len > 0)
+        memcpy(blob->data, data, len);
     return blob;
 }
 
@@ -319,18 +320,24 @@ static void retire_batch(struct writer *writer, size_t count)
     pthread_mutex_unlock(&writer->lock);
 }
 
+enum rb_error writer_commit(struct writer *writer, const struct store_write *writes, size_t count)
+{
+    bool full = false;
+    enum rb_error error = writer->ops->write(writer->store, writes, count, &full);
+    for (unsigned round = 0; error != RB_OK && full && round < WRITER_ROOM_ROUNDS; round++) {
+        if (!writer->hooks.make_room(writer->hooks.arg, count))
+            break;
+        error = writer->ops->write(writer->store, writes, count, &full);
+    }
+    return error;
+}
+
 static void commit_batch(struct writer *writer)
 {
     pthread_mutex_lock(&writer->store_lock);
     const size_t count = take_batch(writer);
     if (count > 0) {
-        bool full = false;
-        enum rb_error error = writer->ops->write(writer->store, writer->writes, count, &full);
-        for (unsigned round = 0; error != RB_OK && full && round < WRITER_ROOM_ROUNDS; round++) {
-            if (!writer->hooks.make_room(writer->hooks.arg, count))
-                break;
-            error = writer->ops->write(writer->store, writer->writes, count, &full);
-        }
+        const enum rb_error error = writer_commit(writer, writer->writes, count);
         atomic_fetch_add(error == RB_OK ? &writer->writes_done : &writer->dropped, count);
         retire_batch(writer, count);
         writer->batches++;

@@ -26,8 +26,8 @@ enum {
 /* What the writer needs of its owner. make_room and tend run with the store held: nobody else
  * writes. */
 struct writer_hooks {
-    store_merge_fn
-        *merge[CACHE_FOLD + 1]; /* by enum cache_table; NULL: replace. Quick, pure, any thread */
+    store_merge_fn *merge[CACHE_TABLE_LAST +
+                          1]; /* by enum cache_table; NULL: replace. Quick, pure, any thread */
     /* The store is at its ceiling: sweep so that so many writes fit. False: nothing could be swept.
      */
     bool (*make_room)(void *arg, size_t writes);
@@ -49,14 +49,17 @@ enum rb_error writer_open(const struct store_ops *ops, struct store *store, size
 /* Commits what is queued, ends the thread. NULL is fine. */
 void writer_close(struct writer *writer);
 
-/* Queues a write. Never waits for the disk. RB_ERR_STORE: the queue is full, the write was dropped
- * and counted. */
+/*
+ * Queues a write, or, where value is empty, a removal: of a table without merging alone. Never waits
+ * for the disk. RB_ERR_STORE: the queue is full, the write was dropped and counted.
+ */
 enum rb_error writer_put(struct writer *writer, enum cache_table table, struct octets key,
                          struct octets value);
 
 /*
- * Copies out what is queued for a key and not committed yet. False: nothing is. A store that is
- * read after that is sure to have what was queued before. size must be RECORD_SIZE_MAX.
+ * Copies out what is queued for a key and not committed yet; *len 0: its removal is. False: nothing
+ * is. A store that is read after that is sure to have what was queued before. size must be
+ * RECORD_SIZE_MAX.
  */
 bool writer_peek(struct writer *writer, enum cache_table table, struct octets key, uint8_t *out,
                  size_t *len);
@@ -70,6 +73,9 @@ void writer_flush(struct writer *writer);
  */
 void writer_hold(struct writer *writer);
 void writer_release(struct writer *writer);
+
+/* While held: one transaction, for which room is made where the store is at its ceiling. */
+enum rb_error writer_commit(struct writer *writer, const struct store_write *writes, size_t count);
 
 /* While held: takes back what is queued, for one key (true: there was something), or altogether. */
 bool writer_forget(struct writer *writer, enum cache_table table, struct octets key);

@@ -41,6 +41,7 @@ libcore_la_SOURCES = \
     lib/ringback.h \
     lib/rest.c lib/rest.h \
     lib/retries.c lib/retries.h \
+    lib/retry_record.c lib/retry_record.h \
     lib/run.c lib/run.h \
     lib/setup.c lib/setup.h \
     lib/shield.c lib/shield.h \

@@ -45,7 +45,7 @@ typedef bool store_expired_fn(enum cache_table table, struct octets key, struct 
 typedef bool store_visit_fn(struct octets key, struct octets value, void *arg);
 
 struct store_stats {
-    uint64_t records[CACHE_FOLD + 1]; /* by enum cache_table */
+    uint64_t records[CACHE_TABLE_LAST + 1]; /* by enum cache_table */
     uint64_t bytes, max_bytes;
 };
 

@@ -126,6 +126,8 @@ static enum rb_error put(struct cache *cache, const struct wire_record *record)
         return cache_put_domain(cache, record->key, &record->domain);
     case CACHE_FOLD:
         return cache_put_fold(cache, record->key, &record->fold);
+    case CACHE_RETRY:
+        return cache_put_retry(cache, record->key, &record->retry);
     default:
         return cache_put_host(cache, record->key, &record->host);
     }

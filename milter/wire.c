@@ -181,6 +181,20 @@ static json_t *fold_entry(const struct cache_entry *entry)
                      "invalid_s", (json_int_t)record->invalid_s);
 }
 
+/* Whose it is stays out: on another host, or after a restart by another name, it is anybody's. */
+static json_t *retry_entry(const struct cache_entry *entry, int64_t now_s)
+{
+    const struct retry_record *record = entry->retry_record;
+    int64_t left_s = record->due_s > now_s ? record->due_s - now_s : 0;
+
+    return json_pack("{s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "type", "retry",
+                     "address", wire_text(entry->address), "relay", wire_text(entry->relay),
+                     "reason", rb_reason_name(record->reason), "first_s",
+                     (json_int_t)record->first_s, "tries", (json_int_t)record->tries, "due_s",
+                     (json_int_t)record->due_s, "left_s", (json_int_t)left_s, "wait_s",
+                     number_or_null(record->wait_s, 0), "ip", wire_text(record->host));
+}
+
 json_t *wire_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
                    int64_t now_s)
 {
@@ -191,6 +205,8 @@ json_t *wire_entry(const struct cache_entry *entry, const struct rb_lifetimes *l
         return domain_entry(entry);
     case CACHE_FOLD:
         return fold_entry(entry);
+    case CACHE_RETRY:
+        return retry_entry(entry, now_s);
     default:
         return host_entry(entry, now_s);
     }
@@ -420,6 +436,27 @@ static const char *read_fold(json_t *object, struct wire_record *out)
     return cache_fold_key((enum fold_kind)i, fold, out->key) == RB_OK ? NULL : "fold: too long";
 }
 
+static const char *read_retry(json_t *object, struct wire_record *out)
+{
+    struct retry_record *record = &out->retry;
+    int64_t tries;
+    char reason[64];
+
+    if (!read_text(object, "reason", reason, sizeof reason) ||
+        !read_text(object, "ip", record->host, sizeof record->host))
+        return "a text is not a string, too long, or not printable";
+    record->reason = rb_reason_from_name(reason);
+    if (!retry_applies(record->reason))
+        return "reason: not greylisted or tempfail";
+    if (!read_number(object, "first_s", stamp_max_s, &record->first_s) || record->first_s == 0 ||
+        !read_number(object, "due_s", stamp_max_s, &record->due_s) || record->due_s == 0 ||
+        !read_number(object, "wait_s", (int64_t)7 * 86400, &record->wait_s) ||
+        !read_number(object, "tries", RETRY_TRIES_MAX, &tries))
+        return "a number is out of range";
+    record->tries = (unsigned)tries;
+    return read_address_key(object, false, out->key);
+}
+
 bool wire_read_entry(json_t *object, struct wire_record *record, const char **why)
 {
     static const struct {
@@ -427,15 +464,14 @@ bool wire_read_entry(json_t *object, struct wire_record *record, const char **wh
         enum cache_table table;
         const char *(*read)(json_t *object, struct wire_record *out);
     } types[] = {
-        {"address", CACHE_ADDRESS, read_address},
-        {"domain", CACHE_DOMAIN, read_domain},
-        {"host", CACHE_HOST, read_host},
-        {"fold", CACHE_FOLD, read_fold},
+        {"address", CACHE_ADDRESS, read_address}, {"domain", CACHE_DOMAIN, read_domain},
+        {"host", CACHE_HOST, read_host},          {"fold", CACHE_FOLD, read_fold},
+        {"retry", CACHE_RETRY, read_retry},
     };
     char type[16];
 
     *record = (struct wire_record){0};
-    *why = "type: not address, domain, host or fold";
+    *why = "type: not address, domain, host, fold or retry";
     if (!json_is_object(object) || !read_text(object, "type", type, sizeof type))
         return false;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {

@@ -19,8 +19,8 @@
 json_t *wire_answer(const struct rb_answer *answer, const char *input, bool with_transcript);
 
 /*
- * One cache record, "type" being "address", "domain", "host" or "fold". lifetimes and now_s tell
- * age and what is left.
+ * One cache record, "type" being "address", "domain", "host", "fold" or "retry". lifetimes and now_s
+ * tell age and what is left.
  */
 json_t *wire_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
                    int64_t now_s);
@@ -33,6 +33,7 @@ struct wire_record {
     struct domain_record domain;
     struct host_record host;
     struct fold_record fold;
+    struct retry_record retry;
 };
 
 /* False: not such an object; why says what is wrong (static). Input is hostile. */

@@ -44,6 +44,7 @@ UNIT = \
     tests/unit/test_relays \
     tests/unit/test_reply \
     tests/unit/test_rest \
+    tests/unit/test_retry_record \
     tests/unit/test_session \
     tests/unit/test_shield \
     tests/unit/test_slots \
@@ -107,8 +108,8 @@ tests_unit_test_pool_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_pool_LDADD = $(unit_libs)
 
 tests_unit_test_cache_SOURCES = tests/unit/test_cache.c
-tests_unit_test_cache_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_cache_LDADD = $(unit_libs)
+tests_unit_test_cache_CPPFLAGS = $(unit_cppflags) $(LMDB_CFLAGS)
+tests_unit_test_cache_LDADD = $(unit_libs) $(LMDB_LIBS)
 
 tests_unit_test_callout_SOURCES = tests/unit/test_callout.c
 tests_unit_test_callout_CPPFLAGS = $(unit_cppflags)
@@ -253,6 +254,10 @@ tests_unit_test_relay_LDADD = $(unit_libs)
 tests_unit_test_reply_SOURCES = tests/unit/test_reply.c
 tests_unit_test_reply_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_reply_LDADD = $(unit_libs)
+
+tests_unit_test_retry_record_SOURCES = tests/unit/test_retry_record.c
+tests_unit_test_retry_record_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_retry_record_LDADD = $(unit_libs)
 
 tests_unit_test_session_SOURCES = tests/unit/test_session.c
 tests_unit_test_session_CPPFLAGS = $(unit_cppflags)

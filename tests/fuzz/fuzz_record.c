@@ -5,7 +5,8 @@
  *   octets  a record without its checksum, first octet over 127: is given the right checksum
  *   text    "A|reason|stage|stamp|code|port|wait|tried|from known|enhanced|reply|mx|ip|tls|from|
  *           rule|deferred|retries|denied"
- *           "D|state|stamp|state|stamp|state|stamp|reason", "H|reason|failures|trips|held|stamp":
+ *           "D|state|stamp|state|stamp|state|stamp|reason", "H|reason|failures|trips|held|stamp",
+ *           "R|reason|tries|first|due|wait|owner|host":
  *           the fields of a record. It is encoded, and then decoded with each of its octets changed
  *           in turn under a right checksum, so that the corpus is text and records are tried anew
  *           in every layout.
@@ -21,6 +22,7 @@
 
 #include "codec.h"
 #include "record.h"
+#include "retry_record.h"
 #include "text.h"
 
 const char fuzz_name[] = "record";
@@ -64,6 +66,13 @@ static bool same_host(const struct host_record *a, const struct host_record *b)
 {
     return a->failures == b->failures && a->trips == b->trips && a->reason == b->reason &&
            a->held_until_s == b->held_until_s && a->stamp_s == b->stamp_s;
+}
+
+static bool same_retry(const struct retry_record *a, const struct retry_record *b)
+{
+    return a->reason == b->reason && a->tries == b->tries && a->first_s == b->first_s &&
+           a->due_s == b->due_s && a->wait_s == b->wait_s && a->owner == b->owner &&
+           strcmp(a->host, b->host) == 0;
 }
 
 /* As time goes by a record only gets older, and never has a negative time left. */
@@ -192,6 +201,28 @@ static void check_host(const struct host_record *record)
     HOLDS(host_record_encode(record, octets, len - 1) == 0);
 }
 
+/* Whatever stands in it, the schedule moves on, and ends. */
+static void check_retry(const struct retry_record *record)
+{
+    static const struct rb_greylist rules = {
+        .retry = true, .first_s = 360, .max_s = 21600, .give_up_s = 86400};
+    struct address_record said = {.reason = RB_REASON_TEMPFAIL, .stamp_s = record->first_s};
+    uint8_t octets[RECORD_SIZE_MAX];
+    struct retry_record again;
+    size_t len = retry_record_encode(record, octets, sizeof octets);
+
+    HOLDS(len > 0 && len <= RETRY_RECORD_SIZE_MAX);
+    HOLDS(retry_record_decode(octets, len, &again) && same_retry(record, &again));
+    HOLDS(retry_record_encode(record, octets, len - 1) == 0);
+    again.tries = 0;
+    for (unsigned n = 1; retry_record_defer(&again, &said, &rules); n++) {
+        HOLDS(again.due_s > said.stamp_s && again.tries == n && n < 20);
+        HOLDS(!retry_record_is_due(&again, again.owner, said.stamp_s));
+        HOLDS(retry_record_is_due(&again, again.owner, again.due_s));
+        said.stamp_s = again.due_s;
+    }
+}
+
 /* --- Octets --------------------------------------------------------------- */
 
 /* At most one decoder takes a record for its own. */
@@ -201,11 +232,13 @@ static void check_octets(const uint8_t *octets, size_t len)
     struct address_record address;
     struct domain_record domain;
     struct host_record host;
+    struct retry_record retry;
     bool is_address = address_record_decode(octets, len, &address);
     bool is_domain = domain_record_decode(octets, len, &domain);
     bool is_host = host_record_decode(octets, len, &host);
+    bool is_retry = retry_record_decode(octets, len, &retry);
 
-    HOLDS(is_address + is_domain + is_host <= 1);
+    HOLDS(is_address + is_domain + is_host + is_retry <= 1);
     if (is_address)
         check_address(&address);
     else
@@ -214,6 +247,8 @@ static void check_octets(const uint8_t *octets, size_t len)
         check_domain(&domain);
     if (is_host)
         check_host(&host);
+    if (is_retry)
+        check_retry(&retry);
 }
 
 /*
@@ -348,6 +383,24 @@ static size_t encode_host(const struct fields *fields, uint8_t *octets, size_t s
     return size;
 }
 
+static size_t encode_retry(const struct fields *fields, uint8_t *octets, size_t size)
+{
+    struct retry_record record = {
+        .reason = reason_of(fields, 1),
+        .tries = (unsigned)number(fields, 2),
+        .first_s = number(fields, 3),
+        .due_s = number(fields, 4),
+        .wait_s = number(fields, 5),
+        .owner = (uint64_t)number(fields, 6),
+    };
+
+    (void)text_copy(record.host, sizeof record.host, fields->text[7]);
+    size = retry_record_encode(&record, octets, size);
+    if (size > 0)
+        check_retry(&record);
+    return size;
+}
+
 static void try_text(const uint8_t *data, size_t size)
 {
     static struct fields fields;
@@ -361,6 +414,8 @@ static void try_text(const uint8_t *data, size_t size)
         len = encode_domain(&fields, octets, sizeof octets);
     else if (data[0] == 'H')
         len = encode_host(&fields, octets, sizeof octets);
+    else if (data[0] == 'R')
+        len = encode_retry(&fields, octets, sizeof octets);
     if (len == 0)
         return; /* something was out of range */
     check_octets(octets, len);

@@ -24,6 +24,10 @@ static size_t encode(const struct wire_record *record, uint8_t *octets, size_t s
         return address_record_encode(&record->address, octets, size);
     case CACHE_DOMAIN:
         return domain_record_encode(&record->domain, octets, size);
+    case CACHE_FOLD:
+        return fold_record_encode(&record->fold, octets, size);
+    case CACHE_RETRY:
+        return retry_record_encode(&record->retry, octets, size);
     default:
         return host_record_encode(&record->host, octets, size);
     }
@@ -41,9 +45,11 @@ static json_t *written(const struct wire_record *record, const struct rb_lifetim
         .address_record = &record->address,
         .domain_record = &record->domain,
         .host_record = &record->host,
+        .fold_record = &record->fold,
+        .retry_record = &record->retry,
     };
 
-    if (record->table == CACHE_ADDRESS && record->key[0] == 'r') {
+    if ((record->table == CACHE_ADDRESS || record->table == CACHE_RETRY) && record->key[0] == 'r') {
         size_t len = strcspn(record->key, " ");
 
         HOLDS(record->key[len] == ' ');

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <lmdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -257,6 +258,8 @@ static void what_was_never_put_is_not_found(void **state)
     struct address_record address;
     struct domain_record domain;
     struct host_record host;
+    struct retry_record retry;
+    assert_int_equal(cache_get_retry(f->cache, "sx@y", &retry), RB_ERR_NOT_FOUND);
     assert_int_equal(cache_get_address(f->cache, "sx@y", &address), RB_ERR_NOT_FOUND);
     assert_int_equal(cache_get_domain(f->cache, "y", &domain), RB_ERR_NOT_FOUND);
     assert_int_equal(cache_get_host(f->cache, "192.0.2.1", &host), RB_ERR_NOT_FOUND);
@@ -510,11 +513,16 @@ static void purge_removes_all_of_all_kinds(void **state)
         assert_true(put_number(f->cache, "a", i));
     assert_int_equal(cache_put_domain(f->cache, "d", &domain), RB_OK);
     assert_int_equal(cache_put_host(f->cache, "192.0.2.1", &host), RB_OK);
+    const struct retry_record retry = {
+        .reason = RB_REASON_TEMPFAIL, .first_s = NOW, .due_s = NOW + HOUR};
+    assert_int_equal(cache_put_retry(f->cache, "su@d", &retry), RB_OK);
+    assert_int_equal(cache_purge(f->cache, true, &removed), RB_OK); /* what is due counts */
+    assert_int_equal(removed, 0);
     assert_int_equal(cache_purge(f->cache, false, &removed), RB_OK);
-    assert_int_equal(removed, 52);
+    assert_int_equal(removed, 53);
     assert_false(has_number(f->cache, "a", 1));
     const struct cache_stats stats = stats_of(f->cache);
-    assert_int_equal(stats.addresses + stats.domains + stats.hosts, 0);
+    assert_int_equal(stats.addresses + stats.domains + stats.hosts + stats.retries, 0);
     reopen(f); /* says that nothing was damaged */
 }
 
@@ -1026,16 +1034,231 @@ static void let_sweeps_pass(struct fixture *f)
     assert_int_equal(cache_delete(f->cache, CACHE_ADDRESS, "snone@d"), RB_ERR_NOT_FOUND);
 }
 
-static void greylisted_record_stays_for_its_retry(void **state)
+/* ---- retries ---- */
+
+enum { ME = 7, OTHER = 8 };
+
+static enum rb_error put_retry(struct cache *cache, const char *key, int64_t due_s)
+{
+    const struct retry_record record = {.reason = RB_REASON_TEMPFAIL,
+                                        .tries = 2,
+                                        .first_s = NOW - HOUR,
+                                        .due_s = due_s,
+                                        .owner = ME,
+                                        .host = "192.0.2.25"};
+    return cache_put_retry(cache, key, &record);
+}
+
+/* 0: there is none. */
+static int64_t retry_due_s(struct cache *cache, const char *key)
+{
+    struct retry_record record;
+    return cache_get_retry(cache, key, &record) == RB_OK ? record.due_s : 0;
+}
+
+static struct retry_claim claim_of(const char *key)
+{
+    struct retry_claim claim = {0};
+    (void)snprintf(claim.key, sizeof claim.key, "%s", key);
+    return claim;
+}
+
+static struct retry_claim claim_retry(struct fixture *f, const char *key, uint64_t owner,
+                                      int64_t now_s)
+{
+    struct retry_claim claim = claim_of(key);
+    assert_int_equal(cache_claim_retries(f->cache, &claim, 1, owner, now_s, now_s + HOUR), RB_OK);
+    return claim;
+}
+
+static void retry_is_seen_at_once_and_after_reopening(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(put_reason(f->cache, "sgrey@d", RB_REASON_GREYLISTED, NOW), RB_OK);
-    fake_clock_advance_s(&f->clock, SWEEP_RETRY_KEEP_S - 1);
+    struct retry_record record;
+    assert_int_equal(put_retry(f->cache, "su@d", NOW), RB_OK);
+    assert_int_equal(retry_due_s(f->cache, "su@d"), NOW);
+    assert_int_equal(put_retry(f->cache, "su@d", NOW - 60), RB_OK); /* the newer replaces */
+    assert_int_equal(retry_due_s(f->cache, "su@d"), NOW - 60);
+    cache_flush(f->cache);
+    assert_int_equal(stats_of(f->cache).retries, 1);
+    assert_int_equal(stats_of(f->cache).addresses, 0);
+    reopen(f);
+    assert_int_equal(cache_get_retry(f->cache, "su@d", &record), RB_OK);
+    assert_int_equal(record.reason, RB_REASON_TEMPFAIL);
+    assert_int_equal(record.tries, 2);
+    assert_int_equal(record.first_s, NOW - HOUR);
+    assert_int_equal(record.owner, ME);
+    assert_string_equal(record.host, "192.0.2.25");
+    assert_int_equal(cache_delete(f->cache, CACHE_RETRY, "su@d"), RB_OK);
+    assert_int_equal(retry_due_s(f->cache, "su@d"), 0);
+}
+
+static void dropped_retry_is_gone_at_once_and_for_good(void **state)
+{
+    struct fixture *f = *state;
+    for (int committed = 0; committed < 2; committed++) {
+        assert_int_equal(put_retry(f->cache, "su@d", NOW), RB_OK);
+        if (committed)
+            cache_flush(f->cache);
+        assert_int_equal(cache_drop_retry(f->cache, "su@d"), RB_OK);
+        assert_int_equal(retry_due_s(f->cache, "su@d"), 0);
+        cache_flush(f->cache);
+        assert_int_equal(retry_due_s(f->cache, "su@d"), 0);
+        assert_int_equal(stats_of(f->cache).retries, 0);
+    }
+    assert_int_equal(cache_drop_retry(f->cache, "su@d"), RB_OK);    /* there is none: no matter */
+    assert_int_equal(put_retry(f->cache, "su@d", NOW + 60), RB_OK); /* put again before that */
+    assert_int_equal(retry_due_s(f->cache, "su@d"), NOW + 60);
+    cache_flush(f->cache);
+    assert_int_equal(retry_due_s(f->cache, "su@d"), NOW + 60);
+    assert_int_equal(stats_of(f->cache).dropped, 0);
+    assert_int_equal(stats_of(f->cache).damaged, 0);
+}
+
+static void retry_is_claimed_once_and_by_its_owner_first(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put_retry(f->cache, "su@d", NOW), RB_OK);
+    cache_flush(f->cache);
+    struct retry_claim claim = claim_retry(f, "su@d", ME, NOW - 1);
+    assert_true(claim.found);
+    assert_false(claim.taken);
+    assert_int_equal(claim.record.due_s, NOW);
+    assert_false(claim_retry(f, "su@d", OTHER, NOW).taken);
+    claim = claim_retry(f, "su@d", ME, NOW);
+    assert_true(claim.taken);
+    assert_int_equal(claim.record.due_s, NOW + HOUR);
+    assert_int_equal(claim.record.tries, 2);
+    assert_int_equal(retry_due_s(f->cache, "su@d"), NOW + HOUR);
+    assert_false(claim_retry(f, "su@d", ME, NOW).taken); /* of a second daemon of the same name */
+    /* its owner never came back */
+    claim = claim_retry(f, "su@d", OTHER, NOW + HOUR + RETRY_TAKEOVER_S);
+    assert_true(claim.taken);
+    assert_int_equal(claim.record.owner, OTHER);
+    assert_false(claim_retry(f, "su@d", ME, NOW + 2 * HOUR).taken); /* it is late */
+}
+
+static void claim_of_what_is_not_there_or_changes_takes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct retry_claim claim = claim_retry(f, "sgone@d", ME, NOW);
+    assert_false(claim.found);
+    assert_false(claim.taken);
+    close_cache(f);
+    write_raw(f, CACHE_RETRY, "sdamaged@d", "no record", 9);
+    open_cache(f, AMPLE);
+    claim = claim_retry(f, "sdamaged@d", ME, NOW);
+    assert_false(claim.found);
+    assert_false(claim.taken);
+    assert_int_equal(cache_claim_retries(f->cache, &claim, CACHE_CLAIMS_MAX + 1, ME, NOW, NOW),
+                     RB_ERR_ARGUMENT);
+}
+
+static void claims_are_made_many_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    struct retry_claim claims[CACHE_CLAIMS_MAX];
+    for (unsigned i = 0; i < CACHE_CLAIMS_MAX; i++) {
+        number_key(claims[i].key, "r", i);
+        if (i % 2 == 0)
+            assert_int_equal(put_retry(f->cache, claims[i].key, i % 4 == 0 ? NOW : NOW + 1), RB_OK);
+    }
+    cache_flush(f->cache);
+    assert_int_equal(cache_claim_retries(f->cache, claims, CACHE_CLAIMS_MAX, ME, NOW, NOW + HOUR),
+                     RB_OK);
+    for (unsigned i = 0; i < CACHE_CLAIMS_MAX; i++) {
+        assert_int_equal(claims[i].found, i % 2 == 0);
+        assert_int_equal(claims[i].taken, i % 4 == 0);
+    }
+}
+
+static bool see_retry(const struct cache_entry *entry, void *arg)
+{
+    char *text = arg;
+    const size_t len = strlen(text);
+    assert_int_equal(entry->table, CACHE_RETRY);
+    assert_null(entry->address_record);
+    (void)snprintf(text + len, 200 - len, "[%s|%s|%u]", entry->relay, entry->address,
+                   entry->retry_record->tries);
+    return true;
+}
+
+static void walk_shows_retries(void **state)
+{
+    struct fixture *f = *state;
+    char text[200] = "";
+    assert_int_equal(put_retry(f->cache, "sv@d", NOW), RB_OK);
+    assert_int_equal(put_retry(f->cache, "su@d", NOW), RB_OK);
+    assert_int_equal(put_retry(f->cache, "rmx.d:25 u@d", NOW), RB_OK);
+    close_cache(f);
+    write_raw(f, CACHE_RETRY, "sdamaged@d", "no record", 9);
+    open_cache(f, AMPLE);
+    assert_int_equal(cache_walk(f->cache, CACHE_RETRY, see_retry, text), RB_OK);
+    assert_string_equal(text, "[mx.d:25|u@d|2][|u@d|2][|v@d|2]");
+    assert_int_equal(stats_of(f->cache).damaged, 1);
+}
+
+/* However long its address record has expired. */
+static void retry_is_swept_only_when_nobody_has_asked_for_long(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put_reason(f->cache, "su@d", RB_REASON_TEMPFAIL, NOW), RB_OK);
+    assert_int_equal(put_retry(f->cache, "su@d", NOW + 6 * HOUR), RB_OK);
+    fake_clock_advance_s(&f->clock, 6 * HOUR + SWEEP_RETRY_KEEP_S - 1);
     let_sweeps_pass(f);
-    assert_int_equal(reason_of(f->cache, "sgrey@d"), RB_REASON_GREYLISTED);
+    assert_int_equal(reason_of(f->cache, "su@d"), RB_REASON_NONE);
+    assert_int_equal(retry_due_s(f->cache, "su@d"), NOW + 6 * HOUR);
     fake_clock_advance_s(&f->clock, 1);
     let_sweeps_pass(f);
-    assert_int_equal(reason_of(f->cache, "sgrey@d"), RB_REASON_NONE);
+    assert_int_equal(retry_due_s(f->cache, "su@d"), 0);
+}
+
+static void retry_that_cannot_be_is_not_written(void **state)
+{
+    struct fixture *f = *state;
+    const struct retry_record bad = {.reason = RB_REASON_ACCEPTED, .first_s = NOW, .due_s = NOW};
+    assert_int_equal(cache_put_retry(f->cache, "su@d", &bad), RB_ERR_ARGUMENT);
+    assert_int_equal(put_retry(f->cache, "", NOW), RB_ERR_ARGUMENT);
+    assert_int_equal(cache_drop_retry(f->cache, ""), RB_ERR_ARGUMENT);
+    cache_flush(f->cache);
+    assert_int_equal(stats_of(f->cache).retries, 0);
+}
+
+/* As an earlier version left it: without the table of retries. */
+static void make_older_store(const struct fixture *f)
+{
+    static const char *const tables[] = {"address", "domain", "host", "fold"};
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    assert_int_equal(mkdir(f->path, 0750), 0);
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(env, 16), 0);
+    assert_int_equal(mdb_env_open(env, f->path, MDB_NOTLS, 0660), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    for (size_t i = 0; i < COUNT(tables); i++)
+        assert_int_equal(mdb_dbi_open(txn, tables[i], MDB_CREATE, &dbi), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+}
+
+static void older_store_opens_and_gets_the_table(void **state)
+{
+    struct fixture *f = *state;
+    struct retry_record record;
+    char text[200] = "";
+    make_older_store(f);
+    assert_int_equal(open_with(f, AMPLE, true), RB_OK); /* who only reads does without */
+    assert_int_equal(cache_get_retry(f->cache, "su@d", &record), RB_ERR_NOT_FOUND);
+    assert_int_equal(cache_walk(f->cache, CACHE_RETRY, see_retry, text), RB_OK);
+    assert_string_equal(text, "");
+    assert_int_equal(stats_of(f->cache).retries, 0);
+    close_cache(f);
+    open_cache(f, AMPLE);
+    assert_int_equal(put_retry(f->cache, "su@d", NOW), RB_OK);
+    close_cache(f);
+    assert_int_equal(open_with(f, AMPLE, true), RB_OK);
+    assert_int_equal(retry_due_s(f->cache, "su@d"), NOW);
 }
 
 static void record_from_the_far_future_is_swept(void **state)
@@ -1690,6 +1913,49 @@ static void processes_share_one_store(void **state)
     assert_int_equal(stats_of(f->cache).dropped, 0);
 }
 
+/* Child: claims all it can, as another daemon of the same name. Returns how many. */
+static int claim_all(struct fixture *f, unsigned count)
+{
+    int taken = 0;
+    if (open_with(f, AMPLE, false) != RB_OK)
+        return 255;
+    for (unsigned i = 0; i < count; i++) {
+        struct retry_claim claim = {0};
+        number_key(claim.key, "r", i);
+        if (cache_claim_retries(f->cache, &claim, 1, ME, NOW, NOW + HOUR) != RB_OK || !claim.found)
+            return 255;
+        taken += claim.taken;
+    }
+    cache_close(f->cache);
+    return taken;
+}
+
+static void of_two_daemons_one_gets_each_retry(void **state)
+{
+    struct fixture *f = *state;
+    enum { RETRIES = 100 };
+    pid_t pids[2];
+    int status, taken = 0;
+    open_cache(f, AMPLE);
+    for (unsigned i = 0; i < RETRIES; i++) {
+        char key[CACHE_KEY_MAX + 1];
+        number_key(key, "r", i);
+        assert_int_equal(put_retry(f->cache, key, NOW), RB_OK);
+    }
+    close_cache(f);
+    for (size_t i = 0; i < COUNT(pids); i++) {
+        pids[i] = fork_child();
+        if (pids[i] == 0)
+            _exit(claim_all(f, RETRIES));
+    }
+    for (size_t i = 0; i < COUNT(pids); i++) {
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_true(WIFEXITED(status));
+        taken += WEXITSTATUS(status);
+    }
+    assert_int_equal(taken, RETRIES);
+}
+
 /* Child: fills far more than its parent's map holds. */
 static int outgrow(struct fixture *f, const struct link *link)
 {
@@ -2033,7 +2299,16 @@ int main(void)
         FRESH(correspondent_goes_when_its_time_is_over),
         FRESH(record_takes_less_than_240_octets),
         FRESH(expired_records_are_swept_by_and_by),
-        FRESH(greylisted_record_stays_for_its_retry),
+        FRESH(retry_is_seen_at_once_and_after_reopening),
+        FRESH(dropped_retry_is_gone_at_once_and_for_good),
+        FRESH(retry_is_claimed_once_and_by_its_owner_first),
+        FRESH(claim_of_what_is_not_there_or_changes_takes_nothing),
+        FRESH(claims_are_made_many_at_a_time),
+        FRESH(walk_shows_retries),
+        FRESH(retry_is_swept_only_when_nobody_has_asked_for_long),
+        FRESH(retry_that_cannot_be_is_not_written),
+        CLOSED(older_store_opens_and_gets_the_table),
+        CLOSED(of_two_daemons_one_gets_each_retry),
         FRESH(record_from_the_far_future_is_swept),
         CLOSED(full_store_lets_the_oldest_go),
         CLOSED(full_store_of_records_of_one_age_does_not_lose_all),

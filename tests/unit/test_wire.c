@@ -566,6 +566,79 @@ static void a_fold_comes_back_as_it_was(void **state)
     }
 }
 
+static json_t *retry_json(const char *relay, const char *address, const struct retry_record *record,
+                          char key[CACHE_KEY_MAX + 1])
+{
+    const struct cache_entry entry = {.table = CACHE_RETRY,
+                                      .key = key,
+                                      .relay = relay != NULL ? relay : "",
+                                      .address = address,
+                                      .retry_record = record};
+
+    assert_int_equal(cache_address_key(relay, address, key), RB_OK);
+    return wire_entry(&entry, &LIFETIMES, NOW);
+}
+
+static void a_retry_comes_back_as_it_was_but_for_its_owner(void **state)
+{
+    static const struct {
+        const char *relay, *address;
+        struct retry_record record;
+    } table[] = {
+        {NULL,
+         "u@example.org",
+         {.reason = RB_REASON_GREYLISTED, .first_s = NOW - 60, .due_s = NOW + 300}},
+        {NULL,
+         "a b@[IPv6:2001:db8::1]",
+         {.reason = RB_REASON_TEMPFAIL,
+          .tries = RETRY_TRIES_MAX,
+          .first_s = 1,
+          .due_s = NOW,
+          .wait_s = 7 * 86400,
+          .owner = 77,
+          .host = "2001:db8::25"}},
+        {"mx.example.org:2525",
+         "u@example.org",
+         {.reason = RB_REASON_TEMPFAIL, .first_s = NOW, .due_s = NOW}},
+    };
+    struct wire_record back;
+    char key[CACHE_KEY_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        const struct retry_record *record = &table[i].record;
+
+        read_back(retry_json(table[i].relay, table[i].address, record, key), &back);
+        assert_int_equal(back.table, CACHE_RETRY);
+        assert_string_equal(back.key, key);
+        assert_int_equal(back.retry.reason, record->reason);
+        assert_int_equal(back.retry.tries, record->tries);
+        assert_int_equal(back.retry.first_s, record->first_s);
+        assert_int_equal(back.retry.due_s, record->due_s);
+        assert_int_equal(back.retry.wait_s, record->wait_s);
+        assert_int_equal(back.retry.owner, 0);
+        assert_string_equal(back.retry.host, record->host);
+    }
+}
+
+static void a_retry_has_exactly_its_keys(void **state)
+{
+    const struct retry_record record = {.reason = RB_REASON_TEMPFAIL,
+                                        .tries = 2,
+                                        .first_s = NOW - 1000,
+                                        .due_s = NOW + 60,
+                                        .owner = 7,
+                                        .host = "192.0.2.25"};
+    char key[CACHE_KEY_MAX + 1];
+
+    (void)state;
+    assert_same_json(retry_json(NULL, "u@example.org", &record, key),
+                     "{\"type\": \"retry\", \"address\": \"u@example.org\", \"relay\": null,"
+                     " \"reason\": \"tempfail\", \"first_s\": 1999999000, \"tries\": 2,"
+                     " \"due_s\": 2000000060, \"left_s\": 60, \"wait_s\": null,"
+                     " \"ip\": \"192.0.2.25\"}");
+}
+
 static void a_fold_has_exactly_its_keys(void **state)
 {
     const struct fold_record record = {.valids = 3, .valid_s = NOW - 1, .invalid_s = 7};
@@ -597,6 +670,9 @@ static void assert_refused(json_t *object, const char *reason, const char *what)
 #define DOMAIN "\"type\":\"domain\",\"domain\":\"example.org\""
 #define HOST "\"type\":\"host\",\"ip\":\"192.0.2.1\""
 #define FOLD "\"type\":\"fold\",\"kind\":\"batv\",\"fold\":\"u@example.org\""
+#define RETRY                                                                                      \
+    "\"type\":\"retry\",\"address\":\"u@example.org\",\"reason\":\"tempfail\",\"first_s\":1,"      \
+    "\"due_s\":2"
 #define FRIEND "\"type\":\"address\",\"reason\":\"correspondent\""
 
 static void hostile_json_is_refused_with_a_reason(void **state)
@@ -679,6 +755,14 @@ static void hostile_json_is_refused_with_a_reason(void **state)
         {"{" HOST ",\"reason\":{}}", "number"},
         {"{\"type\":\"fold\"}", "fold"},
         {"{\"type\":\"folds\"}", "type"},
+        {"{\"type\":\"retry\"}", "reason"},
+        {"{\"type\":\"retry\",\"reason\":\"accepted\"}", "reason"},
+        {"{\"type\":\"retry\",\"reason\":\"tempfail\",\"ip\":7}", "text"},
+        {"{\"type\":\"retry\",\"reason\":\"tempfail\",\"first_s\":1}", "number"},
+        {"{\"type\":\"retry\",\"reason\":\"tempfail\",\"due_s\":1}", "number"},
+        {"{" RETRY ",\"tries\":1001}", "number"},
+        {"{" RETRY ",\"wait_s\":-1}", "number"},
+        {"{\"type\":\"retry\",\"reason\":\"tempfail\",\"first_s\":1,\"due_s\":1}", "address"},
         {"{\"type\":\"fold\",\"kind\":\"batv\"}", "fold"},
         {"{\"type\":\"fold\",\"kind\":\"batv\",\"fold\":\"\"}", "fold"},
         {"{\"type\":\"fold\",\"kind\":\"batv\",\"fold\":null}", "fold"},
@@ -802,10 +886,11 @@ static json_t *random_entry(unsigned *seed)
         "port",         "tls",         "stage", "code",   "enhanced", "reply",     "rule",
         "mail_from",    "wait_s",      "dead",  "domain", "trips",    "catch_all", "failures",
         "held_until_s", "dead_reason", "kind",  "fold",   "valids",   "valid_s",   "invalid_s",
+        "first_s",      "due_s",       "tries",
     };
-    static const char *const starts[] = {"{" ADDRESS "}", "{" DOMAIN "}", "{" HOST "}",
-                                         "{" FOLD "}",
-                                         "{" FRIEND ",\"address\":\"u@example.org\"}"};
+    static const char *const starts[] = {
+        "{" ADDRESS "}", "{" DOMAIN "}", "{" HOST "}",
+        "{" FOLD "}",    "{" RETRY "}",  "{" FRIEND ",\"address\":\"u@example.org\"}"};
     json_t *object = json_loads(starts[(size_t)rand_r(seed) % COUNT(starts)], 0, NULL);
 
     for (int n = rand_r(seed) % 4; n >= 0; n--) {
@@ -831,6 +916,8 @@ static void assert_storable(const struct wire_record *record)
         assert_true(domain_record_encode(&record->domain, octets, sizeof octets) > 0);
     else if (record->table == CACHE_FOLD)
         assert_true(fold_record_encode(&record->fold, octets, sizeof octets) > 0);
+    else if (record->table == CACHE_RETRY)
+        assert_true(retry_record_encode(&record->retry, octets, sizeof octets) > 0);
     else
         assert_true(host_record_encode(&record->host, octets, sizeof octets) > 0);
 }
@@ -882,6 +969,8 @@ int main(void)
         cmocka_unit_test(a_correspondent_comes_back_as_one),
         cmocka_unit_test(a_fold_comes_back_as_it_was),
         cmocka_unit_test(a_fold_has_exactly_its_keys),
+        cmocka_unit_test(a_retry_comes_back_as_it_was_but_for_its_owner),
+        cmocka_unit_test(a_retry_has_exactly_its_keys),
         cmocka_unit_test(hostile_json_is_refused_with_a_reason),
         cmocka_unit_test(texts_that_do_not_fit_are_refused),
         cmocka_unit_test(a_local_part_of_65_octets_is_no_key),
