@@ -160,26 +160,26 @@ static struct flight *flight_again(struct rb_verifier *verifier, const char *key
     return flight;
 }
 
-void verifier_ask_again(struct rb_verifier *verifier, const char *key)
+bool verifier_ask_again(void *arg, const char *key)
 {
+    struct rb_verifier *verifier = arg;
     struct flight *flight = flight_again(verifier, key);
-    bool postponed = false;
+    bool asked = true;
 
     if (flight == NULL)
-        return; /* no key of ours, or no memory: the record stays in the cache for the next start */
+        return false; /* no key of ours, or no memory */
     pthread_mutex_lock(&verifier->lock);
     if (flights_find(&verifier->flights, key) != NULL) {
         flight_put(flight); /* somebody asks already */
     } else if (verifier->queue.pending >= verifier->setup->options->o.max_pending / 2) {
         flight_put(flight); /* those who wait come first */
-        postponed = true;
+        asked = false;
     } else {
         (void)flights_list(&verifier->flights, flight);
-        postponed = launch(verifier, flight) != RB_REASON_NONE;
+        asked = launch(verifier, flight) == RB_REASON_NONE;
     }
     pthread_mutex_unlock(&verifier->lock);
-    if (postponed)
-        retries_postpone(verifier->retries, key);
+    return asked;
 }
 
 void board_leave(struct rb_verifier *verifier, struct flight *flight)

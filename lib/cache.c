@@ -409,7 +409,7 @@ enum rb_error cache_drop_retry(struct cache *cache, const char *key)
 struct claiming {
     struct retry_claim *claim;
     uint64_t owner;
-    int64_t now_s, until_s;
+    int64_t now_s;
 };
 
 /* store_merge_fn; what is claimed comes with the arg, and not as news. */
@@ -424,7 +424,7 @@ static size_t merge_claim(struct octets present, struct octets news, uint8_t *ou
     if (!claim->taken)
         return 0;
     record->owner = claiming->owner;
-    record->due_s = claiming->until_s;
+    record->due_s = claim->until_s;
     return retry_record_encode(record, out, RECORD_SIZE_MAX);
 }
 
@@ -440,7 +440,7 @@ static bool is_changing(struct cache *cache, struct octets key, struct retry_cla
 }
 
 enum rb_error cache_claim_retries(struct cache *cache, struct retry_claim *claims, size_t count,
-                                  uint64_t owner, int64_t now_s, int64_t until_s)
+                                  uint64_t owner, int64_t now_s)
 {
     struct claiming claiming[CACHE_CLAIMS_MAX];
     struct store_write writes[CACHE_CLAIMS_MAX];
@@ -456,7 +456,7 @@ enum rb_error cache_claim_retries(struct cache *cache, struct retry_claim *claim
         claims[i].found = claims[i].taken = false;
         if (is_changing(cache, key, &claims[i]))
             continue;
-        claiming[wanted] = (struct claiming){&claims[i], owner, now_s, until_s};
+        claiming[wanted] = (struct claiming){&claims[i], owner, now_s};
         writes[wanted] = (struct store_write){.table = CACHE_RETRY,
                                               .key = key,
                                               .value = key, /* not empty: no removal */
@@ -470,6 +470,14 @@ enum rb_error cache_claim_retries(struct cache *cache, struct retry_claim *claim
     for (size_t i = 0; i < count && error != RB_OK; i++)
         claims[i].taken = false;
     return error;
+}
+
+uint64_t cache_losses(struct cache *cache)
+{
+    struct writer_counts counts = {0};
+    if (cache->writer != NULL)
+        writer_count(cache->writer, &counts);
+    return counts.dropped;
 }
 
 static bool is_table(enum cache_table table)

@@ -126,6 +126,7 @@ enum rb_error cache_drop_retry(struct cache *cache, const char *key);
 /* A retry that is due, and what came of the claim. */
 struct retry_claim {
     char key[CACHE_KEY_MAX + 1];
+    int64_t until_s;            /* when it is due again, once it is taken */
     bool found;                 /* whether there is such a retry at all: */
     bool taken;                 /* it was due for the owner, and is his now */
     struct retry_record record; /* found: as it stands after */
@@ -133,11 +134,14 @@ struct retry_claim {
 
 /*
  * Takes, in one transaction, those of the retries (CACHE_CLAIMS_MAX at most) that are due for the
- * owner at now_s: each is his then, and due at until_s. Of several processes, and of several
- * threads, one gets each. Committed before it returns; on failure none is taken.
+ * owner at now_s. Of several processes, and of several threads, one gets each. Committed before it
+ * returns; on failure none is taken.
  */
 enum rb_error cache_claim_retries(struct cache *cache, struct retry_claim *claims, size_t count,
-                                  uint64_t owner, int64_t now_s, int64_t until_s);
+                                  uint64_t owner, int64_t now_s);
+
+/* Grows whenever something that was put may have been lost: who keeps a copy puts it again. */
+uint64_t cache_losses(struct cache *cache);
 
 /* Which kind of record. The numbers are part of the stored format. */
 enum cache_table {

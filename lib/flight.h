@@ -27,7 +27,8 @@ struct flight {
     char client[RATES_CLIENT_KEY_SIZE]; /* whose rate it counts in; "": nobody's */
     bool listed;                        /* in the table: may be joined */
     bool no_cache;                      /* asked for afresh: a cached answer will not do */
-    bool retry; /* nobody waits: asked again because the host said "later" */
+    bool retry;           /* nobody waits: asked again because the host said "later" */
+    int64_t held_until_s; /* the first of its hosts that were held back is not then; 0: none was */
     bool accepted; /* by its host, and whether the domain accepts everything is still asked */
     bool landed;
     bool from_cache; /* the answer was known after all */

@@ -7,29 +7,10 @@
 
 #include "verifier.h"
 
-#include "deferral.h"
-
 /* Whether the answer is about the mailbox, so that it tells for what the domain is being used. */
 static bool is_of_mailbox(const struct address_record *record)
 {
     return rb_reason_verdict(record->reason) == RB_VERDICT_VALID || record->stage >= RB_STAGE_RCPT;
-}
-
-/*
- * Notes a deferral, but where the cache has a live answer: what is known to exist need not be asked
- * about again.
- */
-static void note_deferral(struct rb_verifier *verifier, const struct options *options,
-                          const struct flight *flight, struct address_record *record)
-{
-    struct address_record before;
-    bool known = cache_get_address(verifier->cache, flight->key, &before) == RB_OK;
-    bool answered = known && rb_reason_verdict(before.reason) != RB_VERDICT_UNKNOWN &&
-                    address_record_freshness(&before, &options->o.lifetimes, record->stamp_s,
-                                             NULL) != RECORD_EXPIRED;
-
-    if (!answered)
-        deferral_note(record, known ? &before : NULL);
 }
 
 bool verifier_keeps(const char *relay, enum rb_reason reason)
@@ -45,22 +26,17 @@ bool verifier_keeps(const char *relay, enum rb_reason reason)
 static void keep(struct rb_verifier *verifier, const struct flight *flight,
                  const struct address_record *record)
 {
-    struct address_record kept = *record;
-    struct setup *setup;
-
     if (!verifier_keeps(flight->relay, record->reason)) {
         if (flight->retry)
-            retries_postpone(verifier->retries, flight->key);
+            retry_postpone(verifier->retry, flight->key, flight->held_until_s);
         return;
     }
-    setup = setup_get(verifier);
-    if (verifier->retries != NULL && flight->relay[0] == '\0' && deferral_applies(record->reason))
-        note_deferral(verifier, setup->options, flight, &kept);
-    (void)cache_put_address(verifier->cache, flight->key, &kept);
-    if (flight->relay[0] == '\0' && is_of_mailbox(record))
+    (void)cache_put_address(verifier->cache, flight->key, record);
+    if (flight->relay[0] != '\0')
+        return;
+    if (is_of_mailbox(record))
         known_note_fold(verifier, flight->key + 1, rb_reason_verdict(record->reason));
-    retries_landed(verifier->retries, flight->key, &kept, &setup->options->o.greylist);
-    setup_put(verifier, setup);
+    retry_note(verifier->retry, flight->key, record);
 }
 
 /* Under the lock. */

@@ -15,7 +15,6 @@ libcore_la_SOURCES = \
     lib/classify_text.c lib/classify_text.h \
     lib/codec.c lib/codec.h \
     lib/deadline.c lib/deadline.h \
-    lib/deferral.c lib/deferral.h \
     lib/dialogue.c lib/dialogue.h \
     lib/dns.c lib/dns.h \
     lib/dns_answers.c lib/dns_answers.h \
@@ -40,7 +39,7 @@ libcore_la_SOURCES = \
     lib/reply.c lib/reply.h \
     lib/ringback.h \
     lib/rest.c lib/rest.h \
-    lib/retries.c lib/retries.h \
+    lib/retry.c lib/retry.h \
     lib/retry_record.c lib/retry_record.h \
     lib/run.c lib/run.h \
     lib/setup.c lib/setup.h \

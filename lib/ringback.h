@@ -153,8 +153,7 @@ struct rb_shield {
  * for the client's return.
  */
 struct rb_greylist {
-    bool
-        retry; /* off unless set: it calls from a thread of its own as long as the verifier is open */
+    bool retry; /* off unless set: it calls from a thread of its own, as long as it is on */
     int64_t
         first_s; /* after the first deferral, where the host did not say; doubled with each try, */
     int64_t max_s;     /* up to this, */
@@ -306,8 +305,9 @@ enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verif
     __attribute__((warn_unused_result));
 
 /*
- * New options for questions asked from now on. Store and max_workers stay what they were.
- * Any thread.
+ * New options for questions asked from now on, and for what is asked again by itself
+ * (greylist.retry starts and ends that). Store and max_workers stay what they were. On failure all
+ * stay as they were. Any thread.
  */
 enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
                                       const struct rb_options *options)

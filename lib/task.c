@@ -21,6 +21,7 @@ struct task {
     char facts_key[CACHE_KEY_MAX + 1];
     bool settled; /* by the domain's facts: */
     struct address_record settlement;
+    int64_t held_until_s; /* the first of the hosts that were held back; 0: none was */
 };
 
 /* --- What a callout wants of its owner ------------------------------------ */
@@ -105,6 +106,7 @@ static void answer_item(void *arg, struct callout_item *item, const struct addre
 {
     struct task *task = arg;
 
+    flight_of(item)->held_until_s = task->held_until_s;
     verifier_land(task->verifier, flight_of(item), record);
 }
 
@@ -112,15 +114,20 @@ static void answer_item(void *arg, struct callout_item *item, const struct addre
  * Whether the breaker lets the host be called; *on_trial: for the first time after it was held
  * back.
  */
-static bool is_held(struct rb_verifier *verifier, const char *ip, bool *on_trial)
+static bool is_held(struct task *task, const char *ip, bool *on_trial)
 {
+    struct cache *cache = task->verifier->cache;
     struct host_record host;
 
     *on_trial = false;
-    if (verifier->cache == NULL || cache_get_host(verifier->cache, ip, &host) != RB_OK)
+    if (cache == NULL || cache_get_host(cache, ip, &host) != RB_OK)
         return false;
     *on_trial = host.trips > 0;
-    return limits_host_is_held(&host, clock_wall_s(verifier->clock));
+    if (!limits_host_is_held(&host, clock_wall_s(task->verifier->clock)))
+        return false;
+    if (task->held_until_s == 0 || host.held_until_s < task->held_until_s)
+        task->held_until_s = host.held_until_s;
+    return true;
 }
 
 /*
@@ -134,12 +141,12 @@ static bool is_ours(const struct task *task)
 
 static enum callout_leave may_call(void *arg, const char *ip)
 {
-    const struct task *task = arg;
+    struct task *task = arg;
     struct rb_verifier *verifier = task->verifier;
     enum slots_entry entry;
     bool on_trial;
 
-    if (is_held(verifier, ip, &on_trial))
+    if (is_held(task, ip, &on_trial))
         return CALLOUT_HELD;
     if (is_ours(task))
         return CALLOUT_CALL;

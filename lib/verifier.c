@@ -73,7 +73,7 @@ static void init_locks(struct rb_verifier *verifier)
 
 static void destroy(struct rb_verifier *verifier)
 {
-    retries_stop(verifier->retries);
+    retry_close(verifier->retry);
     cache_close(verifier->cache);
     slots_free(&verifier->slots);
     admission_fini(&verifier->admission);
@@ -95,6 +95,7 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
                                 char *detail, size_t detail_size)
 {
     enum rb_error error = setup_new(options, &verifier->setup, detail, detail_size);
+    const struct retry_hooks hooks = {.ask_again = verifier_ask_again, .arg = verifier};
     const struct rb_options *o;
 
     if (error != RB_OK)
@@ -111,9 +112,9 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
     error = verifier->spf != NULL ? admission_init(&verifier->admission) : RB_ERR_NOMEM;
     if (error == RB_OK)
         error = open_cache(verifier, o, detail, detail_size);
-    if (error == RB_OK && verifier->cache != NULL && o->greylist.retry)
-        error = retries_start(verifier, &verifier->retries);
-    return error;
+    if (error == RB_OK && verifier->cache != NULL)
+        error = retry_open(verifier->cache, verifier->clock, &hooks, &verifier->retry);
+    return error == RB_OK ? retry_configure(verifier->retry, o) : error;
 }
 
 enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verifier **verifier,
@@ -148,8 +149,12 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
     struct setup *fresh, *old;
     enum rb_error error = setup_new(options, &fresh, NULL, 0);
 
-    if (error != RB_OK)
+    if (error == RB_OK)
+        error = retry_configure(verifier->retry, &fresh->options->o);
+    if (error != RB_OK) {
+        setup_free(fresh);
         return error;
+    }
     pthread_mutex_lock(&verifier->lock);
     old = verifier->setup;
     verifier->setup = fresh;
@@ -256,7 +261,7 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
         stats->cache_bytes = cache.bytes;
         stats->dropped_writes = cache.dropped;
     }
-    stats->retries_scheduled = retries_count(verifier->retries);
+    stats->retries_scheduled = retry_count(verifier->retry);
     pthread_mutex_lock(&verifier->lock);
     stats->running = verifier->queue.running;
     stats->held = workers_held(verifier);

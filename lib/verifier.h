@@ -19,7 +19,7 @@
 #include "patience.h"
 #include "pool.h"
 #include "queue.h"
-#include "retries.h"
+#include "retry.h"
 #include "ringback.h"
 #include "setup.h"
 #include "slots.h"
@@ -43,9 +43,9 @@ struct waiter {
 
 struct rb_verifier {
     const struct rb_clock *clock;
-    struct cache *cache;     /* NULL: nothing is kept */
-    struct retries *retries; /* NULL: nothing is asked again by itself */
-    struct spf_gate *spf;    /* what SPF said lately; has a lock of its own */
+    struct cache *cache;  /* NULL: nothing is kept */
+    struct retry *retry;  /* NULL: no cache; what is asked again by itself; has a lock of its own */
+    struct spf_gate *spf; /* what SPF said lately; has a lock of its own */
     void *tls_context;
     int cancel_fd; /* readable once the verifier stops */
     uint8_t probe_key[32];
@@ -128,10 +128,10 @@ struct flight *board_flight(struct rb_verifier *verifier, const struct options *
 void board_leave(struct rb_verifier *verifier, struct flight *flight);
 
 /*
- * Asks about an address again, whatever the cache says, with nobody waiting; key: the cache's.
- * Postponed where the queue is full. No lock held.
+ * Asks about an address again, whatever the cache says, with nobody waiting; arg: the verifier,
+ * key: the cache's. False: not now, for the queue is too full, or a limit forbids it. No lock held.
  */
-void verifier_ask_again(struct rb_verifier *verifier, const char *key);
+bool verifier_ask_again(void *arg, const char *key);
 
 /* --- landing.c ------------------------------------------------------------ */
 

@@ -108,7 +108,7 @@ static const struct directive main_directives[] = {
     {DIRECTIVE("cache", "max_size", KIND_SIZE, AT(cache.max_size), "1GB"),
      RANGE(INT64_C(1) << 20, INT64_C(1) << 40), .fixed = true},
 
-    {DIRECTIVE("greylist", "retry", KIND_YES_NO, AT(greylist.retry), "yes"), .fixed = true},
+    {DIRECTIVE("greylist", "retry", KIND_YES_NO, AT(greylist.retry), "yes")},
     {DIRECTIVE("greylist", "first", KIND_SECONDS, AT(greylist.first_s), "6m"), RANGE(SECOND, DAY)},
     {DIRECTIVE("greylist", "max", KIND_SECONDS, AT(greylist.max_s), "6h"), RANGE(SECOND, YEAR)},
     {DIRECTIVE("greylist", "give_up", KIND_SECONDS, AT(greylist.give_up_s), "1d"),

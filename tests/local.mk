@@ -13,7 +13,6 @@ UNIT = \
     tests/unit/test_daemon \
     tests/unit/test_deadline \
     tests/unit/test_decide \
-    tests/unit/test_deferral \
     tests/unit/test_dialogue \
     tests/unit/test_dns \
     tests/unit/test_dns_answers \
@@ -44,6 +43,7 @@ UNIT = \
     tests/unit/test_relays \
     tests/unit/test_reply \
     tests/unit/test_rest \
+    tests/unit/test_retry \
     tests/unit/test_retry_record \
     tests/unit/test_session \
     tests/unit/test_shield \
@@ -255,6 +255,10 @@ tests_unit_test_reply_SOURCES = tests/unit/test_reply.c
 tests_unit_test_reply_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_reply_LDADD = $(unit_libs)
 
+tests_unit_test_retry_SOURCES = tests/unit/test_retry.c
+tests_unit_test_retry_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_retry_LDADD = $(unit_libs)
+
 tests_unit_test_retry_record_SOURCES = tests/unit/test_retry_record.c
 tests_unit_test_retry_record_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_retry_record_LDADD = $(unit_libs)
@@ -323,10 +327,6 @@ tests_unit_test_listen_LDADD = $(unit_libs)
 tests_unit_test_wire_SOURCES = tests/unit/test_wire.c
 tests_unit_test_wire_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_wire_LDADD = $(unit_libs)
-
-tests_unit_test_deferral_SOURCES = tests/unit/test_deferral.c
-tests_unit_test_deferral_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_deferral_LDADD = $(unit_libs)
 
 include tests/fuzz/local.mk
 include tests/bench/local.mk

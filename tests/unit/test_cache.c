@@ -1056,9 +1056,9 @@ static int64_t retry_due_s(struct cache *cache, const char *key)
     return cache_get_retry(cache, key, &record) == RB_OK ? record.due_s : 0;
 }
 
-static struct retry_claim claim_of(const char *key)
+static struct retry_claim claim_of(const char *key, int64_t until_s)
 {
-    struct retry_claim claim = {0};
+    struct retry_claim claim = {.until_s = until_s};
     (void)snprintf(claim.key, sizeof claim.key, "%s", key);
     return claim;
 }
@@ -1066,8 +1066,8 @@ static struct retry_claim claim_of(const char *key)
 static struct retry_claim claim_retry(struct fixture *f, const char *key, uint64_t owner,
                                       int64_t now_s)
 {
-    struct retry_claim claim = claim_of(key);
-    assert_int_equal(cache_claim_retries(f->cache, &claim, 1, owner, now_s, now_s + HOUR), RB_OK);
+    struct retry_claim claim = claim_of(key, now_s + HOUR);
+    assert_int_equal(cache_claim_retries(f->cache, &claim, 1, owner, now_s), RB_OK);
     return claim;
 }
 
@@ -1150,7 +1150,7 @@ static void claim_of_what_is_not_there_or_changes_takes_nothing(void **state)
     claim = claim_retry(f, "sdamaged@d", ME, NOW);
     assert_false(claim.found);
     assert_false(claim.taken);
-    assert_int_equal(cache_claim_retries(f->cache, &claim, CACHE_CLAIMS_MAX + 1, ME, NOW, NOW),
+    assert_int_equal(cache_claim_retries(f->cache, &claim, CACHE_CLAIMS_MAX + 1, ME, NOW),
                      RB_ERR_ARGUMENT);
 }
 
@@ -1160,12 +1160,12 @@ static void claims_are_made_many_at_a_time(void **state)
     struct retry_claim claims[CACHE_CLAIMS_MAX];
     for (unsigned i = 0; i < CACHE_CLAIMS_MAX; i++) {
         number_key(claims[i].key, "r", i);
+        claims[i].until_s = NOW + HOUR;
         if (i % 2 == 0)
             assert_int_equal(put_retry(f->cache, claims[i].key, i % 4 == 0 ? NOW : NOW + 1), RB_OK);
     }
     cache_flush(f->cache);
-    assert_int_equal(cache_claim_retries(f->cache, claims, CACHE_CLAIMS_MAX, ME, NOW, NOW + HOUR),
-                     RB_OK);
+    assert_int_equal(cache_claim_retries(f->cache, claims, CACHE_CLAIMS_MAX, ME, NOW), RB_OK);
     for (unsigned i = 0; i < CACHE_CLAIMS_MAX; i++) {
         assert_int_equal(claims[i].found, i % 2 == 0);
         assert_int_equal(claims[i].taken, i % 4 == 0);
@@ -1920,9 +1920,9 @@ static int claim_all(struct fixture *f, unsigned count)
     if (open_with(f, AMPLE, false) != RB_OK)
         return 255;
     for (unsigned i = 0; i < count; i++) {
-        struct retry_claim claim = {0};
+        struct retry_claim claim = {.until_s = NOW + HOUR};
         number_key(claim.key, "r", i);
-        if (cache_claim_retries(f->cache, &claim, 1, ME, NOW, NOW + HOUR) != RB_OK || !claim.found)
+        if (cache_claim_retries(f->cache, &claim, 1, ME, NOW) != RB_OK || !claim.found)
             return 255;
         taken += claim.taken;
     }

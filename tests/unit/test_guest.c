@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "retries.h"
 #include "verifier_rig.h"
 
 enum {

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "deadline.h"
+#include "verifier.h"
 #include "verifier_rig.h"
 
 enum {
@@ -474,20 +476,109 @@ static void what_fell_due_while_nobody_ran_is_asked_at_the_start(void **state)
     rig_await_retries(f, 1);
 }
 
-static void a_host_that_greylists_for_ever_is_given_up(void **state)
+/* A minute each, and before each step all goes that has expired. */
+static void let_pass(struct rig *f, int64_t seconds)
+{
+    uint64_t removed;
+
+    for (int64_t s = 0; s < seconds; s += MINUTE) {
+        fake_clock_advance_s(&f->clock, MINUTE);
+        assert_int_equal(cache_purge(f->verifier->cache, true, &removed), RB_OK);
+        retry_look(f->verifier->retry);
+        rig_await_idle(f);
+    }
+}
+
+static void tempfail_backs_off_with_sweeps_in_between_and_is_given_up(void **state)
 {
     struct rig *f = *state;
-    unsigned tries = 1;
 
     retry_greylisted(f);
     rig_open(f);
     assert_int_equal(rig_reason_for(f, "later@example.org"), RB_REASON_TEMPFAIL);
-    while (rig_stats(f).retries_scheduled > 0 && tries < 20) {
-        fake_clock_advance_s(&f->clock, 6 * HOUR + 1);
-        rig_await_callouts(f, RB_REASON_TEMPFAIL, ++tries);
-        rig_await_idle(f);
-    }
-    assert_in_range(tries, 3, 6); /* a day holds no more pauses of six hours */
+    let_pass(f, 6 * HOUR);
+    assert_int_equal(rig_rcpts(f), 6);
+    rig_reopen(f);
+    assert_int_equal(rig_stats(f).retries_scheduled, 1);
+    let_pass(f, DAY - 6 * HOUR);
+    assert_int_equal(rig_rcpts(f), 9);
+    assert_int_equal(rig_stats(f).retries_scheduled, 0);
+    let_pass(f, 6 * HOUR);
+    assert_int_equal(rig_rcpts(f), 9);
+}
+
+static void a_host_that_is_held_back_is_not_asked_until_it_is_not_any_more(void **state)
+{
+    static const struct fake_host_options busy = {.banner = "421 4.3.2 Try again later"};
+    struct rig *f = *state;
+    uint64_t limited;
+    size_t lookups;
+
+    retry_greylisted(f);
+    f->options.breaker_failures = 1;
+    f->options.breaker_hold_s = 6 * HOUR;
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "later@example.org"), RB_REASON_TEMPFAIL);
+    rig_start_host(f, &busy);
+    (void)rig_reason_for(f, "user@example.org"); /* the breaker opens */
+    assert_int_equal(rig_connections(f), 1);
+    assert_int_equal(rig_stats(f).retries_scheduled, 2);
+    lookups = fake_dns_questions(f->dns, NULL, 0);
+    limited = rig_stats(f).limited + rig_stats(f).callouts[RB_REASON_LIMITED];
+    let_pass(f, 6 * HOUR - MINUTE);
+    assert_int_equal(fake_dns_questions(f->dns, NULL, 0), lookups);
+    assert_int_equal(rig_stats(f).limited + rig_stats(f).callouts[RB_REASON_LIMITED], limited);
+    assert_int_equal(rig_connections(f), 1);
+    assert_int_equal(rig_stats(f).retries_scheduled, 2);
+    let_pass(f, 2 * MINUTE);
+    assert_int_equal(rig_connections(f), 2);
+}
+
+/* Which host it will be is not known before it is looked up: then it is, and so is for how long. */
+static void a_retry_that_meets_a_host_held_back_waits_for_it(void **state)
+{
+    struct rig *f = *state;
+    const struct host_record held = {.failures = 5,
+                                     .trips = 1,
+                                     .held_until_s = clock_wall_s(&f->clock.clock) + 6 * HOUR,
+                                     .stamp_s = clock_wall_s(&f->clock.clock)};
+
+    retry_greylisted(f);
+    rig_open(f);
+    const struct address_record said = {.reason = RB_REASON_TEMPFAIL,
+                                        .stamp_s = clock_wall_s(&f->clock.clock),
+                                        .ip = "192.0.2.99"}; /* by another host, then */
+    assert_int_equal(cache_put_host(f->verifier->cache, "127.0.0.1", &held), RB_OK);
+    retry_note(f->verifier->retry, "slater@example.org", &said);
+    let_pass(f, 5 * HOUR);
+    assert_int_equal(rig_stats(f).callouts[RB_REASON_LIMITED], 1);
+    assert_int_equal(rig_connections(f), 0);
+    let_pass(f, HOUR);
+    assert_int_equal(rig_stats(f).callouts[RB_REASON_LIMITED], 1);
+    assert_int_equal(rig_rcpts(f), 1);
+}
+
+static void a_reload_switches_retries_on_and_off(void **state)
+{
+    struct rig *f = *state;
+
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
+    retry_greylisted(f);
+    rig_reload(f);
+    assert_int_equal(rig_stats(f).retries_scheduled, 0); /* it was deferred before */
+    assert_int_equal(rig_reason_for(f, "later@example.org"), RB_REASON_TEMPFAIL);
+    assert_int_equal(rig_stats(f).retries_scheduled, 1);
+    f->options.greylist.retry = false;
+    rig_reload(f);
+    assert_int_equal(rig_stats(f).retries_scheduled, 0);
+    let_pass(f, HOUR);
+    assert_int_equal(rig_rcpts(f), 2);
+    f->options.greylist.retry = true;
+    rig_reload(f);
+    rig_await_callouts(f, RB_REASON_TEMPFAIL, 2); /* it is overdue */
+    rig_await_idle(f);
+    assert_int_equal(rig_stats(f).retries_scheduled, 1);
 }
 
 static void nothing_is_asked_again_unless_it_is_wanted(void **state)
@@ -1440,7 +1531,10 @@ int main(void)
         TEST(a_retry_is_not_made_before_its_time),
         TEST(a_restart_loses_no_retry),
         TEST(what_fell_due_while_nobody_ran_is_asked_at_the_start),
-        TEST(a_host_that_greylists_for_ever_is_given_up),
+        TEST(tempfail_backs_off_with_sweeps_in_between_and_is_given_up),
+        TEST(a_host_that_is_held_back_is_not_asked_until_it_is_not_any_more),
+        TEST(a_retry_that_meets_a_host_held_back_waits_for_it),
+        TEST(a_reload_switches_retries_on_and_off),
         TEST(nothing_is_asked_again_unless_it_is_wanted),
         TEST(a_deferral_of_a_known_address_is_not_asked_again),
         TEST(a_restart_loses_no_verdict),
