@@ -7,7 +7,7 @@
  * Layout, in the terms of codec.h:
  *
  *   address  'a'+0x80 reason stage flags:2 stamp:6 code:2 [port:varint] [wait:varint] [tried:varint]
- *            [deferred:varint retries:varint] [denied:varint]
+ *            [deferred:varint retries:varint, read over: see retry_record.h] [denied:varint]
  *            enhanced:text reply:text mx:text [ip] [tls:text] mail_from:text rule:text checksum:4
  *   domain   'd'+0x80 states catch_all:varint null_sender:varint dead:varint dead_reason checksum:4
  *   host     'h'+0x80 reason failures:varint trips:varint held_until:varint stamp:varint checksum:4
@@ -30,6 +30,7 @@ enum {
     KIND_DOMAIN = 'D',
     KIND_HOST = 'H',
     CODE_MAX = 999,
+    DEFERRED_RETRIES_MAX = 1000,
     SMTP_PORT = 25,
     PREFIX_SIZE = 3 + 1 + RB_ENHANCED_MAX + 1 + 1,
     SHORT_SIZE = 2, /* octets of flags and of a code */
@@ -49,7 +50,7 @@ enum address_flags {
     FLAG_TLS_12 = 1 << 6,
     FLAG_TLS_13 = 1 << 7, /* with FLAG_TLS_12: neither, kept as text */
     FLAG_TRIED = 1 << 8,
-    FLAG_DEFERRED = 1 << 9,
+    FLAG_DEFERRED = 1 << 9, /* of an earlier version's records; not written any more */
     FLAG_DENIED = 1 << 10,
     FLAGS_ALL = (1 << 11) - 1,
 };
@@ -133,8 +134,7 @@ static bool numbers_fit(const struct address_record *record)
 {
     return is_reason(record->reason) && (unsigned)record->stage < RB_STAGE_MAX &&
            record->code >= 0 && record->code <= CODE_MAX && record->wait_s >= 0 &&
-           record->retries <= RECORD_RETRIES_MAX && record->stamp_s >= 0 &&
-           record->stamp_s <= CODEC_STAMP_MAX;
+           record->stamp_s >= 0 && record->stamp_s <= CODEC_STAMP_MAX;
 }
 
 static void put_address_texts(struct codec_sink *sink, const struct address_record *record,
@@ -181,7 +181,6 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
     flags |= record->port != SMTP_PORT ? FLAG_OTHER_PORT : 0U;
     flags |= prefix_len != 0 ? FLAG_REPLY_PREFIX : 0U;
     flags |= record->tried_s != 0 ? FLAG_TRIED : 0U;
-    flags |= record->deferred_s != 0 ? FLAG_DEFERRED : 0U;
     flags |= record->denied_s != 0 ? FLAG_DENIED : 0U;
 
     struct codec_sink sink;
@@ -197,10 +196,6 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
         codec_put_varint(&sink, (uint64_t)record->wait_s);
     if ((flags & FLAG_TRIED) != 0)
         codec_put_stamp(&sink, record->tried_s);
-    if ((flags & FLAG_DEFERRED) != 0) {
-        codec_put_stamp(&sink, record->deferred_s);
-        codec_put_varint(&sink, record->retries);
-    }
     if ((flags & FLAG_DENIED) != 0)
         codec_put_stamp(&sink, record->denied_s);
     put_address_texts(&sink, record, flags, packed_ip, prefix_len);
@@ -271,11 +266,9 @@ static void get_address_numbers(struct codec_source *source, unsigned flags,
     if ((flags & FLAG_WAIT) != 0)
         record->wait_s = (int)codec_get_varint(source, INT32_MAX);
     record->tried_s = (flags & FLAG_TRIED) != 0 ? codec_get_stamp(source) : 0;
-    record->deferred_s = 0;
-    record->retries = 0;
     if ((flags & FLAG_DEFERRED) != 0) {
-        record->deferred_s = codec_get_stamp(source);
-        record->retries = (unsigned)codec_get_varint(source, RECORD_RETRIES_MAX);
+        (void)codec_get_stamp(source);
+        (void)codec_get_varint(source, DEFERRED_RETRIES_MAX);
     }
     record->denied_s = (flags & FLAG_DENIED) != 0 ? codec_get_stamp(source) : 0;
 }

@@ -15,7 +15,6 @@
 
 enum {
     RECORD_SIZE_MAX = 2048,
-    RECORD_RETRIES_MAX = 1000,
     RECORD_DENIAL_GAP_S = 3600, /* between the two denials that a live valid takes */
 };
 
@@ -29,10 +28,6 @@ struct address_record {
     int64_t
         denied_s; /* when a mail host first said that it does not exist: of a valid, since stamp_s; of an
                    * invalid, before stamp_s. 0: none did */
-    int64_t
-        deferred_s; /* of a deferral: since when the host says "later"; 0: not to be asked again by itself */
-    unsigned
-        retries; /* of a deferral: how often it was asked about since, at most RECORD_RETRIES_MAX */
     int code;
     int wait_s;
     uint16_t port;

@@ -123,8 +123,6 @@ static json_t *address_entry(const struct cache_entry *entry, const struct rb_li
     json_object_set_new(object, "wait_s", number_or_null(record->wait_s, 0));
     json_object_set_new(object, "tried_s", number_or_null(record->tried_s, 0));
     json_object_set_new(object, "denied_s", number_or_null(record->denied_s, 0));
-    json_object_set_new(object, "deferred_s", number_or_null(record->deferred_s, 0));
-    json_object_set_new(object, "retries", number_or_null(record->retries, 0));
     json_object_set_new(object, "rule", wire_text(record->rule));
     return object;
 }
@@ -303,7 +301,7 @@ static const char *read_address(json_t *object, struct wire_record *out)
 {
     struct address_record *record = &out->address;
     char reason[64], stage[32];
-    int64_t code, wait_s, port, retries;
+    int64_t code, wait_s, port;
 
     if (!read_text(object, "reason", reason, sizeof reason) ||
         !read_text(object, "stage", stage, sizeof stage) || !read_address_texts(object, record))
@@ -316,14 +314,11 @@ static const char *read_address(json_t *object, struct wire_record *out)
         !read_number(object, "code", 599, &code) || !read_number(object, "port", 65535, &port) ||
         !read_number(object, "wait_s", (int64_t)7 * 86400, &wait_s) ||
         !read_number(object, "tried_s", stamp_max_s, &record->tried_s) ||
-        !read_number(object, "denied_s", stamp_max_s, &record->denied_s) ||
-        !read_number(object, "deferred_s", stamp_max_s, &record->deferred_s) ||
-        !read_number(object, "retries", RECORD_RETRIES_MAX, &retries))
+        !read_number(object, "denied_s", stamp_max_s, &record->denied_s))
         return "a number is out of range";
     record->code = (int)code;
     record->port = (uint16_t)port;
     record->wait_s = (int)wait_s;
-    record->retries = (unsigned)retries;
     return read_address_key(object, record->reason == RB_REASON_CORRESPONDENT, out->key);
 }
 

@@ -4,7 +4,7 @@
  *
  *   octets  a record without its checksum, first octet over 127: is given the right checksum
  *   text    "A|reason|stage|stamp|code|port|wait|tried|from known|enhanced|reply|mx|ip|tls|from|
- *           rule|deferred|retries|denied"
+ *           rule|denied"
  *           "D|state|stamp|state|stamp|state|stamp|reason", "H|reason|failures|trips|held|stamp",
  *           "R|reason|tries|first|due|wait|owner|host":
  *           the fields of a record. It is encoded, and then decoded with each of its octets changed
@@ -27,23 +27,17 @@
 
 const char fuzz_name[] = "record";
 
-enum { CHECKSUM_SIZE = 4, OTHER_CHECKSUM = 0x20, FIELDS_MAX = 19, FIELD_SIZE = 1024 };
+enum { CHECKSUM_SIZE = 4, OTHER_CHECKSUM = 0x20, FIELDS_MAX = 17, FIELD_SIZE = 1024 };
 
 static const int64_t YEAR_S = INT64_C(31536000);
 
 /* --- What must hold ------------------------------------------------------- */
 
-/* Retries are counted of a deferral only; without one the number says nothing, and is not kept. */
-static bool same_deferral(const struct address_record *a, const struct address_record *b)
-{
-    return a->deferred_s == b->deferred_s && (a->deferred_s == 0 || a->retries == b->retries);
-}
-
 static bool same_address(const struct address_record *a, const struct address_record *b)
 {
     return a->reason == b->reason && a->stage == b->stage && a->stamp_s == b->stamp_s &&
-           a->tried_s == b->tried_s && a->denied_s == b->denied_s && same_deferral(a, b) &&
-           a->code == b->code && a->wait_s == b->wait_s && a->port == b->port &&
+           a->tried_s == b->tried_s && a->denied_s == b->denied_s && a->code == b->code &&
+           a->wait_s == b->wait_s && a->port == b->port &&
            a->mail_from_known == b->mail_from_known && strcmp(a->enhanced, b->enhanced) == 0 &&
            strcmp(a->reply, b->reply) == 0 && strcmp(a->mx, b->mx) == 0 &&
            strcmp(a->ip, b->ip) == 0 && strcmp(a->tls, b->tls) == 0 &&
@@ -324,9 +318,7 @@ static size_t encode_address(const struct fields *fields, uint8_t *octets, size_
         .wait_s = (int)(number(fields, 6) & INT32_MAX),
         .tried_s = number(fields, 7),
         .mail_from_known = fields->text[8][0] == 'y',
-        .deferred_s = number(fields, 16),
-        .retries = (unsigned)(number(fields, 17) & UINT32_MAX),
-        .denied_s = number(fields, 18),
+        .denied_s = number(fields, 16),
     };
 
     (void)text_copy(record.enhanced, sizeof record.enhanced, fields->text[9]);

@@ -370,6 +370,33 @@ static void seal(uint8_t *octets, size_t len)
         octets[len - 4 + i] = (uint8_t)(sum >> (8 * i));
 }
 
+/* Since when it was deferred, and how often it was asked again: retry records tell that today. */
+static void deferral_of_an_earlier_version_is_still_read(void **state)
+{
+    (void)state;
+    struct codec_sink sink;
+    struct address_record record;
+    uint8_t old[RECORD_SIZE_MAX];
+    codec_open_sink(&sink, old, sizeof old, 'A');
+    codec_put_octet(&sink, RB_REASON_GREYLISTED);
+    codec_put_octet(&sink, RB_STAGE_RCPT);
+    codec_put_number(&sink, 1 << 9, 2);
+    codec_put_number(&sink, 2000000000, 6);
+    codec_put_number(&sink, 450, 2);
+    codec_put_stamp(&sink, 1999990000);
+    codec_put_varint(&sink, 7);
+    for (const char *const *text = (const char *const[]){"4.2.0", "later", "mx", "", "grey", NULL};
+         *text != NULL; text++)
+        codec_put_text(&sink, *text, strlen(*text) + 1);
+    assert_true(address_record_decode(old, codec_put_end(&sink), &record));
+    assert_int_equal(record.reason, RB_REASON_GREYLISTED);
+    assert_int_equal(record.stamp_s, 2000000000);
+    assert_int_equal(record.code, 450);
+    assert_string_equal(record.enhanced, "4.2.0");
+    assert_string_equal(record.reply, "later");
+    assert_string_equal(record.rule, "grey");
+}
+
 /* As a program of before today's checksum has left it in the store: numbers are varints. */
 static void first_layout_of_an_address_is_still_read(void **state)
 {
@@ -866,6 +893,7 @@ int main(void)
         cmocka_unit_test(cut_record_is_none),
         cmocka_unit_test(lengthened_record_is_none),
         cmocka_unit_test(any_changed_octet_shows),
+        cmocka_unit_test(deferral_of_an_earlier_version_is_still_read),
         cmocka_unit_test(first_layout_of_an_address_is_still_read),
         cmocka_unit_test(first_checksum_of_a_fact_is_still_read),
         cmocka_unit_test(forged_record_decodes_to_sound_values_or_not_at_all),

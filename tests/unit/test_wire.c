@@ -400,8 +400,7 @@ static void an_address_record_has_exactly_its_keys(void **state)
         " \"stamp_s\": 2000000000, \"age_s\": 0, \"expires_s\": 1000, \"mx\": null, \"ip\": null,"
         " \"port\": null, \"tls\": null, \"stage\": null, \"code\": null, \"enhanced\": null,"
         " \"reply\": null, \"mail_from\": null, \"wait_s\": null, \"tried_s\": null, "
-        "\"denied_s\": null, \"deferred_s\": null,"
-        " \"retries\": null, \"rule\": null}");
+        "\"denied_s\": null, \"rule\": null}");
 }
 
 static json_t *domain_json(const char *domain, const struct domain_record *record)
