@@ -140,26 +140,40 @@ static bool is_let_in(struct session *session, const struct policy *policy)
                                                      : begin_for_later(session);
 }
 
-static struct decision *find_decision(struct session *session, const struct policy *policy,
+static struct decision *find_decision(const struct session *session, const struct policy *policy,
                                       enum exemption exemption)
 {
-    for (size_t i = 0; i < session->decision_count; i++)
-        if (session->decisions[i]->policy == policy &&
-            session->decisions[i]->exemption == exemption)
-            return session->decisions[i];
+    for (struct decision *each = session->decisions; each != NULL; each = each->next)
+        if (each->policy == policy && each->exemption == exemption)
+            return each;
     return NULL;
+}
+
+static enum action possible(const struct session *session, enum action wanted)
+{
+    if (session->config->dry_run)
+        return wanted == ACTION_TAG && session->mta_tags ? ACTION_TAG : ACTION_ACCEPT;
+    if ((wanted == ACTION_TAG && !session->mta_tags) ||
+        (wanted == ACTION_QUARANTINE && !session->mta_quarantines))
+        return ACTION_ACCEPT;
+    return wanted;
 }
 
 void session_settle(const struct session *session, struct decision *decision, enum action wanted)
 {
     decision->wanted = wanted;
-    decision->action = session->config->dry_run && wanted != ACTION_TAG ? ACTION_ACCEPT : wanted;
+    decision->action = possible(session, wanted);
     metrics_decided(decision->reason, decision->action);
 }
 
 bool decision_refuses(const struct decision *decision)
 {
     return decision->action == ACTION_REJECT || decision->action == ACTION_TEMPFAIL;
+}
+
+bool decision_is_harsher(const struct decision *a, const struct decision *b)
+{
+    return a->action > b->action || (a->action == b->action && a->wanted > b->wanted);
 }
 
 static void settle_by_answer(struct session *session, struct decision *decision)
@@ -189,8 +203,8 @@ static void decide(struct session *session, struct decision *decision)
 
 bool session_is_pending(const struct session *session)
 {
-    for (size_t i = 0; i < session->decision_count; i++)
-        if (session->decisions[i]->pending)
+    for (const struct decision *each = session->decisions; each != NULL; each = each->next)
+        if (each->pending)
             return true;
     return false;
 }
@@ -201,14 +215,12 @@ const struct decision *session_collect(struct session *session, unsigned max_wai
     const struct decision *refusal = NULL;
 
     await_answer(session, max_wait_ms, tick, arg);
-    for (size_t i = 0; i < session->decision_count; i++) {
-        struct decision *decision = session->decisions[i];
-
-        if (!decision->pending)
+    for (struct decision *each = session->decisions; each != NULL; each = each->next) {
+        if (!each->pending)
             continue;
-        settle_by_answer(session, decision);
-        if (decision_refuses(decision))
-            refusal = decision;
+        settle_by_answer(session, each);
+        if (decision_refuses(each))
+            refusal = each;
     }
     return refusal;
 }
@@ -224,14 +236,12 @@ bool decide_is_other_fate(const struct session *session, const struct policy *po
 {
     bool undecided = exemption == EXEMPT_NOT && (!session->asked || session->ticket != NULL);
 
-    for (size_t i = 0; i < session->decision_count; i++) {
-        const struct decision *decision = session->decisions[i];
-
-        if (decision_refuses(decision) || (!decision->pending && !undecided))
+    for (const struct decision *each = session->decisions; each != NULL; each = each->next) {
+        if (decision_refuses(each) || (!each->pending && !undecided))
             continue;
-        if (is_at_stake(decision->policy, decision->exemption) != is_at_stake(policy, exemption))
+        if (is_at_stake(each->policy, each->exemption) != is_at_stake(policy, exemption))
             return true;
-        if (is_at_stake(policy, exemption) && !policy_acts_alike(decision->policy, policy))
+        if (is_at_stake(policy, exemption) && !policy_acts_alike(each->policy, policy))
             return true;
     }
     return false;
@@ -240,24 +250,28 @@ bool decide_is_other_fate(const struct session *session, const struct policy *po
 /* For messages to recipients under several policies. */
 static struct pool further = POOL_INITIALIZER(sizeof(struct decision));
 
-/* A further decision; where there are as many as may be, or no memory, the last one anew. */
+/* A further decision, behind the others. NULL: out of memory. */
 static struct decision *add_decision(struct session *session)
 {
-    size_t next = session->decision_count;
+    struct decision *added = session->decisions == NULL ? &session->first : pool_get(&further);
+    struct decision **end = &session->decisions;
 
-    if (next < SESSION_DECISIONS_MAX && session->decisions[next] == NULL)
-        session->decisions[next] = pool_get(&further);
-    if (next == SESSION_DECISIONS_MAX || session->decisions[next] == NULL)
-        return session->decisions[next - 1];
-    session->decision_count++;
-    return session->decisions[next];
+    if (added == NULL)
+        return NULL;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = added;
+    return added;
 }
 
 void decide_forget(struct session *session)
 {
-    for (size_t i = 1; i < SESSION_DECISIONS_MAX; i++) {
-        pool_put(&further, session->decisions[i]);
-        session->decisions[i] = NULL;
+    while (session->decisions != NULL) {
+        struct decision *gone = session->decisions;
+
+        session->decisions = gone->next;
+        if (gone != &session->first)
+            pool_put(&further, gone);
     }
 }
 
@@ -270,11 +284,9 @@ struct decision *decide_for(struct session *session, const struct policy *policy
         decision->recipients++;
         return decision;
     }
-    /*
-     * More policies than a message has room for: each further one gets its own decision all the
-     * same, in the last place.
-     */
     decision = add_decision(session);
+    if (decision == NULL)
+        return NULL;
     *decision = (struct decision){.policy = policy, .exemption = exemption, .recipients = 1};
     session_show_address(decision->recipient, sizeof decision->recipient, to, len);
     decide(session, decision);
@@ -287,18 +299,30 @@ const struct rb_answer *session_answer(const struct session *session,
     return decision->of == OF_SENDER ? &session->answer : &session->rcpt.answer;
 }
 
+/* Who was verified speaks before who was not. */
+static bool speaks_before(const struct decision *a, const struct decision *b)
+{
+    const bool a_exempt = a->exemption != EXEMPT_NOT, b_exempt = b->exemption != EXEMPT_NOT;
+
+    return a_exempt != b_exempt ? b_exempt : decision_is_harsher(a, b);
+}
+
 const struct decision *session_message_decision(const struct session *session)
 {
     const struct decision *best = NULL;
 
-    for (size_t i = 0; i < session->decision_count; i++) {
-        const struct decision *decision = session->decisions[i];
-
-        if (decision->action == ACTION_REJECT || decision->action == ACTION_TEMPFAIL)
-            continue; /* those recipients are not part of the message */
-        if (best == NULL || decision->action > best->action ||
-            (best->exemption != EXEMPT_NOT && decision->exemption == EXEMPT_NOT))
-            best = decision;
-    }
+    for (const struct decision *each = session->decisions; each != NULL; each = each->next)
+        if (!decision_refuses(each) && /* those recipients are not part of the message */
+            (best == NULL || speaks_before(each, best)))
+            best = each;
     return best;
+}
+
+const struct decision *session_fate(const struct session *session)
+{
+    const struct decision *of_sender = session_message_decision(session);
+
+    if (of_sender != NULL && session->marked && decision_is_harsher(&session->mark, of_sender))
+        return &session->mark;
+    return of_sender;
 }

@@ -10,7 +10,8 @@
 
 /*
  * The decision about the sender for a recipient (as the client wrote it) under this policy: one
- * made before for the message, or a new one, which may wait for the verdict or be pending.
+ * made before for the message, or a new one, which may wait for the verdict or be pending. NULL:
+ * out of memory.
  */
 struct decision *decide_for(struct session *session, const struct policy *policy,
                             enum exemption exemption, const char *to, size_t len);
@@ -29,10 +30,13 @@ bool decide_is_other_fate(const struct session *session, const struct policy *po
  */
 unsigned decide_time_at_rcpt_ms(const struct session *session);
 
-/* The end of the session: gives back what it needed for more decisions than one. */
+/* Forgets the decisions about the sender. */
 void decide_forget(struct session *session);
 
 /* Whether it turns the recipient, or the message, away. */
 bool decision_refuses(const struct decision *decision);
+
+/* Whether a does more than b, or would in earnest. */
+bool decision_is_harsher(const struct decision *a, const struct decision *b);
 
 #endif

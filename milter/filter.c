@@ -20,9 +20,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One connection of the MTA's. */
+/* What was agreed on with the MTA for a connection. */
+struct terms {
+    bool has_client; /* they are the first member of a visit */
+    bool quiet;      /* the MTA waits for no answer to HELO, MAIL, header fields and their end */
+    bool tags, quarantines; /* it does these */
+};
+
+/* One client on a connection of the MTA's. */
 struct visit {
-    bool quiet; /* the MTA waits for no answer to HELO, MAIL, header fields and their end */
+    struct terms terms;
     bool in_transaction; /* counted in `transactions` */
     struct session session;
     struct header_census census;
@@ -78,8 +85,24 @@ static void transaction_end(struct visit *visit)
 
 /* --- Negotiation ---------------------------------------------------------- */
 
-/* Stands for a client while there is none, where HELO, MAIL and the header get no answer. */
-static struct visit nobody_quiet = {.quiet = true};
+/* What libmilter keeps for us while there is no client: all the terms there may be. */
+static struct terms without_client[] = {
+    {.quiet = false, .tags = false, .quarantines = false},
+    {.quiet = true, .tags = false, .quarantines = false},
+    {.quiet = false, .tags = true, .quarantines = false},
+    {.quiet = true, .tags = true, .quarantines = false},
+    {.quiet = false, .tags = false, .quarantines = true},
+    {.quiet = true, .tags = false, .quarantines = true},
+    {.quiet = false, .tags = true, .quarantines = true},
+    {.quiet = true, .tags = true, .quarantines = true},
+};
+enum { QUIET = 1, TAGS = 2, QUARANTINES = 4 /* their places */ };
+
+static struct terms *place_of(const struct terms *terms)
+{
+    return &without_client[(terms->quiet ? QUIET : 0) | (terms->tags ? TAGS : 0) |
+                           (terms->quarantines ? QUARANTINES : 0)];
+}
 
 static bool by_tcp;
 
@@ -99,33 +122,37 @@ static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned l
     const struct negotiate_offer offer = {
         .actions = actions, .steps = steps, .by_tcp = by_tcp, .needs_data = decides_at_data()};
 
+    struct terms terms = {.quiet = negotiate(context, &offer, wanted_actions, wanted_steps)};
+
     (void)f2;
     (void)f3;
     *w2 = *w3 = 0;
-    (void)smfi_setpriv(
-        context, negotiate(context, &offer, wanted_actions, wanted_steps) ? &nobody_quiet : NULL);
+    terms.tags = (*wanted_actions & SMFIF_ADDHDRS) != 0;
+    terms.quarantines = (*wanted_actions & SMFIF_QUARANTINE) != 0;
+    (void)smfi_setpriv(context, place_of(&terms));
     return SMFIS_CONTINUE;
 }
 
-static bool is_quiet(SMFICTX *context)
+/* Where nothing was negotiated it was not agreed to leave anything unanswered. */
+static const struct terms *terms_of(SMFICTX *context)
 {
-    const struct visit *kept = smfi_getpriv(context);
+    const struct terms *kept = smfi_getpriv(context);
 
-    return kept != NULL && kept->quiet;
+    return kept != NULL ? kept : &without_client[TAGS | QUARANTINES];
 }
 
 /* The client that is there; NULL: none. */
 static struct visit *visit_of(SMFICTX *context)
 {
-    struct visit *kept = smfi_getpriv(context);
+    struct terms *kept = smfi_getpriv(context);
 
-    return kept == &nobody_quiet ? NULL : kept;
+    return kept != NULL && kept->has_client ? (struct visit *)kept : NULL;
 }
 
 /* Goes on where the MTA may not wait for an answer. */
 static sfsistat leave_quietly(SMFICTX *context)
 {
-    return leave(is_quiet(context) ? SMFIS_NOREPLY : SMFIS_CONTINUE);
+    return leave(terms_of(context)->quiet ? SMFIS_NOREPLY : SMFIS_CONTINUE);
 }
 
 /* --- The connection ------------------------------------------------------- */
@@ -133,18 +160,21 @@ static sfsistat leave_quietly(SMFICTX *context)
 /* Nearly each connection of the MTA's is a new client's. */
 static struct pool visits = POOL_INITIALIZER(sizeof(struct visit));
 
-static struct visit *visit_new(const struct sockaddr *address, bool quiet)
+static struct visit *visit_new(const struct sockaddr *address, const struct terms *terms)
 {
     struct visit *visit = pool_get(&visits);
     struct config *config;
 
     if (visit == NULL)
         return NULL;
-    visit->quiet = quiet;
+    visit->terms = *terms;
+    visit->terms.has_client = true;
     visit->in_transaction = false;
     visit->census = (struct header_census){0};
     config = service_config();
     session_init(&visit->session, service_world(), config, address);
+    visit->session.mta_tags = terms->tags;
+    visit->session.mta_quarantines = terms->quarantines;
     config_put(config);
     metrics_session_began();
     return visit;
@@ -155,8 +185,8 @@ static void log_decisions(struct visit *visit, const char *id)
 {
     struct session *session = &visit->session;
 
-    for (size_t i = 0; i < session->decision_count; i++)
-        session_log(session, session->decisions[i], id);
+    for (struct decision *each = session->decisions; each != NULL; each = each->next)
+        session_log(session, each, id);
 }
 
 static void forget_message(struct visit *visit, const char *id)
@@ -197,15 +227,16 @@ static void log_exempt_connection(const struct session *session, enum exemption 
 static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
 {
     struct visit *visit = visit_of(context);
-    const bool quiet = is_quiet(context);
+    struct terms terms = *terms_of(context);
     enum exemption exemption;
 
     (void)host;
     enter();
+    terms.has_client = false;
     if (visit != NULL) /* a new client on the MTA's old connection */
         visit_free(visit);
-    visit = visit_new((const struct sockaddr *)address, quiet);
-    (void)smfi_setpriv(context, visit != NULL ? visit : quiet ? &nobody_quiet : NULL);
+    visit = visit_new((const struct sockaddr *)address, &terms);
+    (void)smfi_setpriv(context, visit != NULL ? (void *)visit : place_of(&terms));
     if (visit == NULL) {
         log_line(LOG_LEVEL_ERROR, "out of memory: a session is let through unverified");
         return leave(SMFIS_ACCEPT);
@@ -412,29 +443,28 @@ static bool insert(SMFICTX *context, const char *name, char *value)
     return smfi_insheader(context, 0, field, value) == MI_SUCCESS;
 }
 
-/* At the top, X-Ringback topmost. */
+/* At the top, X-Ringback topmost. fate: what is done with the message. */
 static bool add_headers(SMFICTX *context, const struct session *session,
-                        const struct decision *decision)
+                        const struct decision *decision, const struct decision *fate)
 {
     char value[HEADER_VALUE_MAX + 1];
     bool done = true;
 
     if (headers_results(session, decision, value))
         done = insert(context, HEADER_RESULTS, value);
-    if (decision->action == ACTION_TAG) {
-        headers_warning(session, decision, value);
+    if (fate->action == ACTION_TAG) {
+        headers_warning(session, fate, value);
         done = insert(context, HEADER_WARNING, value) && done;
     }
-    headers_ringback(session, decision, value);
+    headers_ringback(session, decision, fate, value);
     return insert(context, HEADER_RINGBACK, value) && done;
 }
 
-static void quarantine(SMFICTX *context, const struct session *session,
-                       const struct decision *decision)
+static void quarantine(SMFICTX *context, const struct session *session, const struct decision *fate)
 {
     char why[HEADER_VALUE_MAX + 1];
 
-    headers_warning(session, decision, why);
+    headers_warning(session, fate, why);
     if (smfi_quarantine(context, why) != MI_SUCCESS)
         log_line(LOG_LEVEL_ERROR, "the MTA did not quarantine the message from <%s>",
                  session->sender_text);
@@ -460,7 +490,7 @@ static sfsistat on_eom(SMFICTX *context)
 {
     struct visit *visit = visit_of(context);
     struct session *session;
-    const struct decision *decision;
+    const struct decision *decision, *fate;
     sfsistat status;
 
     enter();
@@ -470,6 +500,7 @@ static sfsistat on_eom(SMFICTX *context)
     if (refuses_message(context, visit, still_at_it, &status))
         return leave(status);
     decision = session_message_decision(session);
+    fate = session_fate(session);
     log_decisions(visit, queue_id(context));
     if (must_refuse_overflow(visit)) {
         transaction_end(visit);
@@ -479,10 +510,10 @@ static sfsistat on_eom(SMFICTX *context)
         log_line(LOG_LEVEL_WARNING, "too many forged header fields: they stay in the message");
     else if (!remove_forged(context, &visit->census))
         log_line(LOG_LEVEL_ERROR, "the MTA did not remove forged header fields");
-    if (decision != NULL && !add_headers(context, session, decision))
+    if (decision != NULL && !add_headers(context, session, decision, fate))
         log_line(LOG_LEVEL_ERROR, "the MTA did not add header fields");
-    if (decision != NULL && decision->action == ACTION_QUARANTINE)
-        quarantine(context, session, decision);
+    if (fate != NULL && fate->action == ACTION_QUARANTINE)
+        quarantine(context, session, fate);
     session_let_in(session);
     forget_message(visit, NULL);
     return leave(SMFIS_CONTINUE);

@@ -127,11 +127,11 @@ static void show_sender(const struct session *session, char text[SESSION_TEXT_MA
 }
 
 void headers_ringback(const struct session *session, const struct decision *decision,
-                      char value[HEADER_VALUE_MAX + 1])
+                      const struct decision *fate, char value[HEADER_VALUE_MAX + 1])
 {
     const struct rb_answer *answer = &session->answer;
     bool exempt = decision->exemption != EXEMPT_NOT;
-    char text[2 * HEADER_VALUE_MAX], rule[64] = "", would[32] = "";
+    char text[2 * HEADER_VALUE_MAX], rule[64] = "", would[32] = "", recipient[64] = "";
     char sender[SESSION_TEXT_MAX + 1];
 
     show_sender(session, sender);
@@ -139,26 +139,34 @@ void headers_ringback(const struct session *session, const struct decision *deci
         (void)snprintf(rule, sizeof rule, " rule=%s;", exemption_name(decision->exemption));
     else if (decision->reason == RB_REASON_EXEMPT) /* of the verifier's: our own domain, say */
         (void)snprintf(rule, sizeof rule, " rule=%s;", answer->rule);
-    if (decision->action != decision->wanted)
-        (void)snprintf(would, sizeof would, " would=%s;", action_name(decision->wanted));
+    if (fate->action != fate->wanted)
+        (void)snprintf(would, sizeof would, " would=%s;", action_name(fate->wanted));
+    if (fate->of == OF_RECIPIENT)
+        (void)snprintf(recipient, sizeof recipient, " recipient=%s;", rb_reason_name(fate->reason));
     (void)snprintf(text, sizeof text,
-                   "%s; reason=%s;%s sender=<%s>; mx=%s; cached=%s; action=%s;%s id=%s",
+                   "%s; reason=%s;%s sender=<%s>; mx=%s; cached=%s; action=%s;%s%s id=%s",
                    rb_verdict_name(decision->verdict), rb_reason_name(decision->reason), rule,
                    sender, !exempt && answer->mx[0] != '\0' ? answer->mx : "none",
-                   !exempt && answer->cached ? "yes" : "no", action_name(decision->action), would,
-                   session->id);
+                   !exempt && answer->cached ? "yes" : "no", action_name(fate->action), would,
+                   recipient, session->id);
     text_printable(value, HEADER_VALUE_MAX + 1, text, strlen(text));
 }
 
-void headers_warning(const struct session *session, const struct decision *decision,
+/* Of a recipient no more is told than that: what our own hosts say is no stranger's business. */
+void headers_warning(const struct session *session, const struct decision *fate,
                      char value[HEADER_VALUE_MAX + 1])
 {
     const struct rb_answer *answer = &session->answer;
     char text[2 * HEADER_VALUE_MAX], sender[SESSION_TEXT_MAX + 1];
 
+    if (fate->of == OF_RECIPIENT) {
+        (void)snprintf(value, HEADER_VALUE_MAX + 1, "a recipient address is %s (%s)",
+                       rb_verdict_name(fate->verdict), rb_reason_name(fate->reason));
+        return;
+    }
     show_sender(session, sender);
     (void)snprintf(text, sizeof text, "sender address <%s> is %s (%s)%s%s", sender,
-                   rb_verdict_name(decision->verdict), rb_reason_name(decision->reason),
+                   rb_verdict_name(fate->verdict), rb_reason_name(fate->reason),
                    answer->reply[0] != '\0' ? ": " : "", answer->reply);
     text_printable(value, HEADER_VALUE_MAX + 1, text, strlen(text));
 }

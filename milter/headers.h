@@ -42,12 +42,16 @@ void headers_fini(struct header_census *census);
  * whatever its case. */
 bool headers_has_authserv_id(const char *value, const char *authserv_id);
 
-/* "VERDICT; reason=…; sender=<…>; mx=…; cached=…; action=…; id=…". Always fits. */
+/*
+ * "VERDICT; reason=…; sender=<…>; mx=…; cached=…; action=…; id=…". Always fits. decision: about the
+ * sender; fate: what is done with the message (session_fate), perhaps for a recipient's sake.
+ */
 void headers_ringback(const struct session *session, const struct decision *decision,
-                      char value[HEADER_VALUE_MAX + 1]);
+                      const struct decision *fate, char value[HEADER_VALUE_MAX + 1]);
 
-/* For people and filters, where the action is tag. */
-void headers_warning(const struct session *session, const struct decision *decision,
+/* Why the message is tagged or quarantined, for people and filters. Names no recipient: others of
+ * the message may read it. */
+void headers_warning(const struct session *session, const struct decision *fate,
                      char value[HEADER_VALUE_MAX + 1]);
 
 /* False: nothing was verified, or the sender cannot be written in such a field; no field then. */

@@ -105,12 +105,12 @@ static void settle_unasked(struct session *session, const char *rule)
 }
 
 struct decision *recipient_put_off(struct session *session, const struct policy *policy,
-                                   const char *to, size_t len)
+                                   const char *to, size_t len, const char *rule)
 {
     struct decision *decision = begin(session, policy, to, len);
 
     decision->put_off = true;
-    settle_unasked(session, "one_fate_a_message");
+    settle_unasked(session, rule);
     return decision;
 }
 

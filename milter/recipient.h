@@ -16,11 +16,10 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
                       const char *to, size_t len);
 
 /*
- * Puts a recipient off whose message would have another fate than that of those before him: "452
- * too many recipients", which makes clients send another message at once. Returns session->rcpt's
- * decision.
+ * Puts a recipient off who must go into another message, whose fate may be another; rule says why.
+ * "452 too many recipients" makes clients send that at once. Returns session->rcpt's decision.
  */
 struct decision *recipient_put_off(struct session *session, const struct policy *policy,
-                                   const char *to, size_t len);
+                                   const char *to, size_t len, const char *rule);
 
 #endif

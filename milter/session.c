@@ -76,8 +76,8 @@ static void keep_client(struct session *session, const struct sockaddr *address)
 void session_init(struct session *session, const struct session_world *world, struct config *config,
                   const struct sockaddr *address)
 {
-    *session = (struct session){.world = world, .config = config_get(config)};
-    session->decisions[0] = &session->first;
+    *session = (struct session){
+        .world = world, .config = config_get(config), .mta_tags = true, .mta_quarantines = true};
     keep_client(session, address);
     session->local_submission = is_local_submission(address);
 }
@@ -85,7 +85,6 @@ void session_init(struct session *session, const struct session_world *world, st
 void session_fini(struct session *session)
 {
     session_reset(session);
-    decide_forget(session);
     config_put(session->config);
     session->config = NULL;
 }
@@ -229,7 +228,8 @@ void session_reset(struct session *session)
     session->sender_key[0] = session->sender_text[0] = session->id[0] = '\0';
     session->authenticated = session->null_sender = false;
     session->waited_ms = 0;
-    session->decision_count = 0;
+    decide_forget(session);
+    session->marked = false;
 }
 
 /* The address without its brackets, for people. */
@@ -319,12 +319,27 @@ static struct decision *decide_sender(struct session *session, const struct poli
                                       enum exemption exemption, const char *to, size_t len)
 {
     bool at_once = session->config->decide_at == DECIDE_RCPT || session->config->dry_run;
+    struct decision *decision;
 
     if (exemption == EXEMPT_NOT && !policy_verifies_sender(policy))
         exemption = EXEMPT_POLICY;
     if (!at_once && decide_is_other_fate(session, policy, exemption))
-        return recipient_put_off(session, policy, to, len);
-    return decide_for(session, policy, exemption, to, len);
+        return recipient_put_off(session, policy, to, len, "one_fate_a_message");
+    decision = decide_for(session, policy, exemption, to, len);
+    return decision != NULL ? decision
+                            : recipient_put_off(session, policy, to, len, "out_of_memory");
+}
+
+/* The recipient is part of the message, and what its decision says is to be done with that. */
+static void mark_message(struct session *session)
+{
+    const struct decision *decision = &session->rcpt.decision;
+
+    if (decision->wanted == ACTION_ACCEPT ||
+        (session->marked && !decision_is_harsher(decision, &session->mark)))
+        return;
+    session->marked = true;
+    session->mark = *decision;
 }
 
 struct decision *session_rcpt(struct session *session, const char *argument)
@@ -340,6 +355,7 @@ struct decision *session_rcpt(struct session *session, const char *argument)
         .sender = session_policy_sender(session),
         .recipient = key,
     };
+    struct decision *decision;
     enum exemption exemption;
     const struct policy *policy;
 
@@ -360,5 +376,8 @@ struct decision *session_rcpt(struct session *session, const char *argument)
         if (decision_refuses(&session->rcpt.decision))
             return &session->rcpt.decision;
     }
-    return decide_sender(session, policy, exemption, to, len);
+    decision = decide_sender(session, policy, exemption, to, len);
+    if (session->rcpt.decided && !decision_refuses(decision))
+        mark_message(session);
+    return decision;
 }

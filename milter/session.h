@@ -16,8 +16,6 @@
 #include <sys/socket.h>
 
 enum {
-    SESSION_DECISIONS_MAX =
-        32, /* policies of one message that are remembered; further ones share the last place */
     SESSION_REPLY_MAX = 480, /* octets of a reply's text: with its codes below SMTP's 512 */
     SESSION_TEXT_MAX =
         400, /* octets kept of what a client called itself or its sender, for showing */
@@ -52,6 +50,7 @@ enum decision_of { OF_SENDER = 0, OF_RECIPIENT };
  * or about one recipient.
  */
 struct decision {
+    struct decision *next; /* about the sender: under another policy; NULL: the last */
     enum decision_of of;
     bool pending; /* let in for now: decide_at, or nothing that may come turns it away */
     bool put_off; /* of a recipient: it must go into another message */
@@ -61,7 +60,8 @@ struct decision {
     enum rb_verdict verdict;
     enum rb_reason reason;
     enum action wanted; /* what the policy says */
-    enum action action; /* what is done: the same, but accept in a dry run */
+    enum action action; /* what is done: the same, but accept in a dry run, and where the MTA does
+                           not do it */
     unsigned recipients;
     char recipient[SESSION_TEXT_MAX + 1]; /* the first of them, printable */
     bool logged;
@@ -80,6 +80,7 @@ struct session {
     const struct session_world *world;
     struct config
         *config; /* held from start to end: a reload changes nothing for a session under way */
+    bool mta_tags, mta_quarantines; /* it adds header fields, holds messages: true at first */
 
     /* the connection */
     struct sockaddr_storage client;
@@ -101,9 +102,10 @@ struct session {
     struct rb_ticket *ticket; /* NULL: the answer is there, or nothing was asked */
     struct rb_answer answer;
     int64_t waited_ms;
-    struct decision first; /* nearly always the only one, and many sessions wait */
-    struct decision *decisions[SESSION_DECISIONS_MAX]; /* &first, then of decide's where needed */
-    size_t decision_count;
+    struct decision *decisions; /* about the sender, in the order of recipients; NULL: none */
+    struct decision first;      /* nearly always the only one, and many sessions wait */
+    bool marked;          /* something is to be done with the message for a recipient's sake: */
+    struct decision mark; /* the harshest decision about one of those that were let in */
     char
         *correspondents; /* to be noted when the message is let in: each ends with NUL; malloc'ed */
     size_t correspondents_len, correspondents_room;
@@ -164,7 +166,7 @@ void session_show_address(char *text, size_t size, const char *argument, size_t 
 /* The client's address; NULL where it is not known. */
 const struct sockaddr *session_client(const struct session *session);
 
-/* Notes what is to be done; a dry run does nothing of it. */
+/* Notes what is to be done; a dry run does nothing of it, nor does an MTA what it does not know. */
 void session_settle(const struct session *session, struct decision *decision, enum action wanted);
 
 /* What a decision rests on. */
@@ -179,9 +181,13 @@ enum exemption session_exempt(const struct session *session, const char *recipie
  * it came, lest it pass for the null sender. */
 const char *session_policy_sender(const struct session *session);
 
-/* The decision that speaks for the message as a whole: the harshest among what was let in. NULL:
- * none yet. */
+/* The decision about the sender that speaks for the message as a whole: the harshest among what
+ * was let in. NULL: none yet. */
 const struct decision *session_message_decision(const struct session *session);
+
+/* The decision that says what is done with the message as a whole: that one, or a harsher one about
+ * a recipient who was let in. NULL: none yet. */
+const struct decision *session_fate(const struct session *session);
 
 /* How a decision is told to the client. */
 struct smtp_reply {

@@ -33,6 +33,7 @@ CHECKS = {  # which MTAs it is for
     "exempt": lab.MTAS,
     "bare": lab.MTAS,
     "recipients": lab.MTAS,
+    "actions": lab.MTAS,
     "decide": lab.MTAS,
     "guest": lab.MTAS,
     "cost": lab.MTAS,

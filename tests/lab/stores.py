@@ -51,6 +51,7 @@ RELAYS = {
     "apart.example": ["vault-1.example"],
 }
 OPEN = {"open.example": [NOBODY_3]}  # on_unreachable = "accept"
+HELD = {"held.example": [NOBODY_3]}  # on_unreachable = "quarantine"
 # No relay: the MTA is their backup MX, but for `first`, whose most preferred one it is.
 BACKUPS = {
     "backup": PRIMARY,
@@ -59,7 +60,7 @@ BACKUPS = {
     "backup-catchall": PRIMARY_CATCHALL,
 }
 DOMAINS = [
-    *(domain for domain in (*RELAYS, *OPEN) if not domain.startswith(".")),
+    *(domain for domain in (*RELAYS, *OPEN, *HELD) if not domain.startswith(".")),
     *(f"{name}.example" for name in BACKUPS),
     *("first.example", "plain.example", "other.example"),
     *("a.tree.example", "b.a.tree.example", "tree.example"),
@@ -170,8 +171,9 @@ class Stores:
     def config(self, more):
         """What of the milter's configuration is about them."""
         relays = [self._relay(domain, to) for domain, to in RELAYS.items()]
-        for domain, to in OPEN.items():
-            relays.append(self._relay(domain, to, 'on_unreachable = "accept"'))
+        for action, domains in {"accept": OPEN, "quarantine": HELD}.items():
+            more_of_it = f'on_unreachable = "{action}"'
+            relays += [self._relay(domain, to, more_of_it) for domain, to in domains.items()]
         return "".join([f'resolvers = {{ "{NAME_SERVER}" }}\n', *relays, more])
 
     def _relay(self, domain, targets, more=""):

@@ -200,6 +200,15 @@ void session_rig_mail(struct session_rig *rig, const char *argument)
     assert_int_equal(session_mail(&rig->session, argument, false), RB_OK);
 }
 
+size_t session_rig_decisions(const struct session *session)
+{
+    size_t count = 0;
+
+    for (const struct decision *each = session->decisions; each != NULL; each = each->next)
+        count++;
+    return count;
+}
+
 void session_rig_is_told(const struct session_rig *rig, const struct decision *decision,
                          const char *code, const char *enhanced, const char *text)
 {

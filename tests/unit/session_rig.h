@@ -70,6 +70,9 @@ void session_rig_start_store(struct session_rig *rig, const struct fake_host_opt
 /* Waits until no callout is under way: one that is ending would answer the next question too. */
 void session_rig_await_idle(const struct session_rig *rig);
 
+/* How many decisions there are about the sender of a message. */
+size_t session_rig_decisions(const struct session *session);
+
 /* What the client is told about a decision. */
 void session_rig_is_told(const struct session_rig *rig, const struct decision *decision,
                          const char *code, const char *enhanced, const char *text);

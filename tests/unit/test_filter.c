@@ -746,6 +746,255 @@ static void a_message_of_our_own_user_makes_correspondents_when_it_is_let_in(voi
     }
 }
 
+/* --- What is done ---------------------------------------------------------- */
+
+#define DOWN "127.0.0.1:1" /* nobody listens there */
+
+/* Who is found to be what, and which directive says what is to be done then. */
+static const struct {
+    const char *text, *directive; /* of the policy, or of the relay */
+    const char *sender, *recipient;
+    bool of_recipient;
+} cases[] = {
+    {"an invalid sender", "on_invalid", "<bad@example.org>", "<u@a.example>", false},
+    {"an unknown sender", "on_unknown", "<later@example.org>", "<u@a.example>", false},
+    {"a greylisted sender", "on_greylisted", "<grey@example.org>", "<u@a.example>", false},
+    {"an invalid recipient", "on_invalid", "<good@example.org>", "<nobody@here.example>", true},
+    {"an unknown recipient", "on_unknown", "<good@example.org>", "<later@example.org>", true},
+    {"a greylisted one", "on_greylisted", "<good@example.org>", "<grey@example.org>", true},
+    {"an unreachable relay", "on_unreachable", "<good@example.org>", "<u@down.example>", true},
+};
+
+static void write_case(char *text, size_t size, size_t which, enum action action, bool dry_run)
+{
+    const char *directive = cases[which].directive;
+    bool of_relay = strcmp(directive, "on_unreachable") == 0;
+    int len =
+        snprintf(text, size,
+                 "dry_run = %s\n"
+                 "relay \"here.example\" { to = { \"" SESSION_RIG_STORE ":@PORT\" } }\n"
+                 "relay \"down.example\" { to = { \"" DOWN "\" } %s = \"%s\" }\n"
+                 "policy \"p\" { verify = \"%s\" %s = \"%s\" }\n",
+                 dry_run ? "yes" : "no", of_relay ? directive : "on_unreachable",
+                 action_name(of_relay ? action : ACTION_ACCEPT),
+                 cases[which].of_recipient ? "both" : "sender", of_relay ? "on_invalid" : directive,
+                 action_name(of_relay ? ACTION_REJECT : action));
+
+    assert_true(len > 0 && (size_t)len < size);
+}
+
+/* What an MTA with these actions can do of it. */
+static enum action done_of(enum action wanted, bool dry_run, unsigned long actions)
+{
+    if (wanted == ACTION_TAG)
+        return (actions & SMFIF_ADDHDRS) != 0 ? ACTION_TAG : ACTION_ACCEPT;
+    if (dry_run || (wanted == ACTION_QUARANTINE && (actions & SMFIF_QUARANTINE) == 0))
+        return ACTION_ACCEPT;
+    return wanted;
+}
+
+static uint64_t counted(enum action action)
+{
+    uint64_t count = 0;
+
+    for (int reason = RB_REASON_NONE; reason < RB_REASON_MAX; reason++)
+        count += metrics_decisions((enum rb_reason)reason, action);
+    return count;
+}
+
+/* "action=quarantine", with what the policy wanted where that is another. */
+static const char *shown(enum action done, enum action wanted, const char *separator)
+{
+    static char text[64];
+
+    (void)snprintf(text, sizeof text, done == wanted ? "action=%s%s" : "action=%s%swould=%s%s",
+                   action_name(done), separator, action_name(wanted), separator);
+    return text;
+}
+
+static void is_refused(enum action done, sfsistat told)
+{
+    assert_int_equal(told, done == ACTION_REJECT ? SMFIS_REJECT : SMFIS_TEMPFAIL);
+    assert_int_equal(
+        fake_milter_count(&mta, done == ACTION_REJECT ? "setreply 550 5" : "setreply 450 4"), 1);
+}
+
+static void is_let_in(enum action done, enum action wanted, unsigned long actions)
+{
+    const char *header;
+
+    assert_int_equal(data(), SMFIS_CONTINUE);
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    assert_int_equal(fake_milter_count(&mta, "setreply"), 0);
+    assert_int_equal(fake_milter_count(&mta, "quarantine"), done == ACTION_QUARANTINE ? 1 : 0);
+    assert_int_equal(fake_milter_count(&mta, "insheader 0 X-Ringback-Warning: "),
+                     done == ACTION_TAG ? 1 : 0);
+    if ((actions & SMFIF_ADDHDRS) == 0)
+        return;
+    header = strstr(mta.calls, "insheader 0 X-Ringback: ");
+    assert_non_null(header);
+    assert_non_null(strstr(header, shown(done, wanted, "; ")));
+}
+
+static void is_done(struct session_rig *f, size_t which, enum action wanted, bool dry_run,
+                    unsigned long actions)
+{
+    const enum action done = done_of(wanted, dry_run, actions);
+    const bool refused = done == ACTION_REJECT || done == ACTION_TEMPFAIL;
+    const char *whom = cases[which].of_recipient ? cases[which].recipient : cases[which].sender;
+    const uint64_t before = counted(done);
+    char text[1024], line[600];
+    sfsistat told;
+
+    write_case(text, sizeof text, which, wanted, dry_run);
+    begin_at(f, text, actions);
+    watch_log();
+    mail(cases[which].sender);
+    told = rcpt(cases[which].recipient);
+    if (refused) {
+        is_refused(done, told);
+    } else {
+        assert_int_equal(told, SMFIS_CONTINUE);
+        is_let_in(done, wanted, actions);
+    }
+    leaves();
+    (void)snprintf(line, sizeof line, "address=%s ", whom);
+    assert_non_null(strstr(watched_log(), line));
+    assert_non_null(strstr(strstr(log_text, line), shown(done, wanted, " ")));
+    /* beside a recipient who is let in the sender is decided about, and accepted */
+    assert_int_equal(counted(done) - before,
+                     cases[which].of_recipient && done == ACTION_ACCEPT ? 2 : 1);
+    session_rig_await_idle(f);
+}
+
+static void what_is_logged_counted_and_written_is_what_the_mta_does(void **state)
+{
+    static const unsigned long grants[] = {ALL_ACTIONS,
+                                           ALL_ACTIONS & ~(unsigned long)SMFIF_QUARANTINE,
+                                           ALL_ACTIONS & ~(unsigned long)SMFIF_ADDHDRS};
+
+    for (size_t which = 0; which < COUNT(cases); which++)
+        for (int action = ACTION_ACCEPT; action <= ACTION_REJECT; action++)
+            for (size_t grant = 0; grant < COUNT(grants); grant++)
+                for (int dry_run = 0; dry_run < 2; dry_run++) {
+                    print_message("# %s: %s, 0x%lx%s\n", cases[which].text,
+                                  action_name((enum action)action), grants[grant],
+                                  dry_run ? ", dry run" : "");
+                    is_done(*state, which, (enum action)action, dry_run != 0, grants[grant]);
+                }
+}
+
+/* What is done with messages to several recipients, one after the other. */
+#define SEVERAL                                                                                    \
+    "relay \"here.example\" { to = { \"" SESSION_RIG_STORE ":@PORT\" } }\n"                        \
+    "relay \"down.example\" { to = { \"" DOWN "\" } on_unreachable = \"quarantine\" }\n"           \
+    "policy \"t\" { match { recipient = { \"nobody@\" } } verify = \"both\" on_invalid = \"tag\" " \
+    "}\n"                                                                                          \
+    "policy \"n\" { match { recipient = { \"none@\" } } verify = \"none\" }\n"                     \
+    "policy \"q\" { match { recipient = { \"q@\" } } on_invalid = \"quarantine\" }\n"              \
+    "policy \"r\" { verify = \"both\" }\n"
+
+static void the_harshest_of_sender_and_recipients_is_done_with_the_message(void **state)
+{
+    static const struct {
+        const char *sender, *recipients[4];
+        enum action action;
+        const char *because;
+    } table[] = {
+        {"<good@example.org>", {"<user@here.example>"}, ACTION_ACCEPT, ""},
+        {"<good@example.org>", {"<nobody@here.example>"}, ACTION_TAG, "a recipient"},
+        {"<good@example.org>", {"<u@down.example>"}, ACTION_QUARANTINE, "a recipient"},
+        {"<>", {"<u@down.example>"}, ACTION_QUARANTINE, "a recipient"},
+        /* the order does not count, nor what comes behind */
+        {"<good@example.org>",
+         {"<u@down.example>", "<nobody@here.example>", "<user@here.example>"},
+         ACTION_QUARANTINE,
+         "a recipient"},
+        {"<good@example.org>",
+         {"<user@here.example>", "<nobody@here.example>", "<u@down.example>"},
+         ACTION_QUARANTINE,
+         "a recipient"},
+        /* of the sender what is as harsh */
+        {"<bad@example.org>", {"<q@a.example>"}, ACTION_QUARANTINE, "sender address"},
+        {"<bad@example.org>",
+         {"<nobody@here.example>", "<q@a.example>"},
+         ACTION_QUARANTINE,
+         "sender address"},
+        {"<bad@example.org>", {"<nobody@here.example>"}, ACTION_TAG, "sender address"},
+        /* who is refused is no part of the message */
+        {"<bad@example.org>", {"<u@down.example>", "<none@a.example>"}, ACTION_ACCEPT, ""},
+    };
+    struct session_rig *f = *state;
+
+    begin(f, SEVERAL);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        const char *why;
+
+        print_message("# %zu\n", i);
+        mail(table[i].sender);
+        for (size_t r = 0; r < COUNT(table[i].recipients) && table[i].recipients[r] != NULL; r++)
+            (void)rcpt(table[i].recipients[r]);
+        (void)data();
+        fake_milter_forget(&mta);
+        assert_int_equal(end(), SMFIS_CONTINUE);
+        assert_non_null(strstr(mta.calls, shown(table[i].action, table[i].action, "; ")));
+        assert_int_equal(fake_milter_count(&mta, "quarantine"),
+                         table[i].action == ACTION_QUARANTINE ? 1 : 0);
+        why = strstr(mta.calls, table[i].action == ACTION_TAG ? "Warning: " : "quarantine ");
+        if (table[i].action != ACTION_ACCEPT)
+            assert_memory_equal(strchr(why, ' ') + 1, table[i].because, strlen(table[i].because));
+        fake_milter_forget(&mta);
+    }
+    leaves();
+}
+
+static void a_message_that_was_given_up_leaves_no_action_to_the_next(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, SEVERAL);
+    mail("<good@example.org>");
+    assert_int_equal(rcpt("<u@down.example>"), SMFIS_CONTINUE);
+    gives_up();
+    mail("<good@example.org>");
+    assert_int_equal(rcpt("<user@here.example>"), SMFIS_CONTINUE);
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    assert_int_equal(fake_milter_count(&mta, "quarantine"), 0);
+    leaves();
+}
+
+enum { POLICIES = 40 };
+
+static void under_many_policies_each_decision_is_logged_and_the_harshest_done(void **state)
+{
+    struct session_rig *f = *state;
+    char text[POLICIES * 100], part[32];
+    size_t len = 0;
+
+    for (int i = 0; i < POLICIES; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len,
+                                "policy \"p%d\" { match { recipient = { \"r%d.example\" } }"
+                                " on_invalid = \"%s\" }\n",
+                                i, i, i == 31 ? "quarantine" : "accept");
+        assert_true(len < sizeof text);
+    }
+    begin(f, text);
+    watch_log();
+    mail("<bad@example.org>");
+    for (int i = 0; i < POLICIES; i++) {
+        (void)snprintf(part, sizeof part, "<u@r%d.example>", i);
+        assert_int_equal(rcpt(part), SMFIS_CONTINUE);
+    }
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    assert_int_equal(fake_milter_count(&mta, "quarantine"), 1);
+    leaves();
+    assert_int_equal(lines_with(watched_log(), "address=<bad@example.org>"), POLICIES);
+    for (int i = 0; i < POLICIES; i++) {
+        (void)snprintf(part, sizeof part, "policy=p%d ", i);
+        assert_int_equal(lines_with(log_text, part), 1);
+    }
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, session_rig_tear_down)
 
 int main(void)
@@ -775,6 +1024,10 @@ int main(void)
         T(what_the_mta_does_not_do_is_logged),
         T(each_decision_is_logged_once_however_the_message_ends),
         T(a_message_of_our_own_user_makes_correspondents_when_it_is_let_in),
+        T(what_is_logged_counted_and_written_is_what_the_mta_does),
+        T(the_harshest_of_sender_and_recipients_is_done_with_the_message),
+        T(a_message_that_was_given_up_leaves_no_action_to_the_next),
+        T(under_many_policies_each_decision_is_logged_and_the_harshest_done),
     };
 
     return cmocka_run_group_tests_name("filter", tests, NULL, NULL);

@@ -259,7 +259,7 @@ static void assert_value(const struct fixture *f, const char *wanted)
 {
     char value[HEADER_VALUE_MAX + 1];
 
-    headers_ringback(&f->session, &f->decision, value);
+    headers_ringback(&f->session, &f->decision, &f->decision, value);
     assert_string_equal(value, wanted);
 }
 
@@ -320,6 +320,30 @@ static void a_dry_run_says_what_would_have_been(void **state)
     f.decision.wanted = ACTION_REJECT;
     assert_value(&f, "invalid; reason=no_such_user; sender=<user@example.org>; "
                      "mx=mx1.example.org; cached=no; action=accept; would=reject; id=65f0c0de1");
+}
+
+static void what_is_done_for_a_recipients_sake_is_told_without_naming_it(void **state)
+{
+    struct decision fate = {.of = OF_RECIPIENT,
+                            .verdict = RB_VERDICT_INVALID,
+                            .reason = RB_REASON_NO_SUCH_USER,
+                            .wanted = ACTION_QUARANTINE,
+                            .action = ACTION_QUARANTINE,
+                            .recipient = "secret@example.net"};
+    struct fixture f;
+    char value[HEADER_VALUE_MAX + 1];
+
+    (void)state;
+    fill(&f, RB_REASON_ACCEPTED);
+    headers_ringback(&f.session, &f.decision, &fate, value);
+    assert_string_equal(value, "valid; reason=accepted; sender=<user@example.org>; "
+                               "mx=mx1.example.org; cached=no; action=quarantine; "
+                               "recipient=no_such_user; id=65f0c0de1");
+    headers_warning(&f.session, &fate, value);
+    assert_string_equal(value, "a recipient address is invalid (no_such_user)");
+    fate.action = ACTION_ACCEPT;
+    headers_ringback(&f.session, &f.decision, &fate, value);
+    assert_non_null(strstr(value, "; action=accept; would=quarantine; recipient=no_such_user; "));
 }
 
 static void a_sender_cannot_end_its_field(void **state)
@@ -383,12 +407,17 @@ static void the_longest_values_fit_and_are_printable(void **state)
         fill_to_the_brim(&f, reason);
         for (int exemption = 0; exemption < EXEMPT_MAX; exemption++) {
             f.decision.exemption = exemption;
-            headers_ringback(&f.session, &f.decision, value);
+            headers_ringback(&f.session, &f.decision, &f.decision, value);
             assert_harmless(value);
             /* nothing was cut: the last field is there in full */
             assert_string_equal(value + strlen(value) - SESSION_ID_MAX, f.session.id);
             headers_warning(&f.session, &f.decision, value);
             assert_harmless(value);
+            f.decision.of = OF_RECIPIENT;
+            headers_ringback(&f.session, &f.decision, &f.decision, value);
+            assert_harmless(value);
+            assert_string_equal(value + strlen(value) - SESSION_ID_MAX, f.session.id);
+            f.decision.of = OF_SENDER;
         }
     }
 }
@@ -549,6 +578,7 @@ int main(void)
         cmocka_unit_test(an_unknown_sender_without_a_host_is_told_as_such),
         cmocka_unit_test(an_exempt_one_names_its_rule_and_nothing_of_the_answer),
         cmocka_unit_test(a_dry_run_says_what_would_have_been),
+        cmocka_unit_test(what_is_done_for_a_recipients_sake_is_told_without_naming_it),
         cmocka_unit_test(a_sender_cannot_end_its_field),
         cmocka_unit_test(the_warning_says_what_was_found_out),
         cmocka_unit_test(the_longest_values_fit_and_are_printable),
