@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Measurements. No part of `make check`: they take minutes. Each adds its target to `bench`.
 
-.PHONY: bench bench-guest
-bench: bench-guest
+.PHONY: bench bench-guest bench-scenarios
+bench: bench-guest bench-scenarios
 
 bench-guest: all
 	$(top_srcdir)/tests/bench/guest/guest.py --builddir $(abs_top_builddir) \
 	    --json $(abs_top_builddir)/bench-guest.json
+
+bench-scenarios: all $(check_PROGRAMS)
+	RB_BUILDDIR=$(abs_top_builddir) $(top_srcdir)/tests/scenarios/scenarios.py --times
 
 TESTS += tests/bench/guest/test_guest.py
 CLEANFILES += bench-guest.json

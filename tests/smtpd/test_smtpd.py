@@ -935,9 +935,10 @@ def pipelining_where_not_offered_is_counted():
 def command_sent_while_the_reply_is_due_is_counted():
     with counting("127.0.2.72", pipelining_violations=1):
         with ready("127.0.2.72") as c:
+            same(LAB.ask("hold 127.0.2.72 mail"), {"ok": True})
             c.send(b"MAIL FROM:<>\r\n")
-            time.sleep(0.01)
             c.send(b"RSET\r\n")
+            same(LAB.ask("release 127.0.2.72"), {"ok": True})
             same([c.reply()[0][:3] for _ in range(2)], ["250"] * 2)
 
 
