@@ -12,7 +12,7 @@
 
 enum {
     GUESSERS_MAX = 65536,    /* clients that are remembered; IPv6 by /64 */
-    GUESSERS_SLOW_MS = 1000, /* for each wrong recipient once half of them are used up */
+    GUESSERS_SLOW_MS = 1000, /* for each recipient once half of the wrong ones are used up */
 };
 
 enum guesser { GUESSER_NOT, GUESSER_SLOWED, GUESSER_BARRED };
@@ -23,7 +23,7 @@ enum guesser { GUESSER_NOT, GUESSER_SLOWED, GUESSER_BARRED };
  */
 enum guesser guessers_look(const struct sockaddr *client, const struct rb_rate *rate);
 
-/* It has named a recipient who does not exist. */
+/* It has named a recipient who does not exist, and was told so. */
 void guessers_note(const struct sockaddr *client, const struct rb_rate *rate);
 
 /* Forgets all: for tests, and the end. */

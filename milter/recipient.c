@@ -114,11 +114,28 @@ struct decision *recipient_put_off(struct session *session, const struct policy 
     return decision;
 }
 
-static void note_guess(const struct session *session, enum guesser guesser)
+/*
+ * Who it is that names recipients, where wrong ones are told from right ones. Where none is turned
+ * away nothing can be learned, and a forwarder may have as many dead addresses as it likes.
+ */
+static enum guesser look_at_client(const struct session *session, const struct policy *policy)
 {
-    guessers_note(session_client(session), &session->config->limits.per_client_bad_rcpt);
-    if (guesser == GUESSER_SLOWED && session->world->pause != NULL)
+    if (policy->on_invalid != ACTION_TEMPFAIL && policy->on_invalid != ACTION_REJECT)
+        return GUESSER_NOT;
+    return guessers_look(session_client(session), &session->config->limits.per_client_bad_rcpt);
+}
+
+/* For right and wrong ones alike, lest the time tell which it is. */
+static void slow_down(const struct session *session)
+{
+    if (session->world->pause != NULL && !session->config->dry_run)
         session->world->pause(GUESSERS_SLOW_MS);
+}
+
+static bool is_wrong_guess(const struct decision *decision)
+{
+    return decision->verdict == RB_VERDICT_INVALID && !is_of_whole_domain(decision->reason) &&
+           (decision->wanted == ACTION_TEMPFAIL || decision->wanted == ACTION_REJECT);
 }
 
 void recipient_decide(struct session *session, const struct policy *policy, const char *domain,
@@ -126,8 +143,7 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
 {
     const struct relay *relay = config_relay(session->config, domain);
     struct decision *decision = begin(session, policy, to, len);
-    enum guesser guesser =
-        guessers_look(session_client(session), &session->config->limits.per_client_bad_rcpt);
+    enum guesser guesser = look_at_client(session, policy);
 
     session->rcpt.decided = true;
     if (guesser == GUESSER_BARRED) {
@@ -135,10 +151,12 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
         settle_unasked(session, "per_client_bad_rcpt");
         return;
     }
+    if (guesser == GUESSER_SLOWED)
+        slow_down(session);
     ask(session, relay, to, len);
     decision->verdict = session->rcpt.answer.verdict;
     decision->reason = session->rcpt.answer.reason;
-    if (decision->verdict == RB_VERDICT_INVALID && !is_of_whole_domain(decision->reason))
-        note_guess(session, guesser);
     session_settle(session, decision, wanted_action(policy, relay, decision));
+    if (is_wrong_guess(decision))
+        guessers_note(session_client(session), &session->config->limits.per_client_bad_rcpt);
 }

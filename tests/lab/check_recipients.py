@@ -406,11 +406,14 @@ def _fifty(tap, rig, there):
 def _guessers(tap, rig, there):
     _settings(rig, there, VERIFY + f'limits {{ per_client_bad_rcpt = "{GUESSES}/h" }}')
     guesser, other = GUESSERS
+    half = GUESSES // 2
     names = [f"guess-{n}@users.example" for n in range(GUESSES)]
+    names.insert(half, "alice@users.example")
     sent = Sent(rig, *names, source=guesser)
-    tap.equal(sent.told, [UNKNOWN] * GUESSES, f"{GUESSES} wrong guesses are answered", sent)
-    late = [reply.seconds >= 1 for reply in sent.replies[GUESSES // 2 :]]
-    tap.ok(all(late), "the second half of them a second late", sent)
+    wanted = [UNKNOWN] * half + [GOOD] + [UNKNOWN] * half
+    tap.equal(sent.told, wanted, f"{GUESSES} wrong guesses are answered, and a right one", sent)
+    late = [reply.seconds >= 1 for reply in sent.replies[half:]]
+    tap.ok(all(late), "the right one and the second half of the others a second late", sent)
     there.hosts.reset()
     sent = Sent(rig, "guess-x@users.example", "alice@users.example", source=guesser)
     tap.equal(sent.told, [BARRED] * 2, "then all its recipients are put off: 450 4.7.1", sent)
@@ -421,3 +424,13 @@ def _guessers(tap, rig, there):
     tap.equal(rule, "per_client_bad_rcpt", "the log names the limit")
     _is_told(tap, rig, "alice@users.example", GOOD, "another client at that time", source=other)
     _is_told(tap, rig, "guess-x@users.example", UNKNOWN, "its wrong one", source=other)
+    _watchers(tap, rig, there)
+
+
+def _watchers(tap, rig, there):
+    """Where nobody is turned away a list may have as many dead addresses as it likes."""
+    watch = 'policy "watch" { verify = "recipient" on_invalid = "accept" }\n'
+    _settings(rig, there, watch + 'limits { per_client_bad_rcpt = "1/h" }')
+    names = [f"dead-{n}@users.example" for n in range(GUESSES)] + ["alice@users.example"]
+    sent = Sent(rig, *names, source="203.0.113.93")
+    tap.equal(sent.told, [GOOD] * len(names), "with on_invalid = accept nobody is put off", sent)

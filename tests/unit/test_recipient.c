@@ -553,18 +553,54 @@ static void a_client_that_guesses_is_slowed_and_then_turned_away(void **state)
     session_rig_begin(f, FOUR RELAY RECIPIENTS);
     guess(f, 2);
     assert_int_equal(session_rig_calls.pauses, 0);
-    guess(f, 1);
-    assert_int_equal(session_rig_calls.pauses, 1);
-    (void)rcpt(f, "<user@here.example>"); /* the right ones are not slowed */
+    (void)rcpt(f, "<user@here.example>"); /* the right ones are slowed too */
     found(f, RB_REASON_ACCEPTED, ACTION_ACCEPT);
     assert_int_equal(session_rig_calls.pauses, 1);
-    guess(f, 1);
-    assert_int_equal(session_rig_calls.pauses, 2);
-    assert_int_equal(session_rig_calls.paused_ms, 2 * GUESSERS_SLOW_MS);
+    guess(f, 2);
+    assert_int_equal(session_rig_calls.pauses, 3);
+    assert_int_equal(session_rig_calls.paused_ms, 3 * GUESSERS_SLOW_MS);
     is_barred(f, true);
     (void)rcpt(f, "<user@here.example>"); /* lest the reply tell who exists */
     found(f, RB_REASON_LIMITED, ACTION_TEMPFAIL);
-    assert_int_equal(session_rig_calls.pauses, 2);
+    assert_int_equal(session_rig_calls.pauses, 3);
+}
+
+static void where_nobody_is_turned_away_nobody_is_counted_slowed_or_put_off(void **state)
+{
+    static const char *const actions[] = {"accept", "tag", "quarantine"};
+    struct session_rig *f = *state;
+    char text[256];
+
+    for (size_t i = 0; i < COUNT(actions); i++) {
+        (void)snprintf(text, sizeof text,
+                       FOUR RELAY "policy \"p\" { verify = \"recipient\" on_invalid = \"%s\" }",
+                       actions[i]);
+        session_rig_begin(f, text);
+        for (int times = 0; times < 8; times++) {
+            (void)rcpt(f, "<nobody@here.example>");
+            assert_int_equal(f->session.rcpt.decision.reason, RB_REASON_NO_SUCH_USER);
+            assert_string_equal(action_name(f->session.rcpt.decision.action), actions[i]);
+        }
+        (void)rcpt(f, "<user@here.example>");
+        found(f, RB_REASON_ACCEPTED, ACTION_ACCEPT);
+        assert_int_equal(session_rig_calls.pauses, 0);
+    }
+    session_rig_begin(f, FOUR RELAY RECIPIENTS); /* nor are they held against it elsewhere */
+    guess(f, 2);
+    assert_int_equal(session_rig_calls.pauses, 0);
+}
+
+static void who_guesses_under_one_policy_is_not_put_off_under_another(void **state)
+{
+    struct session_rig *f = *state;
+
+    session_rig_begin(f,
+                      FOUR RELAY "policy \"mild\" { match { recipient = { \"user@\" } }"
+                                 " verify = \"recipient\" on_invalid = \"accept\" }\n" RECIPIENTS);
+    guess(f, 4);
+    is_barred(f, true);
+    (void)rcpt(f, "<user@here.example>");
+    found(f, RB_REASON_ACCEPTED, ACTION_ACCEPT);
 }
 
 static void one_who_is_known_from_the_cache_is_a_guess_too(void **state)
@@ -646,6 +682,19 @@ static void a_guesser_is_turned_away_in_words_only_in_a_dry_run(void **state)
     assert_int_equal(f->session.rcpt.decision.wanted, ACTION_TEMPFAIL);
 }
 
+static void a_dry_run_keeps_nobody_waiting(void **state)
+{
+    struct session_rig *f = *state;
+
+    session_rig_begin(f, "dry_run = yes\n" FOUR RELAY RECIPIENTS);
+    for (int i = 0; i < 6; i++) {
+        (void)rcpt(f, "<nobody@here.example>");
+        assert_int_equal(f->session.rcpt.decision.action, ACTION_ACCEPT);
+        assert_int_equal(f->session.rcpt.decision.wanted, i < 4 ? ACTION_REJECT : ACTION_TEMPFAIL);
+    }
+    assert_int_equal(session_rig_calls.pauses, 0);
+}
+
 static void where_nobody_can_be_kept_waiting_nobody_is(void **state)
 {
     struct session_rig *f = *state;
@@ -687,12 +736,15 @@ int main(void)
         T(recipients_are_verified_at_rcpt_whatever_is_decided_later),
         T(one_that_was_put_off_leaves_nothing_to_the_next),
         T(a_client_that_guesses_is_slowed_and_then_turned_away),
+        T(where_nobody_is_turned_away_nobody_is_counted_slowed_or_put_off),
+        T(who_guesses_under_one_policy_is_not_put_off_under_another),
         T(one_who_is_known_from_the_cache_is_a_guess_too),
         T(a_guesser_stays_one_in_its_next_session),
         T(an_ipv6_client_is_its_network),
         T(recipients_who_may_exist_are_no_guesses),
         T(a_client_that_is_not_known_is_never_a_guesser),
         T(a_guesser_is_turned_away_in_words_only_in_a_dry_run),
+        T(a_dry_run_keeps_nobody_waiting),
         T(where_nobody_can_be_kept_waiting_nobody_is),
     };
 
