@@ -48,7 +48,7 @@ struct config {
 
     char *listen, *listen_mode, *listen_group; /* the mode: "0660", octal */
     char *control, *http, *user;
-    char *hostname; /* the effective one: never "" */
+    char *hostname; /* the effective one: "" only where a scope leaves it open */
     char *authserv_id;
     unsigned
         syslog_facility; /* an index of log_facility_names; config_facility gives syslog's number */
@@ -118,6 +118,26 @@ struct config {
  */
 enum rb_error config_load(const char *path, struct config **config, char *error, size_t error_size)
     __attribute__((warn_unused_result));
+
+/*
+ * How much of a file is wanted. What is not wanted need not be right, and has its default. Only
+ * where verification is meant is the resolver asked for this machine's name.
+ */
+enum config_scope {
+    CONFIG_WHOLE,     /* to run with: the daemon */
+    CONFIG_TO_PRINT,  /* all of it; hostname is "" where only the resolver could tell */
+    CONFIG_CALLOUTS,  /* what decides how an address is verified: no policies, no relays */
+    CONFIG_CACHE,     /* the section `cache` */
+    CONFIG_RESOLVERS, /* `resolvers` */
+    CONFIG_CONTROL,   /* `control` */
+};
+
+/* config_load for a part of the file; path NULL: of an empty one. */
+enum rb_error config_load_scope(const char *path, enum config_scope scope, struct config **config,
+                                char *error, size_t error_size) __attribute__((warn_unused_result));
+
+/* The names of the statements that a scope keeps, as conffile_keep takes them; NULL: all. */
+const char *const *config_scope_names(enum config_scope scope);
 
 /* The configuration of an empty file. RB_ERR_NOMEM. */
 enum rb_error config_defaults(struct config **config) __attribute__((warn_unused_result));

@@ -164,7 +164,7 @@ enum rb_error conffile_read(const char *path, size_t max, char **text, size_t *l
 
 struct scan {
     const char *path;
-    struct fault *fault;
+    struct fault *fault; /* NULL: what is wrong is passed over */
     char *text;
     size_t len, at;
     unsigned line;
@@ -182,7 +182,8 @@ static char peek(const struct scan *scan, size_t ahead)
 
 static bool complain(const struct scan *scan, unsigned line, const char *what)
 {
-    return fault_at(scan->fault, RB_ERR_ARGUMENT, scan->path, line, "%s", what);
+    return scan->fault == NULL ||
+           fault_at(scan->fault, RB_ERR_ARGUMENT, scan->path, line, "%s", what);
 }
 
 static void blank_line(struct scan *scan)
@@ -279,6 +280,15 @@ static bool scan_one(struct scan *scan)
     return scan_plain(scan, c);
 }
 
+static bool scan_all(struct scan *scan)
+{
+    while (scan->at < scan->len) {
+        if (!scan_one(scan))
+            return false;
+    }
+    return true;
+}
+
 bool conffile_scan(const char *path, char *text, size_t len, struct fault *fault)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
@@ -286,12 +296,173 @@ bool conffile_scan(const char *path, char *text, size_t len, struct fault *fault
 
     if (len >= 3 && memcmp(text, byte_order_mark, 3) == 0)
         memset(text, ' ', 3);
-    while (scan.at < len) {
-        if (!scan_one(&scan))
-            return false;
-    }
+    if (!scan_all(&scan))
+        return false;
     if (scan.depth > 0)
         return complain(&scan, scan.open_line[scan.depth - 1],
                         "the brace opened here is never closed; \"}\" would be right");
     return true;
+}
+
+/* --- Keeping a part ------------------------------------------------------- */
+
+enum { UNCLOSED_MAX = 100 }; /* lists without an end: each is looked for to the end of the text */
+
+enum expected { EXPECT_NAME, EXPECT_TITLE, EXPECT_VALUE };
+
+/* Through text without comments. */
+struct keep {
+    struct scan scan;
+    const char *const *names, *const *titled;
+    size_t kept; /* all up to here is decided */
+    enum expected expected;
+    unsigned unclosed;
+};
+
+static void skip_blanks(struct scan *scan)
+{
+    scan->at += strspn(scan->text + scan->at, " \t\r\n");
+}
+
+static size_t word_len(const char *text)
+{
+    return strcspn(text, " \t\r\n={}()+,*\"'");
+}
+
+/* From the opening brace to behind the closing one. False: to the end, there is none. */
+static bool skip_block(struct scan *scan)
+{
+    unsigned depth = 0;
+
+    do {
+        char c = peek(scan, 0);
+
+        if (c == '"' || c == '\'') {
+            (void)skip_string(scan);
+            continue;
+        }
+        depth += c == '{';
+        depth -= c == '}';
+        scan->at++;
+    } while (depth > 0 && scan->at < scan->len);
+    return depth == 0;
+}
+
+static void skip_value(struct scan *scan)
+{
+    char c = peek(scan, 0);
+
+    if (c == '{')
+        (void)skip_block(scan);
+    else if (c == '"' || c == '\'')
+        (void)skip_string(scan);
+    else
+        scan->at += word_len(scan->text + scan->at);
+}
+
+/* Whether a statement to be kept begins here: its name, and what must stand behind it. */
+static bool begins_kept(const struct keep *keep, size_t len)
+{
+    const char *word = keep->scan.text + keep->scan.at;
+    const char *behind = word + len + strspn(word + len, " \t\r\n");
+
+    if (behind[0] == '+' && behind[1] == '=')
+        behind++;
+    for (const char *const *name = keep->names; *name != NULL; name++)
+        if (strncmp(word, *name, len) == 0 && (*name)[len] == *behind && (*name)[len + 1] == '\0')
+            return true;
+    return false;
+}
+
+static void blank(struct keep *keep, size_t end)
+{
+    for (char *c = keep->scan.text + keep->kept; c < keep->scan.text + end; c++)
+        if (*c != '\n')
+            *c = ' ';
+}
+
+static void keep_statement(struct keep *keep, size_t len)
+{
+    struct scan *scan = &keep->scan;
+
+    blank(keep, scan->at);
+    scan->at += len;
+    skip_blanks(scan);
+    if (peek(scan, 0) != '{') {
+        scan->at += strspn(scan->text + scan->at, "+=");
+        skip_blanks(scan);
+    }
+    skip_value(scan);
+    keep->kept = scan->at;
+}
+
+static bool is_titled(const struct keep *keep, size_t len)
+{
+    const char *word = keep->scan.text + keep->scan.at;
+
+    for (const char *const *name = keep->titled; *name != NULL; name++)
+        if (strncmp(word, *name, len) == 0 && (*name)[len] == '\0')
+            return true;
+    return false;
+}
+
+/* A word, or an octet that is of none. */
+static void pass_word(struct keep *keep)
+{
+    size_t len = word_len(keep->scan.text + keep->scan.at);
+    enum expected expected = keep->expected;
+
+    keep->expected = EXPECT_NAME;
+    /* Where a value is expected, it is missing: none is followed by what follows here. */
+    if (expected != EXPECT_TITLE && len > 0 && begins_kept(keep, len)) {
+        keep_statement(keep, len);
+        return;
+    }
+    if (expected == EXPECT_NAME && len > 0 && is_titled(keep, len))
+        keep->expected = EXPECT_TITLE;
+    keep->scan.at += len > 0 ? len : 1;
+}
+
+/* A list that is never closed ends in its line: what follows must not be taken for a part of it. */
+static void pass_list(struct keep *keep)
+{
+    struct scan *scan = &keep->scan;
+    size_t begin = scan->at;
+
+    if (skip_block(scan) || keep->unclosed == UNCLOSED_MAX)
+        return;
+    keep->unclosed++;
+    scan->at = begin + strcspn(scan->text + begin, "\n");
+}
+
+static void pass_one(struct keep *keep)
+{
+    struct scan *scan = &keep->scan;
+    char c = peek(scan, 0);
+
+    if (c == '"' || c == '\'') {
+        (void)skip_string(scan);
+        keep->expected = EXPECT_NAME;
+    } else if (c == '{' && keep->expected == EXPECT_VALUE) {
+        pass_list(keep);
+        keep->expected = EXPECT_NAME;
+    } else if (c == '{' || c == '}') {
+        scan->at++;
+        keep->expected = EXPECT_NAME;
+    } else if (c == '=') {
+        scan->at++;
+        keep->expected = EXPECT_VALUE;
+    } else {
+        pass_word(keep);
+    }
+}
+
+void conffile_keep(char *text, size_t len, const char *const *names, const char *const *titled)
+{
+    struct keep keep = {.scan = {.text = text, .len = len}, .names = names, .titled = titled};
+
+    (void)!conffile_scan("", text, len, NULL);
+    for (skip_blanks(&keep.scan); keep.scan.at < len; skip_blanks(&keep.scan))
+        pass_one(&keep);
+    blank(&keep, len);
 }

@@ -45,4 +45,13 @@ enum rb_error conffile_read(const char *path, size_t max, char **text, size_t *l
 bool conffile_scan(const char *path, char *text, size_t len, struct fault *fault)
     __attribute__((warn_unused_result));
 
+/*
+ * Blanks all but some statements in place, lines keeping their numbers, however wrong the rest is:
+ * those that begin with one of `names`, in any depth of braces, since one may be missing. A name
+ * ends with "=" where it is a directive's, with "{" where it is a section's. `titled` are the words
+ * behind which a section's title stands. Both end with NULL. What is kept is still for
+ * conffile_scan and the grammar to judge.
+ */
+void conffile_keep(char *text, size_t len, const char *const *names, const char *const *titled);
+
 #endif

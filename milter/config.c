@@ -27,6 +27,7 @@ struct loader {
     struct config *config;
     const char *path;
     struct fault *fault;
+    enum config_scope scope;
 };
 
 static bool no_memory(struct loader *loader)
@@ -369,6 +370,7 @@ static bool set_relays(struct loader *loader, cfg_t *root)
     loader->config->relays = calloc(count + 1, sizeof(struct relay));
     if (loader->config->relays == NULL)
         return no_memory(loader);
+    loader->config->relay_count = 0;
     for (unsigned i = 0; i < count; i++) {
         if (!set_relay(loader, cfg_getnsec(root, "relay", i)))
             return false;
@@ -407,17 +409,42 @@ static void qualify(char host[RB_DOMAIN_MAX + 1])
     freeaddrinfo(found);
 }
 
-static void machine_name(char host[RB_DOMAIN_MAX + 1])
+static bool asks_resolver(const struct loader *loader)
+{
+    return loader->scope == CONFIG_WHOLE || loader->scope == CONFIG_CALLOUTS;
+}
+
+static void machine_name(const struct loader *loader, char host[RB_DOMAIN_MAX + 1])
 {
     char name[RB_DOMAIN_MAX + 1] = "";
 
     host[0] = '\0';
     if (gethostname(name, sizeof(name) - 1) == 0)
         clean_name(name, host);
-    if (host[0] == '\0')
+    if (is_qualified(host))
+        return;
+    if (!asks_resolver(loader))
+        host[0] = '\0';
+    else if (host[0] == '\0')
         text_copy(host, RB_DOMAIN_MAX + 1, "localhost");
-    else if (!is_qualified(host))
+    else
         qualify(host);
+}
+
+static bool warn_of_hostname(struct loader *loader, cfg_t *root, bool given)
+{
+    const char *name = loader->config->hostname;
+
+    if (is_qualified(name) || (!asks_resolver(loader) && loader->scope != CONFIG_TO_PRINT))
+        return true;
+    if (name[0] == '\0')
+        return warn(loader, 0,
+                    "hostname: it is not given, and this machine's name has no domain: "
+                    "the daemon asks the resolver for it");
+    return warn(loader, grammar_line(root, "hostname"),
+                "hostname: %s \"%s\" is not fully qualified: mail hosts may refuse it; one such as "
+                "\"mx.example.org\" would be right",
+                given ? "the name" : "this machine's name", name);
 }
 
 static bool set_hostname(struct loader *loader, cfg_t *root)
@@ -427,17 +454,13 @@ static bool set_hostname(struct loader *loader, cfg_t *root)
     bool given = config->hostname[0] != '\0';
 
     if (!given) {
-        machine_name(host);
+        machine_name(loader, host);
         free(config->hostname);
         config->hostname = strdup(host);
         if (config->hostname == NULL)
             return no_memory(loader);
     }
-    return is_qualified(config->hostname) ||
-           warn(loader, grammar_line(root, "hostname"),
-                "hostname: %s \"%s\" is not fully qualified: mail hosts may refuse it; one such as "
-                "\"mx.example.org\" would be right",
-                given ? "the name" : "this machine's name", config->hostname);
+    return warn_of_hostname(loader, root, given);
 }
 
 /* Puts the effective host name into "postmaster@HOSTNAME". */
@@ -448,7 +471,7 @@ static bool set_fallback(struct loader *loader, cfg_t *root)
     char mailbox[ADDRESS_TEXT_SIZE + RB_DOMAIN_MAX], kept[VALUE_TEXT_MAX + 1];
     struct where where = {.file = loader->path, .label = "callout.fallback_mail_from"};
 
-    if (mark == NULL || mark[strlen("@HOSTNAME")] != '\0')
+    if (mark == NULL || mark[strlen("@HOSTNAME")] != '\0' || loader->config->hostname[0] == '\0')
         return true;
     where.line = grammar_line(cfg_getsec(root, "callout"), "fallback_mail_from");
     snprintf(mailbox, sizeof(mailbox), "%.*s@%s", (int)(mark - *field), *field,
@@ -501,18 +524,44 @@ static bool warn_of_idle_relays(struct loader *loader, cfg_t *root)
                 config->relays[0].domain);
 }
 
+/* The resolver comes last: what is wrong is told without waiting for it. */
 static bool set_all(struct loader *loader, cfg_t *root)
 {
-    return set_main(loader, root) && set_hostname(loader, root) && set_fallback(loader, root) &&
-           set_policies(loader, root) && set_relays(loader, root) &&
-           warn_of_idle_relays(loader, root) && set_default_policy(loader);
+    return set_main(loader, root) && set_policies(loader, root) && set_relays(loader, root) &&
+           warn_of_idle_relays(loader, root) && set_default_policy(loader) &&
+           set_hostname(loader, root) && set_fallback(loader, root);
+}
+
+const char *const *config_scope_names(enum config_scope scope)
+{
+    static const char *const callouts[] = {"hostname=", "resolvers=", "callout{", "cache{",
+                                           "greylist{", "limits{",    "spf{",     NULL};
+    static const char *const cache[] = {"cache{", NULL};
+    static const char *const resolvers[] = {"resolvers=", NULL};
+    static const char *const control[] = {"control=", NULL};
+
+    switch (scope) {
+    case CONFIG_CALLOUTS:
+        return callouts;
+    case CONFIG_CACHE:
+        return cache;
+    case CONFIG_RESOLVERS:
+        return resolvers;
+    case CONFIG_CONTROL:
+        return control;
+    default:
+        return NULL;
+    }
 }
 
 static bool understand(struct loader *loader, char *text, size_t len)
 {
+    static const char *const titled[] = {"policy", "relay", NULL};
     cfg_t *root;
     bool fine;
 
+    if (config_scope_names(loader->scope) != NULL)
+        conffile_keep(text, len, config_scope_names(loader->scope), titled);
     if (!conffile_scan(loader->path, text, len, loader->fault))
         return false;
     root = grammar_read(loader->path, text, len, loader->fault);
@@ -524,13 +573,14 @@ static bool understand(struct loader *loader, char *text, size_t len)
 }
 
 /* path is for messages; text is changed. */
-static enum rb_error load_text(const char *path, const char *shown, char *text, size_t len,
+static enum rb_error load_text(const char *path, enum config_scope scope, char *text, size_t len,
                                struct fault *fault, struct config **config)
 {
-    struct loader loader = {.path = shown, .fault = fault};
+    struct loader loader = {
+        .path = path != NULL ? path : "defaults", .fault = fault, .scope = scope};
 
     loader.config = calloc(1, sizeof(*loader.config));
-    if (loader.config == NULL || (loader.config->path = strdup(path)) == NULL) {
+    if (loader.config == NULL || (loader.config->path = strdup(path != NULL ? path : "")) == NULL) {
         free(loader.config);
         no_memory(&loader);
         return fault->error;
@@ -544,33 +594,49 @@ static enum rb_error load_text(const char *path, const char *shown, char *text, 
     return RB_OK;
 }
 
-enum rb_error config_load(const char *path, struct config **config, char *error, size_t error_size)
+static enum rb_error load_file(const char *path, enum config_scope scope, struct fault *fault,
+                               struct config **config)
+{
+    char *text = NULL, nothing[] = "\n";
+    size_t len = 0;
+    enum rb_error result;
+
+    if (path == NULL)
+        return load_text(path, scope, nothing, 1, fault, config);
+    result = conffile_read(path, CONFFILE_CONFIG_MAX, &text, &len, fault);
+    if (result == RB_OK)
+        result = load_text(path, scope, text, len, fault, config);
+    free(text);
+    return result;
+}
+
+enum rb_error config_load_scope(const char *path, enum config_scope scope, struct config **config,
+                                char *error, size_t error_size)
 {
     char line[CONFIG_ERROR_SIZE] = "";
     struct fault fault = {.text = line, .size = sizeof(line)};
     enum rb_error result;
-    char *text = NULL;
-    size_t len = 0;
     int number;
 
     errno = 0;
-    result = conffile_read(path, CONFFILE_CONFIG_MAX, &text, &len, &fault);
-    if (result == RB_OK)
-        result = load_text(path, path, text, len, &fault, config);
+    result = load_file(path, scope, &fault, config);
     number = errno;
-    free(text);
     if (error_size > 0)
         snprintf(error, error_size, "%s", line);
     errno = number;
     return result;
 }
 
+enum rb_error config_load(const char *path, struct config **config, char *error, size_t error_size)
+{
+    return config_load_scope(path, CONFIG_WHOLE, config, error, error_size);
+}
+
 enum rb_error config_defaults(struct config **config)
 {
-    char line[CONFIG_ERROR_SIZE] = "", text[] = "\n";
-    struct fault fault = {.text = line, .size = sizeof(line)};
+    char error[CONFIG_ERROR_SIZE];
 
-    return load_text("", "defaults", text, 1, &fault, config);
+    return config_load_scope(NULL, CONFIG_WHOLE, config, error, sizeof(error));
 }
 
 struct config *config_get(struct config *config)

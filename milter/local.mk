@@ -43,6 +43,7 @@ ringback_SOURCES = \
     milter/tool_cache.c milter/tool_cache.h milter/tool_cache_find.c milter/tool_cache_text.c \
     milter/tool_config.c \
     milter/tool_control.c \
+    milter/tool_daemon.c milter/tool_daemon.h \
     milter/tool_explain.c \
     milter/tool_list.c milter/tool_list.h \
     milter/tool_spf.c \

@@ -50,16 +50,49 @@ int tool_help(const char *text, bool asked_for)
     return asked_for ? EX_OK : EX_USAGE;
 }
 
-int tool_load(const char *path, struct config **config)
+static int out_of_memory(void)
+{
+    return tool_fail(EX_OSERR, "out of memory");
+}
+
+/* All of it where that is right; else, with a warning, what is needed. */
+static enum rb_error load_part(const char *path, enum config_scope scope, struct config **config,
+                               char error[CONFIG_ERROR_SIZE])
+{
+    char wrong[CONFIG_ERROR_SIZE];
+    enum config_scope all = scope == CONFIG_CALLOUTS ? CONFIG_WHOLE : CONFIG_TO_PRINT;
+    enum rb_error result;
+
+    if (config_load_scope(path, all, config, wrong, sizeof wrong) == RB_OK)
+        return RB_OK;
+    result = config_load_scope(path, scope, config, error, CONFIG_ERROR_SIZE);
+    if (result == RB_OK)
+        (void)tool_fail(EX_OK, "warning: %s; going on, it is not needed here", wrong);
+    return result;
+}
+
+static enum rb_error load(const char *path, enum config_scope scope, struct config **config,
+                          char error[CONFIG_ERROR_SIZE])
+{
+    switch (scope) {
+    case CONFIG_CALLOUTS:
+    case CONFIG_CACHE:
+    case CONFIG_RESOLVERS:
+        return load_part(path, scope, config, error);
+    default: /* all of it; or `control` alone, which is soon read */
+        return config_load_scope(path, scope, config, error, CONFIG_ERROR_SIZE);
+    }
+}
+
+int tool_load(const char *path, enum config_scope scope, struct config **config)
 {
     char error[CONFIG_ERROR_SIZE];
 
-    if (path == NULL && access(default_path, F_OK) != 0 && errno == ENOENT) {
-        if (config_defaults(config) == RB_OK)
-            return EX_OK;
-        return tool_fail(EX_OSERR, "out of memory");
-    }
-    if (config_load(path != NULL ? path : default_path, config, error, sizeof error) == RB_OK)
+    if (path == NULL && access(default_path, F_OK) != 0 && errno == ENOENT)
+        return config_load_scope(NULL, scope, config, error, sizeof error) == RB_OK
+                   ? EX_OK
+                   : out_of_memory();
+    if (load(path != NULL ? path : default_path, scope, config, error) == RB_OK)
         return EX_OK;
     return tool_fail(EX_CONFIG, "%s", error);
 }
@@ -80,6 +113,18 @@ bool tool_client(const char *text, struct sockaddr_storage *client)
         return true;
     }
     return false;
+}
+
+const char *tool_hint(int error)
+{
+    switch (error) {
+    case EACCES:
+    case EPERM:
+        return ": that is for root, and for members of the group " RINGBACK_USER
+               " (or of the daemon's user)";
+    default:
+        return "";
+    }
 }
 
 void tool_print_json(json_t *object)

@@ -23,9 +23,13 @@ int tool_help(const char *text, bool asked_for);
 
 /*
  * The configuration of -c FILE (path), or of the usual place; where that has none and path is NULL,
- * the defaults. EX_OK and a reference of the caller's, or an exit status, having said why.
+ * the defaults. What is wrong in it, but not in what `scope` needs, is warned of. EX_OK and a
+ * reference of the caller's, or an exit status, having said why.
  */
-int tool_load(const char *path, struct config **config);
+int tool_load(const char *path, enum config_scope scope, struct config **config);
+
+/* What to do about an errno, to be put behind its text: who may. "" where there is nothing. */
+const char *tool_hint(int error);
 
 /* The SMTP client at an IP address, as it was typed. False: that is none. */
 bool tool_client(const char *text, struct sockaddr_storage *client);

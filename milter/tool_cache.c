@@ -12,6 +12,7 @@
 #include "deadline.h"
 #include "wire.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -206,7 +207,8 @@ static int open_and_act(struct job *job, const struct config *config, job_action
         status = action(job);
     else
         status =
-            tool_fail(EX_IOERR, "%s", detail[0] != '\0' ? detail : "the cache cannot be opened");
+            tool_fail(EX_IOERR, "%s%s", detail[0] != '\0' ? detail : "the cache cannot be opened",
+                      tool_hint(errno));
     cache_close(job->cache);
     return status;
 }
@@ -214,7 +216,7 @@ static int open_and_act(struct job *job, const struct config *config, job_action
 static int run(struct job *job, job_action *action, bool changes)
 {
     struct config *config;
-    int status = tool_load(job->request->config_path, &config);
+    int status = tool_load(job->request->config_path, CONFIG_CACHE, &config);
 
     if (status != EX_OK)
         return status;

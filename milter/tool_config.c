@@ -32,7 +32,7 @@ int tool_config(int argc, char **argv)
 
     if (status >= 0)
         return status;
-    status = tool_load(request.config_path, &config);
+    status = tool_load(request.config_path, CONFIG_TO_PRINT, &config);
     if (status != EX_OK)
         return status;
     for (size_t i = 0; (warning = config_warnings(config, i)) != NULL; i++)

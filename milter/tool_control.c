@@ -4,106 +4,15 @@
 #include "config.h"
 
 #include "tool.h"
+#include "tool_daemon.h"
 #include "tool_syntax.h"
-
-#include "text.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
-#include <unistd.h>
-
-enum { ANSWER_MAX = 4 * 1024 * 1024, ANSWER_WAIT_S = 30 };
-
-/* --- Asking --------------------------------------------------------------- */
-
-static int connect_to(const char *path)
-{
-    const struct timeval limit = {.tv_sec = ANSWER_WAIT_S};
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd, saved;
-
-    if (!text_copy(address.sun_path, sizeof address.sun_path, path)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
-        return fd;
-    saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
-}
-
-/* All there is until the end, terminated; NULL: nothing came, or too much. The caller's. */
-static char *read_all(int fd)
-{
-    size_t len = 0, room = 65536;
-    char *text = malloc(room + 1);
-
-    while (text != NULL) {
-        ssize_t n = recv(fd, text + len, room - len, 0);
-        char *more;
-
-        if (n <= 0)
-            break;
-        len += (size_t)n;
-        if (len < room)
-            continue;
-        room *= 2;
-        more = room <= ANSWER_MAX ? realloc(text, room + 1) : NULL;
-        if (more == NULL) {
-            free(text);
-            return NULL;
-        }
-        text = more;
-    }
-    if (text != NULL)
-        text[len] = '\0';
-    return text;
-}
-
-/* The daemon's answer to a request. NULL, having said why: it cannot be reached. The caller's. */
-static json_t *ask(const char *config_path, const char *request, int *status)
-{
-    struct config *config;
-    json_t *object = NULL;
-    char *text;
-    int fd;
-
-    *status = tool_load(config_path, &config);
-    if (*status != EX_OK)
-        return NULL;
-    *status = EX_UNAVAILABLE;
-    fd = config->control[0] != '\0' ? connect_to(config->control) : -1;
-    if (config->control[0] == '\0') {
-        (void)tool_fail(*status, "%s: control is \"\": the daemon listens nowhere for questions",
-                        config->path);
-    } else if (fd < 0) {
-        (void)tool_fail(*status, "the daemon cannot be reached at %s: %s", config->control,
-                        strerrordesc_np(errno));
-    } else {
-        (void)!send(fd, request, strlen(request), MSG_NOSIGNAL);
-        text = read_all(fd);
-        object = text != NULL ? json_loads(text, 0, NULL) : NULL;
-        if (object == NULL)
-            (void)tool_fail(*status, "the daemon at %s gave no answer", config->control);
-        free(text);
-        close(fd);
-    }
-    config_put(config);
-    return object;
-}
 
 /* --- Showing -------------------------------------------------------------- */
 
@@ -226,16 +135,23 @@ static void print_status(json_t *status)
 /* --- The verbs ------------------------------------------------------------ */
 
 struct request {
-    const char *config_path;
+    const char *config_path, *control;
     bool json;
 };
 
+#define CONTROL                                                                                    \
+    {                                                                                              \
+        .name = "control", .value = "PATH", SYNTAX_SETS(struct request, control, SYNTAX_TEXT),     \
+        .help = "the daemon's socket; no configuration is read then"                               \
+    }
+
 static const struct syntax_option status_options[] = {
     SYNTAX_CONFIG(struct request),
+    CONTROL,
     {.name = "json", SYNTAX_SETS(struct request, json, SYNTAX_FLAG), .help = "one JSON object"},
     {0}};
 
-static const struct syntax_option reload_options[] = {SYNTAX_CONFIG(struct request), {0}};
+static const struct syntax_option reload_options[] = {SYNTAX_CONFIG(struct request), CONTROL, {0}};
 
 static const struct syntax status_syntax = {
     .name = "status",
@@ -253,16 +169,60 @@ static const struct syntax reload_syntax = {
             "reached.\n",
 };
 
+/* The daemon's answer; the caller's. NULL: *status is the exit status, and it was said why. */
+static json_t *ask_at(const char *control, const char *config_path, const char *line, int *status)
+{
+    json_t *object;
+
+    *status = EX_UNAVAILABLE;
+    if (control[0] == '\0') {
+        (void)tool_fail(*status, "%s: control is \"\": the daemon listens nowhere for questions",
+                        config_path);
+        return NULL;
+    }
+    object = daemon_ask(control, line);
+    if (object == NULL)
+        daemon_say_why(control, errno);
+    return object;
+}
+
+static json_t *ask(const struct request *request, const char *line, int *status)
+{
+    struct config *config;
+    json_t *object;
+
+    if (request->control != NULL)
+        return ask_at(request->control, "--control", line, status);
+    *status = tool_load(request->config_path, CONFIG_CONTROL, &config);
+    if (*status != EX_OK)
+        return NULL;
+    object = ask_at(config->control, config->path, line, status);
+    config_put(config);
+    return object;
+}
+
+/* -1: go on; otherwise the exit status. */
+static int parse(const struct syntax *syntax, int argc, char **argv, struct request *request)
+{
+    char **arguments;
+    int status = syntax_parse(syntax, argc, argv, request, &arguments);
+
+    if (status < 0 && request->control != NULL && request->config_path != NULL)
+        return syntax_fail(syntax, "-c and --control do not go together");
+    if (status < 0 && request->control != NULL && request->control[0] == '\0')
+        return syntax_fail(syntax, "--control: a path is wanted");
+    return status;
+}
+
 int tool_status(int argc, char **argv)
 {
     struct request request = {0};
-    char **arguments;
-    int status = syntax_parse(&status_syntax, argc, argv, &request, &arguments);
+    int status = parse(&status_syntax, argc, argv, &request);
     json_t *object;
 
     if (status >= 0)
         return status;
-    object = ask(request.config_path, "status\n", &status);
+    object = ask(&request, "status\n", &status);
     if (object == NULL)
         return status;
     if (request.json) {
@@ -277,14 +237,13 @@ int tool_status(int argc, char **argv)
 int tool_reload(int argc, char **argv)
 {
     struct request request = {0};
-    char **arguments;
-    int status = syntax_parse(&reload_syntax, argc, argv, &request, &arguments);
+    int status = parse(&reload_syntax, argc, argv, &request);
     json_t *object;
     bool taken;
 
     if (status >= 0)
         return status;
-    object = ask(request.config_path, "reload\n", &status);
+    object = ask(&request, "reload\n", &status);
     if (object == NULL)
         return status;
     taken = json_is_true(json_object_get(object, "ok"));

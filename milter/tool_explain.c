@@ -12,6 +12,7 @@
 #include "session.h"
 #include "text.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -185,8 +186,8 @@ static int explain_with(const struct transaction_arguments *arguments, struct co
     options.greylist.retry = false; /* the daemon's business */
     error = rb_verifier_open(&options, &world.verifier, detail, sizeof detail);
     if (error != RB_OK)
-        return tool_fail(error == RB_ERR_STORE ? EX_IOERR : EX_OSERR, "%s",
-                         detail[0] != '\0' ? detail : rb_error_text(error));
+        return tool_fail(error == RB_ERR_STORE ? EX_IOERR : EX_OSERR, "%s%s",
+                         detail[0] != '\0' ? detail : rb_error_text(error), tool_hint(errno));
     session_init(&session, &world, config, client);
     status = explain(arguments, &session);
     session_fini(&session);
@@ -206,7 +207,7 @@ int tool_explain(int argc, char **argv)
         return status;
     if (!tool_client(arguments.client, &client))
         return syntax_fail(&syntax, "--client: \"%s\" is not an IP address", arguments.client);
-    status = tool_load(arguments.config_path, &config);
+    status = tool_load(arguments.config_path, CONFIG_WHOLE, &config);
     if (status != EX_OK)
         return status;
     status = explain_with(&arguments, config, (const struct sockaddr *)&client);

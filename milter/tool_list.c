@@ -14,6 +14,8 @@
 
 #include "tool.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -27,6 +29,8 @@
 
 enum {
     SHOW_MS = 1000,
+    LONG_MS = 2000,        /* what takes longer is waited for */
+    AWAITED_MAX = 60,      /* octets shown of it */
     RATE_SPAN_MS = 20000,  /* how long ago what was done counts much for the rate */
     LINE_SIZE = 160,       /* more than a line of the file has */
     LAST_LINE_MAX = 65536, /* octets of an answer's line that was cut */
@@ -252,9 +256,35 @@ static void show(struct list *list, const char *end)
     clock_gettime(CLOCK_MONOTONIC, &list->told);
 }
 
-void list_show(struct list *list)
+/* "waiting for user@example.org, 12 s" */
+static void show_awaited(struct list *list, const char *awaited, size_t len)
 {
-    if (!list->shown || since_ms(&list->told) < SHOW_MS)
+    char shown[AWAITED_MAX + 1];
+    long waited_ms = since_ms(&list->begun_waiting);
+
+    if (awaited == NULL || waited_ms < LONG_MS)
+        return;
+    text_printable(shown, sizeof shown, awaited, len);
+    (void)fprintf(stderr, "\rwaiting for %s, %ld s\033[K", shown, waited_ms / 1000);
+    list->waiting = true;
+    clock_gettime(CLOCK_MONOTONIC, &list->told);
+}
+
+static void hide_awaited(struct list *list)
+{
+    if (list->waiting)
+        (void)fputs("\r\033[K", stderr);
+    list->waiting = false;
+    clock_gettime(CLOCK_MONOTONIC, &list->begun_waiting);
+}
+
+void list_show(struct list *list, const char *awaited, size_t len)
+{
+    if (since_ms(&list->told) < SHOW_MS)
+        return;
+    if (list->waits)
+        show_awaited(list, awaited, len);
+    if (!list->shown)
         return;
     sample(list);
     show(list, "");
@@ -269,6 +299,7 @@ int list_begin(struct list *list, const char *resume)
 
     *list = (struct list){.resume = resume, .fd = -1, .done = input_beginning};
     list->shown = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
+    list->waits = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO);
     if (fstat(STDIN_FILENO, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
         list->size = (uint64_t)status.st_size;
     if (resume != NULL)
@@ -281,7 +312,7 @@ int list_begin(struct list *list, const char *resume)
         drop_cut_line();
     list->begun = list->sample = list->done;
     clock_gettime(CLOCK_MONOTONIC, &list->told);
-    list->sampled = list->told;
+    list->sampled = list->begun_waiting = list->told;
     return result;
 }
 
@@ -296,8 +327,10 @@ int list_pass(struct list *list, const struct input_place *place)
 int list_answer(struct list *list, const char *text, enum rb_verdict verdict,
                 const struct input_place *place)
 {
-    int status = write_all(text, strlen(text));
+    int status;
 
+    hide_awaited(list);
+    status = write_all(text, strlen(text));
     if (status != EX_OK)
         return status;
     list->counts[verdict]++;
@@ -310,6 +343,7 @@ int list_answer(struct list *list, const char *text, enum rb_verdict verdict,
 
 void list_end(struct list *list)
 {
+    hide_awaited(list);
     if (list->shown)
         show(list, "\n");
     if (list->fd >= 0)

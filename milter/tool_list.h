@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * tool_list: how far `ringback verify` has come with a list: shown on a terminal, with rate and
- * time left, and kept in a file, so that a list that was broken off can be taken up again. It
+ * time left, or with whom it waits for, and kept in a file, so that a list that was broken off can be taken up again. It
  * writes the answers, too: one is written before it counts as done, and counts at once, so that
  * whenever the tool is killed no answer is lost and the last one at most comes twice. One thread.
  */
@@ -22,8 +22,10 @@ struct list {
     uint64_t size;                  /* of standard input; 0: not known */
     uint64_t counts[RB_VERDICT_INVALID + 1]; /* of all runs */
     uint64_t answered;                       /* by this one */
-    bool shown;                              /* on a terminal */
-    struct timespec told, sampled;
+    bool shown;                              /* on a terminal that does not have the answers */
+    bool waits;   /* the terminal has the answers: what is waited for is shown between them; */
+    bool waiting; /* that line is there */
+    struct timespec begun_waiting, told, sampled;
     struct input_place sample; /* done then, */
     uint64_t sample_answered;  /* and answered */
     double rate, octets_rate;  /* a second, of late */
@@ -49,8 +51,11 @@ int list_answer(struct list *list, const char *text, enum rb_verdict verdict,
  */
 int list_pass(struct list *list, const struct input_place *place);
 
-/* Shows how far it is, if that was long ago and anybody sees it. */
-void list_show(struct list *list);
+/*
+ * Shows how far it is, and what is waited for (len octets; NULL: nothing), if that was long ago and
+ * anybody sees it.
+ */
+void list_show(struct list *list, const char *awaited, size_t len);
 
 /* Ends: shows for the last time how far it has come. */
 void list_end(struct list *list);

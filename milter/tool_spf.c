@@ -149,7 +149,7 @@ static int check_sender(const struct spf_arguments *arguments, const struct sock
                                           .local = sender->local,
                                           .domain = sender->domain};
     struct config *config;
-    int status = tool_load(arguments->config_path, &config);
+    int status = tool_load(arguments->config_path, CONFIG_RESOLVERS, &config);
 
     if (status == EX_OK) {
         status = check(&question, arguments->client, &config->resolvers);

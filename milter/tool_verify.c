@@ -16,6 +16,7 @@
 #include "text.h"
 #include "wire.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -211,13 +212,21 @@ static void rest(const struct batch *batch)
     (void)poll(&at, 1, batch->window.used > 0 ? PAUSE_MS : IDLE_MS);
 }
 
+static void show_progress(struct batch *batch)
+{
+    const struct window_slot *awaited = window_awaited(&batch->window);
+
+    list_show(&batch->list, awaited != NULL ? awaited->input : NULL,
+              awaited != NULL ? awaited->len : 0);
+}
+
 static void verify_them(struct batch *batch)
 {
     while (batch->error == EX_OK && stop_signal == 0) {
         bool more = ask_some(batch);
 
         answer_some(batch);
-        list_show(&batch->list);
+        show_progress(batch);
         if (is_done(batch))
             break;
         if (!more && batch->error == EX_OK && stop_signal == 0)
@@ -332,7 +341,7 @@ static int open_verifier(const struct config *config, struct rb_verifier **verif
         options.max_pending = WINDOW_UNDER_WAY_MAX;
     error = rb_verifier_open(&options, verifier, detail, sizeof detail);
     if (error == RB_ERR_STORE) {
-        (void)tool_fail(EX_OK, "warning: without the cache: %s", detail);
+        (void)tool_fail(EX_OK, "warning: without the cache: %s%s", detail, tool_hint(errno));
         options.store = NULL;
         error = rb_verifier_open(&options, verifier, detail, sizeof detail);
     }
@@ -426,7 +435,7 @@ int tool_verify(int argc, char **argv)
         status = check(&request, count_lists(addresses));
     if (status >= 0)
         return status;
-    status = tool_load(request.config_path, &config);
+    status = tool_load(request.config_path, CONFIG_CALLOUTS, &config);
     if (status != EX_OK)
         return status;
     if (count_lists(addresses) > 0)

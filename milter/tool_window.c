@@ -180,6 +180,13 @@ const struct window_slot *window_oldest(const struct window *window)
     return window->used > 0 && slot->text != NULL ? slot : NULL;
 }
 
+const struct window_slot *window_awaited(const struct window *window)
+{
+    const struct window_slot *slot = &window->slots[window->first];
+
+    return window->used > 0 && slot->text == NULL ? slot : NULL;
+}
+
 void window_drop(struct window *window)
 {
     struct window_slot *slot = &window->slots[window->first];

@@ -73,6 +73,9 @@ enum rb_error window_look(struct window *window);
 /* The oldest question, where its answer is there; NULL otherwise. */
 const struct window_slot *window_oldest(const struct window *window);
 
+/* The oldest question, where its answer is waited for; NULL otherwise. */
+const struct window_slot *window_awaited(const struct window *window);
+
 /* Drops the oldest question. */
 void window_drop(struct window *window);
 

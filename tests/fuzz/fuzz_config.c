@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The configuration's text. What is taken is printed, taken again, and then prints the same; what
- * is refused is refused in one printable line. The file is one in memory; this machine's name and
+ * is refused is refused in one printable line. A part of it is what the whole has there. The file is one in memory; this machine's name and
  * the resolver are kept out.
  */
 #include "config.h"
@@ -32,7 +32,8 @@ static bool is_one_line(const char *text)
     return true;
 }
 
-static enum rb_error load(const void *text, size_t len, struct config **config)
+static enum rb_error load_scope(const void *text, size_t len, enum config_scope scope,
+                                struct config **config)
 {
     char path[64], error[CONFIG_ERROR_SIZE] = "?";
     int fd = memfd_create("fuzz", MFD_CLOEXEC);
@@ -40,11 +41,47 @@ static enum rb_error load(const void *text, size_t len, struct config **config)
 
     HOLDS(fd >= 0 && write(fd, text, len) == (ssize_t)len);
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    result = config_load(path, config, error, sizeof error);
+    result = config_load_scope(path, scope, config, error, sizeof error);
     (void)close(fd);
     HOLDS((result == RB_OK) == (error[0] == '\0') && is_one_line(error));
     HOLDS(result == RB_OK || strncmp(error, "/proc/self/fd/", 14) == 0 || error[0] == '/');
     return result;
+}
+
+static enum rb_error load(const void *text, size_t len, struct config **config)
+{
+    return load_scope(text, len, CONFIG_WHOLE, config);
+}
+
+static void check_part(const struct config *part, const struct config *whole,
+                       enum config_scope scope)
+{
+    bool all = scope == CONFIG_TO_PRINT;
+
+    if (all || scope == CONFIG_CONTROL)
+        HOLDS(strcmp(part->control, whole->control) == 0);
+    if (all || scope == CONFIG_CACHE || scope == CONFIG_CALLOUTS) {
+        HOLDS(strcmp(part->cache.store, whole->cache.store) == 0);
+        HOLDS(part->cache.max_size == whole->cache.max_size);
+    }
+    if (all || scope == CONFIG_RESOLVERS || scope == CONFIG_CALLOUTS)
+        HOLDS(part->resolvers.count == whole->resolvers.count);
+    if (all || scope == CONFIG_CALLOUTS)
+        HOLDS(strcmp(part->hostname, whole->hostname) == 0);
+}
+
+/* What some verbs need of it is what the whole says, where that is right. */
+static void check_scopes(const void *text, size_t len, const struct config *whole)
+{
+    for (enum config_scope scope = CONFIG_TO_PRINT; scope <= CONFIG_CONTROL; scope++) {
+        struct config *part = NULL;
+        bool good = load_scope(text, len, scope, &part) == RB_OK;
+
+        HOLDS(good || whole == NULL);
+        if (good && whole != NULL)
+            check_part(part, whole, scope);
+        config_put(part);
+    }
 }
 
 static char *print(const struct config *config, size_t *len)
@@ -95,8 +132,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (load(data, size, &config) != RB_OK) {
         HOLDS(config == NULL);
+        check_scopes(data, size, NULL);
         return 0;
     }
+    check_scopes(data, size, config);
     check_options(config);
     check_fixed_point(config);
     config_put(config);

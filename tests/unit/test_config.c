@@ -10,9 +10,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -1481,6 +1483,199 @@ static void sample_shows_every_directive_with_its_default(void **state)
     free(text);
 }
 
+/* --- Parts --- */
+
+/* Stand in for the C library's: this machine's name has no domain, and who would know it is asked
+ * in vain. */
+static const char *machine = NULL;
+static unsigned resolver_asked;
+
+int gethostname(char *name, size_t size)
+{
+    if (machine == NULL) {
+        struct utsname system;
+
+        if (uname(&system) != 0)
+            return -1;
+        snprintf(name, size, "%s", system.nodename);
+        return 0;
+    }
+    snprintf(name, size, "%s", machine);
+    return 0;
+}
+
+int getaddrinfo(const char *restrict node, const char *restrict service,
+                const struct addrinfo *restrict hints, struct addrinfo **restrict found)
+{
+    (void)node;
+    (void)service;
+    (void)hints;
+    (void)found;
+    resolver_asked++;
+    return EAI_AGAIN;
+}
+
+static struct config *load_part(const char *text, enum config_scope scope)
+{
+    struct config *config = NULL;
+    char error[CONFIG_ERROR_SIZE];
+
+    write_text(path, text);
+    if (config_load_scope(path, scope, &config, error, sizeof(error)) != RB_OK)
+        fail_msg("refused: %s: %s", text, error);
+    return config;
+}
+
+static void only_who_verifies_asks_the_resolver(void **state)
+{
+    struct config *config;
+
+    (void)state;
+    machine = "box";
+    for (enum config_scope scope = CONFIG_WHOLE; scope <= CONFIG_CONTROL; scope++) {
+        bool asks = scope == CONFIG_WHOLE || scope == CONFIG_CALLOUTS;
+
+        resolver_asked = 0;
+        config = load_part("dry_run = yes", scope);
+        assert_int_equal(resolver_asked, asks ? 1 : 0);
+        assert_string_equal(config->hostname, asks ? "box" : "");
+        assert_string_equal(config->callout.fallback_mail_from,
+                            asks ? "postmaster@box" : "postmaster@HOSTNAME");
+        config_put(config);
+    }
+    machine = "box.example.org";
+    config = load_part("", CONFIG_TO_PRINT);
+    assert_string_equal(config->hostname, "box.example.org");
+    config_put(config);
+    resolver_asked = 0;
+    machine = "box"; /* what is wrong is told without waiting for it */
+    write_text(path, "policy \"x\" { on_invalid = maybe }");
+    config = NULL;
+    assert_int_equal(config_load(path, &config, NULL, 0), RB_ERR_ARGUMENT);
+    assert_int_equal(resolver_asked, 0);
+    machine = NULL;
+}
+
+/* One fault each; what is right stands at the mark. */
+static const char *const broken[] = {
+    "@", /* none */
+    "nonsense = yes\n@",
+    "nonsense\n@",
+    "@ nonsense = yes",
+    "@\nnonsense yes\n",
+    "dry_run = maybe\n@",
+    "dry_run yes\n@",
+    "dry_run =\n@",
+    "dry_run = yes;\n@",
+    "authserv_id = \"without an end\n@",
+    "authserv_id = 'without an end\n@",
+    "@\nauthserv_id = \"without an end",
+    "@ /* without an end",
+    "policy \"x\" { on_invalid = reject\n@",
+    "policy \"x\" {\n match {\n@",
+    "@ policy \"x\" {\n match {",
+    "policy { }\n@",
+    "policy \"x\" { } }\n@",
+    "policy \"x\" { match { sender = { \"file:/nowhere\" } } }\n@",
+    "trusted_networks = { \"10.0.0.0/8\"\n@",
+    "trusted_networks = { 10.0.0.0/8 192.168.0.0/16 }\n@",
+    "trusted_networks = { \"file:/nowhere\" }\n@",
+    "relay \"example.org\" { }\n@",
+    "@ relay \"example.org\" { to = { }",
+    "max_wait = \"${\"\n@",
+    "# control = \"/wrong\" cache { store = \"lmdb:/wrong\" }\n|\n@",
+    "authserv_id = 'control = /wrong cache { store = \"lmdb:/wrong\" }'\n|\n@",
+    "/* control = /wrong */ // cache { store = \"lmdb:/wrong\" }\n|\n@",
+    "policy control { }\nrelay cache { } |\n@",
+};
+
+static void put_in(char *text, size_t size, const char *frame, const char *right)
+{
+    int before = (int)strcspn(frame, "@");
+
+    snprintf(text, size, "%.*s%s%s", before, frame, right, frame + before + 1);
+}
+
+static void what_a_verb_needs_is_read_however_wrong_the_rest(void **state)
+{
+    char text[1024];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(broken); i++) {
+        struct config *config;
+
+        put_in(text, sizeof(text), broken[i], "control = \"/run/here\"");
+        config = load_part(text, CONFIG_CONTROL);
+        assert_string_equal(config->control, "/run/here");
+        config_put(config);
+        put_in(text, sizeof(text), broken[i],
+               "cache\n{ store = \"lmdb:/here\" # } \n valid_ttl = '1d' }");
+        config = load_part(text, CONFIG_CACHE);
+        assert_string_equal(config->cache.store, "lmdb:/here");
+        assert_int_equal(config->cache.valid_ttl_s, 86400);
+        assert_false(config->dry_run);
+        config_put(config);
+        put_in(text, sizeof(text), broken[i],
+               "hostname = mx.example.org callout { port = 2525 } resolvers = { \"192.0.2.53\" }"
+               " limits { breaker_failures = 9 }");
+        config = load_part(text, CONFIG_CALLOUTS);
+        assert_string_equal(config->hostname, "mx.example.org");
+        assert_int_equal(config->callout.port, 2525);
+        assert_int_equal(config->resolvers.count, 1);
+        assert_int_equal(config->limits.breaker_failures, 9);
+        assert_int_equal(config->policy_count, 0);
+        config_put(config);
+    }
+}
+
+static void what_a_verb_needs_must_be_right(void **state)
+{
+    static const struct {
+        enum config_scope scope;
+        const char *text, *words;
+    } files[] = {
+        {CONFIG_CONTROL, "\ncontrol = relative", ":2: control: "},
+        {CONFIG_CONTROL, "control =", ":2: "},
+        {CONFIG_CONTROL, "\n\ncontrol = \"/run/x", ":3: this string has no closing quote"},
+        {CONFIG_CACHE, "dry_run = yes\ncache { stoer = x }", ":2: unknown directive \"stoer\""},
+        {CONFIG_CACHE, "cache {\n store = \"lmdb:/x\"\n", ":1: the brace opened here"},
+        {CONFIG_CACHE, "\ncache { max_size = much }", ":2: cache.max_size: "},
+        {CONFIG_CALLOUTS, "callout { bind = { \"x\" } }", ":1: callout.bind: "},
+        {CONFIG_CALLOUTS, "limits { per_domain_rate = 1/h\n", ":1: the brace"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(files); i++) {
+        struct config *config = NULL;
+        char error[CONFIG_ERROR_SIZE];
+
+        write_text(path, files[i].text);
+        assert_int_equal(config_load_scope(path, files[i].scope, &config, error, sizeof(error)),
+                         RB_ERR_ARGUMENT);
+        assert_null(config);
+        if (strstr(error, files[i].words) == NULL)
+            fail_msg("\"%s\" is not in: %s", files[i].words, error);
+    }
+}
+
+/* Else a directive of a policy's could be taken for one of these. */
+static void names_of_parts_are_nothing_elses(void **state)
+{
+    const struct table *const tables[] = {&main_table, &policy_table, &relay_table};
+
+    (void)state;
+    for (enum config_scope scope = CONFIG_CALLOUTS; scope <= CONFIG_CONTROL; scope++)
+        for (const char *const *name = config_scope_names(scope); *name != NULL; name++)
+            for (size_t t = 0; t < COUNT(tables); t++)
+                for (size_t i = 0; i < tables[t]->count; i++) {
+                    const struct directive *directive = &tables[t]->directives[i];
+                    size_t len = strlen(*name) - 1;
+
+                    if (strncmp(directive->name, *name, len) == 0 && directive->name[len] == '\0')
+                        assert_true(t == 0 && directive->section[0] == '\0');
+                }
+}
+
 /* --- Threads --- */
 
 static void *load_often(void *arg)
@@ -1576,6 +1771,10 @@ int main(void)
         cmocka_unit_test(printed_configuration_reads_back_as_the_same),
         cmocka_unit_test(sample_is_valid_without_warnings),
         cmocka_unit_test(sample_shows_every_directive_with_its_default),
+        cmocka_unit_test(only_who_verifies_asks_the_resolver),
+        cmocka_unit_test(what_a_verb_needs_is_read_however_wrong_the_rest),
+        cmocka_unit_test(what_a_verb_needs_must_be_right),
+        cmocka_unit_test(names_of_parts_are_nothing_elses),
         cmocka_unit_test(files_may_be_read_by_several_threads),
     };
 

@@ -9,14 +9,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 24, TEXT_MAX = 65536 };
+enum { WORDS_MAX = 24, TEXT_MAX = 65536, GENEROUS_MS = 60000 };
 
 static const char program[] = "./ringback"; /* tests run where it is built */
 
@@ -264,6 +268,7 @@ static const char *const options[] = {
     "--all",
     "--authenticated",
     "--client 192.0.2.1",
+    "--control /nowhere",
     "--domain example.org",
     "--expired",
     "--from <>",
@@ -297,8 +302,8 @@ static const struct {
     {"cache export", ""},
     {"cache import", ""},
     {"cache stats", " --json"},
-    {"status", " --json"},
-    {"reload", ""},
+    {"status", " --control --json"},
+    {"reload", " --control"},
     {"config", ""},
 };
 
@@ -415,6 +420,8 @@ static void what_makes_no_sense_is_usage_and_does_nothing(void **state)
         "explain --client 192.0.2 --helo x --from <> --to a@example.org",
         "explain --client 192.0.2.1 --helo x --from <> --to a@example.org more",
         "status x",
+        "status -c /nowhere --control /nowhere",
+        "status --control ''",
         "reload x",
         "config x",
     };
@@ -486,6 +493,204 @@ static void each_verbs_help_names_all_its_options(void **state)
                 assert_said(site, line);
             }
     }
+}
+
+/* --- The configuration ---------------------------------------------------- */
+
+/* A daemon that gives every request the same answer, so many times. */
+static pid_t answer_at(const char *path, const char *answer, unsigned times)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    pid_t child;
+
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    (void)unlink(path);
+    assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 16), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child > 0) {
+        close(listener);
+        return child;
+    }
+    for (unsigned i = 0; i < times; i++) {
+        char request[4096];
+        int fd = accept(listener, NULL, NULL);
+
+        if (fd < 0 || recv(fd, request, sizeof request, 0) < 0 ||
+            send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0)
+            _exit(1);
+        close(fd);
+    }
+    _exit(unlink(path));
+}
+
+static void assert_ended_well(pid_t child)
+{
+    int status;
+
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void what_is_wrong_elsewhere_is_no_verbs_concern(void **state)
+{
+    static const struct {
+        const char *line;
+        int status;
+        bool warns;
+    } lines[] = {
+        {"status", 0, false},
+        {"reload", 0, false},
+        {"cache get alice@example.org", 0, true},
+        {"cache stats", 0, true},
+        {"verify nobody", EX_NOUSER, true},
+        {"explain --client 192.0.2.1 --helo x --from <> --to a@example.org", EX_CONFIG, false},
+        {"config", EX_CONFIG, false},
+    };
+    struct site site = *(const struct site *)*state;
+    char text[1024], control[96];
+    pid_t daemon;
+
+    (void)snprintf(control, sizeof control, "%s/control.sock", site.folder);
+    (void)snprintf(site.config, sizeof site.config, "%s/broken", site.folder);
+    (void)snprintf(text, sizeof text,
+                   "policy \"x\" { on_invalid = maybe }\ncontrol = \"%s\"\n"
+                   "hostname = mx.example.net cache { store = \"lmdb:%s/cache\" }",
+                   control, site.folder);
+    write_file(site.config, text);
+    daemon = answer_at(control, "{\"ok\": true, \"message\": \"taken\"}\n", 2);
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        if (run(&site, lines[i].line) != lines[i].status)
+            fail_msg("%s: not %d: %s", lines[i].line, lines[i].status, read_file(site.said, NULL));
+        if (lines[i].warns)
+            assert_said(&site, "broken:1: policy \"x\": on_invalid: ");
+    }
+    assert_ended_well(daemon);
+}
+
+/* Another store than the one that is written there must not be taken for it. */
+static void what_is_wrong_where_it_matters_is_refused(void **state)
+{
+    struct site site = *(const struct site *)*state;
+    struct snapshot before = take_snapshot(&site);
+
+    (void)snprintf(site.config, sizeof site.config, "%s/broken", site.folder);
+    write_file(site.config, "cache { stoer = \"lmdb:/nowhere\" }");
+    assert_int_equal(run(&site, "cache purge --all"), EX_CONFIG);
+    assert_int_equal(run(&site, "verify nobody"), EX_CONFIG);
+    write_file(site.config, "control = nowhere");
+    assert_int_equal(run(&site, "status"), EX_CONFIG);
+    assert_untouched(&site, &before);
+}
+
+static void the_daemon_may_be_named_by_its_socket(void **state)
+{
+    const struct site *site = *state;
+    char line[256], control[96];
+    pid_t daemon;
+
+    (void)snprintf(control, sizeof control, "%s/other.sock", site->folder);
+    daemon = answer_at(control, "{\"ok\": false, \"message\": \"refused\"}\n", 2);
+    (void)snprintf(line, sizeof line, "status --json --control %s", control);
+    assert_int_equal(run_with(site, line, false, "/dev/null"), 0);
+    assert_said(site, "refused");
+    (void)snprintf(line, sizeof line, "reload --control=%s", control);
+    assert_int_equal(run_with(site, line, false, "/dev/null"), EX_CONFIG);
+    assert_said(site, "refused, the old configuration stays in force: refused");
+    assert_ended_well(daemon);
+}
+
+static void who_cannot_reach_it_is_told_what_to_do(void **state)
+{
+    const struct site *site = *state;
+
+    assert_int_equal(run(site, "status"), EX_UNAVAILABLE);
+    assert_said(site, "control.sock: No such file or directory: is ringback-milter running");
+    assert_int_equal(run(site, "reload"), EX_UNAVAILABLE);
+    assert_said(site, "is ringback-milter running");
+}
+
+static void a_daemon_that_answers_nothing_is_named(void **state)
+{
+    const struct site *site = *state;
+    char line[256], control[96];
+    pid_t daemon;
+
+    (void)snprintf(control, sizeof control, "%s/other.sock", site->folder);
+    daemon = answer_at(control, "", 1);
+    (void)snprintf(line, sizeof line, "status --control %s", control);
+    assert_int_equal(run_with(site, line, false, "/dev/null"), EX_UNAVAILABLE);
+    assert_said(site, "other.sock gave no answer");
+    assert_ended_well(daemon);
+}
+
+/* --- Waiting -------------------------------------------------------------- */
+
+static int listen_on_loopback(uint16_t *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+/* Reads a terminal until the words are there. */
+static void await_words(int terminal, char *text, size_t size, const char *words)
+{
+    size_t len = strlen(text);
+
+    while (strstr(text, words) == NULL) {
+        struct pollfd at = {.fd = terminal, .events = POLLIN};
+        ssize_t n;
+
+        assert_true(poll(&at, 1, GENEROUS_MS) > 0);
+        n = read(terminal, text + len, size - 1 - len);
+        if (n <= 0)
+            fail_msg("\"%s\" is not in: %s", words, text);
+        len += (size_t)n;
+        text[len] = '\0';
+    }
+}
+
+static void verify_shows_on_a_terminal_whom_it_waits_for(void **state)
+{
+    const struct site *site = *state;
+    char text[TEXT_MAX] = "", relay[32];
+    uint16_t port;
+    int host = listen_on_loopback(&port), terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    int other_end, called, status;
+    pid_t child;
+
+    (void)snprintf(relay, sizeof relay, "127.0.0.1:%u", port);
+    assert_int_equal(grantpt(terminal), 0);
+    assert_int_equal(unlockpt(terminal), 0);
+    other_end = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(other_end >= 0);
+    child = fork();
+    if (child == 0) {
+        if (dup2(other_end, 0) >= 0 && dup2(other_end, 1) >= 0 && dup2(other_end, 2) >= 0)
+            (void)execl(program, program, "verify", "-c", site->config, "--relay", relay,
+                        "slow@example.edu", (char *)NULL);
+        _exit(126);
+    }
+    called = accept(host, NULL, NULL);
+    assert_true(called >= 0);
+    await_words(terminal, text, sizeof text, "\rwaiting for slow@example.edu, ");
+    close(called); /* it says nothing, and hangs up; whoever comes next finds nobody */
+    close(host);
+    await_words(terminal, text, sizeof text, "slow@example.edu: unknown (");
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WEXITSTATUS(status), EX_TEMPFAIL);
+    close(other_end);
+    close(terminal);
+    assert_int_equal(run(site, "cache delete --host 127.0.0.1"), 0);
 }
 
 /* --- The cache ------------------------------------------------------------ */
@@ -715,6 +920,12 @@ int main(void)
         cmocka_unit_test(what_makes_no_sense_is_usage_and_does_nothing),
         cmocka_unit_test(what_is_the_verbs_is_taken),
         cmocka_unit_test(each_verbs_help_names_all_its_options),
+        cmocka_unit_test(what_is_wrong_elsewhere_is_no_verbs_concern),
+        cmocka_unit_test(what_is_wrong_where_it_matters_is_refused),
+        cmocka_unit_test(the_daemon_may_be_named_by_its_socket),
+        cmocka_unit_test(who_cannot_reach_it_is_told_what_to_do),
+        cmocka_unit_test(a_daemon_that_answers_nothing_is_named),
+        cmocka_unit_test(verify_shows_on_a_terminal_whom_it_waits_for),
         cmocka_unit_test(get_finds_all_keys_of_an_address_or_a_domain),
         cmocka_unit_test(list_shows_every_kind_of_record),
         cmocka_unit_test(delete_forgets_all_keys),
