@@ -42,15 +42,16 @@ static int action_stats(struct job *job)
     if (error != RB_OK)
         return tool_cache_failed(error);
     if (job->request->json)
-        tool_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "addresses",
-                                  (json_int_t)stats.addresses, "domains", (json_int_t)stats.domains,
-                                  "hosts", (json_int_t)stats.hosts, "folds",
-                                  (json_int_t)stats.folds, "bytes", (json_int_t)stats.bytes,
-                                  "max_bytes", (json_int_t)stats.max_bytes));
+        tool_print_json(json_pack(
+            "{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "addresses", (json_int_t)stats.addresses,
+            "domains", (json_int_t)stats.domains, "hosts", (json_int_t)stats.hosts, "folds",
+            (json_int_t)stats.folds, "retries", (json_int_t)stats.retries, "bytes",
+            (json_int_t)stats.bytes, "max_bytes", (json_int_t)stats.max_bytes));
     else
         printf("%" PRIu64 " addresses, %" PRIu64 " domains, %" PRIu64 " hosts, %" PRIu64
-               " kinds of one-time senders, %" PRIu64 " of %" PRIu64 " octets\n",
-               stats.addresses, stats.domains, stats.hosts, stats.folds, stats.bytes,
+               " kinds of one-time senders, %" PRIu64 " retries, %" PRIu64 " of %" PRIu64
+               " octets\n",
+               stats.addresses, stats.domains, stats.hosts, stats.folds, stats.retries, stats.bytes,
                stats.max_bytes);
     return EX_OK;
 }
@@ -248,7 +249,7 @@ static const struct syntax_option list_options[] = {
     {.name = "kind",
      .value = "KIND",
      SETS(kind, SYNTAX_TEXT),
-     .help = "address (the default), domain, host, fold (one-time senders) or all"},
+     .help = "address (the default), domain, host, fold (one-time senders), retry or all"},
     {.name = "domain",
      .value = "NAME",
      SETS(domain, SYNTAX_TEXT),

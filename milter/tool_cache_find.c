@@ -2,7 +2,8 @@
 /*
  * tool_cache_find: `ringback cache get`, `list` and `delete`: which records are meant. All that
  * answers for an address is meant by it: what the world says, what each relay says, that a user of
- * ours writes to it, and what was learned of other one-time addresses of its kind.
+ * ours writes to it, what was learned of other one-time addresses of its kind; and that it is to be
+ * asked about again.
  */
 #include "config.h"
 
@@ -114,11 +115,8 @@ static const struct {
     const char *name;
     enum cache_table table; /* 0: all of them */
 } kinds[] = {
-    {"address", CACHE_ADDRESS},
-    {"domain", CACHE_DOMAIN},
-    {"host", CACHE_HOST},
-    {"fold", CACHE_FOLD},
-    {"all", 0},
+    {"address", CACHE_ADDRESS}, {"domain", CACHE_DOMAIN}, {"host", CACHE_HOST},
+    {"fold", CACHE_FOLD},       {"retry", CACHE_RETRY},   {"all", 0},
 };
 
 static bool kind_from_name(const char *name, enum cache_table *kind)
@@ -140,7 +138,8 @@ static int check_kind(struct job *job)
     if (request->kind == NULL)
         return -1;
     if (!kind_from_name(request->kind, &job->kind))
-        return syntax_fail(job->syntax, "--kind: \"%s\" is not address, domain, host, fold or all",
+        return syntax_fail(job->syntax,
+                           "--kind: \"%s\" is not address, domain, host, fold, retry or all",
                            request->kind);
     if (job->kind != CACHE_ADDRESS && request->verdict != NULL)
         return syntax_fail(job->syntax, "--verdict: only addresses have one");
@@ -218,6 +217,8 @@ static enum rb_error visit_subject(struct job *job, const struct subject *subjec
     if (subject->key[0] == '\0')
         return cache_walk_domain(job->cache, subject->domain, visit, job);
     error = cache_walk_address(job->cache, CACHE_ADDRESS, subject->key, visit, job);
+    if (error == RB_OK)
+        error = cache_walk_address(job->cache, CACHE_RETRY, subject->key, visit, job);
     return error == RB_OK && job->relay[0] == '\0' ? visit_fold(job, &subject->address, visit)
                                                    : error;
 }

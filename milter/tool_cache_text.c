@@ -130,6 +130,24 @@ static void print_fold(const struct cache_entry *entry, int64_t now_s)
     (void)putchar('\n');
 }
 
+static void print_retry(const struct cache_entry *entry, int64_t now_s)
+{
+    const struct retry_record *record = entry->retry_record;
+    char span[SPAN_MAX];
+
+    (void)fputs("retry ", stdout);
+    print_key(entry->address);
+    print_relay(entry->relay);
+    age(record->first_s, now_s, span);
+    printf(": %s since %s", rb_reason_name(record->reason), span);
+    printf(", asked again %u time%s, ", record->tries, record->tries == 1 ? "" : "s");
+    tool_duration(record->due_s > now_s ? record->due_s - now_s : 0, span, sizeof span);
+    if (record->due_s > now_s)
+        printf("due in %s\n", span);
+    else
+        puts("due now");
+}
+
 void tool_cache_print(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
                       int64_t now_s)
 {
@@ -142,6 +160,9 @@ void tool_cache_print(const struct cache_entry *entry, const struct rb_lifetimes
         break;
     case CACHE_FOLD:
         print_fold(entry, now_s);
+        break;
+    case CACHE_RETRY:
+        print_retry(entry, now_s);
         break;
     default:
         print_host(entry, now_s);

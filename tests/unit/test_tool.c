@@ -41,6 +41,8 @@ static const char records[] =
     "\"reason\":\"no_such_user\",\"stamp_s\":NOW}\n"
     "{\"type\":\"address\",\"address\":\"bob@example.org\",\"reason\":\"correspondent\","
     "\"stamp_s\":NOW}\n"
+    "{\"type\":\"retry\",\"address\":\"rita@example.net\",\"relay\":\"192.0.2.7:25\","
+    "\"reason\":\"greylisted\",\"first_s\":NOW,\"due_s\":NOW,\"tries\":1}\n"
     "{\"type\":\"address\",\"address\":\"rita@example.net\",\"relay\":\"192.0.2.7:25\","
     "\"reason\":\"no_such_user\",\"stamp_s\":NOW}\n"
     "{\"type\":\"address\",\"address\":\"prvs=4123456789=tess@example.net\","
@@ -305,6 +307,7 @@ static const struct {
     {"status", " --control --json"},
     {"reload", " --control"},
     {"config", ""},
+    {"spf --client 192.0.2.1 --from <a@example.org>", " --client --from --helo"},
 };
 
 static bool takes(size_t verb, const char *option)
@@ -725,7 +728,9 @@ static void get_finds_all_keys_of_an_address_or_a_domain(void **state)
         {"cache get bob@example.org --relay 192.0.2.7:25", 1},
         {"cache get bob@example.org --relay mx:", 1},
         {"cache get bob@example.org --relay 192.0.2.7:24", 0},
-        {"cache get rita@example.net", 1},
+        {"cache get rita@example.net", 2},
+        {"cache get rita@example.net --relay 192.0.2.7:25", 2},
+        {"cache get rita@example.net --relay 192.0.2.7:24", 0},
         {"cache get prvs=4123456789=tess@example.net", 2},
         {"cache get prvs=4987654321=tess@example.net", 1}, /* what others of its kind tell */
         {"cache get tess@example.net", 0},
@@ -755,16 +760,17 @@ static void list_shows_every_kind_of_record(void **state)
         {"cache list", 8},
         {"cache list --json", 8},
         {"cache list --limit 3", 3},
-        {"cache list --kind all", 15},
-        {"cache list --kind all --json", 15},
+        {"cache list --kind all", 16},
+        {"cache list --kind all --json", 16},
         {"cache list --kind all --limit 9", 9},
-        {"cache list --kind all --limit 1000", 15},
+        {"cache list --kind all --limit 1000", 16},
         {"cache list --kind address", 8},
         {"cache list --kind domain", 2},
         {"cache list --kind host", 4},
         {"cache list --kind fold", 1},
+        {"cache list --kind retry", 1},
         {"cache list --domain example.org", 7},
-        {"cache list --domain example.net", 3},
+        {"cache list --domain example.net", 4},
         {"cache list --domain example.org --kind domain", 2},
         {"cache list --verdict invalid", 3},
         {"cache list --verdict invalid --kind address --limit 2", 2},
@@ -780,6 +786,8 @@ static void list_shows_every_kind_of_record(void **state)
     assert_said(site, "\ndomain example.org, catch_all: no (");
     assert_said(site, "\nhost 192.0.2.1: 2 failures, the last: blocked, ");
     assert_said(site, "\nhost 2001:db8::1: 2 failures");
+    assert_said(site, "\nretry rita@example.net at 192.0.2.7:25: greylisted since ");
+    assert_said(site, ", asked again 1 time, due now\n");
     assert_said(site, "\none-time batv prvs=*=tess@example.net: 1 valid in a row, the last ");
 }
 
@@ -805,13 +813,13 @@ static void delete_forgets_all_keys(void **state)
 
     check_gone(site, "cache delete alice@example.org", 1, "cache get alice@example.org", 0);
     check_gone(site, "cache delete bob@example.org", 4, "cache get bob@example.org", 0);
-    check_gone(site, "cache delete rita@example.net", 1, "cache list --kind all", 14);
+    check_gone(site, "cache delete rita@example.net", 2, "cache list --kind all", 14);
     check_gone(site, "cache delete bob@example.org --relay 192.0.2.7:25", 1,
                "cache get bob@example.org", 3);
     check_gone(site, "cache delete prvs=4123456789=tess@example.net", 2,
-               "cache list --domain example.net", 1);
+               "cache list --domain example.net", 2);
     check_gone(site, "cache delete --domain EXAMPLE.org", 7, "cache list --domain example.org", 0);
-    check_gone(site, "cache delete --domain example.net", 3, "cache list --kind all", 12);
+    check_gone(site, "cache delete --domain example.net", 4, "cache list --kind all", 12);
     check_gone(site, "cache delete --host 192.0.2.1", 2, "cache list --kind host", 2);
     check_gone(site, "cache delete --host 192.0.2.1#2525", 1, "cache list --kind host", 3);
     check_gone(site, "cache delete --host 2001:0DB8:0::1", 1, "cache list --kind host", 3);
@@ -838,7 +846,7 @@ static void delete_says_what_still_answers(void **state)
     assert_int_equal(run(site, "cache delete prvs=4123456789=bob@example.org"), EX_NOUSER);
     assert_said(site, "note: that bob@example.org is a correspondent is still known");
     assert_int_equal(run(site, "cache delete rita@example.net"), 0);
-    assert_said(site, "1 record removed\n");
+    assert_said(site, "2 records removed\n");
     assert_int_equal(run(site, "cache delete --domain example.org"), 0);
     assert_not_said(site, "note:");
     fill(site);
@@ -854,8 +862,8 @@ static void what_was_exported_is_taken_again(void **state)
     assert_int_equal(rename(site->said, path), 0);
     assert_int_equal(run(site, "cache purge --all"), 0);
     assert_int_equal(run_with(site, "cache import", true, path), 0);
-    assert_said(site, "15 records taken\n");
-    assert_int_equal(count_shown(site, "cache list --kind all"), 15);
+    assert_said(site, "16 records taken\n");
+    assert_int_equal(count_shown(site, "cache list --kind all"), 16);
 }
 
 static void reading_leaves_the_cache_as_it_is(void **state)
@@ -891,7 +899,7 @@ static void purge_removes_what_it_was_told_to(void **state)
     assert_int_equal(run(site, "cache get alice@example.org"), 0);
     assert_int_equal(run(site, "cache get carol@example.com"), EX_NOUSER);
     assert_int_equal(run(site, "cache purge --all"), 0);
-    assert_said(site, "14 records removed\n");
+    assert_said(site, "15 records removed\n");
     assert_int_equal(run(site, "cache get alice@example.org"), EX_NOUSER);
     fill(site);
 }
@@ -907,7 +915,7 @@ static void purge_asks_on_a_terminal(void **state)
     assert_int_equal(run_on_terminal(site, "cache purge", "\004"), EX_NOPERM);
     assert_untouched(site, &before);
     assert_int_equal(run_on_terminal(site, "cache purge", "y\n"), 0);
-    assert_said(site, "15 records removed\n");
+    assert_said(site, "16 records removed\n");
     fill(site);
 }
 
