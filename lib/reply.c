@@ -4,7 +4,7 @@
  * not know what a reply means, and keeps nothing between replies.
  *
  *   reply    = *( code "-" [ text ] eol ) code [ SP [ text ] ] eol
- *   code     = %x32-35 2DIGIT              ; the same on every line
+ *   code     = %x32-35 2DIGIT              ; the same on every line, but behind a teaser
  *   eol      = [ CR ] LF
  *   text     = [ enhanced ] *( %x01-09 / %x0B-FF )
  *   enhanced = [ "#" ] class "." 1*3DIGIT "." 1*3DIGIT   ; class as in code, no word octet behind
@@ -35,18 +35,24 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+/* Only what counts: the buffers are long and a session reads many replies. */
+static void forget(struct reply *reply)
+{
+    reply->code = 0;
+    reply->enhanced[0] = '\0';
+    reply->text[0] = '\0';
+    reply->text_len = 0;
+    reply->lines = 0;
+    reply->cut = false;
+}
+
 void reply_parser_init(struct reply_parser *parser)
 {
-    /* Only what counts: the buffers are long and a session reads many replies. */
-    parser->reply.code = 0;
-    parser->reply.enhanced[0] = '\0';
-    parser->reply.text[0] = '\0';
-    parser->reply.text_len = 0;
-    parser->reply.lines = 0;
-    parser->reply.cut = false;
+    forget(&parser->reply);
     parser->line[0] = '\0';
     parser->line_len = 0;
     parser->status = REPLY_MORE;
+    parser->teaser = false;
 }
 
 /* True when octet can stand at that place of a line. Garbage is known at once, without its LF. */
@@ -149,8 +155,12 @@ static enum reply_status take_line(struct reply_parser *parser)
     if (parser->line_len < CODE_LEN)
         return REPLY_MALFORMED;
     code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
-    if (reply->lines > 0 && code != reply->code)
-        return REPLY_MALFORMED;
+    if (reply->lines > 0 && code != reply->code) {
+        if (!parser->teaser || reply->code != 220)
+            return REPLY_MALFORMED;
+        parser->teaser = false;
+        forget(reply);
+    }
     if (reply->lines == REPLY_LINES_MAX)
         return REPLY_TOO_LONG;
     reply->code = code;

@@ -4,8 +4,9 @@
  * 3463, 2034). Resumes at any octet. Pure. Input is hostile: every length has a ceiling.
  *
  * Accepted beyond the grammar, as mail hosts do it: bare LF as line end, a code alone on its line,
- * octets over 127. Not accepted: a line that does not begin with three digits (first 2..5), a code
- * that changes within one reply, more than REPLY_LINES_MAX lines, a line over REPLY_LINE_MAX
+ * octets over 127; and in a banner the first line of postscreen, which says 220 while it still makes
+ * up its mind. Not accepted: a line that does not begin with three digits (first 2..5), any other
+ * code that changes within one reply, more than REPLY_LINES_MAX lines, a line over REPLY_LINE_MAX
  * octets, NUL.
  */
 #ifndef RB_REPLY_H
@@ -45,6 +46,7 @@ struct reply_parser {
     char line[REPLY_LINE_MAX + 1];
     size_t line_len;
     enum reply_status status;
+    bool teaser; /* of a banner: what follows "220-" with another code takes its place */
 };
 
 /* Ready for the next reply. */

@@ -222,6 +222,41 @@ static void refuses_code_that_changes(void **state)
     check_samples(samples, COUNT(samples));
 }
 
+/* postscreen's, which still makes up its mind. Other replies have none. */
+static void what_follows_a_teaser_takes_its_place(void **state)
+{
+    static const struct {
+        const char *octets;
+        enum reply_status status;
+        int code;
+        const char *enhanced, *text;
+    } table[] = {
+        {"220-hello\r\n220 mx\r\n", REPLY_DONE, 220, "", "hello\nmx"},
+        {"220-hello\r\n220-wait\r\n521 5.7.1 no\r\n", REPLY_DONE, 521, "5.7.1", "no"},
+        {"220-hello\r\n550-5.5.1 no\r\n550 and no\r\n", REPLY_DONE, 550, "5.5.1", "no\nand no"},
+        {"220-hello\r\n521-no\r\n220 yes\r\n", REPLY_MALFORMED, 0, "", ""},
+        {"250-hello\r\n521 no\r\n", REPLY_MALFORMED, 0, "", ""},
+    };
+    static struct reply_parser parser;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        size_t used;
+
+        reply_parser_init(&parser);
+        parser.teaser = true;
+        assert_int_equal(reply_feed(&parser, table[i].octets, strlen(table[i].octets), &used),
+                         table[i].status);
+        if (table[i].status != REPLY_DONE)
+            continue;
+        assert_int_equal(parser.reply.code, table[i].code);
+        assert_string_equal(parser.reply.enhanced, table[i].enhanced);
+        assert_string_equal(parser.reply.text, table[i].text);
+    }
+    reply_parser_init(&parser);
+    assert_false(parser.teaser);
+}
+
 static void refuses_nul(void **state)
 {
     static const char octets[] = "550 a\0b\r\n";
@@ -527,6 +562,7 @@ int main(void)
         cmocka_unit_test(incomplete_reply_wants_more),
         cmocka_unit_test(refuses_what_is_not_smtp),
         cmocka_unit_test(refuses_code_that_changes),
+        cmocka_unit_test(what_follows_a_teaser_takes_its_place),
         cmocka_unit_test(refuses_nul),
         cmocka_unit_test(garbage_is_known_without_its_line_end),
         cmocka_unit_test(what_follows_belongs_to_the_next_reply),
