@@ -27,6 +27,7 @@ void dialogue_init(struct dialogue *dialogue, const char *helo_name, bool use_tl
         .queued = 1,
     };
     reply_parser_init(&dialogue->parser);
+    dialogue->parser.teaser = true;
 }
 
 enum rb_stage dialogue_stage(const struct dialogue *dialogue)
@@ -34,12 +35,37 @@ enum rb_stage dialogue_stage(const struct dialogue *dialogue)
     return dialogue->queued > 0 ? dialogue->queue[0] : RB_STAGE_NONE;
 }
 
+/* Nothing more can be said. */
 static void over(struct dialogue *dialogue)
 {
     dialogue->need = DIALOGUE_OVER;
     dialogue->queued = 0;
     dialogue->out_len = 0;
+    dialogue->asking = dialogue->may_quit = false;
+}
+
+/*
+ * Not before the banner, not behind half a command, and not where what follows is no command: in a
+ * handshake, or in a message.
+ */
+static bool has_room_for_quit(const struct dialogue *dialogue)
+{
+    enum rb_stage stage = dialogue_stage(dialogue);
+
+    return dialogue->replies > 0 && dialogue->out_len == 0 && stage != RB_STAGE_STARTTLS &&
+           dialogue->need != DIALOGUE_NEED_TLS && stage != RB_STAGE_DATA;
+}
+
+/* Nothing but QUIT can be said. */
+static void leave(struct dialogue *dialogue)
+{
+    if (!has_room_for_quit(dialogue)) {
+        over(dialogue);
+        return;
+    }
+    dialogue->need = DIALOGUE_OVER;
     dialogue->asking = false;
+    dialogue->may_quit = true;
 }
 
 /* An answer without a reply: lost connections, local refusals. Never overrules one given before. */
@@ -99,6 +125,12 @@ void dialogue_fail(struct dialogue *dialogue, enum rb_reason reason, const char 
     over(dialogue);
 }
 
+void dialogue_break_off(struct dialogue *dialogue, enum rb_reason reason, const char *rule)
+{
+    answer_without_reply(dialogue, reason, rule);
+    leave(dialogue);
+}
+
 /*
  * The only writer of commands. Refuses CR, LF and NUL in what it was given, so that no address can
  * ever become a command of its own. The reply is awaited at `stage`.
@@ -156,11 +188,15 @@ static bool say_rcpt(struct dialogue *dialogue)
     return say(dialogue, RB_STAGE_RCPT, "RCPT TO:<%s>", dialogue->question.address);
 }
 
-/* MAIL and RCPT, in one flight where the host allows it (RFC 2920 3.1). */
+/*
+ * MAIL and RCPT, in one flight where the host allows it (RFC 2920 3.1), and takes our MAIL: the RCPT
+ * behind one that is refused is an error too, and hosts count errors.
+ */
 static void begin_transaction(struct dialogue *dialogue)
 {
     bool said;
 
+    dialogue->transactions++;
     dialogue->skip_rcpt = false;
     if (dialogue->transaction_open) {
         dialogue->transaction_open = false;
@@ -169,7 +205,7 @@ static void begin_transaction(struct dialogue *dialogue)
             return;
     }
     said = say_mail(dialogue);
-    if (said && dialogue->pipelining)
+    if (said && dialogue->pipelining && !dialogue->mail_refused)
         (void)!say_rcpt(dialogue);
 }
 
@@ -197,11 +233,19 @@ void dialogue_reset(struct dialogue *dialogue)
     (void)!say(dialogue, RB_STAGE_RSET, "RSET");
 }
 
+bool dialogue_can_quit(const struct dialogue *dialogue)
+{
+    return dialogue->need == DIALOGUE_NEED_QUESTION ||
+           (dialogue->need == DIALOGUE_OVER && dialogue->may_quit);
+}
+
 void dialogue_quit(struct dialogue *dialogue)
 {
-    assert(dialogue->need == DIALOGUE_NEED_QUESTION);
+    assert(dialogue_can_quit(dialogue));
     dialogue->quitting = true;
-    (void)!say(dialogue, RB_STAGE_QUIT, "QUIT");
+    dialogue->need = DIALOGUE_NEED_PEER;
+    if (dialogue->queued == 0 || dialogue->pipelining)
+        (void)!say(dialogue, RB_STAGE_QUIT, "QUIT");
 }
 
 /* Keywords of an EHLO reply (RFC 5321 4.1.1.1): the first line is the greeting. */
@@ -228,17 +272,15 @@ static void end_with_reply(struct dialogue *dialogue, enum rb_stage stage)
 {
     struct judgement judgement = judge(dialogue, stage);
 
-    if (dialogue->answer.reason != RB_REASON_NONE) {
-        over(dialogue);
+    leave(dialogue);
+    if (dialogue->answer.reason != RB_REASON_NONE)
         return;
-    }
     /* A success nobody can use (2yz where none fits) is no answer about an address. */
     if (rb_reason_verdict(judgement.reason) != RB_VERDICT_UNKNOWN ||
         judgement.reason == RB_REASON_NONE)
         judgement =
             (struct judgement){.reason = RB_REASON_PROTOCOL_ERROR, .rule = "unexpected_reply"};
     answer_from_reply(dialogue, stage, &judgement);
-    over(dialogue);
 }
 
 static bool say_hello(struct dialogue *dialogue)
@@ -325,10 +367,11 @@ static void on_mail(struct dialogue *dialogue, const struct reply *reply)
 
     if (reply_class(reply) == 2) {
         dialogue->transaction_open = true;
-        if (!dialogue->pipelining)
+        if (dialogue->queued == 0) /* RCPT was not in the flight */
             (void)!say_rcpt(dialogue);
         return;
     }
+    dialogue->mail_refused = true;
     judgement = judge(dialogue, RB_STAGE_MAIL);
     answer_from_reply(dialogue, RB_STAGE_MAIL, &judgement);
     if (judgement.reason == RB_REASON_NULL_SENDER_REFUSED && !dialogue->fallback_used)
@@ -397,10 +440,23 @@ static void on_421(struct dialogue *dialogue, enum rb_stage stage)
     over(dialogue);
 }
 
+/* A reply after QUIT was decided on: whatever it says, it is the host's turn no more. */
+static void on_reply_to_quitting(struct dialogue *dialogue, enum rb_stage stage)
+{
+    if (stage == RB_STAGE_QUIT)
+        over(dialogue);
+    else if (dialogue->queued == 0)
+        (void)!say(dialogue, RB_STAGE_QUIT, "QUIT");
+}
+
 static void on_reply(struct dialogue *dialogue, enum rb_stage stage, const struct reply *reply)
 {
     if (reply->code == 421) {
         on_421(dialogue, stage);
+        return;
+    }
+    if (dialogue->quitting) {
+        on_reply_to_quitting(dialogue, stage);
         return;
     }
     switch (stage) {
@@ -422,11 +478,8 @@ static void on_reply(struct dialogue *dialogue, enum rb_stage stage, const struc
     case RB_STAGE_RCPT:
         on_rcpt(dialogue, reply);
         break;
-    case RB_STAGE_DATA:
+    default: /* DATA; QUIT is dealt with above */
         on_data(dialogue, reply);
-        break;
-    default: /* QUIT */
-        over(dialogue);
         break;
     }
 }
@@ -472,6 +525,7 @@ void dialogue_feed(struct dialogue *dialogue, const char *octets, size_t len)
                           status == REPLY_TOO_LONG ? "reply_too_long" : "reply_malformed");
         } else if (status == REPLY_DONE) {
             dialogue->replies++;
+            dialogue->refusals += reply_class(&dialogue->parser.reply) >= 4;
             on_reply(dialogue, pop(dialogue), &dialogue->parser.reply);
             reply_parser_init(&dialogue->parser);
         }

@@ -9,8 +9,8 @@
  *
  * Rules kept here: nothing is said before the banner; the null sender first, the fallback sender
  * once where it is refused; one RCPT a transaction; an answer once given stands, whatever the host
- * does later; octets that arrive unasked end the session; 421 ends it at any stage; no message is
- * ever sent: at 354 the session is over.
+ * does later; octets that arrive unasked end the session; 421 ends it at any stage, every other
+ * refusal leaves room for QUIT (RFC 5321 3.1); no message is ever sent: at 354 the session is over.
  *
  * Thread rule: one thread at a time.
  */
@@ -25,7 +25,7 @@
 enum {
     DIALOGUE_OUT_MAX =
         2048, /* octets of commands waiting to be sent: RSET, MAIL and RCPT at their longest */
-    DIALOGUE_QUEUE_MAX = 4, /* replies awaited at once */
+    DIALOGUE_QUEUE_MAX = 4, /* replies awaited at once: of RSET, MAIL, RCPT and QUIT */
 };
 
 /* What the machine waits for. */
@@ -34,7 +34,8 @@ enum dialogue_need {
     DIALOGUE_NEED_TLS,      /* a TLS handshake, then dialogue_tls_started */
     DIALOGUE_NEED_QUESTION, /* dialogue_ask or dialogue_quit; an answer may lie ready
                                (dialogue_answer) */
-    DIALOGUE_OVER,          /* close the connection; dialogue_answer tells how it ended */
+    DIALOGUE_OVER,          /* QUIT if dialogue_can_quit, then close the connection;
+                               dialogue_answer tells how it ended */
 };
 
 /* One transaction. All texts are the caller's and must live until the answer is there. */
@@ -75,8 +76,13 @@ struct dialogue {
     enum rb_stage queue[DIALOGUE_QUEUE_MAX]; /* replies awaited, in order */
     unsigned queued;
     unsigned replies; /* complete replies so far: time-outs count from the last one */
+    unsigned
+        transactions;  /* begun so far, those with the fallback sender too: as many RSETs at most */
+    unsigned refusals; /* replies of 4yz and 5yz so far, to whatever was said */
     bool tls, pipelining, starttls, utf8;
     bool transaction_open; /* the next transaction must begin with RSET */
+    bool mail_refused;     /* some MAIL was: RCPT is not said any more before MAIL is answered */
+    bool may_quit;         /* over, but for QUIT */
     bool quitting;
 
     /* The transaction. */
@@ -109,6 +115,12 @@ void dialogue_tls_started(struct dialogue *dialogue);
  */
 void dialogue_fail(struct dialogue *dialogue, enum rb_reason reason, const char *rule);
 
+/*
+ * The session is broken off by us, whatever reply is still awaited. As dialogue_fail, but that QUIT
+ * may be said.
+ */
+void dialogue_break_off(struct dialogue *dialogue, enum rb_reason reason, const char *rule);
+
 /* Asks. Only when dialogue->need is DIALOGUE_NEED_QUESTION. */
 void dialogue_ask(struct dialogue *dialogue, const struct dialogue_question *question);
 
@@ -119,7 +131,16 @@ void dialogue_ask(struct dialogue *dialogue, const struct dialogue_question *que
  */
 void dialogue_reset(struct dialogue *dialogue);
 
-/* Says QUIT. Only when dialogue->need is DIALOGUE_NEED_QUESTION. */
+/*
+ * Whether QUIT can be said: the host has neither ended the session nor lost us, and waits for a
+ * command or owes replies to those it has.
+ */
+bool dialogue_can_quit(const struct dialogue *dialogue);
+
+/*
+ * Says QUIT; without PIPELINING, once the replies that are owed have come. Only when
+ * dialogue_can_quit.
+ */
 void dialogue_quit(struct dialogue *dialogue);
 
 /* The stage of the reply awaited now, for remarks. */

@@ -133,6 +133,8 @@ static void check_state(struct talk *talk)
     HOLDS(dialogue->queued <= DIALOGUE_QUEUE_MAX);
     if (dialogue->need == DIALOGUE_NEED_PEER)
         HOLDS(dialogue->queued > 0 && dialogue_stage(dialogue) != RB_STAGE_NONE);
+    else if (dialogue->need == DIALOGUE_OVER && dialogue_can_quit(dialogue))
+        HOLDS(dialogue->out_len == 0);
     else
         HOLDS(dialogue->queued == 0 && dialogue->out_len == 0);
     if (talk->asking && dialogue->need != DIALOGUE_NEED_PEER)
@@ -173,7 +175,7 @@ static void serve(struct talk *talk, bool handshake_fails)
     struct dialogue *dialogue = &talk->dialogue;
 
     check_state(talk);
-    for (unsigned n = 0; dialogue->need != DIALOGUE_OVER; n++) {
+    for (unsigned n = 0; dialogue->need != DIALOGUE_OVER || dialogue_can_quit(dialogue); n++) {
         HOLDS(n <= 2 * QUESTIONS_MAX + 2);
         if (dialogue->need == DIALOGUE_NEED_PEER) {
             send_out(talk);
@@ -182,6 +184,8 @@ static void serve(struct talk *talk, bool handshake_fails)
         if (dialogue->need == DIALOGUE_NEED_QUESTION) {
             if (!reset(talk))
                 ask(talk);
+        } else if (dialogue->need == DIALOGUE_OVER) {
+            dialogue_quit(dialogue);
         } else if (handshake_fails) {
             dialogue_fail(dialogue, RB_REASON_TLS_REQUIRED, "tls_failed");
         } else {

@@ -160,17 +160,18 @@ static const char *const class_octets[] = {
 /* What follows a cell: what is sent ("" nothing yet), or an end. */
 #define ASKS "(question)" /* ready for the next question */
 #define TLS "(tls)"
+#define LEFT "(left)" /* over, and QUIT may be said */
 #define OVER "(over)"
 #define EHLO "EHLO we.example\r\n"
 #define HELO "HELO we.example\r\n"
 
 static const char *const follows[STATES][CLASSES] = {
-    [BANNER_] = {EHLO, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER},
-    [EHLO_] = {ASKS, OVER, OVER, OVER, HELO, HELO, OVER, OVER, OVER, OVER, OVER},
-    [HELO_] = {ASKS, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER},
-    [STARTTLS_] = {TLS, OVER, ASKS, OVER, ASKS, ASKS, OVER, OVER, OVER, OVER, OVER},
-    [EHLO_TLS] = {ASKS, OVER, OVER, OVER, HELO, HELO, OVER, OVER, OVER, OVER, OVER},
-    [RSET_] = {MAIL_NULL, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER},
+    [BANNER_] = {EHLO, LEFT, LEFT, OVER, LEFT, LEFT, OVER, OVER, OVER, OVER, OVER},
+    [EHLO_] = {ASKS, LEFT, LEFT, OVER, HELO, HELO, OVER, OVER, OVER, OVER, OVER},
+    [HELO_] = {ASKS, LEFT, LEFT, OVER, LEFT, LEFT, OVER, OVER, OVER, OVER, OVER},
+    [STARTTLS_] = {TLS, LEFT, ASKS, OVER, ASKS, ASKS, OVER, OVER, OVER, OVER, OVER},
+    [EHLO_TLS] = {ASKS, LEFT, LEFT, OVER, HELO, HELO, OVER, OVER, OVER, OVER, OVER},
+    [RSET_] = {MAIL_NULL, LEFT, LEFT, OVER, LEFT, LEFT, OVER, OVER, OVER, OVER, OVER},
     [MAIL_] = {RCPT_USER, ASKS, ASKS, OVER, ASKS, ASKS, OVER, OVER, OVER, OVER, OVER},
     [RCPT_] = {"DATA\r\n", ASKS, ASKS, OVER, ASKS, ASKS, OVER, OVER, OVER, OVER, OVER},
     [DATA_] = {ASKS, OVER, ASKS, OVER, ASKS, ASKS, OVER, OVER, OVER, OVER, OVER},
@@ -180,7 +181,7 @@ static const char *const follows[STATES][CLASSES] = {
 /* In one flight: the reply to RCPT is still to come, whatever MAIL and RSET were answered, unless
  * the session ends. */
 static const char *const follows_in_flight[2][CLASSES] = {
-    {"", OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER},
+    {"", LEFT, LEFT, OVER, LEFT, LEFT, OVER, OVER, OVER, OVER, OVER},
     {"", "", "", OVER, "", "", OVER, OVER, OVER, OVER, OVER},
 };
 
@@ -274,6 +275,12 @@ static void is_sane(const struct dialogue *dialogue)
     }
 }
 
+static void is_left(const struct dialogue *dialogue, bool with_quit)
+{
+    assert_int_equal(dialogue->need, DIALOGUE_OVER);
+    assert_int_equal(dialogue_can_quit(dialogue), with_quit);
+}
+
 static void has_followed(struct dialogue *dialogue, const char *expected)
 {
     is_sane(dialogue);
@@ -281,8 +288,8 @@ static void has_followed(struct dialogue *dialogue, const char *expected)
         assert_int_equal(dialogue->need, DIALOGUE_NEED_QUESTION);
     else if (strcmp(expected, TLS) == 0)
         assert_int_equal(dialogue->need, DIALOGUE_NEED_TLS);
-    else if (strcmp(expected, OVER) == 0)
-        assert_int_equal(dialogue->need, DIALOGUE_OVER);
+    else if (strcmp(expected, OVER) == 0 || strcmp(expected, LEFT) == 0)
+        is_left(dialogue, strcmp(expected, LEFT) == 0);
     else
         sends(dialogue, expected);
 }
@@ -292,10 +299,12 @@ static void ends_with_a_willing_host(struct dialogue *dialogue)
 {
     unsigned steps;
 
-    for (steps = 0; dialogue->need != DIALOGUE_OVER && steps < STEPS_MAX; steps++) {
+    for (steps = 0; steps < STEPS_MAX; steps++) {
         dialogue_sent(dialogue, dialogue->out_len);
-        if (dialogue->need == DIALOGUE_NEED_QUESTION)
+        if (dialogue_can_quit(dialogue))
             dialogue_quit(dialogue);
+        else if (dialogue->need == DIALOGUE_OVER)
+            break;
         else if (dialogue->need == DIALOGUE_NEED_TLS)
             dialogue_tls_started(dialogue);
         else
@@ -333,7 +342,7 @@ static const char *in_lmtp(const char *expected)
 {
     if (strcmp(expected, EHLO) == 0)
         return hello();
-    return strcmp(expected, HELO) == 0 ? OVER : expected;
+    return strcmp(expected, HELO) == 0 ? LEFT : expected;
 }
 
 static const char *what_follows(enum state state, enum class class, bool pipelining)
@@ -503,7 +512,7 @@ static void a_code_that_changes_inside_a_reply_is_a_protocol_error_everywhere(vo
     (void)state;
     says_at_every_state("250-2.1.5 Ok\r\n550 5.1.1 User unknown\r\n", "reply_malformed");
     says_at_every_state("550-5.1.1 User unknown\r\n250 2.1.5 Ok\r\n", "reply_malformed");
-    says_at_every_state("220-ready\r\n421 4.3.2 closing\r\n", "reply_malformed");
+    says_at_every_state("221-ready\r\n421 4.3.2 closing\r\n", "reply_malformed");
 }
 
 /* --- Before a question ------------------------------------------------------- */
@@ -537,6 +546,84 @@ static void a_banner_of_4yz_or_5yz_is_the_answer(void **state)
     assert_int_equal(dialogue.answer.code, 554);
     assert_string_equal(dialogue.answer.reply, "554 no SMTP service here for listed hosts");
     assert_null(dialogue.answer.mail_from);
+}
+
+/* RFC 5321 3.1: a host that refuses us waits for QUIT. Only 421 closes by itself. */
+static void a_refused_greeting_is_answered_with_quit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reply;
+        bool quit;
+    } table[] = {
+        {"554 5.7.1 no service for you\r\n", true},
+        {"451 4.3.0 not now\r\n", true},
+        {"421 4.3.2 too many connections\r\n", false},
+        {"hello\r\n", false},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct dialogue dialogue;
+
+        dialogue_init(&dialogue, "we.example", true);
+        feed(&dialogue, table[i].reply);
+        is_left(&dialogue, table[i].quit);
+        if (!table[i].quit)
+            continue;
+        dialogue_quit(&dialogue);
+        sends(&dialogue, "QUIT\r\n");
+        feed(&dialogue, "221 bye\r\n");
+        is_left(&dialogue, false);
+        answered(&dialogue, dialogue.answer.reason, RB_STAGE_BANNER);
+    }
+}
+
+static void a_refused_ehlo_is_answered_with_quit(void **state)
+{
+    (void)state;
+    struct dialogue dialogue;
+
+    dialogue_init(&dialogue, "we.example", true);
+    feed(&dialogue, BANNER);
+    sends(&dialogue, EHLO);
+    feed(&dialogue, "451 4.3.0 not now\r\n");
+    is_left(&dialogue, true);
+    dialogue_quit(&dialogue);
+    sends(&dialogue, "QUIT\r\n");
+    feed(&dialogue, "451 4.3.0 not now\r\n"); /* whatever it says */
+    is_left(&dialogue, false);
+    answered(&dialogue, RB_REASON_TEMPFAIL, RB_STAGE_EHLO);
+}
+
+/* postscreen says its first line while it still makes up its mind. */
+static void a_teaser_before_the_banner_is_no_banner(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rest;
+        enum rb_reason reason;
+        const char *reply;
+    } table[] = {
+        {"521 5.7.1 Service unavailable; client [192.0.2.1] blocked using bl.example\r\n",
+         RB_REASON_BLOCKED,
+         "521 5.7.1 Service unavailable; client [192.0.2.1] blocked using bl.example"},
+        {"550 5.5.1 Protocol error\r\n", RB_REASON_BLOCKED, "550 5.5.1 Protocol error"},
+        {"421 4.3.2 All server ports are busy\r\n", RB_REASON_TEMPFAIL,
+         "421 4.3.2 All server ports are busy"},
+        {"521-5.7.1 one\r\n220 two\r\n", RB_REASON_PROTOCOL_ERROR, ""},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct dialogue dialogue;
+
+        dialogue_init(&dialogue, "we.example", true);
+        feed(&dialogue, "220-mx.example ESMTP\r\n");
+        sends(&dialogue, "");
+        feed(&dialogue, table[i].rest);
+        is_over(&dialogue, table[i].reason, NULL);
+        assert_string_equal(dialogue.answer.reply, table[i].reply);
+        answered(&dialogue, table[i].reason, RB_STAGE_BANNER);
+    }
 }
 
 static void helo_follows_a_refused_ehlo_once_only(void **state)
@@ -862,9 +949,9 @@ static void a_mail_refused_in_a_flight_waits_for_the_reply_to_rcpt(void **state)
     static const struct {
         const char *rcpt_reply, *next;
     } rows[] = {
-        {"503 5.5.1 need MAIL\r\n", MAIL_NULL RCPT_USER},
-        {UNKNOWN_USER, MAIL_NULL RCPT_USER},
-        {OK, "RSET\r\n" MAIL_NULL RCPT_USER}, /* it took the RCPT all the same */
+        {"503 5.5.1 need MAIL\r\n", MAIL_NULL},
+        {UNKNOWN_USER, MAIL_NULL},
+        {OK, "RSET\r\n" MAIL_NULL}, /* it took the RCPT all the same */
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -881,6 +968,56 @@ static void a_mail_refused_in_a_flight_waits_for_the_reply_to_rcpt(void **state)
         dialogue_ask(&dialogue, &plain);
         sends(&dialogue, rows[i].next);
     }
+}
+
+/* The RCPT behind it is a second error, and hosts count errors. */
+static void after_a_refused_mail_rcpt_waits_for_the_reply_to_mail(void **state)
+{
+    (void)state;
+    struct dialogue dialogue;
+
+    open_pipelining(&dialogue);
+    dialogue_ask(&dialogue, &plain);
+    sends(&dialogue, MAIL_NULL RCPT_USER);
+    feed(&dialogue, "450 4.7.1 too much mail\r\n503 5.5.1 need MAIL\r\n");
+    assert_int_equal(dialogue.refusals, 2);
+    for (unsigned i = 0; i < 3; i++) {
+        dialogue_ask(&dialogue, &plain);
+        sends(&dialogue, MAIL_NULL);
+        feed(&dialogue, "450 4.7.1 too much mail\r\n");
+        answered(&dialogue, RB_REASON_TEMPFAIL, RB_STAGE_MAIL);
+        assert_int_equal(dialogue.refusals, 3 + i);
+    }
+    dialogue_ask(&dialogue, &plain);
+    sends(&dialogue, MAIL_NULL);
+    feed(&dialogue, OK);
+    sends(&dialogue, RCPT_USER);
+    feed(&dialogue, UNKNOWN_USER);
+    answered(&dialogue, RB_REASON_NO_SUCH_USER, RB_STAGE_RCPT);
+}
+
+/* What a host counts: every transaction, with its RSET, and every refusal. */
+static void transactions_and_refusals_are_counted(void **state)
+{
+    (void)state;
+    struct dialogue dialogue;
+
+    open_plain(&dialogue);
+    ask_and_hear(&dialogue, &plain, OK);
+    assert_int_equal(dialogue.transactions, 1);
+    assert_int_equal(dialogue.refusals, 0);
+    dialogue_reset(&dialogue);
+    sends(&dialogue, "RSET\r\n");
+    feed(&dialogue, OK);
+    ask_and_hear(&dialogue, &with_fallback, BATV_REFUSED);
+    sends(&dialogue, "RSET\r\n");
+    feed(&dialogue, OK);
+    sends(&dialogue, MAIL_FALLBACK);
+    feed(&dialogue, OK);
+    sends(&dialogue, RCPT_USER);
+    feed(&dialogue, "451 4.3.0 not now\r\n");
+    assert_int_equal(dialogue.transactions, 3); /* with the fallback sender again */
+    assert_int_equal(dialogue.refusals, 2);
 }
 
 /* --- Senders ----------------------------------------------------------------- */
@@ -915,8 +1052,10 @@ static void a_null_sender_refused_in_a_flight_is_followed_by_the_fallback_once(v
     feed(&dialogue, NULL_REFUSED);
     sends(&dialogue, "");
     feed(&dialogue, "503 5.5.1 need MAIL\r\n");
-    sends(&dialogue, MAIL_FALLBACK RCPT_USER);
-    feed(&dialogue, OK UNKNOWN_USER);
+    sends(&dialogue, MAIL_FALLBACK);
+    feed(&dialogue, OK);
+    sends(&dialogue, RCPT_USER);
+    feed(&dialogue, UNKNOWN_USER);
     answered(&dialogue, RB_REASON_NO_SUCH_USER, RB_STAGE_RCPT);
     assert_true(dialogue.answer.null_sender_refused);
     assert_string_equal(dialogue.answer.mail_from, "postmaster@we.example");
@@ -977,8 +1116,8 @@ static void both_senders_refused_is_null_sender_refused(void **state)
     dialogue_ask(&dialogue, &with_fallback);
     sends(&dialogue, MAIL_NULL RCPT_USER);
     feed(&dialogue, NULL_REFUSED "503 no\r\n");
-    sends(&dialogue, MAIL_FALLBACK RCPT_USER);
-    feed(&dialogue, NULL_REFUSED "503 no\r\n");
+    sends(&dialogue, MAIL_FALLBACK);
+    feed(&dialogue, NULL_REFUSED);
     assert_int_equal(dialogue.need, DIALOGUE_NEED_QUESTION);
     sends(&dialogue, "");
     answered(&dialogue, RB_REASON_NULL_SENDER_REFUSED, RB_STAGE_MAIL);
@@ -1081,6 +1220,73 @@ static void a_refused_rset_before_the_fallback_leaves_the_refusal_as_the_answer(
         is_over(&dialogue, RB_REASON_NULL_SENDER_REFUSED, NULL);
         assert_string_equal(dialogue.answer.mail_from, "");
     }
+}
+
+/* --- Leaving ------------------------------------------------------------------- */
+
+/* What is still owed is waited for, unless the host takes commands in one flight. */
+static void quit_is_said_in_the_middle_of_something_too(void **state)
+{
+    (void)state;
+
+    for (int pipelining = 0; pipelining < 2; pipelining++) {
+        struct dialogue dialogue;
+
+        open_with(&dialogue, pipelining ? EHLO_PIPELINING : EHLO_PLAIN);
+        dialogue_ask(&dialogue, &plain);
+        dialogue_sent(&dialogue, dialogue.out_len);
+        dialogue_break_off(&dialogue, RB_REASON_TIMEOUT, "cut_short");
+        is_left(&dialogue, true);
+        dialogue_quit(&dialogue);
+        sends(&dialogue, pipelining ? "QUIT\r\n" : "");
+        feed(&dialogue, OK);
+        if (pipelining)
+            feed(&dialogue, UNKNOWN_USER);
+        else
+            sends(&dialogue, "QUIT\r\n"); /* and no RCPT */
+        assert_int_equal(dialogue.need, DIALOGUE_NEED_PEER);
+        feed(&dialogue, "221 bye\r\n");
+        is_left(&dialogue, false);
+        is_over(&dialogue, RB_REASON_TIMEOUT, "cut_short");
+    }
+}
+
+static void breaks_off_without_quit(struct dialogue *dialogue)
+{
+    dialogue_break_off(dialogue, RB_REASON_TIMEOUT, "cut_short");
+    is_left(dialogue, false);
+}
+
+static void quit_is_not_said_where_it_is_no_command(void **state)
+{
+    (void)state;
+    static const enum state states[] = {BANNER_, STARTTLS_, DATA_};
+    struct dialogue dialogue;
+
+    for (size_t i = 0; i < COUNT(states); i++) {
+        reach(&dialogue, states[i], true);
+        breaks_off_without_quit(&dialogue);
+    }
+    reach(&dialogue, STARTTLS_, true);
+    feed(&dialogue, "220 go\r\n");
+    assert_int_equal(dialogue.need, DIALOGUE_NEED_TLS);
+    breaks_off_without_quit(&dialogue);
+    open_plain(&dialogue);
+    dialogue_ask(&dialogue, &plain);
+    dialogue_sent(&dialogue, 3); /* half of MAIL */
+    breaks_off_without_quit(&dialogue);
+}
+
+static void a_host_that_has_gone_hears_no_quit(void **state)
+{
+    (void)state;
+    struct dialogue dialogue;
+
+    open_plain(&dialogue);
+    dialogue_ask(&dialogue, &plain);
+    sends(&dialogue, MAIL_NULL);
+    dialogue_fail(&dialogue, RB_REASON_UNREACHABLE, "connection_lost");
+    is_left(&dialogue, false);
 }
 
 /* --- An answer once given ---------------------------------------------------- */
@@ -1351,7 +1557,8 @@ static const struct turn long_session[] = {
     {"", "220-mx.example\r\n220-be patient\r\n220 ESMTP\r\n"},
     {EHLO, "250-mx.example\r\n250-SIZE 10240000\r\n250-PIPELINING\r\n250 SMTPUTF8\r\n"},
     {MAIL_NULL RCPT_USER, NULL_REFUSED "503-5.5.1 Error:\r\n503 5.5.1 need MAIL command\r\n"},
-    {MAIL_FALLBACK RCPT_USER, OK "250-2.1.5 fine\n250 2.1.5 Ok\n"},
+    {MAIL_FALLBACK, OK},
+    {RCPT_USER, "250-2.1.5 fine\n250 2.1.5 Ok\n"},
     {"DATA\r\n", "550-5.1.1 User\r\n550 5.1.1 unknown here\r\n"},
 };
 
@@ -1468,6 +1675,9 @@ int main(void)
         cmocka_unit_test(a_code_that_changes_inside_a_reply_is_a_protocol_error_everywhere),
         cmocka_unit_test(nothing_is_said_before_the_banner),
         cmocka_unit_test(a_banner_of_4yz_or_5yz_is_the_answer),
+        cmocka_unit_test(a_refused_greeting_is_answered_with_quit),
+        cmocka_unit_test(a_refused_ehlo_is_answered_with_quit),
+        cmocka_unit_test(a_teaser_before_the_banner_is_no_banner),
         cmocka_unit_test(helo_follows_a_refused_ehlo_once_only),
         cmocka_unit_test(the_reply_to_helo_offers_nothing),
         cmocka_unit_test(keywords_are_read_in_any_case_and_with_parameters),
@@ -1487,6 +1697,8 @@ int main(void)
         cmocka_unit_test(the_answer_says_whom_the_reply_speaks_of),
         cmocka_unit_test(the_answer_carries_the_reply),
         cmocka_unit_test(a_mail_refused_in_a_flight_waits_for_the_reply_to_rcpt),
+        cmocka_unit_test(after_a_refused_mail_rcpt_waits_for_the_reply_to_mail),
+        cmocka_unit_test(transactions_and_refusals_are_counted),
         cmocka_unit_test(a_refused_null_sender_is_followed_by_the_fallback_once),
         cmocka_unit_test(a_null_sender_refused_in_a_flight_is_followed_by_the_fallback_once),
         cmocka_unit_test(a_batv_refusal_at_rcpt_is_followed_by_rset_and_the_fallback),
@@ -1497,6 +1709,9 @@ int main(void)
         cmocka_unit_test(an_accepted_null_sender_is_not_marked_as_refused),
         cmocka_unit_test(a_session_lost_over_the_null_sender_keeps_that_sender_in_its_answer),
         cmocka_unit_test(a_refused_rset_before_the_fallback_leaves_the_refusal_as_the_answer),
+        cmocka_unit_test(quit_is_said_in_the_middle_of_something_too),
+        cmocka_unit_test(quit_is_not_said_where_it_is_no_command),
+        cmocka_unit_test(a_host_that_has_gone_hears_no_quit),
         cmocka_unit_test(an_answer_once_given_stands),
         cmocka_unit_test(unasked_octets_in_the_segment_of_the_answer_change_nothing_but_the_end),
         cmocka_unit_test(a_421_to_rcpt_is_the_answer_and_the_end),
