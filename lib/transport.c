@@ -502,6 +502,7 @@ static enum transport_status handshake(struct transport *transport, struct dialo
                    SSL_get_version(transport->ssl)))
         transport->tls_version[0] = '\0';
     transport_remark(transport, transport->tls_version);
+    transport->tls_untried = true;
     dialogue_tls_started(dialogue);
     begin_wait(transport); /* for the reply to what is said next */
     return TRANSPORT_OK;
@@ -527,11 +528,13 @@ static enum transport_status drive_until(struct transport *transport, struct dia
         if (dialogue->replies != replies) { /* the next reply has its own time */
             replies = dialogue->replies;
             until = step_until(transport, timeout_ms);
+            transport->tls_untried = false;
             begin_wait(transport);
         }
     }
     end_wait(transport);
-    return status;
+    /* A TLS 1.3 host tells after its handshake what it does not like about ours. */
+    return status == TRANSPORT_CLOSED && transport->tls_untried ? TRANSPORT_TLS_FAILED : status;
 }
 
 enum transport_status transport_drive(struct transport *transport, struct dialogue *dialogue)
@@ -546,11 +549,37 @@ bool transport_is_quiet(const struct transport *transport)
     return poll(&peer, 1, 0) == 0;
 }
 
+/*
+ * Hosts log a connection that is cut off, or reset over what they still had to say; and while they
+ * have not closed it, they count it.
+ */
+static void await_end(struct transport *transport)
+{
+    const struct transport_settings *settings = &transport->settings;
+    char buffer[READ_SIZE];
+
+    if (transport->ssl != NULL) {
+        ssl_prepare(transport);
+        (void)SSL_shutdown(transport->ssl);
+    }
+    while (deadline_left_ms(settings->clock, settings->until) > 0)
+        if (wait_for(transport, POLLIN, settings->until) != TRANSPORT_OK ||
+            recv(transport->fd, buffer, sizeof buffer, 0) <= 0)
+            break;
+}
+
 void transport_quit(struct transport *transport, struct dialogue *dialogue)
 {
-    if (transport->fd >= 0 && dialogue->need == DIALOGUE_NEED_QUESTION) {
+    struct transport_settings *settings = &transport->settings;
+
+    if (transport->fd >= 0 && dialogue_can_quit(dialogue)) {
+        /* Real time, for at the program's end nobody moves another. */
+        settings->clock = clock_system();
+        settings->until = deadline_in(settings->clock, TRANSPORT_QUIT_WAIT_MS);
+        settings->cancel_fd = -1;
         dialogue_quit(dialogue);
-        (void)drive_until(transport, dialogue, TRANSPORT_QUIT_WAIT_MS);
+        if (drive_until(transport, dialogue, TRANSPORT_QUIT_WAIT_MS) == TRANSPORT_OK)
+            await_end(transport);
     }
     transport_close(transport);
 }

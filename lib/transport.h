@@ -22,7 +22,7 @@ enum transport_status {
     TRANSPORT_REFUSED,    /* the host or the network said no */
     TRANSPORT_TIMEOUT,    /* no answer within the time for one step, or for all */
     TRANSPORT_CLOSED,     /* the host closed or reset the connection */
-    TRANSPORT_TLS_FAILED, /* the handshake failed */
+    TRANSPORT_TLS_FAILED, /* the handshake failed, or what it came to was of no use */
     TRANSPORT_CANCELLED,  /* cancel_fd became readable */
     TRANSPORT_GAVE_WAY,   /* waited long enough, for others that wait (patience.h) */
     TRANSPORT_NO_ROUTE,   /* this machine has no way to such an address (no IPv6, say) */
@@ -49,6 +49,7 @@ struct transport {
     int fd; /* -1: not connected */
     void *ssl;
     int tls_reads_left; /* of the call of OpenSSL that is under way */
+    bool tls_untried;   /* the handshake is over, and nothing has come through yet */
     char ip[46];        /* the host's; "" where it has none */
     char source_ip[46]; /* ours, once connected; "" where there is none */
     char tls_version[16];
@@ -86,8 +87,10 @@ void transport_transcript(struct transport *transport, struct rb_transcript *tra
 /* A remark in the transcript. */
 void transport_remark(struct transport *transport, const char *text);
 
-/* Sends what the dialogue has left to say (QUIT), waits at most TRANSPORT_QUIT_WAIT_MS for its
- * answer, closes. */
+/*
+ * Says QUIT where the dialogue can, ends TLS by close_notify, reads until the host has closed too,
+ * and closes: at most TRANSPORT_QUIT_WAIT_MS for all of it, also when cancelled.
+ */
 void transport_quit(struct transport *transport, struct dialogue *dialogue);
 
 enum {

@@ -39,6 +39,8 @@ struct connection {
     unsigned number;
     int fd; /* lock; -1: closed. Only the connection's thread changes it */
     SSL *ssl;
+    bool in_tls;    /* the handshake went well */
+    bool is_excess; /* one too many */
     pthread_t thread;
     char in[LINE_SIZE];
     size_t in_at, in_len;
@@ -56,7 +58,7 @@ struct fake_host {
     unsigned let;                                    /* lock: RCPTs that pass while held */
     char *log[LOG_MAX];                              /* lock */
     size_t log_count;                                /* lock */
-    unsigned surprises;                              /* lock */
+    unsigned surprises, cut_off, excess;             /* lock */
     unsigned floods;                                 /* lock */
     char server_name[LINE_SIZE];                     /* lock */
     struct connection *connections[CONNECTIONS_MAX]; /* lock */
@@ -188,8 +190,11 @@ static bool start_tls(struct connection *connection, int version_max)
     connection->ssl = SSL_new(connection->host->tls);
     must(connection->ssl != NULL && SSL_set_fd(connection->ssl, connection->fd) == 1);
     must(SSL_set_max_proto_version(connection->ssl, version_max) == 1);
+    if (connection->host->options.wants_certificate)
+        SSL_set_verify(connection->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     connection->in_at = connection->in_len = 0;
-    return SSL_accept(connection->ssl) == 1;
+    connection->in_tls = SSL_accept(connection->ssl) == 1;
+    return connection->in_tls;
 }
 
 /* --- The polite host ------------------------------------------------------- */
@@ -452,18 +457,28 @@ static bool play(struct connection *connection, const struct fake_host_script *s
 
 /* --- Connections ----------------------------------------------------------- */
 
+static void end_in_order(struct connection *connection)
+{
+    if (connection->in_tls)
+        (void)SSL_shutdown(connection->ssl);
+    (void)shutdown(connection->fd, SHUT_WR);
+    if (connection->in_tls)
+        drain(connection);
+    pthread_mutex_lock(&connection->host->lock);
+    if (connection->in_tls && (SSL_get_shutdown(connection->ssl) & SSL_RECEIVED_SHUTDOWN) == 0)
+        connection->host->cut_off++;
+    pthread_mutex_unlock(&connection->host->lock);
+    SSL_free(connection->ssl);
+    connection->ssl = NULL;
+    drain(connection);
+}
+
 static void finish(struct connection *connection, bool with_reset)
 {
-    if (with_reset) {
+    if (with_reset)
         must(reset(connection));
-    } else {
-        if (connection->ssl != NULL)
-            (void)SSL_shutdown(connection->ssl);
-        (void)shutdown(connection->fd, SHUT_WR);
-        SSL_free(connection->ssl);
-        connection->ssl = NULL;
-        drain(connection);
-    }
+    else
+        end_in_order(connection);
     SSL_free(connection->ssl);
     connection->ssl = NULL;
     pthread_mutex_lock(&connection->host->lock);
@@ -491,7 +506,9 @@ static void *serve(void *arg)
     bool with_reset = false;
 
     block_sigpipe();
-    if (options->script_count > 0)
+    if (connection->is_excess)
+        (void)reply(connection, options->excess);
+    else if (options->script_count > 0)
         with_reset = play(connection,
                           &options->scripts[connection->number < last ? connection->number : last]);
     else if (reply(connection, options->banner != NULL ? options->banner : "220 fake.example"))
@@ -499,6 +516,16 @@ static void *serve(void *arg)
     finish(connection, with_reset);
     ERR_clear_error();
     return NULL;
+}
+
+/* Those that are being sent away do not count. Under the lock. */
+static unsigned open_now(const struct fake_host *host)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < host->connection_count; i++)
+        count += host->connections[i]->fd >= 0 && !host->connections[i]->is_excess;
+    return count;
 }
 
 static void *listener(void *arg)
@@ -516,6 +543,9 @@ static void *listener(void *arg)
         must(host->connection_count < CONNECTIONS_MAX);
         connection->number = host->connection_count;
         host->connections[host->connection_count++] = connection;
+        connection->is_excess =
+            host->options.open_max > 0 && open_now(host) > host->options.open_max;
+        host->excess += connection->is_excess;
         if (host->stopping)
             (void)shutdown(fd, SHUT_RDWR);
         must(pthread_create(&connection->thread, NULL, serve, connection) == 0);
@@ -651,6 +681,16 @@ unsigned fake_host_connections(struct fake_host *host)
     return count;
 }
 
+unsigned fake_host_excess(struct fake_host *host)
+{
+    unsigned count;
+
+    pthread_mutex_lock(&host->lock);
+    count = host->excess;
+    pthread_mutex_unlock(&host->lock);
+    return count;
+}
+
 unsigned fake_host_open(struct fake_host *host)
 {
     unsigned count = 0;
@@ -708,6 +748,16 @@ void fake_host_command(struct fake_host *host, const char *prefix, unsigned n, c
         if (begins(host->log[i], prefix) && count++ == n)
             must((size_t)snprintf(text, size, "%s", host->log[i]) < size);
     pthread_mutex_unlock(&host->lock);
+}
+
+unsigned fake_host_cut_off(struct fake_host *host)
+{
+    unsigned count;
+
+    pthread_mutex_lock(&host->lock);
+    count = host->cut_off;
+    pthread_mutex_unlock(&host->lock);
+    return count;
 }
 
 unsigned fake_host_surprises(struct fake_host *host)

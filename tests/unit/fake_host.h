@@ -61,7 +61,10 @@ struct fake_host_options {
 
     bool pipelining, smtputf8, starttls;
     bool broken_tls;         /* behind the reply to STARTTLS comes garbage, and the end */
+    bool wants_certificate;  /* of us; with TLS 1.3 it says so behind our handshake only */
     const char *banner;      /* NULL: 220 */
+    unsigned open_max;       /* connections at once; 0: any number */
+    const char *excess;      /* the banner of one too many, behind which it is closed */
     const char *ehlo;        /* to EHLO and LHLO; NULL: 250 and the keywords */
     const char *null_sender; /* to MAIL FROM:<>; NULL: 250 */
     const char *mail;        /* to any other MAIL; NULL: 250 */
@@ -91,9 +94,10 @@ void fake_host_stop(struct fake_host *host);
 /* 0 where it is at a path. */
 uint16_t fake_host_port(const struct fake_host *host);
 
-/* Connections taken so far, and those that are still open. */
+/* Connections taken so far, those that are still open, and those that were too many. */
 unsigned fake_host_connections(struct fake_host *host);
 unsigned fake_host_open(struct fake_host *host);
+unsigned fake_host_excess(struct fake_host *host);
 
 /* Commands so far that begin with prefix, in whatever case ("": all). */
 unsigned fake_host_heard(struct fake_host *host, const char *prefix);
@@ -114,6 +118,9 @@ unsigned fake_host_floods(struct fake_host *host);
 
 /* The server's name in the last handshake's client hello (RFC 6066 3); "" where there was none. */
 void fake_host_server_name(struct fake_host *host, char *text, size_t size);
+
+/* Sessions in TLS that have ended, and not by close_notify. */
+unsigned fake_host_cut_off(struct fake_host *host);
 
 /* Scripts that heard another command than they expected. */
 unsigned fake_host_surprises(struct fake_host *host);

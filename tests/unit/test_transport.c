@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -613,6 +614,31 @@ static void a_host_that_is_silent_in_the_handshake_is_a_failure_of_tls(void **st
     end(call);
 }
 
+/* Of TLS 1.3: the host says so when our handshake is over. */
+static void a_host_that_does_not_like_our_handshake_is_a_failure_of_tls(void **state)
+{
+    (void)state;
+    struct call *call =
+        call_host(&(const struct fake_host_options){.starttls = true, .wants_certificate = true});
+
+    assert_int_equal(drive(call), TRANSPORT_TLS_FAILED);
+    end(call);
+}
+
+static void a_connection_lost_behind_the_handshake_is_a_failure_of_tls(void **state)
+{
+    (void)state;
+    static const enum fake_host_act endings[] = {FAKE_HOST_CLOSE, FAKE_HOST_RESET};
+
+    for (size_t i = 0; i < COUNT(endings); i++) {
+        struct call *call =
+            call_script(SCRIPT(UP_TO_TLS, {FAKE_HOST_TLS, NULL}, {endings[i], NULL}));
+
+        assert_int_equal(drive(call), TRANSPORT_TLS_FAILED);
+        end(call);
+    }
+}
+
 static void a_connection_lost_within_tls_is_closed(void **state)
 {
     (void)state;
@@ -891,6 +917,90 @@ static void quit_is_not_said_in_the_middle_of_something(void **state)
     end(call);
 }
 
+/* Counted when the host has read to the end of what we said. */
+static unsigned cut_off(struct call *call)
+{
+    while (fake_host_open(call->host) > 0)
+        (void)poll(NULL, 0, 1);
+    return fake_host_cut_off(call->host);
+}
+
+static void tls_ends_in_order(void **state)
+{
+    (void)state;
+    struct call *call = call_host(&(const struct fake_host_options){.starttls = true});
+
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_true(call->dialogue.tls);
+    transport_quit(&call->transport, &call->dialogue);
+    assert_int_equal(fake_host_heard(call->host, "QUIT"), 1);
+    assert_int_equal(cut_off(call), 0);
+    end(call);
+}
+
+static void tls_that_is_broken_off_is_seen_to_be(void **state)
+{
+    (void)state;
+    struct call *call = call_host(&(const struct fake_host_options){.starttls = true});
+
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    transport_close(&call->transport);
+    assert_int_equal(cut_off(call), 1);
+    end(call);
+}
+
+static void quit_is_said_to_a_host_that_refuses_us(void **state)
+{
+    (void)state;
+    struct call *call = call_script(SCRIPT({FAKE_HOST_SAY, "554 5.7.1 not you"},
+                                           {FAKE_HOST_EXPECT, "QUIT"}, {FAKE_HOST_SAY, "221 bye"}));
+
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(call->dialogue.need, DIALOGUE_OVER);
+    transport_quit(&call->transport, &call->dialogue);
+    assert_int_equal(fake_host_heard(call->host, "QUIT"), 1);
+    end(call);
+}
+
+/* The host closes first: a connection that it still holds, it counts. */
+static void the_end_of_the_host_is_waited_for(void **state)
+{
+    (void)state;
+    struct call *call = call_script(
+        SCRIPT({FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_EXPECT, "EHLO"},
+               {FAKE_HOST_SAY, "250 hello"}, {FAKE_HOST_EXPECT, "QUIT"}, {FAKE_HOST_SAY, "221 bye"},
+               {FAKE_HOST_SAY, "and something more"}, {FAKE_HOST_CLOSE, NULL}));
+
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    transport_quit(&call->transport, &call->dialogue);
+    assert_int_equal(fake_host_heard(call->host, "QUIT"), 1);
+    assert_int_equal(fake_host_surprises(call->host), 0);
+    end(call);
+}
+
+/* The end of the program wakes a call that waits; its host hears QUIT all the same. */
+static void quit_is_said_when_cancelled(void **state)
+{
+    (void)state;
+    struct call *call = call_script(SCRIPT({FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_EXPECT, "EHLO"},
+                                           {FAKE_HOST_SAY, "250-hello\r\n250 PIPELINING"},
+                                           {FAKE_HOST_EXPECT, "MAIL"}, {FAKE_HOST_EXPECT, "RCPT"},
+                                           {FAKE_HOST_EXPECT, "QUIT"}, {FAKE_HOST_SAY, "221 bye"}));
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(drive(call), TRANSPORT_OK);
+    call->transport.settings.cancel_fd = ends[0];
+    assert_int_equal(write(ends[1], "!", 1), 1);
+    assert_int_equal(ask(call), TRANSPORT_CANCELLED);
+    dialogue_break_off(&call->dialogue, RB_REASON_TIMEOUT, "cut_short");
+    transport_quit(&call->transport, &call->dialogue);
+    assert_true(fake_host_wait(call->host, "QUIT", 1));
+    end(call);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -919,6 +1029,8 @@ int main(void)
         cmocka_unit_test(garbage_in_the_handshake_is_a_failure_of_tls),
         cmocka_unit_test(a_connection_lost_in_the_handshake_is_a_failure_of_tls),
         cmocka_unit_test(a_host_that_is_silent_in_the_handshake_is_a_failure_of_tls),
+        cmocka_unit_test(a_host_that_does_not_like_our_handshake_is_a_failure_of_tls),
+        cmocka_unit_test(a_connection_lost_behind_the_handshake_is_a_failure_of_tls),
         cmocka_unit_test(a_connection_lost_within_tls_is_closed),
         cmocka_unit_test(only_a_host_name_is_sent_as_the_servers_name),
         cmocka_unit_test(a_flood_within_tls_ends_with_the_time_of_its_reply),
@@ -929,6 +1041,11 @@ int main(void)
         cmocka_unit_test(quit_is_said_and_heard),
         cmocka_unit_test(quit_does_not_wait_long_for_a_silent_host),
         cmocka_unit_test(quit_is_not_said_in_the_middle_of_something),
+        cmocka_unit_test(tls_ends_in_order),
+        cmocka_unit_test(tls_that_is_broken_off_is_seen_to_be),
+        cmocka_unit_test(quit_is_said_to_a_host_that_refuses_us),
+        cmocka_unit_test(the_end_of_the_host_is_waited_for),
+        cmocka_unit_test(quit_is_said_when_cancelled),
     };
 
     return cmocka_run_group_tests_name("transport", tests, NULL, NULL);
