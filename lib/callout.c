@@ -71,7 +71,7 @@ static bool done(const struct run *run)
      * Where we are a mail host ourselves, those behind us in the order are not ours to call (RFC
      * 5321 5.1).
      */
-    return run->todo == NULL || run->own > 0 || run->full ||
+    return run->todo == NULL || run->own > 0 || run->full || run->paused ||
            called >= run->callout->options->o.max_hosts || time_is_up(run) || run_gives_way(run);
 }
 
@@ -81,6 +81,27 @@ static void set_port(struct sockaddr_storage *address, uint16_t port)
         ((struct sockaddr_in6 *)address)->sin6_port = htons(port);
     else
         ((struct sockaddr_in *)address)->sin_port = htons(port);
+}
+
+/* Whether the address was met before in this run: several MX names may stand for one host. */
+static bool meets_again(struct run *run, const struct sockaddr_storage *address)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+    struct run_host host = {.port = v4->sin_port};
+
+    if (address->ss_family == AF_INET6) {
+        host = (struct run_host){.ip = v6->sin6_addr, .port = v6->sin6_port};
+    } else {
+        host.ip.s6_addr[10] = host.ip.s6_addr[11] = 0xff;
+        memcpy(host.ip.s6_addr + 12, &v4->sin_addr, sizeof v4->sin_addr);
+    }
+    for (unsigned i = 0; i < run->met_count; i++)
+        if (IN6_ARE_ADDR_EQUAL(&run->met[i].ip, &host.ip) && run->met[i].port == host.port)
+            return true;
+    if (run->met_count < RUN_HOSTS_MAX)
+        run->met[run->met_count++] = host;
+    return false;
 }
 
 /* A note in the transcripts of all that wait. */
@@ -131,6 +152,10 @@ static bool may_call(struct run *run, const char *mx, const char *ip)
         run->full = true;
         remark(run, mx, ip, "as many sessions with it as there may be: later");
         return false;
+    case CALLOUT_PAUSED:
+        run->paused = true;
+        remark(run, mx, ip, "left alone for a while: it was too much for it");
+        return false;
     default:
         run->held++;
         remark(run, mx, ip, "held back: it failed too often");
@@ -159,11 +184,15 @@ static void call_addresses(struct run *run, const char *mx, uint16_t port,
                           NI_NUMERICHOST);
         if (!trusted && !guarded(run, mx, ip, address))
             continue;
+        set_port(address, port);
+        if (meets_again(run, address)) {
+            remark(run, mx, ip, "an address that was met before");
+            continue;
+        }
         if (trusted) /* mail stores of ours may share an address, and fail one by one */
             add_port(ip, sizeof ip, port);
         if (!may_call(run, mx, ip))
             continue;
-        set_port(address, port);
         run->host = ip;
         run->tried++;
         call_until_served(run, mx, address);
@@ -333,7 +362,7 @@ static struct address_record verdict_without_hosts(const struct run *run, enum d
     if (outcome == DNS_NO_DOMAIN || outcome == DNS_NULL_MX || outcome == DNS_FAILURE)
         return run_record(run, by_outcome[outcome].reason, RB_STAGE_DNS, by_outcome[outcome].rule);
     if (run_gives_way(run))
-        return run_record(run, RB_REASON_UNREACHABLE, RB_STAGE_CONNECT, "gave_way");
+        return run_record(run, RB_REASON_LIMITED, RB_STAGE_CONNECT, "gave_way");
     if (run->held > 0)
         return run_record(run, RB_REASON_LIMITED, RB_STAGE_CONNECT, "hosts_held_back");
     if (run->tried > 0)
@@ -384,6 +413,22 @@ static void finish_later(struct run *run)
     }
 }
 
+/* A host that must be asked first is left alone: so is all that waits for the domain. */
+static void finish_paused(struct run *run)
+{
+    const struct address_record paused =
+        run_record(run, RB_REASON_LIMITED, RB_STAGE_CONNECT, "host_paused");
+    struct callout_item *item = run->todo;
+
+    for (struct callout_item *next; item != NULL; item = next) {
+        next = item->next;
+        run_limit(item, &paused);
+        run_answer(run, item, &item->best);
+    }
+    while ((item = run_take(run)) != NULL)
+        run_answer(run, item, &paused);
+}
+
 /*
  * Whatever is left gets its best non-answer. Where no host could even be asked, that holds for
  * every address of the domain: all that waits is told at once, and it becomes a fact.
@@ -399,6 +444,10 @@ static void finish(struct run *run, enum dns_outcome outcome)
         finish_later(run);
         return;
     }
+    if (run->paused) {
+        finish_paused(run);
+        return;
+    }
     if (item->has_best)
         none = item->best;
     if (!run->reached && (run->callout->relay == NULL || relay_is_mx(run->callout->relay)) &&
@@ -408,7 +457,7 @@ static void finish(struct run *run, enum dns_outcome outcome)
         next = item->next;
         run_answer(run, item, item->has_best ? &item->best : &none);
     }
-    while (!run->reached && (item = run_take(run)) != NULL)
+    while (!run->reached && !run_gives_way(run) && (item = run_take(run)) != NULL)
         run_answer(run, item, &none);
 }
 

@@ -20,10 +20,11 @@
 
 enum {
     CALLOUT_HOST_MAX = 45 + 1 + 5,      /* octets of what hooks know a host by */
-    CALLOUT_SESSION_QUESTIONS_MAX = 50, /* addresses asked for in one run: hosts count RCPTs */
+    CALLOUT_SESSION_QUESTIONS_MAX = 10, /* addresses asked for in one run, and so in one session:
+                                           hosts count (visit.c); other destinations wait */
 };
 
-/* One address to ask for. The owner's; the callout writes only `best` and `has_best`. */
+/* One address to ask for. The owner's; the callout writes only what stands behind `asked_ms`. */
 struct callout_item {
     struct callout_item *next;       /* the owner's queue, later the callout's list */
     char address[ADDRESS_TEXT_SIZE]; /* as in a command */
@@ -32,13 +33,15 @@ struct callout_item {
     int64_t asked_ms;                 /* monotonic */
     struct address_record best;       /* the most telling non-answer so far */
     bool has_best;
+    bool turned_away; /* 421 was said to it, and taken for a limit of our number: not again */
 };
 
 /* Whether a mail host may be called now. */
 enum callout_leave {
     CALLOUT_CALL,
-    CALLOUT_HELD, /* left alone for a while: the next one */
-    CALLOUT_FULL, /* as many sessions with it as there may be: what is left is handed back */
+    CALLOUT_HELD,   /* left alone for a while: the next one */
+    CALLOUT_FULL,   /* as many sessions with it as there may be: what is left is handed back */
+    CALLOUT_PAUSED, /* it was too much for it a moment ago: what is left is not asked for now */
 };
 
 /* Who finds out whether the domain accepts everything. */
@@ -67,6 +70,14 @@ struct callout_hooks {
      */
     enum callout_leave (*may_call)(void *arg, const char *ip);
     void (*left)(void *arg, const char *ip);
+    /*
+     * The host has sent away, as one too many, the session that was to begin. True: others of ours
+     * are open with it; there will be no more of them for a while, and what is left is to be handed
+     * back. False: it is a failure. May wait for a moment.
+     */
+    bool (*turned_away)(void *arg, const char *ip);
+    /* The host said that our pace is too much: it is not to be called for a while. */
+    void (*too_much)(void *arg, const char *ip);
     /*
      * Takes an item back, to be asked about when the host has room. False: it has waited too long;
      * it is to be answered.

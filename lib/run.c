@@ -59,6 +59,13 @@ void run_consider_all(struct run *run, const struct address_record *record)
         run_consider(item, record);
 }
 
+void run_limit(struct callout_item *item, const struct address_record *record)
+{
+    if (!item->has_best || item->best.reason == RB_REASON_UNREACHABLE)
+        item->best = *record;
+    item->has_best = true;
+}
+
 void run_answer(const struct run *run, struct callout_item *item,
                 const struct address_record *record)
 {

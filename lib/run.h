@@ -10,6 +10,16 @@
 #include "callout.h"
 #include "deadline.h"
 
+#include <netinet/in.h>
+
+enum { RUN_HOSTS_MAX = 32 }; /* as many as options' max_hosts allows */
+
+/* An IP address with its port; of IPv4 the v4-mapped one. */
+struct run_host {
+    struct in6_addr ip;
+    in_port_t port;
+};
+
 /* One run over a destination. */
 struct run {
     const struct callout *callout;
@@ -23,10 +33,13 @@ struct run {
     const char *host; /* what hooks know the host called now by */
     bool lmtp;        /* what the host called now speaks */
     bool full;        /* a host had no room for another session: what is left is for later */
+    bool paused;      /* a host is left alone for a while: what is left is not asked for now */
     bool reached;     /* some host got as far as being asked */
     deadline until;
     unsigned taken; /* items */
     unsigned tried, held, bogus, own, no_route, dns_failed, other_version;
+    struct run_host met[RUN_HOSTS_MAX]; /* not to be called again under another name */
+    unsigned met_count;
 };
 
 /* A record of this moment, without a reply. rule is static. */
@@ -42,6 +55,12 @@ bool run_gives_way(const struct run *run);
  */
 void run_consider(struct callout_item *item, const struct address_record *record);
 void run_consider_all(struct run *run, const struct address_record *record);
+
+/*
+ * The host where asking begins would have none of it now: the item's non-answer, unless another host
+ * said more than that it cannot be reached.
+ */
+void run_limit(struct callout_item *item, const struct address_record *record);
 
 /* The owner's hooks: an item's final answer; another item, NULL when there is none. */
 void run_answer(const struct run *run, struct callout_item *item,

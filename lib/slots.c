@@ -2,7 +2,8 @@
 /*
  * slots: see slots.h. A slot that was freed belongs to the destination that is let out for it
  * (`due`) until that has taken it or has run without: newcomers do not overtake. An entry lives as
- * long as something runs, waits or is due.
+ * long as something runs, waits or is due, and is then remembered, with those that were idle before
+ * it, as long as there is room.
  */
 #include "config.h"
 
@@ -11,14 +12,24 @@
 #include "text.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct slot {
-    char ip[46];
+    char ip[CALLOUT_HOST_MAX + 1];
     unsigned running;            /* sessions */
+    unsigned sent_away;          /* of these, those that the host did not want, and will leave */
     unsigned due;                /* destinations let out for it */
     struct destination *waiting; /* set aside, the longest first */
+    unsigned lags;               /* how often on end one that had just ended seemed to count */
+    unsigned allowed;            /* sessions, as the host has it */
+    /* Monotonic; 0: never. */
+    int64_t allowed_until_ms;      /* `allowed` counts */
+    int64_t paused_until_ms;       /* it is left alone */
+    int64_t ended_ms, answered_ms; /* when a session that it had let in ended; when it answered */
+    bool is_idle;
+    struct slot *prev, *next; /* of those that are idle */
     UT_hash_handle hh;
 };
 
@@ -51,12 +62,37 @@ static struct slot *find_or_add(struct slots *slots, const char *ip)
     return slot;
 }
 
+static void set_idle(struct slots *slots, struct slot *slot, bool is_idle)
+{
+    if (is_idle && !slot->is_idle) {
+        DL_APPEND(slots->idle, slot);
+        slots->idle_count++;
+    } else if (!is_idle && slot->is_idle) {
+        DL_DELETE(slots->idle, slot);
+        slots->idle_count--;
+    }
+    slot->is_idle = is_idle;
+}
+
+/* Nothing may go on with it any more: it is remembered, and the one idle for longest forgotten. */
 static void drop_if_idle(struct slots *slots, struct slot *slot)
 {
     if (slot->running > 0 || slot->due > 0 || slot->waiting != NULL)
         return;
+    set_idle(slots, slot, true);
+    if (slots->idle_count <= SLOTS_IDLE_MAX)
+        return;
+    slot = slots->idle;
+    set_idle(slots, slot, false);
     HASH_DEL(slots->table, slot);
     free(slot);
+}
+
+/* How many sessions may run: as many as we allow, and no more than the host does. */
+static unsigned sessions_of(const struct slot *slot, unsigned sessions_max, int64_t now_ms)
+{
+    return now_ms < slot->allowed_until_ms && slot->allowed < sessions_max ? slot->allowed
+                                                                           : sessions_max;
 }
 
 /* The destination is not let out for a slot any more. */
@@ -86,13 +122,9 @@ static void let_out(struct queue *queue, struct destination *destination)
     queue_reconsider(queue, destination);
 }
 
-static bool wake_next(struct slots *slots, struct queue *queue, struct slot *slot,
-                      unsigned sessions_max)
+static void wake(struct slots *slots, struct queue *queue, struct slot *slot,
+                 struct destination *next)
 {
-    struct destination *next = slot->waiting;
-
-    if (next == NULL || slot->running + slot->due >= sessions_max)
-        return false;
     let_out(queue, next);
     if (next->due != NULL) {
         struct slot *other = next->due;
@@ -102,12 +134,26 @@ static bool wake_next(struct slots *slots, struct queue *queue, struct slot *slo
     }
     next->due = slot;
     slot->due++;
-    return true;
+}
+
+/* Wakes those for which there is room. A host that is left alone is for nobody: all find that out. */
+static bool wake_next(struct slots *slots, struct queue *queue, struct slot *slot,
+                      unsigned sessions_max, int64_t now_ms)
+{
+    const unsigned max =
+        now_ms < slot->paused_until_ms ? UINT_MAX : sessions_of(slot, sessions_max, now_ms);
+    bool woken = false;
+
+    while (slot->waiting != NULL && slot->running + slot->due < max) {
+        wake(slots, queue, slot, slot->waiting);
+        woken = true;
+    }
+    return woken;
 }
 
 enum slots_entry slots_enter(struct slots *slots, struct queue *queue,
                              struct destination *destination, const char *ip, unsigned sessions_max,
-                             bool on_trial)
+                             bool on_trial, int64_t now_ms)
 {
     struct slot *slot = find_or_add(slots, ip);
 
@@ -115,7 +161,12 @@ enum slots_entry slots_enter(struct slots *slots, struct queue *queue,
         return SLOTS_REFUSED;
     if (destination->due == slot)
         clear_due(destination);
-    if (slot->running + slot->due >= sessions_max) {
+    if (now_ms < slot->paused_until_ms) {
+        drop_if_idle(slots, slot);
+        return SLOTS_PAUSED;
+    }
+    set_idle(slots, slot, false);
+    if (slot->running + slot->due >= sessions_of(slot, sessions_max, now_ms)) {
         set_aside(queue, slot, destination);
         return SLOTS_FULL;
     }
@@ -123,20 +174,71 @@ enum slots_entry slots_enter(struct slots *slots, struct queue *queue,
     return SLOTS_TAKEN;
 }
 
-bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsigned sessions_max)
+bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsigned sessions_max,
+                 const struct slots_stay *stay, int64_t now_ms)
 {
     struct slot *slot = find(slots, ip);
     bool woken;
 
     assert(slot != NULL && slot->running > 0);
     slot->running--;
-    woken = wake_next(slots, queue, slot, sessions_max);
+    if (stay->sent_away)
+        slot->sent_away--;
+    if (stay->let_in) {
+        slot->ended_ms = now_ms;
+        slot->lags = 0;
+    }
+    woken = wake_next(slots, queue, slot, sessions_max, now_ms);
     drop_if_idle(slots, slot);
     return woken;
 }
 
+enum slots_excess slots_turned_away(struct slots *slots, const char *ip, struct slots_stay *stay,
+                                    int64_t now_ms)
+{
+    struct slot *slot = find(slots, ip);
+    unsigned others;
+    bool just_ended;
+
+    assert(slot != NULL && slot->running > slot->sent_away && !stay->sent_away);
+    others = slot->running - slot->sent_away - 1;
+    just_ended = stay->let_in || (slot->ended_ms != 0 && now_ms - slot->ended_ms < SLOTS_LAG_MS);
+    if (others == 0 && (!just_ended || slot->lags == SLOTS_LAGS_MAX))
+        return SLOTS_ALONE;
+    if (others == 0)
+        slot->lags++;
+    slot->allowed = others > 0 ? others : 1;
+    slot->allowed_until_ms = now_ms + SLOTS_ALLOWED_MS;
+    slot->sent_away++;
+    stay->sent_away = true;
+    return others > 0 ? SLOTS_OTHERS : SLOTS_LAGS;
+}
+
+void slots_pause(struct slots *slots, const char *ip, int64_t now_ms)
+{
+    struct slot *slot = find(slots, ip);
+
+    assert(slot != NULL && slot->running > 0);
+    slot->paused_until_ms = now_ms + SLOTS_PAUSE_MS;
+}
+
+void slots_note_answer(struct slots *slots, const char *ip, int64_t now_ms)
+{
+    struct slot *slot = find(slots, ip);
+
+    if (slot != NULL)
+        slot->answered_ms = now_ms;
+}
+
+bool slots_answered(const struct slots *slots, const char *ip, int64_t now_ms)
+{
+    const struct slot *slot = find(slots, ip);
+
+    return slot != NULL && slot->answered_ms != 0 && now_ms - slot->answered_ms < SLOTS_ANSWERED_MS;
+}
+
 bool slots_settle(struct slots *slots, struct queue *queue, struct destination *destination,
-                  unsigned sessions_max)
+                  unsigned sessions_max, int64_t now_ms)
 {
     struct slot *due = destination->due, *wanted = destination->wanted;
     bool woken = false;
@@ -147,7 +249,7 @@ bool slots_settle(struct slots *slots, struct queue *queue, struct destination *
     }
     if (due != NULL) {
         clear_due(destination);
-        woken = wake_next(slots, queue, due, sessions_max);
+        woken = wake_next(slots, queue, due, sessions_max, now_ms);
         drop_if_idle(slots, due);
     }
     return woken;

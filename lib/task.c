@@ -9,8 +9,14 @@
 
 #include "hostlimits.h"
 
+#include <limits.h>
+#include <poll.h>
+
 /* A relay that failed so often on end is left alone for so long: it may be back at any moment. */
 enum { OURS_FAILURES = 2, OURS_HOLD_S = 30 };
+
+/* A host that may not have noticed yet that a session of ours has ended is given so long. */
+enum { NOTICE_MS = 500 };
 
 /* One callout of one worker: the argument of its hooks. */
 struct task {
@@ -18,6 +24,8 @@ struct task {
     struct destination *destination;
     const struct options *options;
     struct patience_call *call;
+    struct slots_stay stay; /* with the host called now */
+    bool answered;          /* by that host, about some address */
     char facts_key[CACHE_KEY_MAX + 1];
     bool settled; /* by the domain's facts: */
     struct address_record settlement;
@@ -107,6 +115,8 @@ static void answer_item(void *arg, struct callout_item *item, const struct addre
     struct task *task = arg;
 
     flight_of(item)->held_until_s = task->held_until_s;
+    if (record->stage >= RB_STAGE_RCPT && rb_reason_verdict(record->reason) != RB_VERDICT_UNKNOWN)
+        task->answered = true;
     verifier_land(task->verifier, flight_of(item), record);
 }
 
@@ -139,36 +149,90 @@ static bool is_ours(const struct task *task)
     return task->destination->relay[0] != '\0' && !relay_is_mx(task->destination->relay);
 }
 
+/* A store of ours may have as many sessions as come, until it says otherwise itself. */
+static unsigned sessions_max(const struct task *task)
+{
+    return is_ours(task) ? UINT_MAX : task->options->o.per_host_sessions;
+}
+
 static enum callout_leave may_call(void *arg, const char *ip)
 {
+    static const enum callout_leave meaning[] = {
+        [SLOTS_TAKEN] = CALLOUT_CALL,
+        [SLOTS_FULL] = CALLOUT_FULL,
+        [SLOTS_REFUSED] = CALLOUT_HELD,
+        [SLOTS_PAUSED] = CALLOUT_PAUSED,
+    };
     struct task *task = arg;
     struct rb_verifier *verifier = task->verifier;
+    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
     enum slots_entry entry;
     bool on_trial;
 
     if (is_held(task, ip, &on_trial))
         return CALLOUT_HELD;
-    if (is_ours(task))
-        return CALLOUT_CALL;
+    task->stay = (struct slots_stay){0};
+    task->answered = false;
     pthread_mutex_lock(&verifier->lock);
     entry = slots_enter(&verifier->slots, &verifier->queue, task->destination, ip,
-                        task->options->o.per_host_sessions, on_trial);
+                        sessions_max(task), on_trial, now_ms);
     if (entry == SLOTS_FULL)
         (void)rest_send_home(&verifier->queue, ip);
     pthread_mutex_unlock(&verifier->lock);
-    return entry == SLOTS_TAKEN ? CALLOUT_CALL : entry == SLOTS_FULL ? CALLOUT_FULL : CALLOUT_HELD;
+    return meaning[entry];
 }
 
 static void left(void *arg, const char *ip)
 {
     const struct task *task = arg;
     struct rb_verifier *verifier = task->verifier;
+    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
 
-    if (is_ours(task))
+    pthread_mutex_lock(&verifier->lock);
+    if (task->answered)
+        slots_note_answer(&verifier->slots, ip, now_ms);
+    if (slots_leave(&verifier->slots, &verifier->queue, ip, sessions_max(task), &task->stay,
+                    now_ms))
+        workers_call(verifier);
+    pthread_mutex_unlock(&verifier->lock);
+}
+
+static void wait_a_moment(const struct rb_verifier *verifier)
+{
+    struct pollfd end = {.fd = verifier->cancel_fd, .events = POLLIN};
+
+    (void)poll(&end, 1, NOTICE_MS);
+}
+
+static bool turned_away(void *arg, const char *ip)
+{
+    struct task *task = arg;
+    struct rb_verifier *verifier = task->verifier;
+    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
+    enum slots_excess excess;
+
+    if (ip[0] == '\0') /* a path has no slots */
+        return false;
+    pthread_mutex_lock(&verifier->lock);
+    excess = slots_turned_away(&verifier->slots, ip, &task->stay, now_ms);
+    if (excess == SLOTS_OTHERS)
+        (void)rest_send_home(&verifier->queue, ip);
+    pthread_mutex_unlock(&verifier->lock);
+    if (excess == SLOTS_LAGS)
+        wait_a_moment(verifier);
+    return excess != SLOTS_ALONE;
+}
+
+static void too_much(void *arg, const char *ip)
+{
+    const struct task *task = arg;
+    struct rb_verifier *verifier = task->verifier;
+    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
+
+    if (ip[0] == '\0')
         return;
     pthread_mutex_lock(&verifier->lock);
-    if (slots_leave(&verifier->slots, &verifier->queue, ip, task->options->o.per_host_sessions))
-        workers_call(verifier);
+    slots_pause(&verifier->slots, ip, now_ms);
     pthread_mutex_unlock(&verifier->lock);
 }
 
@@ -216,6 +280,21 @@ static struct callout_item *end_probe(void *arg, const struct fact *catch_all)
     return parked;
 }
 
+/* Whether a refusal is one recipient's: the host answers about others. */
+static bool is_of_one_address(struct rb_verifier *verifier, const char *ip,
+                              const struct address_record *how)
+{
+    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
+    bool answered;
+
+    if (how->reason != RB_REASON_BLOCKED || how->stage < RB_STAGE_RCPT)
+        return false;
+    pthread_mutex_lock(&verifier->lock);
+    answered = slots_answered(&verifier->slots, ip, now_ms);
+    pthread_mutex_unlock(&verifier->lock);
+    return answered;
+}
+
 /*
  * A store of ours that refuses us keeps nobody waiting: it is to be seen as what it is, and not as
  * one that is silent.
@@ -239,7 +318,8 @@ static void host_called(void *arg, const char *ip, const struct address_record *
     bool known, failed = is_failure(task, how), forgiven;
 
     atomic_fetch_add(&verifier->counters.sessions, 1);
-    if (verifier->cache == NULL || ip[0] == '\0')
+    task->stay.let_in = task->stay.let_in || how->reason == RB_REASON_ACCEPTED;
+    if (verifier->cache == NULL || ip[0] == '\0' || is_of_one_address(verifier, ip, how))
         return;
     pthread_mutex_lock(&verifier->records);
     known = cache_get_host(verifier->cache, ip, &host) == RB_OK;
@@ -284,8 +364,8 @@ void task_run(struct rb_verifier *verifier, struct destination *destination,
         .probe_key = verifier->probe_key,
         .domain = destination->domain,
         .relay = destination->relay[0] != '\0' ? destination->relay : NULL,
-        .hooks = {next_item, may_rest, rest, answer_item, may_call, left, put_back, begin_probe,
-                  end_probe, host_called, learned, &task},
+        .hooks = {next_item, may_rest, rest, answer_item, may_call, left, turned_away, too_much,
+                  put_back, begin_probe, end_probe, host_called, learned, &task},
     };
 
     if (cache_facts_key(callout.relay, destination->domain, task.facts_key) != RB_OK ||

@@ -24,8 +24,27 @@
  * spam lists. */
 enum { PROBE_PERIOD_S = 30 * 86400 };
 
-/* After so many errors in a session Postfix delays its replies (smtpd_soft_error_limit). */
-enum { REFUSALS_MAX = 10 };
+/* What hosts count in a session. It is left before they lose patience; what is left goes on in
+ * another. */
+enum {
+    /*
+     * Exim drops a session at the eleventh command that brings no mail (smtp_accept_max_nonmail), and
+     * each RSET but the first is one. No question is begun after ten transactions; the last one may
+     * take two more, with the fallback sender and for the probe: that is eleven RSETs.
+     */
+    SESSION_TRANSACTIONS_MAX = 10,
+    /*
+     * Postfix lets us wait for a second before each reply from the tenth refusal on, and hangs up at
+     * the twentieth (smtpd_soft_error_limit, smtpd_hard_error_limit); Sendmail at the 25th.
+     */
+    SESSION_REFUSALS_MAX = 9,
+    /*
+     * Courier lets each refusal of a session wait longer than the one before, from 8 s to over 30; in
+     * a new one it begins anew. What is slower than this, and half as slow again as the quickest so
+     * far, is no accident.
+     */
+    SESSION_SLOW_REFUSAL_MS = 5000,
+};
 
 /* One connection. */
 struct session {
@@ -34,8 +53,10 @@ struct session {
     struct sockaddr_storage address;
     struct transport transport;
     struct dialogue dialogue;
-    unsigned asked, refused;
-    deadline until;            /* of what is asked for now, its probe included */
+    enum transport_status status; /* of what was done last */
+    unsigned asked;
+    int64_t quickest_refusal_ms; /* 0: none so far */
+    deadline until;              /* of what is asked for now, its probe included */
     bool served;               /* some address was answered for: the host is one that talks to us */
     bool worn_out;             /* nothing more is to be asked for in it */
     bool told;                 /* hooks.called was */
@@ -72,8 +93,11 @@ static struct address_record record_of_session(const struct session *session)
     return record;
 }
 
-/* The transport gave up: in the dialogue's words. */
-static void tell_dialogue(struct dialogue *dialogue, enum transport_status status)
+/*
+ * What the transport came to: where it gave up, in the dialogue's words. QUIT is still said at the
+ * end of the program, and where a session was reset for others and the host takes its time.
+ */
+static void note_status(struct session *session, enum transport_status status)
 {
     static const struct {
         enum rb_reason reason;
@@ -84,12 +108,21 @@ static void tell_dialogue(struct dialogue *dialogue, enum transport_status statu
         [TRANSPORT_CLOSED] = {RB_REASON_UNREACHABLE, "connection_lost"},
         [TRANSPORT_TLS_FAILED] = {RB_REASON_TLS_REQUIRED, "tls_handshake_failed"},
         [TRANSPORT_CANCELLED] = {RB_REASON_TIMEOUT, "cut_short"},
-        [TRANSPORT_GAVE_WAY] = {RB_REASON_UNREACHABLE, "gave_way"},
+        [TRANSPORT_GAVE_WAY] = {RB_REASON_LIMITED, "gave_way"},
         [TRANSPORT_NO_ROUTE] = {RB_REASON_UNREACHABLE, "no_route"},
         [TRANSPORT_SYSTEM] = {RB_REASON_INTERNAL_ERROR, "no_socket"},
     };
 
-    if (status != TRANSPORT_OK)
+    struct dialogue *dialogue = &session->dialogue;
+    bool late_reset = status == TRANSPORT_TIMEOUT && !dialogue->asking &&
+                      dialogue_stage(dialogue) == RB_STAGE_RSET;
+
+    session->status = status;
+    if (status == TRANSPORT_OK)
+        return;
+    if (status == TRANSPORT_CANCELLED || late_reset)
+        dialogue_break_off(dialogue, meaning[status].reason, meaning[status].rule);
+    else
         dialogue_fail(dialogue, meaning[status].reason, meaning[status].rule);
 }
 
@@ -134,7 +167,7 @@ static enum transport_status session_connect(struct session *session, bool use_t
     session->dialogue.lmtp = run->lmtp;
     status = transport_connect(&session->transport, &settings, &session->address);
     if (status != TRANSPORT_OK) {
-        tell_dialogue(&session->dialogue, status);
+        note_status(session, status);
         session->dialogue.answer.stage = RB_STAGE_CONNECT;
         transport_remark(&session->transport, session->dialogue.answer.rule);
         return status;
@@ -158,7 +191,7 @@ static bool session_open(struct session *session)
         transport_close(&session->transport);
         status = session_connect(session, false);
     }
-    tell_dialogue(&session->dialogue, status);
+    note_status(session, status);
     if (session->dialogue.need == DIALOGUE_NEED_QUESTION)
         return true;
     session->how = record_of_session(session);
@@ -173,10 +206,9 @@ static void session_ask(struct session *session, const struct dialogue_question 
     session->transport.settings.until = session->until;
     dialogue_ask(&session->dialogue, question);
     status = transport_drive(&session->transport, &session->dialogue);
-    if (status != TRANSPORT_OK) {
-        tell_dialogue(&session->dialogue, status);
+    note_status(session, status);
+    if (status != TRANSPORT_OK)
         transport_remark(&session->transport, session->dialogue.answer.rule);
-    }
 }
 
 static struct dialogue_question question_for(const struct run *run, const char *address)
@@ -288,8 +320,6 @@ static void session_answer(struct session *session, struct callout_item *item,
     bool settled = !accepted || weigh_acceptance(session, item, record);
 
     session->served = true;
-    if (rb_reason_verdict(record->reason) == RB_VERDICT_INVALID)
-        session->refused++;
     session->how = run_record(run, RB_REASON_ACCEPTED, RB_STAGE_NONE, "");
     transport_transcript(&session->transport, NULL, 0); /* it goes with the answer */
     if (!settled)
@@ -305,6 +335,13 @@ static bool decides(enum rb_reason reason)
     return reason == RB_REASON_CATCH_ALL || classify_is_about_mailbox(reason);
 }
 
+/* What one recipient is refused, by a policy, says nothing of what others would be. */
+static bool is_about_us(const struct session *session, const struct address_record *record)
+{
+    return record->reason == RB_REASON_BLOCKED &&
+           session->dialogue.answer.subject != CLASSIFY_RECIPIENT;
+}
+
 /* What a transaction's end says of the host, beside what it says of the address. */
 static void note_host(struct session *session, const struct address_record *record)
 {
@@ -312,7 +349,7 @@ static void note_host(struct session *session, const struct address_record *reco
 
     if (session->served)
         return;
-    if (record->reason == RB_REASON_BLOCKED || record->reason == RB_REASON_PROTOCOL_ERROR ||
+    if (is_about_us(session, record) || record->reason == RB_REASON_PROTOCOL_ERROR ||
         record->code == 421 || (lost && record->reason == RB_REASON_UNREACHABLE))
         session->how = *record;
 }
@@ -337,29 +374,131 @@ static void note_null_sender(struct session *session, const struct dialogue_ques
     }
 }
 
+/* --- When hosts have had enough ------------------------------------------ */
+
+/* Courier's way to let us know: see SESSION_SLOW_REFUSAL_MS. */
+static void note_refusal(struct session *session, int64_t took_ms)
+{
+    const int64_t quickest_ms = session->quickest_refusal_ms;
+
+    if (quickest_ms > 0 && took_ms >= SESSION_SLOW_REFUSAL_MS && 2 * took_ms >= 3 * quickest_ms)
+        session->worn_out = true;
+    if (quickest_ms == 0 || took_ms < quickest_ms)
+        session->quickest_refusal_ms = took_ms > 0 ? took_ms : 1;
+}
+
 /*
- * The host had answered before, and now closes without a word about this address, or takes no more
- * recipients (452, RFC 5321 4.5.3.1.10): sessions wear out (Postfix ends one after 20 refused
- * recipients). That says nothing of the address or the host.
+ * The host had answered before, and now has had enough of the session: it closes without a word
+ * about this address, takes no more recipients (452, RFC 5321 4.5.3.1.10), names a limit of the
+ * session, or speaks of us. That says nothing of the address or the host: Postfix ends a session
+ * after 20 refused recipients.
  */
 static bool is_worn_out(const struct session *session, const struct address_record *record)
 {
-    if (session->dialogue.need != DIALOGUE_OVER)
-        return session->served && record->code == 452 && record->stage == RB_STAGE_RCPT &&
-               (record->enhanced[0] == '\0' || strcmp(record->enhanced, "4.5.3") == 0);
-    return session->asked > 1 &&
-           (record->code == 421 || strcmp(record->rule, "connection_lost") == 0);
+    const bool over = session->dialogue.need == DIALOGUE_OVER;
+
+    if (session->asked == 1)
+        return false;
+    if (session->dialogue.answer.subject == CLASSIFY_SESSION ||
+        (over && (record->code == 421 || session->status == TRANSPORT_CLOSED)))
+        return true;
+    return session->served &&
+           (is_about_us(session, record) ||
+            (record->code == 452 && record->stage == RB_STAGE_RCPT &&
+             (record->enhanced[0] == '\0' || strcmp(record->enhanced, "4.5.3") == 0)));
 }
 
-/* What was to be asked for in this session is, in another one. */
-static void wear_out(struct session *session, struct callout_item *item)
+/* Another session with the host is to follow: it has its own time. */
+static void call_again(struct run *run)
 {
-    struct run *run = session->run;
-
-    session->worn_out = true;
     run->again = true;
     run->until = deadline_in(run->callout->clock, run->callout->options->o.total_timeout_ms);
-    run_put_by(&run->todo, item);
+}
+
+/* What was to be asked for in this session is, first of all, in another one. */
+static void wear_out(struct session *session, struct callout_item *item)
+{
+    session->worn_out = true;
+    call_again(session->run);
+    run_put_by(&session->run->todo, item);
+}
+
+/* Whether the host would soon have enough. */
+static bool is_exhausted(const struct session *session)
+{
+    return session->worn_out || session->dialogue.transactions >= SESSION_TRANSACTIONS_MAX ||
+           session->dialogue.refusals >= SESSION_REFUSALS_MAX;
+}
+
+/*
+ * The host takes no further session, as long as others of ours are open: what is left is for them,
+ * or for later. False: there are none, so that it is a failure like any other.
+ */
+static bool hand_back(struct session *session)
+{
+    struct run *run = session->run;
+    const struct callout_hooks *hooks = &run->callout->hooks;
+
+    if (!hooks->turned_away(hooks->arg, run->host))
+        return false;
+    transport_remark(&session->transport, "one connection too many: later");
+    session->worn_out = run->full = true;
+    return true;
+}
+
+/*
+ * The host says that it is too much for now: it is left alone for a while, with all that is still to
+ * be asked there.
+ */
+static void pause_host(struct session *session, struct address_record *record)
+{
+    struct run *run = session->run;
+    const struct callout_hooks *hooks = &run->callout->hooks;
+
+    hooks->too_much(hooks->arg, run->host);
+    transport_remark(&session->transport, "too much for the host: it is left alone for a while");
+    session->worn_out = run->paused = true;
+    record->reason = RB_REASON_LIMITED;
+    (void)text_copy(record->rule, sizeof record->rule, "host_paused");
+}
+
+/* --- Asking -------------------------------------------------------------- */
+
+/*
+ * Whether the host says that we are too much for it now. A limit of a session that holds in a new
+ * one is none of the session. A greylist may speak of pace, but means time.
+ */
+static bool is_too_much(const struct session *session, const struct address_record *record)
+{
+    const enum classify_subject subject = session->dialogue.answer.subject;
+
+    return record->code >= 400 && record->reason != RB_REASON_GREYLISTED &&
+           (subject == CLASSIFY_PACE || (subject == CLASSIFY_SESSION && session->asked == 1));
+}
+
+/* True: the host would have none of it now, and the item is put by for when it has. */
+static bool is_put_off(struct session *session, struct callout_item *item,
+                       struct address_record *record)
+{
+    struct run *run = session->run;
+    bool may_be_number = record->code == 421 && session->asked == 1 && !item->turned_away;
+
+    if (may_be_number && hand_back(session)) {
+        item->turned_away = true;
+        run_put_by(&run->todo, item);
+        return true;
+    }
+    if (is_too_much(session, record)) {
+        pause_host(session, record);
+        run_limit(item, record);
+        run_put_by(&run->todo, item);
+        return true;
+    }
+    if (is_worn_out(session, record)) {
+        wear_out(session, item);
+        return true;
+    }
+    return false;
 }
 
 /* Asks for one item, and answers it or puts it by: for the next host, or for this one once more. */
@@ -368,6 +507,8 @@ static void session_item(struct session *session, struct callout_item *item)
     struct run *run = session->run;
     const struct rb_options *o = &run->callout->options->o;
     struct dialogue_question question = question_for(run, item->address);
+    const unsigned refusals = session->dialogue.refusals;
+    const int64_t asked_ms = clock_monotonic_ms(run->callout->clock);
     struct address_record record;
 
     question.needs_utf8 = item->needs_utf8;
@@ -376,11 +517,11 @@ static void session_item(struct session *session, struct callout_item *item)
     if (session->asked > 1)
         transport_remark(&session->transport, "in a session that is open already");
     session_ask(session, &question);
+    if (session->dialogue.refusals > refusals)
+        note_refusal(session, clock_monotonic_ms(run->callout->clock) - asked_ms);
     record = record_of_session(session);
-    if (is_worn_out(session, &record)) {
-        wear_out(session, item);
+    if (is_put_off(session, item, &record))
         return;
-    }
     note_host(session, &record);
     note_null_sender(session, &question, &record);
     if (decides(record.reason)) {
@@ -391,7 +532,7 @@ static void session_item(struct session *session, struct callout_item *item)
     run_put_by(run->again ? &run->todo : &run->later, item);
 }
 
-/* Hosts count recipients, and other destinations wait for this worker. */
+/* Other destinations wait for this worker. */
 static struct callout_item *take_another(struct run *run)
 {
     struct callout_item *item;
@@ -422,12 +563,12 @@ static bool can_rest(struct session *session)
     const unsigned idle_ms = callout->options->o.idle_timeout_ms;
 
     if (idle_ms == 0 || !session->served || run->later != NULL || run_gives_way(run) ||
-        run->taken >= CALLOUT_SESSION_QUESTIONS_MAX || session->refused >= REFUSALS_MAX ||
+        run->taken >= CALLOUT_SESSION_QUESTIONS_MAX || is_exhausted(session) ||
         !callout->hooks.may_rest(callout->hooks.arg, run->host))
         return false;
     session->transport.settings.until = deadline_in(callout->clock, idle_ms);
     dialogue_reset(&session->dialogue);
-    tell_dialogue(&session->dialogue, transport_drive(&session->transport, &session->dialogue));
+    note_status(session, transport_drive(&session->transport, &session->dialogue));
     return session->dialogue.need == DIALOGUE_NEED_QUESTION;
 }
 
@@ -468,6 +609,32 @@ static deadline time_for_item(const struct session *session)
 }
 
 /*
+ * The session is over before these were asked for. Where the host had answered, or we have left it,
+ * they are for another session; else they share what was said of the last one.
+ */
+static void leave_unasked(struct session *session, struct callout_item *unasked)
+{
+    struct run *run = session->run;
+    struct callout_item **end = &run->todo, *item;
+
+    if (unasked == NULL)
+        return;
+    if (session->how.reason == RB_REASON_ACCEPTED || is_exhausted(session)) {
+        while (*end != NULL) /* behind the one that was put by first of all */
+            end = &(*end)->next;
+        *end = unasked;
+        if (!run->full && !run->paused)
+            call_again(run);
+        return;
+    }
+    while ((item = unasked) != NULL) {
+        unasked = item->next;
+        run_consider(item, &session->how);
+        run_put_by(&run->later, item);
+    }
+}
+
+/*
  * Asks for everything there is, as long as the host goes along. What the host did not answer is in
  * run->later then, what it was not asked for in run->todo.
  */
@@ -477,7 +644,7 @@ static void session_items(struct session *session)
     struct callout_item *unasked = run->todo, *item;
 
     run->todo = NULL;
-    while (session->dialogue.need == DIALOGUE_NEED_QUESTION && !session->worn_out) {
+    while (session->dialogue.need == DIALOGUE_NEED_QUESTION && !is_exhausted(session)) {
         item = unasked;
         if (item != NULL)
             unasked = item->next;
@@ -487,15 +654,60 @@ static void session_items(struct session *session)
         session->until = time_for_item(session);
         session_item(session, item);
     }
-    while ((item = unasked) != NULL) { /* the session was lost before they were asked */
-        bool served = session->how.reason == RB_REASON_ACCEPTED;
+    leave_unasked(session, unasked);
+}
 
-        unasked = item->next;
-        if (!served)
-            run_consider(item, &session->how);
-        run_put_by(served ? &run->todo : &run->later, item);
-        run->again = run->again || served;
+/* Whether the host, in place of its greeting, says that there are too many of us, or just closes. */
+static bool is_one_too_many(const struct session *session)
+{
+    const struct dialogue_answer *answer = &session->dialogue.answer;
+
+    return answer->code == 421 || answer->subject == CLASSIFY_PACE ||
+           session->status == TRANSPORT_CLOSED || session->status == TRANSPORT_REFUSED;
+}
+
+/* The session ended before anything could be asked. */
+static void not_opened(struct session *session)
+{
+    struct run *run = session->run;
+    struct callout_item *item;
+
+    if (is_one_too_many(session) && hand_back(session))
+        return;
+    if (session->dialogue.answer.subject == CLASSIFY_PACE) {
+        pause_host(session, &session->how);
+        for (item = run->todo; item != NULL; item = item->next)
+            run_limit(item, &session->how);
+        return;
     }
+    run_consider_all(run, &session->how);
+}
+
+/* Whether what came of the session is news of the host, and not of us or of this moment. */
+static bool is_news(const struct session *session)
+{
+    if (session->served)
+        return true;
+    if (session->run->full || session->run->paused)
+        return false;
+    switch (session->status) {
+    case TRANSPORT_NO_ROUTE:
+    case TRANSPORT_CANCELLED:
+    case TRANSPORT_SYSTEM:
+        return false;
+    default:
+        return session->how.reason != RB_REASON_INTERNAL_ERROR &&
+               session->how.reason != RB_REASON_LIMITED;
+    }
+}
+
+/* That others needed our worker is our affair; to the host's record it was silent. */
+static struct address_record kept_waiting(const struct session *session)
+{
+    struct address_record record = record_of_session(session);
+
+    record.reason = RB_REASON_UNREACHABLE;
+    return record;
 }
 
 /* Calls one address of one mail host. */
@@ -519,12 +731,13 @@ void visit_address(struct run *run, const char *mx, const struct sockaddr_storag
         run_learn_alive(run);
         session_items(session);
     } else {
-        run_consider_all(run, &session->how);
+        not_opened(session);
     }
-    if (strcmp(session->how.rule, "no_route") == 0)
+    if (session->status == TRANSPORT_NO_ROUTE)
         run->no_route++;
-    else if (session->how.reason != RB_REASON_TIMEOUT &&
-             session->how.reason != RB_REASON_INTERNAL_ERROR)
+    if (session->status == TRANSPORT_GAVE_WAY && !session->served)
+        session->how = kept_waiting(session);
+    if (is_news(session))
         tell_owner(session);
     transport_quit(&session->transport, &session->dialogue);
     free(session);

@@ -149,16 +149,18 @@ static void work_once(struct rb_verifier *verifier, struct destination *destinat
 {
     struct setup *setup = verifier->setup;
     struct patience_call call;
+    int64_t now_ms;
 
     setup->users++;
     patience_enter(&verifier->patience, &call, clock_monotonic_ms(verifier->clock));
     pthread_mutex_unlock(&verifier->lock);
     task_run(verifier, destination, setup, &call);
     setup_put(verifier, setup);
+    now_ms = clock_monotonic_ms(verifier->clock);
     pthread_mutex_lock(&verifier->lock);
     patience_leave(&verifier->patience, &call);
     (void)slots_settle(&verifier->slots, &verifier->queue, destination,
-                       verifier->setup->options->o.per_host_sessions);
+                       verifier->setup->options->o.per_host_sessions, now_ms);
     queue_release(&verifier->queue, destination, verifier->setup->options->o.per_domain_sessions);
 }
 

@@ -28,6 +28,7 @@ UNIT = \
     tests/unit/test_identity \
     tests/unit/test_listen \
     tests/unit/test_log \
+    tests/unit/test_manners \
     tests/unit/test_names \
     tests/unit/test_netguard \
     tests/unit/test_options \
@@ -158,6 +159,10 @@ tests_unit_test_shield_LDADD = $(unit_libs)
 tests_unit_test_stack_SOURCES = tests/unit/test_stack.c
 tests_unit_test_stack_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_stack_LDADD = $(unit_libs)
+
+tests_unit_test_manners_SOURCES = tests/unit/test_manners.c
+tests_unit_test_manners_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_manners_LDADD = $(unit_libs)
 
 tests_unit_test_slots_SOURCES = tests/unit/test_slots.c
 tests_unit_test_slots_CPPFLAGS = $(unit_cppflags)

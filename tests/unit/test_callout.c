@@ -29,6 +29,7 @@ enum { HOSTS = 3, ITEMS_MAX = 64, CALLS_MAX = 64, SHORT_MS = 60, LONG_MS = 60000
 #define LISTED "554 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org"
 #define NO_RELAY "554 5.7.1 Relay access denied"
 #define NULL_REFUSED "550 5.7.1 <>: Sender address rejected: null sender is not allowed"
+#define BATV_REFUSED "550 5.7.1 recipient not accepted. (BATV: no tag)"
 #define ACCEPTS_ALL "250 2.1.5 Ok"
 #define FALLBACK "postmaster@we.example"
 
@@ -49,9 +50,11 @@ static struct world {
     size_t own_count;
     const char *relay;
     struct domain_record facts;
-    const char *held_ip, *full_ip;
-    bool too_late;    /* nothing is taken back */
-    unsigned entered; /* leave to call, not given back yet */
+    const char *held_ip, *full_ip, *paused_ip;
+    const char *others_at; /* other sessions of ours are open there */
+    unsigned paused;       /* hosts that said it was too much */
+    bool too_late;         /* nothing is taken back */
+    unsigned entered;      /* leave to call, not given back yet */
     int cancel_fd;
 
     struct callout_item item[ITEMS_MAX];
@@ -63,6 +66,7 @@ static struct world {
     struct domain_record learned;
     unsigned learned_count;
     enum callout_probe probe_turn; /* what begin_probe says */
+    unsigned parked_first;         /* but that so many are parked first */
     struct fact found_elsewhere;   /* with CALLOUT_PROBE_KNOWN */
     struct callout_item *parked;   /* by other callouts: handed over at the end of a probe */
     enum fact_state probe_said;
@@ -84,6 +88,10 @@ static const struct fake_dns_answer
     peers[] = {{.type = ns_t_mx, .preference = 20, .data = "mx3.d.example"},
                {.type = ns_t_mx, .preference = 10, .data = "mx1.d.example"},
                {.type = ns_t_mx, .preference = 20, .data = "mx2.d.example"}},
+    one_address[] = {{.type = ns_t_mx, .preference = 10, .data = "mx1.d.example"},
+                     {.type = ns_t_mx, .preference = 20, .data = "alias1.d.example"},
+                     {.type = ns_t_mx, .preference = 30, .data = "alias2.d.example"},
+                     {.type = ns_t_mx, .preference = 40, .data = "mx2.d.example"}},
     one_host[] = {{.type = ns_t_mx, .preference = 10, .data = "mx1.d.example"}},
     refused_hosts[] = {{.type = ns_t_mx, .preference = 10, .data = "mx8.d.example"},
                        {.type = ns_t_mx, .preference = 20, .data = "mx9.d.example"}},
@@ -105,6 +113,7 @@ static const struct fake_dns_row rows[] = {
     {.name = "three.example", HOSTS_OF(three_hosts)},
     {.name = "peers.example", HOSTS_OF(peers)},
     {.name = "one.example", HOSTS_OF(one_host)},
+    {.name = "aliases.example", HOSTS_OF(one_address)},
     {.name = "refused.example", HOSTS_OF(refused_hosts)},
     {.name = "backup.example", HOSTS_OF(refused_then_good)},
     {.name = "null.example", HOSTS_OF(null_mx)},
@@ -116,6 +125,8 @@ static const struct fake_dns_row rows[] = {
     {.name = "implicit.example", ADDRESS("127.0.0.1")},
     {.name = "nothing.example", .type = ns_t_cname}, /* exists, without anything of use */
     {.name = "mx1.d.example", ADDRESS("127.0.0.1")},
+    {.name = "alias1.d.example", ADDRESS("127.0.0.1")},
+    {.name = "alias2.d.example", ADDRESS("127.0.0.1")},
     {.name = "mx2.d.example", ADDRESS("127.0.0.2")},
     {.name = "mx3.d.example", ADDRESS("127.0.0.3")},
     {.name = "mx8.d.example", ADDRESS("127.0.0.8")},
@@ -169,6 +180,8 @@ static enum callout_leave may_call(void *arg, const char *ip)
         return CALLOUT_HELD;
     if (is_ip(world.full_ip, ip))
         return CALLOUT_FULL;
+    if (is_ip(world.paused_ip, ip))
+        return CALLOUT_PAUSED;
     world.entered++;
     return CALLOUT_CALL;
 }
@@ -178,6 +191,20 @@ static void left(void *arg, const char *ip)
     (void)arg;
     (void)ip;
     world.entered--;
+}
+
+static bool turned_away(void *arg, const char *ip)
+{
+    (void)arg;
+    assert_true(world.entered > 0 || ip[0] == '\0');
+    return is_ip(world.others_at, ip);
+}
+
+static void too_much(void *arg, const char *ip)
+{
+    (void)arg;
+    (void)ip;
+    world.paused++;
 }
 
 static bool put_back(void *arg, struct callout_item *item)
@@ -193,6 +220,12 @@ static enum callout_probe begin_probe(void *arg, struct callout_item *item,
                                       const struct address_record *accepted, struct fact *catch_all)
 {
     (void)arg;
+    if (world.parked_first > 0) {
+        world.parked_first--;
+        item->best = *accepted;
+        world.parked_away[item - world.item]++;
+        return CALLOUT_PROBE_PARKED;
+    }
     world.probes_begun++;
     if (world.probe_turn == CALLOUT_PROBE_KNOWN) {
         *catch_all = world.found_elsewhere;
@@ -332,8 +365,8 @@ static void run(const char *domain)
         .domain = domain,
         .relay = world.relay,
         .facts = world.facts,
-        .hooks = {next_item, may_rest, rest, take_answer, may_call, left, put_back, begin_probe,
-                  end_probe, was_called, was_learned, &world},
+        .hooks = {next_item, may_rest, rest, take_answer, may_call, left, turned_away, too_much,
+                  put_back, begin_probe, end_probe, was_called, was_learned, &world},
     };
 
     world.options.port = world.port != 0 ? world.port : 25;
@@ -551,6 +584,37 @@ static void no_more_than_max_hosts_are_called(void **state)
     world.options.max_hosts = 2;
     is(ask("three.example", "u@three.example"), RB_REASON_GREYLISTED);
     assert_int_equal(fake_host_connections(third), 0);
+}
+
+static void several_names_of_one_address_are_one_host(void **state)
+{
+    (void)state;
+    struct fake_host *first = start_saying(0, GREYLISTED), *second = start_saying(1, UNKNOWN_USER);
+
+    add("u@aliases.example")->transcript = transcript_new();
+    run("aliases.example");
+    is(&world.answer[0], RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(first), 1);
+    assert_int_equal(fake_host_connections(second), 1);
+    assert_int_equal(world.called_count, 2);
+}
+
+/* The admin may have several stores at one address, at ports of their own. */
+static void one_address_with_several_ports_is_several_hosts(void **state)
+{
+    (void)state;
+    struct fake_host *first = start_saying(0, GREYLISTED), *second;
+    char list[80];
+
+    world.port = 0;
+    second = fake_host_start(&(const struct fake_host_options){.rcpt = UNKNOWN_USER});
+    (void)snprintf(list, sizeof list, "127.0.0.1:%u,127.0.0.1:%u", fake_host_port(first),
+                   fake_host_port(second));
+    world.relay = list;
+    is(ask("three.example", "u@three.example"), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(first), 1);
+    assert_int_equal(fake_host_connections(second), 1);
+    fake_host_stop(second);
 }
 
 static void several_items_go_to_the_next_host_together(void **state)
@@ -1011,7 +1075,8 @@ static void a_target_that_knows_no_lhlo_is_passed_over(void **state)
     relay_to("lmtp:127.0.0.1:@");
     is(ask("three.example", "u@three.example"), RB_REASON_PROTOCOL_ERROR);
     heard(world.host[0], "LHLO", 1);
-    heard(world.host[0], "", 1);
+    heard(world.host[0], "QUIT", 1);
+    heard(world.host[0], "", 2);
 }
 
 static void a_mail_store_at_a_path_is_asked_by_lmtp(void **state)
@@ -1162,6 +1227,13 @@ static void preferred_hosts_are_guarded(void **state)
 
 /* --- Sessions ---------------------------------------------------------------- */
 
+static void stop_host(size_t n)
+{
+    fake_host_stop(world.host[n]);
+    world.host[n] = NULL;
+    world.port = 0;
+}
+
 static void several_items_share_one_session(void **state)
 {
     (void)state;
@@ -1183,19 +1255,150 @@ static void several_items_share_one_session(void **state)
     assert_int_equal(world.called_count, 1);
 }
 
-static void a_session_has_a_ceiling_of_questions(void **state)
+/* Asks for so many addresses, in as many runs as it takes. Returns how many there were. */
+static unsigned ask_for_many(unsigned count)
+{
+    unsigned runs = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        add("u@one.example");
+    while (world.next < world.item_count) {
+        run("one.example");
+        runs++;
+    }
+    return runs;
+}
+
+/* Exim would drop it: each RSET but the first is a command that brings no mail. */
+static void a_session_is_left_after_ten_transactions(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, ACCEPTS_ALL);
+
+    assert_int_equal(ask_for_many(23), 3);
+    assert_int_equal(fake_host_connections(host), 3);
+    heard(host, "RCPT", 23);
+    heard(host, "RSET", 9 + 9 + 2);
+    heard(host, "QUIT", 3);
+}
+
+/* Postfix would answer a second late, and at the twentieth hang up. */
+static void a_session_is_left_after_nine_refusals(void **state)
 {
     (void)state;
     struct fake_host *host = start_saying(0, UNKNOWN_USER);
 
-    for (int i = 0; i < CALLOUT_SESSION_QUESTIONS_MAX + 3; i++)
-        add("u@one.example");
-    run("one.example");
-    assert_int_equal(world.next, CALLOUT_SESSION_QUESTIONS_MAX);
-    heard(host, "RCPT", CALLOUT_SESSION_QUESTIONS_MAX);
-    run("one.example");
-    assert_int_equal(world.next, world.item_count);
+    assert_int_equal(ask_for_many(20), 3);
+    assert_int_equal(fake_host_connections(host), 3);
+    heard(host, "RCPT", 20);
+    heard(host, "QUIT", 3);
+}
+
+static void refusals_of_senders_count_too(void **state)
+{
+    (void)state;
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){
+                     .null_sender = NULL_REFUSED, .mail = NULL_REFUSED, .pipelining = true});
+
+    assert_int_equal(ask_for_many(6), 2);
     assert_int_equal(fake_host_connections(host), 2);
+    heard(host, "MAIL", 12);
+    /* Of the first flight of each session: from then on RCPT is not said behind a refused MAIL. */
+    heard(host, "RCPT", 2);
+    heard(host, "QUIT", 2);
+}
+
+static void a_probe_is_a_transaction_like_any_other(void **state)
+{
+    (void)state;
+    static const struct fake_host_reply replies[] = {{"u@one.example", ACCEPTS_ALL}};
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){
+                     .rcpt = "451 4.3.0 not now", .replies = replies, .reply_count = 1});
+
+    world.options.catch_all_check = true;
+    assert_int_equal(ask_for_many(18), 2); /* nine and a probe, twice */
+    heard(host, "RCPT", 20);
+    heard(host, "RSET", 9 + 9);
+    assert_int_equal(fake_host_connections(host), 2);
+}
+
+/*
+ * Whatever the last question of a session needs: it is asked with the fallback sender again, and
+ * probed for.
+ */
+static void a_session_never_has_more_than_eleven_resets(void **state)
+{
+    (void)state;
+    static const struct fake_host_step opening[] = {{FAKE_HOST_SAY, "220 hello"},
+                                                    {FAKE_HOST_EXPECT, "EHLO"},
+                                                    {FAKE_HOST_SAY, "250 hello"}},
+                                       question[] = {{FAKE_HOST_EXPECT, "MAIL FROM:<>"},
+                                                     {FAKE_HOST_SAY, "250 ok"},
+                                                     {FAKE_HOST_EXPECT, "RCPT"},
+                                                     {FAKE_HOST_SAY, ACCEPTS_ALL},
+                                                     {FAKE_HOST_EXPECT, "RSET"},
+                                                     {FAKE_HOST_SAY, "250 ok"}},
+                                       last[] = {{FAKE_HOST_EXPECT, "MAIL FROM:<>"},
+                                                 {FAKE_HOST_SAY, "250 ok"},
+                                                 {FAKE_HOST_EXPECT, "RCPT"},
+                                                 {FAKE_HOST_SAY, BATV_REFUSED},
+                                                 {FAKE_HOST_POLITE, NULL}};
+    struct fake_host_step steps[3 + 9 * 6 + 5];
+    const struct fake_host_script script = {steps, COUNT(steps)};
+    const struct fake_host_options options = {
+        .scripts = &script, .script_count = 1, .rcpt = ACCEPTS_ALL};
+    struct fake_host *host;
+
+    memcpy(steps, opening, sizeof opening);
+    for (size_t i = 0; i < 9; i++)
+        memcpy(steps + 3 + 6 * i, question, sizeof question);
+    memcpy(steps + 3 + 6 * 9, last, sizeof last);
+    world.options.catch_all_check = true;
+    world.parked_first = 9; /* another callout probes, and has given up by then */
+    host = start(0, &options);
+    assert_int_equal(ask_for_many(10), 1);
+    assert_int_equal(fake_host_surprises(host), 0);
+    heard(host, "RCPT", 9 + 2 + 1);
+    heard(host, "RSET", 9 + 1 + 1);
+    heard(host, "QUIT", 1);
+    is(&world.answer[9], RB_REASON_CATCH_ALL);
+}
+
+static bool another_always_comes(void);
+
+/* The reset at rest is the one before the next question. */
+static void a_session_that_rests_between_questions_has_no_more_of_them(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, ACCEPTS_ALL);
+
+    world.options.idle_timeout_ms = LONG_MS;
+    world.while_resting = another_always_comes;
+    ask("one.example", "u@one.example");
+    assert_int_equal(world.next, 10);
+    assert_int_equal(world.rests, 9);
+    assert_int_equal(fake_host_connections(host), 1);
+    heard(host, "RSET", 9);
+    heard(host, "QUIT", 1);
+}
+
+/* Those that another host was asked about before: more than one session takes. */
+static void what_a_session_is_left_before_is_asked_in_the_next(void **state)
+{
+    (void)state;
+    struct fake_host *first = start_saying(0, UNKNOWN_USER); /* no SMTPUTF8: asked about nobody */
+    struct fake_host *second = start(1, &(const struct fake_host_options){.smtputf8 = true});
+
+    for (int i = 0; i < 10; i++)
+        add("j\xc3\xb6rg@three.example")->needs_utf8 = true;
+    run("three.example");
+    for (int i = 0; i < 10; i++)
+        is(&world.answer[i], RB_REASON_NO_SUCH_USER);
+    heard(first, "MAIL", 0);
+    heard(second, "RCPT", 10);
+    assert_int_equal(fake_host_connections(second), 2);
 }
 
 #define OPENING                                                                                    \
@@ -1286,6 +1489,325 @@ static void a_worn_out_session_does_not_ask_twice_for_what_was_put_off(void **st
     heard(host, "RCPT TO:<b@one.example>", 1);
 }
 
+static void what_a_session_was_left_over_is_asked_first_in_the_next(void **state)
+{
+    (void)state;
+    static const struct fake_host_script scripts[] = {{tired, COUNT(tired)},
+                                                      {polite, COUNT(polite)}};
+    struct fake_host *first, *host;
+    static const char *const names[] = {"a@three.example", "b@three.example", "c@three.example"};
+
+    first = start(0, &(const struct fake_host_options){.rcpt = GREYLISTED});
+    host = start_playing(1, scripts, 2);
+    for (int i = 0; i < 3; i++)
+        add(names[i]);
+    run("three.example");
+    heard(first, "RCPT", 3);
+    heard_nth(host, "RCPT", 0, "RCPT TO:<a@three.example>");
+    heard_nth(host, "RCPT", 1, "RCPT TO:<b@three.example>"); /* over which the session ended */
+    heard_nth(host, "RCPT", 2, "RCPT TO:<c@three.example>");
+}
+
+/* A host with a limit to its sessions, whatever its words and code: a second session is told more. */
+static void a_limit_of_a_session_is_no_answer(void **state)
+{
+    (void)state;
+    static const char *const limits[] = {
+        "550 5.5.3 Only one recipient per session", "550 5.7.1 Too many invalid recipients",
+        "452 4.5.3 Too many recipients", "421 4.7.0 Too many errors"};
+
+    for (size_t i = 0; i < COUNT(limits); i++) {
+        const struct fake_host_step steps[] = {OPENING,
+                                               TRANSACTION(UNKNOWN_USER),
+                                               {FAKE_HOST_EXPECT, "RSET"},
+                                               {FAKE_HOST_SAY, "250 ok"},
+                                               TRANSACTION(limits[i]),
+                                               {FAKE_HOST_EXPECT, "QUIT"},
+                                               {FAKE_HOST_SAY, "221 bye"}};
+        const struct fake_host_script script = {steps, COUNT(steps)};
+        const size_t from = world.item_count;
+        struct fake_host *host = start_playing(0, &script, 1);
+
+        for (int j = 0; j < 4; j++)
+            add("u@one.example");
+        run("one.example");
+        for (size_t j = from; j < from + 4; j++)
+            is(&world.answer[j], RB_REASON_NO_SUCH_USER);
+        assert_int_equal(fake_host_connections(host), 4);
+        heard(host, "RCPT", 4 + 3); /* three heard of the limit, and once only */
+        assert_int_equal(world.paused, 0);
+        for (size_t j = 0; j < world.called_count; j++)
+            was_called_so(j, "127.0.0.1", RB_REASON_ACCEPTED);
+        stop_host(0);
+    }
+}
+
+/* A host whose replies turn to our manners has had enough of us: that is not what it says of users. */
+static void a_host_that_speaks_of_us_in_mid_session_is_asked_in_another(void **state)
+{
+    (void)state;
+    static const struct fake_host_step fed_up[] = {OPENING,
+                                                   TRANSACTION(UNKNOWN_USER),
+                                                   {FAKE_HOST_EXPECT, "RSET"},
+                                                   {FAKE_HOST_SAY, "250 ok"},
+                                                   TRANSACTION(LISTED),
+                                                   {FAKE_HOST_EXPECT, "QUIT"},
+                                                   {FAKE_HOST_SAY, "221 bye"}};
+    static const struct fake_host_step fed_up_at_once[] = {OPENING, TRANSACTION(LISTED)};
+    static const struct fake_host_script scripts[] = {{fed_up, COUNT(fed_up)},
+                                                      {polite, COUNT(polite)}};
+    static const struct fake_host_script for_good[] = {{fed_up, COUNT(fed_up)},
+                                                       {fed_up_at_once, COUNT(fed_up_at_once)}};
+    struct fake_host *host = start_playing(0, scripts, 2);
+
+    add("a@one.example");
+    add("b@one.example");
+    run("one.example");
+    is(&world.answer[1], RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(host), 2);
+    assert_int_equal(fake_host_surprises(host), 0);
+    stop_host(0);
+    host = start_playing(0, for_good, 2);
+    add("a@one.example");
+    add("b@one.example");
+    run("one.example");
+    is(&world.answer[2], RB_REASON_NO_SUCH_USER);
+    is(&world.answer[3], RB_REASON_BLOCKED);
+    assert_int_equal(fake_host_connections(host), 2);
+    was_called_so(world.called_count - 1, "127.0.0.1", RB_REASON_BLOCKED);
+}
+
+/* Eight seconds for each of the first two refusals, then sixteen. */
+static int64_t tarpit_monotonic_ms(void *arg)
+{
+    const unsigned refused = fake_host_heard(world.host[0], "RCPT");
+
+    return real_monotonic_ms(arg) + (int64_t)refused * 8000 + (refused > 2 ? 8000 : 0) +
+           (refused > 3 ? 8000 : 0);
+}
+
+static void a_session_that_gets_ever_slower_is_left(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, UNKNOWN_USER);
+
+    world.clock.monotonic_ms = tarpit_monotonic_ms;
+    world.options.total_timeout_ms = 10 * LONG_MS;
+    for (int i = 0; i < 4; i++)
+        add("u@one.example");
+    run("one.example");
+    assert_int_equal(world.next, 3); /* the third took twice as long */
+    heard(host, "QUIT", 1);
+    run("one.example");
+    assert_int_equal(world.next, 4);
+    is(&world.answer[3], RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(host), 2);
+}
+
+/* --- Too many, too much -------------------------------------------------------- */
+
+static void everything_was_put_back(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(world.put_back[i], 1);
+        assert_int_equal(world.answers[i], 0);
+    }
+}
+
+/* Of several sessions of ours one was too many for the host: no answer, and no failure. */
+static void one_connection_too_many_is_handed_back(void **state)
+{
+    (void)state;
+    static const struct fake_host_options hosts[] = {
+        {.banner = "421 4.7.0 Too many concurrent SMTP connections; please try again later."},
+        {.banner = "421 busy"},
+        {.banner = ""},
+        {.ehlo = "421 4.3.2 no"},
+        {.ehlo = ""},
+        {.banner = "450 4.7.0 too many connections from your host"},
+    };
+
+    start_saying(1, UNKNOWN_USER);
+    world.others_at = "127.0.0.1";
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        start(0, &hosts[i]);
+        add("a@three.example");
+        run("three.example");
+        everything_was_put_back(i + 1);
+        assert_int_equal(fake_host_connections(world.host[0]), 1);
+        fake_host_stop(world.host[0]);
+    }
+    world.host[0] = NULL;
+    nobody_was_called(); /* nor the backup */
+    assert_int_equal(world.paused, 0);
+}
+
+static void a_refused_connection_beside_others_is_one_too_many(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    world.others_at = "127.0.0.9";
+    add("a@backup.example");
+    run("backup.example");
+    everything_was_put_back(1);
+    nobody_was_called();
+}
+
+static void a_421_to_the_first_question_beside_others_is_one_too_many_once(void **state)
+{
+    (void)state;
+    start_saying(0, "421 4.7.0 not now");
+    world.others_at = "127.0.0.1";
+    add("a@one.example");
+    add("b@one.example");
+    run("one.example");
+    assert_int_equal(world.next, 1);
+    everything_was_put_back(1);
+    assert_int_equal(world.called_count, 0);
+    world.next = 0; /* it is taken again */
+    world.put_back[0] = 0;
+    run("one.example");
+    assert_int_equal(world.answers[0], 1);
+    assert_int_equal(world.answer[0].code, 421);
+}
+
+#define TOO_MUCH "450 4.7.1 Error: too much mail from 192.0.2.1"
+
+/* It speaks of us and of now: nobody is asked about any more, and the host has not failed. */
+static void a_host_for_which_we_are_too_much_is_left_alone(void **state)
+{
+    (void)state;
+    static const struct fake_host_options hosts[] = {
+        {.null_sender = TOO_MUCH, .pipelining = true},
+        {.rcpt = "450 4.7.1 Error: too many recipients from 192.0.2.1"},
+        {.rcpt = "451 Sender rate 12.0 / 1m exceeds limit"},
+        {.rcpt = "550 5.7.1 Rate limit exceeded"},
+        {.banner = "421 4.7.0 mx Error: too many connections from 192.0.2.1"},
+        {.rcpt =
+             "550 5.7.1 Too many invalid recipients"}, /* in a new session, it is no limit of it */
+    };
+
+    start_saying(1, UNKNOWN_USER);
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        const size_t from = world.item_count;
+        struct fake_host *host = start(0, &hosts[i]);
+
+        for (int j = 0; j < 4; j++)
+            add("u@three.example");
+        run("three.example");
+        assert_int_equal(world.next, world.item_count);
+        assert_int_equal(world.paused, i + 1);
+        for (size_t j = from; j < from + 4; j++)
+            is(&world.answer[j], RB_REASON_LIMITED);
+        assert_true(world.answer[from].code >= 400);
+        assert_string_equal(world.answer[from + 1].rule, "host_paused");
+        assert_true(fake_host_heard(host, "RCPT") <= 1);
+        assert_true(fake_host_heard(host, "MAIL") <= 1);
+        fake_host_stop(host);
+    }
+    world.host[0] = NULL;
+    nobody_was_called(); /* nor the backup */
+    assert_int_equal(world.learned_count, 0);
+}
+
+static void what_was_answered_before_it_became_too_much_stands(void **state)
+{
+    (void)state;
+    static const struct fake_host_step steps[] = {OPENING,
+                                                  TRANSACTION(UNKNOWN_USER),
+                                                  {FAKE_HOST_EXPECT, "RSET"},
+                                                  {FAKE_HOST_SAY, "250 ok"},
+                                                  {FAKE_HOST_EXPECT, "MAIL"},
+                                                  {FAKE_HOST_SAY, TOO_MUCH},
+                                                  {FAKE_HOST_EXPECT, "QUIT"},
+                                                  {FAKE_HOST_SAY, "221 bye"}};
+    static const struct fake_host_script script = {steps, COUNT(steps)};
+    struct fake_host *host = start_playing(0, &script, 1);
+
+    for (int i = 0; i < 3; i++)
+        add("u@one.example");
+    run("one.example");
+    is(&world.answer[0], RB_REASON_NO_SUCH_USER);
+    is(&world.answer[1], RB_REASON_LIMITED);
+    is(&world.answer[2], RB_REASON_LIMITED);
+    assert_int_equal(fake_host_connections(host), 1);
+    assert_int_equal(fake_host_surprises(host), 0);
+    was_called_so(0, "127.0.0.1", RB_REASON_ACCEPTED);
+}
+
+/* What it says of time is greylisting, whatever it says of pace. */
+static void a_greylist_is_not_left_alone(void **state)
+{
+    (void)state;
+    start_saying(0, "450 4.7.1 Greylisted, you are too fast; try again in 300 seconds");
+    is(ask("one.example", "u@one.example"), RB_REASON_GREYLISTED);
+    assert_int_equal(world.paused, 0);
+}
+
+static void a_host_that_is_left_alone_is_not_called(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    start_saying(1, UNKNOWN_USER);
+    world.paused_ip = "127.0.0.1";
+    add("a@three.example");
+    add("b@three.example");
+    run("three.example");
+    assert_int_equal(world.next, 2);
+    for (int i = 0; i < 2; i++) {
+        is(&world.answer[i], RB_REASON_LIMITED);
+        assert_string_equal(world.answer[i].rule, "host_paused");
+    }
+    nobody_was_called();
+    assert_int_equal(world.learned_count, 0);
+}
+
+/* --- What counts against a host -------------------------------------------------- */
+
+static void what_one_recipient_is_refused_is_not_the_host(void **state)
+{
+    (void)state;
+    static const char *const refusals[] = {
+        "554 5.7.1 <u@one.example>: Recipient address rejected: Access denied",
+        "554 5.7.1 <u@one.example>: Recipient address rejected: internal list, members only",
+    };
+
+    for (size_t i = 0; i < COUNT(refusals); i++) {
+        start_saying(0, refusals[i]);
+        assert_int_equal(rb_reason_verdict(ask("one.example", "u@one.example")->reason),
+                         RB_VERDICT_UNKNOWN);
+        was_called_so(i, "127.0.0.1", RB_REASON_ACCEPTED);
+        stop_host(0);
+    }
+}
+
+static void what_all_of_us_would_be_told_is(void **state)
+{
+    (void)state;
+    static const char *const refusals[] = {
+        LISTED, "550 5.7.1 <we.example[192.0.2.1]>: Client host rejected: Access denied"};
+
+    for (size_t i = 0; i < COUNT(refusals); i++) {
+        start_saying(0, refusals[i]);
+        is(ask("one.example", "u@one.example"), RB_REASON_BLOCKED);
+        was_called_so(i, "127.0.0.1", RB_REASON_BLOCKED);
+        stop_host(0);
+    }
+}
+
+static void no_way_to_a_host_says_nothing_of_it(void **state)
+{
+    (void)state;
+    static const char *const not_ours[] = {"192.0.2.77"};
+
+    start_saying(0, UNKNOWN_USER);
+    world.options.bind = not_ours;
+    world.options.bind_count = 1;
+    is(ask("one.example", "u@one.example"), RB_REASON_UNREACHABLE);
+    assert_string_equal(world.answer[0].rule, "no_route");
+    nobody_was_called();
+}
+
 /* --- Sessions that are kept open --------------------------------------------- */
 
 static bool another_comes(void)
@@ -1351,6 +1873,15 @@ static const struct fake_host_step fed_up_with_rset[] = {OPENING,
                                                          {FAKE_HOST_SILENT, NULL}};
 static const struct fake_host_step silent_at_rset[] = {
     OPENING, TRANSACTION(UNKNOWN_USER), {FAKE_HOST_EXPECT, "RSET"}, {FAKE_HOST_SILENT, NULL}};
+static const struct fake_host_step late_at_rset[] = {{FAKE_HOST_SAY, "220 hello"},
+                                                     {FAKE_HOST_EXPECT, "EHLO"},
+                                                     {FAKE_HOST_SAY, "250-hello\r\n250 PIPELINING"},
+                                                     {FAKE_HOST_EXPECT, "MAIL"},
+                                                     {FAKE_HOST_EXPECT, "RCPT"},
+                                                     {FAKE_HOST_SAY, "250 ok\r\n" UNKNOWN_USER},
+                                                     {FAKE_HOST_EXPECT, "RSET"},
+                                                     {FAKE_HOST_EXPECT, "QUIT"},
+                                                     {FAKE_HOST_SAY, "250 ok\r\n221 bye"}};
 
 static void a_session_that_cannot_be_reset_does_not_rest(void **state)
 {
@@ -1375,6 +1906,20 @@ static void a_session_that_cannot_be_reset_does_not_rest(void **state)
         world.host[0] = NULL;
         world.port = 0;
     }
+}
+
+static void a_session_that_is_reset_late_ends_with_quit(void **state)
+{
+    (void)state;
+    static const struct fake_host_script script = {late_at_rset, COUNT(late_at_rset)};
+    struct fake_host *host = start_playing(0, &script, 1);
+
+    world.options.idle_timeout_ms = SHORT_MS;
+    is(ask("one.example", "u@one.example"), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(world.rests, 0);
+    heard(host, "QUIT", 1);
+    assert_int_equal(fake_host_surprises(host), 0);
+    was_called_so(0, "127.0.0.1", RB_REASON_ACCEPTED);
 }
 
 static void a_session_in_which_nobody_was_answered_for_does_not_rest(void **state)
@@ -1435,7 +1980,7 @@ static void a_session_with_many_refusals_does_not_rest(void **state)
     world.options.idle_timeout_ms = LONG_MS;
     world.while_resting = another_always_comes;
     ask("one.example", "u@one.example");
-    assert_int_equal(world.next, 10);
+    assert_int_equal(world.next, 9);
     heard(host, "QUIT", 1);
 }
 
@@ -2082,6 +2627,8 @@ int main(void)
         T(the_first_answer_about_the_mailbox_decides),
         T(without_an_answer_the_most_telling_reason_is_given),
         T(no_more_than_max_hosts_are_called),
+        T(several_names_of_one_address_are_one_host),
+        T(one_address_with_several_ports_is_several_hosts),
         T(several_items_go_to_the_next_host_together),
         T(a_domain_that_does_not_exist_is_no_domain),
         T(a_domain_with_a_null_mx_is_null_mx),
@@ -2127,13 +2674,34 @@ int main(void)
         T(preferred_hosts_that_are_dead_are_remembered_as_dead),
         T(preferred_hosts_are_guarded),
         T(several_items_share_one_session),
-        T(a_session_has_a_ceiling_of_questions),
+        T(a_session_is_left_after_ten_transactions),
+        T(a_session_is_left_after_nine_refusals),
+        T(refusals_of_senders_count_too),
+        T(a_probe_is_a_transaction_like_any_other),
+        T(a_session_never_has_more_than_eleven_resets),
+        T(a_session_that_rests_between_questions_has_no_more_of_them),
+        T(what_a_session_is_left_before_is_asked_in_the_next),
         T(a_session_that_wears_out_is_followed_by_another),
         T(a_host_that_serves_one_address_a_session_is_called_for_each),
         T(a_worn_out_session_does_not_ask_twice_for_what_was_put_off),
+        T(what_a_session_was_left_over_is_asked_first_in_the_next),
+        T(a_limit_of_a_session_is_no_answer),
+        T(a_host_that_speaks_of_us_in_mid_session_is_asked_in_another),
+        T(a_session_that_gets_ever_slower_is_left),
+        T(one_connection_too_many_is_handed_back),
+        T(a_refused_connection_beside_others_is_one_too_many),
+        T(a_421_to_the_first_question_beside_others_is_one_too_many_once),
+        T(a_host_for_which_we_are_too_much_is_left_alone),
+        T(what_was_answered_before_it_became_too_much_stands),
+        T(a_greylist_is_not_left_alone),
+        T(a_host_that_is_left_alone_is_not_called),
+        T(what_one_recipient_is_refused_is_not_the_host),
+        T(what_all_of_us_would_be_told_is),
+        T(no_way_to_a_host_says_nothing_of_it),
         T(what_comes_while_a_session_rests_is_asked_in_it),
         T(a_host_that_has_gone_meanwhile_is_called_again),
         T(a_session_that_cannot_be_reset_does_not_rest),
+        T(a_session_that_is_reset_late_ends_with_quit),
         T(a_session_in_which_nobody_was_answered_for_does_not_rest),
         T(a_session_that_need_not_rest_is_not_reset),
         T(what_is_for_the_next_host_does_not_wait_for_a_rest),

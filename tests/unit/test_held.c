@@ -142,8 +142,9 @@ static void assert_gave_way(struct rb_ticket *ticket)
 {
     const struct rb_answer answer = rig_answer(ticket);
 
-    assert_int_equal(answer.reason, RB_REASON_UNREACHABLE);
+    assert_int_equal(answer.reason, RB_REASON_LIMITED);
     assert_string_equal(answer.rule, "gave_way");
+    assert_int_equal(answer.expires_s, -1); /* it is of this moment: it is not kept */
 }
 
 /* --- Held ------------------------------------------------------------------ */

@@ -21,6 +21,7 @@ struct fixture {
     struct queue queue;
     struct callout_item item[DOMAINS];
     struct destination *destination[DOMAINS];
+    int64_t now_ms;
 };
 
 /* Domains with an address to ask about, each served by a worker. */
@@ -38,6 +39,7 @@ static int set_up(void **state)
             return -1;
         f->destination[i] = queue_next(&f->queue, 1);
     }
+    f->now_ms = 1000000;
     *state = f;
     return 0;
 }
@@ -54,13 +56,26 @@ static int tear_down(void **state)
 
 static enum slots_entry enter(struct fixture *f, int domain, const char *ip, unsigned max)
 {
-    return slots_enter(&f->slots, &f->queue, f->destination[domain], ip, max, false);
+    return slots_enter(&f->slots, &f->queue, f->destination[domain], ip, max, false, f->now_ms);
+}
+
+/* A session that the host had let in is over. */
+static bool leave(struct fixture *f, const char *ip, unsigned max)
+{
+    const struct slots_stay stay = {.let_in = true};
+
+    return slots_leave(&f->slots, &f->queue, ip, max, &stay, f->now_ms);
+}
+
+static enum slots_entry try_out(struct fixture *f, int domain)
+{
+    return slots_enter(&f->slots, &f->queue, f->destination[domain], HOST, 5, true, f->now_ms);
 }
 
 /* The domain's run is over; its item, still there, was handed back. */
 static bool end_run(struct fixture *f, int domain, unsigned max)
 {
-    bool woken = slots_settle(&f->slots, &f->queue, f->destination[domain], max);
+    bool woken = slots_settle(&f->slots, &f->queue, f->destination[domain], max, f->now_ms);
 
     queue_release(&f->queue, f->destination[domain], 1);
     return woken;
@@ -85,7 +100,7 @@ static void what_is_set_aside_needs_no_worker_until_a_slot_is_free(void **state)
     assert_int_equal(enter(f, 1, HOST, 1), SLOTS_FULL);
     assert_false(end_run(f, 1, 1));
     assert_null(queue_next(&f->queue, 1));
-    assert_true(slots_leave(&f->slots, &f->queue, HOST, 1));
+    assert_true(leave(f, HOST, 1));
     assert_ptr_equal(queue_next(&f->queue, 1), f->destination[1]);
     assert_int_equal(enter(f, 1, HOST, 1), SLOTS_TAKEN);
 }
@@ -100,12 +115,12 @@ static void the_longest_set_aside_comes_first(void **state)
         end_run(f, i, 1);
     }
     for (int i = 1; i < 4; i++) {
-        assert_true(slots_leave(&f->slots, &f->queue, HOST, 1));
+        assert_true(leave(f, HOST, 1));
         assert_ptr_equal(queue_next(&f->queue, 1), f->destination[i]);
         assert_null(queue_next(&f->queue, 1));
         assert_int_equal(enter(f, i, HOST, 1), SLOTS_TAKEN);
     }
-    assert_false(slots_leave(&f->slots, &f->queue, HOST, 1));
+    assert_false(leave(f, HOST, 1));
 }
 
 static void newcomers_do_not_overtake(void **state)
@@ -115,7 +130,7 @@ static void newcomers_do_not_overtake(void **state)
     assert_int_equal(enter(f, 0, HOST, 1), SLOTS_TAKEN);
     assert_int_equal(enter(f, 1, HOST, 1), SLOTS_FULL);
     end_run(f, 1, 1);
-    assert_true(slots_leave(&f->slots, &f->queue, HOST, 1));
+    assert_true(leave(f, HOST, 1));
     assert_int_equal(enter(f, 2, HOST, 1), SLOTS_FULL);
     assert_int_equal(enter(f, 1, HOST, 1), SLOTS_TAKEN);
 }
@@ -129,10 +144,10 @@ static void a_slot_that_is_not_taken_up_goes_to_the_next(void **state)
         assert_int_equal(enter(f, i, HOST, 1), SLOTS_FULL);
         end_run(f, i, 1);
     }
-    assert_true(slots_leave(&f->slots, &f->queue, HOST, 1));
+    assert_true(leave(f, HOST, 1));
     assert_ptr_equal(queue_next(&f->queue, 1), f->destination[1]);
     assert_int_equal(enter(f, 1, OTHER, 1), SLOTS_TAKEN); /* its domain has moved */
-    assert_false(slots_leave(&f->slots, &f->queue, OTHER, 1));
+    assert_false(leave(f, OTHER, 1));
     assert_true(end_run(f, 1, 1));
     assert_int_equal(enter(f, 2, HOST, 1), SLOTS_TAKEN);
 }
@@ -145,7 +160,7 @@ static void what_has_nothing_left_to_ask_is_not_set_aside(void **state)
     assert_int_equal(enter(f, 1, HOST, 1), SLOTS_FULL);
     assert_ptr_equal(queue_take(&f->queue, f->destination[1]), &f->item[1]);
     end_run(f, 1, 1); /* frees it */
-    assert_false(slots_leave(&f->slots, &f->queue, HOST, 1));
+    assert_false(leave(f, HOST, 1));
     assert_int_equal(enter(f, 2, HOST, 1), SLOTS_TAKEN);
 }
 
@@ -153,26 +168,216 @@ static void one_alone_tries_a_host_that_was_held_back(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(slots_enter(&f->slots, &f->queue, f->destination[0], HOST, 5, true),
-                     SLOTS_TAKEN);
-    assert_int_equal(slots_enter(&f->slots, &f->queue, f->destination[1], HOST, 5, true),
-                     SLOTS_REFUSED);
-    assert_false(slots_leave(&f->slots, &f->queue, HOST, 5));
-    assert_int_equal(slots_enter(&f->slots, &f->queue, f->destination[1], HOST, 5, true),
-                     SLOTS_TAKEN);
+    assert_int_equal(try_out(f, 0), SLOTS_TAKEN);
+    assert_int_equal(try_out(f, 1), SLOTS_REFUSED);
+    assert_false(leave(f, HOST, 5));
+    assert_int_equal(try_out(f, 1), SLOTS_TAKEN);
 }
 
-static void hosts_with_nothing_going_on_are_forgotten(void **state)
+/* --- What the host lets us know ------------------------------------------- */
+
+/* A session that has entered is sent away, and leaves. */
+static enum slots_excess send_away(struct fixture *f, const char *ip, unsigned max)
+{
+    struct slots_stay stay = {0};
+    enum slots_excess excess = slots_turned_away(&f->slots, ip, &stay, f->now_ms);
+
+    (void)slots_leave(&f->slots, &f->queue, ip, max, &stay, f->now_ms);
+    return excess;
+}
+
+static void one_sent_away_shows_how_many_a_host_allows(void **state)
 {
     struct fixture *f = *state;
 
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(enter(f, i, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(send_away(f, HOST, 10), SLOTS_OTHERS);
+    assert_int_equal(slots_running(&f->slots, HOST), 3);
+    assert_int_equal(enter(f, 4, HOST, 10), SLOTS_FULL);
+    end_run(f, 4, 10);
+    assert_true(leave(f, HOST, 10));
+    assert_ptr_equal(queue_next(&f->queue, 1), f->destination[4]);
+    assert_int_equal(enter(f, 4, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 5, HOST, 10), SLOTS_FULL);
+    assert_int_equal(enter(f, 5, OTHER, 10), SLOTS_TAKEN); /* another host is not concerned */
+}
+
+/* All are sent away at one time: those that have not left yet are none of those allowed. */
+static void several_sent_away_at_once_are_counted_once_each(void **state)
+{
+    struct fixture *f = *state;
+    struct slots_stay stay[3] = {{0}};
+
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(enter(f, i, HOST, 10), SLOTS_TAKEN);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(slots_turned_away(&f->slots, HOST, &stay[i], f->now_ms), SLOTS_OTHERS);
+    for (int i = 0; i < 3; i++) {
+        (void)slots_leave(&f->slots, &f->queue, HOST, 10, &stay[i], f->now_ms);
+        end_run(f, i, 10);
+    }
+    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_FULL); /* three are allowed */
+    (void)leave(f, HOST, 10);
+    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_FULL);
+}
+
+static void what_a_host_allows_is_forgotten_after_some_minutes(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(send_away(f, HOST, 10), SLOTS_OTHERS);
+    for (int i = 1; i < 4; i++) {
+        assert_int_equal(enter(f, i, HOST, 10), SLOTS_FULL);
+        end_run(f, i, 10);
+    }
+    f->now_ms += SLOTS_ALLOWED_MS - 1;
+    assert_int_equal(enter(f, 4, HOST, 10), SLOTS_FULL);
+    f->now_ms++;
+    assert_true(leave(f, HOST, 10));
+    for (int i = 1; i < 4; i++) /* all that wait, at once */
+        assert_ptr_equal(queue_next(&f->queue, 1), f->destination[i]);
+}
+
+/* It also holds over a time in which nothing goes on. */
+static void what_a_host_allows_is_remembered_while_it_is_idle(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(send_away(f, HOST, 10), SLOTS_OTHERS);
+    (void)leave(f, HOST, 10);
+    assert_int_equal(slots_running(&f->slots, HOST), 0);
+    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_FULL);
+}
+
+/* Dead, or closed to us: the last one to find out has found out. */
+static void one_alone_that_is_sent_away_has_met_a_failure(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(send_away(f, HOST, 10), SLOTS_OTHERS);
+    assert_int_equal(send_away(f, HOST, 10), SLOTS_ALONE);
+    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(send_away(f, HOST, 10), SLOTS_ALONE);
+}
+
+/* A host may close its books on a session later than it said goodbye. */
+static void a_session_that_has_just_ended_may_still_count(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    (void)leave(f, HOST, 10);
+    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(send_away(f, HOST, 10), SLOTS_LAGS);
+    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN); /* one is allowed all the same */
+    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_FULL);
+    f->now_ms += SLOTS_LAG_MS;
+    assert_int_equal(send_away(f, HOST, 10), SLOTS_ALONE);
+}
+
+static void it_is_not_waited_for_without_end(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+        (void)leave(f, HOST, 10);
+        for (int i = 0; i < SLOTS_LAGS_MAX; i++) {
+            assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+            assert_int_equal(send_away(f, HOST, 10), SLOTS_LAGS);
+        }
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+            assert_int_equal(send_away(f, HOST, 10), SLOTS_ALONE);
+        }
+    }
+}
+
+static void the_session_before_in_the_same_run_counts_as_one(void **state)
+{
+    struct fixture *f = *state;
+    struct slots_stay stay = {.let_in = true};
+
+    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(slots_turned_away(&f->slots, HOST, &stay, f->now_ms), SLOTS_LAGS);
+    (void)slots_leave(&f->slots, &f->queue, HOST, 10, &stay, f->now_ms);
+}
+
+/* Those that wait for a slot find it out too: for them nobody may come otherwise. */
+static void a_host_that_is_left_alone_is_so_for_all_that_wait(void **state)
+{
+    struct fixture *f = *state;
+    const struct slots_stay stay = {.let_in = true};
+
     assert_int_equal(enter(f, 0, HOST, 1), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 1, HOST, 1), SLOTS_FULL);
-    end_run(f, 1, 1);
-    (void)slots_leave(&f->slots, &f->queue, HOST, 1);
-    assert_ptr_equal(queue_next(&f->queue, 1), f->destination[1]);
-    end_run(f, 1, 1);
-    assert_null(f->slots.table);
+    for (int i = 1; i < 3; i++) {
+        assert_int_equal(enter(f, i, HOST, 1), SLOTS_FULL);
+        end_run(f, i, 1);
+    }
+    slots_pause(&f->slots, HOST, f->now_ms);
+    assert_true(slots_leave(&f->slots, &f->queue, HOST, 1, &stay, f->now_ms));
+    for (int i = 1; i < 3; i++) {
+        assert_ptr_equal(queue_next(&f->queue, 1), f->destination[i]);
+        assert_int_equal(enter(f, i, HOST, 1), SLOTS_PAUSED);
+        end_run(f, i, 1);
+    }
+    f->now_ms += SLOTS_PAUSE_MS - 1;
+    assert_int_equal(enter(f, 1, HOST, 1), SLOTS_PAUSED);
+    f->now_ms++;
+    assert_int_equal(enter(f, 1, HOST, 1), SLOTS_TAKEN);
+}
+
+static void an_answer_is_remembered_for_a_while(void **state)
+{
+    struct fixture *f = *state;
+
+    slots_note_answer(&f->slots, HOST, f->now_ms); /* nobody of that name */
+    assert_false(slots_answered(&f->slots, HOST, f->now_ms));
+    assert_int_equal(enter(f, 0, HOST, 1), SLOTS_TAKEN);
+    assert_false(slots_answered(&f->slots, HOST, f->now_ms));
+    slots_note_answer(&f->slots, HOST, f->now_ms);
+    (void)leave(f, HOST, 1);
+    f->now_ms += SLOTS_ANSWERED_MS - 1;
+    assert_true(slots_answered(&f->slots, HOST, f->now_ms));
+    assert_false(slots_answered(&f->slots, OTHER, f->now_ms));
+    f->now_ms++;
+    assert_false(slots_answered(&f->slots, HOST, f->now_ms));
+}
+
+static void so_many_idle_hosts_are_remembered_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < SLOTS_IDLE_MAX + 100; i++) {
+        char ip[46];
+
+        (void)snprintf(ip, sizeof ip, "192.0.%d.%d", i / 256, i % 256);
+        assert_int_equal(enter(f, 0, ip, 1), SLOTS_TAKEN);
+        slots_note_answer(&f->slots, ip, f->now_ms);
+        (void)leave(f, ip, 1);
+    }
+    assert_int_equal(f->slots.idle_count, SLOTS_IDLE_MAX);
+    assert_false(slots_answered(&f->slots, "192.0.0.99", f->now_ms)); /* the longest idle */
+    assert_true(slots_answered(&f->slots, "192.0.0.100", f->now_ms));
+}
+
+/* Sessions end, or are sent away, at any time. */
+static void end_somehow(struct fixture *f, unsigned *seed)
+{
+    f->now_ms += rand_r(seed) % 20000;
+    if (rand_r(seed) % 8 == 0)
+        (void)send_away(f, HOST, 2);
+    else
+        (void)leave(f, HOST, 2);
 }
 
 /* A hundred thousand random steps: never more than may, and nobody is left behind. */
@@ -188,7 +393,7 @@ static void whatever_happens_the_limit_holds_and_nobody_is_forgotten(void **stat
         struct destination *next;
 
         if (at[i] == CALLING) {
-            (void)slots_leave(&f->slots, &f->queue, HOST, 2);
+            end_somehow(f, &seed);
             (void)end_run(f, i, 2);
             at[i] = ASIDE; /* its item is still there: it is ready at once */
             running--;
@@ -209,6 +414,13 @@ static void whatever_happens_the_limit_holds_and_nobody_is_forgotten(void **stat
         assert_true(running <= 2);
         for (int j = 0; j < DOMAINS; j++) /* who is aside has somebody to wait for */
             assert_true(at[j] != ASIDE || running == 2 || f->destination[j]->wanted != NULL);
+        if (running == 0) { /* and where nobody calls, somebody is about to */
+            unsigned idle = 0;
+
+            for (int j = 0; j < DOMAINS; j++)
+                idle += at[j] == IDLE;
+            assert_int_not_equal(idle, 0);
+        }
     }
 }
 
@@ -224,7 +436,17 @@ int main(void)
         TEST(a_slot_that_is_not_taken_up_goes_to_the_next),
         TEST(what_has_nothing_left_to_ask_is_not_set_aside),
         TEST(one_alone_tries_a_host_that_was_held_back),
-        TEST(hosts_with_nothing_going_on_are_forgotten),
+        TEST(one_sent_away_shows_how_many_a_host_allows),
+        TEST(several_sent_away_at_once_are_counted_once_each),
+        TEST(what_a_host_allows_is_forgotten_after_some_minutes),
+        TEST(what_a_host_allows_is_remembered_while_it_is_idle),
+        TEST(one_alone_that_is_sent_away_has_met_a_failure),
+        TEST(a_session_that_has_just_ended_may_still_count),
+        TEST(it_is_not_waited_for_without_end),
+        TEST(the_session_before_in_the_same_run_counts_as_one),
+        TEST(a_host_that_is_left_alone_is_so_for_all_that_wait),
+        TEST(an_answer_is_remembered_for_a_while),
+        TEST(so_many_idle_hosts_are_remembered_and_no_more),
         TEST(whatever_happens_the_limit_holds_and_nobody_is_forgotten),
     };
 
