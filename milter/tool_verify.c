@@ -320,6 +320,7 @@ static struct batch *new_batch(const struct request *request, struct rb_verifier
     };
     batch->window.format = format_answer;
     batch->window.format_arg = request;
+    batch->window.pause_ms = WINDOW_PAUSE_MS;
     input_begin(&batch->input, STDIN_FILENO);
     return batch;
 }

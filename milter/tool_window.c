@@ -38,18 +38,18 @@ static uint32_t domain_hash(const char *input, size_t len)
 }
 
 /*
- * The domain's place among those refused; where there is none, an empty one or, if need be,
+ * The domain's place in a table of some; where there is none, an empty one or, if need be,
  * another's.
  */
-static uint32_t *refusal(struct window *window, uint32_t domain)
+static uint32_t *place_in(uint32_t table[WINDOW_DOMAINS], uint32_t domain)
 {
     for (uint32_t step = 0; step < WINDOW_STEPS; step++) {
-        uint32_t *place = &window->refused[(domain + step) % WINDOW_DOMAINS];
+        uint32_t *place = &table[(domain + step) % WINDOW_DOMAINS];
 
         if (*place == domain || *place == 0)
             return place;
     }
-    return &window->refused[domain % WINDOW_DOMAINS];
+    return &table[domain % WINDOW_DOMAINS];
 }
 
 static bool may_ask(struct window *window, const struct window_slot *slot)
@@ -60,10 +60,18 @@ static bool may_ask(struct window *window, const struct window_slot *slot)
      */
     return window->under_way < WINDOW_UNDER_WAY_MAX && !window->all_refused &&
            window->of_domain[slot->domain % WINDOW_DOMAINS] < WINDOW_OF_DOMAIN_MAX &&
-           *refusal(window, slot->domain) != slot->domain;
+           *place_in(window->refused, slot->domain) != slot->domain &&
+           *place_in(window->paused, slot->domain) != slot->domain;
 }
 
-/* True: a rate forbids it now, and later it is allowed. */
+static void pause_domain(struct window *window, uint32_t domain)
+{
+    if (window->unpaused_ms == 0)
+        window->unpaused_ms = now_ms() + window->pause_ms;
+    *place_in(window->paused, domain) = domain;
+}
+
+/* True: a limit forbids it now, and later it is allowed. */
 static bool note_refusal(struct window *window, const struct window_slot *slot,
                          const struct rb_answer *answer)
 {
@@ -71,8 +79,11 @@ static bool note_refusal(struct window *window, const struct window_slot *slot,
         return false;
     if (strcmp(answer->rule, "global_rate") == 0)
         window->all_refused = true;
-    else if (strcmp(answer->rule, "per_domain_rate") == 0)
-        *refusal(window, slot->domain) = slot->domain;
+    else if (strcmp(answer->rule, "per_domain_rate") == 0 ||
+             strcmp(answer->rule, "per_host_sessions") == 0)
+        *place_in(window->refused, slot->domain) = slot->domain;
+    else if (strcmp(answer->rule, "host_paused") == 0)
+        pause_domain(window, slot->domain);
     else
         return false;
     return true;
@@ -82,6 +93,10 @@ static void forget_refusals(struct window *window)
 {
     int64_t now = now_ms();
 
+    if (window->unpaused_ms != 0 && now >= window->unpaused_ms) {
+        window->unpaused_ms = 0;
+        memset(window->paused, 0, sizeof window->paused);
+    }
     if (now < window->again_ms)
         return;
     window->again_ms = now + AGAIN_MS;

@@ -3,7 +3,8 @@
  * tool_window: the questions of a list that are asked, or wait to be, between the line that was
  * read last and the answer that was given last. Answers come out in the order of the questions.
  * Bounded: so many lines, so many of them under way. A list is in no hurry: what a rate forbids now
- * is asked again when the rate allows it, and the others are not kept from going on. One thread.
+ * is asked again when the rate allows it, what was too much for its mail host when that has been
+ * left alone for a while, and the others are not kept from going on. One thread.
  */
 #ifndef RB_TOOL_WINDOW_H
 #define RB_TOOL_WINDOW_H
@@ -21,10 +22,11 @@ enum {
      * 2000/m, 120 s.
      */
     WINDOW_MAX = 4096,
-    WINDOW_UNDER_WAY_MAX = 512, /* asked, and not answered yet, */
-    WINDOW_OF_DOMAIN_MAX = 32,  /* and of one domain: many lists are sorted by domain */
-    WINDOW_DOMAINS = 1024,      /* places where domains are counted, by hash, */
-    WINDOW_STEPS = 8,           /* and how far from its own place one is looked for */
+    WINDOW_UNDER_WAY_MAX = 512,  /* asked, and not answered yet, */
+    WINDOW_OF_DOMAIN_MAX = 32,   /* and of one domain: many lists are sorted by domain */
+    WINDOW_PAUSE_MS = 60 * 1000, /* so long a domain waits whose mail host we were too much for */
+    WINDOW_DOMAINS = 1024,       /* places where domains are counted, by hash, */
+    WINDOW_STEPS = 8,            /* and how far from its own place one is looked for */
 };
 
 /* One question. */
@@ -51,6 +53,7 @@ struct window {
     struct rb_question question; /* but for the address */
     window_format *format;
     const void *format_arg;
+    int64_t pause_ms;                     /* WINDOW_PAUSE_MS, but in tests */
     struct window_slot slots[WINDOW_MAX]; /* a ring */
     size_t first, used, under_way;
     unsigned of_domain[WINDOW_DOMAINS]; /* those under way, by domain */
@@ -58,6 +61,8 @@ struct window {
     int64_t again_ms;                   /* then it is tried again what a rate forbade, */
     bool all_refused;                   /* until then nothing is asked, */
     uint32_t refused[WINDOW_DOMAINS];   /* or of these domains; 0: none */
+    int64_t unpaused_ms;                /* until then nothing is asked */
+    uint32_t paused[WINDOW_DOMAINS];    /* of these */
 };
 
 /*

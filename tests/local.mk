@@ -58,6 +58,7 @@ UNIT = \
     tests/unit/test_text \
     tests/unit/test_tool \
     tests/unit/test_tool_input \
+    tests/unit/test_tool_window \
     tests/unit/test_transcript \
     tests/unit/test_transport \
     tests/unit/test_verifier \
@@ -280,6 +281,10 @@ tests_unit_test_text_LDADD = $(unit_libs)
 tests_unit_test_tool_SOURCES = tests/unit/test_tool.c
 tests_unit_test_tool_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_tool_LDADD = $(unit_libs)
+
+tests_unit_test_tool_window_SOURCES = tests/unit/test_tool_window.c milter/tool_window.c
+tests_unit_test_tool_window_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_tool_window_LDADD = $(unit_libs)
 
 tests_unit_test_tool_input_SOURCES = tests/unit/test_tool_input.c
 tests_unit_test_tool_input_CPPFLAGS = $(unit_cppflags)
