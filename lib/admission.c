@@ -41,15 +41,23 @@ static struct charge charge(const char *name, const struct rb_rate *rate, char k
     return made;
 }
 
-const char *admission_refusal(struct admission *admission, const struct rb_options *o,
+enum { CHARGES_MAX = 3 };
+
+/* The rates that a question counts in; returns how many. */
+static size_t list_charges(const struct rb_options *o, const struct admission_request *request,
+                           struct charge charges[CHARGES_MAX])
+{
+    charges[0] = charge("per_domain_rate", &o->per_domain_rate, 'd', request->domain);
+    charges[1] = charge("global_rate", &o->global_rate, 'g', "");
+    charges[2] = charge("per_client_rate", &o->per_client_rate, 'c', request->client);
+    return request->client[0] != '\0' ? 3 : 2;
+}
+
+const char *admission_forbids(const struct admission *admission, const struct rb_options *o,
                               const struct admission_request *request)
 {
-    const struct charge charges[] = {
-        charge("per_domain_rate", &o->per_domain_rate, 'd', request->domain),
-        charge("global_rate", &o->global_rate, 'g', ""),
-        charge("per_client_rate", &o->per_client_rate, 'c', request->client),
-    };
-    const size_t count = request->client[0] != '\0' ? 3 : 2;
+    struct charge charges[CHARGES_MAX];
+    const size_t count = list_charges(o, request, charges);
 
     if (o->shield.addresses > 0 &&
         shield_is_up(admission->shield, request->domain, request->now_s, NULL))
@@ -57,7 +65,17 @@ const char *admission_refusal(struct admission *admission, const struct rb_optio
     for (size_t i = 0; i < count; i++)
         if (!rates_allow(admission->rates, charges[i].key, charges[i].rate, request->now_ms))
             return charges[i].name;
-    for (size_t i = 0; i < count; i++)
-        (void)rates_take(admission->rates, charges[i].key, charges[i].rate, request->now_ms);
     return NULL;
+}
+
+const char *admission_refusal(struct admission *admission, const struct rb_options *o,
+                              const struct admission_request *request)
+{
+    struct charge charges[CHARGES_MAX];
+    const size_t count = list_charges(o, request, charges);
+    const char *limit = admission_forbids(admission, o, request);
+
+    for (size_t i = 0; i < count && limit == NULL; i++)
+        (void)rates_take(admission->rates, charges[i].key, charges[i].rate, request->now_ms);
+    return limit;
 }

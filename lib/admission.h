@@ -36,9 +36,13 @@ enum rb_error admission_init(struct admission *admission);
 void admission_fini(struct admission *admission);
 
 /*
- * NULL: it may be asked, and is counted in every rate. Else the name of the limit that forbids it,
- * and nothing is counted: "shield", "per_domain_rate", "per_client_rate", "global_rate". Static.
+ * NULL: it may be asked. Else the name of the limit that forbids it: "shield", "per_domain_rate",
+ * "per_client_rate", "global_rate". Static. Nothing is counted.
  */
+const char *admission_forbids(const struct admission *admission, const struct rb_options *o,
+                              const struct admission_request *request);
+
+/* The same; what may be asked is counted in every rate. */
 const char *admission_refusal(struct admission *admission, const struct rb_options *o,
                               const struct admission_request *request);
 

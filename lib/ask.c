@@ -219,6 +219,13 @@ static enum rb_error ask(struct rb_ticket *ticket, const struct options *options
                                        : go_on(ticket, options, question, address, key, known);
 }
 
+struct address_record ask_about_nobody(const struct rb_verifier *verifier, enum address_fault fault)
+{
+    return fault == ADDRESS_NULL
+               ? verifier_moment(verifier, RB_REASON_EXEMPT, "null_sender")
+               : verifier_moment(verifier, RB_REASON_BAD_ADDRESS, address_fault_text(fault));
+}
+
 static enum rb_error ask_text(struct rb_ticket *ticket, const struct options *options,
                               const struct rb_question *question)
 {
@@ -234,10 +241,7 @@ static enum rb_error ask_text(struct rb_ticket *ticket, const struct options *op
     }
     if (fault == ADDRESS_NOMEM)
         return RB_ERR_NOMEM;
-    record =
-        fault == ADDRESS_NULL
-            ? verifier_moment(ticket->verifier, RB_REASON_EXEMPT, "null_sender")
-            : verifier_moment(ticket->verifier, RB_REASON_BAD_ADDRESS, address_fault_text(fault));
+    record = ask_about_nobody(ticket->verifier, fault);
     answer_at_once(ticket, &record, false);
     return RB_OK;
 }
@@ -275,38 +279,15 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
 static void fill_answer(const struct rb_ticket *ticket, const struct address_record *record,
                         bool cached, const struct options *options, struct rb_answer *answer)
 {
-    struct rb_verifier *verifier = ticket->verifier;
+    const struct rb_verifier *verifier = ticket->verifier;
     int64_t until_ms =
         ticket->answered_ms != 0 ? ticket->answered_ms : clock_monotonic_ms(verifier->clock);
-    int64_t now_s = clock_wall_s(verifier->clock), left_s = -1;
     const char *relay = ticket->flight != NULL ? ticket->flight->relay : "";
 
-    *answer = (struct rb_answer){
-        .verdict = rb_reason_verdict(record->reason),
-        .reason = record->reason,
-        .cached = cached,
-        .age_s = now_s > record->stamp_s ? now_s - record->stamp_s : 0,
-        .expires_s = -1,
-        .port = record->port,
-        .stage = record->stage,
-        .code = record->code,
-        .mail_from_known = record->mail_from_known,
-        .wait_s = record->wait_s,
-        .elapsed_ms = until_ms - ticket->asked_ms,
-    };
-    if (verifier->cache != NULL && ticket->address[0] != '\0' &&
-        (verifier_keeps(relay, record->reason) || record->reason == RB_REASON_CORRESPONDENT) &&
-        address_record_freshness(record, &options->o.lifetimes, now_s, &left_s) != RECORD_EXPIRED)
-        answer->expires_s = left_s;
-    memcpy(answer->address, ticket->address, sizeof answer->address);
+    verifier_fill_answer(verifier, options, relay, ticket->address, record, answer);
+    answer->cached = cached;
+    answer->elapsed_ms = until_ms - ticket->asked_ms;
     memcpy(answer->domain, ticket->domain, sizeof answer->domain);
-    memcpy(answer->rule, record->rule, sizeof answer->rule);
-    memcpy(answer->mx, record->mx, sizeof answer->mx);
-    memcpy(answer->ip, record->ip, sizeof answer->ip);
-    memcpy(answer->tls, record->tls, sizeof answer->tls);
-    memcpy(answer->enhanced, record->enhanced, sizeof answer->enhanced);
-    memcpy(answer->reply, record->reply, sizeof answer->reply);
-    memcpy(answer->mail_from, record->mail_from, sizeof answer->mail_from);
 }
 
 /* What is waited for. */

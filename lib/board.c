@@ -12,42 +12,57 @@
 
 #include <string.h>
 
-/*
- * Which limit forbids that the flight's question is asked now; NULL: none, and it is counted. A
- * relay is our own. Under the lock.
- */
-static const char *limit_of(struct rb_verifier *verifier, const struct flight *flight)
+/* Whom a question is about, and for whom it is asked, as limits see it. A relay is our own. */
+static struct admission_request request_of(const struct rb_verifier *verifier, const char *domain,
+                                           const char *client)
 {
-    const struct admission_request request = {
-        .domain = flight->domain,
-        .client = flight->client,
+    return (struct admission_request){
+        .domain = domain,
+        .client = client,
         .now_ms = clock_monotonic_ms(verifier->clock),
         .now_s = clock_wall_s(verifier->clock),
     };
+}
 
-    return flight->relay[0] != '\0'
-               ? NULL
-               : admission_refusal(&verifier->admission, &verifier->setup->options->o, &request);
+enum rb_reason board_forbids(const struct rb_verifier *verifier, const char *domain,
+                             const char *relay, const char *client, const char **rule)
+{
+    const struct rb_options *o = &verifier->setup->options->o;
+    const struct admission_request request = request_of(verifier, domain, client);
+
+    if (verifier->stopping) {
+        *rule = "shutting_down";
+        return RB_REASON_TIMEOUT;
+    }
+    if (verifier->queue.pending >= o->max_pending) {
+        *rule = "queue_full";
+        return RB_REASON_BUSY;
+    }
+    *rule = relay[0] == '\0' ? admission_forbids(&verifier->admission, o, &request) : NULL;
+    return *rule != NULL ? RB_REASON_LIMITED : RB_REASON_NONE;
+}
+
+static void count_refusal(struct rb_verifier *verifier, enum rb_reason reason)
+{
+    if (reason == RB_REASON_BUSY)
+        atomic_fetch_add(&verifier->counters.busy, 1);
+    if (reason == RB_REASON_LIMITED)
+        atomic_fetch_add(&verifier->counters.limited, 1);
 }
 
 /* Why a flight does not take place; RB_REASON_NONE: it does. Under the lock. */
 static enum rb_reason try_to_launch(struct rb_verifier *verifier, struct flight *flight,
                                     const char **rule)
 {
-    if (verifier->stopping) {
-        *rule = "shutting_down";
-        return RB_REASON_TIMEOUT;
-    }
-    if (verifier->queue.pending >= verifier->setup->options->o.max_pending) {
-        *rule = "queue_full";
-        atomic_fetch_add(&verifier->counters.busy, 1);
-        return RB_REASON_BUSY;
-    }
-    *rule = limit_of(verifier, flight);
-    if (*rule != NULL) {
-        atomic_fetch_add(&verifier->counters.limited, 1);
-        return RB_REASON_LIMITED;
-    }
+    const struct admission_request request = request_of(verifier, flight->domain, flight->client);
+    enum rb_reason reason =
+        board_forbids(verifier, flight->domain, flight->relay, flight->client, rule);
+
+    count_refusal(verifier, reason);
+    if (reason != RB_REASON_NONE)
+        return reason;
+    if (flight->relay[0] == '\0')
+        (void)admission_refusal(&verifier->admission, &verifier->setup->options->o, &request);
     if (workers_submit(verifier, flight) == RB_OK)
         return RB_REASON_NONE;
     *rule = "no_worker";

@@ -166,8 +166,9 @@ static bool overrules(struct rb_verifier *verifier, const struct rb_lifetimes *l
            is_correspondent(verifier, lifetimes, address, now_s, record);
 }
 
-enum known known_find(struct rb_verifier *verifier, const struct options *options, const char *key,
-                      const char *domain, const char *relay, struct address_record *record)
+enum known known_look(struct rb_verifier *verifier, const struct options *options, const char *key,
+                      const char *domain, const char *relay, struct address_record *record,
+                      bool *by_fact)
 {
     const struct rb_lifetimes *lifetimes = &options->o.lifetimes;
     int64_t now_s = clock_wall_s(verifier->clock);
@@ -175,6 +176,7 @@ enum known known_find(struct rb_verifier *verifier, const struct options *option
     struct address_record own = {.reason = RB_REASON_NONE};
     enum freshness freshness = RECORD_EXPIRED;
 
+    *by_fact = false;
     if (verifier->cache == NULL)
         return KNOWN_NOT;
     if (cache_get_address(verifier->cache, key, &own) == RB_OK)
@@ -187,10 +189,18 @@ enum known known_find(struct rb_verifier *verifier, const struct options *option
         *record = own;
         return freshness == RECORD_FRESH ? KNOWN_FRESH : KNOWN_STALE;
     }
-    if (facts_settle(verifier, options, domain, relay, now_s, record) ||
-        (relay == NULL && kind_settles(verifier, lifetimes, address, now_s, record))) {
+    *by_fact = facts_settle(verifier, options, domain, relay, now_s, record) ||
+               (relay == NULL && kind_settles(verifier, lifetimes, address, now_s, record));
+    return *by_fact ? KNOWN_FRESH : KNOWN_NOT;
+}
+
+enum known known_find(struct rb_verifier *verifier, const struct options *options, const char *key,
+                      const char *domain, const char *relay, struct address_record *record)
+{
+    bool by_fact;
+    enum known known = known_look(verifier, options, key, domain, relay, record, &by_fact);
+
+    if (by_fact)
         atomic_fetch_add(&verifier->counters.settled_by_fact, 1);
-        return KNOWN_FRESH;
-    }
-    return KNOWN_NOT;
+    return known;
 }

@@ -30,6 +30,7 @@ libcore_la_SOURCES = \
     lib/netguard.c lib/netguard.h \
     lib/options.c lib/options.h \
     lib/patience.c lib/patience.h \
+    lib/peek.c \
     lib/pool.c lib/pool.h \
     lib/probing.c lib/probing.h \
     lib/queue.c lib/queue.h \

@@ -214,6 +214,7 @@ struct rb_options {
     const char *store; /* "lmdb:/path"; NULL or "": nothing is kept */
     uint64_t store_max_bytes;
     bool store_owner_fix; /* run as root: give new files of the store to the owner of its folder */
+    bool store_read_only; /* what is known is used, and what is learned is not kept */
     struct rb_lifetimes lifetimes;
     struct rb_greylist greylist; /* needs a store */
 
@@ -365,6 +366,25 @@ void rb_ticket_free(struct rb_ticket *ticket);
 /* rb_ask, rb_wait and rb_ticket_free in one. */
 enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *question,
                         unsigned max_wait_ms, struct rb_answer *answer)
+    __attribute__((warn_unused_result));
+
+/* What would become of a question. */
+struct rb_prospect {
+    bool would_call; /* a mail host would be called now; what it would say is not known: */
+    bool is_asked;   /* an equal question is under way, and this one would wait for its answer */
+    bool
+        would_refresh; /* the answer is given at once, and asked for anew behind the caller's back */
+    struct rb_answer answer; /* else: what the caller would hear. Owns nothing */
+};
+
+/*
+ * Tells what rb_ask and rb_wait would do with a question now, and does nothing of it: nobody is
+ * called or waits, no rate is used, nothing is counted or remembered. Where the SPF gate must know,
+ * and does not yet, DNS is asked, for wait_ms at most. Any thread. RB_ERR_ARGUMENT, RB_ERR_NOMEM,
+ * RB_ERR_TOO_LONG as rb_ask.
+ */
+enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *question,
+                      unsigned wait_ms, struct rb_prospect *prospect)
     __attribute__((warn_unused_result));
 
 /*

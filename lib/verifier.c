@@ -51,6 +51,7 @@ static enum rb_error open_cache(struct rb_verifier *verifier, const struct rb_op
         .lifetimes = o->lifetimes,
         .clock = verifier->clock,
         .owner_fix = o->store_owner_fix,
+        .read_only = o->store_read_only,
     };
 
     if (o->store == NULL || o->store[0] == '\0')
@@ -186,6 +187,37 @@ struct address_record verifier_moment(const struct rb_verifier *verifier, enum r
 
     (void)text_printable(record.rule, sizeof record.rule, rule, strlen(rule));
     return record;
+}
+
+void verifier_fill_answer(const struct rb_verifier *verifier, const struct options *options,
+                          const char *relay, const char *address,
+                          const struct address_record *record, struct rb_answer *answer)
+{
+    int64_t now_s = clock_wall_s(verifier->clock), left_s = -1;
+
+    *answer = (struct rb_answer){
+        .verdict = rb_reason_verdict(record->reason),
+        .reason = record->reason,
+        .age_s = now_s > record->stamp_s ? now_s - record->stamp_s : 0,
+        .expires_s = -1,
+        .port = record->port,
+        .stage = record->stage,
+        .code = record->code,
+        .mail_from_known = record->mail_from_known,
+        .wait_s = record->wait_s,
+    };
+    if (verifier->cache != NULL && address[0] != '\0' &&
+        (verifier_keeps(relay, record->reason) || record->reason == RB_REASON_CORRESPONDENT) &&
+        address_record_freshness(record, &options->o.lifetimes, now_s, &left_s) != RECORD_EXPIRED)
+        answer->expires_s = left_s;
+    (void)text_copy(answer->address, sizeof answer->address, address);
+    memcpy(answer->rule, record->rule, sizeof answer->rule);
+    memcpy(answer->mx, record->mx, sizeof answer->mx);
+    memcpy(answer->ip, record->ip, sizeof answer->ip);
+    memcpy(answer->tls, record->tls, sizeof answer->tls);
+    memcpy(answer->enhanced, record->enhanced, sizeof answer->enhanced);
+    memcpy(answer->reply, record->reply, sizeof answer->reply);
+    memcpy(answer->mail_from, record->mail_from, sizeof answer->mail_from);
 }
 
 static struct callout_item *drain_one(struct rb_verifier *verifier)

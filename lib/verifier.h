@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * verifier: what its parts share: verifier.c (the whole), ask.c (the questions), board.c (the
+ * verifier: what its parts share: verifier.c (the whole), ask.c (the questions), peek.c (questions
+ * that are only thought of), board.c (the
  * questions' flights), known.c (what needs no asking), workers.c (the threads that ask), task.c
  * (one callout of theirs), landing.c (what comes of it). The public face is ringback.h.
  *
@@ -75,7 +76,15 @@ struct rb_verifier {
 
 enum known { KNOWN_NOT, KNOWN_STALE, KNOWN_FRESH };
 
-/* What the cache, then the domain's facts, know of an address. Any thread, no lock held. */
+/*
+ * What the cache, then the domain's facts and the address's kind, know of an address; by_fact: it
+ * was those. Counts nothing. Any thread, no lock held.
+ */
+enum known known_look(struct rb_verifier *verifier, const struct options *options, const char *key,
+                      const char *domain, const char *relay, struct address_record *record,
+                      bool *by_fact);
+
+/* The same, for a question that is asked. */
 enum known known_find(struct rb_verifier *verifier, const struct options *options, const char *key,
                       const char *domain, const char *relay, struct address_record *record);
 
@@ -98,6 +107,14 @@ struct timespec verifier_in_ms(int64_t ms);
 struct address_record verifier_moment(const struct rb_verifier *verifier, enum rb_reason reason,
                                       const char *rule);
 
+/*
+ * What a record says, as an answer: all but domain, cached and elapsed_ms. relay: "" where there is
+ * none; address: canonical.
+ */
+void verifier_fill_answer(const struct rb_verifier *verifier, const struct options *options,
+                          const char *relay, const char *address,
+                          const struct address_record *record, struct rb_answer *answer);
+
 /* What the limits hold back now, as shield_list_up and rates_list_limited tell it. No lock held. */
 size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, size_t size);
 size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, size_t size);
@@ -109,6 +126,10 @@ size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, 
 void verifier_identity(struct rb_verifier *verifier, unsigned wait_ms, struct identity *identity);
 
 /* --- ask.c ---------------------------------------------------------------- */
+
+/* What is said of what cannot be asked about: neither ADDRESS_OK nor ADDRESS_NOMEM. */
+struct address_record ask_about_nobody(const struct rb_verifier *verifier,
+                                       enum address_fault fault);
 
 /* What tickets are made from; pool_fini ends it. Before anybody asks. */
 void ask_init(struct rb_verifier *verifier);
@@ -123,6 +144,13 @@ void ask_init(struct rb_verifier *verifier);
 struct flight *board_flight(struct rb_verifier *verifier, const struct options *options,
                             const struct rb_question *question, const struct address *address,
                             const char *key);
+
+/*
+ * Why a question may not be asked of the world now; RB_REASON_NONE: it may. relay and client (a key
+ * of rates.h): "" where there is none. Changes and counts nothing. Under the lock.
+ */
+enum rb_reason board_forbids(const struct rb_verifier *verifier, const char *domain,
+                             const char *relay, const char *client, const char **rule);
 
 /* NULL is fine. No lock held. */
 void board_leave(struct rb_verifier *verifier, struct flight *flight);

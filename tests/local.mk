@@ -33,6 +33,7 @@ UNIT = \
     tests/unit/test_netguard \
     tests/unit/test_options \
     tests/unit/test_patience \
+    tests/unit/test_peek \
     tests/unit/test_policy \
     tests/unit/test_probing \
     tests/unit/test_pool \
@@ -244,6 +245,10 @@ tests_unit_test_log_LDADD = $(unit_libs)
 tests_unit_test_netguard_SOURCES = tests/unit/test_netguard.c
 tests_unit_test_netguard_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_netguard_LDADD = $(unit_libs)
+
+tests_unit_test_peek_SOURCES = tests/unit/test_peek.c
+tests_unit_test_peek_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_peek_LDADD = $(unit_libs)
 
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_CPPFLAGS = $(unit_cppflags)
