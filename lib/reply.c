@@ -96,7 +96,7 @@ static size_t enhanced_len(const char *text, char class)
         return 0;
     len += digits;
     /* "5.1.1.9" is an address, "5.1.1a" a version. */
-    if (text[len] == '.' || (text[len] & 0x80) || text[len] == '_')
+    if ((text[len] == '.' && is_digit(text[len + 1])) || (text[len] & 0x80) || text[len] == '_')
         return 0;
     if ((text[len] >= 'a' && text[len] <= 'z') || (text[len] >= 'A' && text[len] <= 'Z'))
         return 0;

@@ -142,6 +142,7 @@ static void finds_enhanced_code(void **state)
         {"550 5.1.1\r\n", REPLY_DONE, 550, "5.1.1", "", 1},
         {"550   5.1.1   spaced\r\n", REPLY_DONE, 550, "5.1.1", "spaced", 1},
         {"550 5.1.1: unknown\r\n", REPLY_DONE, 550, "5.1.1", "unknown", 1},
+        {"550 5.1.1. unknown\r\n", REPLY_DONE, 550, "5.1.1", ". unknown", 1},
         {"550 5.1.1 5.1.1 twice\r\n", REPLY_DONE, 550, "5.1.1", "5.1.1 twice", 1},
         {"550-plain\r\n550 5.1.1 then\r\n", REPLY_DONE, 550, "5.1.1", "plain\nthen", 2},
         {"550-5.1.1 one\r\n550 5.7.1 two\r\n", REPLY_DONE, 550, "5.1.1", "one\n5.7.1 two", 2},
