@@ -5,6 +5,9 @@
 
 #include "classify_text.h"
 
+#include "classify.h"
+#include "classify_letters.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -28,7 +31,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* --- Words ---------------------------------------------------------------- */
+/* --- Spans ---------------------------------------------------------------- */
 
 /* A stretch of text, not terminated. */
 struct span {
@@ -36,11 +39,22 @@ struct span {
     size_t len;
 };
 
+static struct span span_of(const char *text)
+{
+    return (struct span){text, strlen(text)};
+}
+
+static struct span span_from(struct span span, size_t from)
+{
+    return (struct span){span.at + from, span.len - from};
+}
+
 static bool span_has(struct span span, char c)
 {
     return memchr(span.at, c, span.len) != NULL;
 }
 
+/* Upper and lower case are the same. */
 static bool span_begins(struct span span, const char *with)
 {
     size_t len = strlen(with);
@@ -48,7 +62,7 @@ static bool span_begins(struct span span, const char *with)
     if (span.len < len)
         return false;
     for (size_t i = 0; i < len; i++)
-        if (lower(span.at[i]) != with[i])
+        if (lower(span.at[i]) != lower(with[i]))
             return false;
     return true;
 }
@@ -58,10 +72,34 @@ static bool span_is(struct span span, const char *text)
     return span.len == strlen(text) && span_begins(span, text);
 }
 
+static bool is_of_name(char c)
+{
+    return is_letter(c) || is_digit(c) || c == '-';
+}
+
+/* Whether a name or an address stands in the span, and is not part of a longer one. */
+static bool span_quotes(struct span span, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; len > 0 && i + len <= span.len; i++) {
+        const char *end = span.at + i + len, *last = span.at + span.len;
+
+        if (!span_begins(span_from(span, i), name))
+            continue;
+        if (i > 0 && (is_of_name(end[-(ptrdiff_t)len - 1]) || end[-(ptrdiff_t)len - 1] == '.'))
+            continue;
+        if (end == last || (*end != '.' && !is_of_name(*end)) ||
+            (*end == '.' && (end + 1 == last || !is_of_name(end[1]))))
+            return true;
+    }
+    return false;
+}
+
 /* Without the punctuation around it. */
 static struct span trim(struct span span)
 {
-    static const char around[] = "<>()[]{}\"'`.,;:!?*";
+    static const char around[] = "<>()[]{}\"'`.,;:!?*=";
 
     while (span.len > 0 && strchr(around, span.at[0]) != NULL) {
         span.at++;
@@ -120,116 +158,36 @@ static bool is_block_list(struct span span)
         "mailspike",   "psbl",       "spamrats", "uceprotect",
         "invaluement", "senderbase", "njabl",    "manitu",
         "senderscore", "rbl",        "fabel",    "backscatterer",
+        "openspf",
     };
 
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
         size_t len = strlen(names[n]);
 
         for (size_t i = 0; i + len <= span.len; i++) {
-            struct span rest = {span.at + i, span.len - i};
             bool label = (i == 0 || !is_letter(span.at[i - 1])) &&
                          (i + len == span.len || !is_letter(span.at[i + len]));
 
-            if (label && span_begins(rest, names[n]))
+            if (label && span_begins(span_from(span, i), names[n]))
                 return true;
         }
     }
     return false;
 }
 
-/* Appends one word. */
-static void add_word(struct words *words, size_t *used, struct span span)
+static bool is_url(struct span span)
 {
-    if (words->count == PHRASE_WORDS_MAX || *used + span.len + 1 > sizeof words->text)
-        return;
-    words->word[words->count++] = words->text + *used;
-    for (size_t i = 0; i < span.len; i++)
-        words->text[(*used)++] = lower(span.at[i]);
-    words->text[(*used)++] = '\0';
-}
-
-static void add_text(struct words *words, size_t *used, const char *text)
-{
-    add_word(words, used, (struct span){text, strlen(text)});
-}
-
-/* A token that is none of the special ones: letters and digits make words, apostrophes vanish, the
- * rest parts. */
-static void add_plain(struct words *words, size_t *used, struct span span)
-{
-    char word[128];
-    size_t len = 0;
-
-    for (size_t i = 0; i <= span.len; i++) {
-        char c = (char)(i < span.len ? span.at[i] : ' ');
-
-        if (c == '\'' || c == '`' || (unsigned char)c >= 0x80)
-            continue;
-        if ((is_letter(c) || is_digit(c)) && len < sizeof word) {
-            word[len++] = c;
-        } else if (len > 0) {
-            add_word(words, used, (struct span){word, len});
-            len = 0;
-        }
-    }
-}
-
-/* "Sendmail says <u@d>... User unknown", or only "u... User unknown": what is in front of the dots
- * is quoted. */
-static bool is_echo(struct span token)
-{
-    return token.len > 3 && memcmp(token.at + token.len - 3, "...", 3) == 0 &&
-           !is_blank(token.at[0]);
-}
-
-/* A word in double quotes is a name: "blocked". More words in quotes are somebody's sentence. */
-static bool is_quoted_name(struct span token)
-{
-    return token.len > 2 && token.at[0] == '"' && token.at[token.len - 1] == '"';
-}
-
-/* "u@d.example:blocked": the address is left out, what is said of it is not. */
-static void add_behind_address(struct words *words, size_t *used, struct span token)
-{
-    const char *at = memchr(token.at, '@', token.len);
-    size_t behind = token.len - (size_t)(at - token.at);
-    const char *colon = memchr(at, ':', behind);
-
-    if (colon != NULL)
-        add_plain(words, used, (struct span){colon, behind - (size_t)(colon - at)});
-}
-
-static void add_token(struct words *words, size_t *used, struct span token, bool first)
-{
-    struct span bare = trim(token);
-
-    if (token.len >= 2 && token.at[0] == '<' && token.at[1] == '>')
-        add_text(words, used, "<>");
-    else if (span_has(bare, '@'))
-        add_behind_address(words, used, bare);
-    else if (span_begins(bare, "http:") || span_begins(bare, "https:") ||
-             span_begins(bare, "www.") || is_quoted_name(token) || (first && is_echo(token)))
-        return;
-    else if (is_ip(bare))
-        add_text(words, used, "ip");
-    else if (is_block_list(bare) && (span_has(bare, '.') || span_has(bare, ':') || bare.len <= 16))
-        add_text(words, used, "dnsbl");
-    else if (is_host(bare))
-        add_text(words, used, "host");
-    else
-        add_plain(words, used, token);
+    return span_begins(span, "http:") || span_begins(span, "https:") || span_begins(span, "www.");
 }
 
 /* The next token: up to a blank; what stands in <> with an "@" is one token, blanks or not. */
 static struct span next_token(struct span *rest)
 {
-    struct span token;
+    struct span token, inside;
     const char *close;
 
-    while (rest->len > 0 && is_blank(rest->at[0])) {
-        rest->at++;
-        rest->len--;
-    }
+    while (rest->len > 0 && is_blank(rest->at[0]))
+        *rest = span_from(*rest, 1);
     token = (struct span){rest->at, 0};
     while (token.len < rest->len && !is_blank(rest->at[token.len])) {
         if (rest->at[token.len] == '<' && token.len > 0)
@@ -239,23 +197,405 @@ static struct span next_token(struct span *rest)
             break;
     }
     close = token.len > 0 && token.at[0] == '<' ? memchr(rest->at, '>', rest->len) : NULL;
-    if (close != NULL && span_has((struct span){rest->at, (size_t)(close - rest->at)}, '@'))
-        token.len = (size_t)(close - rest->at) + 1;
-    rest->at += token.len;
-    rest->len -= token.len;
+    if (close != NULL) {
+        inside = (struct span){rest->at + 1, (size_t)(close - rest->at) - 1};
+        if (span_has(inside, '@') && !span_has(inside, '<'))
+            token.len = inside.len + 2;
+    }
+    *rest = span_from(*rest, token.len);
     return token;
 }
 
-void words_read(struct words *words, const struct reply *reply)
-{
-    struct span rest = {reply->text, reply->text_len}, token;
-    size_t used = 0;
+/* --- Words ---------------------------------------------------------------- */
 
-    words->count = 0;
-    if (rest.len > PHRASE_OCTETS_MAX)
-        rest.len = PHRASE_OCTETS_MAX;
+enum {
+    BRACKETS_MAX = 4,   /* within each other; what is deeper belongs to the last */
+    ADDRESS_SIZE = 512, /* of an address, folded */
+    CJK_OCTETS = 3,     /* of one character: each is a word */
+    WORD_SIZE = 128,    /* of a word that is kept whole */
+};
+
+/* Where the reading stands. */
+struct reader {
+    struct words *words;
+    const char *helo_name, *source_ip;                   /* "": not looked for */
+    char asked[ADDRESS_SIZE], our_address[ADDRESS_SIZE]; /* folded as the text is */
+    const char *our_domain;                              /* in our_address; "": not looked for */
+    size_t used;                                         /* of words->text */
+    uint8_t clause, sentence;
+    uint8_t outer[BRACKETS_MAX]; /* the clauses that the open brackets stand in */
+    char closing[BRACKETS_MAX];  /* what closes them */
+    unsigned depth;
+    bool apart; /* something parts the next token from the one before */
+};
+
+static void begin_clause(struct reader *reader)
+{
+    reader->apart = true;
+    if (reader->words->clauses < CLAUSES_MAX)
+        reader->clause = (uint8_t)reader->words->clauses++;
+}
+
+static void end_sentence(struct reader *reader)
+{
+    begin_clause(reader);
+    reader->sentence = reader->clause;
+}
+
+static void open_bracket(struct reader *reader, char closing)
+{
+    if (reader->depth < BRACKETS_MAX) {
+        reader->outer[reader->depth] = reader->clause;
+        reader->closing[reader->depth++] = closing;
+    }
+    begin_clause(reader);
+}
+
+/* Back to the clause that the bracket interrupted. */
+static void close_bracket(struct reader *reader, char closing)
+{
+    if (reader->depth == 0 || reader->closing[reader->depth - 1] != closing)
+        return;
+    reader->clause = reader->outer[--reader->depth];
+    reader->apart = true;
+}
+
+static void quotation_mark(struct reader *reader)
+{
+    if (reader->depth > 0 && reader->closing[reader->depth - 1] == '"')
+        close_bracket(reader, '"');
+    else
+        open_bracket(reader, '"');
+}
+
+/* What a mark between words parts. */
+static void punctuate(struct reader *reader, char c)
+{
+    static const char opening[] = "([{", closing[] = ")]}";
+    const char *bracket = strchr(opening, c);
+
+    if (c == '.' || c == '!' || c == '?')
+        end_sentence(reader);
+    else if (c == ',' || c == ':' || c == ';')
+        begin_clause(reader);
+    else if (c == '"')
+        quotation_mark(reader);
+    else if (bracket != NULL)
+        open_bracket(reader, closing[bracket - opening]);
+    else if (strchr(closing, c) != NULL)
+        close_bracket(reader, c);
+    else if (c != '-' && c != '_' && c != '\'')
+        reader->apart = true;
+}
+
+static void punctuate_all(struct reader *reader, const char *at, const char *end)
+{
+    for (; at < end; at++)
+        punctuate(reader, *at);
+}
+
+/* The letter that a word begins with, as a set. */
+static uint64_t initial(char c)
+{
+    return (uint64_t)1 << ((unsigned char)c & 63);
+}
+
+/* Appends a token, which phrases are looked for in where it is `said`, not quoted. */
+static void add(struct reader *reader, enum token_kind kind, struct span text, bool said)
+{
+    struct words *words = reader->words;
+    char *copy = words->text + reader->used;
+
+    if (words->tokens == TOKENS_MAX || reader->used + text.len + 1 > sizeof words->text) {
+        words->cut = true;
+        return;
+    }
+    for (size_t i = 0; i < text.len; i++)
+        copy[i] = lower(text.at[i]);
+    copy[text.len] = '\0';
+    reader->used += text.len + 1;
+    words->token[words->tokens++] = (struct token){
+        .text = copy,
+        .kind = kind,
+        .joined = !reader->apart,
+        .clause = reader->clause,
+        .sentence = reader->sentence,
+        .aside = reader->depth > 0,
+    };
+    if (said) {
+        words->word[words->count++] = copy;
+        words->initials |= initial(copy[0]);
+    }
+    reader->apart = false;
+}
+
+static void add_text(struct reader *reader, enum token_kind kind, const char *text)
+{
+    add(reader, kind, span_of(text), true);
+}
+
+/* "l'adresse", "n'existe", "dell'utente": two words. "doesn't", "user's" are one. */
+static bool is_elision(struct span before, struct span behind)
+{
+    static const char *const prefixes[] = {"dell", "all", "nell", "sull", "quell", "qu"};
+
+    if (behind.len < 3)
+        return false;
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (span_is(before, prefixes[i]))
+            return true;
+    return before.len == 1;
+}
+
+/* Letters, digits and what was folded to an unknown letter; what is over 127 now is CJK. */
+static bool is_of_word(char c)
+{
+    return is_letter(c) || is_digit(c) || c == LETTER_UNKNOWN;
+}
+
+/* A word of letters and digits at the beginning, its apostrophes left out, in `word`. */
+static struct span take_word(struct span *rest, char word[WORD_SIZE])
+{
+    size_t len = 0, i = 0;
+
+    for (; i < rest->len; i++) {
+        char c = rest->at[i];
+
+        if (is_of_word(c) && len < WORD_SIZE)
+            word[len++] = c;
+        else if (c == '\'' || c == '`') {
+            if (is_elision((struct span){word, len}, span_from(*rest, i + 1)))
+                break;
+        } else {
+            break;
+        }
+    }
+    *rest = span_from(*rest, i);
+    return (struct span){word, len};
+}
+
+static bool has_digit(struct span span)
+{
+    for (size_t i = 0; i < span.len; i++)
+        if (is_digit(span.at[i]))
+            return true;
+    return false;
+}
+
+/* "OFR204_418", "mta=mx1": the host's own codes. */
+static bool is_code(struct span token)
+{
+    return has_digit(token) || span_has(token, '_') || span_has(token, '=');
+}
+
+/* A token that is none of the special ones: its words, and what parts them. */
+static void add_plain(struct reader *reader, struct span token)
+{
+    enum token_kind kind = is_code(trim(token)) ? TOKEN_CODE : TOKEN_WORD;
+    char word[WORD_SIZE];
+
+    while (token.len > 0) {
+        if ((unsigned char)token.at[0] >= 0x80 && token.len >= CJK_OCTETS) {
+            add(reader, TOKEN_WORD, (struct span){token.at, CJK_OCTETS}, true);
+            token = span_from(token, CJK_OCTETS);
+        } else if (is_of_word(token.at[0])) {
+            add(reader, kind, take_word(&token, word), true);
+        } else {
+            bool inside = token.len > 1 && is_of_word(token.at[1]);
+
+            if (inside && (token.at[0] == '.' || token.at[0] == '!' || token.at[0] == '?'))
+                reader->apart = true;
+            else
+                punctuate(reader, token.at[0]);
+            token = span_from(token, 1);
+        }
+    }
+}
+
+/* "u... User unknown", as Sendmail says it: what is in front of the dots is quoted. */
+static bool is_echo(struct span token)
+{
+    return token.len > 3 && memcmp(token.at + token.len - 3, "...", 3) == 0;
+}
+
+/* One word in double quotes is a name: "blocked"; more words in quotes are somebody's sentence. */
+static bool is_name(struct span token, struct span bare)
+{
+    char first = token.at[0], last = token.at[token.len - 1];
+
+    return token.len > 2 && bare.len > 0 &&
+           ((first == '"' && last == '"') || (first == '<' && last == '>'));
+}
+
+static enum token_kind kind_of_address(struct reader *reader, struct span address)
+{
+    const char *at = memchr(address.at, '@', address.len);
+    struct span domain = span_from(address, (size_t)(at - address.at) + 1);
+
+    if (span_quotes(address, reader->asked)) {
+        reader->words->quotes |= QUOTES_ASKED;
+        return TOKEN_ASKED;
+    }
+    if (span_quotes(address, reader->our_address) ||
+        (reader->our_domain[0] != '\0' && span_is(domain, reader->our_domain))) {
+        reader->words->quotes |= QUOTES_OURS;
+        return TOKEN_OURS;
+    }
+    return TOKEN_ADDRESS;
+}
+
+/* "u@d.example:blocked", "to:u@d.example": the address is quoted, what stands beside it is not. */
+static void add_address(struct reader *reader, struct span bare)
+{
+    const char *at = memchr(bare.at, '@', bare.len), *begin = at;
+    const char *colon = memchr(at, ':', (size_t)(bare.at + bare.len - at));
+    struct span address;
+
+    while (begin > bare.at && strchr(":<([", begin[-1]) == NULL)
+        begin--;
+    if (begin > bare.at)
+        add_plain(reader, (struct span){bare.at, (size_t)(begin - bare.at)});
+    address = span_from(bare, (size_t)(begin - bare.at));
+    if (colon != NULL)
+        address.len = (size_t)(colon - begin);
+    add(reader, kind_of_address(reader, address), address, false);
+    if (colon != NULL)
+        add_plain(reader, span_from(bare, (size_t)(colon - bare.at)));
+}
+
+static void note_names(struct reader *reader, struct span token)
+{
+    if (span_quotes(token, reader->helo_name))
+        reader->words->quotes |= QUOTES_NAME;
+    if (span_quotes(token, reader->source_ip))
+        reader->words->quotes |= QUOTES_IP;
+}
+
+/* What stands between the punctuation before and behind it. */
+static void add_core(struct reader *reader, struct span bare)
+{
+    if (span_has(bare, '@')) {
+        add_address(reader, bare);
+        return;
+    }
+    note_names(reader, bare);
+    if (reader->our_domain[0] != '\0' && span_is(bare, reader->our_domain))
+        reader->words->quotes |= QUOTES_DOMAIN;
+    if (is_ip(bare))
+        add_text(reader, TOKEN_IP, "ip");
+    else if (is_block_list(bare) && (span_has(bare, '.') || span_has(bare, ':') || bare.len <= 16))
+        add_text(reader, TOKEN_BLOCK_LIST, "dnsbl");
+    else if (is_host(bare))
+        add_text(reader, TOKEN_HOST, "host");
+    else
+        add_plain(reader, bare);
+}
+
+/* Of a URL only counts whose it is: a block list's. */
+static void add_url(struct reader *reader, struct span url)
+{
+    const char *slashes = memchr(url.at, '/', url.len);
+    struct span host = url;
+
+    if (slashes != NULL && slashes + 2 < url.at + url.len && slashes[1] == '/')
+        host = span_from(url, (size_t)(slashes - url.at) + 2);
+    for (size_t i = 0; i < host.len; i++)
+        if (strchr("/?#:", host.at[i]) != NULL)
+            host.len = i;
+    if (is_block_list(host))
+        add_text(reader, TOKEN_BLOCK_LIST, "dnsbl");
+    else
+        reader->apart = true;
+}
+
+/* A mark that stands alone: " - ", " -> ", " / ". */
+static void add_mark(struct reader *reader, struct span token)
+{
+    if (strchr("-/|>", token.at[0]) != NULL || token.at[token.len - 1] == '>')
+        begin_clause(reader);
+    punctuate_all(reader, token.at, token.at + token.len);
+}
+
+static void add_token(struct reader *reader, struct span token, bool first)
+{
+    struct span bare = trim(token);
+    bool address = span_has(bare, '@');
+
+    if (token.len >= 2 && token.at[0] == '<' && token.at[1] == '>') {
+        add_text(reader, TOKEN_NULL_SENDER, "<>");
+        punctuate_all(reader, token.at + 2, token.at + token.len);
+        return;
+    }
+    if (is_url(bare)) {
+        add_url(reader, bare);
+        return;
+    }
+    if (bare.len == 0 || !(is_of_word(bare.at[0]) || bare.at[0] & 0x80 || address)) {
+        add_mark(reader, token);
+        return;
+    }
+    if (!address && (is_name(token, bare) || (first && is_echo(token)))) {
+        note_names(reader, bare);
+        add(reader, first && is_echo(token) ? TOKEN_ASKED : TOKEN_NAME, bare, false);
+        punctuate_all(reader, bare.at + bare.len, token.at + token.len);
+        return;
+    }
+    punctuate_all(reader, token.at, bare.at);
+    if (token.at[token.len - 1] == '=') /* "from=<u@d>": a name of the host's own */
+        add(reader, TOKEN_CODE, bare, false);
+    else
+        add_core(reader, bare);
+    punctuate_all(reader, bare.at + bare.len, token.at + token.len);
+}
+
+static void fold_address(char folded[ADDRESS_SIZE], const char *address)
+{
+    size_t read;
+
+    (void)letters_fold(folded, ADDRESS_SIZE, address, strlen(address), &read);
+}
+
+static const char *domain_of(const char *address)
+{
+    const char *at = strrchr(address, '@');
+
+    return at != NULL ? at + 1 : "";
+}
+
+/* What of ours is to be known again. What is the asked one's too tells nothing. */
+static void know_ours(struct reader *reader, const struct classify_question *about)
+{
+    const char *asked_domain;
+
+    fold_address(reader->asked, about->address);
+    fold_address(reader->our_address, about->mail_from);
+    asked_domain = domain_of(reader->asked);
+    reader->our_domain = domain_of(reader->our_address);
+    reader->helo_name = about->helo_name;
+    reader->source_ip = about->source_ip;
+    if (span_is(span_of(reader->our_domain), asked_domain))
+        reader->our_domain = "";
+    if (span_is(span_of(reader->helo_name), asked_domain))
+        reader->helo_name = "";
+}
+
+void words_read(struct words *words, const struct classify_question *about, const char *text,
+                size_t len)
+{
+    struct reader reader = {.words = words};
+    char folded[TEXT_OCTETS_MAX];
+    struct span rest, token;
+    size_t read;
+
+    words->tokens = words->count = 0;
+    words->initials = 0;
+    words->clauses = 1;
+    words->quotes = 0;
+    know_ours(&reader, about);
+    rest = (struct span){folded, letters_fold(folded, sizeof folded, text, len, &read)};
+    words->cut = read < len;
     for (bool first = true; (token = next_token(&rest)).len > 0; first = false)
-        add_token(words, &used, token, first);
+        add_token(&reader, token, first);
 }
 
 /* --- Phrases -------------------------------------------------------------- */
@@ -325,12 +665,22 @@ static bool phrase_at(const struct words *words, size_t i, struct span phrase)
     return true;
 }
 
+/* Whether there is a word that the phrase could begin with. */
+static bool may_begin(const struct words *words, struct span phrase)
+{
+    for (size_t i = 0; i < phrase.len && phrase.at[i] != ' '; i++)
+        if ((i == 0 || phrase.at[i - 1] == '/') && (words->initials & initial(phrase.at[i])) != 0)
+            return true;
+    return phrase.at[0] == '^' || phrase.at[0] == '~';
+}
+
 bool words_have(const struct words *words, const char *phrases)
 {
     while (*phrases != '\0') {
         size_t len = strcspn(phrases, "|");
+        bool likely = may_begin(words, (struct span){phrases, len});
 
-        for (size_t i = 0; i <= words->count; i++)
+        for (size_t i = 0; likely && i <= words->count; i++)
             if (phrase_at(words, i, (struct span){phrases, len}))
                 return true;
         phrases += len;
@@ -379,6 +729,39 @@ void reply_enhanced(const struct reply *reply, char enhanced[RB_ENHANCED_MAX + 1
             return;
         }
     }
+}
+
+/* What may stand in front of a reply within the text. */
+static bool introduces(const char *text, size_t at)
+{
+    while (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '\t'))
+        at--;
+    return at == 0 || strchr("\n:;(\"'>-", text[at - 1]) != NULL;
+}
+
+bool reply_quotes_reply(const struct reply *reply, int *code, char enhanced[RB_ENHANCED_MAX + 1],
+                        size_t *at)
+{
+    const char *text = reply->text;
+
+    for (size_t i = 0; i + 3 < reply->text_len && i < TEXT_OCTETS_MAX; i++) {
+        size_t len;
+
+        if ((text[i] != '4' && text[i] != '5') || !is_digit(text[i + 1]) ||
+            !is_digit(text[i + 2]) || (text[i + 3] != ' ' && text[i + 3] != '-') ||
+            (i > 0 && (is_of_name(text[i - 1]) || text[i - 1] == '.')) || !introduces(text, i))
+            continue;
+        *code = (text[i] - '0') * 100 + (text[i + 1] - '0') * 10 + (text[i + 2] - '0');
+        *at = i + 4 + strspn(text + i + 4, " #\"");
+        len = enhanced_len(text + *at);
+        if (len > RB_ENHANCED_MAX || text[*at] != text[i])
+            len = 0;
+        memcpy(enhanced, text + *at, len);
+        enhanced[len] = '\0';
+        *at += len;
+        return true;
+    }
+    return false;
 }
 
 bool enhanced_is(const char *enhanced, const char *list)
@@ -516,8 +899,8 @@ int reply_wait_s(const struct reply *reply, int min_s, int max_s)
     struct span rest = {reply->text, reply->text_len}, before = {"", 0}, raw;
     int64_t wait_s;
 
-    if (rest.len > PHRASE_OCTETS_MAX)
-        rest.len = PHRASE_OCTETS_MAX;
+    if (rest.len > TEXT_OCTETS_MAX)
+        rest.len = TEXT_OCTETS_MAX;
     while (rest.len > 0) {
         wait_s = read_length(rest);
         raw = next_token(&rest);

@@ -3,9 +3,10 @@
  * classify_text: a reply's text made fit for comparing, and the small pattern language of
  * classify's table. Pure.
  *
- * Words are lower case; apostrophes are gone, all other punctuation parts words. What a reply
- * quotes is no part of what it says: addresses and URLs are left out, an IP address becomes "ip", a
- * host name "host", the name of a known DNS block list "dnsbl", the null sender "<>".
+ * Words are lower case, in the letters of classify_letters; apostrophes are gone, all other
+ * punctuation parts words. What a reply quotes is no part of what it says: addresses, names and URLs
+ * are left out, an IP address becomes "ip", a host name "host", the name of a known DNS block list
+ * "dnsbl", the null sender "<>".
  */
 #ifndef RB_CLASSIFY_TEXT_H
 #define RB_CLASSIFY_TEXT_H
@@ -14,21 +15,64 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
-    PHRASE_OCTETS_MAX =
-        1024, /* of a reply that are looked at: what it means stands at its beginning */
-    PHRASE_WORDS_MAX = 200,
+    TEXT_OCTETS_MAX = 2048, /* of a reply that are looked at: no mailbox's refusal is longer */
+    TOKENS_MAX = 256,
+    CLAUSES_MAX = 64,
     PHRASE_GAP_MAX = 6, /* words that "~" may stand for */
 };
 
-struct words {
-    char text[PHRASE_OCTETS_MAX + 1]; /* words, each terminated */
-    const char *word[PHRASE_WORDS_MAX];
-    size_t count;
+enum token_kind {
+    TOKEN_WORD,
+    TOKEN_CODE,       /* a word that is somebody's code: it has digits, or is all capitals joined */
+    TOKEN_IP,         /* somebody's IP address; the word "ip" is a word */
+    TOKEN_HOST,       /* somebody's name; the word "host" is a word */
+    TOKEN_BLOCK_LIST, /* the name of a known one */
+    TOKEN_NULL_SENDER,
+    TOKEN_ASKED,   /* the address asked about, or what stands in its place */
+    TOKEN_OURS,    /* our sender, or another address of its domain */
+    TOKEN_ADDRESS, /* another address */
+    TOKEN_NAME,    /* a quoted name */
 };
 
-void words_read(struct words *words, const struct reply *reply);
+/* One word or quotation. */
+struct token {
+    const char *text;
+    enum token_kind kind;
+    bool joined;      /* nothing but a blank or a hyphen between it and the token before */
+    uint8_t clause;   /* which one it stands in: what is in brackets or quotes is one of its own */
+    uint8_t sentence; /* which one */
+    bool aside;       /* it stands in brackets or quotes */
+};
+
+/* What of ours, and of the question's, a reply quotes. */
+enum {
+    QUOTES_ASKED = 1 << 0,
+    QUOTES_OURS = 1 << 1,   /* our sender's address */
+    QUOTES_NAME = 1 << 2,   /* our EHLO name */
+    QUOTES_DOMAIN = 1 << 3, /* our sender's domain */
+    QUOTES_IP = 1 << 4,     /* our address */
+};
+
+struct classify_question;
+
+struct words {
+    char text[TEXT_OCTETS_MAX + TOKENS_MAX]; /* of the tokens, each terminated */
+    struct token token[TOKENS_MAX];
+    const char *word[TOKENS_MAX]; /* those of them that phrases are looked for in */
+    uint64_t
+        initials; /* the first letters of `word`, as a set: most phrases need not be looked for */
+    size_t tokens, count;
+    unsigned clauses;
+    int quotes;
+    bool cut; /* there was more text than is looked at */
+};
+
+/* Reads text; `about` says what of ours it may quote. */
+void words_read(struct words *words, const struct classify_question *about, const char *text,
+                size_t len);
 
 /*
  * True when one of the phrases ("user/mailbox unknown|unknown ~ recipient") stands in the words.
@@ -36,6 +80,13 @@ void words_read(struct words *words, const struct reply *reply);
  * to PHRASE_GAP_MAX words; "^" for the beginning, "$" for the end.
  */
 bool words_have(const struct words *words, const char *phrases);
+
+/*
+ * A reply within the text: "host mx said: 550 5.1.1 unknown", "550-Response: 550 no". True: *code,
+ * enhanced ("" where it has none), and *at, where its text begins.
+ */
+bool reply_quotes_reply(const struct reply *reply, int *code, char enhanced[RB_ENHANCED_MAX + 1],
+                        size_t *at);
 
 /*
  * The enhanced code of a reply: its own, or one that stands in the text as qmail and others write

@@ -12,7 +12,10 @@ libcore_la_SOURCES = \
     lib/cache_writer.c lib/cache_writer.h \
     lib/callout.c lib/callout.h \
     lib/classify.c lib/classify.h \
+    lib/classify_clauses.c lib/classify_clauses.h lib/classify_rules.def \
+    lib/classify_letters.c lib/classify_letters.h \
     lib/classify_text.c lib/classify_text.h \
+    lib/classify_vocabulary.c lib/classify_vocabulary.h \
     lib/codec.c lib/codec.h \
     lib/deadline.c lib/deadline.h \
     lib/dialogue.c lib/dialogue.h \

@@ -384,5 +384,5 @@ tests_smtpd_smtpd_SOURCES = \
 tests_smtpd_smtpd_LDADD = $(OPENSSL_LIBS)
 
 TESTS += tests/smtpd/test_smtpd.py tests/daemon/test_daemon.py tests/scenarios/scenarios.py tests/lab/lab.py
-EXTRA_DIST += tests/replies.tsv tests/replies-more.tsv tests/daemon tests/lab tests/scenarios tests/smtpd/README \
-    tests/smtpd/test_smtpd.py
+EXTRA_DIST += tests/replies.tsv tests/replies-more.tsv tests/replies-field.tsv tests/daemon tests/lab \
+    tests/scenarios tests/smtpd/README tests/smtpd/test_smtpd.py

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The reply parser and everything that reads what comes out of it. Input: one octet that chooses
- * where the stream is split, then the stream. RFC 5321 4.2, RFC 3463.
+ * where the stream is split, and what we said; then the stream. RFC 5321 4.2, RFC 3463.
  */
 #include "config.h"
 
 #include "fuzz.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "classify.h"
@@ -31,13 +32,10 @@ static void check_format(const struct reply *reply, size_t size)
 }
 
 /* Only a 5yz to RCPT or DATA is an answer about the mailbox that says no; no 4yz ever is. */
-static void check_judgement(const struct reply *reply, enum rb_stage stage)
+static void check_judgement(const struct classify_question *about, const struct reply *reply,
+                            enum rb_stage stage)
 {
-    static const struct classify_question about = {.address = "user@d.example",
-                                                   .mail_from = "postmaster@we.example",
-                                                   .helo_name = "we.example",
-                                                   .source_ip = "192.0.2.1"};
-    struct judgement judgement = classify(&about, stage, reply);
+    struct judgement judgement = classify(about, stage, reply);
     enum rb_verdict verdict = rb_reason_verdict(judgement.reason);
 
     HOLDS(rb_reason_name(judgement.reason)[0] != '?' && judgement.rule != NULL);
@@ -52,8 +50,25 @@ static void check_judgement(const struct reply *reply, enum rb_stage stage)
         HOLDS(reply_class(reply) == 2);
 }
 
+/* What was said: nothing, what replies of the corpus quote, or what the reply itself begins with. */
+static struct classify_question question(const struct reply *reply, uint8_t chosen, char own[16])
+{
+    static const struct classify_question questions[] = {
+        {"", "", "", ""},
+        {"u@d.example", "postmaster@our.example", "mx.our.example", "192.0.2.1"},
+        {"\"a b\"@d.example", "@", "[192.0.2.1]", "2001:db8::1"},
+    };
+
+    if (chosen % 4 < 3)
+        return questions[chosen % 4];
+    (void)snprintf(own, 16, "%.15s", reply->text);
+    return (struct classify_question){own, own, own, own};
+}
+
 static void check_reply(const struct reply *reply, uint8_t chosen)
 {
+    char own[16];
+    struct classify_question about = question(reply, chosen, own);
     int wait_s = reply_wait_s(reply, CLASSIFY_WAIT_MIN_S, CLASSIFY_WAIT_MAX_S);
 
     HOLDS(reply->code >= 200 && reply->code <= 599);
@@ -64,7 +79,7 @@ static void check_reply(const struct reply *reply, uint8_t chosen)
     check_format(reply, RB_REPLY_MAX + 1);
     check_format(reply, (size_t)FORMAT_SIZE_MIN + chosen);
     for (int stage = RB_STAGE_BANNER; stage <= RB_STAGE_QUIT; stage++)
-        check_judgement(reply, (enum rb_stage)stage);
+        check_judgement(&about, reply, (enum rb_stage)stage);
 }
 
 /* One reply, octets given in two parts. Returns how many were taken. */
@@ -114,6 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         reply_parser_init(&whole);
         reply_parser_init(&split);
         reply_parser_init(&single);
+        whole.teaser = split.teaser = single.teaser = data[0] % 3 == 0;
         status = reply_feed(&whole, octets, left, &used);
         HOLDS(used > 0 && used <= left && (used == left || status != REPLY_MORE));
         HOLDS(feed_split(&split, octets, left, data[0]) == used);
