@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * dns: see the header. Mail hosts and their addresses, out of what dns_query.h finds (RFC 5321 5.1,
- * RFC 7505), and the servers that are asked. Decides nothing about the addresses it finds.
+ * RFC 7505). Decides nothing about the addresses it finds.
  */
 #include "config.h"
 
@@ -10,79 +10,11 @@
 #include "dns_query.h"
 
 #include <arpa/inet.h>
-#include <net/if.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
-
-/* --- Servers ------------------------------------------------------------- */
-
-static bool parse_port(const char *text, in_port_t *port)
-{
-    size_t len = strspn(text, "0123456789");
-    if (len == 0 || len > 5 || text[len] != '\0')
-        return false;
-    unsigned long number = strtoul(text, NULL, 10);
-    if (number == 0 || number > UINT16_MAX)
-        return false;
-    *port = htons((uint16_t)number);
-    return true;
-}
-
-static bool parse_ipv4(const char *text, in_port_t port, struct sockaddr_storage *server)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = port};
-    if (inet_pton(AF_INET, text, &address.sin_addr) != 1)
-        return false;
-    memcpy(server, &address, sizeof address);
-    return true;
-}
-
-/* By getaddrinfo, which also knows scopes ("fe80::1%eth0"). */
-static bool parse_ipv6(const char *text, in_port_t port, struct sockaddr_storage *server)
-{
-    const struct addrinfo hints = {
-        .ai_family = AF_INET6, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST};
-    struct addrinfo *found = NULL;
-    if (getaddrinfo(text, NULL, &hints, &found) != 0)
-        return false;
-    struct sockaddr_in6 address;
-    memcpy(&address, found->ai_addr, sizeof address);
-    freeaddrinfo(found);
-    address.sin6_port = port;
-    memcpy(server, &address, sizeof address);
-    return true;
-}
-
-/* "192.0.2.1", "192.0.2.1:53", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:53" */
-static bool parse_server(const char *text, struct sockaddr_storage *server)
-{
-    char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
-    in_port_t port = htons(NS_DEFAULTPORT);
-    bool has_bracket = text[0] == '[';
-    const char *first_colon = strchr(text, ':');
-    bool is_ipv6 = has_bracket || (first_colon != NULL && strchr(first_colon + 1, ':') != NULL);
-
-    const char *start = has_bracket ? text + 1 : text;
-    size_t len = strlen(start);
-    if (has_bracket)
-        len = strcspn(start, "]");
-    else if (!is_ipv6)
-        len = strcspn(start, ":");
-    if (len == 0 || len >= sizeof host)
-        return false;
-    memcpy(host, start, len);
-    host[len] = '\0';
-
-    const char *rest = start + len;
-    if (has_bracket && *rest++ != ']')
-        return false;
-    if (*rest != '\0' && (*rest != ':' || !parse_port(rest + 1, &port)))
-        return false;
-    return is_ipv6 ? parse_ipv6(host, port, server) : parse_ipv4(host, port, server);
-}
 
 /* Mail hosts and their addresses: what changes there is to be seen soon. */
 static const struct dns_answers_terms host_terms = {
@@ -103,36 +35,31 @@ static const struct dns_answers_terms record_terms = {
 };
 
 enum rb_error dns_open(const char *const *servers, size_t count, const struct rb_clock *clock,
-                       struct dns **dns)
+                       int cancel_fd, struct dns **dns)
 {
-    *dns = NULL;
-    if (count > DNS_RESOLVERS_MAX)
-        return RB_ERR_ARGUMENT;
     struct dns *opened = calloc(1, sizeof *opened);
+    *dns = NULL;
     if (opened == NULL)
         return RB_ERR_NOMEM;
     opened->clock = clock;
+    opened->cancel_fd = cancel_fd;
     opened->hosts = dns_answers_new(clock, &host_terms);
     opened->records = dns_answers_new(clock, &record_terms);
-    if (opened->hosts == NULL || opened->records == NULL) {
+    enum rb_error error = opened->hosts != NULL && opened->records != NULL
+                              ? dns_servers_open(servers, count, clock, &opened->servers)
+                              : RB_ERR_NOMEM;
+    if (error == RB_OK)
+        *dns = opened;
+    else
         dns_close(opened);
-        return RB_ERR_NOMEM;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!parse_server(servers[i], &opened->server[i])) {
-            dns_close(opened);
-            return RB_ERR_ARGUMENT;
-        }
-    }
-    opened->server_count = count;
-    *dns = opened;
-    return RB_OK;
+    return error;
 }
 
 void dns_close(struct dns *dns)
 {
     if (dns == NULL)
         return;
+    dns_servers_close(dns->servers);
     dns_answers_free(dns->hosts);
     dns_answers_free(dns->records);
     free(dns);
@@ -167,10 +94,36 @@ static void keep_mx(struct dns_mx_list *list, const struct dns_mx *mx)
         if (list->mx[i].preference > worst->preference)
             worst = &list->mx[i];
     }
-    if (list->count < DNS_MX_MAX)
+    if (list->count < DNS_MX_MAX) {
         list->mx[list->count++] = *mx;
-    else if (mx->preference < worst->preference)
+        return;
+    }
+    list->is_incomplete = true;
+    if (mx->preference < worst->preference)
         *worst = *mx;
+}
+
+/*
+ * Many write an address where a name should be, and other mailers deliver there: "192.0.2.7",
+ * "2001:db8::7", either in brackets, "[IPv6:2001:db8::7]". False: it is none.
+ */
+static bool read_address(const char *target, char name[RB_DOMAIN_MAX + 1])
+{
+    static const char tag[] = "ipv6:";
+    char text[INET6_ADDRSTRLEN + sizeof tag];
+    struct in6_addr octets;
+    const bool has_brackets = target[0] == '[';
+    const char *from = has_brackets ? target + 1 : target;
+    const size_t len = strcspn(from, "]");
+    if (len >= sizeof text || strcmp(from + len, has_brackets ? "]" : "") != 0)
+        return false;
+    memcpy(text, from, len);
+    text[len] = '\0';
+    from =
+        has_brackets && strncasecmp(text, tag, sizeof tag - 1) == 0 ? text + sizeof tag - 1 : text;
+    const int family = strchr(from, ':') != NULL ? AF_INET6 : AF_INET;
+    return inet_pton(family, from, &octets) == 1 &&
+           inet_ntop(family, &octets, name, RB_DOMAIN_MAX + 1) != NULL;
 }
 
 static bool take_mx(const ns_msg *msg, const ns_rr *rr, void *arg)
@@ -184,8 +137,10 @@ static bool take_mx(const ns_msg *msg, const ns_rr *rr, void *arg)
     answer->records++;
     if (strcmp(target, ".") == 0)
         answer->roots++;
-    else if (dns_host_name(target, mx.name))
+    else if (read_address(target, mx.name) || dns_host_name(target, mx.name))
         keep_mx(answer->list, &mx);
+    else
+        answer->list->is_incomplete = true;
     return true;
 }
 
@@ -212,7 +167,7 @@ enum dns_outcome dns_mail_exchangers(const struct dns *dns, const char *domain, 
                                      struct dns_mx_list *list)
 {
     struct mx_answer answer = {.list = list};
-    list->count = 0;
+    *list = (struct dns_mx_list){.count = 0};
     const struct dns_query query = {
         .name = domain, .type = ns_t_mx, .kept = dns->hosts, .take = take_mx, .arg = &answer};
     enum dns_outcome outcome = dns_query(dns, &query, until);
@@ -222,7 +177,7 @@ enum dns_outcome dns_mail_exchangers(const struct dns *dns, const char *domain, 
     if (outcome == DNS_FOUND && list->count == 0)
         return DNS_FAILURE;
     if (outcome != DNS_FOUND) {
-        list->count = 0;
+        *list = (struct dns_mx_list){.count = 0};
         return outcome;
     }
     order_mx(list);
@@ -241,6 +196,8 @@ static void keep_address(struct dns_address_list *list, const void *address, siz
     }
     if (list->count < DNS_ADDRESSES_MAX)
         list->address[list->count++] = kept;
+    else
+        list->is_incomplete = true;
 }
 
 static bool take_a(const ns_msg *msg, const ns_rr *rr, void *arg)
@@ -281,7 +238,7 @@ static struct dns_query family_query(const struct dns *dns, const char *name, ns
 static void settle(enum dns_outcome outcome, struct dns_address_list *list)
 {
     if (outcome != DNS_FOUND)
-        list->count = 0;
+        *list = (struct dns_address_list){.count = 0};
     for (size_t i = list->count; i > 1; i--) {
         size_t other = random_below(i);
         struct sockaddr_storage kept = list->address[i - 1];
@@ -319,25 +276,24 @@ static enum dns_outcome look_up_both(const struct dns *dns, const char *name, de
     struct dns_address_list v6 = {.count = 0}, v4 = {.count = 0};
     const struct dns_query query[] = {family_query(dns, name, ns_t_aaaa, &v6),
                                       family_query(dns, name, ns_t_a, &v4)};
-    /* The first may take half of the time: a server that is deaf to one type shall not hide the
-     * other. */
-    const deadline end[] = {deadline_in(dns->clock, deadline_left_ms(dns->clock, until) / 2),
-                            until};
     enum dns_outcome found[2];
-    dns_query_both(dns, query, end, found);
+    dns_query_both(dns, query, until, found);
     settle(found[0], &v6);
     settle(found[1], &v4);
     for (size_t i = 0; i < DNS_ADDRESSES_MAX; i++) {
         append(list, &v6, i);
         append(list, &v4, i);
     }
+    list->is_incomplete = v6.is_incomplete || v4.is_incomplete ||
+                          list->count < v6.count + v4.count || found[0] == DNS_FAILURE ||
+                          found[1] == DNS_FAILURE;
     return list->count > 0 ? DNS_FOUND : nothing_found(found[1], found[0]);
 }
 
 enum dns_outcome dns_addresses(const struct dns *dns, const char *name, enum rb_ip_version version,
                                deadline until, struct dns_address_list *list)
 {
-    list->count = 0;
+    *list = (struct dns_address_list){.count = 0};
     switch (version) {
     case RB_IP_V4:
         return look_up_family(dns, name, ns_t_a, until, list);

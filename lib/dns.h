@@ -37,19 +37,21 @@ enum dns_outcome {
 };
 
 struct dns_mx {
-    char name[RB_DOMAIN_MAX + 1]; /* lower case, no trailing dot */
+    char name[RB_DOMAIN_MAX + 1]; /* lower case, no trailing dot; or an IP address, no brackets */
     uint16_t preference;
 };
 
 struct dns_mx_list {
     struct dns_mx mx[DNS_MX_MAX]; /* by preference, random order within one (RFC 5321 5.1) */
     size_t count;
+    bool is_incomplete; /* there are more: names that are none, or too many */
 };
 
 struct dns_address_list {
     /* Port 0; families in turn, IPv6 first, random order within one; none twice. */
     struct sockaddr_storage address[DNS_ADDRESSES_MAX];
     size_t count;
+    bool is_incomplete; /* there may be more: one of two look-ups failed, or they were too many */
 };
 
 /* One record. Which fields mean something depends on its type; the others are zero. */
@@ -72,10 +74,11 @@ struct dns; /* opaque; any number of threads may ask at once */
 /*
  * servers: "127.0.0.1:5353", "[::1]:53", "192.0.2.1", count of them, asked in this order; none:
  * those of resolv.conf. Copied; the clock must outlive the dns. RB_ERR_ARGUMENT on a malformed one
- * or more than DNS_RESOLVERS_MAX.
+ * or more than DNS_RESOLVERS_MAX. cancel_fd: from when it is readable on, look-ups end at once with
+ * DNS_FAILURE; -1: none.
  */
 enum rb_error dns_open(const char *const *servers, size_t count, const struct rb_clock *clock,
-                       struct dns **dns) __attribute__((warn_unused_result));
+                       int cancel_fd, struct dns **dns) __attribute__((warn_unused_result));
 
 /* NULL is fine. */
 void dns_close(struct dns *dns);
@@ -91,7 +94,8 @@ void dns_close(struct dns *dns);
  * MX records of a canonical domain. DNS_NO_DATA: no MX; the domain itself may be the mail host
  * (implicit MX), which is for the caller to look up. CNAMEs are followed. Left out are "." beside
  * other records, names with other octets than a host name has, and repetitions; where nothing is
- * left then, DNS_FAILURE: it is not as if there were no MX (RFC 5321 5.1).
+ * left then, DNS_FAILURE: it is not as if there were no MX (RFC 5321 5.1). A name that is the text of
+ * an IP address, in brackets or not, stands for that address.
  */
 enum dns_outcome dns_mail_exchangers(const struct dns *dns, const char *domain, deadline until,
                                      struct dns_mx_list *list);

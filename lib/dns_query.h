@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_query: one question to the name servers, or two at once. A stub resolver's client: it asks
- * one recursive server after the other, within one deadline, and hands over the records of the
- * answer (RFC 1035 4, RFC 2181 5). Shared by dns and dns_records; nobody else includes it.
+ * dns_query: one look-up, or two at once: what is known or the name servers say of a name and a type,
+ * CNAMEs followed, within one deadline; hands over the records of the answer (RFC 1035 4, RFC 2181
+ * 5). Shared by dns and dns_records; nobody else includes it.
  */
 #ifndef RB_DNS_QUERY_H
 #define RB_DNS_QUERY_H
 
 #include "dns.h"
 #include "dns_answers.h"
+#include "dns_servers.h"
 
 #include <arpa/nameser.h>
 
 struct dns {
     const struct rb_clock *clock;
-    struct sockaddr_storage server[DNS_RESOLVERS_MAX];
-    size_t server_count;         /* 0: those of resolv.conf, as it is when a question is asked */
+    int cancel_fd;
+    struct dns_servers *servers;
     struct dns_answers *hosts;   /* of dns_mail_exchangers and dns_addresses */
     struct dns_answers *records; /* of dns_recent_records */
 };
@@ -40,13 +41,11 @@ struct dns_query {
 enum dns_outcome dns_query(const struct dns *dns, const struct dns_query *query, deadline until);
 
 /*
- * The same for two questions about one name. Both are sent before an answer to either is awaited
- * (unless resolv.conf has single-request, single-request-reopen or use-vc: then one after the
- * other), and the first server has as much time for both as it would have for the first alone; what
- * else is to be done is done for one after the other, so until[0] also says when the second comes
- * to its turn. Never more sockets than one at a time. Any thread.
+ * The same for two questions about one name, at once (unless resolv.conf has single-request or
+ * single-request-reopen: then one after the other). When one has its answer the other is waited for
+ * until half of the time has passed. Any thread.
  */
-void dns_query_both(const struct dns *dns, const struct dns_query query[2], const deadline until[2],
+void dns_query_both(const struct dns *dns, const struct dns_query query[2], deadline until,
                     enum dns_outcome outcome[2]);
 
 /* Copies the name of a host in lower case. False for what is none. Pure. */

@@ -21,8 +21,10 @@ libcore_la_SOURCES = \
     lib/dialogue.c lib/dialogue.h \
     lib/dns.c lib/dns.h \
     lib/dns_answers.c lib/dns_answers.h \
+    lib/dns_exchange.c lib/dns_exchange.h \
     lib/dns_query.c lib/dns_query.h \
     lib/dns_records.c \
+    lib/dns_servers.c lib/dns_servers.h \
     lib/flight.c lib/flight.h \
     lib/fold.c lib/fold.h lib/fold_record.c lib/fold_record.h \
     lib/hash.c lib/hash.h \

@@ -42,10 +42,11 @@ void setup_put(struct rb_verifier *verifier, struct setup *setup)
         setup_free(setup);
 }
 
-static enum rb_error open_dns(struct setup *made, char *detail, size_t detail_size)
+static enum rb_error open_dns(struct setup *made, int cancel_fd, char *detail, size_t detail_size)
 {
     const struct rb_options *o = &made->options->o;
-    enum rb_error error = dns_open(o->resolvers, o->resolver_count, o->clock, &made->dns);
+    enum rb_error error =
+        dns_open(o->resolvers, o->resolver_count, o->clock, cancel_fd, &made->dns);
 
     if (error == RB_ERR_ARGUMENT && detail != NULL)
         (void)snprintf(detail, detail_size,
@@ -53,8 +54,8 @@ static enum rb_error open_dns(struct setup *made, char *detail, size_t detail_si
     return error;
 }
 
-enum rb_error setup_new(const struct rb_options *options, struct setup **setup, char *detail,
-                        size_t detail_size)
+enum rb_error setup_new(const struct rb_options *options, int cancel_fd, struct setup **setup,
+                        char *detail, size_t detail_size)
 {
     struct setup *made = calloc(1, sizeof *made);
     enum rb_error error;
@@ -65,7 +66,7 @@ enum rb_error setup_new(const struct rb_options *options, struct setup **setup, 
     made->users = 1;
     error = options_copy(options, &made->options, detail, detail_size);
     if (error == RB_OK)
-        error = open_dns(made, detail, detail_size);
+        error = open_dns(made, cancel_fd, detail, detail_size);
     if (error == RB_OK)
         error = netguard_own_addresses(&made->own, &made->own_count);
     if (error == RB_OK)

@@ -21,11 +21,11 @@ struct setup {
 };
 
 /*
- * Checks and makes one, with one user. On failure detail (which may be NULL) says in words what is
+ * Checks and makes one, with one user. cancel_fd as dns_open has it. On failure detail (which may be NULL) says in words what is
  * wrong.
  */
-enum rb_error setup_new(const struct rb_options *options, struct setup **setup, char *detail,
-                        size_t detail_size);
+enum rb_error setup_new(const struct rb_options *options, int cancel_fd, struct setup **setup,
+                        char *detail, size_t detail_size);
 
 /* Frees one that nobody uses any more. NULL is fine. */
 void setup_free(struct setup *setup);

@@ -95,19 +95,22 @@ static void destroy(struct rb_verifier *verifier)
 static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_options *options,
                                 char *detail, size_t detail_size)
 {
-    enum rb_error error = setup_new(options, &verifier->setup, detail, detail_size);
     const struct retry_hooks hooks = {.ask_again = verifier_ask_again, .arg = verifier};
     const struct rb_options *o;
+    enum rb_error error;
 
+    verifier->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (verifier->cancel_fd < 0)
+        return RB_ERR_SYSTEM;
+    error = setup_new(options, verifier->cancel_fd, &verifier->setup, detail, detail_size);
     if (error != RB_OK)
         return error;
     o = &verifier->setup->options->o;
     verifier->clock = o->clock;
     verifier->workers_max = o->max_workers;
     make_probe_key(o->helo_name, verifier->probe_key);
-    verifier->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     verifier->tls_context = transport_tls_context();
-    if (verifier->cancel_fd < 0 || verifier->tls_context == NULL)
+    if (verifier->tls_context == NULL)
         return RB_ERR_SYSTEM;
     verifier->spf = spf_gate_new(verifier->clock);
     error = verifier->spf != NULL ? admission_init(&verifier->admission) : RB_ERR_NOMEM;
@@ -148,7 +151,7 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
                                       const struct rb_options *options)
 {
     struct setup *fresh, *old;
-    enum rb_error error = setup_new(options, &fresh, NULL, 0);
+    enum rb_error error = setup_new(options, verifier->cancel_fd, &fresh, NULL, 0);
 
     if (error == RB_OK)
         error = retry_configure(verifier->retry, &fresh->options->o);

@@ -172,7 +172,7 @@ void daemon_small_stacks(void)
 
 unsigned long daemon_scarce_descriptors(const struct config *config)
 {
-    /* A callout has one at a time: of a name server, then of a mail host. */
+    /* A callout has one at a time, of name servers, then of a mail host; a second for long answers. */
     const rlim_t needed =
         (rlim_t)config->callout.max_workers + config->callout.max_held + DESCRIPTORS_BESIDE;
     struct rlimit limit;

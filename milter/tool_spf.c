@@ -132,8 +132,8 @@ static int check(const struct spf_question *question, const char *client,
     struct spf_answer answer;
     struct dns *dns;
 
-    if (dns_open((const char *const *)resolvers->items, resolvers->count, clock_system(), &dns) !=
-        RB_OK)
+    if (dns_open((const char *const *)resolvers->items, resolvers->count, clock_system(), -1,
+                 &dns) != RB_OK)
         return tool_fail(EX_OSERR, "out of memory");
     spf_check(dns, deadline_in(clock_system(), SPF_TIME_MS), question, &answer);
     dns_close(dns);

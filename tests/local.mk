@@ -16,6 +16,7 @@ UNIT = \
     tests/unit/test_dialogue \
     tests/unit/test_dns \
     tests/unit/test_dns_answers \
+    tests/unit/test_dns_exchange \
     tests/unit/test_filter \
     tests/unit/test_flight \
     tests/unit/test_fold \
@@ -221,6 +222,10 @@ tests_unit_test_dns_LDADD = $(unit_libs)
 tests_unit_test_dns_answers_SOURCES = tests/unit/test_dns_answers.c
 tests_unit_test_dns_answers_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_dns_answers_LDADD = $(unit_libs)
+
+tests_unit_test_dns_exchange_SOURCES = tests/unit/test_dns_exchange.c
+tests_unit_test_dns_exchange_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dns_exchange_LDADD = $(unit_libs)
 
 tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_CPPFLAGS = $(unit_cppflags)

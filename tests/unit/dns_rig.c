@@ -15,7 +15,7 @@ struct dns_rig dns_rig_start(const struct fake_dns_row *rows, size_t count)
     struct dns_rig rig = {.fake = fake_dns_start(AF_INET, rows, count)};
     assert_non_null(rig.fake);
     const char *server = fake_dns_server(rig.fake);
-    assert_int_equal(dns_open(&server, 1, clock_system(), &rig.dns), RB_OK);
+    assert_int_equal(dns_open(&server, 1, clock_system(), -1, &rig.dns), RB_OK);
     return rig;
 }
 

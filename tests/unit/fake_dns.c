@@ -30,7 +30,8 @@ struct asked {
     char name[NS_MAXDNAME];
     ns_type type;
     uint16_t id;
-    unsigned port; /* 0: over TCP */
+    unsigned port;     /* 0: over TCP */
+    unsigned edns_max; /* 0: there is no OPT */
 };
 
 /* An answer over UDP, and who gets it. */
@@ -194,15 +195,29 @@ static void put_record(struct writer *writer, const struct fake_dns_answer *answ
     ns_put16((unsigned)(writer->at - length - 2), length);
 }
 
+/* RFC 6891 6.1.2, with the upper eight bits of the code that it is to say. */
+static void put_opt(struct writer *writer, unsigned upper_rcode)
+{
+    put_octets(writer, "", 1);
+    put_16(writer, ns_t_opt);
+    put_16(writer, NS_PACKETSZ);
+    put_32(writer, upper_rcode << 24);
+    put_16(writer, 0);
+}
+
 static size_t build(const struct fake_dns_row *row, const uint8_t *query, const struct asked *asked,
-                    uint8_t *out)
+                    bool cut_short, uint8_t *out)
 {
     struct writer writer = {.at = out, .end = out + MESSAGE_MAX};
     unsigned id = ns_get16(query);
-    bool cut_short = row->flags == FAKE_DNS_TRUNCATE && asked->port != 0;
     size_t count = cut_short ? 0 : row->count;
 
     put_16(&writer, row->flags & FAKE_DNS_WRONG_ID ? id ^ 1 : id);
+    if ((row->flags & FAKE_DNS_NO_EDNS) && asked->edns_max > 0) {
+        put_16(&writer, 0x8180U | ns_r_formerr);
+        put_octets(&writer, "\0\0\0\0\0\0\0\0", 8);
+        return (size_t)(writer.at - out);
+    }
     if (row->flags & FAKE_DNS_GARBAGE) {
         put_octets(&writer, "\x81\x80\xff\xff\xff\xff\xff\xff\xff\xff\xc0\xff\xc0\x0c\x07", 15);
         return (size_t)(writer.at - out);
@@ -211,7 +226,7 @@ static size_t build(const struct fake_dns_row *row, const uint8_t *query, const 
     put_16(&writer, 1);
     put_16(&writer, (unsigned)count);
     put_16(&writer, row->soa_ttl_s > 0);
-    put_16(&writer, 0);
+    put_16(&writer, (row->flags & FAKE_DNS_BADVERS) != 0);
     put_name(&writer, row->flags & FAKE_DNS_WRONG_QUESTION ? "other.example" : asked->name);
     put_16(&writer, asked->type);
     put_16(&writer, ns_c_in);
@@ -219,6 +234,8 @@ static size_t build(const struct fake_dns_row *row, const uint8_t *query, const 
         put_record(&writer, &row->answers[i], asked->name, row);
     if (row->soa_ttl_s > 0)
         put_soa(&writer, row);
+    if (row->flags & FAKE_DNS_BADVERS)
+        put_opt(&writer, ns_r_badvers >> 4);
     return (size_t)(writer.at - out) - (row->flags & FAKE_DNS_CUT ? 2 : 0);
 }
 
@@ -286,6 +303,27 @@ static bool was_asked(const struct fake_dns *fake, const struct asked *asked)
     return false;
 }
 
+/* What the question's OPT says; 0: it has none. */
+static unsigned read_edns(ns_msg *msg)
+{
+    ns_rr rr;
+    if (ns_msg_count(*msg, ns_s_ar) != 1 || ns_parserr(msg, ns_s_ar, 0, &rr) != 0)
+        return 0;
+    return ns_rr_type(rr) == ns_t_opt ? ns_rr_class(rr) : 0;
+}
+
+/* Over UDP: what is longer than the client takes is cut off. */
+static size_t build_to_fit(const struct fake_dns_row *row, const uint8_t *query,
+                           const struct asked *asked, uint8_t *out)
+{
+    const size_t room = asked->edns_max > NS_PACKETSZ ? asked->edns_max : NS_PACKETSZ;
+    const bool is_cut = row->flags == FAKE_DNS_TRUNCATE && asked->port != 0;
+    size_t len = build(row, query, asked, is_cut, out);
+    if (asked->port != 0 && len > room)
+        len = build(row, query, asked, true, out);
+    return len;
+}
+
 /*
  * Reads the question, notes it, and builds the answer behind the two octets for TCP's length.
  * `port` is the client's, 0 over TCP. False: none.
@@ -301,6 +339,7 @@ static bool answer(struct fake_dns *fake, size_t query_len, unsigned port, struc
         return false;
     snprintf(asked.name, sizeof asked.name, "%s", ns_rr_name(question));
     asked.type = ns_rr_type(question);
+    asked.edns_max = read_edns(&msg);
 
     pthread_mutex_lock(&fake->lock);
     bool is_first = !was_asked(fake, &asked);
@@ -308,12 +347,13 @@ static bool answer(struct fake_dns *fake, size_t query_len, unsigned port, struc
         fake->log[fake->log_count++] = asked;
     *row = find_row(fake, &asked);
     pthread_mutex_unlock(&fake->lock);
-    if (is_first && (row->flags & FAKE_DNS_FIRST_LOST))
+    if ((is_first && (row->flags & FAKE_DNS_FIRST_LOST)) ||
+        (asked.edns_max > 0 && (row->flags & FAKE_DNS_EDNS_LOST)))
         return false;
     if (port != 0 && (row->flags & FAKE_DNS_TRUNCATE))
         row->flags = FAKE_DNS_TRUNCATE;
 
-    *len = build(row, fake->query, &asked, fake->answer + 2);
+    *len = build_to_fit(row, fake->query, &asked, fake->answer + 2);
     ns_put16((unsigned)*len, fake->answer);
     return (row->flags & FAKE_DNS_DROP) == 0;
 }
@@ -513,8 +553,10 @@ size_t fake_dns_questions(struct fake_dns *fake, struct fake_dns_question *quest
     for (size_t i = 0; i < fake->log_count && count < room; i++) {
         const struct asked *asked = &fake->log[i];
         if (asked->port != 0)
-            questions[count++] = (struct fake_dns_question){
-                .type = asked->type, .id = asked->id, .port = asked->port};
+            questions[count++] = (struct fake_dns_question){.type = asked->type,
+                                                            .id = asked->id,
+                                                            .port = asked->port,
+                                                            .edns_max = asked->edns_max};
     }
     pthread_mutex_unlock(&fake->lock);
     return count;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * fake_dns: a scripted DNS server in a thread of the test, on one ephemeral port of the loopback,
- * UDP and TCP. It answers from a table, and can be made to answer badly. A name that is not in the
+ * UDP and TCP. It answers from a table, and can be made to answer badly. Over UDP an answer is cut
+ * off where it is longer than the question allows (RFC 1035 4.2.1, RFC 6891 6.2.3). A name that is not in the
  * table does not exist (NXDOMAIN); one that is, but not with the type asked for, has no such data.
  */
 #ifndef RB_FAKE_DNS_H
@@ -39,6 +40,9 @@ enum fake_dns_flag {
     FAKE_DNS_TWICE = 1 << 13,         /* over UDP, comes twice */
     FAKE_DNS_STRANGER = 1 << 14,      /* over UDP, comes from another port */
     FAKE_DNS_FIRST_LOST = 1 << 15,    /* over UDP, no answer to the first such question */
+    FAKE_DNS_NO_EDNS = 1 << 16,       /* FORMERR to a question with an OPT, and nothing else */
+    FAKE_DNS_EDNS_LOST = 1 << 17,     /* no answer to a question with an OPT */
+    FAKE_DNS_BADVERS = 1 << 18, /* an OPT that says so (RFC 6891 9), and NOERROR in the header */
 };
 
 /* What is said of a name and a type. The first row that fits is used. */
@@ -74,7 +78,8 @@ const char *fake_dns_server(const struct fake_dns *fake);
 struct fake_dns_question {
     ns_type type;
     uint16_t id;
-    unsigned port; /* where it came from */
+    unsigned port;     /* where it came from */
+    unsigned edns_max; /* octets of an answer that it allows; 0: it has no OPT */
 };
 
 /* The questions that came over UDP so far, as many as there is room for; returns their number. */

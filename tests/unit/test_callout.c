@@ -372,7 +372,7 @@ static void run(const char *domain)
     world.options.port = world.port != 0 ? world.port : 25;
     assert_non_null(callout.tls_context);
     assert_int_equal(options_copy(&world.options, &options, NULL, 0), RB_OK);
-    assert_int_equal(dns_open(&server, 1, &world.clock, &dns), RB_OK);
+    assert_int_equal(dns_open(&server, 1, &world.clock, -1, &dns), RB_OK);
     callout.options = options;
     callout.dns = dns;
     callout_run(&callout);

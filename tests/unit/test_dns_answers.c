@@ -45,7 +45,7 @@ static void start(struct world *world, const struct fake_dns_row *rows, size_t c
     world->fake = fake_dns_start(AF_INET, rows, count);
     assert_non_null(world->fake);
     server = fake_dns_server(world->fake);
-    assert_int_equal(dns_open(&server, 1, &world->clock.clock, &world->dns), RB_OK);
+    assert_int_equal(dns_open(&server, 1, &world->clock.clock, -1, &world->dns), RB_OK);
 }
 
 static void stop(struct world *world)

@@ -41,10 +41,6 @@ static const struct fake_dns_row zone[] = {
     {.name = "silent.example", .flags = FAKE_DNS_DROP},
 };
 
-static const struct fake_dns_row awake_zone[] = {
-    {.name = "silent.example", .rcode = ns_r_servfail},
-};
-
 static const struct fake_host_reply users[] = {
     {"user@example.org", "250 2.1.5 Ok"},
     {"user@other.example", "250 2.1.5 Ok"},
@@ -1339,7 +1335,7 @@ static void stopping_wakes_all_who_wait(void **state)
     rb_verifier_stop(f->verifier); /* once more does no harm */
 }
 
-/* The worker sits in a look-up that nobody can cut short. */
+/* The workers sit in look-ups that nobody answers. */
 static void stopping_does_not_wait_for_a_silent_name_server(void **state)
 {
     struct rig *f = *state;
@@ -1350,16 +1346,14 @@ static void stopping_does_not_wait_for_a_silent_name_server(void **state)
     questions[1].no_cache = true;
     questions[2].transcript = true;
     f->options.per_domain_sessions = 3;
-    f->options.total_timeout_ms = 2000; /* a second for each attempt */
+    f->options.total_timeout_ms = 3600000;
     rig_open(f);
     rig_start_askers(f, COUNT(questions), questions, COUNT(questions));
     rig_await_sessions(f, COUNT(questions), 0);
     rb_verifier_stop(f->verifier);
     rig_join_askers(f, COUNT(questions));
-    fake_dns_set(f->dns, awake_zone, COUNT(awake_zone)); /* so that closing can free all */
     for (size_t i = 0; i < COUNT(questions); i++) {
         assert_int_equal(f->askers[i].answer.reason, RB_REASON_TIMEOUT);
-        assert_string_equal(f->askers[i].answer.rule, "still_asking"); /* woken, not answered */
         rb_answer_fini(&f->askers[i].answer);
     }
 }
