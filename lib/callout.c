@@ -18,6 +18,7 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,14 @@ struct exchangers {
 static bool time_is_up(const struct run *run)
 {
     return deadline_left_ms(run->callout->clock, run->until) == 0;
+}
+
+/* Whether all this is to end at once. */
+static bool is_cancelled(const struct run *run)
+{
+    struct pollfd cancel = {.fd = run->callout->cancel_fd, .events = POLLIN};
+
+    return poll(&cancel, 1, 0) > 0;
 }
 
 /*
@@ -72,7 +81,8 @@ static bool done(const struct run *run)
      * 5321 5.1).
      */
     return run->todo == NULL || run->own > 0 || run->full || run->paused ||
-           called >= run->callout->options->o.max_hosts || time_is_up(run) || run_gives_way(run);
+           called >= run->callout->options->o.max_hosts || time_is_up(run) || run_gives_way(run) ||
+           is_cancelled(run);
 }
 
 static void set_port(struct sockaddr_storage *address, uint16_t port)
@@ -215,9 +225,36 @@ static enum dns_outcome look_up_addresses(const struct run *run, const char *nam
     return outcome;
 }
 
+/* An address, which may stand for a mail host's name: it is the only one that the host has. */
+static bool is_address(const char *text, struct sockaddr_storage *address)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+
+    *address = (struct sockaddr_storage){0};
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+        memcpy(address, &v4, sizeof v4);
+    else if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
+        memcpy(address, &v6, sizeof v6);
+    return address->ss_family != AF_UNSPEC;
+}
+
+static enum dns_outcome find_addresses(const struct run *run, const char *name,
+                                       enum rb_ip_version version, struct dns_address_list *list)
+{
+    struct sockaddr_storage address;
+
+    if (!is_address(name, &address))
+        return look_up_addresses(run, name, version, list);
+    *list = (struct dns_address_list){.count = 0};
+    if (version != RB_IP_ANY && (version == RB_IP_V4) != (address.ss_family == AF_INET))
+        return DNS_NO_DATA;
+    list->address[list->count++] = address;
+    return DNS_FOUND;
+}
+
 /* On DNS_FOUND found->mx is to be freed. */
-OFF_THE_WAY static enum dns_outcome look_up_exchangers(const struct run *run,
-                                                       struct exchangers *found)
+OFF_THE_WAY static enum dns_outcome look_up_exchangers(struct run *run, struct exchangers *found)
 {
     const struct callout *callout = run->callout;
     struct dns_mx_list list;
@@ -233,6 +270,7 @@ OFF_THE_WAY static enum dns_outcome look_up_exchangers(const struct run *run,
     if (found->mx == NULL)
         return DNS_FAILURE;
     found->count = list.count;
+    run->dns_failed += list.is_incomplete;
     memcpy(found->mx, list.mx, list.count * sizeof *found->mx);
     return outcome;
 }
@@ -249,7 +287,7 @@ OFF_THE_WAY static void look_for_other_version(struct run *run, const char *name
 
     if (ours == RB_IP_ANY)
         return;
-    outcome = look_up_addresses(run, name, ours == RB_IP_V4 ? RB_IP_V6 : RB_IP_V4, &list);
+    outcome = find_addresses(run, name, ours == RB_IP_V4 ? RB_IP_V6 : RB_IP_V4, &list);
     if (outcome == DNS_FOUND)
         run->other_version++;
     else if (outcome == DNS_FAILURE)
@@ -260,13 +298,12 @@ static void call_host(struct run *run, const char *name, uint16_t port, bool tru
 {
     const struct callout *callout = run->callout;
     struct dns_address_list list;
-    enum dns_outcome outcome = look_up_addresses(run, name, callout->options->o.ip_version, &list);
+    enum dns_outcome outcome = find_addresses(run, name, callout->options->o.ip_version, &list);
     unsigned bogus = run->bogus;
 
-    if (outcome == DNS_FOUND)
-        call_addresses(run, name, port, &list, trusted);
-    else if (outcome == DNS_FAILURE)
-        run->dns_failed++;
+    /* What was not found might be where mail can go: nothing is known for certain then. */
+    run->dns_failed += outcome == DNS_FAILURE || list.is_incomplete;
+    call_addresses(run, name, port, &list, trusted);
     if (run->bogus > bogus || outcome == DNS_NO_DATA)
         look_for_other_version(run, name);
 }
@@ -359,6 +396,8 @@ static struct address_record verdict_without_hosts(const struct run *run, enum d
         [DNS_FAILURE] = {RB_REASON_DNS_FAILURE, "mx_lookup_failed"},
     };
 
+    if (is_cancelled(run))
+        return run_record(run, RB_REASON_TIMEOUT, RB_STAGE_DNS, "cut_short");
     if (outcome == DNS_NO_DOMAIN || outcome == DNS_NULL_MX || outcome == DNS_FAILURE)
         return run_record(run, by_outcome[outcome].reason, RB_STAGE_DNS, by_outcome[outcome].rule);
     if (run_gives_way(run))
@@ -387,7 +426,8 @@ static bool is_dead(const struct run *run, const struct address_record *record)
     /* Where this machine has no way to any of the hosts, it is not the domain that is dead. */
     bool called = run->tried > run->no_route;
 
-    if (run_gives_way(run)) /* no host had all its time */
+    /* Not every host was found, or had all its time. */
+    if (run->dns_failed > 0 || run_gives_way(run) || is_cancelled(run))
         return false;
     return rb_reason_verdict(record->reason) == RB_VERDICT_INVALID ||
            (record->reason == RB_REASON_UNREACHABLE && !run->stirred && called && run->held == 0);
@@ -468,7 +508,7 @@ OFF_THE_WAY static bool is_this_machine(const struct run *run, const char *name)
     const struct netguard guard = {.own = callout->own, .own_count = callout->own_count};
     struct dns_address_list list;
 
-    if (look_up_addresses(run, name, RB_IP_ANY, &list) != DNS_FOUND)
+    if (find_addresses(run, name, RB_IP_ANY, &list) != DNS_FOUND)
         return false;
     for (size_t i = 0; i < list.count; i++)
         if (netguard_judge(&guard, (const struct sockaddr *)&list.address[i]) == NETGUARD_OWN)
@@ -496,12 +536,33 @@ static size_t count_preferred(struct run *run, const struct exchangers *list)
     return preferred;
 }
 
+/*
+ * There are servers that say of every name that it does not exist where they have no MX of it;
+ * mailers look for its address all the same. Only what does not exist whatever is asked for is no
+ * domain.
+ */
+OFF_THE_WAY static enum dns_outcome doubt_no_domain(const struct run *run)
+{
+    struct dns_address_list list;
+
+    switch (look_up_addresses(run, run->callout->domain, RB_IP_ANY, &list)) {
+    case DNS_NO_DOMAIN:
+        return DNS_NO_DOMAIN;
+    case DNS_FOUND:
+        return DNS_NO_DATA;
+    default: /* one of the two answers is wrong, or there is but one */
+        return DNS_FAILURE;
+    }
+}
+
 static enum dns_outcome call_mail_exchangers(struct run *run)
 {
     const struct callout *callout = run->callout;
     struct exchangers list;
     enum dns_outcome outcome = look_up_exchangers(run, &list);
 
+    if (outcome == DNS_NO_DOMAIN)
+        outcome = doubt_no_domain(run);
     if (outcome == DNS_NO_DATA) /* implicit MX: the domain is its own mail host */
         call_host(run, callout->domain, callout->options->o.port, false);
     if (outcome == DNS_FOUND && relay_is_mx(callout->relay))

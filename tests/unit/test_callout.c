@@ -372,7 +372,7 @@ static void run(const char *domain)
     world.options.port = world.port != 0 ? world.port : 25;
     assert_non_null(callout.tls_context);
     assert_int_equal(options_copy(&world.options, &options, NULL, 0), RB_OK);
-    assert_int_equal(dns_open(&server, 1, &world.clock, -1, &dns), RB_OK);
+    assert_int_equal(dns_open(&server, 1, &world.clock, world.cancel_fd, &dns), RB_OK);
     callout.options = options;
     callout.dns = dns;
     callout_run(&callout);
@@ -701,6 +701,194 @@ static void a_broken_address_lookup_is_dns_failure_and_no_fact(void **state)
 {
     (void)state;
     a_domain_without_hosts_is("halfbroken.example", RB_REASON_DNS_FAILURE, false);
+}
+
+/* --- What is known in part is not known -------------------------------------------- */
+
+#define FAILS(record_type) .type = (record_type), .rcode = ns_r_servfail
+#define IS_GONE(record_type) .type = (record_type), .rcode = ns_r_nxdomain
+
+static const struct fake_dns_answer
+    half_host[] = {{.type = ns_t_mx, .preference = 10, .data = "half.d.example"}},
+    bogus_and_broken[] = {{.type = ns_t_mx, .preference = 10, .data = "private.d.example"},
+                          {.type = ns_t_mx, .preference = 20, .data = "broken.d.example"}},
+    missing_and_broken[] = {{.type = ns_t_mx, .preference = 10, .data = "missing.d.example"},
+                            {.type = ns_t_mx, .preference = 20, .data = "broken.d.example"}},
+    bogus_and_hostile[] = {{.type = ns_t_mx, .preference = 10, .data = "private.d.example"},
+                           {.type = ns_t_mx, .preference = 20, .data = "a\\010b.example"}},
+    refused_and_broken[] = {{.type = ns_t_mx, .preference = 10, .data = "mx9.d.example"},
+                            {.type = ns_t_mx, .preference = 20, .data = "broken.d.example"}};
+
+static const struct fake_dns_row rows_in_part[] = {
+    {.name = "v6failed.example", HOSTS_OF(half_host)},
+    {.name = "half.d.example", ADDRESS("10.1.2.3")},
+    {.name = "half.d.example", FAILS(ns_t_aaaa)},
+    {.name = "implicithalf.example", ADDRESS("10.1.2.3")},
+    {.name = "implicithalf.example", FAILS(ns_t_aaaa)},
+    {.name = "bogusandbroken.example", HOSTS_OF(bogus_and_broken)},
+    {.name = "missingandbroken.example", HOSTS_OF(missing_and_broken)},
+    {.name = "bogusandhostile.example", HOSTS_OF(bogus_and_hostile)},
+    {.name = "refusedandbroken.example", HOSTS_OF(refused_and_broken)},
+    {.name = "private.d.example", ADDRESS("10.11.12.13")},
+    {.name = "private.d.example", .type = ns_t_aaaa},
+    {.name = "broken.d.example", .rcode = ns_r_servfail},
+    {.name = "mx9.d.example", ADDRESS("127.0.0.9")},
+    /* no MX, it says, and nothing at all, it says, although there is an address; or who knows? */
+    {.name = "nomx.example", IS_GONE(ns_t_mx)},
+    {.name = "nomx.example", ADDRESS("127.0.0.1")},
+    {.name = "nomxfails.example", IS_GONE(ns_t_mx)},
+    {.name = "nomxfails.example", FAILS(ns_t_a)},
+    {.name = "nomxfails.example", IS_GONE(ns_t_aaaa)},
+    {.name = "nomxempty.example", IS_GONE(ns_t_mx)},
+    {.name = "nomxempty.example", .type = ns_t_a},
+    {.name = "nomxempty.example", .type = ns_t_aaaa},
+};
+
+static void what_is_found_in_part_is_dns_failure_and_no_fact(void **state)
+{
+    (void)state;
+    static const char *const domains[] = {"v6failed.example",        "implicithalf.example",
+                                          "bogusandbroken.example",  "missingandbroken.example",
+                                          "bogusandhostile.example", "nomxfails.example",
+                                          "nomxempty.example"};
+    static const enum rb_ip_version versions[] = {RB_IP_ANY, RB_IP_V4};
+
+    world.port = 1;
+    fake_dns_set(world.dns, rows_in_part, COUNT(rows_in_part));
+    for (size_t i = 0; i < COUNT(domains) * COUNT(versions); i++) {
+        world.options.ip_version = versions[i % COUNT(versions)];
+        is(ask(domains[i / COUNT(versions)], "u@domain.example"), RB_REASON_DNS_FAILURE);
+    }
+    nobody_was_called();
+    assert_int_equal(world.learned_count, 0);
+}
+
+/* Those that refuse us may not be all that there are. */
+static void a_domain_with_a_host_that_was_not_found_is_not_dead(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER); /* for its port */
+    fake_dns_set(world.dns, rows_in_part, COUNT(rows_in_part));
+    is(ask("refusedandbroken.example", "u@domain.example"), RB_REASON_UNREACHABLE);
+    assert_int_equal(world.called_count, 1);
+    assert_int_equal(world.learned_count, 0);
+}
+
+/* More than are kept of an answer: the one that is left out may be the good one. */
+static void of_more_hosts_or_addresses_than_are_kept_not_all_are_bogus(void **state)
+{
+    (void)state;
+    static struct fake_dns_answer hosts[DNS_MX_MAX + 1], addresses[DNS_ADDRESSES_MAX + 1];
+    static char names[COUNT(hosts)][32], texts[COUNT(addresses)][32];
+    static const struct fake_dns_answer one[] = {{.type = ns_t_a, .data = "10.1.2.3"}};
+    struct fake_dns_row table[COUNT(hosts) + 2] = {{.name = "manyhosts.example", HOSTS_OF(hosts)},
+                                                   {.name = "manyaddresses.example",
+                                                    .type = ns_t_a,
+                                                    .answers = addresses,
+                                                    .count = COUNT(addresses)}};
+
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        (void)snprintf(names[i], sizeof names[i], "mx%zu.m.example", i);
+        hosts[i] =
+            (struct fake_dns_answer){.type = ns_t_mx, .preference = (uint16_t)i, .data = names[i]};
+        table[i + 2] = (struct fake_dns_row){
+            .name = names[i], .type = ns_t_a, .answers = one, .count = COUNT(one)};
+    }
+    for (size_t i = 0; i < COUNT(addresses); i++) {
+        (void)snprintf(texts[i], sizeof texts[i], "10.1.2.%zu", i);
+        addresses[i] = (struct fake_dns_answer){.type = ns_t_a, .data = texts[i]};
+    }
+    fake_dns_set(world.dns, table, COUNT(table));
+    is(ask("manyhosts.example", "u@domain.example"), RB_REASON_DNS_FAILURE);
+    is(ask("manyaddresses.example", "u@domain.example"), RB_REASON_DNS_FAILURE);
+    assert_int_equal(world.learned_count, 0);
+}
+
+/* Its MX "does not exist", its address does: mail goes there, and so do we. */
+static void a_domain_whose_address_exists_exists(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, UNKNOWN_USER);
+
+    fake_dns_set(world.dns, rows_in_part, COUNT(rows_in_part));
+    is(ask("nomx.example", "u@nomx.example"), RB_REASON_NO_SUCH_USER);
+    heard(host, "RCPT", 1);
+    assert_int_equal(world.learned_count, 0);
+}
+
+/* --- Mail hosts that are called by their address ------------------------------------ */
+
+/* One domain with that MX and no other. What the server has once had stays as it is. */
+static const struct address_record *ask_host_called(const char *mx)
+{
+    static struct fake_dns_answer answers[ITEMS_MAX];
+    static struct fake_dns_row tables[ITEMS_MAX];
+    static size_t used;
+
+    assert_true(used < ITEMS_MAX);
+    answers[used] = (struct fake_dns_answer){.type = ns_t_mx, .preference = 10, .data = mx};
+    tables[used] = (struct fake_dns_row){
+        .name = "odd.example", .type = ns_t_mx, .answers = &answers[used], .count = 1};
+    fake_dns_set(world.dns, &tables[used++], 1);
+    return ask("odd.example", "u@odd.example");
+}
+
+static void a_mail_host_called_by_its_address_is_called_there(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"127.0.0.1", "[127.0.0.1]"};
+    static const enum rb_ip_version versions[] = {RB_IP_ANY, RB_IP_V4};
+    struct fake_host *host = start_saying(0, UNKNOWN_USER);
+
+    for (size_t i = 0; i < COUNT(names) * COUNT(versions); i++) {
+        world.options.ip_version = versions[i % COUNT(versions)];
+        const struct address_record *record = ask_host_called(names[i / COUNT(versions)]);
+
+        is(record, RB_REASON_NO_SUCH_USER);
+        assert_string_equal(record->mx, "127.0.0.1");
+        assert_string_equal(record->ip, "127.0.0.1");
+        heard(host, "RCPT", (unsigned)i + 1);
+    }
+    assert_int_equal(fake_dns_asked_udp(world.dns, "127.0.0.1", ns_t_invalid), 0);
+}
+
+static void a_mail_host_called_by_an_address_that_no_mail_goes_to_is_bogus(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"10.1.2.3", "[10.1.2.3]", "FD00::7", "[IPv6:fd00::7]",
+                                        "[::ffff:10.1.2.3]"};
+
+    world.options.ip_version = RB_IP_ANY;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        is(ask_host_called(names[i]), RB_REASON_BOGUS_MX);
+        assert_int_equal(world.learned_count, i + 1);
+        assert_int_equal(world.learned.dead_reason, RB_REASON_BOGUS_MX);
+    }
+    nobody_was_called();
+}
+
+static void a_mail_host_called_by_an_address_of_the_other_version_is_unreachable(void **state)
+{
+    (void)state;
+    world.options.ip_version = RB_IP_V4;
+    is(ask_host_called("2001:db8::7"), RB_REASON_UNREACHABLE);
+    is(ask_host_called("[IPv6:2001:db8::7]"), RB_REASON_UNREACHABLE);
+    world.options.ip_version = RB_IP_V6;
+    is(ask_host_called("193.0.0.7"), RB_REASON_UNREACHABLE);
+    nobody_was_called();
+}
+
+/* No address, but not nothing either: never invalid. */
+static void a_mail_host_called_by_what_is_no_name_is_dns_failure(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"[127.0.0.1",        "[mx.example]", "[]",
+                                        "[IPv6:127.0.0.1x]", "1:2",          "[127.0.0.1]x"};
+
+    for (size_t i = 0; i < COUNT(names); i++)
+        is(ask_host_called(names[i]), RB_REASON_DNS_FAILURE);
+    nobody_was_called();
+    assert_int_equal(world.learned_count, 0);
 }
 
 static void our_own_address_is_exempt_and_not_called(void **state)
@@ -2048,6 +2236,30 @@ static void a_callout_that_is_cut_short_says_nothing_of_the_host(void **state)
     close(wake[1]);
 }
 
+/* Whatever is not known yet: it is of this moment. */
+static void a_look_up_that_is_cut_short_says_nothing_of_the_domain(void **state)
+{
+    (void)state;
+    static const char *const domains[] = {"missing.example", "private.example", "broken.example",
+                                          "nothing.example", "refused.example"};
+    int wake[2];
+
+    world.port = 1;
+    assert_int_equal(pipe(wake), 0);
+    assert_int_equal(write(wake[1], "", 1), 1);
+    world.cancel_fd = wake[0];
+    for (size_t i = 0; i < COUNT(domains); i++) {
+        const struct address_record *record = ask(domains[i], "u@domain.example");
+
+        is(record, RB_REASON_TIMEOUT);
+        assert_string_equal(record->rule, "cut_short");
+    }
+    assert_int_equal(world.called_count, 0);
+    assert_int_equal(world.learned_count, 0);
+    close(wake[0]);
+    close(wake[1]);
+}
+
 static void each_item_has_its_own_part_of_the_transcript(void **state)
 {
     (void)state;
@@ -2638,6 +2850,14 @@ int main(void)
         T(a_loopback_mail_host_is_bogus_mx_without_a_connection),
         T(a_broken_mx_lookup_is_dns_failure_and_no_fact),
         T(a_broken_address_lookup_is_dns_failure_and_no_fact),
+        T(what_is_found_in_part_is_dns_failure_and_no_fact),
+        T(a_domain_with_a_host_that_was_not_found_is_not_dead),
+        T(of_more_hosts_or_addresses_than_are_kept_not_all_are_bogus),
+        T(a_domain_whose_address_exists_exists),
+        T(a_mail_host_called_by_its_address_is_called_there),
+        T(a_mail_host_called_by_an_address_that_no_mail_goes_to_is_bogus),
+        T(a_mail_host_called_by_an_address_of_the_other_version_is_unreachable),
+        T(a_mail_host_called_by_what_is_no_name_is_dns_failure),
         T(our_own_address_is_exempt_and_not_called),
         T(hosts_that_all_refuse_make_the_domain_unreachable_for_all_that_wait),
         T(a_domain_with_a_host_that_closes_connections_is_not_dead),
@@ -2710,6 +2930,7 @@ int main(void)
         T(a_first_transaction_that_is_cut_off_is_not_tried_again),
         T(a_silent_host_times_out_and_is_reported),
         T(a_callout_that_is_cut_short_says_nothing_of_the_host),
+        T(a_look_up_that_is_cut_short_says_nothing_of_the_domain),
         T(each_item_has_its_own_part_of_the_transcript),
         T(a_utf8_address_is_unknown_where_it_cannot_be_asked),
         T(a_utf8_address_is_asked_where_it_can_be),
