@@ -3,11 +3,13 @@
 """Real Exim and Sendmail without installing them: Debian has them conflict with Postfix.
 
     tests/lab/debs.py FOLDER
+    tests/lab/debs.py --libraries FOLDER
 
 Fetches their packages with apt-get and unpacks them into FOLDER, if that has not been done before;
 from then on they are there without a network. The lab looks into BUILDDIR/lab-debs first and, where
 that does not exist, fetches them for itself, for one run. Their libraries must be installed in the
-usual way: packaging/quickstart does.
+usual way: packaging/quickstart does. --libraries prints them, by the names that they have in the
+release of Debian that the packages are of.
 
 The public test suite of RFC 7208, and what reads it, are had in the same way, beside FOLDER.
 """
@@ -18,6 +20,7 @@ sys.dont_write_bytecode = True
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -26,6 +29,7 @@ PACKAGES = ["exim4-daemon-light", "sendmail-bin", "sendmail-cf"]
 SUITE_PACKAGES = ["python3-spf", "python3-yaml"]
 FETCH_S = 120  # apt may take this long
 BUILT_NAME, SUITE_NAME = "lab-debs", "lab-debs-spf"  # in the build folder
+LIST_NAME, LIBRARIES_NAME = ".packages", ".libraries"  # in that: what is there, and what it needs
 
 
 class CannotHave(Exception):
@@ -33,27 +37,49 @@ class CannotHave(Exception):
 
 
 def fetch(folder, packages=tuple(PACKAGES)):
-    """Unpacks the packages into `folder`. All or nothing: it is there when it is complete."""
+    """Unpacks the packages into `folder`. All or nothing: it is there when it is complete.
+
+    What is there of other packages goes.
+    """
     folder = pathlib.Path(folder).absolute()
-    if folder.exists():
+    if _words(folder / LIST_NAME) == list(packages):
         return
     if not shutil.which("apt-get") or not shutil.which("dpkg"):
         raise CannotHave(f"apt-get and dpkg fetch {' '.join(packages)}, and are not here")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=folder.name + "-") as scratch:
         _run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *packages], scratch)
         whole = pathlib.Path(scratch) / "whole"
+        libraries = set()
         for package in sorted(pathlib.Path(scratch).glob("*.deb")):
             _run(["dpkg", "-x", str(package), str(whole)], scratch)
-        try:
-            whole.rename(folder)
-        except OSError:
-            if not folder.exists():  # else another run was faster
-                raise
+            libraries |= _libraries_of(package)
+        (whole / LIBRARIES_NAME).write_text("\n".join(sorted(libraries)) + "\n")
+        (whole / LIST_NAME).write_text("\n".join(packages) + "\n")
+        if folder.exists():
+            folder.rename(pathlib.Path(scratch) / "before")
+        whole.rename(folder)
+
+
+def _libraries_of(package):
+    """The library packages that it depends on; of alternatives the first."""
+    depends = _run(["dpkg-deb", "-f", str(package), "Depends", "Pre-Depends"], package.parent)
+    words = re.split(r",|^[\w-]+:", depends, flags=re.MULTILINE)
+    names = [re.split(r"[\s(|:]", word.strip())[0] for word in words]
+    return {name for name in names if name.startswith("lib")}
+
+
+def libraries(folder):
+    return _words(pathlib.Path(folder) / LIBRARIES_NAME)
+
+
+def _words(path):
+    return path.read_text().split() if path.exists() else []
 
 
 def _run(argv, folder):
+    """What it prints."""
     try:
-        subprocess.run(
+        return subprocess.run(
             argv,
             cwd=folder,
             timeout=FETCH_S,
@@ -62,7 +88,7 @@ def _run(argv, folder):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-        )
+        ).stdout
     except subprocess.CalledProcessError as error:
         last = (error.stdout.strip().splitlines() or ["(silence)"])[-1]
         raise CannotHave(f"{argv[0]} fails: {last}") from error
@@ -91,11 +117,15 @@ def runnable(program):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: debs.py FOLDER")
+    *options, folder = sys.argv[1:] or [""]
+    if options == ["--libraries"]:
+        print(" ".join(libraries(folder)))
+        return
+    if options or not folder:
+        sys.exit("usage: debs.py [--libraries] FOLDER")
     try:
-        fetch(sys.argv[1])
-        fetch(pathlib.Path(sys.argv[1]).with_name(SUITE_NAME), SUITE_PACKAGES)
+        fetch(folder)
+        fetch(pathlib.Path(folder).with_name(SUITE_NAME), SUITE_PACKAGES)
     except CannotHave as reason:
         sys.exit(f"debs.py: {reason}")
 
