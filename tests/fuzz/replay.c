@@ -26,7 +26,7 @@ enum {
     MUTATIONS = 5000,      /* of all files together */
     MUTATIONS_MS = 1500,   /* fewer where the target is slow */
     CHANGES_MAX = 8,       /* to one input */
-    HANG_S = 60,           /* an input that takes longer than all should hangs */
+    HANG_S = 600,          /* an input that takes longer than all should hangs */
     NAME_SIZE = 4096,
 };
 

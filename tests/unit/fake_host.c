@@ -30,7 +30,7 @@ enum {
     CONNECTIONS_MAX = 256, /* in the life of one host; a test makes far fewer */
     LOG_MAX = 4096,        /* commands remembered */
     LINE_SIZE = 1024,
-    WAIT_S = 10,      /* what fake_host_wait will wait */
+    WAIT_S = 120,     /* what fake_host_wait will wait */
     DRIP_PACE_MS = 5, /* between the pieces of a drip */
 };
 

@@ -13,7 +13,7 @@
 #include "check.h"
 #include "service.h"
 
-enum { PATIENCE_MS = 20000 }; /* for what must come: far longer than it takes */
+enum { PATIENCE_MS = 120000 }; /* for what must come: far longer than it takes */
 
 struct session_rig_calls session_rig_calls;
 

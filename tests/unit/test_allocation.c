@@ -25,7 +25,7 @@ enum {
      * that lets old ones go: seldom, and not twice. What asks for memory itself does so each time.
      */
     TRIES = 10,
-    PATIENCE_MS = 20000,
+    PATIENCE_MS = 120000,
 };
 
 /* --- The world ------------------------------------------------------------- */

@@ -14,7 +14,7 @@
 
 #include "session_rig.h"
 
-enum { PATIENCE_MS = 20000, SHORT_MS = 60, CROWD = 40 };
+enum { PATIENCE_MS = 120000, SHORT_MS = 60, CROWD = 40 };
 
 /* --- The world ------------------------------------------------------------- */
 

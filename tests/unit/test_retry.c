@@ -28,7 +28,7 @@ enum {
     DAY = 86400,
     STEP_S = 60,
     ASKED_MAX = 2000,
-    PATIENCE_MS = 20000,
+    PATIENCE_MS = 120000,
 };
 
 /* What a daemon asks, and hears. */

@@ -18,7 +18,7 @@
 #include "ringback.h"
 
 enum {
-    RIG_PATIENCE_MS = 20000, /* for what must come: far longer than it takes */
+    RIG_PATIENCE_MS = 120000, /* for what must come: far longer than it takes */
     RIG_ASKERS_MAX = 200,
 };
 
