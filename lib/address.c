@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * address: reads and writes mailboxes (RFC 5321 4.1.2, 4.1.3, 4.5.3.1, RFC 6531 3.3, RFC 5890). It
- * must not ask DNS, know policy, or repair what is broken: an address is a mailbox or it is not.
+ * must not ask DNS or know policy, nor guess what a broken address may mean: MTAs let much pass, and
+ * what one of them makes of it another does not.
  *
  *   path       = [ "<" ] [ route ] mailbox [ ">" ]
- *   route      = "@" domain *( "," "@" domain ) ":"
- *   mailbox    = ( dot-string / quoted-string ) "@" ( domain / literal )
- *   dot-string = 1*( atext / UTF8-non-ascii ) *( "." 1*( atext / UTF8-non-ascii ) )
+ *   route      = "@" *( literal / any octet but ":" ) ":"
+ *   mailbox    = local "@" ( domain / literal )
+ *   local      = word *( "." word )
+ *   word       = *( atext / UTF8-non-ascii ) / quoted
  *   quoted     = DQUOTE *( %d32-33 / %d35-91 / %d93-126 / UTF8-non-ascii / "\" %d32-126 ) DQUOTE
  *   domain     = label *( "." label ) [ "." ]
  *   literal    = "[" ( IPv4 / "IPv6:" IPv6 ) "]"
@@ -28,7 +30,6 @@
 enum {
     LABEL_MAX = 63,                       /* RFC 1035 2.3.4 */
     DOMAIN_INPUT_MAX = 4 * RB_DOMAIN_MAX, /* in UTF-8 it may be longer than in A-labels */
-    ROUTE_HOPS_MAX = 100, /* a path of 256 octets (RFC 5321 4.5.3.1.3) cannot hold more */
     /* How much of a literal is looked at: the tag and the longest address text. */
     LITERAL_MAX = 5 + INET6_ADDRSTRLEN,
 };
@@ -37,6 +38,7 @@ enum {
 struct cursor {
     const char *at;
     const char *end;
+    enum address_fault odd; /* what was found that only stands in the way of asking */
 };
 
 static size_t left(const struct cursor *in)
@@ -280,6 +282,8 @@ static enum address_fault parse_domain(const struct cursor *in, struct address *
         return ADDRESS_NO_DOMAIN;
     if (memchr(in->at, '<', left(in)) != NULL || memchr(in->at, '>', left(in)) != NULL)
         return ADDRESS_BAD_BRACKET;
+    if (memchr(in->at, '@', left(in)) != NULL) /* which of them is it? */
+        return ADDRESS_ODD_LOCAL;
     if (*in->at == '[') {
         address->is_literal = true;
         return parse_literal(in, address->domain);
@@ -296,55 +300,44 @@ static enum address_fault append(char local[ADDRESS_LOCAL_MAX + 1], const char *
     const size_t len = strlen(local);
 
     if (len + octets > ADDRESS_LOCAL_MAX)
-        return ADDRESS_LOCAL_TOO_LONG;
+        return ADDRESS_TOO_LONG;
     memcpy(local + len, s, octets);
     local[len + octets] = '\0';
     return ADDRESS_OK;
 }
 
+/* Goes on: what else is wrong may tell that it is no mailbox at all. */
+static void note_odd(struct cursor *in, enum address_fault fault)
+{
+    if (in->odd == ADDRESS_OK)
+        in->odd = fault;
+}
+
 /* Takes one character over 127 from the input into the local part. */
 static enum address_fault take_8bit(struct cursor *in, bool utf8, struct address *address)
 {
-    if (!utf8)
-        return ADDRESS_8BIT;
-    const size_t octets = utf8_length(in->at, left(in));
+    size_t octets = utf8_length(in->at, left(in));
+
     if (octets == 0)
-        return ADDRESS_BAD_UTF8;
-    const enum address_fault fault = append(address->local, in->at, octets);
+        note_odd(in, ADDRESS_BAD_UTF8);
+    else if (!utf8)
+        note_odd(in, ADDRESS_8BIT);
+    octets = octets > 0 ? octets : 1;
     in->at += octets;
     address->needs_utf8 = true;
-    return fault;
+    return append(address->local, in->at - octets, octets);
 }
 
-/* Takes one ASCII character of a dot-string. Dots may stand only between atoms. */
+/* Takes one ASCII character from outside a quoted string. A dot may stand anywhere. */
 static enum address_fault take_atext(struct cursor *in, struct address *address)
 {
-    const char c = *in->at;
-    const size_t len = strlen(address->local);
-
-    if (c == '<' || c == '>')
-        return ADDRESS_BAD_BRACKET;
-    if (c == '.' && (len == 0 || address->local[len - 1] == '.'))
-        return ADDRESS_BAD_LOCAL;
-    if (c != '.' && !is_atext(c))
-        return ADDRESS_BAD_LOCAL;
-    in->at++;
-    return append(address->local, &c, 1);
-}
-
-/* Reads up to the "@", which it leaves. */
-static enum address_fault parse_dot_string(struct cursor *in, bool utf8, struct address *address)
-{
-    while (left(in) > 0 && *in->at != '@') {
-        const enum address_fault fault =
-            is_8bit(*in->at) ? take_8bit(in, utf8, address) : take_atext(in, address);
-        if (fault != ADDRESS_OK)
-            return fault;
-    }
-    const size_t len = strlen(address->local);
-    if (len == 0)
-        return ADDRESS_EMPTY_LOCAL;
-    return address->local[len - 1] == '.' ? ADDRESS_BAD_LOCAL : ADDRESS_OK;
+    if (*in->at == '<' || *in->at == '>')
+        note_odd(in, ADDRESS_BAD_BRACKET);
+    else if (*in->at != '.' && !is_atext(*in->at))
+        note_odd(in, ADDRESS_ODD_LOCAL);
+    if (*in->at == '\\' && left(in) > 1) /* what it hides is no quote and no "@" */
+        in->at++;
+    return append(address->local, in->at++, 1);
 }
 
 /* Takes one ASCII character of a quoted string, or a quoted pair. */
@@ -352,15 +345,16 @@ static enum address_fault take_quoted(struct cursor *in, struct address *address
 {
     if (*in->at == '\\') {
         in->at++;
-        if (left(in) == 0 || is_8bit(*in->at))
+        if (left(in) == 0)
             return ADDRESS_BAD_QUOTE;
+        if (is_8bit(*in->at))
+            note_odd(in, ADDRESS_ODD_LOCAL);
     }
     return append(address->local, in->at++, 1);
 }
 
-/* Reads from the opening quote up to the "@" behind the closing one. Controls were looked for
- * before. */
-static enum address_fault parse_quoted_string(struct cursor *in, bool utf8, struct address *address)
+/* Reads a quoted string with both its quotes. Controls were looked for before. */
+static enum address_fault take_quoted_string(struct cursor *in, bool utf8, struct address *address)
 {
     in->at++;
     while (left(in) > 0 && *in->at != '"') {
@@ -372,7 +366,30 @@ static enum address_fault parse_quoted_string(struct cursor *in, bool utf8, stru
     if (left(in) == 0)
         return ADDRESS_BAD_QUOTE;
     in->at++;
-    return left(in) > 0 && *in->at != '@' ? ADDRESS_BAD_QUOTE : ADDRESS_OK;
+    if (left(in) > 0 && *in->at != '@' && *in->at != '.')
+        note_odd(in, ADDRESS_ODD_LOCAL);
+    return ADDRESS_OK;
+}
+
+/* Reads up to the "@", which it leaves. */
+static enum address_fault parse_local(struct cursor *in, bool utf8, struct address *address)
+{
+    const char *const start = in->at;
+
+    while (left(in) > 0 && *in->at != '@') {
+        enum address_fault fault;
+
+        if (*in->at == '"') {
+            if (in->at > start && in->at[-1] != '.')
+                note_odd(in, ADDRESS_ODD_LOCAL);
+            fault = take_quoted_string(in, utf8, address);
+        } else {
+            fault = is_8bit(*in->at) ? take_8bit(in, utf8, address) : take_atext(in, address);
+        }
+        if (fault != ADDRESS_OK)
+            return fault;
+    }
+    return in->at == start ? ADDRESS_EMPTY_LOCAL : ADDRESS_OK;
 }
 
 /* --- path ----------------------------------------------------------------------------------------
@@ -389,49 +406,68 @@ static enum address_fault strip_brackets(struct cursor *in)
     return ADDRESS_OK;
 }
 
+/* What clients leave there means nothing to MTAs; but nothing besides is no null sender. */
+static enum address_fault strip_blanks(struct cursor *in)
+{
+    if (left(in) == 0)
+        return ADDRESS_NULL;
+    while (left(in) > 0 && *in->at == ' ')
+        in->at++;
+    while (left(in) > 0 && in->end[-1] == ' ')
+        in->end--;
+    return left(in) > 0 ? ADDRESS_OK : ADDRESS_NO_DOMAIN;
+}
+
 /* Skips "@a,@b:", which must be accepted and should be ignored (RFC 5321 appendix C). */
 static enum address_fault skip_route(struct cursor *in)
 {
-    char domain[RB_DOMAIN_MAX + 1];
+    bool in_literal = false;
 
     if (*in->at != '@')
         return ADDRESS_OK;
-    for (int hops = 0; hops < ROUTE_HOPS_MAX; hops++) {
-        if (left(in) == 0 || *in->at != '@')
-            return ADDRESS_BAD_ROUTE;
-        const char *hop = ++in->at;
-        while (left(in) > 0 && *in->at != ',' && *in->at != ':')
-            in->at++;
-        if (left(in) == 0)
-            return hops == 0 ? ADDRESS_EMPTY_LOCAL : ADDRESS_BAD_ROUTE;
-        const enum address_fault fault = address_domain(hop, (size_t)(in->at - hop), domain);
-        if (fault != ADDRESS_OK)
-            return fault == ADDRESS_NOMEM ? fault : ADDRESS_BAD_ROUTE;
-        if (*in->at++ == ':')
-            return left(in) == 0 ? ADDRESS_BAD_ROUTE : ADDRESS_OK;
-    }
-    return ADDRESS_BAD_ROUTE;
+    for (; left(in) > 0 && (in_literal || *in->at != ':'); in->at++)
+        in_literal = *in->at == '[' || (in_literal && *in->at != ']');
+    if (left(in) < 2)
+        return ADDRESS_EMPTY_LOCAL;
+    in->at++;
+    return ADDRESS_OK;
+}
+
+static enum address_fault parse_mailbox(struct cursor *in, bool utf8, struct address *address)
+{
+    enum address_fault fault = parse_local(in, utf8, address);
+
+    if (fault != ADDRESS_OK)
+        return fault;
+    if (left(in) == 0)
+        return ADDRESS_NO_DOMAIN;
+    in->at++;
+    fault = parse_domain(in, address);
+    return fault == ADDRESS_OK ? in->odd : fault;
+}
+
+static bool can_be_written(const struct address *address)
+{
+    char text[ADDRESS_TEXT_SIZE];
+
+    return address_format(address, text, sizeof text) == RB_OK;
 }
 
 static enum address_fault parse_path(struct cursor *in, bool utf8, struct address *address)
 {
     enum address_fault fault = strip_brackets(in);
 
+    if (fault == ADDRESS_OK)
+        fault = strip_blanks(in);
+    if (fault == ADDRESS_OK)
+        fault = skip_route(in);
     if (fault != ADDRESS_OK)
         return fault;
-    if (left(in) == 0)
-        return ADDRESS_NULL;
-    fault = skip_route(in);
-    if (fault != ADDRESS_OK)
-        return fault;
-    fault = *in->at == '"' ? parse_quoted_string(in, utf8, address)
-                           : parse_dot_string(in, utf8, address);
-    if (fault != ADDRESS_OK)
-        return fault;
-    if (left(in) == 0)
-        return ADDRESS_NO_DOMAIN;
-    in->at++;
-    return parse_domain(in, address);
+    const size_t len = left(in);
+    fault = parse_mailbox(in, utf8, address);
+    if (fault == ADDRESS_OK && !can_be_written(address))
+        return len > RB_ADDRESS_MAX ? ADDRESS_TOO_LONG : ADDRESS_TOO_LONG_TO_ASK;
+    return fault;
 }
 
 enum address_fault address_parse(const char *text, size_t len, bool utf8, struct address *address)
@@ -451,6 +487,23 @@ enum address_fault address_parse(const char *text, size_t len, bool utf8, struct
     return fault;
 }
 
+bool address_is_no_mailbox(enum address_fault fault)
+{
+    switch (fault) {
+    case ADDRESS_EMPTY_LOCAL:
+    case ADDRESS_NO_DOMAIN:
+    case ADDRESS_BAD_QUOTE:
+    case ADDRESS_BAD_DOMAIN:
+    case ADDRESS_BAD_LITERAL:
+    case ADDRESS_TOO_LONG:
+    case ADDRESS_DOMAIN_TOO_LONG:
+    case ADDRESS_CONTROL:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* --- writing -------------------------------------------------------------------------------------
  */
 
@@ -461,18 +514,18 @@ const char *address_fault_text(enum address_fault fault)
         [ADDRESS_NULL] = "the null sender",
         [ADDRESS_EMPTY_LOCAL] = "there is nothing before the @",
         [ADDRESS_NO_DOMAIN] = "there is no domain",
-        [ADDRESS_BAD_LOCAL] = "the local part has a character or a dot where none may be",
-        [ADDRESS_BAD_QUOTE] = "the local part is not a proper quoted string",
+        [ADDRESS_BAD_QUOTE] = "a quoted string has no end",
         [ADDRESS_BAD_DOMAIN] = "the domain is not a host name",
-        [ADDRESS_BAD_IDN] = "the domain is not a valid internationalised name",
-        [ADDRESS_BAD_LITERAL] = "the address literal holds neither IPv4 nor IPv6:",
-        [ADDRESS_BAD_BRACKET] = "the angle brackets do not enclose the address",
-        [ADDRESS_BAD_ROUTE] = "the source route is malformed",
-        [ADDRESS_LOCAL_TOO_LONG] = "the local part is longer than 64 octets",
-        [ADDRESS_DOMAIN_TOO_LONG] = "the domain is longer than 255 octets, or a label than 63",
-        [ADDRESS_8BIT] = "the local part is not ASCII and SMTPUTF8 is off",
-        [ADDRESS_BAD_UTF8] = "it is not valid UTF-8",
+        [ADDRESS_BAD_LITERAL] = "the literal holds neither IPv4 nor IPv6:",
+        [ADDRESS_TOO_LONG] = "it is longer than 254 octets",
+        [ADDRESS_DOMAIN_TOO_LONG] = "the domain, or a label of it, is too long",
         [ADDRESS_CONTROL] = "it has a control character",
+        [ADDRESS_ODD_LOCAL] = "a character that needs quotes has none",
+        [ADDRESS_BAD_BRACKET] = "the brackets do not enclose the address",
+        [ADDRESS_BAD_IDN] = "it is not a valid internationalised name",
+        [ADDRESS_BAD_UTF8] = "it is not valid UTF-8",
+        [ADDRESS_8BIT] = "it is not ASCII and SMTPUTF8 is off",
+        [ADDRESS_TOO_LONG_TO_ASK] = "written in full it has over 254 octets",
         [ADDRESS_NOMEM] = "out of memory",
     };
 
@@ -510,7 +563,7 @@ static void quote(const char *local, char quoted[2 * ADDRESS_LOCAL_MAX + 2 + 1])
 enum rb_error address_format(const struct address *address, char *text, size_t size)
 {
     char quoted[2 * ADDRESS_LOCAL_MAX + 2 + 1];
-    char whole[ADDRESS_TEXT_SIZE] = "";
+    char whole[sizeof(quoted) + 1 + RB_DOMAIN_MAX] = "";
 
     quote(address->local, quoted);
     if (address->domain[0] != '\0')
@@ -521,7 +574,7 @@ enum rb_error address_format(const struct address *address, char *text, size_t s
 
 enum rb_error address_key(const struct address *address, char *key, size_t size)
 {
-    char whole[RB_ADDRESS_MAX + 1] = "";
+    char whole[ADDRESS_LOCAL_MAX + 1 + RB_DOMAIN_MAX + 1] = "";
 
     if (address->domain[0] != '\0')
         snprintf(whole, sizeof(whole), "%s@%s", address->local, address->domain);
@@ -540,5 +593,5 @@ bool address_from_key(const char *key, struct address *address)
     address->is_literal = address->domain[0] == '[';
     for (const char *c = address->local; *c != '\0'; c++)
         address->needs_utf8 = address->needs_utf8 || (unsigned char)*c >= 0x80;
-    return true;
+    return can_be_written(address);
 }

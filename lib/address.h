@@ -15,27 +15,32 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { ADDRESS_LOCAL_MAX = 64 };
+enum { ADDRESS_LOCAL_MAX = RB_ADDRESS_MAX - 2 /* "@" and a domain stand behind it */ };
 
-/* What is wrong with an address. The first two are not faults of it, and neither is the last. */
+/* What is wrong with an address. */
 enum address_fault {
     ADDRESS_OK = 0,
-    ADDRESS_NULL,            /* "<>" or "": the null sender */
+    ADDRESS_NULL, /* "<>" or "": the null sender; no fault */
+
+    /* It can be no mailbox at all. */
     ADDRESS_EMPTY_LOCAL,     /* "@example.org" */
     ADDRESS_NO_DOMAIN,       /* "user" */
-    ADDRESS_BAD_LOCAL,       /* a character or a dot where none may be */
-    ADDRESS_BAD_QUOTE,       /* a quoted string that is not one */
+    ADDRESS_BAD_QUOTE,       /* a quoted string without an end */
     ADDRESS_BAD_DOMAIN,      /* not a host name */
-    ADDRESS_BAD_IDN,         /* not a valid internationalised name */
     ADDRESS_BAD_LITERAL,     /* "[…]" with neither IPv4 nor IPv6: in it */
-    ADDRESS_BAD_BRACKET,     /* "<" without ">" or something behind it */
-    ADDRESS_BAD_ROUTE,       /* "@a,@b:" malformed */
-    ADDRESS_LOCAL_TOO_LONG,  /* over 64 octets */
+    ADDRESS_TOO_LONG,        /* over RB_ADDRESS_MAX octets */
     ADDRESS_DOMAIN_TOO_LONG, /* over 255 octets, or a label over 63 */
-    ADDRESS_8BIT,            /* an octet over 127 in the local part where SMTPUTF8 is off */
+    ADDRESS_CONTROL,         /* NUL, CR, LF or another control character, C1 ones in UTF-8 too */
+
+    /* MTAs let it pass, each with a meaning of its own: it cannot be asked about. */
+    ADDRESS_ODD_LOCAL,   /* a character where none may be without quotes */
+    ADDRESS_BAD_BRACKET, /* "<" without ">" or something behind it */
+    ADDRESS_BAD_IDN,     /* not a valid internationalised name */
     ADDRESS_BAD_UTF8,
-    ADDRESS_CONTROL, /* NUL, CR, LF or another control character, C1 ones in UTF-8 too */
-    ADDRESS_NOMEM,   /* out of memory: says nothing about the address */
+    ADDRESS_8BIT,            /* an octet over 127 in the local part where SMTPUTF8 is off */
+    ADDRESS_TOO_LONG_TO_ASK, /* over RB_ADDRESS_MAX octets once it is written for a mail host */
+
+    ADDRESS_NOMEM, /* out of memory: says nothing about the address */
 };
 
 struct address {
@@ -47,27 +52,31 @@ struct address {
 };
 
 /*
- * Reads one mailbox from exactly len octets (which may hold NUL). Brackets and a source route are
- * optional. utf8: whether octets over 127 may stand in the local part (RFC 6531); in the domain a
- * U-label is always read. On anything but ADDRESS_OK *address is zeroed.
+ * Reads one mailbox from exactly len octets (which may hold NUL). Brackets, blanks within them and a
+ * source route are optional. utf8: whether octets over 127 may stand in the local part (RFC 6531);
+ * in the domain a U-label is always read. On anything but ADDRESS_OK *address is zeroed.
  *
- * Read beyond the grammar, since such domains exist and DNS can tell: an underscore in a label, one
- * dot behind the domain. Any ASCII label that begins "xn--" is left for DNS to judge. The 64 octets
- * are those of the unquoted local part. The empty quoted local part ("" in quotes) is a mailbox.
+ * Read beyond the grammar, since there are such mailboxes: dots at either end of a local part or
+ * two in a row, local parts over 64 octets (RFC 5321 4.5.3.1 asks for no limits), quoted strings
+ * between the dots; underscores in a domain, for DNS can tell; one dot behind the domain. Any ASCII label that begins "xn--" is left for DNS to judge. A source route is not
+ * looked at. The empty quoted local part ("" in quotes) is a mailbox.
  */
 enum address_fault address_parse(const char *text, size_t len, bool utf8, struct address *address);
 
-/* A sentence part for people: "the local part is longer than 64 octets". Static. */
+/* Whether what has this fault can be nobody's mailbox. */
+bool address_is_no_mailbox(enum address_fault fault);
+
+/* A sentence part for people, of at most RB_RULE_MAX octets: "there is no domain". Static. */
 const char *address_fault_text(enum address_fault fault);
 
 /*
  * Writes local@domain as it may stand in a command between < and >, the local part quoted where the
  * grammar wants it; "" for a zeroed address. RB_ERR_TOO_LONG, and text is "", when size does not
- * suffice (ADDRESS_TEXT_SIZE always does).
+ * suffice (ADDRESS_TEXT_SIZE does for what was parsed).
  */
 enum rb_error address_format(const struct address *address, char *text, size_t size);
 
-enum { ADDRESS_TEXT_SIZE = 2 * ADDRESS_LOCAL_MAX + 2 + 1 + RB_DOMAIN_MAX + 1 };
+enum { ADDRESS_TEXT_SIZE = RB_ADDRESS_MAX + 1 };
 
 /*
  * Writes the canonical key: local part unquoted, "@", domain; one address, one key. "" for a zeroed
@@ -75,7 +84,7 @@ enum { ADDRESS_TEXT_SIZE = 2 * ADDRESS_LOCAL_MAX + 2 + 1 + RB_DOMAIN_MAX + 1 };
  */
 enum rb_error address_key(const struct address *address, char *key, size_t size);
 
-/* The address that a canonical key stands for. False: no such key. */
+/* The address that a canonical key stands for. False: no such key, or too long to be asked about. */
 bool address_from_key(const char *key, struct address *address);
 
 /*

@@ -221,9 +221,13 @@ static enum rb_error ask(struct rb_ticket *ticket, const struct options *options
 
 struct address_record ask_about_nobody(const struct rb_verifier *verifier, enum address_fault fault)
 {
-    return fault == ADDRESS_NULL
-               ? verifier_moment(verifier, RB_REASON_EXEMPT, "null_sender")
-               : verifier_moment(verifier, RB_REASON_BAD_ADDRESS, address_fault_text(fault));
+    if (fault == ADDRESS_NULL)
+        return verifier_moment(verifier, RB_REASON_EXEMPT, "null_sender");
+    if (fault == ADDRESS_8BIT)
+        return verifier_moment(verifier, RB_REASON_EXEMPT, "smtputf8_off");
+    return verifier_moment(
+        verifier, address_is_no_mailbox(fault) ? RB_REASON_BAD_ADDRESS : RB_REASON_REJECTED,
+        address_fault_text(fault));
 }
 
 static enum rb_error ask_text(struct rb_ticket *ticket, const struct options *options,

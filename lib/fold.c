@@ -18,10 +18,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "text.h"
+
 enum {
-    STEPS_MAX = 14, /* of a form; also how deep matching can nest */
-    MEMO_BITS = 64, /* one for each place a step can begin at: see is_hopeless */
-    ALL = ADDRESS_LOCAL_MAX,
+    STEPS_MAX = 14,  /* of a form; also how deep matching can nest */
+    LOCAL_MAX = 128, /* octets: work grows with their cube; those known are shorter */
+    WORD_BITS = 64,
+    ALL = LOCAL_MAX,
     WORD_MAX = 16, /* longer than any word in bulk_words */
     IDS_MIN = 7,   /* octets of numbers and codes: a house number is no message's name */
     HEX_CHANGES = 2,
@@ -506,8 +509,9 @@ struct match {
     const struct step *steps;
     const char *local;
     size_t len;
-    size_t ends[STEPS_MAX];       /* where each step's text ends, once all fit */
-    uint64_t hopeless[STEPS_MAX]; /* a bit for each place where the step was tried in vain */
+    size_t ends[STEPS_MAX]; /* where each step's text ends, once all fit */
+    /* A bit for each place where the step was tried in vain. */
+    uint64_t hopeless[STEPS_MAX][LOCAL_MAX / WORD_BITS];
 };
 
 static bool match_from(struct match *match, size_t step, size_t at);
@@ -577,17 +581,19 @@ static bool match_text(struct match *match, size_t step, size_t at)
  */
 static bool match_from(struct match *match, size_t step, size_t at)
 {
+    const uint64_t bit = UINT64_C(1) << at % WORD_BITS;
+
     if (is_last(match, step))
         return at == match->len;
-    if (at >= MEMO_BITS) /* the end of the longest local part: nothing is left for a step */
+    if (at >= LOCAL_MAX) /* the end of the longest local part: nothing is left for a step */
         return false;
-    if ((match->hopeless[step] >> at & 1) != 0)
+    if ((match->hopeless[step][at / WORD_BITS] & bit) != 0)
         return false;
 
     const bool fits = match->steps[step].text != NULL ? match_text(match, step, at)
                                                       : match_class(match, step, at);
     if (!fits)
-        match->hopeless[step] |= UINT64_C(1) << at;
+        match->hopeless[step][at / WORD_BITS] |= bit;
     return fits;
 }
 
@@ -618,6 +624,14 @@ static bool is_below(const char *domain_of_address, const char *wanted)
     return len == wanted_len || domain_of_address[len - wanted_len - 1] == '.';
 }
 
+static void write_base(const struct address *address, size_t at, size_t len, struct fold *fold)
+{
+    char base[LOCAL_MAX + 1 + RB_DOMAIN_MAX + 1];
+
+    (void)snprintf(base, sizeof base, "%.*s@%s", (int)len, address->local + at, address->domain);
+    (void)text_copy(fold->base, sizeof fold->base, base);
+}
+
 /* Nothing is written that is longer than what it stands for, so that key has room for it. */
 static void write_fold(const struct address *address, const struct form *form,
                        const struct match *match, struct fold *fold)
@@ -636,19 +650,20 @@ static void write_fold(const struct address *address, const struct form *form,
         else
             out = (char *)memcpy(out, address->local + at, len) + len;
         if (form->kind == FOLD_BATV && step->class == &user)
-            (void)snprintf(fold->base, sizeof fold->base, "%.*s@%s", (int)len, address->local + at,
-                           address->domain);
+            write_base(address, at, len, fold);
         at = match->ends[i];
     }
-    (void)snprintf(out, sizeof fold->key - (size_t)(out - fold->key), "@%s", address->domain);
+    *out++ = '@';
+    (void)text_copy(out, sizeof fold->key - (size_t)(out - fold->key), address->domain);
 }
 
 enum fold_kind fold_address(const struct address *address, struct fold *fold)
 {
-    *fold = (struct fold){.kind = FOLD_NONE};
-    if (!can_fold(address->local))
-        return FOLD_NONE;
     const size_t len = strlen(address->local);
+
+    *fold = (struct fold){.kind = FOLD_NONE};
+    if (len > LOCAL_MAX || !can_fold(address->local))
+        return FOLD_NONE;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         const struct form *form = &forms[i];
         struct match match = {

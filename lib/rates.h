@@ -30,7 +30,7 @@
 #include <sys/socket.h>
 
 enum {
-    RATES_KEY_MAX = RB_ADDRESS_MAX,       /* octets; an address or a domain, with some prefix */
+    RATES_KEY_MAX = 320,                  /* octets; an address or a domain, with some prefix */
     RATES_CLIENT_KEY_SIZE = 46 + 3,       /* INET6_ADDRSTRLEN and "/64" */
     RATES_COUNT_MAX = 1000 * 1000 * 1000, /* a greater count is taken for this one, */
     RATES_PERIOD_MAX_S = 31 * 24 * 3600,  /* and so is a longer period; 0 for 1 */

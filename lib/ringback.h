@@ -225,7 +225,7 @@ struct rb_options {
 void rb_options_init(struct rb_options *options);
 
 enum {
-    RB_ADDRESS_MAX = 64 + 1 + 255, /* RFC 5321 4.5.3.1: local part, "@", domain */
+    RB_ADDRESS_MAX = 254, /* RFC 5321 4.5.3.1.3: a path of 256 octets without its brackets */
     RB_DOMAIN_MAX = 255,
     RB_REPLY_MAX = 512,   /* what is kept of a reply */
     RB_ENHANCED_MAX = 11, /* "5.123.123" */

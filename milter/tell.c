@@ -24,6 +24,8 @@ static const char *in_words(enum rb_reason reason)
         return "the domain's mail hosts are at addresses that no mail can go to";
     case RB_REASON_BAD_ADDRESS:
         return "not a valid address";
+    case RB_REASON_REJECTED:
+        return "it cannot be verified";
     case RB_REASON_GREYLISTED:
         return "greylisted by its mail host, not verified yet";
     case RB_REASON_UNREACHABLE:

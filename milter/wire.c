@@ -290,6 +290,8 @@ static const char *read_address_key(json_t *object, bool correspondent, char *ke
     if (at == NULL || at - text > ADDRESS_LOCAL_MAX || !canonical_domain(at + 1, domain))
         return "address: not an address";
     (void)snprintf(canonical, sizeof canonical, "%.*s@%s", (int)(at - text), text, domain);
+    if (strlen(canonical) > RB_ADDRESS_MAX)
+        return "address: too long";
     error = correspondent ? cache_correspondent_key(canonical, key)
                           : cache_address_key(relay[0] != '\0' ? relay : NULL, canonical, key);
     if (error != RB_OK)

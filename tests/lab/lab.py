@@ -50,6 +50,7 @@ CHECKS = {  # which MTAs it is for; those that take long come first
     "hostile": lab.MTAS,
     "spf": ONCE,
     "tool": lab.MTAS,
+    "addresses": lab.MTAS,
     "headers": lab.MTAS,
     "exempt": lab.MTAS,
 }

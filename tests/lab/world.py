@@ -79,6 +79,8 @@ rude            MX    10 mx.rude
 mx.rude         A     192.0.2.32
 garbage         MX    10 mx.garbage
 mx.garbage      A     192.0.2.33
+odd             MX    10 mx.odd
+mx.odd          A     192.0.2.34
 
 ; One for each place and kind of a temporary refusal.
 temp-banner     MX    10 mx.temp-banner
@@ -161,6 +163,11 @@ host 192.0.2.32 mx.rude.example {{
     rcpt * 550 "5.1.1 no such user \\x01\\x1b[31m\\xc3\\xa9 that is 100% sure %n"
 }}
 host 192.0.2.33 mx.garbage.example {{ banner raw "SSH-2.0-OpenSSH_9.2\\r\\n" }}
+# Its users' addresses are what the grammar has only in quotes, or not at all.
+host 192.0.2.34 mx.odd.example {{
+    rcpt "\\"user*\\"@*" 250
+    rcpt user*@* 250
+}}
 
 # Temporary refusals, of each kind and at each place.
 host 192.0.2.40 mx.temp-banner.example {{ banner 421 "4.3.2 too busy" then close }}

@@ -11,7 +11,7 @@ REASONS = {
     "invalid": {"no_such_user", "disabled", "no_domain", "no_mail_host", "null_mx", "bogus_mx"}
     | {"bad_address"},
     "unknown": {"catch_all", "greylisted", "tempfail", "blocked", "null_sender_refused"}
-    | {"rejected", "tls_required", "unreachable", "dns_failure", "protocol_error"},
+    | {"rejected", "tls_required", "unreachable", "dns_failure", "protocol_error", "exempt"},
 }
 STAGES = {"dns", "connect", "banner", "ehlo", "starttls", "mail", "rcpt", "rset", "data"}
 FACTS = {"catch_all": {"yes", "no"}, "null_sender_refused": {"yes"}, "dead": None}

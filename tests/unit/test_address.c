@@ -150,15 +150,15 @@ static void brackets_must_enclose_the_whole(void **state)
 {
     static const struct fault_row rows[] = {
         {"<", ADDRESS_BAD_BRACKET},
-        {">", ADDRESS_BAD_BRACKET},
+        {">", ADDRESS_NO_DOMAIN},
         {"<user@example.org", ADDRESS_BAD_BRACKET},
         {"user@example.org>", ADDRESS_BAD_BRACKET},
         {"<user@example.org> SIZE=1000", ADDRESS_BAD_BRACKET},
         {"<user@example.org>x>", ADDRESS_BAD_BRACKET},
         {"<<user@example.org>>", ADDRESS_BAD_BRACKET},
         {"us<er@example.org", ADDRESS_BAD_BRACKET},
-        {"><", ADDRESS_BAD_BRACKET},
-        {"User <user@example.org>", ADDRESS_BAD_LOCAL},
+        {"><@a", ADDRESS_BAD_BRACKET},
+        {"User <user@example.org>", ADDRESS_BAD_BRACKET},
     };
     (void)state;
     FAULTS(rows);
@@ -167,32 +167,82 @@ static void brackets_must_enclose_the_whole(void **state)
 /* --- local part ----------------------------------------------------------------------------------
  */
 
-static void dots_stand_only_between_atoms(void **state)
+/* Japanese mobile providers gave such addresses out; the grammar has them in quotes alone. */
+static void odd_dots_are_read_and_written_in_quotes(void **state)
+{
+    static const struct key_row rows[] = {
+        {".user@example.org", ".user@example.org", "\".user\"@example.org"},
+        {"user.@example.org", "user.@example.org", "\"user.\"@example.org"},
+        {"us..er@example.org", "us..er@example.org", "\"us..er\"@example.org"},
+        {"\"us..er\"@example.org", "us..er@example.org", "\"us..er\"@example.org"},
+        {"<.us.er.@example.org>", ".us.er.@example.org", "\".us.er.\"@example.org"},
+        {".@example.org", ".@example.org", "\".\"@example.org"},
+        {"...@example.org", "...@example.org", "\"...\"@example.org"},
+    };
+    (void)state;
+    KEYS(rows);
+}
+
+/* RFC 5322 4.4: what the quotes enclose is what counts. */
+static void quoted_strings_may_stand_between_dots(void **state)
+{
+    static const struct key_row rows[] = {
+        {"\"a\".b@example.org", "a.b@example.org", NULL},
+        {"a.\"b\"@example.org", "a.b@example.org", NULL},
+        {"\"a\".\"b c\".d@example.org", "a.b c.d@example.org", "\"a.b c.d\"@example.org"},
+        {"\"\".\"\"@example.org", ".@example.org", "\".\"@example.org"},
+    };
+    (void)state;
+    KEYS(rows);
+}
+
+/* One MTA takes a(b) for a comment, another does not; a:b may be a route without its "@". */
+static void what_mtas_read_each_in_its_own_way_is_odd(void **state)
+{
+    static const char specials[] = " (),:;[\\]";
+    static const struct fault_row rows[] = {
+        {"a@b@c.example", ADDRESS_ODD_LOCAL},        {"a\\@b@c.example", ADDRESS_ODD_LOCAL},
+        {"a\\\"b@c.example", ADDRESS_ODD_LOCAL},     {"a(b@c)d@e.example", ADDRESS_ODD_LOCAL},
+        {"\"a\"b@c.example", ADDRESS_ODD_LOCAL},     {"a\"b\"@c.example", ADDRESS_ODD_LOCAL},
+        {"\"a\"\"b\"@c.example", ADDRESS_ODD_LOCAL}, {"\"a\" @c.example", ADDRESS_ODD_LOCAL},
+        {"John Doe@c.example", ADDRESS_ODD_LOCAL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(specials) - 1; i++) {
+        char text[] = "us?er@example.org";
+        text[2] = specials[i];
+        assert_fault(text, strlen(text), true, ADDRESS_ODD_LOCAL);
+    }
+    FAULTS(rows);
+}
+
+/* Whatever else is odd: without a domain, or with no end to its quotes, it is none. */
+static void what_is_no_mailbox_at_all_is_said_before_what_is_odd(void **state)
 {
     static const struct fault_row rows[] = {
-        {".user@example.org", ADDRESS_BAD_LOCAL},   {"user.@example.org", ADDRESS_BAD_LOCAL},
-        {"us..er@example.org", ADDRESS_BAD_LOCAL},  {".@example.org", ADDRESS_BAD_LOCAL},
-        {"<.user@example.org>", ADDRESS_BAD_LOCAL}, {"...@example.org", ADDRESS_BAD_LOCAL},
+        {"no address", ADDRESS_NO_DOMAIN},      {"a b@", ADDRESS_NO_DOMAIN},
+        {"a\"b@c.example", ADDRESS_BAD_QUOTE},  {"a b\"@c.example", ADDRESS_BAD_QUOTE},
+        {"a b@c..example", ADDRESS_BAD_DOMAIN}, {"\xFF@c..example", ADDRESS_BAD_DOMAIN},
+        {"a b@[1.2.3]", ADDRESS_BAD_LITERAL},   {"ö@c/d.example", ADDRESS_BAD_DOMAIN},
     };
     (void)state;
     FAULTS(rows);
 }
 
-static void specials_need_quotes(void **state)
+static void blanks_within_the_brackets_are_none_of_it(void **state)
 {
-    static const char specials[] = " \"(),:;[\\]";
+    static const struct key_row rows[] = {
+        {"< user@example.org>", "user@example.org", NULL},
+        {"<user@example.org >", "user@example.org", NULL},
+        {"<  \" user \"@example.org  >", " user @example.org", "\" user \"@example.org"},
+        {" user@example.org ", "user@example.org", NULL},
+        {"< @a.example:user@example.org >", "user@example.org", NULL},
+    };
+    static const struct fault_row nothing[] = {
+        {"< >", ADDRESS_NO_DOMAIN}, {" ", ADDRESS_NO_DOMAIN}, {"<    >", ADDRESS_NO_DOMAIN}};
     (void)state;
-    for (size_t i = 0; i < sizeof(specials) - 1; i++) {
-        char text[] = "us?er@example.org";
-        text[2] = specials[i];
-        assert_fault(text, strlen(text), true, ADDRESS_BAD_LOCAL);
-    }
-}
-
-static void second_at_sign_is_no_host_name(void **state)
-{
-    (void)state;
-    assert_fault("a@b@c", 5, false, ADDRESS_BAD_DOMAIN);
+    KEYS(rows);
+    FAULTS(nothing);
 }
 
 static void case_of_the_local_part_is_kept(void **state)
@@ -205,21 +255,58 @@ static void case_of_the_local_part_is_kept(void **state)
     KEYS(rows);
 }
 
-static void local_part_may_have_64_octets_and_no_more(void **state)
+/* A local part of so many octets, at example.org, between these. */
+static void make_long(char *text, size_t size, const char *before, char c, size_t octets,
+                      const char *behind)
 {
-    static const struct fault_row rows[] = {
-        {SIXTY "12345@example.org", ADDRESS_LOCAL_TOO_LONG},
-        {"\"" SIXTY " 1234\"@example.org", ADDRESS_LOCAL_TOO_LONG},
-    };
-    static const struct key_row fits[] = {
-        {SIXTY "1234@example.org", SIXTY "1234@example.org", NULL},
-        {"\"" SIXTY "1234\"@example.org", SIXTY "1234@example.org", NULL},
-        {"\"" SIXTY "123\\\\\"@example.org", SIXTY "123\\@example.org",
-         "\"" SIXTY "123\\\\\"@example.org"},
-    };
+    const size_t len = (size_t)snprintf(text, size, "%s", before);
+
+    memset(text + len, c, octets);
+    (void)snprintf(text + len + octets, size - len - octets, "%s@example.org", behind);
+}
+
+enum { AT_EXAMPLE_ORG = 12, LONGEST = RB_ADDRESS_MAX - AT_EXAMPLE_ORG };
+
+/* VERP and SRS put a whole address into the local part: RFC 5321 4.5.3.1 asks for no limits. */
+static void local_part_may_be_as_long_as_a_path_has_room_for(void **state)
+{
+    static const size_t lengths[] = {64, 65, 66, 100, 128, 200, LONGEST - 1, LONGEST};
+    char text[600];
+    struct address address;
     (void)state;
-    FAULTS(rows);
-    KEYS(fits);
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        make_long(text, sizeof text, "", 'a', lengths[i], "");
+        const struct key_row row = {text, text, NULL};
+        check_keys(&row, 1);
+    }
+    make_long(text, sizeof text, "", 'a', LONGEST + 1, "");
+    assert_fault(text, strlen(text), false, ADDRESS_TOO_LONG);
+    make_long(text, sizeof text, "\"", 'a', LONGEST, "\""); /* without its quotes it fits */
+    assert_int_equal(parse(text, false, &address), ADDRESS_OK);
+}
+
+/* It is a path; only we cannot write it as one. */
+static void what_is_too_long_only_when_written_in_full_cannot_be_asked_about(void **state)
+{
+    char text[600];
+    size_t len = 2;
+    (void)state;
+    make_long(text, sizeof text, ".", 'a', LONGEST - 1, "");
+    assert_fault(text, strlen(text), false, ADDRESS_TOO_LONG_TO_ASK);
+    make_long(text, sizeof text, ".", 'a', LONGEST - 2, "");
+    assert_fault(text, strlen(text), false, ADDRESS_TOO_LONG_TO_ASK);
+    make_long(text, sizeof text, ".", 'a', LONGEST, "");
+    assert_fault(text, strlen(text), false, ADDRESS_TOO_LONG);
+    make_long(text, sizeof text, "\"", '"' - 1, LONGEST + 1, "\"");
+    assert_fault(text, strlen(text), false, ADDRESS_TOO_LONG);
+    memset(text, 'a', sizeof text); /* in A-labels it is longer */
+    len = 180;
+    text[len++] = '@';
+    for (int i = 0; i < 9; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "üaaaa.");
+    len += (size_t)snprintf(text + len, sizeof text - len, "example");
+    assert_true(len <= RB_ADDRESS_MAX);
+    assert_fault(text, len, false, ADDRESS_TOO_LONG_TO_ASK);
 }
 
 static void quoted_local_parts_are_unquoted_in_the_key(void **state)
@@ -276,11 +363,8 @@ static void broken_quotes_are_refused(void **state)
         {"\"abc\\\"@example.org", ADDRESS_BAD_QUOTE},
         {"\"abc\\", ADDRESS_BAD_QUOTE},
         {"<\"abc>", ADDRESS_BAD_QUOTE},
-        {"\"a\"b@example.org", ADDRESS_BAD_QUOTE},
-        {"\"a\".b@example.org", ADDRESS_BAD_QUOTE},
-        {"\"a\" @example.org", ADDRESS_BAD_QUOTE},
-        {"\"a\"\"b\"@example.org", ADDRESS_BAD_QUOTE},
-        {"a\"b\"@example.org", ADDRESS_BAD_LOCAL},
+        {"\"a\".\"b@example.org", ADDRESS_BAD_QUOTE},
+        {"us\"er@example.org", ADDRESS_BAD_QUOTE},
     };
     (void)state;
     FAULTS(rows);
@@ -319,25 +403,21 @@ static void eight_bit_local_part_is_refused_where_smtputf8_is_off(void **state)
     static const struct fault_row rows[] = {
         {"jörg@example.org", ADDRESS_8BIT},
         {"\"jörg\"@example.org", ADDRESS_8BIT},
-        {"j\xF6rg@example.org", ADDRESS_8BIT},
-        {"\xFF@example.org", ADDRESS_8BIT},
+        {"j\xF6rg@example.org", ADDRESS_BAD_UTF8},
+        {"\xFF@example.org", ADDRESS_BAD_UTF8},
     };
     (void)state;
     FAULTS(rows);
 }
 
-static void utf8_character_is_never_cut_at_64_octets(void **state)
+static void utf8_character_is_never_cut_at_the_ceiling(void **state)
 {
-    static const struct fault_row rows[] = {
-        {SIXTY "123ö@example.org", ADDRESS_LOCAL_TOO_LONG},
-        {SIXTY "1\U0001F600@example.org", ADDRESS_LOCAL_TOO_LONG},
-    };
-    static const struct key_row fits[] = {
-        {SIXTY "12ö@example.org", SIXTY "12ö@example.org", NULL},
-    };
+    char text[600];
     (void)state;
-    check_faults(rows, COUNT(rows), true);
-    KEYS(fits);
+    for (size_t over = 1; over < 4; over++) {
+        make_long(text, sizeof text, "", 'a', ADDRESS_LOCAL_MAX - 4 + over, "\U0001F600");
+        assert_fault(text, strlen(text), true, ADDRESS_TOO_LONG);
+    }
 }
 
 static const char *const bad_utf8[] = {
@@ -392,15 +472,16 @@ static void bad_utf8_in_the_domain_is_refused(void **state)
 static void utf8_cut_by_the_end_of_input_is_not_read_past(void **state)
 {
     (void)state;
-    assert_fault("\xC3", 1, true, ADDRESS_BAD_UTF8);
-    assert_fault("\xF0\x9F\x98", 3, true, ADDRESS_BAD_UTF8);
-    assert_fault("\"\xE2\x82", 3, true, ADDRESS_BAD_UTF8);
+    assert_fault("\xC3", 1, true, ADDRESS_NO_DOMAIN);
+    assert_fault("\xF0\x9F\x98", 3, true, ADDRESS_NO_DOMAIN);
+    assert_fault("\"\xE2\x82", 3, true, ADDRESS_BAD_QUOTE);
+    assert_fault("\xE2@a", 3, true, ADDRESS_BAD_UTF8);
     assert_fault("a@\xC3", 3, true, ADDRESS_BAD_UTF8);
 }
 
-static void quoted_pair_of_an_8bit_octet_is_refused(void **state)
+static void quoted_pair_of_an_8bit_octet_is_odd(void **state)
 {
-    static const struct fault_row rows[] = {{"\"\\ö\"@example.org", ADDRESS_BAD_QUOTE}};
+    static const struct fault_row rows[] = {{"\"\\ö\"@example.org", ADDRESS_ODD_LOCAL}};
     (void)state;
     check_faults(rows, COUNT(rows), true);
 }
@@ -501,32 +582,32 @@ static void what_is_no_host_name_is_refused(void **state)
         {"u@xn--.example", ADDRESS_BAD_DOMAIN},
         {"u@exam ple.org", ADDRESS_BAD_DOMAIN},
         {"u@ example.org", ADDRESS_BAD_DOMAIN},
-        {"u@example.org ", ADDRESS_BAD_DOMAIN},
         {"u@exam/ple.org", ADDRESS_BAD_DOMAIN},
         {"u@example.org:25", ADDRESS_BAD_DOMAIN},
+        {"u@example.org,v", ADDRESS_BAD_DOMAIN},
         {"u@*.example.org", ADDRESS_BAD_DOMAIN},
         {"u@exa\"mple.org", ADDRESS_BAD_DOMAIN},
         {"u@(comment)example.org", ADDRESS_BAD_DOMAIN},
-        {"u@example.org,v@example.org", ADDRESS_BAD_DOMAIN},
         {"u@::1", ADDRESS_BAD_DOMAIN},
     };
     (void)state;
     FAULTS(rows);
 }
 
-static void labels_have_63_octets_and_domains_255(void **state)
+static void labels_have_63_octets_and_domains_what_a_path_has_room_for(void **state)
 {
     static const struct fault_row rows[] = {
         {"u@" LABEL63 "a.example", ADDRESS_DOMAIN_TOO_LONG},
         {"u@" LABEL63 "." LABEL63 "." LABEL63 "." LABEL63 ".a", ADDRESS_DOMAIN_TOO_LONG},
         {"u@" LABEL63 "." LABEL63 "." LABEL63 "." LABEL63 ".a.", ADDRESS_DOMAIN_TOO_LONG},
+        {"u@" LABEL63 "." LABEL63 "." LABEL63 "." SIXTY "a", ADDRESS_TOO_LONG},
     };
     static const struct key_row fits[] = {
         {"u@" LABEL63 ".example", "u@" LABEL63 ".example", NULL},
-        {"u@" LABEL63 "." LABEL63 "." LABEL63 "." LABEL63,
-         "u@" LABEL63 "." LABEL63 "." LABEL63 "." LABEL63, NULL},
-        {"u@" LABEL63 "." LABEL63 "." LABEL63 "." LABEL63 ".",
-         "u@" LABEL63 "." LABEL63 "." LABEL63 "." LABEL63, NULL},
+        {"u@" LABEL63 "." LABEL63 "." LABEL63 "." SIXTY,
+         "u@" LABEL63 "." LABEL63 "." LABEL63 "." SIXTY, NULL},
+        {"u@" LABEL63 "." LABEL63 "." LABEL63 "." SIXTY ".",
+         "u@" LABEL63 "." LABEL63 "." LABEL63 "." SIXTY, NULL},
     };
     (void)state;
     FAULTS(rows);
@@ -700,38 +781,26 @@ static void source_route_is_dropped(void **state)
     KEYS(rows);
 }
 
-static void malformed_source_route_is_refused(void **state)
+/* RFC 5321 appendix C: ignored. Old clients put address literals there. */
+static void what_a_source_route_holds_is_not_looked_at(void **state)
 {
-    static const struct fault_row rows[] = {
-        {"@:user@c", ADDRESS_BAD_ROUTE},      {"@a:", ADDRESS_BAD_ROUTE},
-        {"@a,@b", ADDRESS_BAD_ROUTE},         {"@a,b:user@c", ADDRESS_BAD_ROUTE},
-        {"@a,:user@c", ADDRESS_BAD_ROUTE},    {"@a,@:user@c", ADDRESS_BAD_ROUTE},
-        {"@a,,@b:user@c", ADDRESS_BAD_ROUTE}, {"@a ,@b:user@c", ADDRESS_BAD_ROUTE},
-        {"@-a:user@c", ADDRESS_BAD_ROUTE},    {"@[192.0.2.1]:user@c", ADDRESS_BAD_ROUTE},
-        {"<@a,@b:>", ADDRESS_BAD_ROUTE},      {"@a:@b:user@c", ADDRESS_EMPTY_LOCAL},
-        {"@a:user", ADDRESS_NO_DOMAIN},       {"@a:us er@c", ADDRESS_BAD_LOCAL},
+    static const struct key_row rows[] = {
+        {"@:user@c", "user@c", NULL},
+        {"@a,b:user@c", "user@c", NULL},
+        {"@a,,@b:user@c", "user@c", NULL},
+        {"@-a b\":user@c", "user@c", NULL},
+        {"@[192.0.2.1]:user@c", "user@c", NULL},
+        {"@[IPv6:2001:db8::1],@b:user@c", "user@c", NULL},
+    };
+    static const struct fault_row faults[] = {
+        {"@a:", ADDRESS_EMPTY_LOCAL},        {"@a,@b", ADDRESS_EMPTY_LOCAL},
+        {"<@a,@b:>", ADDRESS_EMPTY_LOCAL},   {"@a:@b:user@c", ADDRESS_EMPTY_LOCAL},
+        {"@[a:user@c", ADDRESS_EMPTY_LOCAL}, {"@a:user", ADDRESS_NO_DOMAIN},
+        {"@a:us er@c", ADDRESS_ODD_LOCAL},
     };
     (void)state;
-    FAULTS(rows);
-}
-
-static size_t make_route(char *text, size_t size, int hops)
-{
-    size_t len = 0;
-    for (int i = 0; i < hops; i++)
-        len += (size_t)snprintf(text + len, size - len, "%s@a", i > 0 ? "," : "");
-    return len + (size_t)snprintf(text + len, size - len, ":u@b");
-}
-
-static void source_route_has_a_ceiling_of_100_hops(void **state)
-{
-    char text[1000];
-    struct address address;
-    (void)state;
-    const size_t fits = make_route(text, sizeof(text), 100);
-    assert_int_equal(parse_octets(text, fits, false, &address), ADDRESS_OK);
-    const size_t over = make_route(text, sizeof(text), 101);
-    assert_fault(text, over, false, ADDRESS_BAD_ROUTE);
+    KEYS(rows);
+    FAULTS(faults);
 }
 
 /* --- hostile input -------------------------------------------------------------------------------
@@ -769,12 +838,12 @@ static void floods_of_one_character_are_refused(void **state)
         char c;
         enum address_fault fault;
     } rows[] = {
-        {"", "@example.org", 'a', ADDRESS_LOCAL_TOO_LONG},
-        {"", "", 'a', ADDRESS_LOCAL_TOO_LONG},
-        {"<", "@example.org>", 'a', ADDRESS_LOCAL_TOO_LONG},
-        {"\"", "\"@example.org", 'a', ADDRESS_LOCAL_TOO_LONG},
-        {"\"", "\"@example.org", '\\', ADDRESS_LOCAL_TOO_LONG},
-        {"\"", "", ' ', ADDRESS_LOCAL_TOO_LONG},
+        {"", "@example.org", 'a', ADDRESS_TOO_LONG},
+        {"", "", 'a', ADDRESS_TOO_LONG},
+        {"<", "@example.org>", 'a', ADDRESS_TOO_LONG},
+        {"\"", "\"@example.org", 'a', ADDRESS_TOO_LONG},
+        {"\"", "\"@example.org", '\\', ADDRESS_TOO_LONG},
+        {"\"", "", ' ', ADDRESS_BAD_QUOTE},
         {"u@", "", 'a', ADDRESS_DOMAIN_TOO_LONG},
         {"u@", "", '.', ADDRESS_DOMAIN_TOO_LONG},
         {"u@", "", '-', ADDRESS_DOMAIN_TOO_LONG},
@@ -782,16 +851,19 @@ static void floods_of_one_character_are_refused(void **state)
         {"u@[IPv6:", "]", ':', ADDRESS_BAD_LITERAL},
         {"u@", "", '[', ADDRESS_BAD_LITERAL},
         {"", "", '@', ADDRESS_EMPTY_LOCAL},
-        {"", ">", '<', ADDRESS_BAD_BRACKET},
-        {"", "", '>', ADDRESS_BAD_BRACKET},
-        {"@", ":u@b", 'a', ADDRESS_BAD_ROUTE},
+        {"", ">", '<', ADDRESS_TOO_LONG},
+        {"", "", '<', ADDRESS_BAD_BRACKET},
+        {"", "", '>', ADDRESS_TOO_LONG},
         {"@", "", 'a', ADDRESS_EMPTY_LOCAL},
-        {"@a", ":u@b", ',', ADDRESS_BAD_ROUTE},
-        {"", "", '.', ADDRESS_BAD_LOCAL},
-        {"", "", ' ', ADDRESS_BAD_LOCAL},
+        {"@", ":u", 'a', ADDRESS_NO_DOMAIN},
+        {"@a", ":u", '[', ADDRESS_EMPTY_LOCAL},
+        {"", "", '.', ADDRESS_TOO_LONG},
+        {"", "", ':', ADDRESS_TOO_LONG},
+        {"", "", ' ', ADDRESS_NO_DOMAIN},
+        {"<", ">", ' ', ADDRESS_NO_DOMAIN},
         {"", "", '\0', ADDRESS_CONTROL},
         {"u@example.org", "", '\0', ADDRESS_CONTROL},
-        {"", "", '\xFF', ADDRESS_BAD_UTF8},
+        {"", "", '\xFF', ADDRESS_TOO_LONG},
         {"u@", "", '\xC3', ADDRESS_DOMAIN_TOO_LONG},
     };
     (void)state;
@@ -910,7 +982,7 @@ static void key_refuses_to_cut(void **state)
     assert_string_equal(key, "");
 }
 
-static void longest_address_fits_the_named_sizes(void **state)
+static void what_was_not_parsed_is_not_cut_either(void **state)
 {
     struct address address;
     char text[ADDRESS_TEXT_SIZE];
@@ -919,10 +991,45 @@ static void longest_address_fits_the_named_sizes(void **state)
     memset(&address, 0, sizeof(address));
     memset(address.local, '"', ADDRESS_LOCAL_MAX);
     memset(address.domain, 'a', RB_DOMAIN_MAX);
-    assert_int_equal(address_format(&address, text, sizeof(text)), RB_OK);
-    assert_int_equal(strlen(text), ADDRESS_TEXT_SIZE - 1);
-    assert_int_equal(address_key(&address, key, sizeof(key)), RB_OK);
-    assert_int_equal(strlen(key), RB_ADDRESS_MAX);
+    assert_int_equal(address_format(&address, text, sizeof(text)), RB_ERR_TOO_LONG);
+    assert_string_equal(text, "");
+    assert_int_equal(address_key(&address, key, sizeof(key)), RB_ERR_TOO_LONG);
+    assert_string_equal(key, "");
+}
+
+static void a_key_stands_for_one_address_or_none(void **state)
+{
+    static const char *const keys[] = {"a@b.example",   "a..b@c.example", "@b.example",
+                                       "a@b@c.example", "jörg@b.example", "u@[192.0.2.1]"};
+    char text[ADDRESS_TEXT_SIZE], again[RB_ADDRESS_MAX + 1], quotes[RB_ADDRESS_MAX + 1];
+    struct address address;
+    (void)state;
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        assert_true(address_from_key(keys[i], &address));
+        assert_sound(&address);
+        assert_int_equal(address_key(&address, again, sizeof again), RB_OK);
+        assert_string_equal(again, keys[i]);
+        assert_int_equal(address_format(&address, text, sizeof text), RB_OK);
+    }
+    assert_false(address_from_key("a", &address));
+    assert_false(address_from_key("a@", &address));
+    memset(quotes, '"', sizeof quotes); /* each would be written as two */
+    (void)snprintf(quotes + 126, sizeof quotes - 126, "@b.example");
+    assert_false(address_from_key(quotes, &address));
+}
+
+static void only_what_can_be_nobodys_mailbox_is_none(void **state)
+{
+    static const enum address_fault none[] = {
+        ADDRESS_EMPTY_LOCAL, ADDRESS_NO_DOMAIN, ADDRESS_BAD_QUOTE,       ADDRESS_BAD_DOMAIN,
+        ADDRESS_BAD_LITERAL, ADDRESS_TOO_LONG,  ADDRESS_DOMAIN_TOO_LONG, ADDRESS_CONTROL};
+    unsigned count = 0;
+    (void)state;
+    for (int fault = ADDRESS_OK; fault <= ADDRESS_NOMEM; fault++)
+        count += address_is_no_mailbox((enum address_fault)fault);
+    assert_int_equal(count, COUNT(none));
+    for (size_t i = 0; i < COUNT(none); i++)
+        assert_true(address_is_no_mailbox(none[i]));
 }
 
 static void zeroed_address_is_written_as_nothing(void **state)
@@ -993,7 +1100,7 @@ static void every_fault_has_words_of_its_own(void **state)
     (void)state;
     for (int a = ADDRESS_OK; a <= ADDRESS_NOMEM; a++) {
         const char *text = address_fault_text((enum address_fault)a);
-        assert_true(strlen(text) > 1);
+        assert_in_range(strlen(text), 2, RB_RULE_MAX);
         for (int b = ADDRESS_OK; b < a; b++)
             assert_string_not_equal(text, address_fault_text((enum address_fault)b));
     }
@@ -1008,11 +1115,14 @@ int main(void)
         cmocka_unit_test(null_sender_without_memory_behind_it_is_fine),
         cmocka_unit_test(something_missing_is_named),
         cmocka_unit_test(brackets_must_enclose_the_whole),
-        cmocka_unit_test(dots_stand_only_between_atoms),
-        cmocka_unit_test(specials_need_quotes),
-        cmocka_unit_test(second_at_sign_is_no_host_name),
+        cmocka_unit_test(odd_dots_are_read_and_written_in_quotes),
+        cmocka_unit_test(quoted_strings_may_stand_between_dots),
+        cmocka_unit_test(what_mtas_read_each_in_its_own_way_is_odd),
+        cmocka_unit_test(what_is_no_mailbox_at_all_is_said_before_what_is_odd),
+        cmocka_unit_test(blanks_within_the_brackets_are_none_of_it),
         cmocka_unit_test(case_of_the_local_part_is_kept),
-        cmocka_unit_test(local_part_may_have_64_octets_and_no_more),
+        cmocka_unit_test(local_part_may_be_as_long_as_a_path_has_room_for),
+        cmocka_unit_test(what_is_too_long_only_when_written_in_full_cannot_be_asked_about),
         cmocka_unit_test(quoted_local_parts_are_unquoted_in_the_key),
         cmocka_unit_test(one_mailbox_has_one_key_however_quoted),
         cmocka_unit_test(empty_quoted_string_is_a_mailbox),
@@ -1020,11 +1130,11 @@ int main(void)
         cmocka_unit_test(utf8_local_part_is_read_where_smtputf8_is_on),
         cmocka_unit_test(needs_utf8_is_about_the_local_part_only),
         cmocka_unit_test(eight_bit_local_part_is_refused_where_smtputf8_is_off),
-        cmocka_unit_test(utf8_character_is_never_cut_at_64_octets),
+        cmocka_unit_test(utf8_character_is_never_cut_at_the_ceiling),
         cmocka_unit_test(bad_utf8_in_the_local_part_is_refused),
         cmocka_unit_test(bad_utf8_in_the_domain_is_refused),
         cmocka_unit_test(utf8_cut_by_the_end_of_input_is_not_read_past),
-        cmocka_unit_test(quoted_pair_of_an_8bit_octet_is_refused),
+        cmocka_unit_test(quoted_pair_of_an_8bit_octet_is_odd),
         cmocka_unit_test(control_characters_are_refused_wherever_they_stand),
         cmocka_unit_test(c1_controls_in_utf8_are_refused),
         cmocka_unit_test(injected_command_is_refused),
@@ -1032,7 +1142,7 @@ int main(void)
         cmocka_unit_test(domain_is_folded_and_loses_its_trailing_dot),
         cmocka_unit_test(underscore_in_a_domain_is_let_pass),
         cmocka_unit_test(what_is_no_host_name_is_refused),
-        cmocka_unit_test(labels_have_63_octets_and_domains_255),
+        cmocka_unit_test(labels_have_63_octets_and_domains_what_a_path_has_room_for),
         cmocka_unit_test(u_labels_and_a_labels_give_one_key),
         cmocka_unit_test(domain_in_utf8_is_read_where_smtputf8_is_off),
         cmocka_unit_test(a_label_that_idna_would_not_make_is_for_dns_to_judge),
@@ -1044,14 +1154,15 @@ int main(void)
         cmocka_unit_test(literal_is_marked_as_one),
         cmocka_unit_test(bad_literals_are_refused),
         cmocka_unit_test(source_route_is_dropped),
-        cmocka_unit_test(malformed_source_route_is_refused),
-        cmocka_unit_test(source_route_has_a_ceiling_of_100_hops),
+        cmocka_unit_test(what_a_source_route_holds_is_not_looked_at),
         cmocka_unit_test(floods_of_one_character_are_refused),
         cmocka_unit_test(every_prefix_of_an_address_is_read_without_harm),
         cmocka_unit_test(mutated_addresses_survive_a_round_trip_or_are_refused),
         cmocka_unit_test(format_refuses_to_cut),
         cmocka_unit_test(key_refuses_to_cut),
-        cmocka_unit_test(longest_address_fits_the_named_sizes),
+        cmocka_unit_test(what_was_not_parsed_is_not_cut_either),
+        cmocka_unit_test(a_key_stands_for_one_address_or_none),
+        cmocka_unit_test(only_what_can_be_nobodys_mailbox_is_none),
         cmocka_unit_test(zeroed_address_is_written_as_nothing),
         cmocka_unit_test(domain_alone_is_made_canonical),
         cmocka_unit_test(domain_alone_is_refused_by_what_is_wrong),

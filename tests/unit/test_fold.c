@@ -120,6 +120,9 @@ static const struct row srs[] = {
 };
 
 static const struct row verp[] = {
+    /* longer than 64 octets */
+    {"bounces+123456789-a1b2-firstname.lastname=departments.example.com@l.example",
+     "bounces+123456789-#-#=#@l.example", ""},
     /* list managers */
     {"list-return-123-user=example.com@lists.example", "list-return-#-#=#@lists.example", ""},
     {"a-b.c-return-9-u.v-w=mail.example.com@lists.example", "a-b.c-return-#-#=#@lists.example", ""},
@@ -489,22 +492,39 @@ static void a_key_is_nobodys_address(void **state)
     assert_string_equal(again.local, "a*b");
 }
 
-static void the_longest_address_fits(void **state)
+enum { FOLDED_MAX = 128 /* octets of a local part */ };
+
+static void the_longest_local_part_folds_and_a_longer_one_does_not(void **state)
 {
-    char text[RB_ADDRESS_MAX + 1], key[RB_ADDRESS_MAX + 1];
+    char text[FOLDED_MAX + 64], key[RB_ADDRESS_MAX + 1];
     struct fold fold;
 
     (void)state;
     memset(text, 'u', sizeof text);
     memcpy(text, "prvs=1234567890=", 16);
-    text[64] = '@';
-    memset(text + 65, 'd', RB_DOMAIN_MAX);
-    for (size_t i = 65 + 63; i < RB_ADDRESS_MAX; i += 64)
+    (void)snprintf(text + FOLDED_MAX, sizeof text - FOLDED_MAX, "@example.org");
+    fold = fold_of(text);
+    assert_int_equal(fold.kind, FOLD_BATV);
+    assert_string_equal(fold.base, text + 16);
+    (void)snprintf(key, sizeof key, "prvs=#=%s", text + 16);
+    assert_string_equal(fold.key, key);
+    (void)snprintf(text + FOLDED_MAX, sizeof text - FOLDED_MAX, "u@example.org");
+    assert_int_equal(fold_of(text).kind, FOLD_NONE);
+}
+
+static void the_longest_domain_fits(void **state)
+{
+    char text[RB_ADDRESS_MAX + 1], key[RB_ADDRESS_MAX + 1];
+    struct fold fold;
+
+    (void)state;
+    memset(text, 'd', sizeof text);
+    memcpy(text, "prvs=1234567890=u@", 18);
+    for (size_t i = 18 + 63; i < RB_ADDRESS_MAX; i += 64)
         text[i] = '.';
     text[RB_ADDRESS_MAX] = '\0';
     fold = fold_of(text);
     assert_int_equal(fold.kind, FOLD_BATV);
-    assert_int_equal(strlen(fold.key), RB_ADDRESS_MAX - 9);
     assert_string_equal(fold.base, text + 16);
     (void)snprintf(key, sizeof key, "prvs=#=%s", text + 16);
     assert_string_equal(fold.key, key);
@@ -565,7 +585,8 @@ int main(void)
         cmocka_unit_test(what_differs_only_in_its_token_is_of_one_fold),
         cmocka_unit_test(another_user_list_customer_or_domain_is_another_fold),
         cmocka_unit_test(a_key_is_nobodys_address),
-        cmocka_unit_test(the_longest_address_fits),
+        cmocka_unit_test(the_longest_local_part_folds_and_a_longer_one_does_not),
+        cmocka_unit_test(the_longest_domain_fits),
         cmocka_unit_test(the_base_of_a_tagged_list_sender_folds_again),
         cmocka_unit_test(random_forms_keep_the_rules),
     };

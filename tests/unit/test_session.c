@@ -650,7 +650,8 @@ static void verdicts_lead_to_the_policys_actions(void **state)
         {"<grey@example.org>", RB_VERDICT_UNKNOWN, RB_REASON_GREYLISTED, ACTION_TEMPFAIL},
         {"<u@nowhere.example>", RB_VERDICT_INVALID, RB_REASON_NO_DOMAIN, ACTION_REJECT},
         {"<u@servfail.example>", RB_VERDICT_UNKNOWN, RB_REASON_DNS_FAILURE, ACTION_QUARANTINE},
-        {"<u@@example.org>", RB_VERDICT_INVALID, RB_REASON_BAD_ADDRESS, ACTION_REJECT},
+        {"<u@.example.org>", RB_VERDICT_INVALID, RB_REASON_BAD_ADDRESS, ACTION_REJECT},
+        {"<u@@example.org>", RB_VERDICT_UNKNOWN, RB_REASON_REJECTED, ACTION_QUARANTINE},
     };
     struct session session;
 

@@ -33,7 +33,7 @@ static struct shield *table(size_t domains_max)
 static bool note_number(struct shield *shield, const char *domain, unsigned number,
                         enum rb_verdict verdict, int64_t now_s)
 {
-    char key[RB_ADDRESS_MAX + 1];
+    char key[16 + RB_DOMAIN_MAX + 2];
 
     (void)snprintf(key, sizeof key, "u%u@%s", number, domain);
     return shield_note(shield, domain, key, verdict, &usual, now_s);
