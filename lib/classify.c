@@ -129,9 +129,24 @@ static struct judgement first_that_fits(const struct look *look)
     return judgement;
 }
 
+static bool is_about_us(enum classify_subject subject)
+{
+    return subject != CLASSIFY_HOST && subject != CLASSIFY_MAILBOX && subject != CLASSIFY_RECIPIENT;
+}
+
+/* Whether what stands in front of a quotation is about us or our sender. */
+static bool introduces_us(const struct classify_question *about, const struct reply *reply,
+                          struct look *look, size_t quotation)
+{
+    look->code = reply->code;
+    reply_enhanced(reply, look->enhanced);
+    look->says = read_text(look, about, reply->text, quotation);
+    return is_about_us(first_that_fits(look).subject);
+}
+
 /*
  * What a host says that another one said to it is what that one said: a refusal of the mailbox where
- * that was one, and none where it was not.
+ * that was one, none where it was not, and nothing against us.
  */
 static struct judgement judge_quotation(const struct classify_question *about,
                                         const struct reply *reply, struct look *look,
@@ -142,14 +157,17 @@ static struct judgement judge_quotation(const struct classify_question *about,
     struct judgement inner;
     size_t at;
 
-    if (!(classify_is_about_mailbox(judgement.reason) || judgement.reason == RB_REASON_REJECTED) ||
-        !reply_quotes_reply(reply, &look->code, look->enhanced, &at))
+    if (!reply_quotes_reply(reply, &look->code, look->enhanced, &at))
         return judgement;
     look->says = read_text(look, about, reply->text + at, reply->text_len - at);
+    refused = refused && look->code >= 500;
     inner = first_that_fits(look);
-    if (refused && look->code >= 500 && classify_is_about_mailbox(inner.reason))
+    if ((is_about_us(judgement.subject) && !is_about_us(inner.subject)) ||
+        introduces_us(about, reply, look, at))
+        return judgement;
+    if (refused && classify_is_about_mailbox(inner.reason))
         return inner;
-    if (!classify_is_about_mailbox(judgement.reason))
+    if (judgement.reason == RB_REASON_REJECTED)
         return judgement;
     return (struct judgement){
         .reason = inner.reason == RB_REASON_BLOCKED ? RB_REASON_BLOCKED : RB_REASON_REJECTED,
@@ -167,7 +185,7 @@ struct judgement classify(const struct classify_question *about, enum rb_stage s
     reply_enhanced(reply, look.enhanced);
     look.says = read_text(&look, about, reply->text, reply->text_len);
     judgement = first_that_fits(&look);
-    if (reply_class(reply) == 5)
+    if (reply_class(reply) == 5 && (AT_ADDRESS & 1 << stage) != 0)
         judgement = judge_quotation(about, reply, &look, judgement);
     if (judgement.reason == RB_REASON_GREYLISTED || judgement.reason == RB_REASON_TEMPFAIL)
         judgement.wait_s = reply_wait_s(reply, CLASSIFY_WAIT_MIN_S, CLASSIFY_WAIT_MAX_S);

@@ -24,11 +24,16 @@ typedef uint64_t terms;
 static_assert(TERM_MAX <= 64, "more terms than a set can have");
 
 #define MAILBOX (T(BOX) | T(PERSON) | T(PEOPLE) | T(ADDRESS))
-#define WHOSE (T(SENDER) | T(US) | T(CALLBACK) | T(LISTED))
+#define WHOSE (T(SENDER) | T(US) | T(POSTMASTER) | T(CALLBACK) | T(LISTED))
+/* Of those, what is said of the sender. */
+#define OF_SENDER (T(SENDER) | T(POSTMASTER) | T(CALLBACK))
 #define FOREIGN (T(LIST) | T(POLICY) | T(LIMIT) | T(TOO_MANY))
 #define SPACE (T(QUOTA) | T(STORAGE))
 #define NOUN                                                                                       \
-    (MAILBOX | WHOSE | FOREIGN | SPACE | T(EMAIL) | T(MESSAGE) | T(DIRECTORY) | T(HOST) | T(THING))
+    (MAILBOX | WHOSE | FOREIGN | SPACE | T(EMAIL) | T(MESSAGE) | T(DIRECTORY) | T(HOST) |          \
+     T(ROUTE) | T(THING))
+/* What begins a place, a whom, a whence or a why. */
+#define PREPOSITION (T(AT) | T(FOR) | T(FROM))
 #define NOT_THERE (T(ABSENT) | T(INVALID))
 #define DENIAL (T(NOT) | T(CANNOT) | T(NO_LONGER))
 /* What is said against somebody. */
@@ -41,7 +46,7 @@ static_assert(TERM_MAX <= 64, "more terms than a set can have");
 /* What a reply may have of which it is said that nothing else is in it. */
 #define HARMLESS                                                                                   \
     (MAILBOX | NOT_THERE | T(FILLER) | T(EMAIL) | T(NOBODY) | T(CLOSED) | T(DEFUNCT) |             \
-     T(UNAVAILABLE) | T(MOVED) | T(REFUSED) | T(OF) | T(AT) | T(FOR) | T(BREAK) | T(OR))
+     T(UNAVAILABLE) | T(MOVED) | T(REFUSED) | T(OF) | PREPOSITION | T(BREAK) | T(OR))
 
 struct item {
     enum term term;
@@ -105,9 +110,9 @@ static size_t noun_len(const struct clause *clause, size_t i)
 /* What a noun of those parts is; `head` is its last word in front of an "of". */
 static enum term noun_term(terms parts, enum term head)
 {
-    static const enum term first[] = {TERM_SENDER, TERM_US,     TERM_CALLBACK, TERM_LISTED,
-                                      TERM_LIST,   TERM_POLICY, TERM_TOO_MANY, TERM_LIMIT,
-                                      TERM_QUOTA,  TERM_STORAGE};
+    static const enum term first[] = {TERM_SENDER, TERM_US,    TERM_POSTMASTER, TERM_CALLBACK,
+                                      TERM_LISTED, TERM_LIST,  TERM_POLICY,     TERM_TOO_MANY,
+                                      TERM_LIMIT,  TERM_QUOTA, TERM_STORAGE};
 
     if ((parts & T(YOUR)) != 0 && (parts & MAILBOX) != 0)
         return TERM_SENDER;
@@ -118,7 +123,9 @@ static enum term noun_term(terms parts, enum term head)
             return first[i];
     if (head == TERM_ADDRESS && (parts & (T(PERSON) | T(BOX) | T(EMAIL))) != 0)
         return TERM_PERSON;
-    if (head == TERM_ADDRESS && (parts & (T(HOST) | T(THING) | T(MESSAGE))) != 0)
+    if ((parts & T(THING)) != 0 && ((terms)1 << head & MAILBOX) != 0)
+        return TERM_THING; /* "login user" */
+    if (head == TERM_ADDRESS && (parts & (T(HOST) | T(ROUTE) | T(MESSAGE))) != 0)
         return TERM_THING;
     return head;
 }
@@ -232,21 +239,23 @@ static bool deny_before(struct clause *clause, size_t i)
 static bool deny_behind(struct clause *clause, size_t i)
 {
     struct item *denial = &clause->item[i];
-    bool no_longer = is(denial, T(NO_LONGER));
+    bool no_longer = is(denial, T(NO_LONGER)), place = false;
 
     for (size_t k = i + 1; k < clause->count && k <= i + DENIAL_REACH; k++) {
         struct item *item = &clause->item[k];
 
+        place = place || is(item, PREPOSITION);
         if (denied(item->term, no_longer) != TERM_MAX) {
             if (!item->strange || item->term != TERM_NONE)
                 deny(clause, k, denial);
             return true;
         }
-        if (is_denied_place(clause, k, no_longer) || (is(item, NOUN) && is(denial, T(NOT)))) {
+        if (is_denied_place(clause, k, no_longer) ||
+            (is(item, NOUN) && is(denial, T(NOT)) && !place)) {
             denial->term = TERM_ABSENT;
             return true;
         }
-        if (!is_void(item) && !is(item, DENIAL | T(AT) | T(FOR)))
+        if (!is_void(item) && !is(item, DENIAL | PREPOSITION))
             return false;
     }
     return false;
@@ -276,7 +285,7 @@ static bool is_place(const struct clause *clause, size_t i)
 {
     while (i > 0 && (is_void(&clause->item[i - 1]) || is(&clause->item[i - 1], T(THERE))))
         i--;
-    return i > 0 && is(&clause->item[i - 1], T(AT) | T(FOR));
+    return i > 0 && is(&clause->item[i - 1], PREPOSITION);
 }
 
 /* A strange word beside a noun may make another thing of it. */
@@ -336,7 +345,7 @@ static int absent_subject(const struct clause *clause, size_t k)
 {
     const struct item *noun = &clause->item[k];
 
-    if (is(noun, T(HOST)))
+    if (is(noun, T(HOST) | T(ROUTE)))
         return SAYS_FOREIGN;
     if (is_compound(clause, k))
         return 0;
@@ -353,19 +362,37 @@ static int absent_object(const struct clause *clause, size_t k, bool invalid)
     return is(noun, T(EMAIL)) || (is(noun, T(ADDRESS)) && invalid) ? 0 : absent_subject(clause, k);
 }
 
+/* "mail from unknown users": not said of whom it is for. */
+static bool is_whence(const struct clause *clause, size_t i)
+{
+    while (i > 0 &&
+           (is_void(&clause->item[i - 1]) || is(&clause->item[i - 1], NOT_THERE | T(THERE))))
+        i--;
+    return i > 0 && is(&clause->item[i - 1], T(FROM));
+}
+
+/* What is said where the label of the clause before is absent: "recipient: unknown". */
+static int absent_label(enum term label)
+{
+    const terms term = (terms)1 << label;
+
+    return (term & (T(BOX) | T(PERSON))) != 0       ? SAYS_ABSENT
+           : (term & (T(PEOPLE) | T(ADDRESS))) != 0 ? SAYS_GENERIC
+                                                    : 0;
+}
+
 static int weigh_absent(const struct reading *reading, const struct clause *clause, size_t i)
 {
-    size_t noun = object_of(clause, i);
+    size_t object = object_of(clause, i), subject = subject_of(clause, i);
 
-    if (noun < clause->count)
-        return absent_object(clause, noun, is(&clause->item[i], T(INVALID)));
-    noun = subject_of(clause, i);
-    if (noun < clause->count)
-        return absent_subject(clause, noun);
+    if (object < clause->count && (is_whence(clause, i) || (clause->has & T(DENIED)) != 0))
+        return 0;
+    if (object < clause->count)
+        return absent_object(clause, object, is(&clause->item[i], T(INVALID)));
+    if (subject < clause->count)
+        return absent_subject(clause, subject);
     if (reading->label != TERM_NONE)
-        return (T(BOX) | T(PERSON)) & (terms)1 << reading->label       ? SAYS_ABSENT
-               : (T(PEOPLE) | T(ADDRESS)) & (terms)1 << reading->label ? SAYS_GENERIC
-                                                                       : 0;
+        return absent_label(reading->label);
     if ((clause->has & T(DIRECTORY)) != 0)
         return SAYS_ABSENT;
     return reading->label_asked || has_asked(clause) ? SAYS_GENERIC : 0;
@@ -376,30 +403,49 @@ static bool is_for_some(const struct clause *clause, size_t i)
 {
     size_t next = next_item(clause, i, 0);
 
-    if (next == clause->count || !is(&clause->item[next], T(FOR)))
+    if (next == clause->count || !is(&clause->item[next], T(FOR) | T(FROM)))
         return false;
-    next = next_item(clause, next, T(AT) | T(FOR));
-    return next < clause->count && !is(&clause->item[next], MAILBOX | T(INACTIVITY));
+    next = next_item(clause, next, PREPOSITION);
+    return next == clause->count || !is(&clause->item[next], MAILBOX | T(INACTIVITY));
+}
+
+/* "locked by another process", "blocked your mail". */
+static bool is_by_some(const struct clause *clause, size_t i, bool blocked)
+{
+    size_t next = next_item(clause, i, T(AT));
+
+    if (next < clause->count && clause->item[next].strange)
+        return true;
+    while (blocked && ++i < clause->count)
+        if (!clause->item[i].quoted)
+            return true;
+    return false;
+}
+
+/* What is said where the noun at k is closed. "Blocked" is said of mail and hosts, too. */
+static int closed_noun(const struct clause *clause, size_t k, size_t i, bool blocked)
+{
+    const terms nouns = blocked ? T(BOX) | T(PERSON) : MAILBOX;
+
+    return is(&clause->item[k], nouns) && !is_compound(clause, k) &&
+                   !has_strange_between(clause, k, i)
+               ? SAYS_CLOSED
+               : 0;
 }
 
 static int weigh_closed(const struct reading *reading, const struct clause *clause, size_t i)
 {
-    bool blocked = is(&clause->item[i], T(BLOCKED));
-    bool why = (clause->has & T(INACTIVITY)) != 0;
+    bool blocked = is(&clause->item[i], T(BLOCKED)) && (clause->has & T(INACTIVITY)) == 0;
     size_t noun = object_of(clause, i);
 
-    if (is_for_some(clause, i) || (blocked && !why && next_item(clause, i, 0) < clause->count))
+    if (is_for_some(clause, i) || is_by_some(clause, i, blocked))
         return 0;
     if (noun == clause->count)
         noun = subject_of(clause, i);
     if (noun < clause->count)
-        return is(&clause->item[noun], MAILBOX) && !is_compound(clause, noun) &&
-                       !has_strange_between(clause, noun, i) &&
-                       (!blocked || why || is(&clause->item[noun], T(BOX) | T(PERSON)))
-                   ? SAYS_CLOSED
-                   : 0;
+        return closed_noun(clause, noun, i, blocked);
     if (reading->label != TERM_NONE)
-        return MAILBOX & (terms)1 << reading->label ? SAYS_CLOSED : 0;
+        return (MAILBOX & (terms)1 << reading->label) != 0 ? SAYS_CLOSED : 0;
     return blocked ? 0 : SAYS_CLOSED_BARELY;
 }
 
@@ -416,7 +462,7 @@ static bool is_foreign_space(const struct clause *clause, size_t i)
 {
     const struct item *noun = &clause->item[i];
 
-    return (noun->parts & (T(MESSAGE) | T(EMAIL) | T(HOST) | T(THING) | T(LIST))) != 0 ||
+    return (noun->parts & (T(MESSAGE) | T(EMAIL) | T(HOST) | T(ROUTE) | T(THING) | T(LIST))) != 0 ||
            (i > 0 && noun->joined && noun[-1].strange);
 }
 
@@ -460,7 +506,7 @@ static int weigh_unavailable(const struct reading *reading, const struct clause 
     size_t noun = subject_of(clause, i);
     enum term term = noun < clause->count ? clause->item[noun].term : reading->label;
 
-    if (term != TERM_BOX)
+    if (term != TERM_BOX || is_for_some(clause, i))
         return SAYS_OTHER;
     return clause->item[i].denied ? SAYS_NOT_AVAILABLE : SAYS_UNAVAILABLE;
 }
@@ -482,12 +528,15 @@ static int weigh_too_many(const struct clause *clause, size_t i)
     return (parts & MAILBOX) != 0 ? SAYS_TOO_MANY : 0;
 }
 
+/* "recipient rejected", "<u@d>: rejected": who is refused, or nobody else. */
 static int weigh_refused(const struct reading *reading, const struct clause *clause, size_t i)
 {
     size_t noun = subject_of(clause, i);
     enum term term = noun < clause->count ? clause->item[noun].term : reading->label;
 
-    return term == TERM_NONE || (MAILBOX & (terms)1 << term) != 0 ? SAYS_REFUSED : SAYS_OTHER;
+    if (term == TERM_NONE)
+        return reading->label_asked || has_asked(clause) ? SAYS_REFUSED : SAYS_OTHER;
+    return (MAILBOX & (terms)1 << term) != 0 ? SAYS_REFUSED : SAYS_OTHER;
 }
 
 static int weigh(const struct reading *reading, const struct clause *clause, size_t i)
@@ -533,7 +582,7 @@ static bool is_harmless(const struct clause *clause, size_t i)
         return clause->aside;
     if (is(item, T(EMAIL)))
         return (clause->has & NOT_THERE) != 0;
-    if (is(item, T(HOST) | T(THING) | T(DIRECTORY)))
+    if (is(item, T(HOST) | T(DIRECTORY)))
         return is_place(clause, i);
     return is(item, HARMLESS | T(NONE));
 }
@@ -545,7 +594,7 @@ static int weigh_whose(const struct reading *reading, const struct clause *claus
 
     if ((clause->has & ADVERSE) == 0)
         return 0;
-    if (((clause->has | label) & (T(SENDER) | T(CALLBACK))) != 0)
+    if (((clause->has | label) & OF_SENDER) != 0)
         return SAYS_SENDER;
     if (((clause->has | label) & (T(US) | T(LISTED))) != 0)
         return SAYS_US;
@@ -573,30 +622,69 @@ static void note_label(struct reading *reading, const struct clause *clause)
     reading->label_asked = true;
 }
 
-static void note_clause(struct reading *reading, struct clause *clause)
+/* "(sender)", "policy -": what is only mentioned is what the rest is about. */
+static int weigh_mention(const struct clause *clause)
 {
-    int says = 0;
+    const terms mention = NOUN | PREPOSITION | T(OF) | T(YOUR) | T(FILLER) | T(NONE);
 
-    clause->has = has_ours(clause) && !has_asked(clause) ? T(SENDER) : 0;
-    for (size_t i = 0; i < clause->count; i++)
-        clause->has |= (terms)1 << clause->item[i].term;
+    if ((clause->has & ~mention) != 0)
+        return 0;
+    return ((clause->has & OF_SENDER) != 0 ? SAYS_SENDER : 0) |
+           ((clause->has & (T(LIMIT) | T(POLICY))) != 0 ? SAYS_FOREIGN : 0);
+}
+
+/* "user or domain unknown", "unknown user or password": one of them, and not known which. */
+static bool leaves_a_choice(const struct clause *clause)
+{
+    for (size_t i = 0; i < clause->count; i++) {
+        size_t next = next_item(clause, i, 0);
+
+        if (is(&clause->item[i], T(OR)) && next < clause->count &&
+            is(&clause->item[next], NOUN & ~(MAILBOX | T(EMAIL))))
+            return true;
+    }
+    return false;
+}
+
+/* What the predicates say of the mailbox, if the clause is about one. */
+static int weigh_mailbox(struct reading *reading, const struct clause *clause)
+{
+    const terms counts = T(LIMIT) | T(TOO_MANY); /* of messages: the mailbox is full */
+    int says = weigh_space(clause);
+
     for (size_t i = 0; i < clause->count; i++) {
         says |= weigh(reading, clause, i);
         reading->harmless = reading->harmless && is_harmless(clause, i);
     }
-    says |= weigh_space(clause);
-    if ((clause->has & (VOIDS & ~(T(LIMIT) | T(TOO_MANY)))) != 0)
-        says &= ~SAYS_FULL;
-    if ((clause->has & VOIDS) != 0 || (WHOSE & (terms)1 << reading->label) != 0)
-        says = (says & (SAYS_FULL | SAYS_TOO_MANY)) | weigh_whose(reading, clause);
+    if ((clause->has & VOIDS & ~counts) != 0 || (WHOSE & (terms)1 << reading->label) != 0)
+        return says & SAYS_TOO_MANY;
+    return (clause->has & counts) != 0 ? says & (SAYS_FULL | SAYS_TOO_MANY) : says;
+}
+
+/* What it says of anything else. */
+static int weigh_others(const struct reading *reading, const struct clause *clause)
+{
+    int says = weigh_whose(reading, clause) | weigh_mention(clause);
+
     if ((clause->has & (T(LIMIT) | T(POLICY))) != 0 && (clause->has & ADVERSE) != 0)
         says |= SAYS_FOREIGN;
     if ((clause->has & T(LISTED)) != 0)
         says |= SAYS_US;
+    return says;
+}
+
+static void note_clause(struct reading *reading, struct clause *clause)
+{
+    int says;
+
+    clause->has = has_ours(clause) && !has_asked(clause) ? T(SENDER) : 0;
+    for (size_t i = 0; i < clause->count; i++)
+        clause->has |= (terms)1 << clause->item[i].term;
+    says = weigh_mailbox(reading, clause);
     if ((clause->has & T(TEMPORARY)) != 0)
-        says = SAYS_TEMPORARY | (says & (SAYS_FULL | SAYS_US | SAYS_SENDER | SAYS_TOO_MANY));
-    reading->said[clause->sentence] |= says;
-    reading->has[clause->sentence] |= clause->has;
+        says = SAYS_TEMPORARY | (says & (SAYS_FULL | SAYS_TOO_MANY));
+    reading->said[clause->sentence] |= says | weigh_others(reading, clause);
+    reading->has[clause->sentence] |= clause->has | (leaves_a_choice(clause) ? T(DENIED) : 0);
     note_label(reading, clause);
 }
 
@@ -625,7 +713,8 @@ static struct item item_of(const struct token *token, enum term term)
         .quoted = token->kind >= TOKEN_IP,
         .asked = token->kind == TOKEN_ASKED,
         .ours = token->kind == TOKEN_OURS,
-        .strange = term == TERM_NONE && token->kind == TOKEN_WORD && strlen(token->text) > 2,
+        .strange = term == TERM_NONE && token->kind == TOKEN_WORD && !token->local &&
+                   strlen(token->text) > 2,
     };
 }
 
@@ -659,7 +748,8 @@ static void read_clause(struct reading *reading, struct clause *clause, unsigned
         if (advice)
             note_advice(reading, term, token->sentence);
         else if (term != TERM_BREAK)
-            clause->item[clause->count++] = item_of(token, term);
+            clause->item[clause->count++] =
+                item_of(token, term == TERM_POSTMASTER && token->local ? TERM_NONE : term);
     }
     end_clause(reading, clause);
 }

@@ -55,16 +55,19 @@ static bool span_has(struct span span, char c)
 }
 
 /* Upper and lower case are the same. */
+static bool same_letters(const char *one, const char *other, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (lower(one[i]) != lower(other[i]))
+            return false;
+    return true;
+}
+
 static bool span_begins(struct span span, const char *with)
 {
     size_t len = strlen(with);
 
-    if (span.len < len)
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if (lower(span.at[i]) != lower(with[i]))
-            return false;
-    return true;
+    return span.len >= len && same_letters(span.at, with, len);
 }
 
 static bool span_is(struct span span, const char *text)
@@ -300,6 +303,14 @@ static uint64_t initial(char c)
     return (uint64_t)1 << ((unsigned char)c & 63);
 }
 
+static bool is_asked_local(const struct reader *reader, struct span word)
+{
+    const char *at = strrchr(reader->asked, '@');
+
+    return at != NULL && word.len == (size_t)(at - reader->asked) &&
+           same_letters(word.at, reader->asked, word.len);
+}
+
 /* Appends a token, which phrases are looked for in where it is `said`, not quoted. */
 static void add(struct reader *reader, enum token_kind kind, struct span text, bool said)
 {
@@ -321,6 +332,7 @@ static void add(struct reader *reader, enum token_kind kind, struct span text, b
         .clause = reader->clause,
         .sentence = reader->sentence,
         .aside = reader->depth > 0,
+        .local = is_asked_local(reader, text),
     };
     if (said) {
         words->word[words->count++] = copy;
@@ -714,20 +726,30 @@ static size_t enhanced_len(const char *text)
     return is_digit(text[len]) || text[len] == '.' ? 0 : len;
 }
 
+/* "550 5.1.1" within the text is somebody else's, who is quoted. */
+static bool is_behind_code(const char *text, size_t at)
+{
+    return at >= 4 && is_digit(text[at - 2]) && is_digit(text[at - 3]) && is_digit(text[at - 4]) &&
+           (at == 4 || !is_of_name(text[at - 5]));
+}
+
 void reply_enhanced(const struct reply *reply, char enhanced[RB_ENHANCED_MAX + 1])
 {
+    const char *text = reply->text;
+
     memcpy(enhanced, reply->enhanced, RB_ENHANCED_MAX + 1);
     if (enhanced[0] != '\0')
         return;
-    for (const char *mark = strpbrk(reply->text, "#("); mark != NULL;
-         mark = strpbrk(mark + 1, "#(")) {
-        size_t len = enhanced_len(mark + 1);
+    for (size_t i = 1; i < reply->text_len; i++) {
+        size_t len = enhanced_len(text + i);
 
-        if (len > 0 && len <= RB_ENHANCED_MAX && mark[1] - '0' == reply_class(reply)) {
-            memcpy(enhanced, mark + 1, len);
-            enhanced[len] = '\0';
-            return;
-        }
+        if (len == 0 || len > RB_ENHANCED_MAX || text[i] - '0' != reply_class(reply) ||
+            (strchr("#(", text[i - 1]) == NULL && !is_blank(text[i - 1])) ||
+            is_behind_code(text, i))
+            continue;
+        memcpy(enhanced, text + i, len);
+        enhanced[len] = '\0';
+        return;
     }
 }
 

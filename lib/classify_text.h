@@ -45,6 +45,7 @@ struct token {
     uint8_t clause;   /* which one it stands in: what is in brackets or quotes is one of its own */
     uint8_t sentence; /* which one */
     bool aside;       /* it stands in brackets or quotes */
+    bool local;       /* a word that is the local part asked about */
 };
 
 /* What of ours, and of the question's, a reply quotes. */
@@ -89,8 +90,8 @@ bool reply_quotes_reply(const struct reply *reply, int *code, char enhanced[RB_E
                         size_t *at);
 
 /*
- * The enhanced code of a reply: its own, or one that stands in the text as qmail and others write
- * it: "(#5.1.1)". "" where there is none.
+ * The enhanced code of a reply: its own, or one that stands in the text, as qmail writes it,
+ * "(#5.1.1)", or Barracuda, "cuda_nsu 5.1.1". "" where there is none.
  */
 void reply_enhanced(const struct reply *reply, char enhanced[RB_ENHANCED_MAX + 1]);
 

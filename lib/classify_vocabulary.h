@@ -15,25 +15,27 @@ enum term {
     TERM_FILLER, /* says nothing: articles, courtesies, commands, products */
 
     /* Nouns. */
-    TERM_BOX,       /* the recipient's mailbox */
-    TERM_PERSON,    /* who or what else has it: user, recipient, account, mail address */
-    TERM_PEOPLE,    /* more than one: said of ours asked for before, too */
-    TERM_ADDRESS,   /* may be an address of any kind */
-    TERM_EMAIL,     /* a message, or an address */
-    TERM_MESSAGE,   /* a message */
-    TERM_SENDER,    /* our sender */
-    TERM_US,        /* our host, address, name or session */
-    TERM_CALLBACK,  /* a verification of our sender */
-    TERM_LIST,      /* a list, a group: its members */
-    TERM_POLICY,    /* rules, filters */
-    TERM_LISTED,    /* block lists, spam, reputation: said of us wherever it is said */
-    TERM_TOO_MANY,  /* too many of what follows */
-    TERM_LIMIT,     /* limits, rates, numbers */
-    TERM_QUOTA,     /* quota */
-    TERM_STORAGE,   /* space: a mailbox's, or the system's */
-    TERM_DIRECTORY, /* where mailboxes are looked up */
-    TERM_HOST,      /* a domain, a host, a route to one */
-    TERM_THING,     /* anything else that can be unknown, missing or disabled */
+    TERM_BOX,        /* the recipient's mailbox */
+    TERM_PERSON,     /* who or what else has it: user, recipient, account, mail address */
+    TERM_PEOPLE,     /* more than one: said of ours asked for before, too */
+    TERM_ADDRESS,    /* may be an address of any kind */
+    TERM_EMAIL,      /* a message, or an address */
+    TERM_MESSAGE,    /* a message */
+    TERM_SENDER,     /* our sender */
+    TERM_US,         /* our host, address, name or session */
+    TERM_POSTMASTER, /* ours, unless it is asked about */
+    TERM_CALLBACK,   /* a verification of our sender */
+    TERM_LIST,       /* a list, a group: its members */
+    TERM_POLICY,     /* rules, filters */
+    TERM_LISTED,     /* block lists, spam, reputation: said of us wherever it is said */
+    TERM_TOO_MANY,   /* too many of what follows */
+    TERM_LIMIT,      /* limits, rates, numbers */
+    TERM_QUOTA,      /* quota */
+    TERM_STORAGE,    /* space: a mailbox's, or the system's */
+    TERM_DIRECTORY,  /* where mailboxes are looked up */
+    TERM_HOST,       /* a domain, a host, a route to one */
+    TERM_ROUTE,      /* what leads to one: DNS, MX */
+    TERM_THING,      /* anything else that can be unknown, missing or disabled */
 
     /* Predicates. */
     TERM_ABSENT,      /* unknown, missing */
@@ -64,6 +66,7 @@ enum term {
     TERM_MAYBE,     /* may, might, possibly */
     TERM_OR,        /* or */
     TERM_OF,        /* joins two nouns */
+    TERM_FROM,      /* begins a whence */
     TERM_AT,        /* begins a place: in, on, at */
     TERM_FOR,       /* begins a whom or why: to, for, from, by */
     TERM_BREAK,     /* begins another clause: because, and */
