@@ -4,8 +4,8 @@
  * merging applied where writes meet. Queueing and committing is cache_writer's, what may go is
  * cache_sweep's, walking is cache_walk's. Decides nothing about mail.
  *
- * Locks: the writer's (cache_writer.c), then lifetimes_lock. No callback of a caller's runs under
- * any of them.
+ * Locks: the writer's (cache_writer.c), then lifetimes_lock or news_lock. No callback of a caller's
+ * runs under any of them.
  */
 #include "config.h"
 
@@ -23,20 +23,46 @@
 #include "cache_writer.h"
 #include "deadline.h"
 #include "store.h"
+#include "text.h"
 
 enum {
     BATCH_OCTETS =
         256 * 1024, /* of the store's size for each write in a batch: small stores, small batches */
     BATCH_MIN = 4,
+    LOSS_REPEAT_MS = 3600 * 1000, /* how often it is told that writes go on being lost, */
+    LOSS_OVER_MS = 60 * 1000,     /* and after how long without a loss that they do not */
 };
 
 static const char LMDB_PREFIX[] = "lmdb:";
+
+/* Something to tell. */
+struct news {
+    enum rb_event event;
+    char text[512];
+};
+
+/* Whether writes are being lost. */
+struct losses {
+    bool going_on;
+    uint64_t seen, begun; /* dropped writes: at the last look, and before the first of these */
+    uint64_t written;     /* writes done, when the last was lost */
+    int64_t last_ms, told_ms;
+};
 
 struct cache {
     const struct store_ops *ops;
     struct store *store;
     struct writer *writer; /* NULL: read only */
     const struct rb_clock *clock;
+    char *name; /* of the store, without its kind */
+    struct rb_observer observer;
+    atomic_uint_fast64_t renewed; /* how often the store was opened anew */
+    enum store_state state;       /* with the store held: at the last look, */
+    int64_t state_told_ms;        /* and when one that is lost was told */
+    struct losses losses;         /* with the store held */
+    pthread_mutex_t news_lock;
+    struct news news[2]; /* news_lock: of the store, of the writes */
+    bool has_news[2];    /* news_lock */
     uint64_t max_bytes;
     pthread_mutex_t lifetimes_lock;
     struct rb_lifetimes lifetimes; /* lifetimes_lock */
@@ -136,16 +162,120 @@ static bool make_room(void *arg, size_t writes)
     return sweep_make_room(cache->ops, cache->store, &rules, writes, &cache->counts);
 }
 
+/* --- Looking after the store ------------------------------------------------ */
+
+enum { OF_STORE, OF_WRITES };
+
+static void note_news(struct cache *cache, int about, enum rb_event event, const char *text)
+{
+    struct news *news = &cache->news[about];
+    pthread_mutex_lock(&cache->news_lock);
+    news->event = event;
+    (void)text_printable(news->text, sizeof news->text, text, strlen(text));
+    cache->has_news[about] = true;
+    pthread_mutex_unlock(&cache->news_lock);
+}
+
+/* Store held. One that is lost is looked for again each time, and told now and then. */
+static void look_at_store(struct cache *cache, int64_t now_ms)
+{
+    char text[512];
+    const bool was_lost = cache->state == STORE_LOST;
+    cache->state = cache->ops->check(cache->store, text, sizeof text);
+    if (cache->state == STORE_RENEWED) {
+        atomic_fetch_add(&cache->renewed, 1);
+        note_news(cache, OF_STORE, RB_EVENT_STORE_RENEWED, text);
+    }
+    if (cache->state == STORE_LOST &&
+        (!was_lost || now_ms - cache->state_told_ms >= LOSS_REPEAT_MS)) {
+        cache->state_told_ms = now_ms;
+        note_news(cache, OF_STORE, RB_EVENT_STORE_LOST, text);
+    }
+}
+
+static void tell_loss(struct cache *cache, enum rb_event event, uint64_t lost)
+{
+    const char *why = cache->ops->trouble(cache->store);
+    char text[512];
+    if (event == RB_EVENT_WRITES_LOST)
+        (void)snprintf(text, sizeof text, "%s: what is learned is not kept, %llu writes so far: %s",
+                       cache->name, (unsigned long long)lost,
+                       why[0] != '\0' ? why : "more than the disk takes");
+    else
+        (void)snprintf(text, sizeof text,
+                       "%s: what is learned is kept again; %llu writes were lost", cache->name,
+                       (unsigned long long)lost);
+    note_news(cache, OF_WRITES, event, text);
+}
+
+/* Store held. */
+static void look_at_writes(struct cache *cache, int64_t now_ms)
+{
+    struct losses *losses = &cache->losses;
+    struct writer_counts counts;
+    writer_count(cache->writer, &counts);
+    if (counts.dropped != losses->seen) {
+        if (!losses->going_on)
+            losses->begun = losses->seen;
+        if (!losses->going_on || now_ms - losses->told_ms >= LOSS_REPEAT_MS) {
+            losses->told_ms = now_ms;
+            tell_loss(cache, RB_EVENT_WRITES_LOST, counts.dropped - losses->begun);
+        }
+        losses->going_on = true;
+        losses->seen = counts.dropped;
+        losses->written = counts.writes;
+        losses->last_ms = now_ms;
+    } else if (losses->going_on && counts.writes != losses->written &&
+               now_ms - losses->last_ms >= LOSS_OVER_MS) {
+        losses->going_on = false;
+        tell_loss(cache, RB_EVENT_WRITES_TAKEN, counts.dropped - losses->begun);
+    }
+}
+
+static void look_after(struct cache *cache)
+{
+    const int64_t now_ms = clock_monotonic_ms(cache->clock);
+    look_at_store(cache, now_ms);
+    look_at_writes(cache, now_ms);
+}
+
 static void tend(void *arg)
 {
     struct cache *cache = arg;
     const struct sweep_rules rules = rules_of_now(cache);
+    look_after(cache);
     sweep_tend(cache->ops, cache->store, &rules, &cache->counts);
+}
+
+/* Nothing held. */
+static void tell_news(void *arg)
+{
+    struct cache *cache = arg;
+    for (size_t i = 0; i < sizeof cache->news / sizeof cache->news[0]; i++) {
+        pthread_mutex_lock(&cache->news_lock);
+        const struct news news = cache->news[i];
+        const bool has_news = cache->has_news[i];
+        cache->has_news[i] = false;
+        pthread_mutex_unlock(&cache->news_lock);
+        if (has_news && cache->observer.event != NULL)
+            cache->observer.event(cache->observer.arg, news.event, news.text);
+    }
+}
+
+void cache_check(struct cache *cache)
+{
+    if (cache->writer == NULL)
+        return;
+    writer_hold(cache->writer);
+    look_after(cache);
+    writer_release(cache->writer);
+    tell_news(cache);
 }
 
 static enum rb_error start_writer(struct cache *cache)
 {
-    struct writer_hooks hooks = {.make_room = make_room, .tend = tend, .arg = cache};
+    struct writer_hooks hooks = {
+        .make_room = make_room, .tend = tend, .tended = tell_news, .arg = cache};
     memcpy(hooks.merge, MERGES, sizeof hooks.merge);
     const uint64_t affordable = cache->max_bytes / BATCH_OCTETS;
     size_t batch = affordable < WRITER_BATCH_MAX ? (size_t)affordable : (size_t)WRITER_BATCH_MAX;
@@ -166,6 +296,9 @@ static enum rb_error open_store(struct cache *cache, const struct cache_settings
                            name);
         return RB_ERR_ARGUMENT;
     }
+    cache->name = strdup(name + prefix_len);
+    if (cache->name == NULL)
+        return RB_ERR_NOMEM;
     return cache_lmdb_open(name + prefix_len, settings->max_bytes, settings->owner_fix,
                            settings->read_only, &cache->ops, &cache->store, detail, detail_size);
 }
@@ -179,7 +312,9 @@ enum rb_error cache_open(const struct cache_settings *settings, struct cache **c
     new_cache->clock = settings->clock;
     new_cache->max_bytes = settings->max_bytes;
     new_cache->lifetimes = settings->lifetimes;
+    new_cache->observer = settings->observer;
     pthread_mutex_init(&new_cache->lifetimes_lock, NULL);
+    pthread_mutex_init(&new_cache->news_lock, NULL);
 
     enum rb_error error = open_store(new_cache, settings, detail, detail_size);
     if (error == RB_OK && !settings->read_only)
@@ -202,6 +337,8 @@ void cache_close(struct cache *cache)
     if (cache->store != NULL)
         cache->ops->close(cache->store);
     pthread_mutex_destroy(&cache->lifetimes_lock);
+    pthread_mutex_destroy(&cache->news_lock);
+    free(cache->name);
     free(cache);
 }
 
@@ -477,7 +614,7 @@ uint64_t cache_losses(struct cache *cache)
     struct writer_counts counts = {0};
     if (cache->writer != NULL)
         writer_count(cache->writer, &counts);
-    return counts.dropped;
+    return counts.dropped + atomic_load(&cache->renewed);
 }
 
 static bool is_table(enum cache_table table)

@@ -34,6 +34,7 @@ struct cache_settings {
     const struct rb_clock *clock; /* must outlive the cache */
     bool owner_fix;               /* see rb_options */
     bool read_only;               /* no writer thread; puts fail with RB_ERR_STORE */
+    struct rb_observer observer;  /* of RB_EVENT_STORE... and RB_EVENT_WRITES... */
 };
 
 struct cache;
@@ -56,6 +57,13 @@ void cache_set_lifetimes(struct cache *cache, const struct rb_lifetimes *lifetim
 
 /* Waits until everything queued so far is committed (or dropped). */
 void cache_flush(struct cache *cache);
+
+/*
+ * Looks after the store, and tells the observer what there is to tell: whether it is still the one
+ * that its name leads to (else it is opened anew), whether writes are lost. The writer's thread
+ * does so every ten seconds; this, at once.
+ */
+void cache_check(struct cache *cache);
 
 /*
  * An address record's key: the kind of question, the relay asked (or NULL; by relay_name), the

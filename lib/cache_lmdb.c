@@ -25,8 +25,10 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +72,12 @@ struct position {
     uint8_t key[STORE_KEY_MAX];
 };
 
+/* Which file it is, however it is called. */
+struct file_id {
+    dev_t dev;
+    ino_t ino;
+};
+
 /* A folder that this process has an environment in. */
 struct claim {
     dev_t dev;
@@ -78,20 +86,34 @@ struct claim {
     struct claim *prev, *next;
 };
 
+/* An LMDB environment, and what there is to know of it. */
+struct environment {
+    MDB_env *env;            /* NULL: none */
+    MDB_dbi dbi[TABLES + 1]; /* by enum cache_table; NO_DBI: an older store's, that we only read */
+    unsigned page_size;
+    struct file_id data, lock;
+};
+
 struct store {
     struct claim claim;
-    MDB_env *env;
-    MDB_dbi dbi[TABLES + 1]; /* by enum cache_table; NO_DBI: an older store's, that we only read */
-    unsigned page_size;      /* fixed once open */
-    bool read_only;
+    char *path;
+    uint64_t max_bytes;
+    bool owner_fix, read_only;
+    /*
+     * Exchanged as a whole, with map_lock held for writing and all snapshots stopped: read it with
+     * a transaction in hand, or as the one thread that writes.
+     */
+    struct environment now;
     pthread_rwlock_t map_lock;
     struct snapshots *snapshots; /* of all that reads; NULL while opening */
+    atomic_bool panicked;        /* LMDB refuses everything until it is opened anew */
 
     /* One thread at a time (store.h), hence no lock. */
     struct position swept_to[TABLES + 1];
     int64_t
         credit;    /* octets that may be written into holes that sweeps have left in pages in use */
     bool unsynced; /* committed since the last full sync */
+    int failed;    /* of the last write that failed, as LMDB has it; 0: none has */
 };
 
 /* LMDB's codes become ours here and nowhere else. Positive ones are errno values. */
@@ -121,7 +143,8 @@ static void map_anew(struct store *store)
     pthread_rwlock_wrlock(&store->map_lock);
     if (store->snapshots != NULL)
         snapshots_stop(store->snapshots);
-    (void)mdb_env_set_mapsize(store->env, 0); /* if it fails, so will the transaction */
+    if (store->now.env != NULL)
+        (void)mdb_env_set_mapsize(store->now.env, 0); /* if it fails, so will the transaction */
     if (store->snapshots != NULL)
         snapshots_go(store->snapshots);
     pthread_rwlock_unlock(&store->map_lock);
@@ -146,7 +169,9 @@ static int try_reading(struct store *store, struct reading *reading)
         return rc;
     reading->snapshot = NULL;
     pthread_rwlock_rdlock(&store->map_lock);
-    const int begun = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &reading->txn);
+    const int begun = store->now.env != NULL
+                          ? mdb_txn_begin(store->now.env, NULL, MDB_RDONLY, &reading->txn)
+                          : ENODEV;
     if (begun != MDB_SUCCESS)
         pthread_rwlock_unlock(&store->map_lock);
     return begun;
@@ -157,20 +182,31 @@ static int try_alone(struct store *store, unsigned flags, MDB_txn **txn)
     pthread_rwlock_rdlock(&store->map_lock);
     if (store->snapshots != NULL)
         snapshots_let_go_old(store->snapshots);
-    const int rc = mdb_txn_begin(store->env, NULL, flags, txn);
+    const int rc =
+        store->now.env != NULL ? mdb_txn_begin(store->now.env, NULL, flags, txn) : ENODEV;
     if (rc != MDB_SUCCESS)
         pthread_rwlock_unlock(&store->map_lock);
     return rc;
 }
 
+static void clear_dead_readers(struct store *store)
+{
+    int dead;
+    pthread_rwlock_rdlock(&store->map_lock);
+    if (store->now.env != NULL)
+        (void)mdb_reader_check(store->now.env, &dead);
+    pthread_rwlock_unlock(&store->map_lock);
+}
+
 /* Whether it is worth while to try again, having done something about it. */
 static bool is_mended(struct store *store, int rc)
 {
-    int dead;
     if (rc == MDB_READERS_FULL)
-        (void)mdb_reader_check(store->env, &dead);
+        clear_dead_readers(store);
     if (rc == MDB_MAP_RESIZED)
         map_anew(store);
+    if (rc == MDB_PANIC)
+        atomic_store(&store->panicked, true); /* see store_check */
     return rc == MDB_READERS_FULL || rc == MDB_MAP_RESIZED;
 }
 
@@ -236,10 +272,11 @@ static void cover_file(struct store *store)
     off_t size;
     MDB_txn *txn;
     mdb_filehandle_t fd;
-    if (is_file_whole(store->env, &size) || mdb_env_get_fd(store->env, &fd) != MDB_SUCCESS ||
-        mdb_txn_begin(store->env, NULL, 0, &txn) != MDB_SUCCESS)
+    if (is_file_whole(store->now.env, &size) ||
+        mdb_env_get_fd(store->now.env, &fd) != MDB_SUCCESS ||
+        mdb_txn_begin(store->now.env, NULL, 0, &txn) != MDB_SUCCESS)
         return;
-    if (!is_file_whole(store->env, &size) && pwrite(fd, "", 1, size - 1) != 1)
+    if (!is_file_whole(store->now.env, &size) && pwrite(fd, "", 1, size - 1) != 1)
         store->unsynced = true; /* the disk is full; the next commit tries again */
     mdb_txn_abort(txn);
 }
@@ -269,8 +306,8 @@ static enum rb_error store_get(struct store *store, enum cache_table table, stru
 
     MDB_val name = {.mv_size = key.len, .mv_data = (void *)key.data};
     MDB_val value;
-    rc = store->dbi[table] != NO_DBI ? mdb_get(reading.txn, store->dbi[table], &name, &value)
-                                     : MDB_NOTFOUND;
+    const MDB_dbi dbi = store->now.dbi[table];
+    rc = dbi != NO_DBI ? mdb_get(reading.txn, dbi, &name, &value) : MDB_NOTFOUND;
     if (rc == MDB_SUCCESS)
         take((struct octets){.data = value.mv_data, .len = value.mv_size}, arg);
     end_read(store, &reading);
@@ -299,13 +336,13 @@ static int count_pages(struct store *store, size_t *used, size_t *max)
     if (rc == MDB_SUCCESS)
         rc = add_pages(reading.txn, NAMES_DBI, used);
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++)
-        if (store->dbi[table] != NO_DBI)
-            rc = add_pages(reading.txn, store->dbi[table], used);
+        if (store->now.dbi[table] != NO_DBI)
+            rc = add_pages(reading.txn, store->now.dbi[table], used);
     if (rc == MDB_SUCCESS)
-        rc = mdb_env_info(store->env, &info);
+        rc = mdb_env_info(store->now.env, &info);
+    if (rc == MDB_SUCCESS)
+        *max = info.me_mapsize / store->now.page_size;
     end_read(store, &reading);
-    if (rc == MDB_SUCCESS)
-        *max = info.me_mapsize / store->page_size;
     return rc;
 }
 
@@ -380,15 +417,19 @@ static enum rb_error store_write(struct store *store, const struct store_write *
     MDB_txn *txn;
     int64_t growth = 0;
     *full = !has_room(store, writes, count);
-    if (*full)
+    if (*full) {
+        store->failed = MDB_MAP_FULL;
         return RB_ERR_STORE;
+    }
     int rc = begin_alone(store, 0, &txn);
-    if (rc != MDB_SUCCESS)
+    if (rc != MDB_SUCCESS) {
+        store->failed = rc;
         return store_error(rc);
+    }
 
     for (size_t i = 0; i < count && rc == MDB_SUCCESS; i++) {
         const struct store_write *write = &writes[i];
-        const MDB_dbi dbi = store->dbi[write->table];
+        const MDB_dbi dbi = store->now.dbi[write->table];
         MDB_val key = {.mv_size = write->key.len, .mv_data = (void *)write->key.data};
         rc = write->value.len == 0 ? apply_delete(txn, dbi, &key)
                                    : apply_put(txn, dbi, write, &key, &growth);
@@ -397,6 +438,8 @@ static enum rb_error store_write(struct store *store, const struct store_write *
     *full = rc == MDB_MAP_FULL;
     if (rc == MDB_SUCCESS)
         store->credit -= growth;
+    else
+        store->failed = rc;
     return rc == MDB_NOTFOUND ? RB_ERR_STORE : store_error(rc);
 }
 
@@ -459,7 +502,7 @@ static int sweep_slice(struct store *store, enum cache_table table, size_t limit
     int rc = begin_alone(store, 0, &txn);
     if (rc != MDB_SUCCESS)
         return rc;
-    rc = mdb_cursor_open(txn, store->dbi[table], &cursor);
+    rc = mdb_cursor_open(txn, store->now.dbi[table], &cursor);
     if (rc == MDB_SUCCESS) {
         rc = sweep_records(cursor, table, limit, expired, arg, slice);
         mdb_cursor_close(cursor);
@@ -506,8 +549,8 @@ static enum rb_error store_walk(struct store *store, enum cache_table table, str
     int rc = begin_read(store, &reading);
     if (rc != MDB_SUCCESS)
         return store_error(rc);
-    rc = store->dbi[table] != NO_DBI ? mdb_cursor_open(reading.txn, store->dbi[table], &cursor)
-                                     : MDB_NOTFOUND;
+    const MDB_dbi dbi = store->now.dbi[table];
+    rc = dbi != NO_DBI ? mdb_cursor_open(reading.txn, dbi, &cursor) : MDB_NOTFOUND;
     if (rc == MDB_SUCCESS) {
         rc = seek_after(cursor, after, &key, &value);
         for (size_t seen = 0; rc == MDB_SUCCESS && seen < limit; seen++) {
@@ -532,10 +575,10 @@ static enum rb_error store_clear(struct store *store, uint64_t *removed)
         return store_error(rc);
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++) {
         MDB_stat stat = {0};
-        rc = mdb_stat(txn, store->dbi[table], &stat);
+        rc = mdb_stat(txn, store->now.dbi[table], &stat);
         records += stat.ms_entries;
         if (rc == MDB_SUCCESS)
-            rc = mdb_drop(txn, store->dbi[table], 0);
+            rc = mdb_drop(txn, store->now.dbi[table], 0);
     }
     rc = end_write(store, txn, rc);
     if (rc == MDB_SUCCESS)
@@ -554,12 +597,12 @@ static enum rb_error store_stats(struct store *store, struct store_stats *stats)
         rc = begin_read(store, &reading);
     if (rc != MDB_SUCCESS)
         return store_error(rc);
-    stats->bytes = (uint64_t)used * store->page_size;
-    stats->max_bytes = (uint64_t)max * store->page_size;
+    stats->bytes = (uint64_t)used * store->now.page_size;
+    stats->max_bytes = (uint64_t)max * store->now.page_size;
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++) {
         MDB_stat stat = {0};
-        if (store->dbi[table] != NO_DBI)
-            rc = mdb_stat(reading.txn, store->dbi[table], &stat);
+        if (store->now.dbi[table] != NO_DBI)
+            rc = mdb_stat(reading.txn, store->now.dbi[table], &stat);
         stats->records[table] = stat.ms_entries;
     }
     end_read(store, &reading);
@@ -568,10 +611,9 @@ static enum rb_error store_stats(struct store *store, struct store_stats *stats)
 
 static void store_tend(struct store *store)
 {
-    int dead;
+    clear_dead_readers(store);
     pthread_rwlock_rdlock(&store->map_lock);
-    (void)mdb_reader_check(store->env, &dead);
-    if (store->unsynced && mdb_env_sync(store->env, 1) == MDB_SUCCESS)
+    if (store->unsynced && store->now.env != NULL && mdb_env_sync(store->now.env, 1) == MDB_SUCCESS)
         store->unsynced = false;
     pthread_rwlock_unlock(&store->map_lock);
 }
@@ -626,37 +668,26 @@ static void unclaim_folder(struct claim *claim)
 }
 
 /* Takes half-open ones too. */
-static void close_env(struct store *store)
+static void close_env(struct environment *environment)
 {
-    snapshots_close(store->snapshots);
-    store->snapshots = NULL;
-    if (store->env != NULL)
-        mdb_env_close(store->env);
-    store->env = NULL;
+    if (environment->env != NULL)
+        mdb_env_close(environment->env);
+    *environment = (struct environment){0};
 }
 
 static void store_close(struct store *store)
 {
     if (store == NULL)
         return;
-    if (store->unsynced)
-        (void)mdb_env_sync(store->env, 1);
-    close_env(store);
+    if (store->unsynced && store->now.env != NULL)
+        (void)mdb_env_sync(store->now.env, 1);
+    snapshots_close(store->snapshots);
+    close_env(&store->now);
     unclaim_folder(&store->claim);
     pthread_rwlock_destroy(&store->map_lock);
+    free(store->path);
     free(store);
 }
-
-static const struct store_ops OPS = {
-    .get = store_get,
-    .write = store_write,
-    .sweep = store_sweep,
-    .walk = store_walk,
-    .clear = store_clear,
-    .stats = store_stats,
-    .tend = store_tend,
-    .close = store_close,
-};
 
 /* What an open needs, and what came of it. */
 struct opening {
@@ -813,9 +844,9 @@ static int open_tables_in(struct store *store, bool create)
     if (rc != MDB_SUCCESS)
         return rc;
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++) {
-        rc = open_table(txn, TABLE_NAMES[table], create, &store->dbi[table]);
+        rc = open_table(txn, TABLE_NAMES[table], create, &store->now.dbi[table]);
         if (rc == MDB_NOTFOUND && may_lack(store, table)) {
-            store->dbi[table] = NO_DBI;
+            store->now.dbi[table] = NO_DBI;
             rc = MDB_SUCCESS;
         }
     }
@@ -847,21 +878,27 @@ static int look_for_cut(MDB_env *env)
     return MDB_CORRUPTED;
 }
 
-/*
- * Kept open where that cannot do harm: what another process frees while a snapshot is old must fit
- * into the map's reserve. Who only reads does not read much.
- */
-static int open_snapshots(struct store *store, const struct opening *opening)
+/* Which files these are: the environment's own, and what is called as its lock. */
+static int identify_files(struct environment *now, const struct opening *opening)
 {
-    const bool keep = !opening->read_only && opening->max_bytes >= KEEP_SNAPSHOTS_MIN;
-    store->snapshots = snapshots_open(store->env, keep);
-    return store->snapshots != NULL ? MDB_SUCCESS : ENOMEM;
+    struct stat found;
+    mdb_filehandle_t fd;
+    const int rc = mdb_env_get_fd(now->env, &fd);
+    if (rc != MDB_SUCCESS)
+        return rc;
+    if (fstat(fd, &found) != 0)
+        return errno;
+    now->data = (struct file_id){.dev = found.st_dev, .ino = found.st_ino};
+    if (fstatat(opening->folder, LOCK_NAME, &found, 0) == 0)
+        now->lock = (struct file_id){.dev = found.st_dev, .ino = found.st_ino};
+    return MDB_SUCCESS;
 }
 
 static int open_env(struct store *store, const struct opening *opening)
 {
     int dead;
     MDB_stat stat;
+    struct environment *now = &store->now;
     const uint64_t size =
         opening->max_bytes > STORE_SIZE_MIN ? opening->max_bytes : (uint64_t)STORE_SIZE_MIN;
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -869,30 +906,30 @@ static int open_env(struct store *store, const struct opening *opening)
     if (size > SIZE_MAX)
         return ENOMEM;
 
-    int rc = mdb_env_create(&store->env);
+    int rc = mdb_env_create(&now->env);
     if (rc != MDB_SUCCESS)
         return rc;
-    rc = mdb_env_set_maxdbs(store->env, DBS_MAX);
+    rc = mdb_env_set_maxdbs(now->env, DBS_MAX);
     if (rc == MDB_SUCCESS)
-        rc = mdb_env_set_maxreaders(store->env, READERS_MAX);
+        rc = mdb_env_set_maxreaders(now->env, READERS_MAX);
     if (rc == MDB_SUCCESS && !opening->read_only)
-        rc = mdb_env_set_mapsize(store->env, (size_t)size / page * page);
+        rc = mdb_env_set_mapsize(now->env, (size_t)size / page * page);
     if (rc == MDB_SUCCESS)
-        rc = mdb_env_open(store->env, opening->path, flags, FILE_MODE);
+        rc = mdb_env_open(now->env, opening->path, flags, FILE_MODE);
     if (rc == MDB_SUCCESS)
-        rc = look_for_cut(store->env);
+        rc = look_for_cut(now->env);
     if (rc == MDB_SUCCESS)
-        rc = mdb_reader_check(store->env, &dead);
+        rc = mdb_reader_check(now->env, &dead);
     if (rc == MDB_SUCCESS)
         rc = open_tables(store);
     if (rc == MDB_SUCCESS)
-        rc = mdb_env_stat(store->env, &stat);
+        rc = mdb_env_stat(now->env, &stat);
     if (rc == MDB_SUCCESS)
-        rc = open_snapshots(store, opening);
+        rc = identify_files(now, opening);
     if (rc == MDB_SUCCESS)
-        store->page_size = stat.ms_psize;
+        now->page_size = stat.ms_psize;
     else
-        close_env(store);
+        close_env(now);
     return rc;
 }
 
@@ -964,40 +1001,196 @@ static int init_map_lock(pthread_rwlock_t *lock)
     return rc;
 }
 
-enum rb_error cache_lmdb_open(const char *path, uint64_t max_bytes, bool owner_fix, bool read_only,
-                              const struct store_ops **ops, struct store **store, char *detail,
-                              size_t detail_size)
+/* Whose environment is to be opened yet. NULL: out of memory. */
+static struct store *new_store(const char *path, uint64_t max_bytes, bool owner_fix, bool read_only)
+{
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL)
+        return NULL;
+    store->path = strdup(path);
+    store->max_bytes = max_bytes;
+    store->owner_fix = owner_fix;
+    store->read_only = read_only;
+    if (store->path != NULL && init_map_lock(&store->map_lock) == 0)
+        return store;
+    free(store->path);
+    free(store);
+    return NULL;
+}
+
+static enum rb_error open_by_name(struct store *store, char *detail, size_t detail_size)
 {
     struct opening opening = {
-        .path = path,
-        .max_bytes = max_bytes,
-        .owner_fix = owner_fix,
-        .read_only = read_only,
+        .path = store->path,
+        .max_bytes = store->max_bytes,
+        .owner_fix = store->owner_fix,
+        .read_only = store->read_only,
         .folder = -1,
         .detail = detail,
         .detail_size = detail_size,
     };
     if (detail != NULL && detail_size > 0)
         detail[0] = '\0';
-    struct store *new_store = calloc(1, sizeof *new_store);
-    if (new_store == NULL)
-        return RB_ERR_NOMEM;
-    new_store->read_only = read_only;
-    if (init_map_lock(&new_store->map_lock) != 0) {
-        free(new_store);
-        return RB_ERR_NOMEM;
-    }
-
-    const enum rb_error error = open_store(new_store, &opening);
+    const enum rb_error error = open_store(store, &opening);
     const int saved_errno = errno;
     if (opening.folder >= 0)
         close(opening.folder);
+    errno = saved_errno;
+    return error;
+}
+
+/* --- Opened anew, under those who read ------------------------------------- */
+
+static bool is_at(const char *folder, const char *name, const struct file_id *id)
+{
+    struct stat found;
+    char path[PATH_MAX];
+    const int len = snprintf(path, sizeof path, "%s/%s", folder, name);
+    return len > 0 && (size_t)len < sizeof path && stat(path, &found) == 0 &&
+           found.st_dev == id->dev && found.st_ino == id->ino;
+}
+
+/* Whoever reads or writes has the one or the other. */
+static void exchange_env(struct store *store, struct environment *other)
+{
+    pthread_rwlock_wrlock(&store->map_lock);
+    snapshots_stop(store->snapshots);
+    const struct environment before = store->now;
+    store->now = *other;
+    *other = before;
+    snapshots_change(store->snapshots, store->now.env);
+    snapshots_go(store->snapshots);
+    pthread_rwlock_unlock(&store->map_lock);
+}
+
+static void take_claim(struct store *store, struct store *from)
+{
+    pthread_mutex_lock(&claims_lock);
+    DL_DELETE(claims, &from->claim);
+    store->claim = from->claim;
+    DL_APPEND(claims, &store->claim);
+    from->claim.pid = 0;
+    pthread_mutex_unlock(&claims_lock);
+}
+
+static void adopt(struct store *store, struct store *fresh)
+{
+    exchange_env(store, &fresh->now);
+    take_claim(store, fresh);
+    memset(store->swept_to, 0, sizeof store->swept_to);
+    store->credit = 0;
+    store->unsynced = false;
+    atomic_store(&store->panicked, false);
+}
+
+/*
+ * With the old one still open, so that there is always one to read in; but not where the two would
+ * share a file. The folder's claim goes before: the number of one that was removed may be given to
+ * the next.
+ */
+static enum rb_error renew(struct store *store, bool closes_first, char *detail, size_t size)
+{
+    struct store *fresh =
+        new_store(store->path, store->max_bytes, store->owner_fix, store->read_only);
+    const struct claim claim = store->claim;
+    if (fresh == NULL)
+        return RB_ERR_NOMEM;
+    unclaim_folder(&store->claim);
+    if (closes_first) {
+        exchange_env(store, &fresh->now);
+        close_env(&fresh->now);
+    }
+    const enum rb_error error = open_by_name(fresh, detail, size);
+    if (error == RB_OK) {
+        adopt(store, fresh);
+    } else if (!closes_first) {
+        store->claim = claim;
+        pthread_mutex_lock(&claims_lock);
+        DL_APPEND(claims, &store->claim);
+        pthread_mutex_unlock(&claims_lock);
+    }
+    store_close(fresh);
+    return error;
+}
+
+/* Words of an open, which begin with the path. */
+static const char *without_path(const struct store *store, const char *words)
+{
+    const size_t len = strlen(store->path);
+    return strncmp(words, store->path, len) == 0 && strncmp(words + len, ": ", 2) == 0
+               ? words + len + 2
+               : words;
+}
+
+static enum store_state store_check(struct store *store, char *detail, size_t size)
+{
+    char found[256];
+    const struct environment *now = &store->now;
+    const bool has_data = now->env != NULL && is_at(store->path, DATA_NAME, &now->data);
+    const bool has_lock = now->env != NULL && is_at(store->path, LOCK_NAME, &now->lock);
+    const bool panicked = atomic_load(&store->panicked);
+    detail[0] = '\0';
+    if (has_data && has_lock && !panicked)
+        return STORE_SAME;
+    const char *what = now->env == NULL ? "could not be opened"
+                       : panicked       ? "was given up by LMDB after a write that failed"
+                                        : "was removed or replaced while it was open";
+    const enum rb_error error = renew(store, has_data || has_lock, found, sizeof found);
+    const char *more = error == RB_ERR_NOMEM ? "out of memory" : without_path(store, found);
+    (void)snprintf(detail, size, "%s: %s%s%s%s", store->path, what,
+                   error == RB_OK ? "; opened anew" : ", and cannot be opened anew",
+                   more[0] != '\0' ? ": " : "", more);
+    return error == RB_OK ? STORE_RENEWED : STORE_LOST;
+}
+
+static const char *store_trouble(struct store *store)
+{
+    return store->failed != 0 ? mdb_strerror(store->failed) : "";
+}
+
+/* --- The face --------------------------------------------------------------- */
+
+static const struct store_ops OPS = {
+    .get = store_get,
+    .write = store_write,
+    .sweep = store_sweep,
+    .walk = store_walk,
+    .clear = store_clear,
+    .stats = store_stats,
+    .tend = store_tend,
+    .check = store_check,
+    .trouble = store_trouble,
+    .close = store_close,
+};
+
+/*
+ * Kept open where that cannot do harm: what another process frees while a snapshot is old must fit
+ * into the map's reserve. Who only reads does not read much.
+ */
+static bool open_snapshots(struct store *store)
+{
+    const bool keep = !store->read_only && store->max_bytes >= KEEP_SNAPSHOTS_MIN;
+    store->snapshots = snapshots_open(store->now.env, keep);
+    return store->snapshots != NULL;
+}
+
+enum rb_error cache_lmdb_open(const char *path, uint64_t max_bytes, bool owner_fix, bool read_only,
+                              const struct store_ops **ops, struct store **store, char *detail,
+                              size_t detail_size)
+{
+    struct store *made = new_store(path, max_bytes, owner_fix, read_only);
+    if (made == NULL)
+        return RB_ERR_NOMEM;
+    enum rb_error error = open_by_name(made, detail, detail_size);
+    if (error == RB_OK && !open_snapshots(made))
+        error = RB_ERR_NOMEM;
     if (error != RB_OK) {
-        store_close(new_store);
+        const int saved_errno = errno;
+        store_close(made);
         errno = saved_errno;
         return error;
     }
     *ops = &OPS;
-    *store = new_store;
+    *store = made;
     return RB_OK;
 }

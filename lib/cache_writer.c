@@ -49,8 +49,11 @@ struct writer {
     pthread_mutex_t store_lock; /* who has it writes to the store; also covers the batch below */
     struct pending *batch[WRITER_BATCH_MAX];
     struct store_write writes[WRITER_BATCH_MAX];
-    unsigned batches;          /* since the last housekeeping */
-    struct timespec committed; /* when the last batch was; the thread's own */
+
+    /* The thread's own. */
+    unsigned batches;          /* since the last housekeeping, */
+    struct timespec tended;    /* which was then */
+    struct timespec committed; /* when the last batch was */
 
     pthread_mutex_t lock;      /* covers what follows, but for the atomics */
     pthread_cond_t work, done; /* something was queued, or stopping; a batch was done */
@@ -343,19 +346,25 @@ static void commit_batch(struct writer *writer)
         writer->batches++;
         (void)clock_gettime(CLOCK_MONOTONIC, &writer->committed);
     }
-    if (writer->batches >= WRITER_TEND_BATCHES) {
-        writer->batches = 0;
-        writer->hooks.tend(writer->hooks.arg);
-    }
     pthread_mutex_unlock(&writer->store_lock);
 }
 
-static void tend_idle(struct writer *writer)
+static void tend(struct writer *writer)
 {
     pthread_mutex_lock(&writer->store_lock);
-    writer->batches = 0;
     writer->hooks.tend(writer->hooks.arg);
     pthread_mutex_unlock(&writer->store_lock);
+    writer->hooks.tended(writer->hooks.arg);
+    writer->batches = 0;
+    (void)clock_gettime(CLOCK_MONOTONIC, &writer->tended);
+}
+
+static bool is_time_to_tend(const struct writer *writer)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return writer->batches >= WRITER_TEND_BATCHES ||
+           now.tv_sec - writer->tended.tv_sec >= WRITER_TEND_S;
 }
 
 enum wake { WAKE_WORK, WAKE_IDLE, WAKE_STOP };
@@ -363,9 +372,8 @@ enum wake { WAKE_WORK, WAKE_IDLE, WAKE_STOP };
 static enum wake wait_for_work(struct writer *writer)
 {
     int rc = 0;
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += WRITER_IDLE_S;
+    struct timespec until = writer->tended;
+    until.tv_sec += WRITER_TEND_S;
     pthread_mutex_lock(&writer->lock);
     while (writer->queue == NULL && !writer->stopping && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&writer->work, &writer->lock, &until);
@@ -403,9 +411,9 @@ static void *run(void *arg)
         if (wake == WAKE_WORK) {
             gather(writer);
             commit_batch(writer);
-        } else {
-            tend_idle(writer);
         }
+        if (wake == WAKE_IDLE || is_time_to_tend(writer))
+            tend(writer);
     }
     return NULL;
 }
@@ -455,6 +463,7 @@ enum rb_error writer_open(const struct store_ops *ops, struct store *store, size
     new_writer->hooks = *hooks;
     new_writer->batch_max = batch_max < WRITER_BATCH_MAX ? batch_max : (size_t)WRITER_BATCH_MAX;
     init_locks(new_writer);
+    (void)clock_gettime(CLOCK_MONOTONIC, &new_writer->tended);
     const int rc = start_thread(new_writer);
     if (rc != 0) {
         free_writer(new_writer);

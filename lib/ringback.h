@@ -162,6 +162,24 @@ struct rb_greylist {
 
 enum rb_ip_version { RB_IP_ANY = 0, RB_IP_V4, RB_IP_V6 };
 
+/* What the administrator should hear of. */
+enum rb_event {
+    RB_EVENT_STORE_RENEWED = 1, /* the store was not in place or not usable any more: opened anew */
+    RB_EVENT_STORE_LOST,        /* the same, but it cannot be opened; tried again and again */
+    RB_EVENT_WRITES_LOST,       /* the disk is full, say; told again every hour while it lasts */
+    RB_EVENT_WRITES_TAKEN,      /* they are not lost any more */
+};
+
+/*
+ * Is told of events, in words: one line of printable ASCII that names the file. From a thread of
+ * the verifier's, or of whoever calls rb_verifier_set_options; with no lock held, but no rb_
+ * function may be called from it.
+ */
+struct rb_observer {
+    void (*event)(void *arg, enum rb_event event, const char *text); /* NULL: nobody is told */
+    void *arg;
+};
+
 /*
  * How to verify. Fill with rb_options_init, then change what you like. All pointers are
  * the caller's and are copied by rb_verifier_open and rb_verifier_set_options.
@@ -217,6 +235,7 @@ struct rb_options {
     bool store_read_only; /* what is known is used, and what is learned is not kept */
     struct rb_lifetimes lifetimes;
     struct rb_greylist greylist; /* needs a store */
+    struct rb_observer observer; /* as of rb_verifier_open */
 
     const struct rb_clock *clock; /* NULL: the system's; must outlive the verifier */
 };

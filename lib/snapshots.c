@@ -32,7 +32,7 @@ struct snapshot {
 
 struct snapshots {
     struct snapshot places[SNAPSHOTS_MAX];
-    MDB_env *env;
+    MDB_env *env; /* changed while all are stopped; NULL: none */
     bool keep;
     atomic_bool stopped;
     atomic_bool watching; /* the keeper comes by soon; set under lock, cleared by the keeper */
@@ -70,6 +70,8 @@ static bool is_of_last_commit(MDB_env *env, MDB_txn *txn)
 /* Claimed. */
 static int bring_up_to_date(struct snapshots *snapshots, struct snapshot *snapshot)
 {
+    if (snapshots->env == NULL)
+        return ENODEV;
     if (snapshot->open && is_of_last_commit(snapshots->env, snapshot->txn))
         return MDB_SUCCESS;
     let_go(snapshot);
@@ -179,6 +181,15 @@ void snapshots_go(struct snapshots *snapshots)
     atomic_store(&snapshots->stopped, false);
     for (size_t i = 0; i < SNAPSHOTS_MAX; i++)
         unclaim(&snapshots->places[i]);
+}
+
+void snapshots_change(struct snapshots *snapshots, MDB_env *env)
+{
+    for (size_t i = 0; i < SNAPSHOTS_MAX; i++) {
+        mdb_txn_abort(snapshots->places[i].txn);
+        snapshots->places[i].txn = NULL;
+    }
+    snapshots->env = env;
 }
 
 static struct timespec rest_from_now(void)

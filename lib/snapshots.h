@@ -55,4 +55,10 @@ bool snapshots_rest(struct snapshots *snapshots);
 void snapshots_stop(struct snapshots *snapshots);
 void snapshots_go(struct snapshots *snapshots);
 
+/*
+ * Between the two: snapshots are of that environment from now on (NULL: of none, and nobody gets
+ * one). Nothing is left of the one before, which may be closed.
+ */
+void snapshots_change(struct snapshots *snapshots, MDB_env *env);
+
 #endif

@@ -49,6 +49,12 @@ struct store_stats {
     uint64_t bytes, max_bytes;
 };
 
+enum store_state {
+    STORE_SAME,    /* as it was */
+    STORE_RENEWED, /* opened anew: what was in it may be gone */
+    STORE_LOST,    /* it cannot be opened; as long as there is one at all, the old one is used */
+};
+
 struct store_ops {
     /*
      * Shows the value to `take`, within the read transaction: what is to be kept is copied there,
@@ -83,6 +89,14 @@ struct store_ops {
     enum rb_error (*stats)(struct store *store, struct store_stats *stats);
     /* Housekeeping, now and then: frees what dead processes hold, makes the last commit durable. */
     void (*tend)(struct store *store);
+    /*
+     * Whether the store is still what its name leads to, and fit for use; where not, it is opened
+     * anew, under those who read. detail (of size octets) says in words what was the matter. One
+     * thread at a time, as write.
+     */
+    enum store_state (*check)(struct store *store, char *detail, size_t size);
+    /* Why the last write failed, in words; "": none has. One thread at a time, as write. */
+    const char *(*trouble)(struct store *store);
     void (*close)(struct store *store);
 };
 

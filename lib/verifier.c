@@ -52,6 +52,7 @@ static enum rb_error open_cache(struct rb_verifier *verifier, const struct rb_op
         .clock = verifier->clock,
         .owner_fix = o->store_owner_fix,
         .read_only = o->store_read_only,
+        .observer = o->observer,
     };
 
     if (o->store == NULL || o->store[0] == '\0')
@@ -164,8 +165,10 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
     verifier->setup = fresh;
     pthread_mutex_unlock(&verifier->lock);
     setup_put(verifier, old);
-    if (verifier->cache != NULL)
+    if (verifier->cache != NULL) {
         cache_set_lifetimes(verifier->cache, &options->lifetimes);
+        cache_check(verifier->cache);
+    }
     return RB_OK;
 }
 

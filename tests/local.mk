@@ -6,6 +6,7 @@ UNIT = \
     tests/unit/test_admission \
     tests/unit/test_allocation \
     tests/unit/test_cache \
+    tests/unit/test_cache_check \
     tests/unit/test_callout \
     tests/unit/test_classify \
     tests/unit/test_config \
@@ -114,6 +115,10 @@ tests_unit_test_pool_LDADD = $(unit_libs)
 tests_unit_test_cache_SOURCES = tests/unit/test_cache.c
 tests_unit_test_cache_CPPFLAGS = $(unit_cppflags) $(LMDB_CFLAGS)
 tests_unit_test_cache_LDADD = $(unit_libs) $(LMDB_LIBS)
+
+tests_unit_test_cache_check_SOURCES = tests/unit/test_cache_check.c
+tests_unit_test_cache_check_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_cache_check_LDADD = $(unit_libs)
 
 tests_unit_test_callout_SOURCES = tests/unit/test_callout.c
 tests_unit_test_callout_CPPFLAGS = $(unit_cppflags)

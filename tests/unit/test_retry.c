@@ -194,20 +194,26 @@ static int set_up_running(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+static void remove_store(struct world *w)
 {
     static const char *const files[] = {"data.mdb", "lock.mdb"};
-    struct world *w = *state;
     char path[128];
 
-    end(&w->one);
-    end(&w->other);
-    cache_close(w->cache);
     for (size_t i = 0; i < COUNT(files); i++) {
         (void)snprintf(path, sizeof path, "%s/%s", w->path, files[i]);
         (void)unlink(path);
     }
     (void)rmdir(w->path);
+}
+
+static int tear_down(void **state)
+{
+    struct world *w = *state;
+
+    end(&w->one);
+    end(&w->other);
+    cache_close(w->cache);
+    remove_store(w);
     (void)rmdir(w->folder);
     pthread_mutex_destroy(&w->lock);
     free(w);
@@ -632,6 +638,38 @@ static void a_cache_that_is_purged_forgets_the_schedule(void **state)
     assert_int_equal(retry_count(w->one.retry), 0);
 }
 
+static void a_store_that_is_opened_anew_gets_the_schedule_again(void **state)
+{
+    struct world *w = *state;
+
+    say(&w->one, "su@example.org", RB_REASON_TEMPFAIL);
+    cache_flush(w->cache);
+    remove_store(w);
+    cache_check(w->cache);
+    assert_int_equal(stored(w, "su@example.org").first_s, 0);
+    look_at(&w->one, NOW + RETRY_SCAN_S);
+    assert_int_equal(stored(w, "su@example.org").first_s, NOW);
+    assert_int_equal(retry_count(w->one.retry), 1);
+    restart(w);
+    look_at(&w->one, NOW + 6 * MINUTE + RETRY_GRACE_S);
+    await_asked(&w->one, 1);
+}
+
+static void what_is_due_just_then_is_asked_a_little_later(void **state)
+{
+    struct world *w = *state;
+
+    say(&w->one, "su@example.org", RB_REASON_TEMPFAIL);
+    look_at(&w->one, NOW + 6 * MINUTE); /* the table was read a moment ago */
+    remove_store(w);
+    cache_check(w->cache);
+    look_at(&w->one, NOW + 6 * MINUTE + RETRY_GRACE_S);
+    assert_int_equal(heard(w), 0);
+    assert_int_equal(retry_count(w->one.retry), 1);
+    look_at(&w->one, now_s(w) + RETRY_SCAN_S);
+    await_asked(&w->one, 1);
+}
+
 /* --- On, off, and full ------------------------------------------------------------ */
 
 static void a_reload_ends_the_schedule_and_takes_it_up_again(void **state)
@@ -733,6 +771,8 @@ int main(void)
         TEST(a_retry_is_for_the_daemon_that_was_deferred_and_else_for_who_is_left),
         TEST(what_another_daemon_has_ended_is_not_asked_nor_counted),
         TEST(a_cache_that_is_purged_forgets_the_schedule),
+        TEST(a_store_that_is_opened_anew_gets_the_schedule_again),
+        TEST(what_is_due_just_then_is_asked_a_little_later),
         TEST(a_reload_ends_the_schedule_and_takes_it_up_again),
         TEST(new_intervals_hold_from_the_next_try_on),
         TEST(nobody_fills_the_schedule_alone),

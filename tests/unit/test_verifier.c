@@ -10,6 +10,7 @@
 
 #include <arpa/nameser.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -665,6 +666,47 @@ static void a_verifier_without_a_store_works(void **state)
     rig_verify(f, &q, &answer);
     assert_string_equal(answer.rule, "not_in_cache");
     assert_int_equal(rig_stats(f).cache_entries, 0);
+}
+
+struct told {
+    atomic_uint count;
+    enum rb_event last;
+    char text[256];
+};
+
+static void hear(void *arg, enum rb_event event, const char *text)
+{
+    struct told *told = arg;
+
+    told->last = event;
+    (void)snprintf(told->text, sizeof told->text, "%s", text);
+    atomic_fetch_add(&told->count, 1);
+}
+
+static void a_reload_sees_that_the_store_is_another_one(void **state)
+{
+    struct rig *f = *state;
+    struct told told = {.last = 0};
+    char away[128];
+
+    f->options.observer = (struct rb_observer){.event = hear, .arg = &told};
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    rig_reload(f);
+    assert_int_equal(atomic_load(&told.count), 0);
+    (void)snprintf(away, sizeof away, "%s/away", f->folder);
+    assert_int_equal(rename(f->path, away), 0);
+    rig_reload(f);
+    assert_int_equal(atomic_load(&told.count), 1);
+    assert_int_equal(told.last, RB_EVENT_STORE_RENEWED);
+    assert_non_null(strstr(told.text, f->path));
+    assert_int_equal(rig_stats(f).cache_entries, 0);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_connections(f), 2);
+    assert_true(rig_answer_for(f, "user@example.org").cached);
+    rig_reopen(f);
+    assert_true(rig_answer_for(f, "user@example.org").cached);
+    rig_remove_store(away);
 }
 
 static void a_store_that_cannot_be_used_is_told_in_words(void **state)
@@ -1559,6 +1601,7 @@ int main(void)
         TEST(a_deferral_of_a_known_address_is_not_asked_again),
         TEST(a_restart_loses_no_verdict),
         TEST(a_verifier_without_a_store_works),
+        TEST(a_reload_sees_that_the_store_is_another_one),
         TEST(a_store_that_cannot_be_used_is_told_in_words),
         TEST(a_store_is_open_once_in_a_process),
         TEST(wrong_options_are_told_in_words),

@@ -63,20 +63,26 @@ int rig_set_up(void **state, const struct rig_world *world)
     return 0;
 }
 
-int rig_tear_down(void **state)
+void rig_remove_store(const char *folder)
 {
     static const char *const files[] = {"data.mdb", "lock.mdb"};
-    struct rig *rig = *state;
     char path[128];
+
+    for (size_t i = 0; i < COUNT(files); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(folder);
+}
+
+int rig_tear_down(void **state)
+{
+    struct rig *rig = *state;
 
     rig_close(rig);
     fake_host_stop(rig->host);
     fake_dns_stop(rig->dns);
-    for (size_t i = 0; i < COUNT(files); i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", rig->path, files[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(rig->path);
+    rig_remove_store(rig->path);
     (void)unlink(rig->path);
     (void)rmdir(rig->folder);
     free(rig);

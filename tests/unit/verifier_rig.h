@@ -62,6 +62,9 @@ int rig_set_up(void **state, const struct rig_world *world);
 /* For the tear-down: closes, ends and removes everything. Returns 0. */
 int rig_tear_down(void **state);
 
+/* Removes a store's files, and its folder. */
+void rig_remove_store(const char *folder);
+
 /* Opens the verifier with the rig's options. */
 void rig_open(struct rig *rig);
 
