@@ -234,7 +234,7 @@ struct rb_options {
     bool store_owner_fix; /* run as root: give new files of the store to the owner of its folder */
     bool store_read_only; /* what is known is used, and what is learned is not kept */
     struct rb_lifetimes lifetimes;
-    struct rb_greylist greylist; /* needs a store */
+    struct rb_greylist greylist; /* needs a store that is written to */
     struct rb_observer observer; /* as of rb_verifier_open */
 
     const struct rb_clock *clock; /* NULL: the system's; must outlive the verifier */

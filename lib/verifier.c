@@ -117,7 +117,7 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
     error = verifier->spf != NULL ? admission_init(&verifier->admission) : RB_ERR_NOMEM;
     if (error == RB_OK)
         error = open_cache(verifier, o, detail, detail_size);
-    if (error == RB_OK && verifier->cache != NULL)
+    if (error == RB_OK && verifier->cache != NULL && !o->store_read_only)
         error = retry_open(verifier->cache, verifier->clock, &hooks, &verifier->retry);
     return error == RB_OK ? retry_configure(verifier->retry, o) : error;
 }

@@ -44,8 +44,9 @@ struct waiter {
 
 struct rb_verifier {
     const struct rb_clock *clock;
-    struct cache *cache;  /* NULL: nothing is kept */
-    struct retry *retry;  /* NULL: no cache; what is asked again by itself; has a lock of its own */
+    struct cache *cache; /* NULL: nothing is kept */
+    struct retry *
+        retry; /* NULL: no cache to write to; what is asked again by itself; has a lock of its own */
     struct spf_gate *spf; /* what SPF said lately; has a lock of its own */
     void *tls_context;
     int cancel_fd; /* readable once the verifier stops */

@@ -19,6 +19,23 @@ static time_t configured;                                     /* lock */
 static pthread_mutex_t reloading = PTHREAD_MUTEX_INITIALIZER; /* one at a time; taken before lock */
 static char *config_path;
 static time_t started;
+static char store_news[512]; /* lock; of the store, since the last reload */
+
+/* Of the cache; in a thread of the verifier's, or while a reload hands it new options. */
+static void hear(void *arg, enum rb_event event, const char *text)
+{
+    (void)arg;
+    log_line(event == RB_EVENT_WRITES_TAKEN  ? LOG_LEVEL_INFO
+             : event == RB_EVENT_WRITES_LOST ? LOG_LEVEL_WARNING
+                                             : LOG_LEVEL_ERROR,
+             "%s", text);
+    if (event != RB_EVENT_STORE_RENEWED && event != RB_EVENT_STORE_LOST)
+        return;
+    pthread_mutex_lock(&lock);
+    (void)snprintf(store_news, sizeof store_news, "%s", text);
+    pthread_mutex_unlock(&lock);
+}
+
 /* Keeps a client waiting, and nobody else. */
 static void pause_client(unsigned ms)
 {
@@ -47,6 +64,7 @@ enum rb_error service_start(const char *path, struct config *config, char *detai
     enum rb_error error;
 
     config_options(config, &options);
+    options.observer.event = hear;
     error = rb_verifier_open(&options, &world.verifier, detail, detail_size);
     if (error != RB_OK)
         return error;
@@ -111,6 +129,18 @@ static void add_fixed(const struct config *before, const struct config *after, c
     }
 }
 
+/* A reload looks after the cache: whoever asked for it is to know what was found. */
+static void add_store_news(char *said, size_t size)
+{
+    const size_t len = strlen(said);
+
+    pthread_mutex_lock(&lock);
+    if (store_news[0] != '\0')
+        (void)snprintf(said + len, size - len, "; %s", store_news);
+    store_news[0] = '\0';
+    pthread_mutex_unlock(&lock);
+}
+
 static bool take(struct config *fresh, char *said, size_t size)
 {
     struct rb_options options;
@@ -133,6 +163,7 @@ static bool take(struct config *fresh, char *said, size_t size)
     pthread_mutex_unlock(&lock);
     (void)snprintf(said, size, "%s: configuration taken", fresh->path);
     add_fixed(before, fresh, said, size);
+    add_store_news(said, size);
     whoami_look(world.verifier);
     config_put(before);
     return true;

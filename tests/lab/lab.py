@@ -53,6 +53,23 @@ CHECKS = {  # which MTAs it is for; those that take long come first
     "addresses": lab.MTAS,
     "headers": lab.MTAS,
     "exempt": lab.MTAS,
+    "bare": lab.MTAS,
+    "recipients": lab.MTAS,
+    "actions": lab.MTAS,
+    "decide": lab.MTAS,
+    "guest": lab.MTAS,
+    "cost": lab.MTAS,
+    "retries": lab.MTAS,
+    "latency": lab.MTAS,
+    "tool": lab.MTAS,
+    "hostile": lab.MTAS,
+    "faults": lab.MTAS,
+    "sockets": ["postfix"],  # its chroot
+    "sendmail": ["sendmail"],
+    "store": ONCE,
+    "lists": ONCE,
+    "spf": ONCE,
+    "loops": ONCE,
 }
 
 
