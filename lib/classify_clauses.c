@@ -32,6 +32,8 @@ static_assert(TERM_MAX <= 64, "more terms than a set can have");
 #define NOUN                                                                                       \
     (MAILBOX | WHOSE | FOREIGN | SPACE | T(EMAIL) | T(MESSAGE) | T(DIRECTORY) | T(HOST) |          \
      T(ROUTE) | T(THING))
+/* What says nothing. */
+#define SAYS_NOTHING (T(FILLER) | T(VERB))
 /* What begins a place, a whom, a whence or a why. */
 #define PREPOSITION (T(AT) | T(FOR) | T(FROM))
 #define NOT_THERE (T(ABSENT) | T(INVALID))
@@ -45,7 +47,7 @@ static_assert(TERM_MAX <= 64, "more terms than a set can have");
 #define VOIDS (WHOSE | FOREIGN | T(YOUR))
 /* What a reply may have of which it is said that nothing else is in it. */
 #define HARMLESS                                                                                   \
-    (MAILBOX | NOT_THERE | T(FILLER) | T(EMAIL) | T(NOBODY) | T(CLOSED) | T(DEFUNCT) |             \
+    (MAILBOX | NOT_THERE | SAYS_NOTHING | T(EMAIL) | T(NOBODY) | T(CLOSED) | T(DEFUNCT) |          \
      T(UNAVAILABLE) | T(MOVED) | T(REFUSED) | T(OF) | PREPOSITION | T(BREAK) | T(OR))
 
 struct item {
@@ -75,7 +77,7 @@ static bool is(const struct item *item, terms any)
 /* Says nothing by itself, and parts nothing. */
 static bool is_void(const struct item *item)
 {
-    return item->quoted || (!item->strange && is(item, T(FILLER) | T(NONE)));
+    return item->quoted || (!item->strange && is(item, SAYS_NOTHING | T(NONE)));
 }
 
 /* The next item behind i that is none of those, nor void; clause->count: there is none. */
@@ -239,20 +241,20 @@ static bool deny_before(struct clause *clause, size_t i)
 static bool deny_behind(struct clause *clause, size_t i)
 {
     struct item *denial = &clause->item[i];
-    bool no_longer = is(denial, T(NO_LONGER)), place = false;
+    bool no_longer = is(denial, T(NO_LONGER)), other = false;
 
     for (size_t k = i + 1; k < clause->count && k <= i + DENIAL_REACH; k++) {
         struct item *item = &clause->item[k];
 
-        place = place || is(item, PREPOSITION);
+        other = other || is(item, PREPOSITION | T(VERB));
         if (denied(item->term, no_longer) != TERM_MAX) {
             if (!item->strange || item->term != TERM_NONE)
                 deny(clause, k, denial);
             return true;
         }
         if (is_denied_place(clause, k, no_longer) ||
-            (is(item, NOUN) && is(denial, T(NOT)) && !place)) {
-            denial->term = TERM_ABSENT;
+            (is(item, NOUN) && is(denial, T(NOT)) && !other)) {
+            denial->term = is(item, T(PEOPLE)) ? TERM_DENIED : TERM_ABSENT; /* "no recipients" */
             return true;
         }
         if (!is_void(item) && !is(item, DENIAL | PREPOSITION))
@@ -412,9 +414,9 @@ static bool is_for_some(const struct clause *clause, size_t i)
 /* "locked by another process", "blocked your mail". */
 static bool is_by_some(const struct clause *clause, size_t i, bool blocked)
 {
-    size_t next = next_item(clause, i, T(AT));
+    size_t by = next_item(clause, i, 0), who = next_item(clause, by, 0);
 
-    if (next < clause->count && clause->item[next].strange)
+    if (who < clause->count && is(&clause->item[by], T(AT)) && clause->item[who].strange)
         return true;
     while (blocked && ++i < clause->count)
         if (!clause->item[i].quoted)
@@ -625,7 +627,7 @@ static void note_label(struct reading *reading, const struct clause *clause)
 /* "(sender)", "policy -": what is only mentioned is what the rest is about. */
 static int weigh_mention(const struct clause *clause)
 {
-    const terms mention = NOUN | PREPOSITION | T(OF) | T(YOUR) | T(FILLER) | T(NONE);
+    const terms mention = NOUN | PREPOSITION | T(OF) | T(YOUR) | SAYS_NOTHING | T(NONE);
 
     if ((clause->has & ~mention) != 0)
         return 0;
@@ -679,7 +681,7 @@ static void note_clause(struct reading *reading, struct clause *clause)
 
     clause->has = has_ours(clause) && !has_asked(clause) ? T(SENDER) : 0;
     for (size_t i = 0; i < clause->count; i++)
-        clause->has |= (terms)1 << clause->item[i].term;
+        clause->has |= (terms)1 << clause->item[i].term | (clause->item[i].parts & T(LISTED));
     says = weigh_mailbox(reading, clause);
     if ((clause->has & T(TEMPORARY)) != 0)
         says = SAYS_TEMPORARY | (says & (SAYS_FULL | SAYS_TOO_MANY));

@@ -12,6 +12,7 @@
 /* What a word, or a fixed phrase of some words, is in a sentence. */
 enum term {
     TERM_NONE,   /* the vocabulary does not know it */
+    TERM_VERB,   /* says nothing, but has an object: deliver, reach, said */
     TERM_FILLER, /* says nothing: articles, courtesies, commands, products */
 
     /* Nouns. */
