@@ -335,8 +335,9 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
 
 /*
  * Ends: callouts under way are cut short, what waits for an answer gets unknown, the cache is
- * written and closed. Every ticket must have been freed. NULL is fine. Takes a second or two at
- * most.
+ * written and closed. On return there is no thread of the verifier any more, and the store may be
+ * opened again. Waits for no name server; mail hosts have a second to hear QUIT. Every ticket must
+ * have been freed. NULL is fine.
  */
 void rb_verifier_close(struct rb_verifier *verifier);
 

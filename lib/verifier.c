@@ -19,8 +19,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { CLOSE_WAIT_MS = 3000 };
-
 /* --- Opening and closing -------------------------------------------------- */
 
 /*
@@ -258,19 +256,11 @@ void rb_verifier_stop(struct rb_verifier *verifier)
 
 void rb_verifier_close(struct rb_verifier *verifier)
 {
-    bool ended;
-
     if (verifier == NULL)
         return;
     rb_verifier_stop(verifier);
-    pthread_mutex_lock(&verifier->lock);
-    ended = workers_join(verifier, CLOSE_WAIT_MS);
-    pthread_mutex_unlock(&verifier->lock);
-    if (ended)
-        destroy(verifier);
-    else if (verifier->cache != NULL)
-        cache_flush(
-            verifier->cache); /* a worker hangs in a name server: what it holds cannot be freed */
+    workers_join(verifier);
+    destroy(verifier);
 }
 
 /* --- Looking in ----------------------------------------------------------- */

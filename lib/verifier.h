@@ -59,6 +59,8 @@ struct rb_verifier {
 
     pthread_mutex_t lock;
     pthread_cond_t idle_cond;   /* a worker has ended */
+    pthread_t ended;            /* [lock] the last thread that has; to be joined */
+    bool has_ended;             /* [lock] */
     struct setup *setup;        /* [lock] replaced as a whole */
     struct flights flights;     /* [lock] */
     struct queue queue;         /* [lock] */
@@ -195,9 +197,9 @@ void workers_wake_all(struct rb_verifier *verifier);
 unsigned workers_held(const struct rb_verifier *verifier);
 
 /*
- * Waits up to timeout_ms for all workers, and their watcher, to end. Under the lock. False: some
- * are still at it.
+ * Waits until all workers, and their watcher, are gone: none is left that could touch the verifier.
+ * After rb_verifier_stop; no lock held.
  */
-bool workers_join(struct rb_verifier *verifier, unsigned timeout_ms);
+void workers_join(struct rb_verifier *verifier);
 
 #endif

@@ -164,6 +164,23 @@ static void work_once(struct rb_verifier *verifier, struct destination *destinat
     queue_release(&verifier->queue, destination, verifier->setup->options->o.per_domain_sessions);
 }
 
+/*
+ * The last thing that a thread does; under the lock, which it leaves. Each that ends waits until the
+ * one before it is gone, so that there is but one to wait for in the end.
+ */
+static void end_thread(struct rb_verifier *verifier)
+{
+    const pthread_t before = verifier->ended;
+    const bool has_before = verifier->has_ended;
+
+    verifier->ended = pthread_self();
+    verifier->has_ended = true;
+    pthread_cond_broadcast(&verifier->idle_cond);
+    pthread_mutex_unlock(&verifier->lock);
+    if (has_before)
+        pthread_join(before, NULL);
+}
+
 static void *worker(void *arg)
 {
     struct rb_verifier *verifier = arg;
@@ -185,8 +202,7 @@ static void *worker(void *arg)
     verifier->workers--;
     if (!verifier->stopping)
         workers_call(verifier); /* what is ready may have counted on this one */
-    pthread_cond_broadcast(&verifier->idle_cond);
-    pthread_mutex_unlock(&verifier->lock);
+    end_thread(verifier);
     return NULL;
 }
 
@@ -204,7 +220,6 @@ static bool start_thread(struct rb_verifier *verifier, void *(*body)(void *))
     if (pthread_attr_init(&attributes) != 0)
         return false;
     pthread_attr_setstacksize(&attributes, WORKER_STACK_SIZE);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&thread, &attributes, body, verifier);
@@ -266,8 +281,7 @@ static void *watcher(void *arg)
         verifier->watch_rests = false;
     }
     verifier->watching = false;
-    pthread_cond_broadcast(&verifier->idle_cond);
-    pthread_mutex_unlock(&verifier->lock);
+    end_thread(verifier);
     return NULL;
 }
 
@@ -298,13 +312,17 @@ enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight
     return RB_OK;
 }
 
-bool workers_join(struct rb_verifier *verifier, unsigned timeout_ms)
+void workers_join(struct rb_verifier *verifier)
 {
-    const struct timespec until = verifier_in_ms(timeout_ms);
-    int error = 0;
+    bool has_ended;
 
+    pthread_mutex_lock(&verifier->lock);
     workers_wake_all(verifier);
-    while ((verifier->workers > 0 || verifier->watching) && error == 0)
-        error = pthread_cond_timedwait(&verifier->idle_cond, &verifier->lock, &until);
-    return verifier->workers == 0 && !verifier->watching;
+    while (verifier->workers > 0 || verifier->watching)
+        pthread_cond_wait(&verifier->idle_cond, &verifier->lock);
+    has_ended = verifier->has_ended;
+    verifier->has_ended = false;
+    pthread_mutex_unlock(&verifier->lock);
+    if (has_ended)
+        pthread_join(verifier->ended, NULL);
 }

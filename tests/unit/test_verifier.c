@@ -9,6 +9,7 @@
 #include "check.h"
 
 #include <arpa/nameser.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,12 +24,14 @@
 enum {
     STRESS_THREADS = 8,
     STRESS_ROUNDS = 20,
+    ALARM_S = 120, /* what never ends is ended by a signal */
 };
 
 static const long long MINUTE = 60, HOUR = 3600, DAY = 86400; /* seconds */
 
 static const struct fake_dns_answer mx[] = {
     {.type = ns_t_mx, .preference = 10, .data = "mx.example.org"}};
+static const struct fake_dns_answer mx_silent[] = {{.type = ns_t_mx, .data = "silent.example"}};
 static const struct fake_dns_answer no_mx[] = {{.type = ns_t_mx, .data = "."}};
 static const struct fake_dns_answer address[] = {{.type = ns_t_a, .data = "127.0.0.1"}};
 
@@ -40,6 +43,8 @@ static const struct fake_dns_row zone[] = {
     {.name = "nullmx.example", .type = ns_t_mx, .answers = no_mx, .count = 1},
     {.name = "servfail.example", .rcode = ns_r_servfail},
     {.name = "silent.example", .flags = FAKE_DNS_DROP},
+    {.name = "hostsilent.example", .type = ns_t_mx, .answers = mx_silent, .count = 1},
+    {.name = "silentovertcp.example", .flags = FAKE_DNS_TRUNCATE | FAKE_DNS_TCP_SILENT},
 };
 
 static const struct fake_host_reply users[] = {
@@ -1457,6 +1462,115 @@ static void closing_does_not_wait_for_the_host(void **state)
     assert_false(answer.cached);
 }
 
+static unsigned threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    unsigned count = 0;
+
+    assert_non_null(tasks);
+    while (readdir(tasks) != NULL)
+        count++;
+    assert_int_equal(closedir(tasks), 0);
+    return count;
+}
+
+/* The kernel counts a thread for a moment after it has been joined. */
+static void await_threads(unsigned count)
+{
+    for (int i = 0; i < RIG_PATIENCE_MS && threads() != count; i++)
+        rig_pause();
+    assert_int_equal(threads(), count);
+}
+
+static bool is_asked_silent(struct rig *f)
+{
+    return fake_dns_asked_udp(f->dns, "silent.example", ns_t_invalid) > 0;
+}
+
+static bool is_asked_over_tcp(struct rig *f)
+{
+    return fake_dns_asked_tcp(f->dns, "silentovertcp.example", ns_t_invalid) > 0;
+}
+
+static bool is_flooded(struct rig *f)
+{
+    return fake_host_heard(f->host, "FLOOD") > 0;
+}
+
+/* Where a callout stands that would go on for as long as it may. */
+static void closing_ends_all(struct rig *f, const char *whom, bool (*is_there)(struct rig *))
+{
+    const unsigned before = threads();
+
+    f->options.greylist.retry = true; /* a thread more */
+    rig_open(f);
+    rb_ticket_free(rig_ask(f, whom));
+    for (int i = 0; i < RIG_PATIENCE_MS && !is_there(f); i++)
+        rig_pause();
+    assert_true(is_there(f));
+    (void)alarm(ALARM_S);
+    rig_close(f);
+    (void)alarm(0);
+    await_threads(before);
+    rig_open(f); /* which it could not, were the store still open */
+    rig_close(f);
+}
+
+static void closing_leaves_nothing_behind_a_silent_name_server(void **state)
+{
+    struct rig *f = *state;
+
+    closing_ends_all(f, "u@silent.example", is_asked_silent);
+}
+
+static void closing_leaves_nothing_behind_a_silent_name_server_of_a_host(void **state)
+{
+    struct rig *f = *state;
+
+    closing_ends_all(f, "u@hostsilent.example", is_asked_silent);
+}
+
+static void closing_leaves_nothing_behind_a_name_server_that_is_silent_over_tcp(void **state)
+{
+    struct rig *f = *state;
+
+    closing_ends_all(f, "u@silentovertcp.example", is_asked_over_tcp);
+}
+
+static void closing_leaves_nothing_behind_a_host_that_floods_us(void **state)
+{
+    static const struct fake_host_step steps[] = {{FAKE_HOST_SAY, "220 hello"},
+                                                  {FAKE_HOST_EXPECT, "EHLO"},
+                                                  {FAKE_HOST_SAY, "250-hello\r\n250 STARTTLS"},
+                                                  {FAKE_HOST_EXPECT, "STARTTLS"},
+                                                  {FAKE_HOST_SAY, "220 go"},
+                                                  {FAKE_HOST_HELLO_REQUESTS, NULL}};
+    static const struct fake_host_script script = {steps, COUNT(steps)};
+    static const struct fake_host_options hostile = {.scripts = &script, .script_count = 1};
+    struct rig *f = *state;
+
+    rig_start_host(f, &hostile);
+    closing_ends_all(f, "user@example.org", is_flooded);
+}
+
+static void closing_leaves_no_worker(void **state)
+{
+    struct rig *f = *state;
+    const unsigned before = threads();
+    const struct rb_question questions[] = {rig_question("user@example.org"),
+                                            rig_question("user@other.example"),
+                                            rig_question("user@third.example")};
+
+    rig_open(f);
+    rig_hold(f, true);
+    rig_start_askers(f, COUNT(questions), questions, COUNT(questions));
+    assert_true(fake_host_wait(f->host, "RCPT", COUNT(questions)));
+    rig_hold(f, false);
+    rig_join_askers(f, COUNT(questions));
+    rig_close(f);
+    await_threads(before);
+}
+
 /* --- Counts ---------------------------------------------------------------- */
 
 static void what_was_done_is_counted(void **state)
@@ -1635,6 +1749,11 @@ int main(void)
         TEST(stopping_does_not_wait_for_a_silent_name_server),
         TEST(once_stopped_nobody_is_asked),
         TEST(closing_does_not_wait_for_the_host),
+        TEST(closing_leaves_nothing_behind_a_silent_name_server),
+        TEST(closing_leaves_nothing_behind_a_silent_name_server_of_a_host),
+        TEST(closing_leaves_nothing_behind_a_name_server_that_is_silent_over_tcp),
+        TEST(closing_leaves_nothing_behind_a_host_that_floods_us),
+        TEST(closing_leaves_no_worker),
         TEST(what_was_done_is_counted),
         TEST(many_threads_get_right_answers),
     };
