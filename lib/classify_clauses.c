@@ -462,9 +462,10 @@ static bool has_part(const struct clause *clause, terms any)
 /* Space or a number that is not the mailbox's. */
 static bool is_foreign_space(const struct clause *clause, size_t i)
 {
+    const terms of_others = T(MESSAGE) | T(EMAIL) | T(HOST) | T(ROUTE) | T(THING) | T(LIST);
     const struct item *noun = &clause->item[i];
 
-    return (noun->parts & (T(MESSAGE) | T(EMAIL) | T(HOST) | T(ROUTE) | T(THING) | T(LIST))) != 0 ||
+    return ((noun->parts & of_others) != 0 && (noun->parts & T(BOX)) == 0) ||
            (i > 0 && noun->joined && noun[-1].strange);
 }
 
