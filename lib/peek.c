@@ -84,7 +84,7 @@ static enum rb_error peek_at_address(const struct peek *peek)
 {
     const struct rb_question *question = peek->question;
     char key[CACHE_KEY_MAX + 1];
-    struct address_record record;
+    struct address_record record = {.reason = RB_REASON_NONE};
     enum known known = KNOWN_NOT;
     enum rb_error error = cache_address_key(question->relay, peek->text, key);
     bool by_fact;

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 bool text_copy(char *dst, size_t size, const char *src)
@@ -78,4 +79,18 @@ bool text_is_clean(const char *text, size_t len)
     for (; at < len; at++)
         found |= is_control(text[at]);
     return found == 0;
+}
+
+void text_duration(int64_t seconds, char *text, size_t size)
+{
+    long long s = seconds;
+
+    if (s < 60)
+        (void)snprintf(text, size, "%lld s", s);
+    else if (s < 3600)
+        (void)snprintf(text, size, "%lld min %lld s", s / 60, s % 60);
+    else if (s < 86400)
+        (void)snprintf(text, size, "%lld h %lld min", s / 3600, s % 3600 / 60);
+    else
+        (void)snprintf(text, size, "%lld d %lld h", s / 86400, s % 86400 / 3600);
 }

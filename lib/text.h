@@ -25,6 +25,9 @@ size_t text_printable(char *dst, size_t size, const char *src, size_t src_len);
 /* True when text has none of CR, LF, NUL (within len) and other control characters. */
 bool text_is_clean(const char *text, size_t len);
 
+/* "3 d 2 h", "2 h 5 min", "17 s": for people. 40 octets suffice. */
+void text_duration(int64_t seconds, char *text, size_t size);
+
 /*
  * Eight characters at once, in any order: not 0 when there is a control character among them. The
  * top bit of the octet of one is set; of octets above it others may be too, for a borrow reaches

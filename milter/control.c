@@ -109,9 +109,13 @@ static bool is_reload(const struct client *client)
 
 static json_t *obey(const struct client *client)
 {
+    static const char explain[] = "explain ";
+
     if (strcmp(client->line, "status") == 0)
         return status_object();
-    return is_reload(client) ? reload() : result(false, "not a request: status or reload");
+    if (strncmp(client->line, explain, strlen(explain)) == 0)
+        return status_explain(client->line + strlen(explain));
+    return is_reload(client) ? reload() : result(false, "not a request: status, reload or explain");
 }
 
 static void free_client(struct client *client)

@@ -36,6 +36,10 @@ static void begin(struct session *session)
 
     session->asked = true;
     session->asked_ms = clock_monotonic_ms(clock_system());
+    if (session->world->answer != NULL) {
+        session->world->answer(session->world->answer_arg, &question, OF_SENDER, &session->answer);
+        return;
+    }
     error = rb_ask(session->world->verifier, &question, &session->ticket);
     if (error != RB_OK) {
         session->ticket = NULL;
@@ -163,7 +167,8 @@ void session_settle(const struct session *session, struct decision *decision, en
 {
     decision->wanted = wanted;
     decision->action = possible(session, wanted);
-    metrics_decided(decision->reason, decision->action);
+    if (session->world->answer == NULL)
+        metrics_decided(decision->reason, decision->action);
 }
 
 bool decision_refuses(const struct decision *decision)
@@ -190,7 +195,8 @@ static void decide(struct session *session, struct decision *decision)
     if (decision->exemption != EXEMPT_NOT) {
         decision->verdict = RB_VERDICT_UNKNOWN;
         decision->reason = RB_REASON_EXEMPT;
-        metrics_skipped(decision->exemption);
+        if (session->world->answer == NULL)
+            metrics_skipped(decision->exemption);
         session_settle(session, decision,
                        policy_action(decision->policy, decision->verdict, decision->reason));
     } else if (is_let_in(session, decision->policy)) {

@@ -6,6 +6,7 @@ libmilterparts_la_SOURCES = \
     milter/conf.h milter/config.c milter/conffile.c milter/conffile.h \
     milter/decide.c milter/decide.h \
     milter/directive.c milter/directive.h \
+    milter/explain.c milter/explain.h \
     milter/grammar.c milter/grammar.h \
     milter/guessers.c milter/guessers.h \
     milter/headers.c milter/headers.h \

@@ -24,9 +24,14 @@ static void ask(struct session *session, const struct relay *relay, const char *
     };
     struct rb_answer *answer = &session->rcpt.answer;
     struct rb_ticket *ticket;
-    enum rb_error error = rb_ask(session->world->verifier, &question, &ticket);
+    enum rb_error error;
 
     rb_answer_fini(answer);
+    if (session->world->answer != NULL) {
+        session->world->answer(session->world->answer_arg, &question, OF_RECIPIENT, answer);
+        return;
+    }
+    error = rb_ask(session->world->verifier, &question, &ticket);
     if (error != RB_OK) {
         *answer =
             (struct rb_answer){.reason = RB_REASON_INTERNAL_ERROR, .age_s = -1, .expires_s = -1};
@@ -157,6 +162,6 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
     decision->verdict = session->rcpt.answer.verdict;
     decision->reason = session->rcpt.answer.reason;
     session_settle(session, decision, wanted_action(policy, relay, decision));
-    if (is_wrong_guess(decision))
+    if (is_wrong_guess(decision) && session->world->answer == NULL)
         guessers_note(session_client(session), &session->config->limits.per_client_bad_rcpt);
 }

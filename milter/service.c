@@ -12,10 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct config *current;                                /* lock */
 static time_t configured;                                     /* lock */
+static struct stat config_file;                               /* lock; as it was read */
 static pthread_mutex_t reloading = PTHREAD_MUTEX_INITIALIZER; /* one at a time; taken before lock */
 static char *config_path;
 static time_t started;
@@ -57,6 +59,16 @@ static void log_warnings(const struct config *config)
         log_line(LOG_LEVEL_WARNING, "%s", warning);
 }
 
+/* Zeroed where there is none. */
+static struct stat file_status(const struct config *config)
+{
+    struct stat status = {0};
+
+    if (config->path[0] == '\0' || stat(config->path, &status) != 0)
+        status = (struct stat){0};
+    return status;
+}
+
 enum rb_error service_start(const char *path, struct config *config, char *detail,
                             size_t detail_size)
 {
@@ -74,6 +86,7 @@ enum rb_error service_start(const char *path, struct config *config, char *detai
     pthread_mutex_lock(&lock);
     config_path = path != NULL ? strdup(path) : NULL;
     current = config;
+    config_file = file_status(config);
     started = configured = time(NULL);
     pthread_mutex_unlock(&lock);
     pthread_mutex_unlock(&reloading);
@@ -110,6 +123,19 @@ time_t service_configured(void)
     when = configured;
     pthread_mutex_unlock(&lock);
     return when;
+}
+
+bool service_config_changed(void)
+{
+    struct config *config = service_config();
+    struct stat now = file_status(config), then;
+
+    pthread_mutex_lock(&lock);
+    then = config_file;
+    pthread_mutex_unlock(&lock);
+    config_put(config);
+    return now.st_dev != then.st_dev || now.st_ino != then.st_ino || now.st_size != then.st_size ||
+           now.st_mtim.tv_sec != then.st_mtim.tv_sec || now.st_mtim.tv_nsec != then.st_mtim.tv_nsec;
 }
 
 /* Directives that differ and take effect only at a start: "; needs a restart: listen, user". */
@@ -159,6 +185,7 @@ static bool take(struct config *fresh, char *said, size_t size)
     pthread_mutex_lock(&lock);
     before = current;
     current = fresh;
+    config_file = file_status(fresh);
     configured = time(NULL);
     pthread_mutex_unlock(&lock);
     (void)snprintf(said, size, "%s: configuration taken", fresh->path);

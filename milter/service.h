@@ -28,6 +28,9 @@ const struct session_world *service_world(void);
 time_t service_started(void);
 time_t service_configured(void);
 
+/* Whether the configuration's file is another by now than the one that was read. */
+bool service_config_changed(void);
+
 /*
  * Reads the configuration file again. True: it is in force for new sessions, and said tells what
  * needs a restart, if anything; false: the old one stays, and said tells why. One line. Logs too.

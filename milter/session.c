@@ -73,6 +73,24 @@ static void keep_client(struct session *session, const struct sockaddr *address)
                                       sizeof session->client_text) != NULL;
 }
 
+bool session_client_from_text(const char *text, struct sockaddr_storage *client)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)client;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)client;
+
+    *client = (struct sockaddr_storage){0};
+    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(1); /* an SMTP client; 0 would be local submission */
+        return true;
+    }
+    if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        return true;
+    }
+    return false;
+}
+
 void session_init(struct session *session, const struct session_world *world, struct config *config,
                   const struct sockaddr *address)
 {

@@ -74,6 +74,13 @@ struct session_world {
     void (*before_wait)(void); /* called just before a wait that may be long; NULL: nothing to do */
     /* A user of ours has written to this address: rb_note_correspondent; NULL: nothing is noted. */
     void (*note_correspondent)(struct rb_verifier *verifier, const char *address, size_t len);
+    /*
+     * Answers a question instead of the verifier, for who only wants to know what would be done:
+     * nothing is counted, logged or held against the client then. NULL: the verifier is asked.
+     */
+    void (*answer)(void *arg, const struct rb_question *question, enum decision_of of,
+                   struct rb_answer *answer);
+    void *answer_arg;
 };
 
 struct session {
@@ -118,6 +125,9 @@ struct session {
         struct rb_answer answer;
     } rcpt;
 };
+
+/* An IP address as that of an SMTP client; false: it is none. */
+bool session_client_from_text(const char *text, struct sockaddr_storage *client);
 
 /* Takes a reference to config. address: NULL where the MTA does not know it. */
 void session_init(struct session *session, const struct session_world *world, struct config *config,

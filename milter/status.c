@@ -5,6 +5,7 @@
 #include "status.h"
 
 #include "cache.h"
+#include "explain.h"
 #include "hostlimits.h"
 #include "metrics.h"
 #include "service.h"
@@ -13,6 +14,7 @@
 #include "wire.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -208,6 +210,37 @@ json_t *status_object(void)
         "retries_scheduled", (json_int_t)stats.retries_scheduled, "verdicts", verdict_counts(),
         "actions", action_counts(), "skipped", skip_counts(), "cache", cache_object(&stats),
         "limits", limits_object(config), "identity_warnings", identity_warnings());
+    config_put(config);
+    return object;
+}
+
+/* --- Explaining ----------------------------------------------------------- */
+
+/* Whose explanation it is, and by which configuration. */
+static void tell_who(json_t *object, const struct config *config)
+{
+    struct stat file;
+    bool is_there = stat(config->path, &file) == 0;
+
+    json_object_set_new(object, "pid", json_integer(getpid()));
+    json_object_set_new(object, "config", text_of_ours(config->path));
+    json_object_set_new(object, "config_dev",
+                        json_integer(is_there ? (json_int_t)file.st_dev : -1));
+    json_object_set_new(object, "config_ino",
+                        json_integer(is_there ? (json_int_t)file.st_ino : -1));
+    json_object_set_new(object, "config_age_s", json_integer(time(NULL) - service_configured()));
+    json_object_set_new(object, "config_changed", json_boolean(service_config_changed()));
+}
+
+json_t *status_explain(const char *text)
+{
+    struct config *config = service_config();
+    json_t *request = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    json_t *object = explain_object(service_world()->verifier, config, request);
+
+    if (object != NULL)
+        tell_who(object, config);
+    json_decref(request);
     config_put(config);
     return object;
 }

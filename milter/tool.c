@@ -5,10 +5,8 @@
 
 #include "tool.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <locale.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -97,24 +95,6 @@ int tool_load(const char *path, enum config_scope scope, struct config **config)
     return tool_fail(EX_CONFIG, "%s", error);
 }
 
-bool tool_client(const char *text, struct sockaddr_storage *client)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)client;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)client;
-
-    *client = (struct sockaddr_storage){0};
-    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(1); /* an SMTP client; 0 would be local submission */
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        return true;
-    }
-    return false;
-}
-
 const char *tool_hint(int error)
 {
     switch (error) {
@@ -137,20 +117,6 @@ void tool_print_json(json_t *object)
         (void)tool_fail(EX_OSERR, "out of memory");
     free(text);
     json_decref(object);
-}
-
-void tool_duration(int64_t seconds, char *text, size_t size)
-{
-    long long s = seconds;
-
-    if (s < 60)
-        (void)snprintf(text, size, "%lld s", s);
-    else if (s < 3600)
-        (void)snprintf(text, size, "%lld min %lld s", s / 60, s % 60);
-    else if (s < 86400)
-        (void)snprintf(text, size, "%lld h %lld min", s / 3600, s % 3600 / 60);
-    else
-        (void)snprintf(text, size, "%lld d %lld h", s / 86400, s % 86400 / 3600);
 }
 
 static tool_verb *find_verb(const char *name)

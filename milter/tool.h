@@ -31,13 +31,7 @@ int tool_load(const char *path, enum config_scope scope, struct config **config)
 /* What to do about an errno, to be put behind its text: who may. "" where there is nothing. */
 const char *tool_hint(int error);
 
-/* The SMTP client at an IP address, as it was typed. False: that is none. */
-bool tool_client(const char *text, struct sockaddr_storage *client);
-
 /* One JSON object a line on stdout; takes the reference. */
 void tool_print_json(json_t *object);
-
-/* "3 d", "2 h 5 min", "17 s": for people. */
-void tool_duration(int64_t seconds, char *text, size_t size);
 
 #endif

@@ -16,7 +16,7 @@ enum { SPAN_MAX = 64 };
 
 static void age(int64_t stamp_s, int64_t now_s, char text[SPAN_MAX])
 {
-    tool_duration(now_s > stamp_s ? now_s - stamp_s : 0, text, SPAN_MAX);
+    text_duration(now_s > stamp_s ? now_s - stamp_s : 0, text, SPAN_MAX);
 }
 
 static void print_key(const char *text)
@@ -45,7 +45,7 @@ static void print_address(const struct cache_entry *entry, const struct rb_lifet
 
     age(record->stamp_s, now_s, old);
     if (freshness != RECORD_EXPIRED)
-        tool_duration(left_s, left, sizeof left);
+        text_duration(left_s, left, sizeof left);
     print_key(entry->address);
     print_relay(entry->relay);
     printf(": %s (%s)", rb_verdict_name(rb_reason_verdict(record->reason)),
@@ -96,7 +96,7 @@ static void print_host(const struct cache_entry *entry, int64_t now_s)
     if (record->failures > 0)
         printf(", the last: %s", rb_reason_name(record->reason));
     if (limits_host_is_held(record, now_s)) {
-        tool_duration(record->held_until_s - now_s, span, sizeof span);
+        text_duration(record->held_until_s - now_s, span, sizeof span);
         printf(", held back for %s more", span);
     }
     age(record->stamp_s, now_s, span);
@@ -141,7 +141,7 @@ static void print_retry(const struct cache_entry *entry, int64_t now_s)
     age(record->first_s, now_s, span);
     printf(": %s since %s", rb_reason_name(record->reason), span);
     printf(", asked again %u time%s, ", record->tries, record->tries == 1 ? "" : "s");
-    tool_duration(record->due_s > now_s ? record->due_s - now_s : 0, span, sizeof span);
+    text_duration(record->due_s > now_s ? record->due_s - now_s : 0, span, sizeof span);
     if (record->due_s > now_s)
         printf("due in %s\n", span);
     else

@@ -7,6 +7,8 @@
 #include "tool_daemon.h"
 #include "tool_syntax.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -56,7 +58,7 @@ static void print_hosts(json_t *limits)
     {
         char held[64];
 
-        tool_duration(number(host, "held_s"), held, sizeof held);
+        text_duration(number(host, "held_s"), held, sizeof held);
         printf("%-12s%s for %s more (%s, %" JSON_INTEGER_FORMAT " failures)\n", "",
                string(host, "ip"), held, string(host, "reason"), number(host, "failures"));
     }
@@ -72,7 +74,7 @@ static void print_limits(json_t *limits)
     {
         char held[64];
 
-        tool_duration(number(entry, "held_s"), held, sizeof held);
+        text_duration(number(entry, "held_s"), held, sizeof held);
         printf("%-12s%s is being forged in bulk: left alone for %s more\n", "",
                string(entry, "domain"), held);
     }
@@ -103,7 +105,7 @@ static void print_status(json_t *status)
     char uptime[64];
     const char *verdict;
 
-    tool_duration(number(status, "uptime_s"), uptime, sizeof uptime);
+    text_duration(number(status, "uptime_s"), uptime, sizeof uptime);
     printf("%-12s%s, pid %" JSON_INTEGER_FORMAT ", up %s%s\n", "ringback",
            string(status, "version"), number(status, "pid"), uptime,
            json_is_true(json_object_get(status, "dry_run")) ? ", dry run" : "");

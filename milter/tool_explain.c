@@ -1,138 +1,52 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_explain: `ringback explain`: what the milter would do with a transaction, and why: the same
- * session, policy and reply code as the milter's own, with every step told.
+ * tool_explain: `ringback explain`: what the milter would do with a transaction, and why. The
+ * running daemon says it, where there is one, with its configuration, its limits and its shield;
+ * else this process, with what the file says (explain.h). Where a mail host would be called, this
+ * process calls it, as the daemon would, and keeps nothing of what it learns.
  */
 #include "config.h"
 
 #include "tool.h"
+#include "tool_daemon.h"
 #include "tool_syntax.h"
 
-#include "address.h"
+#include "control.h"
+#include "deadline.h"
+#include "explain.h"
+#include "relay.h"
 #include "session.h"
 #include "text.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
+#include <time.h>
+
+enum {
+    ROUNDS_MAX = 100,        /* more questions than there are, and looks whether one is answered */
+    ANSWERED_PAUSE_MS = 300, /* between two such looks */
+    LINE_MAX_OCTETS = CONTROL_LINE_MAX - 1,
+};
 
 struct transaction_arguments {
     const char *config_path, *client, *helo, *from, *to;
     bool authenticated;
 };
 
-static void tell_exemptions(const struct session *session, const char *recipient_key)
-{
-    enum exemption found = session_exempt(session, recipient_key);
-
-    for (int exemption = EXEMPT_NOT + 1; exemption < EXEMPT_POLICY; exemption++) {
-        bool is = exemption == (int)found;
-
-        printf("exempt      %s: %s\n", exemption_name(exemption), is ? "yes" : "no");
-        if (is)
-            return; /* the first decides */
-    }
-}
-
-static void tell_policies(const struct session *session, const char *recipient_key)
-{
-    const struct config *config = session->config;
-    const struct transaction transaction = {
-        .client = (const struct sockaddr *)&session->client,
-        .helo = session->helo,
-        .authenticated = session->authenticated,
-        .sender = session_policy_sender(session),
-        .recipient = recipient_key,
-    };
-    const struct policy *match = policy_match(config, &transaction);
-
-    for (size_t i = 0; i < config->policy_count && &config->policies[i] != match; i++)
-        printf("policy      %s: no, %s does not match\n", config->policies[i].name,
-               policy_mismatch(&config->policies[i], &transaction));
-    printf("policy      %s: matches, verify = %s\n", match->name,
-           policy_verify_name(match->verify));
-}
-
-static void tell_verdict(const struct session *session, const struct decision *decision)
-{
-    const struct rb_answer *answer = session_answer(session, decision);
-    char age[64];
-
-    printf("verdict     %s, reason %s\n", rb_verdict_name(decision->verdict),
-           rb_reason_name(decision->reason));
-    if (decision->exemption != EXEMPT_NOT) {
-        printf("because     exempt: %s\n", exemption_name(decision->exemption));
-        return;
-    }
-    if (answer->rule[0] != '\0')
-        printf("because     rule %s\n", answer->rule);
-    if (answer->mx[0] != '\0')
-        printf("host        %s[%s] port %u%s%s\n", answer->mx, answer->ip, answer->port,
-               answer->tls[0] != '\0' ? ", " : "", answer->tls);
-    if (answer->reply[0] != '\0')
-        printf("it said     %s (at %s)\n", answer->reply, rb_stage_name(answer->stage));
-    if (answer->cached) {
-        tool_duration(answer->age_s, age, sizeof age);
-        printf("from        the cache, %s old\n", age);
-    } else {
-        printf("from        a callout, %lld ms\n", (long long)answer->elapsed_ms);
-    }
-}
-
-static void tell_action(const struct session *session, const struct decision *decision)
-{
-    struct smtp_reply reply;
-
-    printf("action      %s\n", action_name(decision->action));
-    if (decision->action != decision->wanted)
-        printf("            (dry_run; otherwise %s)\n", action_name(decision->wanted));
-    if (decision->wanted != ACTION_REJECT && decision->wanted != ACTION_TEMPFAIL)
-        return;
-    session_reply(session, decision, decision->wanted, &reply);
-    printf("reply       %s %s %s\n", reply.code, reply.enhanced, reply.text);
-}
-
-/* Where the recipient is asked about, and what came of it. */
-static void tell_recipient(const struct session *session, const struct address *recipient)
-{
-    const struct relay *relay = config_relay(session->config, recipient->domain);
-    const struct decision *decision = &session->rcpt.decision;
-
-    printf("recipient   verified at %s\n",
-           relay != NULL ? relay->list : "the mail hosts preferred over this one");
-    tell_verdict(session, decision);
-    tell_action(session, decision);
-}
-
-static int explain(const struct transaction_arguments *arguments, struct session *session)
-{
-    char recipient_key[RB_ADDRESS_MAX + 1] = "";
-    struct address recipient;
-    const struct decision *decision;
-
-    session_helo(session, arguments->helo);
-    if (session_mail(session, arguments->from, arguments->authenticated) != RB_OK)
-        return tool_fail(EX_OSERR, "out of memory");
-    if (address_parse(arguments->to, session_argument_len(arguments->to), true, &recipient) ==
-        ADDRESS_OK)
-        (void)!address_key(&recipient, recipient_key, sizeof recipient_key);
-    printf("client      %s, HELO %s\n", session->client_text, session->helo);
-    printf("sender      <%s>\n", session->sender_text);
-    printf("recipient   <%s>\n", recipient_key[0] != '\0' ? recipient_key : "not an address");
-    tell_exemptions(session, recipient_key);
-    tell_policies(session, recipient_key);
-    decision = session_rcpt(session, arguments->to);
-    (void)session_collect(session, session->config->max_wait_ms, NULL, NULL);
-    if (session->rcpt.decided)
-        tell_recipient(session, &recipient);
-    if (decision->of == OF_SENDER) {
-        tell_verdict(session, decision);
-        tell_action(session, decision);
-    }
-    return EX_OK;
-}
+/* One explanation. */
+struct run {
+    const struct transaction_arguments *arguments;
+    json_t *request;              /* of explain_object */
+    char *control;                /* where the daemon answers; NULL: this process does */
+    struct config *config;        /* of the file; NULL: not needed yet */
+    struct rb_verifier *verifier; /* that may call; NULL: not needed yet */
+};
 
 #define SETS(field, how) SYNTAX_SETS(struct transaction_arguments, field, how)
 
@@ -168,49 +82,324 @@ static const struct syntax syntax = {
     .options = explain_options,
     .help = "Says, without a message, what the milter would do with such a transaction and why:\n"
             "each exemption tested, the policy that matched, the verdict, the action, the reply.\n"
-            "Asks the mail hosts where the cache does not know.\n",
+            "The running daemon is asked; where it would call a mail host, this is done here.\n"
+            "Nothing is written anywhere.\n",
 };
 
-static int explain_with(const struct transaction_arguments *arguments, struct config *config,
-                        const struct sockaddr *client)
-{
-    struct session_world world = {0};
-    struct session session;
-    struct rb_options options;
-    char detail[300] = "";
-    enum rb_error error;
-    int status;
+/* --- The request ---------------------------------------------------------- */
 
-    config_options(config, &options);
-    options.store_owner_fix = true;
-    options.greylist.retry = false; /* the daemon's business */
-    error = rb_verifier_open(&options, &world.verifier, detail, sizeof detail);
-    if (error != RB_OK)
-        return tool_fail(error == RB_ERR_STORE ? EX_IOERR : EX_OSERR, "%s%s",
-                         detail[0] != '\0' ? detail : rb_error_text(error), tool_hint(errno));
-    session_init(&session, &world, config, client);
-    status = explain(arguments, &session);
-    session_fini(&session);
-    rb_verifier_close(world.verifier);
+static json_t *new_request(const struct transaction_arguments *arguments)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:{}}", "client", arguments->client, "helo",
+                     wire_octets(arguments->helo), "from", wire_octets(arguments->from), "to",
+                     wire_octets(arguments->to), "authenticated", (int)arguments->authenticated,
+                     "answers");
+}
+
+/* The request in one line, as the daemon takes it; the caller's. NULL: no memory. */
+static char *request_line(const json_t *request)
+{
+    char *text = json_dumps(request, JSON_COMPACT | JSON_ENSURE_ASCII);
+    size_t size = text != NULL ? strlen(text) + sizeof "explain \n" : 0;
+    char *line = text != NULL ? malloc(size) : NULL;
+
+    if (line != NULL)
+        (void)snprintf(line, size, "explain %s\n", text);
+    free(text);
+    return line;
+}
+
+/* --- Whom to ask ---------------------------------------------------------- */
+
+/* Whether the daemon runs with the file that was named; with no file named, with any. */
+static bool is_of_file(const struct transaction_arguments *arguments, json_t *said)
+{
+    struct stat file;
+
+    return arguments->config_path == NULL ||
+           (stat(arguments->config_path, &file) == 0 &&
+            json_integer_value(json_object_get(said, "config_dev")) == (json_int_t)file.st_dev &&
+            json_integer_value(json_object_get(said, "config_ino")) == (json_int_t)file.st_ino);
+}
+
+static const char *text_of(json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "";
+}
+
+static void say_who(json_t *said)
+{
+    char age[64];
+
+    text_duration(json_integer_value(json_object_get(said, "config_age_s")), age, sizeof age);
+    printf("daemon      pid %" JSON_INTEGER_FORMAT ", with %s as it was %s ago%s\n",
+           json_integer_value(json_object_get(said, "pid")),
+           text_of(said, "config")[0] != '\0' ? text_of(said, "config") : "the defaults", age,
+           json_is_true(json_object_get(said, "config_changed"))
+               ? "; the file has been changed since (ringback reload)"
+               : "");
+}
+
+static json_t *ask_daemon(const struct run *run)
+{
+    char *line = request_line(run->request);
+    json_t *said = line != NULL ? daemon_ask(run->control, line) : NULL;
+    int saved = errno;
+
+    free(line);
+    errno = saved;
+    return said;
+}
+
+static void forget_daemon(struct run *run)
+{
+    free(run->control);
+    run->control = NULL;
+}
+
+/* What the daemon says first; NULL, having said why: this process has to do. */
+static json_t *begin_with_daemon(struct run *run)
+{
+    json_t *said = ask_daemon(run);
+    int error = errno;
+
+    if (said == NULL && (error == ENOENT || error == ECONNREFUSED))
+        printf("daemon      none at %s: its limits and its shield are not known here\n",
+               run->control);
+    else if (said == NULL)
+        daemon_say_why(run->control, error);
+    else if (!json_is_true(json_object_get(said, "ok")))
+        (void)tool_fail(EX_OK, "the daemon at %s does not explain: %s", run->control,
+                        text_of(said, "message"));
+    else if (!is_of_file(run->arguments, said))
+        printf("daemon      runs with %s, not with this file: what follows is by the file, without "
+               "its limits and its shield\n",
+               text_of(said, "config"));
+    else
+        return said;
+    json_decref(said);
+    forget_daemon(run);
+    return NULL;
+}
+
+/* Where the daemon would answer. EX_OK, or the exit status. */
+static int find_daemon(struct run *run)
+{
+    struct config *config;
+    int status = tool_load(run->arguments->config_path, CONFIG_CONTROL, &config);
+
+    if (status != EX_OK)
+        return status;
+    if (config->control[0] == '\0')
+        printf("daemon      cannot be asked (control is \"\"): its limits and its shield are not "
+               "known here\n");
+    else if ((run->control = strdup(config->control)) == NULL)
+        status = tool_fail(EX_OSERR, "out of memory");
+    config_put(config);
     return status;
+}
+
+/* --- Calling -------------------------------------------------------------- */
+
+static void set_options(const struct run *run, struct rb_options *options)
+{
+    config_options(run->config, options);
+    options->store_owner_fix = true;
+    options->store_read_only = true;
+    options->greylist.retry = false;
+    options->shield.addresses = 0; /* the daemon's, who has said that it would call */
+}
+
+/* Without a cache there is nothing to know, and nothing to be held to. */
+static enum rb_error open_without_cache(struct run *run, struct rb_options *options, char *detail,
+                                        size_t size)
+{
+    options->store = NULL;
+    return rb_verifier_open(options, &run->verifier, detail, size);
+}
+
+/*
+ * A verifier that knows what is known, and keeps nothing. EX_OK, or the exit status, having said
+ * why.
+ */
+static int open_verifier(struct run *run)
+{
+    char detail[300] = "";
+    struct rb_options options;
+    enum rb_error error;
+
+    set_options(run, &options);
+    error = rb_verifier_open(&options, &run->verifier, detail, sizeof detail);
+    if (error == RB_ERR_STORE && errno == ENOENT)
+        error = open_without_cache(run, &options, detail, sizeof detail);
+    if (error == RB_OK)
+        return EX_OK;
+    return tool_fail(error == RB_ERR_STORE ? EX_IOERR : EX_OSERR, "%s%s",
+                     detail[0] != '\0' ? detail : rb_error_text(error),
+                     error == RB_ERR_STORE ? tool_hint(errno) : "");
+}
+
+/* What is needed to call: the configuration, as much of it as that takes, and the verifier. */
+static int prepare(struct run *run)
+{
+    int status = EX_OK;
+
+    if (run->config == NULL)
+        status = tool_load(run->arguments->config_path,
+                           run->control != NULL ? CONFIG_CALLOUTS : CONFIG_WHOLE, &run->config);
+    if (status == EX_OK && run->verifier == NULL)
+        status = open_verifier(run);
+    return status;
+}
+
+/* Asks what the daemon would ask. NULL, and *status: it could not be asked. */
+static json_t *call(struct run *run, json_t *wanted, int *status)
+{
+    char *address = wire_read_octets(json_object_get(wanted, "address"));
+    const char *relay = json_string_value(json_object_get(wanted, "relay"));
+    struct rb_question question = {.address = address, .relay = relay};
+    struct rb_answer answer = {0};
+    json_t *object = NULL;
+    enum rb_error error = RB_ERR_NOMEM;
+
+    if (address != NULL) {
+        question.address_len = strlen(address);
+        error = rb_verify(run->verifier, &question,
+                          (unsigned)json_integer_value(json_object_get(wanted, "max_wait_ms")),
+                          &answer);
+    }
+    if (error == RB_OK)
+        object = wire_answer(&answer, address, false);
+    else
+        *status = tool_fail(EX_OSERR, "%s", rb_error_text(error));
+    rb_answer_fini(&answer);
+    free(address);
+    return object;
+}
+
+/* --- Explaining ----------------------------------------------------------- */
+
+static json_t *evaluate(struct run *run)
+{
+    return run->control != NULL ? ask_daemon(run)
+                                : explain_object(run->verifier, run->config, run->request);
+}
+
+/* The first that is said. NULL, and *status: nothing is. */
+static json_t *begin(struct run *run, int *status)
+{
+    json_t *said = run->control != NULL ? begin_with_daemon(run) : NULL;
+
+    if (said != NULL) {
+        say_who(said);
+        return said;
+    }
+    *status = prepare(run);
+    return *status == EX_OK ? evaluate(run) : NULL;
+}
+
+static void pause_for(unsigned ms)
+{
+    const struct timespec length = {.tv_nsec = ms * 1000000L};
+
+    (void)nanosleep(&length, NULL);
+}
+
+/* Answers the question by asking it. EX_OK, or the exit status. */
+static int answer_question(struct run *run, json_t *wanted)
+{
+    const char *of = text_of(wanted, "of");
+    int status = prepare(run);
+    json_t *answer = status == EX_OK ? call(run, wanted, &status) : NULL;
+
+    if (answer != NULL)
+        json_object_set_new(json_object_get(run->request, "answers"), of, answer);
+    return status;
+}
+
+/*
+ * Does what is needed for the next round. A question that is under way already is not asked twice:
+ * it is waited for, as long as a client would wait. False: there is no next round.
+ */
+static bool go_on(struct run *run, json_t *wanted, deadline until, int *status)
+{
+    if (!json_is_true(json_object_get(wanted, "under_way"))) {
+        *status = answer_question(run, wanted);
+        return *status == EX_OK;
+    }
+    pause_for(ANSWERED_PAUSE_MS);
+    return deadline_left_ms(clock_system(), until) > 0;
+}
+
+/* Until nothing is wanted any more. The last thing said; the caller's. */
+static json_t *explain(struct run *run, int *status)
+{
+    json_t *said = begin(run, status), *wanted;
+    deadline until = 0;
+
+    for (unsigned round = 0; said != NULL && round < ROUNDS_MAX; round++) {
+        wanted = json_object_get(said, "ask");
+        if (wanted == NULL)
+            break;
+        if (round == 0)
+            until = deadline_in(clock_system(),
+                                json_integer_value(json_object_get(wanted, "max_wait_ms")));
+        if (!go_on(run, wanted, until, status))
+            break; /* what is known so far is told */
+        json_decref(said);
+        said = evaluate(run);
+    }
+    if (said == NULL && *status == EX_OK)
+        *status = tool_fail(EX_UNAVAILABLE, "the daemon gave no answer");
+    return said;
+}
+
+static int explain_to_the_end(struct run *run)
+{
+    int status = find_daemon(run);
+    json_t *said = status == EX_OK ? explain(run, &status) : NULL;
+
+    if (said != NULL && json_is_true(json_object_get(said, "ok")))
+        (void)fputs(text_of(said, "text"), stdout);
+    else if (said != NULL)
+        status = tool_fail(EX_SOFTWARE, "%s", text_of(said, "message"));
+    json_decref(said);
+    return status;
+}
+
+static int check(const struct transaction_arguments *arguments, const json_t *request)
+{
+    struct sockaddr_storage client;
+    char *line;
+    size_t len;
+
+    if (!session_client_from_text(arguments->client, &client))
+        return syntax_fail(&syntax, "--client: \"%s\" is not an IP address", arguments->client);
+    line = request_line(request);
+    len = line != NULL ? strlen(line) : 0;
+    free(line);
+    return len > LINE_MAX_OCTETS / 2 ? syntax_fail(&syntax, "that is too long") : -1;
 }
 
 int tool_explain(int argc, char **argv)
 {
     struct transaction_arguments arguments = {0};
-    struct sockaddr_storage client;
-    struct config *config;
+    struct run run = {.arguments = &arguments};
     char **none;
     int status = syntax_parse(&syntax, argc, argv, &arguments, &none);
 
     if (status >= 0)
         return status;
-    if (!tool_client(arguments.client, &client))
-        return syntax_fail(&syntax, "--client: \"%s\" is not an IP address", arguments.client);
-    status = tool_load(arguments.config_path, CONFIG_WHOLE, &config);
-    if (status != EX_OK)
-        return status;
-    status = explain_with(&arguments, config, (const struct sockaddr *)&client);
-    config_put(config);
+    run.request = new_request(&arguments);
+    status =
+        run.request != NULL ? check(&arguments, run.request) : tool_fail(EX_OSERR, "out of memory");
+    if (status < 0)
+        status = explain_to_the_end(&run);
+    rb_verifier_close(run.verifier);
+    config_put(run.config);
+    json_decref(run.request);
+    free(run.control);
     return status;
 }

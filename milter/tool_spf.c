@@ -9,6 +9,7 @@
 #include "tool_syntax.h"
 
 #include "address.h"
+#include "session.h"
 #include "spf.h"
 #include "text.h"
 
@@ -169,7 +170,7 @@ int tool_spf(int argc, char **argv)
 
     if (status >= 0)
         return status;
-    if (!tool_client(arguments.client, &client))
+    if (!session_client_from_text(arguments.client, &client))
         return syntax_fail(&syntax, "--client: \"%s\" is not an IP address", arguments.client);
     status = read_sender(&arguments, &sender);
     return status == EX_OK ? check_sender(&arguments, (const struct sockaddr *)&client, &sender)

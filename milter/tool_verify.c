@@ -83,7 +83,7 @@ static void print_answer(FILE *out, const struct rb_answer *answer, const char *
     else if (answer->rule[0] != '\0')
         (void)fprintf(out, " %s", answer->rule);
     if (answer->cached) {
-        tool_duration(answer->age_s, age, sizeof age);
+        text_duration(answer->age_s, age, sizeof age);
         (void)fprintf(out, " (cached, %s old)", age);
     }
     (void)fputc('\n', out);

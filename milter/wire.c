@@ -454,6 +454,92 @@ static const char *read_retry(json_t *object, struct wire_record *out)
     return read_address_key(object, false, out->key);
 }
 
+/* --- Answers -------------------------------------------------------------- */
+
+static bool read_answer_texts(json_t *object, struct rb_answer *answer)
+{
+    json_t *from = json_object_get(object, "mail_from");
+
+    answer->mail_from_known = json_is_string(from);
+    return read_text(object, "address", answer->address, sizeof answer->address) &&
+           read_text(object, "domain", answer->domain, sizeof answer->domain) &&
+           read_text(object, "rule", answer->rule, sizeof answer->rule) &&
+           read_text(object, "mx", answer->mx, sizeof answer->mx) &&
+           read_text(object, "ip", answer->ip, sizeof answer->ip) &&
+           read_text(object, "tls", answer->tls, sizeof answer->tls) &&
+           read_text(object, "enhanced", answer->enhanced, sizeof answer->enhanced) &&
+           read_text(object, "reply", answer->reply, sizeof answer->reply) &&
+           read_text(object, "mail_from", answer->mail_from, sizeof answer->mail_from);
+}
+
+bool wire_read_answer(json_t *object, struct rb_answer *answer)
+{
+    char reason[64], stage[32];
+    int64_t port, code;
+
+    *answer = (struct rb_answer){.expires_s = -1};
+    if (!json_is_object(object) || !read_answer_texts(object, answer) ||
+        !read_text(object, "reason", reason, sizeof reason) ||
+        !read_text(object, "stage", stage, sizeof stage) ||
+        !read_number(object, "port", 65535, &port) || !read_number(object, "code", 599, &code) ||
+        !read_number(object, "age_s", stamp_max_s, &answer->age_s) ||
+        !read_number(object, "elapsed_ms", stamp_max_s, &answer->elapsed_ms))
+        return false;
+    answer->reason = rb_reason_from_name(reason);
+    answer->verdict = rb_reason_verdict(answer->reason);
+    answer->stage = stage_from_name(stage);
+    answer->port = (uint16_t)port;
+    answer->code = (int)code;
+    answer->cached = json_is_true(json_object_get(object, "cached"));
+    return answer->reason != RB_REASON_NONE;
+}
+
+json_t *wire_octets(const char *octets)
+{
+    char *text = malloc(2 * strlen(octets) + 1), *end = text;
+    json_t *string = NULL;
+
+    if (text == NULL)
+        return NULL;
+    for (const unsigned char *c = (const unsigned char *)octets; *c != '\0'; c++) {
+        if (*c >= 0x80)
+            *end++ = (char)(0xC0 | *c >> 6);
+        *end++ = (char)(*c < 0x80 ? *c : 0x80 | (*c & 0x3F));
+    }
+    *end = '\0';
+    string = json_string(text);
+    free(text);
+    return string;
+}
+
+char *wire_read_octets(json_t *string)
+{
+    const unsigned char *c = (const unsigned char *)json_string_value(string);
+    char *octets, *end;
+
+    if (c == NULL || strlen(json_string_value(string)) != json_string_length(string))
+        return NULL;
+    octets = end = malloc(json_string_length(string) + 1);
+    if (octets == NULL)
+        return NULL;
+    for (; *c != '\0'; c++) {
+        if (*c > 0xC3) { /* a character that is no octet; what json_loads gave is UTF-8 */
+            free(octets);
+            return NULL;
+        }
+        if (*c >= 0xC0) {
+            *end++ = (char)(*c << 6 | (c[1] & 0x3F));
+            c++;
+        } else {
+            *end++ = (char)*c;
+        }
+    }
+    *end = '\0';
+    return octets;
+}
+
+/* --- All of it ------------------------------------------------------------ */
+
 bool wire_read_entry(json_t *object, struct wire_record *record, const char **why)
 {
     static const struct {

@@ -18,6 +18,17 @@
  */
 json_t *wire_answer(const struct rb_answer *answer, const char *input, bool with_transcript);
 
+/* What wire_answer wrote, read again, but for its transcript. False: not such an object. Input is
+ * hostile. */
+bool wire_read_answer(json_t *object, struct rb_answer *answer);
+
+/*
+ * Octets of any kind as a JSON string and back: each is the character of its number. The text is
+ * the caller's (free); NULL: no such string, or no memory.
+ */
+json_t *wire_octets(const char *octets);
+char *wire_read_octets(json_t *string);
+
 /*
  * One cache record, "type" being "address", "domain", "host", "fold" or "retry". lifetimes and now_s
  * tell age and what is left.

@@ -20,6 +20,7 @@ UNIT = \
     tests/unit/test_dns_exchange \
     tests/unit/test_filter \
     tests/unit/test_flight \
+    tests/unit/test_explain \
     tests/unit/test_fold \
     tests/unit/test_fold_record \
     tests/unit/test_guest \
@@ -147,6 +148,10 @@ tests_unit_test_deadline_LDADD = $(unit_libs)
 tests_unit_test_dialogue_SOURCES = tests/unit/test_dialogue.c
 tests_unit_test_dialogue_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_dialogue_LDADD = $(unit_libs)
+
+tests_unit_test_explain_SOURCES = tests/unit/test_explain.c tests/unit/session_rig.c tests/unit/session_rig.h
+tests_unit_test_explain_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_explain_LDADD = $(unit_libs)
 
 tests_unit_test_fold_SOURCES = tests/unit/test_fold.c
 tests_unit_test_fold_CPPFLAGS = $(unit_cppflags)

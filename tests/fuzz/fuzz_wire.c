@@ -8,8 +8,10 @@
 #include "fuzz.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
 #include "wire.h"
 
 const char fuzz_name[] = "wire";
@@ -85,6 +87,34 @@ static void check_taken(const struct wire_record *record)
     HOLDS(memcmp(octets, again_octets, len) == 0);
 }
 
+/* The same, as an answer: what is taken is written, and read again as it was. */
+static void check_answer(json_t *object)
+{
+    struct rb_answer answer, again;
+    json_t *written;
+
+    if (!wire_read_answer(object, &answer))
+        return;
+    HOLDS(answer.reason > RB_REASON_NONE && answer.reason < RB_REASON_MAX);
+    HOLDS(text_is_clean(answer.reply, strlen(answer.reply)));
+    written = wire_answer(&answer, "", false);
+    HOLDS(wire_read_answer(written, &again));
+    HOLDS(again.reason == answer.reason && again.port == answer.port && again.code == answer.code);
+    HOLDS(strcmp(again.mx, answer.mx) == 0 && strcmp(again.rule, answer.rule) == 0);
+    json_decref(written);
+}
+
+static void check_octets(json_t *object)
+{
+    char *octets = wire_read_octets(object);
+    json_t *written = octets != NULL ? wire_octets(octets) : NULL;
+
+    if (octets != NULL)
+        HOLDS(written != NULL && json_equal(written, object));
+    json_decref(written);
+    free(octets);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     json_t *object = json_loadb((const char *)data, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
@@ -99,6 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         HOLDS(why != NULL && why[0] != '\0');
     }
+    check_answer(object);
+    check_octets(object);
     json_decref(object);
     return 0;
 }

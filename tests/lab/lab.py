@@ -62,6 +62,7 @@ CHECKS = {  # which MTAs it is for; those that take long come first
     "retries": lab.MTAS,
     "latency": lab.MTAS,
     "tool": lab.MTAS,
+    "explain": lab.MTAS,
     "hostile": lab.MTAS,
     "faults": lab.MTAS,
     "sockets": ["postfix"],  # its chroot

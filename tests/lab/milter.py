@@ -195,6 +195,11 @@ class Milter:
         _, output, _ = self.ringback(*arguments, "--json", stdin=stdin)
         return parse_json(output)
 
+    def ringback_json_lines(self, *arguments):
+        """What prints JSON without being told: a list of the objects it printed."""
+        _, output, _ = self.ringback(*arguments)
+        return parse_json(output)
+
     def cached(self, address):
         """What the cache holds about an address: (verdict, reason), or None."""
         _, output, _ = self.ringback("cache", "get", "--json", address)

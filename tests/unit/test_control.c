@@ -70,6 +70,11 @@ json_t *status_object(void)
     return object;
 }
 
+json_t *status_explain(const char *request)
+{
+    return json_pack("{s:s}", "explained", request);
+}
+
 static void set(bool *flag, bool value)
 {
     pthread_mutex_lock(&lock);
@@ -193,6 +198,10 @@ static void each_request_has_one_answer(void **state)
     assert_answered(ask("status\n"), "status");
     object = answer(ask("reload\n"));
     assert_true(json_is_true(json_object_get(object, "ok")));
+    json_decref(object);
+    assert_answered(ask("explain {}\n"), "explained");
+    object = answer(ask("explain\n"));
+    assert_true(json_is_false(json_object_get(object, "ok")));
     json_decref(object);
     object = answer(ask("stutus\n"));
     assert_true(json_is_false(json_object_get(object, "ok")));

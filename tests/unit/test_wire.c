@@ -126,6 +126,77 @@ static void what_is_not_known_is_null(void **state)
         " \"rule\": null}");
 }
 
+static void an_answer_is_read_again_as_it_was(void **state)
+{
+    struct rb_answer answers[] = {full_answer(), empty_answer()}, again;
+
+    (void)state;
+    answers[1].age_s = 0; /* what is not known is not told from this */
+    for (size_t i = 0; i < COUNT(answers); i++) {
+        json_t *object = wire_answer(&answers[i], "", false), *same;
+
+        assert_true(wire_read_answer(object, &again));
+        again.expires_s = answers[i].expires_s; /* nobody wants to know */
+        same = wire_answer(&again, "", false);
+        assert_true(json_equal(object, same));
+        json_decref(object);
+        json_decref(same);
+    }
+}
+
+static void what_is_no_answer_is_refused(void **state)
+{
+    static const char *const wrong[] = {
+        "7",
+        "[]",
+        "{}",
+        "{\"reason\": \"good\"}",
+        "{\"reason\": 7}",
+        "{\"reason\": \"accepted\", \"port\": 65536}",
+        "{\"reason\": \"accepted\", \"port\": \"25\"}",
+        "{\"reason\": \"accepted\", \"code\": 600}",
+        "{\"reason\": \"accepted\", \"age_s\": -1}",
+        "{\"reason\": \"accepted\", \"reply\": \"a\\u0007b\"}",
+        "{\"reason\": \"accepted\", \"mx\": []}",
+    };
+    struct rb_answer answer;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        json_t *object = json_loads(wrong[i], JSON_DECODE_ANY, NULL);
+
+        assert_non_null(object);
+        if (wire_read_answer(object, &answer))
+            fail_msg("taken: %s", wrong[i]);
+        json_decref(object);
+    }
+}
+
+static void octets_come_back_as_they_were(void **state)
+{
+    static const char *const wrong[] = {"7", "null", "\"\\u0100\"", "\"a\\u20acb\"",
+                                        "\"\\ud83d\\ude00\""};
+    char octets[256], *again;
+    json_t *string;
+
+    (void)state;
+    for (int i = 0; i < 255; i++)
+        octets[i] = (char)(i + 1);
+    octets[255] = '\0';
+    string = wire_octets(octets);
+    assert_int_equal(json_string_length(string), 127 + 2 * 128);
+    again = wire_read_octets(string);
+    assert_string_equal(again, octets);
+    free(again);
+    json_decref(string);
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        string = json_loads(wrong[i], JSON_DECODE_ANY, NULL);
+        assert_non_null(string);
+        assert_null(wire_read_octets(string));
+        json_decref(string);
+    }
+}
+
 static void the_null_sender_is_not_an_unknown_one(void **state)
 {
     struct rb_answer answer = full_answer();
@@ -955,6 +1026,9 @@ int main(void)
         cmocka_unit_test(an_answer_has_exactly_the_keys_of_the_contract),
         cmocka_unit_test(an_answer_is_written_as_the_contract_has_it),
         cmocka_unit_test(what_is_not_known_is_null),
+        cmocka_unit_test(an_answer_is_read_again_as_it_was),
+        cmocka_unit_test(what_is_no_answer_is_refused),
+        cmocka_unit_test(octets_come_back_as_they_were),
         cmocka_unit_test(the_null_sender_is_not_an_unknown_one),
         cmocka_unit_test(an_address_of_8_bit_octets_is_utf8_or_replaced),
         cmocka_unit_test(text_of_any_octets_becomes_json),

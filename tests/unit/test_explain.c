@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * explain: what is told of a transaction is what is done with it, and telling it leaves no trace:
+ * nobody is called, nothing is counted, no client is held to what was only thought of.
+ */
+#include "config.h"
+
+#include "explain.h"
+
+#include "check.h"
+
+#include "guessers.h"
+#include "metrics.h"
+#include "session_rig.h"
+#include "wire.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* --- The world ------------------------------------------------------------- */
+
+static const struct fake_dns_answer mx[] = {
+    {.type = ns_t_mx, .preference = 10, .data = "mx.example.org"}};
+static const struct fake_dns_answer address[] = {{.type = ns_t_a, .data = "127.0.0.1"}};
+static const struct fake_dns_answer strict[] = {
+    {.type = ns_t_txt, .data = "v=spf1 ip4:203.0.113.1 -all"}};
+
+static const struct fake_dns_row zone[] = {
+    {.name = "mx.example.org", .type = ns_t_a, .answers = address, .count = 1},
+    {.name = "example.org", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "strict.example", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "strict.example", .type = ns_t_txt, .answers = strict, .count = 1},
+};
+
+static const struct fake_host_reply senders[] = {{"good@example.org", "250 2.1.5 Ok"}};
+static const struct fake_host_reply recipients[] = {{"user@here.example", "250 2.1.5 Ok"}};
+
+static int set_up(void **state)
+{
+    static const struct fake_host_options polite = {
+        .pipelining = true, .replies = senders, .reply_count = COUNT(senders)};
+    static const struct fake_host_options store = {
+        .pipelining = true, .replies = recipients, .reply_count = COUNT(recipients)};
+    static const struct session_rig_world world = {
+        .zone = zone, .zone_count = COUNT(zone), .host = &polite, .store = &store};
+
+    guessers_forget();
+    return session_rig_set_up(state, &world);
+}
+
+#define RELAY "relay \"here.example\" { to = { \"" SESSION_RIG_STORE ":@PORT\" } }\n"
+
+/* --- What leaves no trace -------------------------------------------------- */
+
+/* All that could be counted. */
+struct counts {
+    uint64_t decisions[RB_REASON_MAX][ACTION_REJECT + 1], skips[EXEMPT_MAX];
+    uint64_t waits[METRICS_WAIT_BUCKETS];
+    struct rb_stats stats;
+    unsigned pauses;
+};
+
+static void count(const struct session_rig *f, struct counts *counts)
+{
+    memset(counts, 0, sizeof *counts);
+    for (int reason = 0; reason < RB_REASON_MAX; reason++)
+        for (int action = ACTION_ACCEPT; action <= ACTION_REJECT; action++)
+            counts->decisions[reason][action] = metrics_decisions(reason, action);
+    for (int exemption = 0; exemption < EXEMPT_MAX; exemption++)
+        counts->skips[exemption] = metrics_skips(exemption);
+    for (unsigned i = 0; i < METRICS_WAIT_BUCKETS; i++)
+        counts->waits[i] = metrics_waits(i);
+    rb_verifier_stats(f->verifier, &counts->stats);
+    counts->pauses = session_rig_calls.pauses;
+}
+
+/* --- Asking ---------------------------------------------------------------- */
+
+struct asked {
+    const char *client, *from, *to;
+    bool authenticated;
+    const char *answers; /* JSON; NULL: none */
+};
+
+static json_t *request_of(const struct asked *transaction)
+{
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:b, s:o}", "client", transaction->client, "helo",
+        wire_octets("client.example"), "from", wire_octets(transaction->from), "to",
+        wire_octets(transaction->to), "authenticated", (int)transaction->authenticated, "answers",
+        transaction->answers != NULL ? json_loads(transaction->answers, 0, NULL) : json_object());
+}
+
+/* Explains, and sees that it leaves no trace; the caller's. */
+static json_t *explain(struct session_rig *f, const struct asked *transaction)
+{
+    unsigned connections = fake_host_connections(f->host) + fake_host_connections(f->store);
+    json_t *request = request_of(transaction), *object;
+    struct counts before, after;
+
+    session_rig_await_idle(f);
+    count(f, &before);
+    object = explain_object(f->verifier, f->session.config, request);
+    count(f, &after);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_int_equal(fake_host_connections(f->host) + fake_host_connections(f->store), connections);
+    json_decref(request);
+    assert_non_null(object);
+    return object;
+}
+
+static void assert_told(json_t *object, const char *words)
+{
+    const char *text = json_string_value(json_object_get(object, "text"));
+
+    if (text == NULL || strstr(text, words) == NULL)
+        fail_msg("\"%s\" is not in: %s", words, text != NULL ? text : json_dumps(object, 0));
+}
+
+/* The words, each in its place. */
+static void assert_all_told(struct session_rig *f, const struct asked *transaction,
+                            const char *const *words)
+{
+    json_t *object = explain(f, transaction);
+
+    for (; *words != NULL; words++)
+        assert_told(object, *words);
+    assert_null(json_object_get(object, "ask"));
+    json_decref(object);
+}
+
+#define TOLD(f, transaction, ...)                                                                  \
+    assert_all_told((f), (transaction), (const char *const[]){__VA_ARGS__, NULL})
+
+/* What would be asked. */
+static void assert_asks(struct session_rig *f, const struct asked *transaction, const char *of,
+                        const char *address_asked)
+{
+    json_t *object = explain(f, transaction), *wanted = json_object_get(object, "ask");
+
+    assert_non_null(wanted);
+    assert_string_equal(json_string_value(json_object_get(wanted, "of")), of);
+    assert_string_equal(json_string_value(json_object_get(wanted, "address")), address_asked);
+    assert_told(object, "verdict     not known: a mail host would be asked now\n");
+    json_decref(object);
+}
+
+/* Has the sender verified as a message would. */
+static void verify(struct session_rig *f, const char *text)
+{
+    const struct rb_question question = {.address = text, .address_len = strlen(text)};
+    struct rb_answer answer = {0};
+
+    assert_int_equal(rb_verify(f->verifier, &question, 60000, &answer), RB_OK);
+    rb_answer_fini(&answer);
+    session_rig_await_idle(f);
+}
+
+#define STRANGER SESSION_RIG_CLIENT
+
+/* --- The tests ------------------------------------------------------------- */
+
+static void what_is_known_is_told_with_the_action_and_the_reply(void **state)
+{
+    struct session_rig *f = *state;
+    const struct asked forged = {STRANGER, "<bad@example.org>", "<user@here.example>", false, NULL};
+    const struct asked real = {STRANGER, "<good@example.org> SIZE=1000", "<user@here.example>",
+                               false, NULL};
+
+    session_rig_begin(f, "policy \"mine\" { match { sender = { \"example.com\" } } }\n");
+    verify(f, "bad@example.org");
+    verify(f, "good@example.org");
+    TOLD(f, &forged, "client      " STRANGER ", HELO client.example\n",
+         "sender      <bad@example.org>\n", "recipient   <user@here.example>\n",
+         "exempt      trusted_networks: no\n", "policy      mine: no, sender does not match\n",
+         "policy      default: matches, verify = sender\n",
+         "verdict     invalid, reason no_such_user\n", "from        the cache, ",
+         "action      reject\n",
+         "reply       550 5.1.7 <bad@example.org>: sender address rejected");
+    TOLD(f, &real, "sender      <good@example.org>\n", "verdict     valid, reason accepted\n",
+         "action      accept\n");
+}
+
+static void who_is_exempt_is_told(void **state)
+{
+    struct session_rig *f = *state;
+    const struct asked trusted = {"127.0.0.1", "<a@example.org>", "<b@here.example>", false, NULL};
+    const struct asked user = {STRANGER, "<a@example.org>", "<b@here.example>", true, NULL};
+    const struct asked bounce = {STRANGER, "<>", "<b@here.example>", false, NULL};
+
+    session_rig_begin(f, "");
+    TOLD(f, &trusted, "exempt      trusted_networks: yes\n", "because     exempt: trusted_networks",
+         "action      accept\n");
+    TOLD(f, &user, "exempt      authenticated: yes\n", "action      accept\n");
+    TOLD(f, &bounce, "exempt      null_sender: yes\n", "action      accept\n");
+}
+
+static void what_nobody_knows_is_asked_for_and_then_told(void **state)
+{
+    struct session_rig *f = *state;
+    struct asked transaction = {STRANGER, "<bad@example.org>", "<user@here.example>", false, NULL};
+
+    session_rig_begin(f, "dry_run = yes");
+    assert_asks(f, &transaction, "sender", "<bad@example.org>");
+    transaction.answers = "{\"sender\": {\"verdict\": \"invalid\", \"reason\": \"no_such_user\","
+                          " \"mx\": \"mx.example.org\", \"ip\": \"127.0.0.1\", \"port\": 25,"
+                          " \"stage\": \"rcpt\", \"code\": 550, \"reply\": \"550 no such user\","
+                          " \"elapsed_ms\": 143, \"cached\": false}}";
+    TOLD(f, &transaction, "verdict     invalid, reason no_such_user\n",
+         "host        mx.example.org[127.0.0.1] port 25\n",
+         "it said     550 no such user (at rcpt)\n",
+         "from        a callout, 143 ms, made to explain: nothing of it is kept\n",
+         "action      accept\n            (dry_run; otherwise reject)\n", "reply       550 5.1.7 ");
+}
+
+static void a_later_decision_is_told_as_well(void **state)
+{
+    static const char *const when[] = {"rcpt", "data", "eom"};
+    struct session_rig *f = *state;
+    const struct asked forged = {STRANGER, "<bad@example.org>", "<user@here.example>", false, NULL};
+    const struct asked unknown = {STRANGER, "<new@example.org>", "<user@here.example>", false,
+                                  NULL};
+    char text[64];
+
+    for (size_t i = 0; i < COUNT(when); i++) {
+        (void)snprintf(text, sizeof text, "decide_at = %s", when[i]);
+        session_rig_begin(f, text);
+        if (i == 0)
+            verify(f, "bad@example.org");
+        TOLD(f, &forged, "verdict     invalid, reason no_such_user\n", "action      reject\n");
+        assert_asks(f, &unknown, "sender", "<new@example.org>");
+    }
+}
+
+static void the_recipient_comes_first(void **state)
+{
+    struct session_rig *f = *state;
+    struct asked transaction = {STRANGER, "<bad@example.org>", "<typo@here.example>", false, NULL};
+
+    session_rig_begin(f, RELAY "policy \"p\" { verify = \"both\" }\n");
+    assert_asks(f, &transaction, "recipient", "<typo@here.example>");
+    transaction.answers = "{\"recipient\": {\"reason\": \"no_such_user\"}}";
+    TOLD(f, &transaction, "recipient   verified at " SESSION_RIG_STORE, "action      reject\n",
+         "reply       550 5.1.1 <typo@here.example>: ");
+    transaction.answers = "{\"recipient\": {\"reason\": \"accepted\"}}";
+    assert_asks(f, &transaction, "sender", "<bad@example.org>");
+    transaction.answers = "{\"recipient\": {\"reason\": \"accepted\"},"
+                          " \"sender\": {\"reason\": \"no_such_user\"}}";
+    TOLD(f, &transaction, "verdict     valid, reason accepted\n", "action      accept\n",
+         "verdict     invalid, reason no_such_user\n", "reply       550 5.1.7 <bad@example.org>");
+}
+
+/* A client is not held to what somebody has only asked about. */
+static void nobody_becomes_a_guesser(void **state)
+{
+    struct session_rig *f = *state;
+    const struct asked transaction = {STRANGER, "<>", "<typo@here.example>", false,
+                                      "{\"recipient\": {\"reason\": \"no_such_user\"}}"};
+
+    session_rig_begin(f, RELAY "limits { per_client_bad_rcpt = \"2/h\" }\n"
+                               "policy \"p\" { verify = \"recipient\" }\n");
+    for (unsigned i = 0; i < 10; i++)
+        TOLD(f, &transaction, "verdict     invalid, reason no_such_user\n", "action      reject\n");
+    assert_int_equal(
+        guessers_look(session_rig_client(STRANGER), &f->session.config->limits.per_client_bad_rcpt),
+        GUESSER_NOT);
+}
+
+static void a_guesser_is_told(void **state)
+{
+    struct session_rig *f = *state;
+    const struct asked transaction = {STRANGER, "<>", "<user@here.example>", false, NULL};
+
+    session_rig_begin(f, RELAY "limits { per_client_bad_rcpt = \"2/h\" }\n"
+                               "policy \"p\" { verify = \"recipient\" }\n");
+    for (unsigned i = 0; i < 2; i++)
+        guessers_note(session_rig_client(STRANGER), &f->session.config->limits.per_client_bad_rcpt);
+    TOLD(f, &transaction, "because     rule per_client_bad_rcpt\n",
+         "from        nobody: no mail host is called\n", "action      tempfail\n",
+         "reply       450 4.7.1 ");
+}
+
+static void limits_are_told_and_not_used(void **state)
+{
+    struct session_rig *f = *state;
+    const struct asked fresh = {STRANGER, "<new@example.org>", "<user@here.example>", false, NULL};
+
+    f->options.global_rate = (struct rb_rate){1, 3600};
+    session_rig_begin(f, "");
+    for (unsigned i = 0; i < 5; i++)
+        assert_asks(f, &fresh, "sender", "<new@example.org>");
+    verify(f, "good@example.org");
+    TOLD(f, &fresh, "verdict     unknown, reason limited\n", "because     rule global_rate\n",
+         "from        nobody: no mail host is called\n", "action      accept\n");
+}
+
+static void the_shield_is_told(void **state)
+{
+    struct session_rig *f = *state;
+    const struct asked forged = {STRANGER, "<new@example.org>", "<user@here.example>", false, NULL};
+    char text[64];
+
+    f->options.shield = (struct rb_shield){.addresses = 5, .window_s = 3600, .hold_s = 3600};
+    session_rig_begin(f, "");
+    for (unsigned i = 0; i < 5; i++) {
+        (void)snprintf(text, sizeof text, "nobody%u@example.org", i);
+        verify(f, text);
+    }
+    TOLD(f, &forged, "verdict     unknown, reason limited\n", "because     rule shield\n",
+         "action      accept\n");
+}
+
+static void spf_is_told(void **state)
+{
+    struct session_rig *f = *state;
+    const struct asked forged = {STRANGER, "<a@strict.example>", "<user@here.example>", false,
+                                 NULL};
+    const struct asked real = {"203.0.113.1", "<a@strict.example>", "<user@here.example>", false,
+                               NULL};
+
+    f->options.spf_gate = true;
+    session_rig_begin(f, "");
+    TOLD(f, &forged, "verdict     unknown, reason spf_fail\n",
+         "from        nobody: no mail host is called\n");
+    assert_asks(f, &real, "sender", "<a@strict.example>");
+}
+
+static void octets_of_any_kind_are_told(void **state)
+{
+    struct session_rig *f = *state;
+    const struct asked odd = {STRANGER, "<\xff\x01\"@example.org>", "no \xc3 address", false, NULL};
+
+    session_rig_begin(f, "");
+    TOLD(f, &odd, "sender      <", "recipient   <not an address>\n");
+}
+
+static void what_is_no_request_is_refused(void **state)
+{
+    static const char *const requests[] = {
+        "[]",
+        "{}",
+        "{\"client\": \"192.0.2.1\"}",
+        "{\"client\": \"192.0.2\", \"helo\": \"\", \"from\": \"\", \"to\": \"\"}",
+        "{\"client\": 7, \"helo\": \"\", \"from\": \"\", \"to\": \"\"}",
+        "{\"client\": \"192.0.2.1\", \"helo\": \"\", \"from\": \"\"}",
+        "{\"client\": \"192.0.2.1\", \"helo\": \"\\u0100\", \"from\": \"\", \"to\": \"\"}",
+        "{\"client\": \"192.0.2.1\", \"helo\": \"\", \"from\": [], \"to\": \"\"}",
+        "{\"client\": \"192.0.2.1\", \"helo\": \"\", \"from\": \"\", \"to\": \"\","
+        " \"answers\": {\"sender\": 7}}",
+        "{\"client\": \"192.0.2.1\", \"helo\": \"\", \"from\": \"\", \"to\": \"\","
+        " \"answers\": {\"sender\": {}}}",
+        "{\"client\": \"192.0.2.1\", \"helo\": \"\", \"from\": \"\", \"to\": \"\","
+        " \"answers\": {\"recipient\": {\"reason\": \"good\"}}}",
+        "{\"client\": \"192.0.2.1\", \"helo\": \"\", \"from\": \"\", \"to\": \"\","
+        " \"answers\": {\"sender\": {\"reason\": \"accepted\", \"port\": 65536}}}",
+        "{\"client\": \"192.0.2.1\", \"helo\": \"\", \"from\": \"\", \"to\": \"\","
+        " \"answers\": {\"sender\": {\"reason\": \"accepted\", \"reply\": \"a\\nb\"}}}",
+    };
+    struct session_rig *f = *state;
+
+    session_rig_begin(f, "");
+    for (size_t i = 0; i < COUNT(requests); i++) {
+        json_t *request = json_loads(requests[i], 0, NULL);
+        json_t *object = explain_object(f->verifier, f->session.config, request);
+
+        assert_non_null(request);
+        assert_non_null(object);
+        if (!json_is_false(json_object_get(object, "ok")) ||
+            !json_is_string(json_object_get(object, "message")))
+            fail_msg("taken: %s", requests[i]);
+        json_decref(object);
+        json_decref(request);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, session_rig_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_known_is_told_with_the_action_and_the_reply),
+        TEST(who_is_exempt_is_told),
+        TEST(what_nobody_knows_is_asked_for_and_then_told),
+        TEST(a_later_decision_is_told_as_well),
+        TEST(the_recipient_comes_first),
+        TEST(nobody_becomes_a_guesser),
+        TEST(a_guesser_is_told),
+        TEST(limits_are_told_and_not_used),
+        TEST(the_shield_is_told),
+        TEST(spf_is_told),
+        TEST(octets_of_any_kind_are_told),
+        TEST(what_is_no_request_is_refused),
+    };
+
+    return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
+}
