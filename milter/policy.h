@@ -68,7 +68,7 @@ struct transaction {
 
 enum pattern_kind { PATTERN_ADDRESS, PATTERN_HOST };
 
-enum { PATTERN_KEY_SIZE = 1 + RB_DOMAIN_MAX + 1 /* an address is no longer */ };
+enum { PATTERN_KEY_SIZE = RB_ADDRESS_MAX + RB_DOMAIN_MAX };
 
 /*
  * The form in which a pattern is compared. NULL when fine; else what is wrong and what would be
