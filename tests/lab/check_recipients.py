@@ -194,7 +194,7 @@ def _log_says_it_all(tap, rig):
     }
     found = {key: line.get(key) for key in wanted}
     tap.equal(found, wanted, "the log has it all: store, verdict, policy, action, client", line)
-    tap.ok("no such prisoner" in line.get("reply", ""), "and what the store said", line)
+    tap.ok("no such user in dungeon" in line.get("reply", ""), "and what the store said", line)
 
 
 def _cases(tap, rig, there):

@@ -98,7 +98,7 @@ host * {{
     rcpt alice@*   250
     rcpt bob@*     250
     rcpt user-*@*  250
-    rcpt *         550 "5.1.1 no such prisoner in dungeon %h [%i]"
+    rcpt *         550 "5.1.1 no such user in dungeon %h [%i]"
 }}
 host {USERS} vault-1.example       {{ }}
 host {GREY} vault-2.example        {{ greylist 1h 450 "4.7.1 vault-2 says later" }}

@@ -44,7 +44,8 @@ static const struct fake_host_reply recipients[] = {
     {"two@here.example", "250 2.1.5 Ok"},
     {"user@down.here.example", "250 2.1.5 Ok"},
     {"full@here.example", "452 4.2.2 secret words of store1.internal [10.0.0.1]: mailbox full"},
-    {"closed@here.example", "550 5.2.1 secret words of store1.internal [10.0.0.1]: disabled"},
+    {"closed@here.example",
+     "550 5.2.1 secret words of store1.internal [10.0.0.1]: mailbox disabled"},
     {"later@here.example", "451 4.3.0 secret words of store1.internal [10.0.0.1]: later"},
     {"grey@here.example", "450 4.7.1 Greylisted"},
     {"blocked@here.example", "554 5.7.1 Client host [10.0.0.9] blocked using zen.spamhaus.org"},
@@ -56,7 +57,7 @@ static const struct fake_host_options store_options = {
     .smtputf8 = true,
     .replies = recipients,
     .reply_count = COUNT(recipients),
-    .rcpt = "550 5.1.1 secret words of store1.internal [10.0.0.1]: unknown",
+    .rcpt = "550 5.1.1 secret words of store1.internal [10.0.0.1]: User unknown",
 };
 
 static int set_up(void **state)
