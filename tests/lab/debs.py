@@ -11,7 +11,8 @@ that does not exist, fetches them for itself, for one run. Their libraries must 
 usual way: packaging/quickstart does. --libraries prints them, by the names that they have in the
 release of Debian that the packages are of.
 
-The public test suite of RFC 7208, and what reads it, are had in the same way, beside FOLDER.
+The public test suite of RFC 7208, and what reads it, are had in the same way, beside FOLDER; and so
+is Dovecot, with its libraries, as far as they are not installed.
 """
 
 import sys
@@ -28,7 +29,9 @@ import tempfile
 PACKAGES = ["exim4-daemon-light", "sendmail-bin", "sendmail-cf"]
 SUITE_PACKAGES = ["python3-spf", "python3-yaml"]
 FETCH_S = 120  # apt may take this long
-BUILT_NAME, SUITE_NAME = "lab-debs", "lab-debs-spf"  # in the build folder
+DOVECOT_PACKAGES = ["dovecot-core", "dovecot-lmtpd"]
+# In the build folder.
+BUILT_NAME, SUITE_NAME, DOVECOT_NAME = "lab-debs", "lab-debs-spf", "lab-debs-dovecot"
 LIST_NAME, LIBRARIES_NAME = ".packages", ".libraries"  # in that: what is there, and what it needs
 
 
@@ -106,6 +109,24 @@ def unpacked(builddir, scratch, name=BUILT_NAME, packages=tuple(PACKAGES)):
     return here
 
 
+def with_libraries(packages):
+    """The packages and all that they need and is not installed."""
+    simulated = ["apt-get", "-s", "-q", "--no-install-recommends", "install", *packages]
+    try:
+        said = subprocess.run(
+            simulated, stdout=subprocess.PIPE, text=True, check=False, timeout=FETCH_S
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        said = ""
+    needed = [line.split()[1] for line in said.splitlines() if line.startswith("Inst ")]
+    return sorted({*packages, *needed})
+
+
+def unpacked_dovecot(builddir, scratch):
+    """Where Dovecot is unpacked; as unpacked()."""
+    return unpacked(builddir, scratch, DOVECOT_NAME, with_libraries(DOVECOT_PACKAGES))
+
+
 def runnable(program):
     """Raises CannotHave when a program, or a library that it needs, is not there."""
     if not os.access(program, os.X_OK):
@@ -126,6 +147,8 @@ def main():
     try:
         fetch(folder)
         fetch(pathlib.Path(folder).with_name(SUITE_NAME), SUITE_PACKAGES)
+        dovecot = pathlib.Path(folder).with_name(DOVECOT_NAME)
+        fetch(dovecot, with_libraries(DOVECOT_PACKAGES))
     except CannotHave as reason:
         sys.exit(f"debs.py: {reason}")
 

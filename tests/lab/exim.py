@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A real Exim as a site's MTA, run from where debs.py unpacked it. It verifies with callouts."""
+"""A real Exim as a site's MTA, run from where debs.py unpacked it. It may verify with callouts."""
 
 import os
 import pwd
@@ -12,7 +12,9 @@ LOGS = ["mainlog", "rejectlog", "paniclog"]
 USER = "Debian-exim"  # compiled into Debian's Exim, which does not start without
 # What it verifies, and as whom. Exim verifies an envelope sender as <> only; the sender of a
 # message's header it can verify as somebody.
+NOBODY = "nobody"
 VERIFY = {
+    NOBODY: ("", ""),
     "null": ("require verify = sender/callout=60s", ""),
     "postmaster": ("", "require verify = header_sender/callout=60s,mailfrom=postmaster@{domain}"),
 }
@@ -56,18 +58,20 @@ primary_hostname = {hostname}
 qualify_domain = {domain}
 local_interfaces = {address} : 127.0.0.1
 daemon_smtp_ports = 25
-tls_advertise_hosts =
+tls_advertise_hosts = {tls_hosts}
 disable_ipv6 = true
 host_lookup =
 rfc1413_hosts =
 keep_environment =
 acl_smtp_rcpt = rcpt
 acl_smtp_data = data
+domainlist ours = {domains}
+{more}
 
 begin acl
 rcpt:
   accept hosts = 127.0.0.1
-  require domains = {domain}
+  require domains = +ours
   require verify = recipient
   {at_rcpt}
   accept
@@ -79,7 +83,7 @@ data:
 begin routers
 others:
   driver = dnslookup
-  domains = ! {domain}
+  domains = ! +ours
   transport = smtp
   no_more
 ours:
@@ -103,15 +107,20 @@ begin retry
 
 
 class Exim:
-    """One Exim at a site; `verify` is a key of VERIFY."""
+    """One Exim at a site; `verify` is a key of VERIFY, `more` are lines of its configuration.
 
-    def __init__(self, site, unpacked, verify):
+    With TLS it makes itself a certificate.
+    """
+
+    def __init__(self, site, unpacked, verify, more="", tls=False):
         self.site = site
         self.folder = site.folder
         self.mail = site.mail
         self.unpacked = unpacked / "usr/sbin/exim4"
         self.program = self.folder / "exim4"
         self.verify = verify
+        self.more = more
+        self.tls = tls
         self.process = None
 
     @staticmethod
@@ -151,6 +160,9 @@ class Exim:
             mail=self.mail,
             hostname=self.site.hostname,
             domain=self.site.domain,
+            domains=" : ".join(self.site.domains),
+            more=self.more,
+            tls_hosts="*" if self.tls else "",
             address=self.site.address,
             users=" : ".join(self.site.users),
             at_rcpt=at_rcpt,

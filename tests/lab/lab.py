@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The lab's test: real DNS, a real MTA, the milter, mail hosts that do as told, and clients.
 
-    tests/lab/lab.py [--builddir DIR] [--mta NAME]... [--only NAME]... [--keep]
+    tests/lab/lab.py [--builddir DIR] [--mta NAME]... [--only NAME]... [--full] [--keep]
 
 The checks run through a real Postfix and through a real Sendmail, or through the one that
 `--mta postfix` or `--mta sendmail` names; what they find must be the same. What only one of the two
@@ -11,8 +11,9 @@ labs of their own, for most of the time each waits for something.
 
 Prints TAP. Needs root, iproute2, nsd and postfix; without them it prints a skip. `--only verdicts`
 runs check_verdicts alone; `--keep` leaves logs and cache behind. RB_BUILDDIR says where the
-programs were built; RB_NO_LAB set to anything skips it all. Sendmail, and Exim for `loops`, are
-fetched by debs.py, and the test suite for `spf`; without them, what they are for is skipped.
+programs were built; RB_NO_LAB set to anything skips it all. Sendmail, Exim for `loops` and `hosts`,
+Dovecot for `hosts` and the test suite for `spf` are fetched by debs.py; without them, what they are
+for is skipped. `--full` asks real mail hosts for longer lists, and waits as long as they make it.
 """
 
 import sys
@@ -36,6 +37,7 @@ CHECKS = {  # which MTAs it is for; those that take long come first
     "loops": ONCE,
     "recipients": lab.MTAS,
     "guest": lab.MTAS,
+    "hosts": ONCE,
     "lists": ONCE,
     "verdicts": lab.MTAS,
     "sockets": ["postfix"],  # its chroot

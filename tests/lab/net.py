@@ -148,6 +148,7 @@ class Net:
         world.run("ip", "route", "add", "203.0.113.0/24", "via", "198.18.0.2")
         mta.run("ip", "route", "add", "203.0.113.0/24", "via", "198.51.100.1")
         mta.run("ip", "route", "add", "192.0.2.0/24", "via", "198.51.100.1")
+        mta.run("ip", "route", "add", "198.18.0.0/16", "via", "198.51.100.1")
         mta.run("ip", "-6", "route", "add", "2001:db8:25::/64", "via", "2001:db8:51::1")
         client.run("ip", "route", "add", "198.51.100.0/24", "via", "198.18.0.1")
 

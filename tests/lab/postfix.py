@@ -57,13 +57,7 @@ milter_connect_timeout = 60s
 milter_command_timeout = 30s
 milter_macro_daemon_name = lab
 
-# The lab's clients come by the hundred, make mistakes on purpose, and say who they are.
-default_process_limit = 300
-smtpd_client_connection_count_limit = 0
-smtpd_client_connection_rate_limit = 0
-smtpd_error_sleep_time = 0
-smtpd_soft_error_limit = 1000
-smtpd_hard_error_limit = 2000
+{limits}
 in_flow_delay = 0
 smtpd_peername_lookup = no
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
@@ -72,8 +66,18 @@ smtpd_tls_security_level = none
 {more}
 """
 
+# The lab's clients come by the hundred, make mistakes on purpose, and say who they are.
+LAX = """
+default_process_limit = 300
+smtpd_client_connection_count_limit = 0
+smtpd_client_connection_rate_limit = 0
+smtpd_error_sleep_time = 0
+smtpd_soft_error_limit = 1000
+smtpd_hard_error_limit = 2000
+"""
+
 MASTER_CF = """
-smtp      inet  n - n - -   smtpd
+{front}
 postlog   unix-dgram n - n - 1 postlogd
 pickup    unix  n - n 60 1  pickup
 cleanup   unix  n - n - 0   cleanup
@@ -93,6 +97,14 @@ proxymap  unix  - - n - -   proxymap
 tlsmgr    unix  - - n 1000? 1 tlsmgr
 """
 
+# Who listens: smtpd, or postscreen before it.
+SMTPD = "smtp inet n - n - - smtpd"
+POSTSCREEN = """
+smtp      inet  n - n - 1   postscreen
+smtpd     pass  - - n - -   smtpd
+dnsblog   unix  - - n - 0   dnsblog
+"""
+
 QUEUES = "active bounce corrupt defer deferred flush hold incoming maildrop saved trace"
 SETTINGS = {
     "hostname": HOSTNAME,
@@ -102,6 +114,8 @@ SETTINGS = {
     "default_action": "accept",
     "users": "static:inbox/",
     "transport": "discard",
+    "limits": LAX,
+    "front": SMTPD,
     "more": "",
 }
 
@@ -134,6 +148,9 @@ class Postfix(mta.Mta):
 
     def set(self, default_action):
         self._reconfigure(default_action=default_action)
+
+    def set_more(self, more):
+        self._reconfigure(more=more)
 
     def set_milter(self, place):
         self._reconfigure(milters=place.main_cf)
@@ -200,7 +217,7 @@ class Postfix(mta.Mta):
         (self.config / "main.cf").write_text(
             MAIN_CF.format(folder=self.folder, uid=inbox.st_uid, gid=inbox.st_gid, **self.settings)
         )
-        (self.config / "master.cf").write_text(MASTER_CF)
+        (self.config / "master.cf").write_text(MASTER_CF.format(front=self.settings["front"]))
 
     def _postfix(self, verb):
         self.machine.run("postfix", "-c", str(self.config), verb)

@@ -16,17 +16,17 @@ def start(namespace, argv, output=subprocess.DEVNULL, env=None):
     return namespace.popen(argv, start_new_session=True, stdout=output, stderr=output, env=env)
 
 
-def wait_for_banner(namespace, address, process):
-    """Whether port 25 there says 220; not where the daemon has ended before."""
-    seen = waiting.until(lambda: process.poll() is not None or _greets(namespace, address))
+def wait_for_banner(namespace, address, process, port=25):
+    """Whether a port there says 220; not where the daemon has ended before."""
+    seen = waiting.until(lambda: process.poll() is not None or _greets(namespace, address, port))
     return seen and process.poll() is None
 
 
-def _greets(namespace, address):
+def _greets(namespace, address, port):
     with namespace.socket() as probe:
         probe.settimeout(waiting.PATIENCE_S)
         try:
-            probe.connect((address, 25))
+            probe.connect((address, port))
             return bool(re.match(rb"220[ -]", probe.recv(512)))
         except OSError:
             return False

@@ -9,6 +9,7 @@ import pathlib
 import shutil
 
 import client
+import dovecot
 import etc
 import exim
 import milter
@@ -20,11 +21,12 @@ USERS = ["postmaster", "callout", "verifier", *(f"user{number}" for number in ra
 
 
 class Site:
-    """One machine and its domain. `kind` is a function that makes the MTA from the Site."""
+    """One machine and its domain, or its domains. `kind` is a function that makes the MTA from the Site."""
 
     def __init__(self, rig, name, kind):
         self.name = name
         self.domain = f"{name}.example"
+        self.domains = world.DOMAINS.get(name, [self.domain])
         self.hostname = f"mx.{self.domain}"
         self.address = world.SITES[name]
         self.folder = pathlib.Path(rig.folder) / f"site-{name}"
@@ -84,7 +86,9 @@ class Site:
     def _make_folders(self):
         self.mail.mkdir(parents=True)
         shutil.chown(self.mail, "nobody", "nogroup")
-        boxes = "".join(f"{user}@{self.domain} inbox/\n" for user in USERS)
+        boxes = "".join(
+            f"{user}@{domain} inbox/\n" for domain in self.domains for user in USERS
+        )
         (self.folder / "users").write_text(boxes)
         return etc.make(self.folder / "etc", self.hostname, self.address, USERS)
 
@@ -97,18 +101,19 @@ def _content(path):
         return b""
 
 
-def with_postfix(milters="", more=""):
+def with_postfix(milters="", more="", **settings):
     """A site's MTA is Postfix; `more` are further lines for its main.cf."""
     return lambda site: postfix.Postfix(
         site.machine,
         site.folder,
         hostname=site.hostname,
         address=site.address,
-        domain=site.domain,
+        domain=" ".join(site.domains),
         milters=milters,
         users=f"texthash:{site.folder}/users",
         transport="smtp",
         more=f"myorigin = {site.domain}\n" + more.format(domain=site.domain),
+        **settings,
     )
 
 
@@ -123,6 +128,10 @@ def with_sendmail(unpacked):
     )
 
 
-def with_exim(unpacked, verify):
-    """`verify`: one of exim.VERIFY."""
-    return lambda site: exim.Exim(site, unpacked, verify)
+def with_exim(unpacked, verify=exim.NOBODY, **options):
+    """`verify`: one of exim.VERIFY; the options are those of exim.Exim."""
+    return lambda site: exim.Exim(site, unpacked, verify, **options)
+
+
+def with_dovecot(unpacked):
+    return lambda site: dovecot.Dovecot(site, unpacked)

@@ -20,7 +20,20 @@ SITES = {
     "exim-named": "198.18.6.2",
     "probes": "198.18.7.2",
     "probes-named": "198.18.8.2",
+    "called-postfix": "198.18.9.2",
+    "called-postscreen": "198.18.10.2",
+    "called-exim": "198.18.11.2",
+    "narrow-exim": "198.18.12.2",
+    "called-dovecot": "198.18.13.2",
 }
+# Sites with several domains: those that check_hosts calls.
+DOMAINS = {
+    "called-postfix": [f"postfix{number}.example" for number in range(4)],
+    "called-exim": [f"exim{number}.example" for number in range(3)],
+    "narrow-exim": [f"narrow{number}.example" for number in range(6)],
+}
+# A block list of the DNS, and whom it lists: all of us.
+BLOCK_LIST = "bl.example"
 
 ZONE = """
 $ORIGIN example.
@@ -120,6 +133,12 @@ ZONE += "".join(
     f"{name:<15} MX    10 mx.{name}\nmx.{name:<12} A     {address}\n"
     for name, address in SITES.items()
 )
+ZONE += "".join(
+    f"{domain.removesuffix('.example'):<15} MX    10 mx.{name}\n"
+    for name, domains in DOMAINS.items()
+    for domain in domains
+)
+ZONE += "10.100.51.198.bl A 127.0.0.2\n"
 
 BROKEN_ZONES = ["servfail.example"]  # the DNS server answers SERVFAIL for these
 
