@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -113,6 +114,17 @@ static void split(char *line, char *words[WORDS_MAX], size_t *count)
     words[*count] = NULL;
 }
 
+enum { NOBODY = 65534 };
+
+/* In the child. Root may do everything: it becomes somebody else. */
+static void give_up_rights(void)
+{
+    if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0))
+        _exit(124);
+}
+
+static bool without_rights; /* the next ones run so */
+
 /*
  * Runs `ringback VERB -c CONFIG ...`, without -c where configured is false, with that standard
  * input and standard error. Returns its exit status; what it said on standard output is in
@@ -122,9 +134,10 @@ static int run_between(const struct site *site, const char *line, bool configure
 {
     size_t verb = strcspn(line, " "), count = 0;
     char text[512], *words[WORDS_MAX];
-    int status, said;
+    int status, said, built = open(program, O_RDONLY | O_CLOEXEC);
     pid_t child;
 
+    assert_true(built >= 0); /* by its path somebody else might not find it */
     assert_true((size_t)snprintf(text, sizeof text, "%s %.*s%s%s%s", program, (int)verb, line,
                                  configured ? " -c " : "", configured ? site->config : "",
                                  line + verb) < sizeof text);
@@ -136,11 +149,14 @@ static int run_between(const struct site *site, const char *line, bool configure
     if (child == 0) {
         if (dup2(in, 0) < 0 || dup2(said, 1) < 0 || dup2(err >= 0 ? err : said, 2) < 0)
             _exit(125);
-        (void)execv(program, words);
+        if (without_rights)
+            give_up_rights();
+        (void)fexecve(built, words, environ);
         _exit(126);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     close(said);
+    close(built);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
 }
@@ -615,6 +631,47 @@ static void who_cannot_reach_it_is_told_what_to_do(void **state)
     assert_said(site, "is ringback-milter running");
 }
 
+static void who_may_not_is_told_who_may(void **state)
+{
+    static const struct {
+        const char *line;
+        int status;
+        const char *words;
+    } lines[] = {
+        {"status", EX_UNAVAILABLE, "control.sock: Permission denied: that is for root, and for"},
+        {"reload", EX_UNAVAILABLE, "control.sock: Permission denied: that is for root, and for"},
+        {"cache stats", EX_IOERR, "cache: Permission denied: that is for root, and for members of"},
+        {"cache purge --all", EX_IOERR, "cache: Permission denied: that is for root"},
+        {"verify nobody", EX_NOUSER, "warning: without the cache: "},
+        {"verify nobody", EX_NOUSER, "cache: Permission denied: that is for root"},
+        {"explain --client 192.0.2.1 --helo x --from <> --to a@example.org", EX_IOERR,
+         "cache: Permission denied: that is for root"},
+    };
+    const struct site *site = *state;
+    struct snapshot before = take_snapshot(site);
+    char control[96], cache[96];
+    pid_t daemon;
+
+    (void)snprintf(control, sizeof control, "%s/control.sock", site->folder);
+    (void)snprintf(cache, sizeof cache, "%s/cache", site->folder);
+    daemon = answer_at(control, "{}\n", 1);
+    assert_int_equal(chmod(site->folder, 0755), 0);
+    assert_int_equal(chmod(cache, 0), 0);
+    assert_int_equal(chmod(control, 0), 0);
+    without_rights = true;
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        if (run(site, lines[i].line) != lines[i].status)
+            fail_msg("%s: not %d: %s", lines[i].line, lines[i].status, read_file(site->said, NULL));
+        assert_said(site, lines[i].words);
+    }
+    without_rights = false;
+    assert_int_equal(chmod(cache, 0750), 0);
+    assert_int_equal(chmod(control, 0600), 0);
+    assert_int_equal(run(site, "status"), 0); /* which ends the daemon */
+    assert_ended_well(daemon);
+    assert_untouched(site, &before);
+}
+
 static void a_daemon_that_answers_nothing_is_named(void **state)
 {
     const struct site *site = *state;
@@ -932,6 +989,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_where_it_matters_is_refused),
         cmocka_unit_test(the_daemon_may_be_named_by_its_socket),
         cmocka_unit_test(who_cannot_reach_it_is_told_what_to_do),
+        cmocka_unit_test(who_may_not_is_told_who_may),
         cmocka_unit_test(a_daemon_that_answers_nothing_is_named),
         cmocka_unit_test(verify_shows_on_a_terminal_whom_it_waits_for),
         cmocka_unit_test(get_finds_all_keys_of_an_address_or_a_domain),
