@@ -102,6 +102,8 @@ const char *tool_hint(int error)
     case EPERM:
         return ": that is for root, and for members of the group " RINGBACK_USER
                " (or of the daemon's user)";
+    case ENOENT:
+        return ": nothing was kept there yet, or cache.store says another place than the daemon's";
     default:
         return "";
     }

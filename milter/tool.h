@@ -28,7 +28,7 @@ int tool_help(const char *text, bool asked_for);
  */
 int tool_load(const char *path, enum config_scope scope, struct config **config);
 
-/* What to do about an errno, to be put behind its text: who may. "" where there is nothing. */
+/* What to do about an errno of the cache's, or who may, to be put behind its text; or "". */
 const char *tool_hint(int error);
 
 /* One JSON object a line on stdout; takes the reference. */

@@ -631,6 +631,16 @@ static void who_cannot_reach_it_is_told_what_to_do(void **state)
     assert_said(site, "is ringback-milter running");
 }
 
+static void who_finds_no_cache_is_told_where_it_is_looked_for(void **state)
+{
+    struct site site = *(const struct site *)*state;
+
+    (void)snprintf(site.config, sizeof site.config, "%s/elsewhere", site.folder);
+    write_file(site.config, "hostname = mx.example.net cache { store = \"lmdb:/nowhere/cache\" }");
+    assert_int_equal(run(&site, "cache stats"), EX_IOERR);
+    assert_said(&site, "/nowhere/cache: No such file or directory: nothing was kept there yet, or");
+}
+
 static void who_may_not_is_told_who_may(void **state)
 {
     static const struct {
@@ -989,6 +999,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_where_it_matters_is_refused),
         cmocka_unit_test(the_daemon_may_be_named_by_its_socket),
         cmocka_unit_test(who_cannot_reach_it_is_told_what_to_do),
+        cmocka_unit_test(who_finds_no_cache_is_told_where_it_is_looked_for),
         cmocka_unit_test(who_may_not_is_told_who_may),
         cmocka_unit_test(a_daemon_that_answers_nothing_is_named),
         cmocka_unit_test(verify_shows_on_a_terminal_whom_it_waits_for),
