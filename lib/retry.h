@@ -31,7 +31,7 @@ enum {
      */
     RETRY_LEASE_S = 900,
     RETRY_POSTPONE_S = 60, /* when the world could not be asked: queue full, a rate used up */
-    RETRY_SCAN_S = 60,     /* how often the table is read for what others put there */
+    RETRY_SCAN_S = 30,     /* how often the table is read for what others put there */
     RETRY_TICK_MS = 500,   /* how often the clock is looked at while something waits, */
     RETRY_REST_MS = 10000, /* and while nothing does */
 };
