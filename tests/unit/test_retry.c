@@ -667,6 +667,7 @@ static void what_is_due_just_then_is_asked_a_little_later(void **state)
     assert_int_equal(heard(w), 0);
     assert_int_equal(retry_count(w->one.retry), 1);
     look_at(&w->one, now_s(w) + RETRY_SCAN_S);
+    look_at(&w->one, now_s(w) + RETRY_POSTPONE_S);
     await_asked(&w->one, 1);
 }
 

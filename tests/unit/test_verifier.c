@@ -699,6 +699,7 @@ static void a_reload_sees_that_the_store_is_another_one(void **state)
     assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     rig_reload(f);
     assert_int_equal(atomic_load(&told.count), 0);
+    cache_flush(f->verifier->cache); /* what still waits would go into the new one */
     (void)snprintf(away, sizeof away, "%s/away", f->folder);
     assert_int_equal(rename(f->path, away), 0);
     rig_reload(f);
