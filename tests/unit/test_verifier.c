@@ -1377,6 +1377,32 @@ static void new_options_are_for_questions_from_now_on(void **state)
     assert_string_equal(command, "EHLO renamed.example.net");
 }
 
+/* --- Name servers ------------------------------------------------------------ */
+
+/* One of two is silent: that costs its second once, and not the answer. */
+static void a_silent_name_server_of_two_does_not_cost_the_answer(void **state)
+{
+    struct rig *f = *state;
+    static const struct fake_dns_row mute_zone[] = {
+        {.name = "example.org", .flags = FAKE_DNS_DROP},
+        {.name = "other.example", .flags = FAKE_DNS_DROP},
+        {.name = "mx.example.org", .flags = FAKE_DNS_DROP},
+    };
+    struct fake_dns *mute = fake_dns_start(AF_INET, mute_zone, COUNT(mute_zone));
+    const char *const resolvers[] = {fake_dns_server(mute), f->resolver};
+
+    f->options.resolvers = resolvers;
+    f->options.resolver_count = COUNT(resolvers);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_reason_for(f, "user@other.example"), RB_REASON_ACCEPTED);
+    assert_int_equal(fake_dns_asked_udp(mute, "example.org", ns_t_invalid), 1);
+    assert_int_equal(fake_dns_asked_udp(mute, "mx.example.org", ns_t_invalid), 0);
+    assert_int_equal(fake_dns_asked_udp(mute, "other.example", ns_t_invalid), 0);
+    rig_close(f);
+    fake_dns_stop(mute);
+}
+
 /* --- The end --------------------------------------------------------------- */
 
 static void stopping_wakes_all_who_wait(void **state)
@@ -1746,6 +1772,7 @@ int main(void)
         TEST(new_lifetimes_hold_for_what_is_known),
         TEST(wrong_new_options_leave_the_old_ones),
         TEST(new_options_are_for_questions_from_now_on),
+        TEST(a_silent_name_server_of_two_does_not_cost_the_answer),
         TEST(stopping_wakes_all_who_wait),
         TEST(stopping_does_not_wait_for_a_silent_name_server),
         TEST(once_stopped_nobody_is_asked),
