@@ -630,7 +630,7 @@ static struct claim *claims; /* [claims_lock] */
 
 static bool is_claimed(const struct claim *wanted)
 {
-    const struct claim *claim;
+    const struct claim *claim = NULL;
     DL_FOREACH(claims, claim)
     {
         if (claim->dev == wanted->dev && claim->ino == wanted->ino && claim->pid == wanted->pid)

@@ -11,6 +11,7 @@
 
 #include "dns_exchange.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -25,8 +26,19 @@ enum {
     ERRORS_MAX = 16,      /* looked at in one go */
     FRAME = 2,            /* the length before a TCP message */
     OPT_SIZE = 11,
-    ARCOUNT_AT = 10, /* in a header */
     FAMILIES = 2,
+};
+
+/* A header (RFC 1035 4.1.1), behind its id. */
+enum {
+    FLAGS_AT = 2,
+    FLAG_QR = 0x80,
+    FLAG_TC = 0x02,
+    FLAG_RD = 0x01,
+    RCODE_AT = 3,
+    RCODE_MASK = 0x0f,
+    QDCOUNT_AT = 4,
+    ARCOUNT_AT = 10,
 };
 
 /* An answer over TCP, on its way. */
@@ -72,12 +84,11 @@ struct exchange {
 bool dns_question_make(struct dns_question *question, const char *name, ns_type type)
 {
     uint8_t *at = question->octets;
-    uint16_t id;
-    HEADER header = {.rd = 1, .qdcount = htons(1)};
-    if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id)
+    memset(at, 0, NS_HFIXEDSZ);
+    if (getrandom(at, sizeof(uint16_t), 0) != (ssize_t)sizeof(uint16_t))
         return false;
-    header.id = id;
-    memcpy(at, &header, NS_HFIXEDSZ);
+    at[FLAGS_AT] = FLAG_RD;
+    ns_put16(1, at + QDCOUNT_AT);
     at += NS_HFIXEDSZ;
     int len = ns_name_compress(name, at, NS_MAXCDNAME, NULL, NULL);
     if (len < 0)
@@ -105,16 +116,14 @@ static bool is_same_name_octet(uint8_t a, uint8_t b)
     return a == b || ((a ^ b) == 0x20 && (a | 0x20) >= 'a' && (a | 0x20) <= 'z');
 }
 
-static HEADER header_of(const uint8_t *octets)
+static bool is_cut_off(const uint8_t *octets)
 {
-    HEADER header;
-    memcpy(&header, octets, sizeof header);
-    return header;
+    return (octets[FLAGS_AT] & FLAG_TC) != 0;
 }
 
 static bool is_without_edns(const uint8_t *octets)
 {
-    const unsigned rcode = header_of(octets).rcode;
+    const int rcode = octets[RCODE_AT] & RCODE_MASK;
     return rcode == ns_r_formerr || rcode == ns_r_notimpl;
 }
 
@@ -126,9 +135,9 @@ static bool is_without_edns(const uint8_t *octets)
 static bool is_ours(const struct dns_question *question, const uint8_t *answer, size_t len)
 {
     if (len < NS_HFIXEDSZ || memcmp(answer, question->octets, sizeof(uint16_t)) != 0 ||
-        !header_of(answer).qr)
+        (answer[FLAGS_AT] & FLAG_QR) == 0)
         return false;
-    if (header_of(answer).qdcount == 0)
+    if (ns_get16(answer + QDCOUNT_AT) == 0)
         return is_without_edns(answer);
     if (len < question->len)
         return false;
@@ -329,7 +338,7 @@ static void move_stream(struct exchange *x, struct party *party, size_t place)
     uint8_t *answer = stream->octets;
     const size_t len = frame_length(stream);
     stream->octets = NULL; /* ours now: the stream may end */
-    if (is_ours(question, answer, len) && !header_of(answer).tc)
+    if (is_ours(question, answer, len) && !is_cut_off(answer))
         read_answer(x, party, place, answer, len);
     else
         fail(attempt);
@@ -440,7 +449,7 @@ static void receive_datagram(struct exchange *x, int fd)
     if (is_without_edns(x->datagram) && !attempt->without_edns) {
         attempt->without_edns = true;
         ask_udp(x, party, place);
-    } else if (header_of(x->datagram).tc || !has_room) {
+    } else if (is_cut_off(x->datagram) || !has_room) {
         start_stream(x, attempt, place);
     } else {
         read_answer(x, party, place, x->datagram, len);
@@ -457,6 +466,7 @@ static int shorter(int a, int b)
 /* A round has its share of the time that is left, and each server of it has one of that. */
 static void begin_round(const struct exchange *x, struct party *party)
 {
+    assert(x->list->count > 0);
     const int left_ms = deadline_left_ms(x->settings->clock, x->settings->until);
     const int share_ms = left_ms / (int)(x->list->rounds - party->round);
     const int timeout_ms = (int)x->list->timeout_ms, others = (int)x->list->count - 1;

@@ -331,6 +331,7 @@ enum transport_status transport_connect(struct transport *transport,
  * long as the host likes. So it is told now and then that there is nothing to read.
  */
 static long limit_reads(BIO *bio, int operation, const char *octets, size_t len, int number,
+                        /* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's type */
                         long other, int result, size_t *done)
 {
     struct transport *transport = (struct transport *)(void *)BIO_get_callback_arg(bio);
