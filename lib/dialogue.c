@@ -188,10 +188,7 @@ static bool say_rcpt(struct dialogue *dialogue)
     return say(dialogue, RB_STAGE_RCPT, "RCPT TO:<%s>", dialogue->question.address);
 }
 
-/*
- * MAIL and RCPT, in one flight where the host allows it (RFC 2920 3.1), and takes our MAIL: the RCPT
- * behind one that is refused is an error too, and hosts count errors.
- */
+/* MAIL and RCPT, in one flight where the host allows it (RFC 2920 3.1). */
 static void begin_transaction(struct dialogue *dialogue)
 {
     bool said;
@@ -205,7 +202,7 @@ static void begin_transaction(struct dialogue *dialogue)
             return;
     }
     said = say_mail(dialogue);
-    if (said && dialogue->pipelining && !dialogue->mail_refused)
+    if (said && dialogue->pipelining && !dialogue->rcpt_waits)
         (void)!say_rcpt(dialogue);
 }
 
@@ -216,6 +213,8 @@ void dialogue_ask(struct dialogue *dialogue, const struct dialogue_question *que
     dialogue->answer = (struct dialogue_answer){0};
     dialogue->fallback_used = false;
     dialogue->asking = true;
+    /* The RCPT behind a MAIL that is refused is an error too, and hosts count errors. */
+    dialogue->rcpt_waits = dialogue->mail_refused;
     if (question->needs_utf8 && !dialogue->utf8) {
         answer_without_reply(dialogue, RB_REASON_REJECTED, "no_smtputf8");
         ready(dialogue);

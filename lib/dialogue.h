@@ -81,7 +81,8 @@ struct dialogue {
     unsigned refusals; /* replies of 4yz and 5yz so far, to whatever was said */
     bool tls, pipelining, starttls, utf8;
     bool transaction_open; /* the next transaction must begin with RSET */
-    bool mail_refused;     /* some MAIL was: RCPT is not said any more before MAIL is answered */
+    bool mail_refused;     /* of the question asked now, or of one before */
+    bool rcpt_waits;       /* RCPT is not said before MAIL has been answered */
     bool may_quit;         /* over, but for QUIT */
     bool quitting;
 

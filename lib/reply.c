@@ -156,7 +156,7 @@ static enum reply_status take_line(struct reply_parser *parser)
         return REPLY_MALFORMED;
     code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
     if (reply->lines > 0 && code != reply->code) {
-        if (!parser->teaser || reply->code != 220)
+        if (!parser->teaser || reply->code != 220 || (code != 521 && code != 421))
             return REPLY_MALFORMED;
         parser->teaser = false;
         forget(reply);

@@ -5,7 +5,7 @@
  *
  * Accepted beyond the grammar, as mail hosts do it: bare LF as line end, a code alone on its line,
  * octets over 127; and in a banner the first line of postscreen, which says 220 while it still makes
- * up its mind. Not accepted: a line that does not begin with three digits (first 2..5), any other
+ * up its mind, and then 521 or 421 (RFC 7504, RFC 5321 3.8). Not accepted: a line that does not begin with three digits (first 2..5), any other
  * code that changes within one reply, more than REPLY_LINES_MAX lines, a line over REPLY_LINE_MAX
  * octets, NUL.
  */
@@ -46,7 +46,7 @@ struct reply_parser {
     char line[REPLY_LINE_MAX + 1];
     size_t line_len;
     enum reply_status status;
-    bool teaser; /* of a banner: what follows "220-" with another code takes its place */
+    bool teaser; /* of a banner: 521 or 421 behind "220-" takes its place */
 };
 
 /* Ready for the next reply. */

@@ -366,6 +366,9 @@ static enum transport_status ssl_status(const struct transport *transport, int r
     case SSL_ERROR_WANT_WRITE:
         *events = POLLOUT;
         return TRANSPORT_OK;
+    case SSL_ERROR_SSL:
+        /* A TLS 1.3 host tells after its handshake what it does not like about ours. */
+        return transport->tls_untried ? TRANSPORT_TLS_FAILED : on_failure;
     default:
         return on_failure;
     }
@@ -534,8 +537,7 @@ static enum transport_status drive_until(struct transport *transport, struct dia
         }
     }
     end_wait(transport);
-    /* A TLS 1.3 host tells after its handshake what it does not like about ours. */
-    return status == TRANSPORT_CLOSED && transport->tls_untried ? TRANSPORT_TLS_FAILED : status;
+    return status;
 }
 
 enum transport_status transport_drive(struct transport *transport, struct dialogue *dialogue)

@@ -607,7 +607,8 @@ static void a_teaser_before_the_banner_is_no_banner(void **state)
         {"521 5.7.1 Service unavailable; client [192.0.2.1] blocked using bl.example\r\n",
          RB_REASON_BLOCKED,
          "521 5.7.1 Service unavailable; client [192.0.2.1] blocked using bl.example"},
-        {"550 5.5.1 Protocol error\r\n", RB_REASON_BLOCKED, "550 5.5.1 Protocol error"},
+        {"521 5.5.1 Protocol error\r\n", RB_REASON_BLOCKED, "521 5.5.1 Protocol error"},
+        {"554 no\r\n", RB_REASON_PROTOCOL_ERROR, ""},
         {"421 4.3.2 All server ports are busy\r\n", RB_REASON_TEMPFAIL,
          "421 4.3.2 All server ports are busy"},
         {"521-5.7.1 one\r\n220 two\r\n", RB_REASON_PROTOCOL_ERROR, ""},
@@ -1052,10 +1053,8 @@ static void a_null_sender_refused_in_a_flight_is_followed_by_the_fallback_once(v
     feed(&dialogue, NULL_REFUSED);
     sends(&dialogue, "");
     feed(&dialogue, "503 5.5.1 need MAIL\r\n");
-    sends(&dialogue, MAIL_FALLBACK);
-    feed(&dialogue, OK);
-    sends(&dialogue, RCPT_USER);
-    feed(&dialogue, UNKNOWN_USER);
+    sends(&dialogue, MAIL_FALLBACK RCPT_USER);
+    feed(&dialogue, OK UNKNOWN_USER);
     answered(&dialogue, RB_REASON_NO_SUCH_USER, RB_STAGE_RCPT);
     assert_true(dialogue.answer.null_sender_refused);
     assert_string_equal(dialogue.answer.mail_from, "postmaster@we.example");
@@ -1116,8 +1115,8 @@ static void both_senders_refused_is_null_sender_refused(void **state)
     dialogue_ask(&dialogue, &with_fallback);
     sends(&dialogue, MAIL_NULL RCPT_USER);
     feed(&dialogue, NULL_REFUSED "503 no\r\n");
-    sends(&dialogue, MAIL_FALLBACK);
-    feed(&dialogue, NULL_REFUSED);
+    sends(&dialogue, MAIL_FALLBACK RCPT_USER);
+    feed(&dialogue, NULL_REFUSED "503 no\r\n");
     assert_int_equal(dialogue.need, DIALOGUE_NEED_QUESTION);
     sends(&dialogue, "");
     answered(&dialogue, RB_REASON_NULL_SENDER_REFUSED, RB_STAGE_MAIL);
@@ -1557,8 +1556,7 @@ static const struct turn long_session[] = {
     {"", "220-mx.example\r\n220-be patient\r\n220 ESMTP\r\n"},
     {EHLO, "250-mx.example\r\n250-SIZE 10240000\r\n250-PIPELINING\r\n250 SMTPUTF8\r\n"},
     {MAIL_NULL RCPT_USER, NULL_REFUSED "503-5.5.1 Error:\r\n503 5.5.1 need MAIL command\r\n"},
-    {MAIL_FALLBACK, OK},
-    {RCPT_USER, "250-2.1.5 fine\n250 2.1.5 Ok\n"},
+    {MAIL_FALLBACK RCPT_USER, OK "250-2.1.5 fine\n250 2.1.5 Ok\n"},
     {"DATA\r\n", "550-5.1.1 User\r\n550 5.1.1 unknown here\r\n"},
 };
 

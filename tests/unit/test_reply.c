@@ -234,7 +234,8 @@ static void what_follows_a_teaser_takes_its_place(void **state)
     } table[] = {
         {"220-hello\r\n220 mx\r\n", REPLY_DONE, 220, "", "hello\nmx"},
         {"220-hello\r\n220-wait\r\n521 5.7.1 no\r\n", REPLY_DONE, 521, "5.7.1", "no"},
-        {"220-hello\r\n550-5.5.1 no\r\n550 and no\r\n", REPLY_DONE, 550, "5.5.1", "no\nand no"},
+        {"220-hello\r\n421-4.3.2 no\r\n421 and no\r\n", REPLY_DONE, 421, "4.3.2", "no\nand no"},
+        {"220-hello\r\n554 no\r\n", REPLY_MALFORMED, 0, "", ""},
         {"220-hello\r\n521-no\r\n220 yes\r\n", REPLY_MALFORMED, 0, "", ""},
         {"250-hello\r\n521 no\r\n", REPLY_MALFORMED, 0, "", ""},
     };
