@@ -38,18 +38,27 @@ static uint32_t domain_hash(const char *input, size_t len)
 }
 
 /*
- * The domain's place in a table of some; where there is none, an empty one or, if need be,
+ * The domain's place among those refused; where there is none, an empty one or, if need be,
  * another's.
  */
-static uint32_t *place_in(uint32_t table[WINDOW_DOMAINS], uint32_t domain)
+static uint32_t *refusal(struct window *window, uint32_t domain)
 {
     for (uint32_t step = 0; step < WINDOW_STEPS; step++) {
-        uint32_t *place = &table[(domain + step) % WINDOW_DOMAINS];
+        uint32_t *place = &window->refused[(domain + step) % WINDOW_DOMAINS];
 
         if (*place == domain || *place == 0)
             return place;
     }
-    return &table[domain % WINDOW_DOMAINS];
+    return &window->refused[domain % WINDOW_DOMAINS];
+}
+
+/*
+ * The domain's place among those that wait for their mail host. Two may share one: then they wait
+ * together, which does no harm.
+ */
+static struct window_pause *pause_of(struct window *window, uint32_t domain)
+{
+    return &window->pauses[domain % WINDOW_DOMAINS];
 }
 
 static bool may_ask(struct window *window, const struct window_slot *slot)
@@ -60,30 +69,40 @@ static bool may_ask(struct window *window, const struct window_slot *slot)
      */
     return window->under_way < WINDOW_UNDER_WAY_MAX && !window->all_refused &&
            window->of_domain[slot->domain % WINDOW_DOMAINS] < WINDOW_OF_DOMAIN_MAX &&
-           *place_in(window->refused, slot->domain) != slot->domain &&
-           *place_in(window->paused, slot->domain) != slot->domain;
+           *refusal(window, slot->domain) != slot->domain &&
+           now_ms() >= pause_of(window, slot->domain)->until_ms;
 }
 
-static void pause_domain(struct window *window, uint32_t domain)
+/* False: it was put off often enough; the answer stands. */
+static bool put_off(struct window *window, uint32_t domain)
 {
-    if (window->unpaused_ms == 0)
-        window->unpaused_ms = now_ms() + window->pause_ms;
-    *place_in(window->paused, domain) = domain;
+    struct window_pause *pause = pause_of(window, domain);
+    const int64_t now = now_ms();
+
+    if (now < pause->until_ms) /* asked with others, which have found out before */
+        return true;
+    if (pause->times == WINDOW_PAUSES_MAX)
+        return false;
+    pause->times++;
+    pause->until_ms = now + window->pause_ms;
+    return true;
 }
 
 /* True: a limit forbids it now, and later it is allowed. */
 static bool note_refusal(struct window *window, const struct window_slot *slot,
                          const struct rb_answer *answer)
 {
-    if (answer->reason != RB_REASON_LIMITED)
-        return false;
-    if (strcmp(answer->rule, "global_rate") == 0)
+    const bool is_limited = answer->reason == RB_REASON_LIMITED;
+
+    if (is_limited && strcmp(answer->rule, "host_paused") == 0)
+        return put_off(window, slot->domain);
+    if (!is_limited && !answer->cached)
+        pause_of(window, slot->domain)->times = 0; /* its host answers */
+    if (is_limited && strcmp(answer->rule, "global_rate") == 0)
         window->all_refused = true;
-    else if (strcmp(answer->rule, "per_domain_rate") == 0 ||
-             strcmp(answer->rule, "per_host_sessions") == 0)
-        *place_in(window->refused, slot->domain) = slot->domain;
-    else if (strcmp(answer->rule, "host_paused") == 0)
-        pause_domain(window, slot->domain);
+    else if (is_limited && (strcmp(answer->rule, "per_domain_rate") == 0 ||
+                            strcmp(answer->rule, "per_host_sessions") == 0))
+        *refusal(window, slot->domain) = slot->domain;
     else
         return false;
     return true;
@@ -93,10 +112,6 @@ static void forget_refusals(struct window *window)
 {
     int64_t now = now_ms();
 
-    if (window->unpaused_ms != 0 && now >= window->unpaused_ms) {
-        window->unpaused_ms = 0;
-        memset(window->paused, 0, sizeof window->paused);
-    }
     if (now < window->again_ms)
         return;
     window->again_ms = now + AGAIN_MS;

@@ -24,7 +24,8 @@ enum {
     WINDOW_MAX = 4096,
     WINDOW_UNDER_WAY_MAX = 512,  /* asked, and not answered yet, */
     WINDOW_OF_DOMAIN_MAX = 32,   /* and of one domain: many lists are sorted by domain */
-    WINDOW_PAUSE_MS = 60 * 1000, /* so long a domain waits whose mail host we were too much for */
+    WINDOW_PAUSE_MS = 60 * 1000, /* so long a domain waits whose mail host we were too much for, */
+    WINDOW_PAUSES_MAX = 3,       /* and so often on end: it may not be a matter of time */
     WINDOW_DOMAINS = 1024,       /* places where domains are counted, by hash, */
     WINDOW_STEPS = 8,            /* and how far from its own place one is looked for */
 };
@@ -48,6 +49,12 @@ struct window_slot {
 typedef char *window_format(const struct rb_answer *answer, const char *input, size_t len,
                             const void *arg);
 
+/* Of domains with a hash: their mail host, for which we were too much. */
+struct window_pause {
+    unsigned times;   /* on end */
+    int64_t until_ms; /* nothing is asked of it before */
+};
+
 struct window {
     struct rb_verifier *verifier;
     struct rb_question question; /* but for the address */
@@ -61,8 +68,7 @@ struct window {
     int64_t again_ms;                   /* then it is tried again what a rate forbade, */
     bool all_refused;                   /* until then nothing is asked, */
     uint32_t refused[WINDOW_DOMAINS];   /* or of these domains; 0: none */
-    int64_t unpaused_ms;                /* until then nothing is asked */
-    uint32_t paused[WINDOW_DOMAINS];    /* of these */
+    struct window_pause pauses[WINDOW_DOMAINS];
 };
 
 /*
