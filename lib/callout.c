@@ -446,7 +446,7 @@ static void finish_later(struct run *run)
 
     for (struct callout_item *next; item != NULL; item = next) {
         next = item->next;
-        if (item->has_best && item->best.reason != RB_REASON_UNREACHABLE)
+        if (run_was_told(item))
             run_answer(run, item, &item->best);
         else if (!hooks->put_back(hooks->arg, item))
             run_answer(run, item, &limited);

@@ -59,9 +59,16 @@ void run_consider_all(struct run *run, const struct address_record *record)
         run_consider(item, record);
 }
 
+bool run_was_told(const struct callout_item *item)
+{
+    return item->has_best && worth(item->best.reason) > worth(RB_REASON_PROTOCOL_ERROR);
+}
+
 void run_limit(struct callout_item *item, const struct address_record *record)
 {
-    if (!item->has_best || item->best.reason == RB_REASON_UNREACHABLE)
+    bool was_limited = item->has_best && item->best.reason == RB_REASON_LIMITED;
+
+    if (!run_was_told(item) && !was_limited)
         item->best = *record;
     item->has_best = true;
 }

@@ -56,9 +56,12 @@ bool run_gives_way(const struct run *run);
 void run_consider(struct callout_item *item, const struct address_record *record);
 void run_consider_all(struct run *run, const struct address_record *record);
 
+/* Whether some host has said more of the item than that no mail host can be reached there. */
+bool run_was_told(const struct callout_item *item);
+
 /*
- * The host where asking begins would have none of it now: the item's non-answer, unless another host
- * said more than that it cannot be reached.
+ * The host where asking begins would have none of it now: the item's non-answer, unless it was told
+ * one before.
  */
 void run_limit(struct callout_item *item, const struct address_record *record);
 

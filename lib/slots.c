@@ -193,8 +193,9 @@ bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsig
     return woken;
 }
 
-enum slots_excess slots_turned_away(struct slots *slots, const char *ip, struct slots_stay *stay,
-                                    int64_t now_ms)
+enum slots_excess slots_turned_away(struct slots *slots, struct queue *queue,
+                                    struct destination *destination, const char *ip,
+                                    struct slots_stay *stay, int64_t now_ms)
 {
     struct slot *slot = find(slots, ip);
     unsigned others;
@@ -211,7 +212,10 @@ enum slots_excess slots_turned_away(struct slots *slots, const char *ip, struct 
     slot->allowed_until_ms = now_ms + SLOTS_ALLOWED_MS;
     slot->sent_away++;
     stay->sent_away = true;
-    return others > 0 ? SLOTS_OTHERS : SLOTS_LAGS;
+    if (others == 0)
+        return SLOTS_LAGS;
+    set_aside(queue, slot, destination);
+    return SLOTS_OTHERS;
 }
 
 void slots_pause(struct slots *slots, const char *ip, int64_t now_ms)

@@ -73,9 +73,13 @@ enum slots_entry slots_enter(struct slots *slots, struct queue *queue,
 bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsigned sessions_max,
                  const struct slots_stay *stay, int64_t now_ms);
 
-/* A session that has entered was sent away by the host, as one too many. It is still to leave. */
-enum slots_excess slots_turned_away(struct slots *slots, const char *ip, struct slots_stay *stay,
-                                    int64_t now_ms);
+/*
+ * A session of the destination that has entered was sent away by the host, as one too many. It is
+ * still to leave; where others are open the destination is set aside until a slot is free.
+ */
+enum slots_excess slots_turned_away(struct slots *slots, struct queue *queue,
+                                    struct destination *destination, const char *ip,
+                                    struct slots_stay *stay, int64_t now_ms);
 
 /* We were too much for the host. Only between slots_enter and slots_leave. */
 void slots_pause(struct slots *slots, const char *ip, int64_t now_ms);

@@ -214,7 +214,8 @@ static bool turned_away(void *arg, const char *ip)
     if (ip[0] == '\0') /* a path has no slots */
         return false;
     pthread_mutex_lock(&verifier->lock);
-    excess = slots_turned_away(&verifier->slots, ip, &task->stay, now_ms);
+    excess = slots_turned_away(&verifier->slots, &verifier->queue, task->destination, ip,
+                               &task->stay, now_ms);
     if (excess == SLOTS_OTHERS)
         (void)rest_send_home(&verifier->queue, ip);
     pthread_mutex_unlock(&verifier->lock);

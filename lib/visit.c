@@ -395,12 +395,12 @@ static void note_refusal(struct session *session, int64_t took_ms)
  */
 static bool is_worn_out(const struct session *session, const struct address_record *record)
 {
-    const bool over = session->dialogue.need == DIALOGUE_OVER;
+    /* What it answered before it closed stands. */
+    const bool lost = session->status == TRANSPORT_CLOSED && record->code == 0;
 
     if (session->asked == 1)
         return false;
-    if (session->dialogue.answer.subject == CLASSIFY_SESSION ||
-        (over && (record->code == 421 || session->status == TRANSPORT_CLOSED)))
+    if (session->dialogue.answer.subject == CLASSIFY_SESSION || record->code == 421 || lost)
         return true;
     return session->served &&
            (is_about_us(session, record) ||
@@ -465,15 +465,13 @@ static void pause_host(struct session *session, struct address_record *record)
 /* --- Asking -------------------------------------------------------------- */
 
 /*
- * Whether the host says that we are too much for it now. A limit of a session that holds in a new
- * one is none of the session. A greylist may speak of pace, but means time.
+ * Whether the host says that we are too much for it now. A greylist may speak of pace, but means
+ * time.
  */
 static bool is_too_much(const struct session *session, const struct address_record *record)
 {
-    const enum classify_subject subject = session->dialogue.answer.subject;
-
     return record->code >= 400 && record->reason != RB_REASON_GREYLISTED &&
-           (subject == CLASSIFY_PACE || (subject == CLASSIFY_SESSION && session->asked == 1));
+           session->dialogue.answer.subject == CLASSIFY_PACE;
 }
 
 /* True: the host would have none of it now, and the item is put by for when it has. */

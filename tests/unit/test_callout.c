@@ -1015,6 +1015,26 @@ static void a_dead_host_before_a_full_one_is_no_answer(void **state)
     assert_int_equal(world.learned_count, 0);
 }
 
+static void nor_is_garbage_before_a_full_one(void **state)
+{
+    (void)state;
+    start(0, &(const struct fake_host_options){.banner = "this is no mail host"});
+    start_saying(1, UNKNOWN_USER);
+    world.full_ip = "127.0.0.2";
+    add("a@three.example");
+    run("three.example");
+    assert_int_equal(world.put_back[0], 1);
+}
+
+static void what_a_host_put_off_does_not_wait_for_a_full_one(void **state)
+{
+    (void)state;
+    start_saying(0, GREYLISTED);
+    start_saying(1, UNKNOWN_USER);
+    world.full_ip = "127.0.0.2";
+    is(ask("three.example", "a@three.example"), RB_REASON_GREYLISTED);
+}
+
 static void a_host_held_back_is_limited_and_not_called(void **state)
 {
     (void)state;
@@ -1492,8 +1512,8 @@ static void refusals_of_senders_count_too(void **state)
     assert_int_equal(ask_for_many(6), 2);
     assert_int_equal(fake_host_connections(host), 2);
     heard(host, "MAIL", 12);
-    /* Of the first flight of each session: from then on RCPT is not said behind a refused MAIL. */
-    heard(host, "RCPT", 2);
+    /* Of the first question of each session: from then on RCPT is not said behind a refused MAIL. */
+    heard(host, "RCPT", 4);
     heard(host, "QUIT", 2);
 }
 
@@ -1702,6 +1722,7 @@ static void a_limit_of_a_session_is_no_answer(void **state)
     (void)state;
     static const char *const limits[] = {
         "550 5.5.3 Only one recipient per session", "550 5.7.1 Too many invalid recipients",
+        "550 5.7.1 Invalid recipient limit reached for your session",
         "452 4.5.3 Too many recipients", "421 4.7.0 Too many errors"};
 
     for (size_t i = 0; i < COUNT(limits); i++) {
@@ -1728,6 +1749,18 @@ static void a_limit_of_a_session_is_no_answer(void **state)
             was_called_so(j, "127.0.0.1", RB_REASON_ACCEPTED);
         stop_host(0);
     }
+}
+
+/* In a new session it is no limit of that: there is no other to ask in. */
+static void a_limit_of_a_session_that_holds_in_a_new_one_is_an_answer(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, "550 5.7.1 Too many invalid recipients");
+
+    is(ask("one.example", "u@one.example"), RB_REASON_BLOCKED);
+    assert_int_equal(fake_host_connections(host), 1);
+    heard(host, "RCPT", 1);
+    assert_int_equal(world.paused, 0);
 }
 
 /* A host whose replies turn to our manners has had enough of us: that is not what it says of users. */
@@ -1871,8 +1904,6 @@ static void a_host_for_which_we_are_too_much_is_left_alone(void **state)
         {.rcpt = "451 Sender rate 12.0 / 1m exceeds limit"},
         {.rcpt = "550 5.7.1 Rate limit exceeded"},
         {.banner = "421 4.7.0 mx Error: too many connections from 192.0.2.1"},
-        {.rcpt =
-             "550 5.7.1 Too many invalid recipients"}, /* in a new session, it is no limit of it */
     };
 
     start_saying(1, UNKNOWN_USER);
@@ -2665,6 +2696,24 @@ static void where_data_is_checked_a_catch_all_domain_may_refuse_there(void **sta
     heard(host, "DATA", 1);
 }
 
+static void
+an_answer_that_was_given_before_the_connection_was_lost_is_not_asked_for_again(void **state)
+{
+    (void)state;
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){.rcpt = ACCEPTS_ALL, .data = ""});
+
+    world.options.catch_all_check = true;
+    world.options.data_check = true;
+    add("a@one.example");
+    add("b@one.example");
+    run("one.example");
+    is(&world.answer[1], RB_REASON_CATCH_ALL);
+    assert_int_equal(fake_host_connections(host), 1);
+    heard(host, "RCPT", 3);
+    heard(host, "DATA", 1);
+}
+
 static void where_data_is_checked_354_ends_the_session_and_the_next_item_gets_its_own(void **state)
 {
     (void)state;
@@ -2867,6 +2916,8 @@ int main(void)
         T(what_has_waited_for_room_too_long_is_limited),
         T(a_full_host_is_not_passed_over_for_its_backup),
         T(a_dead_host_before_a_full_one_is_no_answer),
+        T(nor_is_garbage_before_a_full_one),
+        T(what_a_host_put_off_does_not_wait_for_a_full_one),
         T(a_host_held_back_is_limited_and_not_called),
         T(a_host_held_back_leaves_the_others),
         T(without_items_nothing_happens),
@@ -2906,6 +2957,7 @@ int main(void)
         T(a_worn_out_session_does_not_ask_twice_for_what_was_put_off),
         T(what_a_session_was_left_over_is_asked_first_in_the_next),
         T(a_limit_of_a_session_is_no_answer),
+        T(a_limit_of_a_session_that_holds_in_a_new_one_is_an_answer),
         T(a_host_that_speaks_of_us_in_mid_session_is_asked_in_another),
         T(a_session_that_gets_ever_slower_is_left),
         T(one_connection_too_many_is_handed_back),
@@ -2955,6 +3007,7 @@ int main(void)
         T(an_unclear_probe_is_not_repeated_in_a_run),
         T(the_probe_gets_no_time_beyond_that_of_the_callout),
         T(where_data_is_checked_a_catch_all_domain_may_refuse_there),
+        T(an_answer_that_was_given_before_the_connection_was_lost_is_not_asked_for_again),
         T(where_data_is_checked_354_ends_the_session_and_the_next_item_gets_its_own),
         T(data_is_not_tried_where_the_domain_is_not_known_as_catch_all),
         T(the_probe_is_the_same_for_a_month_and_a_domain),

@@ -177,10 +177,11 @@ static void one_alone_tries_a_host_that_was_held_back(void **state)
 /* --- What the host lets us know ------------------------------------------- */
 
 /* A session that has entered is sent away, and leaves. */
-static enum slots_excess send_away(struct fixture *f, const char *ip, unsigned max)
+static enum slots_excess send_away(struct fixture *f, int domain, const char *ip, unsigned max)
 {
     struct slots_stay stay = {0};
-    enum slots_excess excess = slots_turned_away(&f->slots, ip, &stay, f->now_ms);
+    enum slots_excess excess =
+        slots_turned_away(&f->slots, &f->queue, f->destination[domain], ip, &stay, f->now_ms);
 
     (void)slots_leave(&f->slots, &f->queue, ip, max, &stay, f->now_ms);
     return excess;
@@ -192,13 +193,14 @@ static void one_sent_away_shows_how_many_a_host_allows(void **state)
 
     for (int i = 0; i < 4; i++)
         assert_int_equal(enter(f, i, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(send_away(f, HOST, 10), SLOTS_OTHERS);
+    assert_int_equal(send_away(f, 3, HOST, 10), SLOTS_OTHERS);
+    end_run(f, 3, 10);
     assert_int_equal(slots_running(&f->slots, HOST), 3);
+    assert_null(queue_next(&f->queue, 1)); /* it is set aside */
     assert_int_equal(enter(f, 4, HOST, 10), SLOTS_FULL);
-    end_run(f, 4, 10);
     assert_true(leave(f, HOST, 10));
-    assert_ptr_equal(queue_next(&f->queue, 1), f->destination[4]);
-    assert_int_equal(enter(f, 4, HOST, 10), SLOTS_TAKEN);
+    assert_ptr_equal(queue_next(&f->queue, 1), f->destination[3]);
+    assert_int_equal(enter(f, 3, HOST, 10), SLOTS_TAKEN);
     assert_int_equal(enter(f, 5, HOST, 10), SLOTS_FULL);
     assert_int_equal(enter(f, 5, OTHER, 10), SLOTS_TAKEN); /* another host is not concerned */
 }
@@ -212,15 +214,17 @@ static void several_sent_away_at_once_are_counted_once_each(void **state)
     for (int i = 0; i < 6; i++)
         assert_int_equal(enter(f, i, HOST, 10), SLOTS_TAKEN);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(slots_turned_away(&f->slots, HOST, &stay[i], f->now_ms), SLOTS_OTHERS);
+        assert_int_equal(
+            slots_turned_away(&f->slots, &f->queue, f->destination[i], HOST, &stay[i], f->now_ms),
+            SLOTS_OTHERS);
     for (int i = 0; i < 3; i++) {
         (void)slots_leave(&f->slots, &f->queue, HOST, 10, &stay[i], f->now_ms);
         end_run(f, i, 10);
     }
-    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_FULL); /* three are allowed */
+    assert_null(queue_next(&f->queue, 1)); /* three are allowed */
     (void)leave(f, HOST, 10);
-    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_FULL);
+    assert_ptr_equal(queue_next(&f->queue, 1), f->destination[0]);
+    assert_null(queue_next(&f->queue, 1));
 }
 
 static void what_a_host_allows_is_forgotten_after_some_minutes(void **state)
@@ -229,9 +233,10 @@ static void what_a_host_allows_is_forgotten_after_some_minutes(void **state)
 
     assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
     assert_int_equal(enter(f, 1, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(send_away(f, HOST, 10), SLOTS_OTHERS);
+    assert_int_equal(send_away(f, 1, HOST, 10), SLOTS_OTHERS);
     for (int i = 1; i < 4; i++) {
-        assert_int_equal(enter(f, i, HOST, 10), SLOTS_FULL);
+        if (i > 1)
+            assert_int_equal(enter(f, i, HOST, 10), SLOTS_FULL);
         end_run(f, i, 10);
     }
     f->now_ms += SLOTS_ALLOWED_MS - 1;
@@ -249,11 +254,13 @@ static void what_a_host_allows_is_remembered_while_it_is_idle(void **state)
 
     assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
     assert_int_equal(enter(f, 1, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(send_away(f, HOST, 10), SLOTS_OTHERS);
+    assert_int_equal(send_away(f, 1, HOST, 10), SLOTS_OTHERS);
     (void)leave(f, HOST, 10);
+    assert_ptr_equal(queue_take(&f->queue, f->destination[1]), &f->item[1]);
+    end_run(f, 1, 10); /* it had nothing left to ask */
     assert_int_equal(slots_running(&f->slots, HOST), 0);
     assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_FULL);
+    assert_int_equal(enter(f, 2, HOST, 10), SLOTS_FULL);
 }
 
 /* Dead, or closed to us: the last one to find out has found out. */
@@ -263,10 +270,10 @@ static void one_alone_that_is_sent_away_has_met_a_failure(void **state)
 
     assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
     assert_int_equal(enter(f, 1, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(send_away(f, HOST, 10), SLOTS_OTHERS);
-    assert_int_equal(send_away(f, HOST, 10), SLOTS_ALONE);
-    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(send_away(f, HOST, 10), SLOTS_ALONE);
+    assert_int_equal(send_away(f, 1, HOST, 10), SLOTS_OTHERS);
+    assert_int_equal(send_away(f, 0, HOST, 10), SLOTS_ALONE);
+    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_TAKEN); /* let out for it */
+    assert_int_equal(send_away(f, 1, HOST, 10), SLOTS_ALONE);
 }
 
 /* A host may close its books on a session later than it said goodbye. */
@@ -277,11 +284,11 @@ static void a_session_that_has_just_ended_may_still_count(void **state)
     assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
     (void)leave(f, HOST, 10);
     assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(send_away(f, HOST, 10), SLOTS_LAGS);
+    assert_int_equal(send_away(f, 0, HOST, 10), SLOTS_LAGS);
     assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN); /* one is allowed all the same */
     assert_int_equal(enter(f, 1, HOST, 10), SLOTS_FULL);
     f->now_ms += SLOTS_LAG_MS;
-    assert_int_equal(send_away(f, HOST, 10), SLOTS_ALONE);
+    assert_int_equal(send_away(f, 0, HOST, 10), SLOTS_ALONE);
 }
 
 static void it_is_not_waited_for_without_end(void **state)
@@ -293,11 +300,11 @@ static void it_is_not_waited_for_without_end(void **state)
         (void)leave(f, HOST, 10);
         for (int i = 0; i < SLOTS_LAGS_MAX; i++) {
             assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-            assert_int_equal(send_away(f, HOST, 10), SLOTS_LAGS);
+            assert_int_equal(send_away(f, 0, HOST, 10), SLOTS_LAGS);
         }
         for (int i = 0; i < 2; i++) {
             assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-            assert_int_equal(send_away(f, HOST, 10), SLOTS_ALONE);
+            assert_int_equal(send_away(f, 0, HOST, 10), SLOTS_ALONE);
         }
     }
 }
@@ -308,7 +315,9 @@ static void the_session_before_in_the_same_run_counts_as_one(void **state)
     struct slots_stay stay = {.let_in = true};
 
     assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(slots_turned_away(&f->slots, HOST, &stay, f->now_ms), SLOTS_LAGS);
+    assert_int_equal(
+        slots_turned_away(&f->slots, &f->queue, f->destination[0], HOST, &stay, f->now_ms),
+        SLOTS_LAGS);
     (void)slots_leave(&f->slots, &f->queue, HOST, 10, &stay, f->now_ms);
 }
 
@@ -371,11 +380,11 @@ static void so_many_idle_hosts_are_remembered_and_no_more(void **state)
 }
 
 /* Sessions end, or are sent away, at any time. */
-static void end_somehow(struct fixture *f, unsigned *seed)
+static void end_somehow(struct fixture *f, int domain, unsigned *seed)
 {
     f->now_ms += rand_r(seed) % 20000;
     if (rand_r(seed) % 8 == 0)
-        (void)send_away(f, HOST, 2);
+        (void)send_away(f, domain, HOST, 2);
     else
         (void)leave(f, HOST, 2);
 }
@@ -393,7 +402,7 @@ static void whatever_happens_the_limit_holds_and_nobody_is_forgotten(void **stat
         struct destination *next;
 
         if (at[i] == CALLING) {
-            end_somehow(f, &seed);
+            end_somehow(f, i, &seed);
             (void)end_run(f, i, 2);
             at[i] = ASIDE; /* its item is still there: it is ready at once */
             running--;
