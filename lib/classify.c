@@ -33,8 +33,8 @@ enum {
 enum {
     QUOTED_RECIPIENT = SAYS_MAX << 0,   /* the address asked about, or another that is not ours */
     QUOTED_OUR_ADDRESS = SAYS_MAX << 1, /* our sender, and not the address asked about */
-    QUOTED_OUR_NAME = SAYS_MAX << 2,    /* our name, and not the address asked about */
-    QUOTED_US = SAYS_MAX << 3,          /* any of ours, our IP address too, and not that */
+    QUOTED_OUR_NAME = SAYS_MAX << 2,    /* our name, domain or IP address, and not that */
+    QUOTED_US = SAYS_MAX << 3,          /* any of ours, and not that */
 };
 
 /* One row. What is NULL or 0 fits everything. */
@@ -103,7 +103,7 @@ static int quoted(const struct words *words)
         return quoted;
     if ((words->quotes & QUOTES_OURS) != 0)
         quoted |= QUOTED_OUR_ADDRESS;
-    if ((words->quotes & QUOTES_NAME) != 0)
+    if ((words->quotes & (QUOTES_NAME | QUOTES_DOMAIN | QUOTES_IP)) != 0)
         quoted |= QUOTED_OUR_NAME;
     if ((words->quotes & (QUOTES_OURS | QUOTES_NAME | QUOTES_DOMAIN | QUOTES_IP)) != 0)
         quoted |= QUOTED_US;

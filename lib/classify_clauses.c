@@ -459,14 +459,38 @@ static bool has_part(const struct clause *clause, terms any)
     return false;
 }
 
-/* Space or a number that is not the mailbox's. */
+/* Space or a number that is not the mailbox's: "server quota"; "recipient exceeded email quota" is. */
 static bool is_foreign_space(const struct clause *clause, size_t i)
 {
-    const terms of_others = T(MESSAGE) | T(EMAIL) | T(HOST) | T(ROUTE) | T(THING) | T(LIST);
+    const terms of_others = T(MESSAGE) | T(HOST) | T(ROUTE) | T(THING) | T(LIST);
     const struct item *noun = &clause->item[i];
+    size_t owner = subject_of(clause, i);
+    bool owned = owner < clause->count && is(&clause->item[owner], MAILBOX);
 
-    return ((noun->parts & of_others) != 0 && (noun->parts & T(BOX)) == 0) ||
-           (i > 0 && noun->joined && noun[-1].strange);
+    if (i > 0 && noun->joined && noun[-1].strange)
+        return true;
+    if ((noun->parts & T(BOX)) != 0)
+        return false;
+    return (noun->parts & of_others) != 0 || ((noun->parts & T(EMAIL)) != 0 && !owned);
+}
+
+/* Whether the noun at i, messages, is in a mailbox: "too many messages in the mailbox". */
+static bool is_in_mailbox(const struct clause *clause, size_t i)
+{
+    size_t at = next_item(clause, i, 0), where = next_item(clause, at, 0);
+
+    return where < clause->count && is(&clause->item[at], T(AT)) &&
+           is(&clause->item[where], T(BOX));
+}
+
+/* "the mailbox has exceeded the limit". */
+static bool is_limit_of_mailbox(const struct clause *clause, size_t i)
+{
+    size_t owner = subject_of(clause, i);
+
+    return (clause->item[i].parts & T(BOX)) != 0 ||
+           (owner < clause->count && is(&clause->item[owner], T(BOX)) &&
+            clause->item[i].parts == T(LIMIT));
 }
 
 /* "quota exceeded", "not enough space in the mailbox", "too many messages in the mailbox". */
@@ -483,10 +507,10 @@ static int weigh_space(const struct clause *clause)
             return 0;
         if ((is(noun, T(QUOTA)) && exceeded) || (is(noun, T(STORAGE)) && exceeded && mailbox))
             says = SAYS_FULL;
-        if (is(noun, T(LIMIT)) && (noun->parts & T(BOX)) != 0 && exceeded)
+        if (is(noun, T(LIMIT)) && is_limit_of_mailbox(clause, i) && exceeded)
             says = SAYS_FULL;
         if (is(noun, T(TOO_MANY)) && (noun->parts & (T(MESSAGE) | T(EMAIL))) != 0 && mailbox &&
-            subject_of(clause, i) < clause->count)
+            (subject_of(clause, i) < clause->count || is_in_mailbox(clause, i)))
             says = SAYS_FULL;
     }
     return says;
@@ -499,7 +523,7 @@ static int weigh_full(const struct reading *reading, const struct clause *clause
     if (noun < clause->count)
         return is(&clause->item[noun], MAILBOX) ? SAYS_FULL : 0;
     if (reading->label != TERM_NONE)
-        return MAILBOX & (terms)1 << reading->label ? SAYS_FULL : 0;
+        return (MAILBOX & (terms)1 << reading->label) != 0 ? SAYS_FULL : 0;
     return has_asked(clause) || reading->label_asked ? SAYS_FULL : 0;
 }
 
@@ -664,10 +688,24 @@ static int weigh_mailbox(struct reading *reading, const struct clause *clause)
     return (clause->has & counts) != 0 ? says & (SAYS_FULL | SAYS_TOO_MANY) : says;
 }
 
+/* "user … cannot receive", "banned recipient": something against a mailbox, and against it alone. */
+static int weigh_recipient(const struct clause *clause)
+{
+    for (size_t i = 0; i < clause->count && (clause->has & VOIDS) == 0; i++) {
+        size_t subject = subject_of(clause, i), object = object_of(clause, i);
+
+        if (is(&clause->item[i], ADVERSE) &&
+            ((subject < clause->count && is(&clause->item[subject], MAILBOX)) ||
+             (object < clause->count && is(&clause->item[object], MAILBOX))))
+            return SAYS_RECIPIENT;
+    }
+    return 0;
+}
+
 /* What it says of anything else. */
 static int weigh_others(const struct reading *reading, const struct clause *clause)
 {
-    int says = weigh_whose(reading, clause) | weigh_mention(clause);
+    int says = weigh_whose(reading, clause) | weigh_mention(clause) | weigh_recipient(clause);
 
     if ((clause->has & (T(LIMIT) | T(POLICY))) != 0 && (clause->has & ADVERSE) != 0)
         says |= SAYS_FOREIGN;

@@ -31,7 +31,8 @@ enum {
     SAYS_OTHER = 1 << 12,        /* something of something else */
     SAYS_FOREIGN = 1 << 13,      /* a limit, a policy, or a domain or host that is not there */
     SAYS_TOO_MANY = 1 << 14,     /* too many recipients */
-    SAYS_MAX = 1 << 15,
+    SAYS_RECIPIENT = 1 << 15,    /* something against the recipient */
+    SAYS_MAX = 1 << 16,
 };
 
 /* What the words say. */

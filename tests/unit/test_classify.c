@@ -1160,6 +1160,10 @@ static void a_reply_says_whom_it_speaks_of(void **state)
         {RB_STAGE_RCPT, "450 4.1.8 <p@our.example>: Sender address rejected: Domain not found",
          CLASSIFY_SENDER},
         {RB_STAGE_RCPT, "550 5.7.1 <u@d.example>... Access denied", CLASSIFY_US},
+        {RB_STAGE_RCPT, "554 5.7.1 User u@d.example cannot receive email", CLASSIFY_RECIPIENT},
+        {RB_STAGE_RCPT, "550 5.7.505 Access denied, banned recipient", CLASSIFY_RECIPIENT},
+        {RB_STAGE_RCPT, "550 Access denied for 192.0.2.1", CLASSIFY_US},
+        {RB_STAGE_RCPT, "550 our.example: no such domain", CLASSIFY_US},
         {RB_STAGE_RCPT,
          "550 5.1.1 <u@d.example>: Recipient address rejected: undeliverable address: "
          "host mx[192.0.2.9] said: 554 5.7.1 Client host rejected",
