@@ -319,9 +319,15 @@ struct keep {
     unsigned unclosed;
 };
 
+/* What libconfuse passes over between words. A "+" before "=" changes nothing here. */
+static size_t blanks_len(const char *text)
+{
+    return strspn(text, " \t\r\n*+");
+}
+
 static void skip_blanks(struct scan *scan)
 {
-    scan->at += strspn(scan->text + scan->at, " \t\r\n");
+    scan->at += blanks_len(scan->text + scan->at);
 }
 
 static size_t word_len(const char *text)
@@ -364,10 +370,8 @@ static void skip_value(struct scan *scan)
 static bool begins_kept(const struct keep *keep, size_t len)
 {
     const char *word = keep->scan.text + keep->scan.at;
-    const char *behind = word + len + strspn(word + len, " \t\r\n");
+    const char *behind = word + len + blanks_len(word + len);
 
-    if (behind[0] == '+' && behind[1] == '=')
-        behind++;
     for (const char *const *name = keep->names; *name != NULL; name++)
         if (strncmp(word, *name, len) == 0 && (*name)[len] == *behind && (*name)[len + 1] == '\0')
             return true;
@@ -388,8 +392,8 @@ static void keep_statement(struct keep *keep, size_t len)
     blank(keep, scan->at);
     scan->at += len;
     skip_blanks(scan);
-    if (peek(scan, 0) != '{') {
-        scan->at += strspn(scan->text + scan->at, "+=");
+    if (peek(scan, 0) == '=') {
+        scan->at++;
         skip_blanks(scan);
     }
     skip_value(scan);
