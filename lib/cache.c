@@ -276,7 +276,8 @@ static enum rb_error start_writer(struct cache *cache)
 {
     struct writer_hooks hooks = {
         .make_room = make_room, .tend = tend, .tended = tell_news, .arg = cache};
-    memcpy(hooks.merge, MERGES, sizeof hooks.merge);
+    for (int table = 0; table <= CACHE_TABLE_LAST; table++)
+        hooks.merge[table] = MERGES[table];
     const uint64_t affordable = cache->max_bytes / BATCH_OCTETS;
     size_t batch = affordable < WRITER_BATCH_MAX ? (size_t)affordable : (size_t)WRITER_BATCH_MAX;
     if (batch < BATCH_MIN)
@@ -614,7 +615,7 @@ uint64_t cache_losses(struct cache *cache)
     struct writer_counts counts = {0};
     if (cache->writer != NULL)
         writer_count(cache->writer, &counts);
-    return counts.dropped + atomic_load(&cache->renewed);
+    return counts.dropped + atomic_load(&cache->counts.evicted) + atomic_load(&cache->renewed);
 }
 
 static bool is_table(enum cache_table table)

@@ -148,7 +148,10 @@ struct retry_claim {
 enum rb_error cache_claim_retries(struct cache *cache, struct retry_claim *claims, size_t count,
                                   uint64_t owner, int64_t now_s);
 
-/* Grows whenever something that was put may have been lost: who keeps a copy puts it again. */
+/*
+ * Grows whenever something that was put may have been lost, for want of room or of a store: who
+ * keeps a copy puts it again.
+ */
 uint64_t cache_losses(struct cache *cache);
 
 /* Which kind of record. The numbers are part of the stored format. */

