@@ -236,6 +236,7 @@ static void go_on(struct retry *retry, const char *key, const struct address_rec
         return;
     entry->record = record;
     write_down(retry, entry);
+    pthread_cond_signal(&retry->changed);
 }
 
 /*
@@ -562,7 +563,6 @@ void retry_note(struct retry *retry, const char *key, const struct address_recor
         go_on(retry, key, said);
     else if (entry != NULL)
         end(retry, entry);
-    pthread_cond_signal(&retry->changed);
     pthread_mutex_unlock(&retry->lock);
 }
 
