@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FAKE_HOST_FLOOD_OCTETS = 2 << 20 }; /* far more than fits into the buffers of a connection */
+enum { FAKE_HOST_FLOOD_OCTETS = 1 << 20 }; /* far more than fits into the buffers of a connection */
 
 /* A step of a script. When the steps are used up the connection is closed. */
 enum fake_host_act {
