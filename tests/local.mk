@@ -69,6 +69,8 @@ UNIT = \
     tests/unit/test_wire
 
 check_PROGRAMS += $(UNIT)
+# Those that take long come first: with `make -j` the others go on beside them.
+TESTS += tests/lab/lab.py tests/scenarios/scenarios.py tests/daemon/test_daemon.py tests/smtpd/test_smtpd.py
 TESTS += $(UNIT)
 
 check_LTLIBRARIES += libtest.la
@@ -398,6 +400,5 @@ tests_smtpd_smtpd_SOURCES = \
     tests/smtpd/tls.h
 tests_smtpd_smtpd_LDADD = $(OPENSSL_LIBS)
 
-TESTS += tests/smtpd/test_smtpd.py tests/daemon/test_daemon.py tests/scenarios/scenarios.py tests/lab/lab.py
 EXTRA_DIST += tests/replies.tsv tests/replies-more.tsv tests/replies-field.tsv tests/daemon tests/lab \
     tests/scenarios tests/smtpd/README tests/smtpd/test_smtpd.py
