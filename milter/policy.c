@@ -207,7 +207,9 @@ static const char *mailbox_key(const char *pattern, char *key)
                "would "
                "be right";
     lower(address.local, strlen(address.local));
-    snprintf(key, PATTERN_KEY_SIZE, "%s@%s", address.local, anywhere ? "" : address.domain);
+    if (snprintf(key, PATTERN_KEY_SIZE, "%s@%s", address.local, anywhere ? "" : address.domain) >=
+        PATTERN_KEY_SIZE)
+        return "is longer than a mail address may be";
     return NULL;
 }
 
