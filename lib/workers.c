@@ -20,9 +20,9 @@
 #include <time.h>
 
 enum {
-    WORKER_STACK_SIZE = 512 * 1024, /* only what is touched is ever resident */
-    WORKER_IDLE_MS = 30000,         /* an idle worker ends after this */
-    WATCH_MIN_MS = 10, /* between two looks of the watcher: many are held at one time */
+    WORKER_STACK_SIZE = RB_STACK_KIB * 1024,
+    WORKER_IDLE_MS = 30000, /* an idle worker ends after this */
+    WATCH_MIN_MS = 10,      /* between two looks of the watcher: many are held at one time */
     WATCH_MAX_MS = 1000,
 };
 

@@ -26,8 +26,8 @@
 enum {
     USER_BUFFER_SIZE = 16384,
     ARENAS_MAX = 2,
-    THREAD_STACK_SIZE = 512 * 1024, /* as of the library's workers */
-    DESCRIPTORS_BESIDE = 512,       /* clients, name servers for SPF, the cache, the log */
+    THREAD_STACK_SIZE = RB_STACK_KIB * 1024, /* as of the library's workers */
+    DESCRIPTORS_BESIDE = 512,                /* clients, name servers for SPF, the cache, the log */
 };
 
 static int ready_fd = -1;

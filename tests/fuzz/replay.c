@@ -4,7 +4,8 @@
  * them. Speaks TAP. With arguments, runs those files alone.
  *
  * All of it happens in a child, in memory shared with the parent: whatever an input does to the
- * child, the parent still has it, and writes it to fuzz-NAME.failed. RB_FUZZ_SEED repeats a run.
+ * child, the parent still has it, and writes it to fuzz-NAME.failed. RB_FUZZ_SEED repeats a run,
+ * RB_FUZZ_MS says how long mutations are tried.
  */
 #include "config.h"
 
@@ -24,7 +25,7 @@ enum {
     FILES_MAX = 200,       /* of a corpus; more belong to a fuzzer */
     INPUT_MAX = 64 * 1024, /* octets of one input */
     MUTATIONS = 5000,      /* of all files together */
-    MUTATIONS_MS = 1500,   /* fewer where the target is slow */
+    MUTATIONS_MS = 1500,   /* fewer where the target is slow; RB_FUZZ_MS */
     CHANGES_MAX = 8,       /* to one input */
     HANG_S = 600,          /* an input that takes longer than all should hangs */
     NAME_SIZE = 4096,
@@ -191,14 +192,21 @@ static void run_corpus(void)
     }
 }
 
+static int64_t mutations_ms(void)
+{
+    const char *chosen = getenv("RB_FUZZ_MS");
+
+    return chosen != NULL ? strtoll(chosen, NULL, 10) : MUTATIONS_MS;
+}
+
 static void run_mutations(unsigned seed)
 {
-    int64_t began_ms = now_ms();
+    int64_t until_ms = now_ms() + mutations_ms();
     unsigned state = seed;
     char text[128];
     int n = 0;
 
-    for (; n < MUTATIONS && now_ms() - began_ms < MUTATIONS_MS; n++) {
+    for (; n < MUTATIONS && now_ms() < until_ms; n++) {
         const struct input *from = &corpus[below(&state, corpus_count)];
 
         (void)snprintf(shared->now.name, sizeof shared->now.name, "mutation %d of seed %u", n,
