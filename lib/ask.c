@@ -143,7 +143,7 @@ static enum rb_error pass_gate(struct rb_ticket *ticket, const struct options *o
     const struct spf_question asked = spf_question(question->client, question->helo, address);
     enum spf_outcome outcome;
 
-    if (!spf_gate_find(ticket->verifier->spf, &asked, &outcome))
+    if (!spf_memo_find(ticket->verifier->spf, &asked, &outcome))
         return set_aside(ticket, question, address, key, known);
     if (outcome != SPF_OUTCOME_FAIL)
         return go_on(ticket, options, question, address, key, known);
@@ -167,7 +167,7 @@ static void clear_pending(struct rb_ticket *ticket, unsigned max_wait_ms)
     struct spf_answer answer;
 
     spf_check(setup->dns, deadline_in(verifier->clock, max_wait_ms / 2), &asked, &answer);
-    spf_gate_note(verifier->spf, &asked, &answer);
+    spf_memo_note(verifier->spf, &asked, &answer);
     ticket->pending = NULL;
     if (answer.outcome == SPF_OUTCOME_FAIL) {
         turn_back(ticket);

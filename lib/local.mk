@@ -55,8 +55,8 @@ libcore_la_SOURCES = \
     lib/spf.c lib/spf.h \
     lib/spf_answers.c lib/spf_answers.h \
     lib/spf_check.c lib/spf_check.h \
-    lib/spf_gate.c lib/spf_gate.h \
     lib/spf_macro.c lib/spf_macro.h \
+    lib/spf_memo.c lib/spf_memo.h \
     lib/spf_record.c lib/spf_record.h \
     lib/stack.c lib/stack.h \
     lib/text.c lib/text.h \

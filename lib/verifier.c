@@ -77,7 +77,7 @@ static void destroy(struct rb_verifier *verifier)
     cache_close(verifier->cache);
     slots_free(&verifier->slots);
     admission_fini(&verifier->admission);
-    spf_gate_free(verifier->spf);
+    spf_memo_free(verifier->spf);
     queue_free(&verifier->queue);
     setup_free(verifier->setup);
     transport_tls_context_free(verifier->tls_context);
@@ -111,7 +111,7 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
     verifier->tls_context = transport_tls_context();
     if (verifier->tls_context == NULL)
         return RB_ERR_SYSTEM;
-    verifier->spf = spf_gate_new(verifier->clock);
+    verifier->spf = spf_memo_new(verifier->clock);
     error = verifier->spf != NULL ? admission_init(&verifier->admission) : RB_ERR_NOMEM;
     if (error == RB_OK)
         error = open_cache(verifier, o, detail, detail_size);

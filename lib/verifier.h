@@ -24,7 +24,7 @@
 #include "ringback.h"
 #include "setup.h"
 #include "slots.h"
-#include "spf_gate.h"
+#include "spf_memo.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -47,7 +47,7 @@ struct rb_verifier {
     struct cache *cache; /* NULL: nothing is kept */
     struct retry *
         retry; /* NULL: no cache to write to; what is asked again by itself; has a lock of its own */
-    struct spf_gate *spf; /* what SPF said lately; has a lock of its own */
+    struct spf_memo *spf; /* what SPF said lately; has a lock of its own */
     void *tls_context;
     int cancel_fd; /* readable once the verifier stops */
     uint8_t probe_key[32];

@@ -55,8 +55,8 @@ UNIT = \
     tests/unit/test_slots \
     tests/unit/test_snapshots \
     tests/unit/test_spf \
-    tests/unit/test_spf_gate \
     tests/unit/test_spf_macro \
+    tests/unit/test_spf_memo \
     tests/unit/test_spf_record \
     tests/unit/test_stack \
     tests/unit/test_text \
@@ -199,9 +199,9 @@ tests_unit_test_spf_SOURCES = tests/unit/test_spf.c
 tests_unit_test_spf_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_spf_LDADD = $(unit_libs)
 
-tests_unit_test_spf_gate_SOURCES = tests/unit/test_spf_gate.c
-tests_unit_test_spf_gate_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_spf_gate_LDADD = $(unit_libs)
+tests_unit_test_spf_memo_SOURCES = tests/unit/test_spf_memo.c
+tests_unit_test_spf_memo_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_spf_memo_LDADD = $(unit_libs)
 
 tests_unit_test_spf_macro_SOURCES = tests/unit/test_spf_macro.c
 tests_unit_test_spf_macro_CPPFLAGS = $(unit_cppflags)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_spf_gate: what is remembered of SPF, for whom, and for how long. */
+/* test_spf_memo: what is remembered of SPF, for whom, and for how long. */
 #include "config.h"
 
-#include "spf_gate.h"
+#include "spf_memo.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -21,7 +21,7 @@ static const struct asked usual = {"192.0.2.1", "example.org", "user", "mail.exa
 
 struct world {
     struct fake_clock clock;
-    struct spf_gate *gate;
+    struct spf_memo *memo;
 };
 
 static int set_up(void **state)
@@ -30,15 +30,15 @@ static int set_up(void **state)
     if (world == NULL)
         return -1;
     fake_clock_init(&world->clock);
-    world->gate = spf_gate_new(&world->clock.clock);
+    world->memo = spf_memo_new(&world->clock.clock);
     *state = world;
-    return world->gate != NULL ? 0 : -1;
+    return world->memo != NULL ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     struct world *world = *state;
-    spf_gate_free(world->gate);
+    spf_memo_free(world->memo);
     free(world);
     return 0;
 }
@@ -58,93 +58,93 @@ static struct spf_question question_of(const struct asked *asked, struct sockadd
                                  .helo = asked->helo};
 }
 
-static void note(struct spf_gate *gate, const struct asked *asked, struct spf_answer answer)
+static void note(struct spf_memo *memo, const struct asked *asked, struct spf_answer answer)
 {
     struct sockaddr_storage client;
     const struct spf_question question = question_of(asked, &client);
-    spf_gate_note(gate, &question, &answer);
+    spf_memo_note(memo, &question, &answer);
 }
 
 /* The outcome that is remembered; -1 for none. */
-static int found(struct spf_gate *gate, const struct asked *asked)
+static int found(struct spf_memo *memo, const struct asked *asked)
 {
     struct sockaddr_storage client;
     const struct spf_question question = question_of(asked, &client);
     enum spf_outcome outcome;
-    return spf_gate_find(gate, &question, &outcome) ? (int)outcome : -1;
+    return spf_memo_find(memo, &question, &outcome) ? (int)outcome : -1;
 }
 
 static void nothing_is_known_at_first(void **state)
 {
     const struct world *world = *state;
-    assert_int_equal(found(world->gate, &usual), -1);
+    assert_int_equal(found(world->memo, &usual), -1);
 }
 
 static void an_answer_holds_for_all_of_the_domain(void **state)
 {
     const struct world *world = *state;
-    note(world->gate, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
     struct asked other = usual;
     other.local = "somebody";
     other.helo = "elsewhere.example";
-    assert_int_equal(found(world->gate, &other), SPF_OUTCOME_FAIL);
+    assert_int_equal(found(world->memo, &other), SPF_OUTCOME_FAIL);
     other.local = NULL;
     other.helo = NULL;
-    assert_int_equal(found(world->gate, &other), SPF_OUTCOME_FAIL);
+    assert_int_equal(found(world->memo, &other), SPF_OUTCOME_FAIL);
 }
 
 static void another_client_or_domain_is_another_question(void **state)
 {
     const struct world *world = *state;
-    note(world->gate, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
     struct asked other = usual;
     other.client = "192.0.2.2";
-    assert_int_equal(found(world->gate, &other), -1);
+    assert_int_equal(found(world->memo, &other), -1);
     other.client = "2001:db8::1";
-    assert_int_equal(found(world->gate, &other), -1);
+    assert_int_equal(found(world->memo, &other), -1);
     other = usual;
     other.domain = "example.com";
-    assert_int_equal(found(world->gate, &other), -1);
+    assert_int_equal(found(world->memo, &other), -1);
     other.domain = "";
-    assert_int_equal(found(world->gate, &other), -1);
+    assert_int_equal(found(world->memo, &other), -1);
 }
 
 static void an_answer_by_the_sender_holds_for_that_sender_alone(void **state)
 {
     const struct world *world = *state;
-    note(world->gate, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_sender = true});
+    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_sender = true});
     struct asked other = usual;
     other.helo = "elsewhere.example";
-    assert_int_equal(found(world->gate, &other), SPF_OUTCOME_FAIL);
+    assert_int_equal(found(world->memo, &other), SPF_OUTCOME_FAIL);
     other.local = "User";
-    assert_int_equal(found(world->gate, &other), -1);
+    assert_int_equal(found(world->memo, &other), -1);
     other.local = NULL;
-    assert_int_equal(found(world->gate, &other), -1);
+    assert_int_equal(found(world->memo, &other), -1);
 }
 
 static void an_answer_by_helo_holds_for_that_name_alone(void **state)
 {
     const struct world *world = *state;
-    note(world->gate, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_PASS, .by_helo = true});
+    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_PASS, .by_helo = true});
     struct asked other = usual;
     other.local = "somebody";
-    assert_int_equal(found(world->gate, &other), SPF_OUTCOME_PASS);
+    assert_int_equal(found(world->memo, &other), SPF_OUTCOME_PASS);
     other.helo = "elsewhere.example";
-    assert_int_equal(found(world->gate, &other), -1);
+    assert_int_equal(found(world->memo, &other), -1);
 }
 
 static void an_answer_by_both_holds_for_both_alone(void **state)
 {
     const struct world *world = *state;
-    note(world->gate, &usual,
+    note(world->memo, &usual,
          (struct spf_answer){.outcome = SPF_OUTCOME_PASS, .by_helo = true, .by_sender = true});
-    assert_int_equal(found(world->gate, &usual), SPF_OUTCOME_PASS);
+    assert_int_equal(found(world->memo, &usual), SPF_OUTCOME_PASS);
     struct asked other = usual;
     other.local = "somebody";
-    assert_int_equal(found(world->gate, &other), -1);
+    assert_int_equal(found(world->memo, &other), -1);
     other = usual;
     other.helo = "elsewhere.example";
-    assert_int_equal(found(world->gate, &other), -1);
+    assert_int_equal(found(world->memo, &other), -1);
 }
 
 /* A local part must not pass for a HELO name, nor a part of one text for the end of another. */
@@ -154,9 +154,9 @@ static void keys_do_not_run_into_each_other(void **state)
     const struct asked sender = {"192.0.2.1", "example.org", "x", ""};
     const struct asked helo = {"192.0.2.1", "example.org", "", "x"};
     const struct asked run_on = {"192.0.2.1", "example.orgx", "", ""};
-    note(world->gate, &sender, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_sender = true});
-    assert_int_equal(found(world->gate, &helo), -1);
-    assert_int_equal(found(world->gate, &run_on), -1);
+    note(world->memo, &sender, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_sender = true});
+    assert_int_equal(found(world->memo, &helo), -1);
+    assert_int_equal(found(world->memo, &run_on), -1);
 }
 
 static void v4_mapped_clients_are_the_same_as_ipv4(void **state)
@@ -164,8 +164,8 @@ static void v4_mapped_clients_are_the_same_as_ipv4(void **state)
     const struct world *world = *state;
     struct asked mapped = usual;
     mapped.client = "::ffff:192.0.2.1";
-    note(world->gate, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
-    assert_int_equal(found(world->gate, &mapped), SPF_OUTCOME_FAIL);
+    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    assert_int_equal(found(world->memo, &mapped), SPF_OUTCOME_FAIL);
 }
 
 static void answers_are_forgotten_after_their_time(void **state)
@@ -174,115 +174,115 @@ static void answers_are_forgotten_after_their_time(void **state)
         enum spf_outcome outcome;
         int life_s;
     } cases[] = {
-        {SPF_OUTCOME_NONE, SPF_GATE_LIFE_S},
-        {SPF_OUTCOME_PASS, SPF_GATE_LIFE_S},
-        {SPF_OUTCOME_FAIL, SPF_GATE_LIFE_S},
-        {SPF_OUTCOME_PERMERROR, SPF_GATE_LIFE_S},
-        {SPF_OUTCOME_TEMPERROR, SPF_GATE_TEMPERROR_LIFE_S},
+        {SPF_OUTCOME_NONE, SPF_MEMO_LIFE_S},
+        {SPF_OUTCOME_PASS, SPF_MEMO_LIFE_S},
+        {SPF_OUTCOME_FAIL, SPF_MEMO_LIFE_S},
+        {SPF_OUTCOME_PERMERROR, SPF_MEMO_LIFE_S},
+        {SPF_OUTCOME_TEMPERROR, SPF_MEMO_TEMPERROR_LIFE_S},
     };
     struct world *world = *state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        note(world->gate, &usual, (struct spf_answer){.outcome = cases[i].outcome});
+        note(world->memo, &usual, (struct spf_answer){.outcome = cases[i].outcome});
         fake_clock_advance_s(&world->clock, cases[i].life_s - 1);
-        assert_int_equal(found(world->gate, &usual), cases[i].outcome);
+        assert_int_equal(found(world->memo, &usual), cases[i].outcome);
         fake_clock_advance_s(&world->clock, 1);
-        assert_int_equal(found(world->gate, &usual), -1);
+        assert_int_equal(found(world->memo, &usual), -1);
     }
 }
 
 static void looking_does_not_lengthen_a_life(void **state)
 {
     struct world *world = *state;
-    note(world->gate, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
-    for (int i = 0; i < SPF_GATE_LIFE_S - 1; i++) {
+    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    for (int i = 0; i < SPF_MEMO_LIFE_S - 1; i++) {
         fake_clock_advance_s(&world->clock, 1);
-        assert_int_equal(found(world->gate, &usual), SPF_OUTCOME_FAIL);
+        assert_int_equal(found(world->memo, &usual), SPF_OUTCOME_FAIL);
     }
     fake_clock_advance_s(&world->clock, 1);
-    assert_int_equal(found(world->gate, &usual), -1);
+    assert_int_equal(found(world->memo, &usual), -1);
 }
 
 static void a_new_answer_takes_the_place_of_the_old(void **state)
 {
     struct world *world = *state;
-    note(world->gate, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_TEMPERROR});
-    note(world->gate, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_PASS});
-    fake_clock_advance_s(&world->clock, SPF_GATE_TEMPERROR_LIFE_S + 1);
-    assert_int_equal(found(world->gate, &usual), SPF_OUTCOME_PASS);
+    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_TEMPERROR});
+    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_PASS});
+    fake_clock_advance_s(&world->clock, SPF_MEMO_TEMPERROR_LIFE_S + 1);
+    assert_int_equal(found(world->memo, &usual), SPF_OUTCOME_PASS);
 }
 
-static void note_number(struct spf_gate *gate, unsigned number)
+static void note_number(struct spf_memo *memo, unsigned number)
 {
     char domain[32];
     (void)snprintf(domain, sizeof domain, "d%u.example", number);
     const struct asked asked = {"192.0.2.1", domain, NULL, NULL};
-    note(gate, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    note(memo, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
 }
 
-static int found_number(struct spf_gate *gate, unsigned number)
+static int found_number(struct spf_memo *memo, unsigned number)
 {
     char domain[32];
     (void)snprintf(domain, sizeof domain, "d%u.example", number);
     const struct asked asked = {"192.0.2.1", domain, NULL, NULL};
-    return found(gate, &asked);
+    return found(memo, &asked);
 }
 
 static void the_oldest_go_where_there_are_too_many(void **state)
 {
     const struct world *world = *state;
-    for (unsigned i = 0; i < SPF_GATE_ENTRIES_MAX; i++)
-        note_number(world->gate, i);
-    note_number(world->gate, 0); /* anew: it is not the oldest any more */
-    assert_int_equal(found_number(world->gate, 1), SPF_OUTCOME_FAIL);
-    note_number(world->gate, SPF_GATE_ENTRIES_MAX);
-    assert_int_equal(found_number(world->gate, 1), -1);
-    assert_int_equal(found_number(world->gate, 0), SPF_OUTCOME_FAIL);
-    assert_int_equal(found_number(world->gate, 2), SPF_OUTCOME_FAIL);
-    assert_int_equal(found_number(world->gate, SPF_GATE_ENTRIES_MAX), SPF_OUTCOME_FAIL);
+    for (unsigned i = 0; i < SPF_MEMO_ENTRIES_MAX; i++)
+        note_number(world->memo, i);
+    note_number(world->memo, 0); /* anew: it is not the oldest any more */
+    assert_int_equal(found_number(world->memo, 1), SPF_OUTCOME_FAIL);
+    note_number(world->memo, SPF_MEMO_ENTRIES_MAX);
+    assert_int_equal(found_number(world->memo, 1), -1);
+    assert_int_equal(found_number(world->memo, 0), SPF_OUTCOME_FAIL);
+    assert_int_equal(found_number(world->memo, 2), SPF_OUTCOME_FAIL);
+    assert_int_equal(found_number(world->memo, SPF_MEMO_ENTRIES_MAX), SPF_OUTCOME_FAIL);
 }
 
 static void what_has_no_key_is_not_kept(void **state)
 {
     const struct world *world = *state;
-    char text[SPF_GATE_TEXT_MAX + 2];
+    char text[SPF_MEMO_TEXT_MAX + 2];
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     struct asked asked = usual;
     asked.client = "no address";
-    note(world->gate, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
-    assert_int_equal(found(world->gate, &asked), -1);
+    note(world->memo, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    assert_int_equal(found(world->memo, &asked), -1);
     asked = usual;
     asked.helo = text;
-    note(world->gate, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_helo = true});
-    assert_int_equal(found(world->gate, &asked), -1);
-    text[SPF_GATE_TEXT_MAX] = '\0';
-    note(world->gate, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_helo = true});
-    assert_int_equal(found(world->gate, &asked), SPF_OUTCOME_FAIL);
+    note(world->memo, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_helo = true});
+    assert_int_equal(found(world->memo, &asked), -1);
+    text[SPF_MEMO_TEXT_MAX] = '\0';
+    note(world->memo, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_helo = true});
+    assert_int_equal(found(world->memo, &asked), SPF_OUTCOME_FAIL);
     struct spf_question nobody = {.domain = "example.org"};
     enum spf_outcome outcome;
-    spf_gate_note(world->gate, &nobody, &(struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
-    assert_false(spf_gate_find(world->gate, &nobody, &outcome));
+    spf_memo_note(world->memo, &nobody, &(struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    assert_false(spf_memo_find(world->memo, &nobody, &outcome));
 }
 
 /* A long HELO name is no hindrance where the answer was not by it. */
 static void a_long_name_that_does_not_matter_is_left_aside(void **state)
 {
     const struct world *world = *state;
-    char text[SPF_GATE_TEXT_MAX + 100];
+    char text[SPF_MEMO_TEXT_MAX + 100];
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     struct asked asked = usual;
     asked.helo = asked.local = text;
-    note(world->gate, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
-    assert_int_equal(found(world->gate, &asked), SPF_OUTCOME_FAIL);
+    note(world->memo, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    assert_int_equal(found(world->memo, &asked), SPF_OUTCOME_FAIL);
 }
 
 static void *use_often(void *arg)
 {
     const struct world *world = arg;
     for (unsigned i = 0; i < ROUNDS; i++) {
-        note_number(world->gate, i % 100);
-        int outcome = found_number(world->gate, (i * 7) % 100);
+        note_number(world->memo, i % 100);
+        int outcome = found_number(world->memo, (i * 7) % 100);
         if (outcome != -1 && outcome != SPF_OUTCOME_FAIL)
             return arg;
     }
@@ -301,26 +301,26 @@ static void many_threads_use_it_at_once(void **state)
     }
 }
 
-#define GATE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define MEMO_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        GATE_TEST(nothing_is_known_at_first),
-        GATE_TEST(an_answer_holds_for_all_of_the_domain),
-        GATE_TEST(another_client_or_domain_is_another_question),
-        GATE_TEST(an_answer_by_the_sender_holds_for_that_sender_alone),
-        GATE_TEST(an_answer_by_helo_holds_for_that_name_alone),
-        GATE_TEST(an_answer_by_both_holds_for_both_alone),
-        GATE_TEST(keys_do_not_run_into_each_other),
-        GATE_TEST(v4_mapped_clients_are_the_same_as_ipv4),
-        GATE_TEST(answers_are_forgotten_after_their_time),
-        GATE_TEST(looking_does_not_lengthen_a_life),
-        GATE_TEST(a_new_answer_takes_the_place_of_the_old),
-        GATE_TEST(the_oldest_go_where_there_are_too_many),
-        GATE_TEST(what_has_no_key_is_not_kept),
-        GATE_TEST(a_long_name_that_does_not_matter_is_left_aside),
-        GATE_TEST(many_threads_use_it_at_once),
+        MEMO_TEST(nothing_is_known_at_first),
+        MEMO_TEST(an_answer_holds_for_all_of_the_domain),
+        MEMO_TEST(another_client_or_domain_is_another_question),
+        MEMO_TEST(an_answer_by_the_sender_holds_for_that_sender_alone),
+        MEMO_TEST(an_answer_by_helo_holds_for_that_name_alone),
+        MEMO_TEST(an_answer_by_both_holds_for_both_alone),
+        MEMO_TEST(keys_do_not_run_into_each_other),
+        MEMO_TEST(v4_mapped_clients_are_the_same_as_ipv4),
+        MEMO_TEST(answers_are_forgotten_after_their_time),
+        MEMO_TEST(looking_does_not_lengthen_a_life),
+        MEMO_TEST(a_new_answer_takes_the_place_of_the_old),
+        MEMO_TEST(the_oldest_go_where_there_are_too_many),
+        MEMO_TEST(what_has_no_key_is_not_kept),
+        MEMO_TEST(a_long_name_that_does_not_matter_is_left_aside),
+        MEMO_TEST(many_threads_use_it_at_once),
     };
-    return cmocka_run_group_tests_name("spf_gate", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("spf_memo", tests, NULL, NULL);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_gate: see the header. One table under one lock, no I/O under it. It must not ask DNS.
+ * spf_memo: see the header. One table under one lock, no I/O under it. It must not ask DNS.
  *
  * An answer is kept under a key that says of what it was an answer. Who looks for one does not know
  * what the record looked at, and tries each of the four kinds of key.
  */
 #include "config.h"
 
-#include "spf_gate.h"
+#include "spf_memo.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -27,7 +27,7 @@ enum {
 /* The kind, the address (v4 as v4-mapped), then the domain, HELO name and local part, each with a
  * NUL behind it; those that do not matter are "". */
 struct key {
-    uint8_t octets[1 + IP_LEN + 3 * (SPF_GATE_TEXT_MAX + 1)];
+    uint8_t octets[1 + IP_LEN + 3 * (SPF_MEMO_TEXT_MAX + 1)];
     size_t len;
 };
 
@@ -39,7 +39,7 @@ struct entry {
     uint8_t key[];
 };
 
-struct spf_gate {
+struct spf_memo {
     const struct rb_clock *clock;
     pthread_mutex_t lock;
     struct entry *entries; /* lock; in the order in which they came */
@@ -67,8 +67,8 @@ static bool put_address(struct key *key, const struct sockaddr *client)
 /* With its NUL, so that no two different keys look the same. */
 static bool put_text(struct key *key, const char *text)
 {
-    size_t len = text != NULL ? strnlen(text, SPF_GATE_TEXT_MAX + 1) : 0;
-    if (len > SPF_GATE_TEXT_MAX)
+    size_t len = text != NULL ? strnlen(text, SPF_MEMO_TEXT_MAX + 1) : 0;
+    if (len > SPF_MEMO_TEXT_MAX)
         return false;
     memcpy(key->octets + key->len, len > 0 ? text : "", len);
     key->octets[key->len + len] = '\0';
@@ -86,48 +86,48 @@ static bool make_key(const struct spf_question *question, unsigned kind, struct 
            put_text(key, kind & BY_SENDER ? question->local : NULL);
 }
 
-struct spf_gate *spf_gate_new(const struct rb_clock *clock)
+struct spf_memo *spf_memo_new(const struct rb_clock *clock)
 {
-    struct spf_gate *gate = calloc(1, sizeof *gate);
-    if (gate == NULL)
+    struct spf_memo *memo = calloc(1, sizeof *memo);
+    if (memo == NULL)
         return NULL;
-    gate->clock = clock;
-    if (pthread_mutex_init(&gate->lock, NULL) != 0) {
-        free(gate);
+    memo->clock = clock;
+    if (pthread_mutex_init(&memo->lock, NULL) != 0) {
+        free(memo);
         return NULL;
     }
-    return gate;
+    return memo;
 }
 
-static void remove_entry(struct spf_gate *gate, struct entry *entry)
+static void remove_entry(struct spf_memo *memo, struct entry *entry)
 {
-    HASH_DEL(gate->entries, entry);
+    HASH_DEL(memo->entries, entry);
     free(entry);
 }
 
-void spf_gate_free(struct spf_gate *gate)
+void spf_memo_free(struct spf_memo *memo)
 {
-    if (gate == NULL)
+    if (memo == NULL)
         return;
-    while (gate->entries != NULL)
-        remove_entry(gate, gate->entries);
-    pthread_mutex_destroy(&gate->lock);
-    free(gate);
+    while (memo->entries != NULL)
+        remove_entry(memo, memo->entries);
+    pthread_mutex_destroy(&memo->lock);
+    free(memo);
 }
 
 /* The entry with this key that has not gone stale; a stale one is removed. */
-static struct entry *find(struct spf_gate *gate, const struct key *key)
+static struct entry *find(struct spf_memo *memo, const struct key *key)
 {
     struct entry *entry = NULL;
-    HASH_FIND(hh, gate->entries, key->octets, key->len, entry);
-    if (entry != NULL && deadline_left_ms(gate->clock, entry->until) == 0) {
-        remove_entry(gate, entry);
+    HASH_FIND(hh, memo->entries, key->octets, key->len, entry);
+    if (entry != NULL && deadline_left_ms(memo->clock, entry->until) == 0) {
+        remove_entry(memo, entry);
         return NULL;
     }
     return entry;
 }
 
-bool spf_gate_find(struct spf_gate *gate, const struct spf_question *question,
+bool spf_memo_find(struct spf_memo *memo, const struct spf_question *question,
                    enum spf_outcome *outcome)
 {
     struct entry *entry = NULL;
@@ -135,54 +135,54 @@ bool spf_gate_find(struct spf_gate *gate, const struct spf_question *question,
     for (unsigned kind = 0; kind < KINDS && entry == NULL; kind++) {
         if (!make_key(question, kind, &key))
             continue;
-        pthread_mutex_lock(&gate->lock);
-        entry = find(gate, &key);
+        pthread_mutex_lock(&memo->lock);
+        entry = find(memo, &key);
         if (entry != NULL)
             *outcome = entry->outcome;
-        pthread_mutex_unlock(&gate->lock);
+        pthread_mutex_unlock(&memo->lock);
     }
     return entry != NULL;
 }
 
-static struct entry *new_entry(const struct spf_gate *gate, const struct key *key,
+static struct entry *new_entry(const struct spf_memo *memo, const struct key *key,
                                enum spf_outcome outcome)
 {
-    int64_t life_s = outcome == SPF_OUTCOME_TEMPERROR ? SPF_GATE_TEMPERROR_LIFE_S : SPF_GATE_LIFE_S;
+    int64_t life_s = outcome == SPF_OUTCOME_TEMPERROR ? SPF_MEMO_TEMPERROR_LIFE_S : SPF_MEMO_LIFE_S;
     struct entry *entry = calloc(1, sizeof *entry + key->len);
     if (entry == NULL)
         return NULL;
     entry->outcome = outcome;
-    entry->until = deadline_in(gate->clock, life_s * 1000);
+    entry->until = deadline_in(memo->clock, life_s * 1000);
     entry->key_len = key->len;
     memcpy(entry->key, key->octets, key->len);
     return entry;
 }
 
 /* Takes the place of one with the same key, and of the oldest where there are too many. */
-static void add(struct spf_gate *gate, const struct key *key, struct entry *entry)
+static void add(struct spf_memo *memo, const struct key *key, struct entry *entry)
 {
-    struct entry *old = find(gate, key);
+    struct entry *old = find(memo, key);
     if (old != NULL)
-        remove_entry(gate, old);
+        remove_entry(memo, old);
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
-    while (HASH_COUNT(gate->entries) >= SPF_GATE_ENTRIES_MAX)
-        remove_entry(gate, gate->entries);
-    HASH_ADD_KEYPTR(hh, gate->entries, entry->key, entry->key_len, entry);
+    while (HASH_COUNT(memo->entries) >= SPF_MEMO_ENTRIES_MAX)
+        remove_entry(memo, memo->entries);
+    HASH_ADD_KEYPTR(hh, memo->entries, entry->key, entry->key_len, entry);
     if (entry->hh.tbl == NULL)
         free(entry);
 }
 
-void spf_gate_note(struct spf_gate *gate, const struct spf_question *question,
+void spf_memo_note(struct spf_memo *memo, const struct spf_question *question,
                    const struct spf_answer *answer)
 {
     unsigned kind = (answer->by_sender ? BY_SENDER : 0U) | (answer->by_helo ? BY_HELO : 0U);
     struct key key;
     if (!make_key(question, kind, &key))
         return;
-    struct entry *entry = new_entry(gate, &key, answer->outcome);
+    struct entry *entry = new_entry(memo, &key, answer->outcome);
     if (entry == NULL)
         return;
-    pthread_mutex_lock(&gate->lock);
-    add(gate, &key, entry);
-    pthread_mutex_unlock(&gate->lock);
+    pthread_mutex_lock(&memo->lock);
+    add(memo, &key, entry);
+    pthread_mutex_unlock(&memo->lock);
 }
