@@ -141,11 +141,11 @@ static enum rb_error pass_gate(struct rb_ticket *ticket, const struct options *o
                                const char *key, enum known known)
 {
     const struct spf_question asked = spf_question(question->client, question->helo, address);
-    enum spf_outcome outcome;
+    struct spf_answer answer;
 
-    if (!spf_memo_find(ticket->verifier->spf, &asked, &outcome))
+    if (!spf_memo_find(ticket->verifier->spf, &asked, &answer))
         return set_aside(ticket, question, address, key, known);
-    if (outcome != SPF_OUTCOME_FAIL)
+    if (answer.outcome != SPF_OUTCOME_FAIL)
         return go_on(ticket, options, question, address, key, known);
     turn_back(ticket);
     return RB_OK;

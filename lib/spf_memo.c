@@ -14,28 +14,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "deadline.h"
 #include "hash.h"
+#include "text.h"
 
 enum {
-    BY_SENDER = 1 << 0,
-    BY_HELO = 1 << 1,
-    KINDS = 4, /* of keys: each of the two or not */
+    KINDS = 4, /* of keys: by each of enum spf_by or not */
     IP_LEN = 16,
-};
-
-/* The kind, the address (v4 as v4-mapped), then the domain, HELO name and local part, each with a
- * NUL behind it; those that do not matter are "". */
-struct key {
-    uint8_t octets[1 + IP_LEN + 3 * (SPF_MEMO_TEXT_MAX + 1)];
-    size_t len;
 };
 
 struct entry {
     UT_hash_handle hh;
     enum spf_outcome outcome;
+    const char *fault;
     deadline until;
     size_t key_len;
+    char *domain, *term; /* behind the key */
     uint8_t key[];
 };
 
@@ -45,7 +38,7 @@ struct spf_memo {
     struct entry *entries; /* lock; in the order in which they came */
 };
 
-static bool put_address(struct key *key, const struct sockaddr *client)
+static bool put_address(struct spf_key *key, const struct sockaddr *client)
 {
     uint8_t ip[IP_LEN] = {[10] = 0xff, [11] = 0xff};
     struct sockaddr_in v4;
@@ -65,7 +58,7 @@ static bool put_address(struct key *key, const struct sockaddr *client)
 }
 
 /* With its NUL, so that no two different keys look the same. */
-static bool put_text(struct key *key, const char *text)
+static bool put_text(struct spf_key *key, const char *text)
 {
     size_t len = text != NULL ? strnlen(text, SPF_MEMO_TEXT_MAX + 1) : 0;
     if (len > SPF_MEMO_TEXT_MAX)
@@ -76,14 +69,13 @@ static bool put_text(struct key *key, const char *text)
     return true;
 }
 
-/* False when the question has no such key. */
-static bool make_key(const struct spf_question *question, unsigned kind, struct key *key)
+bool spf_key_make(const struct spf_question *question, unsigned by, struct spf_key *key)
 {
-    key->octets[0] = (uint8_t)kind;
+    key->octets[0] = (uint8_t)by;
     key->len = 1;
     return put_address(key, question->client) && put_text(key, question->domain) &&
-           put_text(key, kind & BY_HELO ? question->helo : NULL) &&
-           put_text(key, kind & BY_SENDER ? question->local : NULL);
+           put_text(key, by & SPF_BY_HELO ? question->helo : NULL) &&
+           put_text(key, by & SPF_BY_SENDER ? question->local : NULL);
 }
 
 struct spf_memo *spf_memo_new(const struct rb_clock *clock)
@@ -116,7 +108,7 @@ void spf_memo_free(struct spf_memo *memo)
 }
 
 /* The entry with this key that has not gone stale; a stale one is removed. */
-static struct entry *find(struct spf_memo *memo, const struct key *key)
+static struct entry *find(struct spf_memo *memo, const struct spf_key *key)
 {
     struct entry *entry = NULL;
     HASH_FIND(hh, memo->entries, key->octets, key->len, entry);
@@ -127,39 +119,56 @@ static struct entry *find(struct spf_memo *memo, const struct key *key)
     return entry;
 }
 
-bool spf_memo_find(struct spf_memo *memo, const struct spf_question *question,
-                   enum spf_outcome *outcome)
+static void read_entry(const struct entry *entry, unsigned by, struct spf_answer *answer)
 {
-    struct entry *entry = NULL;
-    struct key key;
-    for (unsigned kind = 0; kind < KINDS && entry == NULL; kind++) {
-        if (!make_key(question, kind, &key))
+    answer->outcome = entry->outcome;
+    answer->by_sender = (by & SPF_BY_SENDER) != 0;
+    answer->by_helo = (by & SPF_BY_HELO) != 0;
+    answer->fault = entry->fault;
+    (void)text_copy(answer->domain, sizeof answer->domain, entry->domain);
+    (void)text_copy(answer->term, sizeof answer->term, entry->term);
+}
+
+bool spf_memo_find(struct spf_memo *memo, const struct spf_question *question,
+                   struct spf_answer *answer)
+{
+    const struct entry *entry = NULL;
+    struct spf_key key;
+    for (unsigned by = 0; by < KINDS && entry == NULL; by++) {
+        if (!spf_key_make(question, by, &key))
             continue;
         pthread_mutex_lock(&memo->lock);
         entry = find(memo, &key);
         if (entry != NULL)
-            *outcome = entry->outcome;
+            read_entry(entry, by, answer);
         pthread_mutex_unlock(&memo->lock);
     }
     return entry != NULL;
 }
 
-static struct entry *new_entry(const struct spf_memo *memo, const struct key *key,
-                               enum spf_outcome outcome)
+static struct entry *new_entry(const struct spf_memo *memo, const struct spf_key *key,
+                               const struct spf_answer *answer)
 {
-    int64_t life_s = outcome == SPF_OUTCOME_TEMPERROR ? SPF_MEMO_TEMPERROR_LIFE_S : SPF_MEMO_LIFE_S;
-    struct entry *entry = calloc(1, sizeof *entry + key->len);
+    const size_t domain_size = strlen(answer->domain) + 1, term_size = strlen(answer->term) + 1;
+    int64_t life_s =
+        answer->outcome == SPF_OUTCOME_TEMPERROR ? SPF_MEMO_TEMPERROR_LIFE_S : SPF_MEMO_LIFE_S;
+    struct entry *entry = calloc(1, sizeof *entry + key->len + domain_size + term_size);
     if (entry == NULL)
         return NULL;
-    entry->outcome = outcome;
+    entry->outcome = answer->outcome;
+    entry->fault = answer->fault;
     entry->until = deadline_in(memo->clock, life_s * 1000);
     entry->key_len = key->len;
     memcpy(entry->key, key->octets, key->len);
+    entry->domain = (char *)entry->key + key->len;
+    entry->term = entry->domain + domain_size;
+    (void)text_copy(entry->domain, domain_size, answer->domain);
+    (void)text_copy(entry->term, term_size, answer->term);
     return entry;
 }
 
 /* Takes the place of one with the same key, and of the oldest where there are too many. */
-static void add(struct spf_memo *memo, const struct key *key, struct entry *entry)
+static void add(struct spf_memo *memo, const struct spf_key *key, struct entry *entry)
 {
     struct entry *old = find(memo, key);
     if (old != NULL)
@@ -175,11 +184,11 @@ static void add(struct spf_memo *memo, const struct key *key, struct entry *entr
 void spf_memo_note(struct spf_memo *memo, const struct spf_question *question,
                    const struct spf_answer *answer)
 {
-    unsigned kind = (answer->by_sender ? BY_SENDER : 0U) | (answer->by_helo ? BY_HELO : 0U);
-    struct key key;
-    if (!make_key(question, kind, &key))
+    unsigned by = (answer->by_sender ? SPF_BY_SENDER : 0U) | (answer->by_helo ? SPF_BY_HELO : 0U);
+    struct spf_key key;
+    if (!spf_key_make(question, by, &key))
         return;
-    struct entry *entry = new_entry(memo, &key, answer->outcome);
+    struct entry *entry = new_entry(memo, &key, answer);
     if (entry == NULL)
         return;
     pthread_mutex_lock(&memo->lock);

@@ -70,8 +70,8 @@ static int found(struct spf_memo *memo, const struct asked *asked)
 {
     struct sockaddr_storage client;
     const struct spf_question question = question_of(asked, &client);
-    enum spf_outcome outcome;
-    return spf_memo_find(memo, &question, &outcome) ? (int)outcome : -1;
+    struct spf_answer answer;
+    return spf_memo_find(memo, &question, &answer) ? (int)answer.outcome : -1;
 }
 
 static void nothing_is_known_at_first(void **state)
@@ -157,6 +157,27 @@ static void keys_do_not_run_into_each_other(void **state)
     note(world->memo, &sender, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_sender = true});
     assert_int_equal(found(world->memo, &helo), -1);
     assert_int_equal(found(world->memo, &run_on), -1);
+}
+
+/* Who vouches or disowns, and by which term, goes with it. */
+static void all_of_an_answer_is_remembered(void **state)
+{
+    const struct world *world = *state;
+    const struct spf_answer noted = {.outcome = SPF_OUTCOME_PERMERROR,
+                                     .by_helo = true,
+                                     .domain = "_spf.example.org",
+                                     .term = "exists:%{h}.x",
+                                     .fault = "it is wrong"};
+    struct spf_answer answer = {.by_sender = true};
+    struct sockaddr_storage client;
+    const struct spf_question question = question_of(&usual, &client);
+    spf_memo_note(world->memo, &question, &noted);
+    assert_true(spf_memo_find(world->memo, &question, &answer));
+    assert_int_equal(answer.outcome, noted.outcome);
+    assert_true(answer.by_helo && !answer.by_sender);
+    assert_string_equal(answer.domain, noted.domain);
+    assert_string_equal(answer.term, noted.term);
+    assert_string_equal(answer.fault, noted.fault);
 }
 
 static void v4_mapped_clients_are_the_same_as_ipv4(void **state)
@@ -259,9 +280,9 @@ static void what_has_no_key_is_not_kept(void **state)
     note(world->memo, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_helo = true});
     assert_int_equal(found(world->memo, &asked), SPF_OUTCOME_FAIL);
     struct spf_question nobody = {.domain = "example.org"};
-    enum spf_outcome outcome;
+    struct spf_answer answer;
     spf_memo_note(world->memo, &nobody, &(struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
-    assert_false(spf_memo_find(world->memo, &nobody, &outcome));
+    assert_false(spf_memo_find(world->memo, &nobody, &answer));
 }
 
 /* A long HELO name is no hindrance where the answer was not by it. */
@@ -313,6 +334,7 @@ int main(void)
         MEMO_TEST(an_answer_by_helo_holds_for_that_name_alone),
         MEMO_TEST(an_answer_by_both_holds_for_both_alone),
         MEMO_TEST(keys_do_not_run_into_each_other),
+        MEMO_TEST(all_of_an_answer_is_remembered),
         MEMO_TEST(v4_mapped_clients_are_the_same_as_ipv4),
         MEMO_TEST(answers_are_forgotten_after_their_time),
         MEMO_TEST(looking_does_not_lengthen_a_life),
