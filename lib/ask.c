@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ask: the way of a question: through the cache, the domain's facts and the SPF gate, then on board
- * of a flight (board.c); its ticket waits for that. Part of the verifier; see verifier.h for the
- * locks.
+ * ask: the way of a question: through the cache, the domain's facts and the SPF gate (gate.c), then
+ * on board of a flight (board.c); its ticket waits for that. Part of the verifier; see verifier.h
+ * for the locks.
  */
 #include "config.h"
 
 #include "verifier.h"
 
+#include "netguard.h"
 #include "relay.h"
-#include "spf.h"
 #include "stack.h"
 #include "text.h"
 
@@ -19,20 +19,9 @@
 
 enum { LONG_WAIT_MS = 1000 };
 
-/* A question that the SPF gate has not let through yet: what is needed to go on. */
-struct pending {
-    struct address address;
-    struct sockaddr_storage client;
-    char helo[RB_DOMAIN_MAX + 1];
-    char key[CACHE_KEY_MAX + 1];
-    enum known known; /* what the cache said: the ticket's record, unless KNOWN_NOT */
-    bool no_cache, transcript;
-};
-
 struct rb_ticket {
     struct rb_verifier *verifier;
-    struct pending *pending; /* NULL: the gate is behind it */
-    struct flight *flight;   /* NULL: the answer was there at once: */
+    struct flight *flight; /* NULL: the answer was there at once: */
     struct address_record record;
     bool cached;
     char address[RB_ADDRESS_MAX + 1];
@@ -85,20 +74,11 @@ static enum rb_error go_on(struct rb_ticket *ticket, const struct options *optio
 
 /* --- The SPF gate --------------------------------------------------------- */
 
+/* What comes over the loopback was handed on by somebody of ours: no domain can know of that. */
 static bool has_gate(const struct options *options, const struct rb_question *question)
 {
-    return options->o.spf_gate && question->client != NULL && question->relay == NULL;
-}
-
-static struct spf_question spf_question(const struct sockaddr *client, const char *helo,
-                                        const struct address *address)
-{
-    return (struct spf_question){
-        .client = client,
-        .helo = helo,
-        .local = address->local,
-        .domain = address->domain,
-    };
+    return options->o.spf_gate && question->client != NULL && question->relay == NULL &&
+           strcmp(netguard_kind(question->client), "loopback") != 0;
 }
 
 /* The client is not allowed to send for the domain: the address is of no interest. */
@@ -112,85 +92,69 @@ static void turn_back(struct rb_ticket *ticket)
 }
 
 /*
- * Sets the question aside until its ticket is waited for: whoever asks must not wait for a name
- * server.
+ * What the cache knows is told now, and whether the client may send is found out for the next of
+ * its messages; where nothing is known, the ticket waits for that and for what follows.
  */
-static enum rb_error set_aside(struct rb_ticket *ticket, const struct rb_question *question,
-                               const struct address *address, const char *key, enum known known)
+static enum rb_error wait_at_gate(struct rb_ticket *ticket, struct check *check,
+                                  const struct rb_question *question, const struct address *address,
+                                  const char *key, enum known known)
 {
-    struct pending *pending = calloc(1, sizeof *pending);
+    struct rb_verifier *verifier = ticket->verifier;
+    struct flight *flight = NULL;
 
-    if (pending == NULL)
-        return RB_ERR_NOMEM;
-    pending->address = *address;
-    memcpy(&pending->client, question->client,
-           question->client->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                   : sizeof(struct sockaddr_in));
-    if (question->helo != NULL)
-        text_printable(pending->helo, sizeof pending->helo, question->helo, strlen(question->helo));
-    (void)text_copy(pending->key, sizeof pending->key, key);
-    pending->known = known;
-    pending->no_cache = question->no_cache;
-    pending->transcript = question->transcript;
-    ticket->pending = pending;
+    if (known != KNOWN_FRESH) {
+        flight = board_prepare(verifier, question, address, key);
+        if (flight == NULL) {
+            check_free(check);
+            return known == KNOWN_NOT ? RB_ERR_NOMEM : RB_OK;
+        }
+    }
+    if (known == KNOWN_NOT) {
+        flight->holders++;
+        ticket->flight = flight;
+    }
+    gate_wait(verifier, check, flight);
     return RB_OK;
 }
 
-static enum rb_error pass_gate(struct rb_ticket *ticket, const struct options *options,
+static enum rb_error pass_gate(struct rb_ticket *ticket, const struct setup *setup,
                                const struct rb_question *question, const struct address *address,
                                const char *key, enum known known)
 {
-    const struct spf_question asked = spf_question(question->client, question->helo, address);
-    struct spf_answer answer;
+    char helo[RB_DOMAIN_MAX + 1] = "";
+    const struct spf_question asked = {.client = question->client,
+                                       .helo = helo,
+                                       .local = address->local,
+                                       .domain = address->domain};
+    struct spf_subject subject;
+    struct check *check;
 
-    if (!spf_memo_find(ticket->verifier->spf, &asked, &answer))
-        return set_aside(ticket, question, address, key, known);
-    if (answer.outcome != SPF_OUTCOME_FAIL)
-        return go_on(ticket, options, question, address, key, known);
-    turn_back(ticket);
-    return RB_OK;
-}
-
-/* Asks the domain's SPF records, for half of the time at most: the rest is the callout's. */
-static void clear_pending(struct rb_ticket *ticket, unsigned max_wait_ms)
-{
-    struct rb_verifier *verifier = ticket->verifier;
-    struct pending *pending = ticket->pending;
-    struct setup *setup = setup_get(verifier);
-    const struct spf_question asked =
-        spf_question((const struct sockaddr *)&pending->client, pending->helo, &pending->address);
-    const struct rb_question question = {
-        .client = (const struct sockaddr *)&pending->client,
-        .no_cache = pending->no_cache,
-        .transcript = pending->transcript,
-    };
-    struct spf_answer answer;
-
-    spf_check(setup->dns, deadline_in(verifier->clock, max_wait_ms / 2), &asked, &answer);
-    spf_memo_note(verifier->spf, &asked, &answer);
-    ticket->pending = NULL;
-    if (answer.outcome == SPF_OUTCOME_FAIL) {
+    if (question->helo != NULL)
+        text_printable(helo, sizeof helo, question->helo, strlen(question->helo));
+    if (!spf_subject_set(&subject, &asked)) /* no client that SPF could know */
+        return go_on(ticket, setup->options, question, address, key, known);
+    switch (gate_ask(ticket->verifier, setup, &subject, &check)) {
+    case GATE_OPEN:
+        return go_on(ticket, setup->options, question, address, key, known);
+    case GATE_CLOSED:
         turn_back(ticket);
-    } else if (go_on(ticket, setup->options, &question, &pending->address, pending->key,
-                     pending->known) != RB_OK) {
-        struct address_record record =
-            verifier_moment(verifier, RB_REASON_INTERNAL_ERROR, "no_memory");
-
-        answer_at_once(ticket, &record, false);
+        return RB_OK;
+    case GATE_ASKS:
+        return wait_at_gate(ticket, check, question, address, key, known);
+    case GATE_NO_MEMORY:
+        break;
     }
-    if (ticket->flight == NULL)
-        ticket->answered_ms = clock_monotonic_ms(verifier->clock);
-    setup_put(verifier, setup);
-    free(pending);
+    return known == KNOWN_NOT ? RB_ERR_NOMEM : RB_OK;
 }
 
 /* --- Questions ------------------------------------------------------------ */
 
 /* A question with an address that can be asked for. */
-static enum rb_error ask(struct rb_ticket *ticket, const struct options *options,
+static enum rb_error ask(struct rb_ticket *ticket, const struct setup *setup,
                          const struct rb_question *question, const struct address *address)
 {
     struct rb_verifier *verifier = ticket->verifier;
+    const struct options *options = setup->options;
     enum known known = KNOWN_NOT;
     char key[CACHE_KEY_MAX + 1];
     enum rb_error error = cache_address_key(question->relay, ticket->address, key);
@@ -215,7 +179,7 @@ static enum rb_error ask(struct rb_ticket *ticket, const struct options *options
     if (question->only_cache ||
         (known == KNOWN_FRESH && rb_reason_verdict(ticket->record.reason) == RB_VERDICT_INVALID))
         return RB_OK;
-    return has_gate(options, question) ? pass_gate(ticket, options, question, address, key, known)
+    return has_gate(options, question) ? pass_gate(ticket, setup, question, address, key, known)
                                        : go_on(ticket, options, question, address, key, known);
 }
 
@@ -230,18 +194,18 @@ struct address_record ask_about_nobody(const struct rb_verifier *verifier, enum 
         address_fault_text(fault));
 }
 
-static enum rb_error ask_text(struct rb_ticket *ticket, const struct options *options,
+static enum rb_error ask_text(struct rb_ticket *ticket, const struct setup *setup,
                               const struct rb_question *question)
 {
     struct address address;
-    enum address_fault fault =
-        address_parse(question->address, question->address_len, options->o.smtputf8, &address);
+    enum address_fault fault = address_parse(question->address, question->address_len,
+                                             setup->options->o.smtputf8, &address);
     struct address_record record;
 
     if (fault == ADDRESS_OK) {
         (void)text_copy(ticket->domain, sizeof ticket->domain, address.domain);
         (void)!address_key(&address, ticket->address, sizeof ticket->address);
-        return ask(ticket, options, question, &address);
+        return ask(ticket, setup, question, &address);
     }
     if (fault == ADDRESS_NOMEM)
         return RB_ERR_NOMEM;
@@ -267,9 +231,9 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
         (struct rb_ticket){.verifier = verifier, .asked_ms = clock_monotonic_ms(verifier->clock)};
     atomic_fetch_add(&verifier->counters.questions, 1);
     setup = setup_get(verifier);
-    error = ask_text(made, setup->options, question);
+    error = ask_text(made, setup, question);
     setup_put(verifier, setup);
-    if (made->flight == NULL && made->pending == NULL)
+    if (made->flight == NULL)
         made->answered_ms = clock_monotonic_ms(verifier->clock);
     if (error == RB_OK)
         *ticket = made;
@@ -373,29 +337,16 @@ static void collect(struct rb_ticket *ticket, int64_t max_wait_ms, struct addres
     pthread_mutex_unlock(&verifier->lock);
 }
 
-/* Passes the SPF gate first; what is left of the time then. */
-static int64_t pass_pending(struct rb_ticket *ticket, unsigned max_wait_ms)
-{
-    const struct rb_clock *clock = ticket->verifier->clock;
-    int64_t began_ms = clock_monotonic_ms(clock);
-
-    if (ticket->pending == NULL)
-        return max_wait_ms;
-    clear_pending(ticket, max_wait_ms);
-    return max_wait_ms - (clock_monotonic_ms(clock) - began_ms);
-}
-
 void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *answer)
 {
     struct rb_verifier *verifier = ticket->verifier;
     struct address_record record = verifier_moment(verifier, RB_REASON_TIMEOUT, "still_asking");
     struct rb_transcript *transcript = NULL;
     struct setup *setup;
-    int64_t left_ms = pass_pending(ticket, max_wait_ms);
     bool cached = ticket->cached;
 
     if (ticket->flight != NULL)
-        collect(ticket, left_ms, &record, &cached, &transcript);
+        collect(ticket, max_wait_ms, &record, &cached, &transcript);
     else
         record = ticket->record;
     setup = setup_get(verifier);
@@ -404,23 +355,16 @@ void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *a
     answer->transcript = transcript;
 }
 
-void rb_begin(struct rb_ticket *ticket, unsigned max_wait_ms)
-{
-    if (ticket->pending != NULL)
-        clear_pending(ticket, max_wait_ms);
-}
-
 bool rb_wait_accepted(struct rb_ticket *ticket, unsigned max_wait_ms)
 {
     struct rb_verifier *verifier = ticket->verifier;
-    int64_t left_ms = pass_pending(ticket, max_wait_ms);
     const struct flight *flight = ticket->flight;
     bool accepted;
 
     if (flight == NULL)
         return false;
     pthread_mutex_lock(&verifier->lock);
-    await_flight(verifier, ticket->flight, NEWS_ACCEPTED_OR_ANSWER, left_ms);
+    await_flight(verifier, ticket->flight, NEWS_ACCEPTED_OR_ANSWER, max_wait_ms);
     accepted = flight->accepted && !flight->landed;
     pthread_mutex_unlock(&verifier->lock);
     return accepted;
@@ -431,7 +375,7 @@ bool rb_ready(struct rb_ticket *ticket)
     bool landed;
 
     if (ticket->flight == NULL)
-        return ticket->pending == NULL;
+        return true;
     pthread_mutex_lock(&ticket->verifier->lock);
     landed = ticket->flight->landed;
     pthread_mutex_unlock(&ticket->verifier->lock);
@@ -443,7 +387,6 @@ void rb_ticket_free(struct rb_ticket *ticket)
     if (ticket == NULL)
         return;
     board_leave(ticket->verifier, ticket->flight);
-    free(ticket->pending);
     pool_put(&ticket->verifier->tickets, ticket);
 }
 

@@ -108,8 +108,8 @@ static void launch_or_land(struct rb_verifier *verifier, const struct options *o
     pthread_mutex_unlock(&verifier->lock);
 }
 
-static struct flight *new_flight(struct rb_verifier *verifier, const struct rb_question *question,
-                                 const struct address *address, const char *key)
+struct flight *board_prepare(struct rb_verifier *verifier, const struct rb_question *question,
+                             const struct address *address, const char *key)
 {
     struct flight *flight = flight_new(key, address->domain, question->relay);
 
@@ -135,7 +135,7 @@ struct flight *board_flight(struct rb_verifier *verifier, const struct options *
                             const struct rb_question *question, const struct address *address,
                             const char *key)
 {
-    struct flight *fresh = new_flight(verifier, question, address, key), *flight = NULL;
+    struct flight *fresh = board_prepare(verifier, question, address, key), *flight = NULL;
 
     if (fresh == NULL)
         return NULL;
@@ -158,6 +158,28 @@ struct flight *board_flight(struct rb_verifier *verifier, const struct options *
     return flight;
 }
 
+/* The time that the gate took is none of the callout's. */
+void board_depart(struct rb_verifier *verifier, const struct options *options,
+                  struct flight *flight)
+{
+    struct flight *leader = NULL;
+
+    flight->item.asked_ms = clock_monotonic_ms(verifier->clock);
+    pthread_mutex_lock(&verifier->lock);
+    if (!flight->no_cache) {
+        leader = flights_find(&verifier->flights, flight->key);
+        if (leader != NULL)
+            flight_follow(leader, flight);
+        else
+            (void)flights_list(&verifier->flights, flight);
+    }
+    pthread_mutex_unlock(&verifier->lock);
+    if (leader == NULL)
+        launch_or_land(verifier, options, flight);
+    else
+        atomic_fetch_add(&verifier->counters.coalesced, 1);
+}
+
 static struct flight *flight_again(struct rb_verifier *verifier, const char *key)
 {
     char relay[CACHE_KEY_MAX + 1];
@@ -168,7 +190,7 @@ static struct flight *flight_again(struct rb_verifier *verifier, const char *key
 
     if (cache_split_address_key(key, relay, &text) && address_from_key(text, &address)) {
         question.relay = relay[0] != '\0' ? relay : NULL;
-        flight = new_flight(verifier, &question, &address, key);
+        flight = board_prepare(verifier, &question, &address, key);
     }
     if (flight != NULL)
         flight->retry = true;

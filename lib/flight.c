@@ -48,7 +48,7 @@ enum rb_error flights_list(struct flights *flights, struct flight *flight)
     return flight->listed ? RB_OK : RB_ERR_NOMEM;
 }
 
-void flight_accepted(struct flight *flight, const struct address_record *said)
+static void accepted(struct flight *flight, const struct address_record *said)
 {
     assert(!flight->landed);
     flight->record = *said;
@@ -56,17 +56,51 @@ void flight_accepted(struct flight *flight, const struct address_record *said)
     pthread_cond_broadcast(&flight->landing);
 }
 
-void flight_land(struct flights *flights, struct flight *flight,
-                 const struct address_record *record, int64_t now_ms)
+void flight_accepted(struct flight *flight, const struct address_record *said)
+{
+    struct flight *follower = NULL;
+
+    accepted(flight, said);
+    DL_FOREACH(flight->followers, follower)
+    {
+        accepted(follower, said);
+    }
+}
+
+void flight_follow(struct flight *leader, struct flight *flight)
+{
+    assert(leader->listed && !flight->listed && flight->followers == NULL);
+    DL_APPEND(leader->followers, flight);
+    if (leader->started_ms < flight->started_ms)
+        flight->started_ms = leader->started_ms;
+    if (leader->accepted)
+        accepted(flight, &leader->record);
+}
+
+static void land(struct flight *flight, const struct address_record *record, int64_t now_ms)
 {
     assert(!flight->landed);
-    if (flight->listed)
-        HASH_DEL(flights->table, flight);
-    flight->listed = false;
     flight->record = *record;
     flight->landed = true;
     flight->landed_ms = now_ms;
     pthread_cond_broadcast(&flight->landing);
+}
+
+void flight_land(struct flights *flights, struct flight *flight,
+                 const struct address_record *record, int64_t now_ms)
+{
+    if (flight->listed)
+        HASH_DEL(flights->table, flight);
+    flight->listed = false;
+    land(flight, record, now_ms);
+    while (flight->followers != NULL) {
+        struct flight *follower = flight->followers;
+
+        DL_DELETE(flight->followers, follower);
+        follower->from_cache = flight->from_cache;
+        land(follower, record, now_ms);
+        flight_put(follower);
+    }
 }
 
 void flight_put(struct flight *flight)

@@ -34,6 +34,8 @@ struct flight {
     bool from_cache; /* the answer was known after all */
     int64_t started_ms, landed_ms;
     unsigned holders;             /* tickets, and one for the queue or callout */
+    struct flight *followers;     /* of equal questions: they land with it; each held by it */
+    struct flight *prev, *next;   /* of the followers of one flight */
     struct address_record record; /* once landed: the answer; accepted: what its host said */
     pthread_cond_t landing;
     UT_hash_handle hh;
@@ -59,6 +61,12 @@ enum rb_error flights_list(struct flights *flights, struct flight *flight);
  * Wakes all who wait: for some that is enough.
  */
 void flight_accepted(struct flight *flight, const struct address_record *said);
+
+/*
+ * From now on the flight goes where the leader goes, which is a listed one of an equal question. The
+ * hold that it had for the queue becomes the leader's.
+ */
+void flight_follow(struct flight *leader, struct flight *flight);
 
 /* The answer is there, now: takes the flight off the list and wakes all who wait. */
 void flight_land(struct flights *flights, struct flight *flight,

@@ -11,6 +11,7 @@ libcore_la_SOURCES = \
     lib/cache_walk.c lib/cache_walk.h \
     lib/cache_writer.c lib/cache_writer.h \
     lib/callout.c lib/callout.h \
+    lib/checks.c lib/checks.h \
     lib/classify.c lib/classify.h \
     lib/classify_clauses.c lib/classify_clauses.h lib/classify_rules.def \
     lib/classify_letters.c lib/classify_letters.h \
@@ -27,6 +28,7 @@ libcore_la_SOURCES = \
     lib/dns_servers.c lib/dns_servers.h \
     lib/flight.c lib/flight.h \
     lib/fold.c lib/fold.h lib/fold_record.c lib/fold_record.h \
+    lib/gate.c \
     lib/hash.c lib/hash.h \
     lib/hostlimits.c lib/hostlimits.h \
     lib/identity.c lib/identity.h \

@@ -207,7 +207,12 @@ struct rb_options {
     bool catch_all_check;
     bool data_check;
     bool smtputf8;
-    bool spf_gate; /* nobody is called for a client that the domain disowns (RFC 7208, fail) */
+    /*
+     * Nobody is called for a client that the domain disowns (RFC 7208, fail). One on the loopback
+     * passes. A name server that gives no answer within SPF's 20 s, or total_timeout_ms, if that is
+     * less, opens the gate.
+     */
+    bool spf_gate;
     unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms;
     /*
      * Where a domain was asked about twice within it, a session is kept open for as long, for the
@@ -345,19 +350,20 @@ void rb_verifier_close(struct rb_verifier *verifier);
 void rb_verifier_stop(struct rb_verifier *verifier);
 
 /*
- * Asks. Never blocks on the network. On RB_OK *ticket is the caller's, to be freed with
- * rb_ticket_free. Any thread.
+ * Asks. Never blocks on the network: where the question names a client, and the gate is on, its
+ * domain's SPF records are looked up by the verifier's own threads, and somebody is called when
+ * those do not disown it. What is known of the address is told at once. On RB_OK *ticket is the
+ * caller's, to be freed with rb_ticket_free. Any thread.
  */
 enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *question,
                      struct rb_ticket **ticket) __attribute__((warn_unused_result));
 
 /*
  * Waits up to max_wait_ms for the answer; unknown/timeout when there is none by then, while the
- * callout goes on and its answer is kept in the cache. A question that has been waited for longer
- * than max_wait_ms by others is not waited for again. Where the question names a client, its
- * domain's SPF records are looked up here first, unless they were lately: a ticket that nobody
- * waits for may thus ask nobody. May be called again on the same ticket. The answer must be zeroed
- * or finished before, and be finished with rb_answer_fini after. Any thread, one at a time.
+ * callout, or what comes before it, goes on and its answer is kept in the cache. A question that
+ * has been waited for longer than max_wait_ms by others is not waited for again. May be called
+ * again on the same ticket. The answer must be zeroed or finished before, and be finished with
+ * rb_answer_fini after. Any thread, one at a time.
  */
 void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *answer);
 
@@ -369,13 +375,6 @@ void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *a
  * for. False: rb_wait has all there is to say. Any thread, one at a time.
  */
 bool rb_wait_accepted(struct rb_ticket *ticket, unsigned max_wait_ms);
-
-/*
- * For those who wait later: does what must come before the callout, which is to look up the SPF
- * records of the sender's domain, for half of max_wait_ms at most, and lets the callout begin. Does
- * nothing where that is done. Any thread, one at a time.
- */
-void rb_begin(struct rb_ticket *ticket, unsigned max_wait_ms);
 
 /* True when rb_wait would return at once with an answer. Any thread. */
 bool rb_ready(struct rb_ticket *ticket);
@@ -422,7 +421,7 @@ struct rb_stats {
     uint64_t settled_by_fact;
     uint64_t callouts[RB_REASON_MAX]; /* questions asked of the world, by result */
     uint64_t sessions;                /* connections made */
-    uint64_t running, pending;        /* sessions under way, questions waiting for one */
+    uint64_t running, pending;        /* sessions under way, questions waiting for one or for SPF */
     uint64_t held;              /* of those under way: kept waiting for a reply for over a second */
     uint64_t resting;           /* of those under way: nothing to ask now, kept open for more */
     uint64_t retries_scheduled; /* deferred addresses that will be asked about again */

@@ -7,42 +7,41 @@
 /* A time that has passed: dns asks nobody then. */
 static const deadline nobody_is_asked = -1;
 
-void spf_give_up(struct spf_answer *answer)
+void spf_give_up(struct spf_answer *answer, const char *fault)
 {
     answer->outcome = SPF_OUTCOME_TEMPERROR;
-    answer->fault = "out of memory";
+    answer->fault = fault;
 }
 
-/* False: nobody was asked who would have had to be. */
-static bool look_up(const struct dns *dns, deadline until, const struct spf_lookup *lookup,
-                    struct spf_answers *answers, bool *is_added)
+/* SPF_DONE: it has been made, and the answers have what was said. */
+static enum spf_step look_up(const struct dns *dns, deadline until, const struct spf_lookup *lookup,
+                             struct spf_answers *answers)
 {
     struct dns_record_list list;
     const enum dns_outcome outcome =
         dns_recent_records(dns, lookup->name, lookup->type, until, &list);
-    const bool is_known = outcome != DNS_FAILURE || until != nobody_is_asked;
+    enum spf_step step = SPF_ASKS;
 
-    *is_added = is_known && spf_answers_add(answers, lookup, outcome, &list);
+    if (outcome != DNS_FAILURE || until != nobody_is_asked)
+        step = spf_answers_add(answers, lookup, outcome, &list) ? SPF_DONE : SPF_NO_MEMORY;
     dns_records_free(&list);
-    return is_known;
+    return step;
 }
 
-/* False: *next must be asked for, and was not. */
-static bool go_on(const struct dns *dns, deadline until, const struct spf_question *question,
-                  struct spf_answers *answers, struct spf_answer *answer, struct spf_lookup *next)
+static enum spf_step go_on(const struct dns *dns, deadline until,
+                           const struct spf_question *question, struct spf_answers *answers,
+                           struct spf_answer *answer, struct spf_lookup *next)
 {
-    bool is_added = true;
+    enum spf_step step = SPF_DONE;
 
-    while (is_added && !spf_evaluate(question, answers, answer, next))
-        if (!look_up(dns, until, next, answers, &is_added))
-            return false;
-    if (!is_added)
-        spf_give_up(answer);
-    return true;
+    while (step == SPF_DONE && !spf_evaluate(question, answers, answer, next))
+        step = look_up(dns, until, next, answers);
+    return step;
 }
 
-bool spf_recall(const struct dns *dns, const struct spf_question *question,
-                struct spf_answers *answers, struct spf_answer *answer, struct spf_lookup *next)
+enum spf_step spf_recall(const struct dns *dns, const struct spf_question *question,
+                         struct spf_answers *answers, struct spf_answer *answer,
+                         struct spf_lookup *next)
 {
     return go_on(dns, nobody_is_asked, question, answers, answer, next);
 }
@@ -53,6 +52,7 @@ void spf_check(const struct dns *dns, deadline until, const struct spf_question 
     struct spf_answers answers = {.first = NULL};
     struct spf_lookup next;
 
-    (void)go_on(dns, until, question, &answers, answer, &next);
+    if (go_on(dns, until, question, &answers, answer, &next) == SPF_NO_MEMORY)
+        spf_give_up(answer, "out of memory");
     spf_answers_free(&answers);
 }

@@ -13,18 +13,25 @@
 /* RFC 7208 4.6.4: for how long name servers are asked for one check. Then it is TEMPERROR. */
 enum { SPF_TIME_MS = 20000 };
 
+enum spf_step {
+    SPF_DONE,      /* *answer is the result */
+    SPF_ASKS,      /* *next must be asked for */
+    SPF_NO_MEMORY, /* which says nothing of the domain */
+};
+
 /*
  * As far as one comes without asking anybody: spf_evaluate, with what dns has kept of late added to
- * the answers. False: *next must be asked for.
+ * the answers.
  */
-bool spf_recall(const struct dns *dns, const struct spf_question *question,
-                struct spf_answers *answers, struct spf_answer *answer, struct spf_lookup *next);
+enum spf_step spf_recall(const struct dns *dns, const struct spf_question *question,
+                         struct spf_answers *answers, struct spf_answer *answer,
+                         struct spf_lookup *next);
 
 /* Asks for all that is needed, by `until`, which ends in TEMPERROR. For those who can wait. */
 void spf_check(const struct dns *dns, deadline until, const struct spf_question *question,
                struct spf_answer *answer);
 
-/* What a check comes to for which there is no memory. */
-void spf_give_up(struct spf_answer *answer);
+/* What a check comes to that cannot be finished: TEMPERROR. fault: static. */
+void spf_give_up(struct spf_answer *answer, const char *fault);
 
 #endif

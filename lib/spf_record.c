@@ -203,7 +203,7 @@ bool spf_record_is_good(struct spf_span record, struct spf_term *term)
     struct spf_span rest;
     unsigned count = 0, redirects = 0, explanations = 0;
 
-    term->text.len = 0;
+    term->text = (struct spf_span){record.at, 0};
     if (record.len > SPF_RECORD_MAX || !spf_is_record(record))
         return false;
     rest = spf_record_terms(record);

@@ -76,6 +76,7 @@ static void destroy(struct rb_verifier *verifier)
     retry_close(verifier->retry);
     cache_close(verifier->cache);
     slots_free(&verifier->slots);
+    checks_free(&verifier->checks);
     admission_fini(&verifier->admission);
     spf_memo_free(verifier->spf);
     queue_free(&verifier->queue);
@@ -243,6 +244,7 @@ void rb_verifier_stop(struct rb_verifier *verifier)
 
     pthread_mutex_lock(&verifier->lock);
     verifier->stopping = true;
+    gate_stop(verifier);
     workers_wake_all(verifier);
     pthread_cond_broadcast(&verifier->watch);
     /* Not by the table of flights: those that may not be joined are not in it. */
@@ -294,7 +296,7 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
     stats->running = verifier->queue.running;
     stats->held = workers_held(verifier);
     stats->resting = verifier->queue.resting_count;
-    stats->pending = verifier->queue.pending;
+    stats->pending = verifier->queue.pending + verifier->checks.waiting;
     pthread_mutex_unlock(&verifier->lock);
 }
 

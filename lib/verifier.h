@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * verifier: what its parts share: verifier.c (the whole), ask.c (the questions), peek.c (questions
- * that are only thought of), board.c (the
- * questions' flights), known.c (what needs no asking), workers.c (the threads that ask), task.c
- * (one callout of theirs), landing.c (what comes of it). The public face is ringback.h.
+ * that are only thought of), gate.c (whether somebody may be called for them), board.c (their
+ * flights), known.c (what needs no asking), workers.c (the threads that ask), task.c (one callout
+ * of theirs), landing.c (what comes of it). The public face is ringback.h.
  *
  * Locks: `lock` covers the fields marked [lock]; `records` serialises changes of host and fold
  * records. Neither is held while the other is taken, nor across I/O or hooks.
@@ -13,6 +13,7 @@
 
 #include "admission.h"
 #include "cache.h"
+#include "checks.h"
 #include "dns.h"
 #include "flight.h"
 #include "identity.h"
@@ -63,14 +64,17 @@ struct rb_verifier {
     bool has_ended;             /* [lock] */
     struct setup *setup;        /* [lock] replaced as a whole */
     struct flights flights;     /* [lock] */
+    struct checks checks;       /* [lock] */
     struct queue queue;         /* [lock] */
     struct slots slots;         /* [lock] */
     struct admission admission; /* [lock] */
     struct waiter *waiters;     /* [lock] */
     unsigned workers, idle;     /* [lock] */
-    struct sleeper *sleepers;   /* [lock] idle workers, the last one first */
-    struct patience patience;   /* [lock] callouts under way, and who keeps them waiting */
-    pthread_cond_t watch;       /* something is ready, and no worker may come for it */
+    bool lookup_first;        /* [lock] whether the next of the workers looks for look-ups first */
+    struct sleeper *sleepers; /* [lock] idle workers, the last one first */
+    struct patience patience; /* [lock] callouts under way, and who keeps them waiting */
+    struct patience lookups;  /* [lock] the same of look-ups for the gate */
+    pthread_cond_t watch;     /* something is ready, and no worker may come for it */
     bool watching, watch_rests; /* [lock] there is a watcher; it waits for `watch` alone */
     bool stopping;              /* [lock] */
 };
@@ -137,12 +141,56 @@ struct address_record ask_about_nobody(const struct rb_verifier *verifier,
 /* What tickets are made from; pool_fini ends it. Before anybody asks. */
 void ask_init(struct rb_verifier *verifier);
 
+/* --- gate.c --------------------------------------------------------------- */
+
+enum gate_word {
+    GATE_OPEN,
+    GATE_CLOSED, /* the domain disowns the client */
+    GATE_ASKS,   /* not known without asking DNS */
+    GATE_NO_MEMORY,
+};
+
+/*
+ * What SPF says of who sends for whom, as far as that is known without asking anybody. GATE_ASKS:
+ * *check is the caller's, for gate_wait; else it is NULL. No lock held.
+ */
+enum gate_word gate_ask(struct rb_verifier *verifier, const struct setup *setup,
+                        const struct spf_subject *subject, struct check **check);
+
+/*
+ * Begins to find out, or joins an equal check; takes the check. The flight, of board_prepare, and
+ * its hold go on then: it departs, or lands with spf_fail; where nobody can wait, it lands at once.
+ * NULL: it is only for those who come later. No lock held.
+ */
+void gate_wait(struct rb_verifier *verifier, struct check *check, struct flight *flight);
+
+/*
+ * Makes a look-up, and goes on with what waited for it. A worker's thread, no lock held; the setup
+ * is held by the caller; call: who keeps this thread waiting.
+ */
+void gate_look_up(struct rb_verifier *verifier, const struct setup *setup, struct lookup *lookup,
+                  struct patience_call *call);
+
+/* The end: what waits at the gate lands. Under the lock. */
+void gate_stop(struct rb_verifier *verifier);
+
 /* --- board.c -------------------------------------------------------------- */
 
 /*
- * Joins the flight of an equal question, or starts one. Of the question, relay, client, no_cache
- * and transcript count; key: the cache's. The caller's hold is on the result, to be given up with
- * board_leave; NULL: no memory. No lock held.
+ * A flight for a question, which takes no place yet. Of the question, relay, client, no_cache and
+ * transcript count; key: the cache's. The hold on it is the caller's, for board_depart. NULL: no
+ * memory. No lock held.
+ */
+struct flight *board_prepare(struct rb_verifier *verifier, const struct rb_question *question,
+                             const struct address *address, const char *key);
+
+/* It takes place: after that of an equal question, if there is one. No lock held. */
+void board_depart(struct rb_verifier *verifier, const struct options *options,
+                  struct flight *flight);
+
+/*
+ * Joins the flight of an equal question, or starts one; as board_prepare. The caller's hold is on
+ * the result, to be given up with board_leave; NULL: no memory. No lock held.
  */
 struct flight *board_flight(struct rb_verifier *verifier, const struct options *options,
                             const struct rb_question *question, const struct address *address,
@@ -186,6 +234,9 @@ void verifier_land(struct rb_verifier *verifier, struct flight *flight,
  * nobody will.
  */
 enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight);
+
+/* Whether there is a worker at all; one is started where there is none. Under the lock. */
+bool workers_any(struct rb_verifier *verifier);
 
 /* Sees to it that a worker comes for what is ready. Under the lock. */
 void workers_call(struct rb_verifier *verifier);

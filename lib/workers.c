@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * workers: the threads that call. Each takes a ready destination, runs one callout over what waits
- * for it, and lets go. Started as needed up to the ceiling, with small stacks. Those whose callouts
+ * for it, and lets go; or makes one look-up for the gate. Of both, if there are both, in turn.
+ * Started as needed up to the ceiling, with small stacks. Those whose callouts
  * are held (patience.h), or whose sessions rest (rest.h), do not count; one that finds itself above
  * the ceiling ends. A watcher sleeps until the next callout is held, but only while something is
  * ready that no worker may come for. Part of the verifier; see verifier.h for the locks.
@@ -42,22 +43,24 @@ static void watch(struct rb_verifier *verifier);
 
 /* --- How many -------------------------------------------------------------- */
 
-static struct patience_view look(const struct rb_verifier *verifier)
+static struct patience_view look(const struct rb_verifier *verifier,
+                                 const struct patience *patience)
 {
-    return patience_look(&verifier->patience, verifier->setup->options->o.max_held,
+    return patience_look(patience, verifier->setup->options->o.max_held,
                          clock_monotonic_ms(verifier->clock));
 }
 
 unsigned workers_held(const struct rb_verifier *verifier)
 {
-    return look(verifier).held;
+    return look(verifier, &verifier->patience).held;
 }
 
-/* Workers that do not count: their hosts are not answering, or their sessions rest. */
+/* Workers that do not count: nobody answers them, or their sessions rest. */
 static unsigned spared(const struct rb_verifier *verifier)
 {
     const unsigned max = verifier->setup->options->o.max_held;
-    const unsigned count = look(verifier).held + verifier->queue.resting_count;
+    const unsigned count = workers_held(verifier) + look(verifier, &verifier->lookups).held +
+                           verifier->queue.resting_count;
 
     return count < max ? count : max;
 }
@@ -77,12 +80,28 @@ static unsigned room(const struct rb_verifier *verifier)
     return count < verifier->workers_max ? verifier->workers_max - count : 0;
 }
 
-/* Ready destinations that no worker is on its way to. Started or woken ones are, until they run. */
+/*
+ * Look-ups that may be made now. A name server that is silent keeps its worker waiting as a mail
+ * host does; there are never so many that callouts which are kept waiting would not be spared.
+ */
+static unsigned lookups_ready(const struct rb_verifier *verifier)
+{
+    const unsigned max = (verifier->workers_max + verifier->setup->options->o.max_held + 1) / 2;
+    const unsigned running = verifier->checks.running, waiting = verifier->checks.line_count;
+    const unsigned may = running < max ? max - running : 0;
+
+    return waiting < may ? waiting : may;
+}
+
+/*
+ * Ready destinations and look-ups that no worker is on its way to. Started or woken ones are, until
+ * they run.
+ */
 static unsigned wanted(const struct rb_verifier *verifier)
 {
-    return verifier->queue.ready_count > verifier->idle
-               ? verifier->queue.ready_count - verifier->idle
-               : 0;
+    const unsigned ready = verifier->queue.ready_count + lookups_ready(verifier);
+
+    return ready > verifier->idle ? ready - verifier->idle : 0;
 }
 
 /* NULL is fine: nobody sleeps. */
@@ -115,7 +134,7 @@ void workers_call(struct rb_verifier *verifier)
         watch(verifier);
     while (missing > 0 && rest_send_home(&verifier->queue, NULL))
         missing--;
-    if (verifier->queue.ready_count > 0)
+    if (verifier->queue.ready_count > 0 || lookups_ready(verifier) > 0)
         wake(verifier, verifier->sleepers);
 }
 
@@ -142,15 +161,21 @@ static bool wait_for_work(struct rb_verifier *verifier)
         DL_DELETE(verifier->sleepers, &self);
     pthread_cond_destroy(&self.call);
     /* A question may have come just as the time was up: it counted on this worker. */
-    return self.called || verifier->queue.ready != NULL;
+    return self.called || verifier->queue.ready != NULL || lookups_ready(verifier) > 0;
 }
 
-static void work_once(struct rb_verifier *verifier, struct destination *destination)
+/* False: no destination is ready. Under the lock, as those below. */
+static bool call_once(struct rb_verifier *verifier)
 {
+    struct destination *destination =
+        queue_next(&verifier->queue, verifier->setup->options->o.per_domain_sessions);
     struct setup *setup = verifier->setup;
     struct patience_call call;
     int64_t now_ms;
 
+    if (destination == NULL)
+        return false;
+    workers_call(verifier); /* it may be worth another session, which nobody else sees */
     setup->users++;
     patience_enter(&verifier->patience, &call, clock_monotonic_ms(verifier->clock));
     pthread_mutex_unlock(&verifier->lock);
@@ -162,6 +187,34 @@ static void work_once(struct rb_verifier *verifier, struct destination *destinat
     (void)slots_settle(&verifier->slots, &verifier->queue, destination,
                        verifier->setup->options->o.per_host_sessions, now_ms);
     queue_release(&verifier->queue, destination, verifier->setup->options->o.per_domain_sessions);
+    return true;
+}
+
+/* False: no look-up is ready. */
+static bool look_up_once(struct rb_verifier *verifier)
+{
+    struct lookup *lookup = lookups_ready(verifier) > 0 ? checks_next(&verifier->checks) : NULL;
+    struct setup *setup = verifier->setup;
+    struct patience_call call;
+
+    if (lookup == NULL)
+        return false;
+    setup->users++;
+    patience_enter(&verifier->lookups, &call, clock_monotonic_ms(verifier->clock));
+    pthread_mutex_unlock(&verifier->lock);
+    gate_look_up(verifier, setup, lookup, &call);
+    setup_put(verifier, setup);
+    pthread_mutex_lock(&verifier->lock);
+    patience_leave(&verifier->lookups, &call);
+    return true;
+}
+
+/* False: nothing is ready. */
+static bool work_once(struct rb_verifier *verifier)
+{
+    verifier->lookup_first = !verifier->lookup_first;
+    return verifier->lookup_first ? look_up_once(verifier) || call_once(verifier)
+                                  : call_once(verifier) || look_up_once(verifier);
 }
 
 /*
@@ -189,15 +242,8 @@ static void *worker(void *arg)
     pthread_mutex_lock(&verifier->lock);
     verifier->idle--;
     while (needed && !verifier->stopping && brisk(verifier) <= verifier->workers_max) {
-        struct destination *destination =
-            queue_next(&verifier->queue, verifier->setup->options->o.per_domain_sessions);
-
-        if (destination != NULL) {
-            workers_call(verifier); /* it may be worth another session, which nobody else sees */
-            work_once(verifier, destination);
-        } else {
+        if (!work_once(verifier))
             needed = wait_for_work(verifier);
-        }
     }
     verifier->workers--;
     if (!verifier->stopping)
@@ -248,18 +294,20 @@ static int64_t watch_once(struct rb_verifier *verifier)
     const int64_t now_ms = clock_monotonic_ms(verifier->clock);
     struct patience_view view;
     unsigned missing, excess;
+    int64_t next_ms;
 
     workers_call(verifier);
     missing = wanted(verifier);
     if (missing == 0)
         return 0;
-    view = look(verifier);
+    view = look(verifier, &verifier->patience);
+    next_ms = deadline_min(view.next_ms, look(verifier, &verifier->lookups).next_ms);
     excess = view.excess < missing ? view.excess : missing;
-    if (excess > 0)
+    if (excess > 0) /* of callouts alone: look-ups end soon */
         (void)patience_give_way(&verifier->patience, excess, now_ms);
-    if (view.next_ms > now_ms + WATCH_MAX_MS)
+    if (next_ms > now_ms + WATCH_MAX_MS)
         return WATCH_MAX_MS;
-    return view.next_ms > now_ms + WATCH_MIN_MS ? view.next_ms - now_ms : WATCH_MIN_MS;
+    return next_ms > now_ms + WATCH_MIN_MS ? next_ms - now_ms : WATCH_MIN_MS;
 }
 
 static void *watcher(void *arg)
@@ -296,13 +344,18 @@ static void watch(struct rb_verifier *verifier)
 
 /* --- For the others -------------------------------------------------------- */
 
+bool workers_any(struct rb_verifier *verifier)
+{
+    return verifier->workers > 0 || start_worker(verifier);
+}
+
 enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight)
 {
     unsigned sessions_max = verifier->setup->options->o.per_domain_sessions;
     enum rb_error error;
 
     /* An item that nobody comes for would wait for ever. */
-    if (verifier->workers == 0 && !start_worker(verifier))
+    if (!workers_any(verifier))
         return RB_ERR_NOMEM;
     error =
         queue_push(&verifier->queue, flight->relay, flight->domain, &flight->item, sessions_max);

@@ -129,8 +129,6 @@ static bool begin_for_later(struct session *session)
         begin(session);
     if (session->ticket == NULL)
         return false;
-    about_to_wait(session);
-    rb_begin(session->ticket, session->config->max_wait_ms);
     if (!rb_ready(session->ticket))
         return true;
     await_answer(session, 0, NULL, NULL);

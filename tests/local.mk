@@ -8,6 +8,7 @@ UNIT = \
     tests/unit/test_cache \
     tests/unit/test_cache_check \
     tests/unit/test_callout \
+    tests/unit/test_checks \
     tests/unit/test_classify \
     tests/unit/test_config \
     tests/unit/test_control \
@@ -126,6 +127,10 @@ tests_unit_test_cache_check_LDADD = $(unit_libs)
 tests_unit_test_callout_SOURCES = tests/unit/test_callout.c
 tests_unit_test_callout_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_callout_LDADD = $(unit_libs)
+
+tests_unit_test_checks_SOURCES = tests/unit/test_checks.c
+tests_unit_test_checks_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_checks_LDADD = $(unit_libs)
 
 tests_unit_test_classify_SOURCES = tests/unit/test_classify.c
 tests_unit_test_classify_CPPFLAGS = $(unit_cppflags)

@@ -18,8 +18,9 @@
 
 enum {
     MESSAGE_MAX = 65535,
-    LOG_MAX = 512, /* questions remembered; a test asks far fewer */
-    HELD_MAX = 16, /* connections kept open and silent */
+    LOG_MAX = 512,         /* questions remembered; a test asks far fewer */
+    HELD_MAX = 16,         /* connections kept open and silent */
+    HELD_ANSWERS_MAX = 64, /* kept back while it is held */
     BIND_TRIES = 50,
     TCP_TIMEOUT_S = 2,
     STRAYS = 5, /* datagrams before the right one */
@@ -53,9 +54,13 @@ struct fake_dns {
     size_t row_count;                /* lock */
     struct asked log[LOG_MAX];       /* lock */
     size_t log_count;                /* lock */
+    bool is_held, is_over;           /* lock */
     uint8_t query[MESSAGE_MAX];      /* the thread's own, as is what follows */
     uint8_t answer[2 + MESSAGE_MAX];
     struct datagram late; /* FAKE_DNS_AFTER_NEXT */
+    bool holds;
+    struct datagram kept[HELD_ANSWERS_MAX]; /* while it holds */
+    size_t kept_count;
 };
 
 struct writer {
@@ -359,21 +364,27 @@ static bool answer(struct fake_dns *fake, size_t query_len, unsigned port, struc
 }
 
 /* In the place of one that is held already. */
-static void hold(struct fake_dns *fake, size_t len, const struct sockaddr_storage *to,
-                 socklen_t to_len)
+static void hold(const struct fake_dns *fake, struct datagram *held, size_t len,
+                 const struct sockaddr_storage *to, socklen_t to_len)
 {
-    must(len <= sizeof fake->late.octets);
-    fake->late = (struct datagram){.to = *to, .to_len = to_len, .len = len};
-    memcpy(fake->late.octets, fake->answer + 2, len);
+    must(len <= sizeof held->octets);
+    *held = (struct datagram){.to = *to, .to_len = to_len, .len = len};
+    memcpy(held->octets, fake->answer + 2, len);
 }
 
-static void send_held(struct fake_dns *fake)
+static void send_held(const struct fake_dns *fake, struct datagram *held)
 {
-    const struct datagram *late = &fake->late;
-    if (late->len > 0)
-        (void)sendto(fake->udp, late->octets, late->len, 0, (const struct sockaddr *)&late->to,
-                     late->to_len);
-    fake->late.len = 0;
+    if (held->len > 0)
+        (void)sendto(fake->udp, held->octets, held->len, 0, (const struct sockaddr *)&held->to,
+                     held->to_len);
+    held->len = 0;
+}
+
+static void let_go(struct fake_dns *fake)
+{
+    for (size_t i = 0; i < fake->kept_count; i++)
+        send_held(fake, &fake->kept[i]);
+    fake->kept_count = 0;
 }
 
 static void serve_udp(struct fake_dns *fake)
@@ -392,7 +403,12 @@ static void serve_udp(struct fake_dns *fake)
         fake->answer[2] ^= (uint8_t)i;
     }
     if (row.flags & FAKE_DNS_AFTER_NEXT) {
-        hold(fake, len, &from, from_len);
+        hold(fake, &fake->late, len, &from, from_len);
+        return;
+    }
+    if (fake->holds) {
+        must(fake->kept_count < HELD_ANSWERS_MAX);
+        hold(fake, &fake->kept[fake->kept_count++], len, &from, from_len);
         return;
     }
     int fd = row.flags & FAKE_DNS_STRANGER ? bound(from.ss_family, SOCK_DGRAM, 0) : fake->udp;
@@ -401,7 +417,7 @@ static void serve_udp(struct fake_dns *fake)
         (void)sendto(fd, fake->answer + 2, len, 0, (struct sockaddr *)&from, from_len);
     if (fd != fake->udp)
         close(fd);
-    send_held(fake);
+    send_held(fake, &fake->late);
 }
 
 static bool read_all(int fd, uint8_t *octets, size_t len)
@@ -431,6 +447,20 @@ static void serve_tcp(struct fake_dns *fake)
     close(fd);
 }
 
+/* Reads why it was woken. False: the end has come. */
+static bool heed(struct fake_dns *fake)
+{
+    char octet;
+    must(read(fake->wake[0], &octet, 1) == 1);
+    pthread_mutex_lock(&fake->lock);
+    fake->holds = fake->is_held;
+    bool is_over = fake->is_over;
+    pthread_mutex_unlock(&fake->lock);
+    if (!fake->holds)
+        let_go(fake);
+    return !is_over;
+}
+
 static void *serve(void *arg)
 {
     struct fake_dns *fake = arg;
@@ -440,13 +470,25 @@ static void *serve(void *arg)
     for (;;) {
         if (poll(polled, COUNT(polled), -1) < 0)
             continue;
-        if (polled[0].revents)
-            return NULL;
+        if (polled[0].revents) {
+            if (!heed(fake))
+                return NULL;
+            continue;
+        }
         if (polled[1].revents)
             serve_udp(fake);
         if (polled[2].revents)
             serve_tcp(fake);
     }
+}
+
+static void tell(struct fake_dns *fake, bool is_held, bool is_over)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->is_held = is_held;
+    fake->is_over = is_over;
+    pthread_mutex_unlock(&fake->lock);
+    must(write(fake->wake[1], "", 1) == 1);
 }
 
 /* --- Starting and stopping ------------------------------------------------- */
@@ -501,11 +543,16 @@ void fake_dns_set(struct fake_dns *fake, const struct fake_dns_row *rows, size_t
     pthread_mutex_unlock(&fake->lock);
 }
 
+void fake_dns_hold(struct fake_dns *fake, bool held)
+{
+    tell(fake, held, false);
+}
+
 void fake_dns_stop(struct fake_dns *fake)
 {
     if (fake == NULL)
         return;
-    must(write(fake->wake[1], "", 1) == 1);
+    tell(fake, false, true);
     must(pthread_join(fake->thread, NULL) == 0);
     for (size_t i = 0; i < fake->held_count; i++)
         close(fake->held[i]);

@@ -68,6 +68,12 @@ struct fake_dns *fake_dns_start(int family, const struct fake_dns_row *rows, siz
 /* Another table from now on. */
 void fake_dns_set(struct fake_dns *fake, const struct fake_dns_row *rows, size_t count);
 
+/*
+ * While held, it hears what it is asked over UDP, and answers when it is let go, in turn: 64
+ * questions at most.
+ */
+void fake_dns_hold(struct fake_dns *fake, bool held);
+
 /* NULL is fine. */
 void fake_dns_stop(struct fake_dns *fake);
 

@@ -110,6 +110,61 @@ static void a_flight_that_was_never_listed_lands_too(void **state)
     flight_put(listed);
 }
 
+/* One that was under way when an equal question came to be let in. */
+static void followers_are_told_what_their_leader_is(void **state)
+{
+    (void)state;
+    const struct address_record said = {.reason = RB_REASON_ACCEPTED, .code = 250};
+    struct flights flights = {0};
+    struct flight *leader = started("u@d.example"), *early = started("u@d.example"),
+                  *late = started("u@d.example");
+
+    leader->started_ms = 5;
+    early->started_ms = 3;
+    late->started_ms = 7;
+    assert_int_equal(flights_list(&flights, leader), RB_OK);
+    leader->holders++;
+    early->holders++; /* tickets */
+    late->holders++;
+    flight_follow(leader, early);
+    assert_false(early->accepted);
+    flight_accepted(leader, &said);
+    assert_true(early->accepted);
+    assert_int_equal(early->record.code, 250);
+    flight_follow(leader, late);
+    assert_true(late->accepted);
+    assert_int_equal(late->record.code, 250);
+    assert_int_equal(early->started_ms, 3);
+    assert_int_equal(late->started_ms, 5); /* others have waited for it since then */
+    assert_ptr_equal(flights_find(&flights, "u@d.example"), leader);
+    leader->from_cache = true;
+    flight_land(&flights, leader, &refused, 9);
+    assert_true(early->landed && late->landed && early->from_cache && late->from_cache);
+    assert_int_equal(early->record.code, 550);
+    assert_int_equal(late->landed_ms, 9);
+    assert_int_equal(early->holders, 1); /* the callout's hold is given up */
+    assert_int_equal(late->holders, 1);
+    flight_put(early);
+    flight_put(late);
+    flight_put(leader);
+    flight_put(leader);
+}
+
+/* With nobody who waits for it, one is gone when it has landed. */
+static void followers_that_were_left_land_and_go(void **state)
+{
+    (void)state;
+    struct flights flights = {0};
+    struct flight *leader = started("u@d.example");
+
+    assert_int_equal(flights_list(&flights, leader), RB_OK);
+    for (int i = 0; i < WAITERS; i++)
+        flight_follow(leader, started("u@d.example"));
+    flight_land(&flights, leader, &refused, 1);
+    assert_null(leader->followers);
+    flight_put(leader);
+}
+
 static void a_flight_is_found_again_from_its_item(void **state)
 {
     (void)state;
@@ -217,6 +272,8 @@ int main(void)
         cmocka_unit_test(a_listed_flight_is_found_by_its_key),
         cmocka_unit_test(a_landed_flight_cannot_be_joined_and_keeps_its_answer),
         cmocka_unit_test(a_flight_that_was_never_listed_lands_too),
+        cmocka_unit_test(followers_are_told_what_their_leader_is),
+        cmocka_unit_test(followers_that_were_left_land_and_go),
         cmocka_unit_test(a_flight_is_found_again_from_its_item),
         cmocka_unit_test(the_last_holder_frees_the_transcript),
         cmocka_unit_test(landing_wakes_all_who_wait),

@@ -28,7 +28,6 @@ static const struct fake_dns_answer dead_mx[] = {
 static const struct fake_dns_answer address[] = {{.type = ns_t_a, .data = "127.0.0.1"}};
 static const struct fake_dns_answer dead_address[] = {{.type = ns_t_a, .data = "127.0.0.9"}};
 static const struct fake_dns_answer strict[] = {{.type = ns_t_txt, .data = "v=spf1 -all"}};
-static const struct fake_dns_answer open_to_all[] = {{.type = ns_t_txt, .data = "v=spf1 +all"}};
 
 static const struct fake_dns_row zone[] = {
     {.name = "mx.example.org", .type = ns_t_a, .answers = address, .count = 1},
@@ -37,14 +36,14 @@ static const struct fake_dns_row zone[] = {
     {.name = "dead.example", .type = ns_t_mx, .answers = dead_mx, .count = 1},
     {.name = "strict.example", .type = ns_t_mx, .answers = mx, .count = 1},
     {.name = "strict.example", .type = ns_t_txt, .answers = strict, .count = 1},
-    {.name = "open.example", .type = ns_t_mx, .answers = mx, .count = 1},
-    {.name = "open.example", .type = ns_t_txt, .answers = open_to_all, .count = 1},
 };
 
 static const struct fake_host_reply users[] = {
-    {"user@example.org", "250 2.1.5 Ok"},  {"user@dead.example", "250 2.1.5 Ok"},
-    {"user@open.example", "250 2.1.5 Ok"}, {"grey@example.org", "450 4.7.1 Greylisted"},
-    {"odd@example.org", "554 5.3.0 ?"},    {"blocked@example.org", "550 5.7.1 Relaying denied"},
+    {"user@example.org", "250 2.1.5 Ok"},
+    {"user@dead.example", "250 2.1.5 Ok"},
+    {"grey@example.org", "450 4.7.1 Greylisted"},
+    {"odd@example.org", "554 5.3.0 ?"},
+    {"blocked@example.org", "550 5.7.1 Relaying denied"},
     {"later@example.org", "451 4.3.0 ?"},
 };
 
@@ -367,7 +366,7 @@ static void the_longest_list_is_asked_and_kept(void **state)
     assert_false(ask_relay(f, the_host(f), "user@example.org").cached);
 }
 
-/* --- Beginning before waiting ---------------------------------------------- */
+/* --- The gate for senders ---------------------------------------------------- */
 
 static const struct sockaddr *stranger(void)
 {
@@ -375,52 +374,6 @@ static const struct sockaddr *stranger(void)
 
     assert_int_equal(inet_pton(AF_INET, "203.0.113.9", &client.sin_addr), 1);
     return (const struct sockaddr *)&client;
-}
-
-static struct rb_ticket *ask_for_stranger(struct rig *f, const char *text)
-{
-    struct rb_question question = rig_question(text);
-
-    question.client = stranger();
-    question.helo = "client.example";
-    f->options.spf_gate = true;
-    rig_open(f);
-    return rig_put(f, &question);
-}
-
-static void a_question_that_was_begun_is_asked_without_being_waited_for(void **state)
-{
-    struct rig *f = *state;
-    struct rb_ticket *ticket = ask_for_stranger(f, "user@open.example");
-
-    assert_false(rb_ready(ticket));
-    assert_int_equal(rig_connections(f), 0); /* the gate is closed yet */
-    rb_begin(ticket, RIG_PATIENCE_MS);
-    rb_begin(ticket, RIG_PATIENCE_MS); /* nothing is left to do */
-    assert_true(fake_host_wait(f->host, "RCPT TO:<user@open.example>", 1));
-    assert_int_equal(rig_outcome(ticket), RB_REASON_ACCEPTED);
-}
-
-static void a_client_that_spf_disowns_is_known_once_begun(void **state)
-{
-    struct rig *f = *state;
-    struct rb_ticket *ticket = ask_for_stranger(f, "user@strict.example");
-
-    rb_begin(ticket, RIG_PATIENCE_MS);
-    assert_true(rb_ready(ticket));
-    assert_int_equal(rig_outcome(ticket), RB_REASON_SPF_FAIL);
-    assert_int_equal(rig_connections(f), 0);
-}
-
-static void what_was_begun_and_left_is_found_out_all_the_same(void **state)
-{
-    struct rig *f = *state;
-    struct rb_ticket *ticket = ask_for_stranger(f, "user@open.example");
-
-    rb_begin(ticket, RIG_PATIENCE_MS);
-    rb_ticket_free(ticket);
-    rig_await_callouts(f, RB_REASON_ACCEPTED, 1);
-    assert_true(rig_answer_for(f, "user@open.example").cached);
 }
 
 static void recipients_pass_no_spf_gate(void **state)
@@ -458,9 +411,6 @@ int main(void)
         TEST(dead_preferred_hosts_settle_other_recipients),
         TEST(a_relay_list_that_is_none_is_refused),
         TEST(the_longest_list_is_asked_and_kept),
-        TEST(a_question_that_was_begun_is_asked_without_being_waited_for),
-        TEST(a_client_that_spf_disowns_is_known_once_begun),
-        TEST(what_was_begun_and_left_is_found_out_all_the_same),
         TEST(recipients_pass_no_spf_gate),
     };
 
