@@ -61,6 +61,7 @@ SPF_NEVER_FAILS = {
     "silent-near": "v=spf1 -all",  # never told: the name server keeps it to itself
     "garbled-near": "v=spf1 -all",  # told in noise
 }
+SPF_UNHEARD = {"silent-far", "silent-near", "garbled-near"}
 
 ZONE = """
 $ORIGIN example.
