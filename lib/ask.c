@@ -74,11 +74,21 @@ static enum rb_error go_on(struct rb_ticket *ticket, const struct options *optio
 
 /* --- The SPF gate --------------------------------------------------------- */
 
+static bool is_loopback(const struct sockaddr *client)
+{
+    static const struct rb_network networks[] = {
+        {.addr = {[10] = 0xff, [11] = 0xff, [12] = 127}, .bits = 104},
+        {.addr = {[15] = 1}, .bits = 128},
+    };
+
+    return networks_contain(networks, sizeof networks / sizeof networks[0], client);
+}
+
 /* What comes over the loopback was handed on by somebody of ours: no domain can know of that. */
 static bool has_gate(const struct options *options, const struct rb_question *question)
 {
     return options->o.spf_gate && question->client != NULL && question->relay == NULL &&
-           strcmp(netguard_kind(question->client), "loopback") != 0;
+           !is_loopback(question->client);
 }
 
 /* The client is not allowed to send for the domain: the address is of no interest. */
@@ -121,19 +131,13 @@ static enum rb_error pass_gate(struct rb_ticket *ticket, const struct setup *set
                                const struct rb_question *question, const struct address *address,
                                const char *key, enum known known)
 {
-    char helo[RB_DOMAIN_MAX + 1] = "";
     const struct spf_question asked = {.client = question->client,
-                                       .helo = helo,
+                                       .helo = question->helo,
                                        .local = address->local,
                                        .domain = address->domain};
-    struct spf_subject subject;
     struct check *check;
 
-    if (question->helo != NULL)
-        text_printable(helo, sizeof helo, question->helo, strlen(question->helo));
-    if (!spf_subject_set(&subject, &asked)) /* no client that SPF could know */
-        return go_on(ticket, setup->options, question, address, key, known);
-    switch (gate_ask(ticket->verifier, setup, &subject, &check)) {
+    switch (gate_ask(ticket->verifier, setup, &asked, &check)) {
     case GATE_OPEN:
         return go_on(ticket, setup->options, question, address, key, known);
     case GATE_CLOSED:

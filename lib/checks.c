@@ -37,6 +37,15 @@ static bool copy_or_empty(char *to, size_t size, const char *text)
     return text_copy(to, size, text != NULL ? text : "");
 }
 
+/* What is too long for a name is none: what is left of it is another that does not exist. */
+static void cut_to_fit(char *to, size_t size, const char *text)
+{
+    const size_t len = text != NULL ? strnlen(text, size - 1) : 0;
+
+    memcpy(to, len > 0 ? text : "", len);
+    to[len] = '\0';
+}
+
 bool spf_subject_set(struct spf_subject *subject, const struct spf_question *question)
 {
     const struct sockaddr *client = question->client;
@@ -46,8 +55,8 @@ bool spf_subject_set(struct spf_subject *subject, const struct spf_question *que
         return false;
     memcpy(&subject->client, client,
            client->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-    return copy_or_empty(subject->helo, sizeof subject->helo, question->helo) &&
-           copy_or_empty(subject->local, sizeof subject->local, question->local) &&
+    cut_to_fit(subject->helo, sizeof subject->helo, question->helo);
+    return copy_or_empty(subject->local, sizeof subject->local, question->local) &&
            copy_or_empty(subject->domain, sizeof subject->domain, question->domain);
 }
 

@@ -60,7 +60,10 @@ struct checks {
 /* The question of a subject. It points into it. */
 struct spf_question spf_subject_question(const struct spf_subject *subject);
 
-/* False when a text is too long, or the client neither AF_INET nor AF_INET6. */
+/*
+ * A HELO name that is too long is cut. False when another text is, or the client is neither AF_INET
+ * nor AF_INET6.
+ */
 bool spf_subject_set(struct spf_subject *subject, const struct spf_question *question);
 
 /* NULL: no memory. It is in no table. */

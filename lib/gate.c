@@ -49,16 +49,18 @@ static enum gate_word word_for(const struct spf_answer *answer)
 
 /* by: what the check is of, beside client and domain. */
 static enum gate_word ask(struct rb_verifier *verifier, const struct setup *setup,
-                          const struct spf_subject *subject, unsigned by, struct check **check)
+                          const struct spf_question *question, unsigned by, struct check **check)
 {
-    const struct spf_question question = spf_subject_question(subject);
     enum gate_word word = GATE_NO_MEMORY;
+    struct spf_subject subject;
     struct spf_answer known;
 
     *check = NULL;
-    if (spf_memo_find(verifier->spf, &question, &known))
+    if (spf_memo_find(verifier->spf, question, &known))
         return word_for(&known);
-    *check = check_new(subject, by, check_until(verifier, setup));
+    if (!spf_subject_set(&subject, question)) /* nobody whom SPF could know */
+        return GATE_OPEN;
+    *check = check_new(&subject, by, check_until(verifier, setup));
     if (*check == NULL)
         return GATE_NO_MEMORY;
     switch (advance(verifier, setup, *check)) {
@@ -76,9 +78,9 @@ static enum gate_word ask(struct rb_verifier *verifier, const struct setup *setu
 }
 
 enum gate_word gate_ask(struct rb_verifier *verifier, const struct setup *setup,
-                        const struct spf_subject *subject, struct check **check)
+                        const struct spf_question *question, struct check **check)
 {
-    return ask(verifier, setup, subject, 0, check);
+    return ask(verifier, setup, question, 0, check);
 }
 
 /* --- Those who wait -------------------------------------------------------------- */
@@ -215,8 +217,9 @@ static void settle(struct rb_verifier *verifier, const struct setup *setup, stru
 static void ask_again(struct rb_verifier *verifier, const struct setup *setup,
                       const struct applicant *applicant)
 {
+    const struct spf_question question = spf_subject_question(&applicant->subject);
     struct check *check;
-    enum gate_word word = ask(verifier, setup, &applicant->subject, BY_ALL, &check);
+    enum gate_word word = ask(verifier, setup, &question, BY_ALL, &check);
 
     if (check != NULL) /* GATE_ASKS */
         gate_wait(verifier, check, applicant->flight);

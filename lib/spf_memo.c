@@ -134,15 +134,14 @@ bool spf_memo_find(struct spf_memo *memo, const struct spf_question *question,
 {
     const struct entry *entry = NULL;
     struct spf_key key;
+    pthread_mutex_lock(&memo->lock);
     for (unsigned by = 0; by < KINDS && entry == NULL; by++) {
-        if (!spf_key_make(question, by, &key))
-            continue;
-        pthread_mutex_lock(&memo->lock);
-        entry = find(memo, &key);
+        if (spf_key_make(question, by, &key))
+            entry = find(memo, &key);
         if (entry != NULL)
             read_entry(entry, by, answer);
-        pthread_mutex_unlock(&memo->lock);
     }
+    pthread_mutex_unlock(&memo->lock);
     return entry != NULL;
 }
 

@@ -155,7 +155,7 @@ enum gate_word {
  * *check is the caller's, for gate_wait; else it is NULL. No lock held.
  */
 enum gate_word gate_ask(struct rb_verifier *verifier, const struct setup *setup,
-                        const struct spf_subject *subject, struct check **check);
+                        const struct spf_question *question, struct check **check);
 
 /*
  * Begins to find out, or joins an equal check; takes the check. The flight, of board_prepare, and

@@ -80,6 +80,9 @@ static void what_is_too_long_or_no_client_is_no_subject(void **state)
     assert_false(spf_subject_set(&subject, &question));
     question.local = text + 1;
     assert_true(spf_subject_set(&subject, &question));
+    question.helo = text; /* as long as a client likes */
+    assert_true(spf_subject_set(&subject, &question));
+    assert_int_equal(strlen(subject.helo), RB_DOMAIN_MAX);
     question.client = &unknown;
     assert_false(spf_subject_set(&subject, &question));
 }
