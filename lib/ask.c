@@ -8,7 +8,6 @@
 
 #include "verifier.h"
 
-#include "netguard.h"
 #include "relay.h"
 #include "stack.h"
 #include "text.h"
@@ -73,23 +72,6 @@ static enum rb_error go_on(struct rb_ticket *ticket, const struct options *optio
 }
 
 /* --- The SPF gate --------------------------------------------------------- */
-
-static bool is_loopback(const struct sockaddr *client)
-{
-    static const struct rb_network networks[] = {
-        {.addr = {[10] = 0xff, [11] = 0xff, [12] = 127}, .bits = 104},
-        {.addr = {[15] = 1}, .bits = 128},
-    };
-
-    return networks_contain(networks, sizeof networks / sizeof networks[0], client);
-}
-
-/* What comes over the loopback was handed on by somebody of ours: no domain can know of that. */
-static bool has_gate(const struct options *options, const struct rb_question *question)
-{
-    return options->o.spf_gate && question->client != NULL && question->relay == NULL &&
-           !is_loopback(question->client);
-}
 
 /* The client is not allowed to send for the domain: the address is of no interest. */
 static void turn_back(struct rb_ticket *ticket)
@@ -183,8 +165,8 @@ static enum rb_error ask(struct rb_ticket *ticket, const struct setup *setup,
     if (question->only_cache ||
         (known == KNOWN_FRESH && rb_reason_verdict(ticket->record.reason) == RB_VERDICT_INVALID))
         return RB_OK;
-    return has_gate(options, question) ? pass_gate(ticket, setup, question, address, key, known)
-                                       : go_on(ticket, options, question, address, key, known);
+    return gate_is_for(options, question) ? pass_gate(ticket, setup, question, address, key, known)
+                                          : go_on(ticket, options, question, address, key, known);
 }
 
 struct address_record ask_about_nobody(const struct rb_verifier *verifier, enum address_fault fault)

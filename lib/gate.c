@@ -9,12 +9,32 @@
 
 #include "verifier.h"
 
+#include "netguard.h"
 #include "spf.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { BY_ALL = SPF_BY_SENDER | SPF_BY_HELO };
+
+/* --- Whose questions pass it ----------------------------------------------------- */
+
+static bool is_loopback(const struct sockaddr *client)
+{
+    static const struct rb_network networks[] = {
+        {.addr = {[10] = 0xff, [11] = 0xff, [12] = 127}, .bits = 104},
+        {.addr = {[15] = 1}, .bits = 128},
+    };
+
+    return networks_contain(networks, sizeof networks / sizeof networks[0], client);
+}
+
+/* What comes over the loopback was handed on by somebody of ours: no domain can know of that. */
+bool gate_is_for(const struct options *options, const struct rb_question *question)
+{
+    return options->o.spf_gate && question->client != NULL && question->relay == NULL &&
+           !is_loopback(question->client);
+}
 
 /* --- What is known at once ----------------------------------------------------- */
 

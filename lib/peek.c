@@ -9,7 +9,7 @@
 #include "verifier.h"
 
 #include "relay.h"
-#include "spf_check.h"
+#include "spf.h"
 #include "text.h"
 
 /* One question on its way. */
@@ -41,9 +41,11 @@ static void answer_moment(const struct peek *peek, enum rb_reason reason, const 
     answer(peek, &record, false);
 }
 
-/* Whether the SPF gate turns the client back. */
-static bool is_turned_back(const struct peek *peek)
+/* Whether the SPF gate turns the client back: what the cache knows waits for no name server. */
+static bool is_turned_back(const struct peek *peek, enum known known)
 {
+    const unsigned wait_ms = known == KNOWN_NOT ? peek->wait_ms : 0;
+
     const struct spf_question asked = {
         .client = peek->question->client,
         .helo = peek->question->helo,
@@ -52,11 +54,10 @@ static bool is_turned_back(const struct peek *peek)
     };
     struct spf_answer said;
 
-    if (!peek->setup->options->o.spf_gate || asked.client == NULL || peek->question->relay != NULL)
+    if (!gate_is_for(peek->setup->options, peek->question))
         return false;
-    if (!spf_gate_find(peek->verifier->spf, &asked, &said.outcome))
-        spf_check(peek->setup->dns, deadline_in(peek->verifier->clock, peek->wait_ms), &asked,
-                  &said);
+    if (!spf_memo_find(peek->verifier->spf, &asked, &said))
+        spf_check(peek->setup->dns, deadline_in(peek->verifier->clock, wait_ms), &asked, &said);
     return said.outcome == SPF_OUTCOME_FAIL;
 }
 
@@ -95,7 +96,7 @@ static enum rb_error peek_at_address(const struct peek *peek)
         known = known_look(peek->verifier, peek->setup->options, key, peek->address.domain,
                            question->relay, &record, &by_fact);
     if ((known != KNOWN_FRESH || rb_reason_verdict(record.reason) != RB_VERDICT_INVALID) &&
-        is_turned_back(peek)) {
+        is_turned_back(peek, known)) {
         answer_moment(peek, RB_REASON_SPF_FAIL, "spf_fail");
     } else if (known == KNOWN_NOT) {
         look_at_board(peek, key);

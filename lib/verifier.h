@@ -150,6 +150,9 @@ enum gate_word {
     GATE_NO_MEMORY,
 };
 
+/* Whether a question must pass the gate before anybody is called. */
+bool gate_is_for(const struct options *options, const struct rb_question *question);
+
 /*
  * What SPF says of who sends for whom, as far as that is known without asking anybody. GATE_ASKS:
  * *check is the caller's, for gate_wait; else it is NULL. No lock held.
