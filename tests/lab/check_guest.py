@@ -4,6 +4,7 @@
 What counts is what the mail hosts of guests.py saw: connections and RCPTs.
 """
 
+import itertools
 import math
 import statistics
 import time
@@ -11,6 +12,7 @@ import time
 import client
 import flood
 import guests
+import miltertalk
 import waiting
 from check_verdicts import ACCEPT, REJECT, told
 
@@ -28,6 +30,7 @@ SHIELD_ADDRESSES, SHIELD_HOLD_S = 20, 6
 VERP_SENDERS, VERP_RCPTS = 40, 12
 CLIENT_RATE = 4
 FAILURES = 3
+KNOWN_SENDERS, CLIENTS = 50, 1_000
 
 
 def run(tap, rig):
@@ -36,6 +39,7 @@ def run(tap, rig):
         for part in (
             _spf,
             _spf_that_never_fails,
+            _spf_of_known_senders,
             _correspondents,
             _senders_used_once,
             _one_session_a_host,
@@ -46,8 +50,8 @@ def run(tap, rig):
             _shield,
             _flood,
         ):
-            if part is _flood and rig.repeats:
-                continue  # it takes long, and the rates are the daemon's
+            if part in (_flood, _spf_of_known_senders) and rig.repeats:
+                continue  # they take long, and the MTA plays no part
             begun = time.monotonic()
             part(tap, rig, there)
             tap.note(f"{part.__name__[1:]}: {time.monotonic() - begun:.1f} s")
@@ -202,6 +206,46 @@ def _spf_that_never_fails(tap, rig, there):
         _is_answered_unasked(tap, rig, there, f"alice@{domain}.example", known, text, **disowned)
     questions = there.resolver.questions - questions
     tap.note(f"{len(domains)} SPF checks and callouts: {questions} questions to the name server")
+
+
+def _spf_of_known_senders(tap, rig, there):
+    """What is known of senders and domains costs no question, however many clients send."""
+    _settings(rig, 'limits { global_rate = "1000000/m" per_domain_rate = "1000000/m" }')
+    senders = [f"user-{n}@honest.example" for n in range(KNOWN_SENDERS)]
+    senders += ["alice@soft.example", "alice@include.example"]
+    records = 4  # of honest (there is none), soft, include, and of strict, which that names
+    status, _, errors = rig.milter.ringback("verify", *senders)
+    tap.ok(status == 0, "senders that the cache knows", errors)
+    _settings(rig)  # what name servers have said is forgotten
+    there.reset()
+    questions = there.resolver.questions
+    answers = [
+        _mails(rig, f"198.51.{n // 250}.{n % 250 + 1}", senders[n % len(senders) :][:2])
+        for n in range(CLIENTS)
+    ]
+    waiting.until(lambda: there.resolver.questions - questions >= records)
+    let_in = sum(each == "c" for each in itertools.chain(*answers))
+    tap.ok(
+        let_in == sum(map(len, answers)) and there.connections() == 0,
+        f"{let_in} mails of {CLIENTS} clients: they get in, nobody is called",
+        there.connections(),
+    )
+    questions = there.resolver.questions - questions
+    tap.equal(questions, records, "each SPF record is asked for once, and no more")
+
+
+def _mails(rig, client_address, senders):
+    """What the daemon says to one client's senders, an MTA's part being played."""
+    talk = miltertalk.Talk(rig.net.mta)
+    talk.connect(address=client_address.encode())
+    talk.helo(b"client.lab.example")
+    said = []
+    for sender in senders:
+        talk.mail(f"<{sender}>".encode())
+        said.append(talk.rcpt(b"<user@local.example>")[0])
+        talk.abort()
+    talk.close()
+    return said
 
 
 # --- Who need not be called -----------------------------------------------------------------------
