@@ -1103,7 +1103,7 @@ static enum rb_error renew(struct store *store, bool closes_first, char *detail,
     const enum rb_error error = open_by_name(fresh, detail, size);
     if (error == RB_OK) {
         adopt(store, fresh);
-    } else if (!closes_first) {
+    } else if (!closes_first && claim.pid != 0) {
         store->claim = claim;
         pthread_mutex_lock(&claims_lock);
         DL_APPEND(claims, &store->claim);

@@ -364,6 +364,23 @@ static void without_any_at_all_everything_is_a_miss_until_there_is_one(void **st
     assert_true(others_see(f, "snew@d"));
 }
 
+/* However often it was looked for in vain. AddressSanitizer sees what is left. */
+static void one_that_is_closed_while_there_is_none_leaves_nothing_behind(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    remove_file(f->path, "data.mdb");
+    (void)snprintf(path, sizeof path, "%s/data.mdb", f->path);
+    assert_int_equal(symlink("/nowhere", path), 0);
+    assert_int_equal(check(f), RB_EVENT_STORE_LOST);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(check(f), 0);
+    cache_close(f->cache);
+    f->cache = open_at(f, f->other, false);
+    assert_non_null(f->cache);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void housekeeping_looks_by_itself(void **state)
 {
     struct fixture *f = *state;
@@ -509,6 +526,7 @@ int main(void)
         TEST(the_new_one_is_as_well_guarded_against_a_second_opening),
         TEST(one_that_cannot_be_opened_is_told_and_the_old_one_used_meanwhile),
         TEST(without_any_at_all_everything_is_a_miss_until_there_is_one),
+        TEST(one_that_is_closed_while_there_is_none_leaves_nothing_behind),
         TEST(housekeeping_looks_by_itself),
         TEST(readers_and_writers_go_on_under_it),
         TEST(a_fatal_error_is_told_once_and_the_store_opened_anew),
