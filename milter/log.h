@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 enum {
-    LOG_LINE_MAX = 2000, /* octets of a line; syslog daemons take 8 kB, people less */
+    LOG_LINE_MAX = 2700, /* octets of a line: no decision is longer; syslog daemons take 8 kB */
     LOG_VALUE_MAX = 600, /* octets of one value, before quoting: a reply and some more */
 };
 

@@ -60,7 +60,7 @@ static void describe_sender(const struct session *session, const struct decision
     const struct rb_answer *answer = &session->answer;
     const char *what =
         decision->verdict == RB_VERDICT_INVALID ? "undeliverable address" : "unverified address";
-    char said[200], sender[160];
+    char said[200], sender[RB_ADDRESS_MAX + 1];
 
     text_printable(sender, sizeof sender, session->sender_text, strlen(session->sender_text));
     if (answer->reply[0] != '\0') {
@@ -76,7 +76,7 @@ static void describe_sender(const struct session *session, const struct decision
 /* Of a recipient: which of our hosts said so, and in what words, is no stranger's business. */
 static void describe_recipient(const struct decision *decision, char *text, size_t size)
 {
-    char recipient[160];
+    char recipient[RB_ADDRESS_MAX + 1];
 
     text_printable(recipient, sizeof recipient, decision->recipient, strlen(decision->recipient));
     if (decision->put_off)

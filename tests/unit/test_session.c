@@ -1037,6 +1037,32 @@ static void hostile_senders_do_no_harm(void **state)
     session_fini(&session);
 }
 
+/* It can be looked for in the client's log as it stands. */
+static void an_address_of_full_length_is_whole_in_the_reply(void **state)
+{
+    char address[RB_ADDRESS_MAX + 1], wanted[RB_ADDRESS_MAX + 64];
+    struct decision of_recipient = {.of = OF_RECIPIENT, .verdict = RB_VERDICT_INVALID};
+    struct session session;
+    struct decision *decision;
+    struct smtp_reply reply;
+
+    (void)state;
+    memset(address, 'a', sizeof address);
+    (void)text_copy(address + RB_ADDRESS_MAX - strlen("@nowhere.example"),
+                    sizeof "@nowhere.example", "@nowhere.example");
+    (void)snprintf(wanted, sizeof wanted, "<%s>: sender address rejected: ", address);
+    begin(&session, "");
+    mail(&session, address);
+    decision = session_rcpt(&session, "<a@example.net>");
+    session_reply(&session, decision, ACTION_REJECT, &reply);
+    assert_memory_equal(reply.text, wanted, strlen(wanted));
+    (void)snprintf(wanted, sizeof wanted, "<%s>: recipient address rejected: ", address);
+    (void)text_copy(of_recipient.recipient, sizeof of_recipient.recipient, address);
+    session_reply(&session, &of_recipient, ACTION_REJECT, &reply);
+    assert_memory_equal(reply.text, wanted, strlen(wanted));
+    session_fini(&session);
+}
+
 static void long_senders_do_no_harm(void **state)
 {
     static const char *const pieces[] = {"a", "%", "\"", "\\", "<", "\xff", "\r\n", "@a,", " "};
@@ -1128,6 +1154,29 @@ static void a_decision_is_logged_as_the_contract_has_it(void **state)
                "reason=no_such_user mx=mx1.example.org[192.0.2.25] "
                "reply=\"550 5.1.1 \\\"bad\\\" 100% unknown\" rule=rcpt_x11 cached=yes "
                "waited=1.143s policy=default action=reject client=198.51.100.7");
+    session_fini(&session);
+}
+
+/* Whatever strangers write, they cannot have it cut off what was done about it. */
+static void the_longest_decision_fits_its_line(void **state)
+{
+    char argument[2 * SESSION_TEXT_MAX];
+    struct session session;
+    struct decision *decision;
+    const char *line;
+
+    (void)state;
+    begin(&session, "dry_run = yes\npolicy \"default\" { on_unknown = reject }");
+    memset(argument, '"', sizeof argument);
+    argument[sizeof argument - 1] = '\0';
+    mail(&session, argument);
+    decision = session_rcpt(&session, "<a@example.net>");
+    memset(session.answer.mx, 'm', sizeof session.answer.mx - 1);
+    memset(session.answer.ip, ':', sizeof session.answer.ip - 1);
+    memset(session.answer.reply, '"', sizeof session.answer.reply - 1);
+    memset(session.answer.rule, 'r', sizeof session.answer.rule - 1);
+    line = log_of(&session, decision, "4Xyz12");
+    assert_non_null(strstr(line, " action=accept would=reject client=198.51.100.7 id="));
     session_fini(&session);
 }
 
@@ -1275,10 +1324,12 @@ int main(void)
         cmocka_unit_test(where_no_host_said_anything_the_reason_is_told),
         cmocka_unit_test(every_reason_makes_a_reply),
         cmocka_unit_test(hostile_senders_do_no_harm),
+        cmocka_unit_test(an_address_of_full_length_is_whole_in_the_reply),
         cmocka_unit_test(long_senders_do_no_harm),
         cmocka_unit_test(random_senders_do_no_harm),
         cmocka_unit_test(a_hostile_helo_is_made_printable),
         cmocka_unit_test(a_decision_is_logged_as_the_contract_has_it),
+        cmocka_unit_test(the_longest_decision_fits_its_line),
         cmocka_unit_test(a_decision_is_logged_once),
         cmocka_unit_test(without_a_host_the_log_names_none),
         cmocka_unit_test(an_exemption_is_logged_with_its_name),
