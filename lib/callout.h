@@ -72,10 +72,11 @@ struct callout_hooks {
     void (*left)(void *arg, const char *ip);
     /*
      * The host has sent away, as one too many, the session that was to begin. True: others of ours
-     * are open with it; there will be no more of them for a while, and what is left is to be handed
-     * back. False: it is a failure. May wait for a moment.
+     * are open with it, or (may_lag) it may still count one that has just ended; there will be no
+     * more of them for a while, and what is left is to be handed back. False: it is a failure. May
+     * wait for a moment.
      */
-    bool (*turned_away)(void *arg, const char *ip);
+    bool (*turned_away)(void *arg, const char *ip, bool may_lag);
     /* The host said that our pace is too much: it is not to be called for a while. */
     void (*too_much)(void *arg, const char *ip);
     /*

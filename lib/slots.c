@@ -41,12 +41,35 @@ static struct slot *find(const struct slots *slots, const char *ip)
     return slot;
 }
 
+static void set_idle(struct slots *slots, struct slot *slot, bool is_idle)
+{
+    if (is_idle && !slot->is_idle) {
+        DL_APPEND(slots->idle, slot);
+        slots->idle_count++;
+    } else if (!is_idle && slot->is_idle) {
+        DL_DELETE(slots->idle, slot);
+        slots->idle_count--;
+    }
+    slot->is_idle = is_idle;
+}
+
+static void forget_longest_idle(struct slots *slots)
+{
+    struct slot *slot = slots->idle;
+
+    set_idle(slots, slot, false);
+    HASH_DEL(slots->table, slot);
+    free(slot);
+}
+
 static struct slot *find_or_add(struct slots *slots, const char *ip)
 {
     struct slot *slot = find(slots, ip);
 
     if (slot != NULL)
         return slot;
+    while (slots->idle_count >= SLOTS_IDLE_MAX)
+        forget_longest_idle(slots);
     slot = calloc(1, sizeof *slot);
     if (slot == NULL)
         return NULL;
@@ -62,30 +85,11 @@ static struct slot *find_or_add(struct slots *slots, const char *ip)
     return slot;
 }
 
-static void set_idle(struct slots *slots, struct slot *slot, bool is_idle)
+/* Nothing may go on with it any more: it is remembered. */
+static void note_if_idle(struct slots *slots, struct slot *slot)
 {
-    if (is_idle && !slot->is_idle) {
-        DL_APPEND(slots->idle, slot);
-        slots->idle_count++;
-    } else if (!is_idle && slot->is_idle) {
-        DL_DELETE(slots->idle, slot);
-        slots->idle_count--;
-    }
-    slot->is_idle = is_idle;
-}
-
-/* Nothing may go on with it any more: it is remembered, and the one idle for longest forgotten. */
-static void drop_if_idle(struct slots *slots, struct slot *slot)
-{
-    if (slot->running > 0 || slot->due > 0 || slot->waiting != NULL)
-        return;
-    set_idle(slots, slot, true);
-    if (slots->idle_count <= SLOTS_IDLE_MAX)
-        return;
-    slot = slots->idle;
-    set_idle(slots, slot, false);
-    HASH_DEL(slots->table, slot);
-    free(slot);
+    if (slot->running == 0 && slot->due == 0 && slot->waiting == NULL)
+        set_idle(slots, slot, true);
 }
 
 /* How many sessions may run: as many as we allow, and no more than the host does. */
@@ -130,7 +134,7 @@ static void wake(struct slots *slots, struct queue *queue, struct slot *slot,
         struct slot *other = next->due;
 
         clear_due(next);
-        drop_if_idle(slots, other);
+        note_if_idle(slots, other);
     }
     next->due = slot;
     slot->due++;
@@ -162,7 +166,7 @@ enum slots_entry slots_enter(struct slots *slots, struct queue *queue,
     if (destination->due == slot)
         clear_due(destination);
     if (now_ms < slot->paused_until_ms) {
-        drop_if_idle(slots, slot);
+        note_if_idle(slots, slot);
         return SLOTS_PAUSED;
     }
     set_idle(slots, slot, false);
@@ -189,12 +193,12 @@ bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsig
         slot->lags = 0;
     }
     woken = wake_next(slots, queue, slot, sessions_max, now_ms);
-    drop_if_idle(slots, slot);
+    note_if_idle(slots, slot);
     return woken;
 }
 
 enum slots_excess slots_turned_away(struct slots *slots, struct queue *queue,
-                                    struct destination *destination, const char *ip,
+                                    struct destination *destination, const char *ip, bool may_lag,
                                     struct slots_stay *stay, int64_t now_ms)
 {
     struct slot *slot = find(slots, ip);
@@ -204,7 +208,7 @@ enum slots_excess slots_turned_away(struct slots *slots, struct queue *queue,
     assert(slot != NULL && slot->running > slot->sent_away && !stay->sent_away);
     others = slot->running - slot->sent_away - 1;
     just_ended = stay->let_in || (slot->ended_ms != 0 && now_ms - slot->ended_ms < SLOTS_LAG_MS);
-    if (others == 0 && (!just_ended || slot->lags == SLOTS_LAGS_MAX))
+    if (others == 0 && (!may_lag || !just_ended || slot->lags == SLOTS_LAGS_MAX))
         return SLOTS_ALONE;
     if (others == 0)
         slot->lags++;
@@ -249,12 +253,12 @@ bool slots_settle(struct slots *slots, struct queue *queue, struct destination *
 
     if (destination->first == NULL && wanted != NULL) {
         let_out(queue, destination);
-        drop_if_idle(slots, wanted);
+        note_if_idle(slots, wanted);
     }
     if (due != NULL) {
         clear_due(destination);
         woken = wake_next(slots, queue, due, sessions_max, now_ms);
-        drop_if_idle(slots, due);
+        note_if_idle(slots, due);
     }
     return woken;
 }

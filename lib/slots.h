@@ -75,10 +75,11 @@ bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsig
 
 /*
  * A session of the destination that has entered was sent away by the host, as one too many. It is
- * still to leave; where others are open the destination is set aside until a slot is free.
+ * still to leave; where others are open the destination is set aside until a slot is free. may_lag:
+ * whether SLOTS_LAGS is an explanation.
  */
 enum slots_excess slots_turned_away(struct slots *slots, struct queue *queue,
-                                    struct destination *destination, const char *ip,
+                                    struct destination *destination, const char *ip, bool may_lag,
                                     struct slots_stay *stay, int64_t now_ms);
 
 /* We were too much for the host. Only between slots_enter and slots_leave. */

@@ -204,7 +204,7 @@ static void wait_a_moment(const struct rb_verifier *verifier)
     (void)poll(&end, 1, NOTICE_MS);
 }
 
-static bool turned_away(void *arg, const char *ip)
+static bool turned_away(void *arg, const char *ip, bool may_lag)
 {
     struct task *task = arg;
     struct rb_verifier *verifier = task->verifier;
@@ -214,7 +214,7 @@ static bool turned_away(void *arg, const char *ip)
     if (ip[0] == '\0') /* a path has no slots */
         return false;
     pthread_mutex_lock(&verifier->lock);
-    excess = slots_turned_away(&verifier->slots, &verifier->queue, task->destination, ip,
+    excess = slots_turned_away(&verifier->slots, &verifier->queue, task->destination, ip, may_lag,
                                &task->stay, now_ms);
     if (excess == SLOTS_OTHERS)
         (void)rest_send_home(&verifier->queue, ip);

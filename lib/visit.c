@@ -432,14 +432,15 @@ static bool is_exhausted(const struct session *session)
 
 /*
  * The host takes no further session, as long as others of ours are open: what is left is for them,
- * or for later. False: there are none, so that it is a failure like any other.
+ * or for later. False: there are none, so that it is a failure like any other. may_lag: the host may
+ * still have counted one that had just ended.
  */
-static bool hand_back(struct session *session)
+static bool hand_back(struct session *session, bool may_lag)
 {
     struct run *run = session->run;
     const struct callout_hooks *hooks = &run->callout->hooks;
 
-    if (!hooks->turned_away(hooks->arg, run->host))
+    if (!hooks->turned_away(hooks->arg, run->host, may_lag))
         return false;
     transport_remark(&session->transport, "one connection too many: later");
     session->worn_out = run->full = true;
@@ -481,7 +482,7 @@ static bool is_put_off(struct session *session, struct callout_item *item,
     struct run *run = session->run;
     bool may_be_number = record->code == 421 && session->asked == 1 && !item->turned_away;
 
-    if (may_be_number && hand_back(session)) {
+    if (may_be_number && hand_back(session, false)) {
         item->turned_away = true;
         run_put_by(&run->todo, item);
         return true;
@@ -670,7 +671,8 @@ static void not_opened(struct session *session)
     struct run *run = session->run;
     struct callout_item *item;
 
-    if (is_one_too_many(session) && hand_back(session))
+    /* Who refuses connections counts them well, or is not there. */
+    if (is_one_too_many(session) && hand_back(session, session->status != TRANSPORT_REFUSED))
         return;
     if (session->dialogue.answer.subject == CLASSIFY_PACE) {
         pause_host(session, &session->how);

@@ -202,6 +202,23 @@ static void a_refusal_beside_answers_is_of_one_address(void **state)
     assert_int_equal(rig_outcome(rig_ask(rig, "late@d0.example")), RB_REASON_LIMITED);
 }
 
+/* Also to a host whose reply is still awaited then. */
+static void a_verifier_that_stops_says_quit(void **state)
+{
+    struct rig *rig = *state;
+    struct rb_ticket *ticket;
+
+    rig_open(rig);
+    rig_hold(rig, true);
+    ticket = rig_ask(rig, "user@d0.example");
+    assert_true(fake_host_wait(rig->host, "RCPT", 1));
+    rb_verifier_stop(rig->verifier);
+    assert_int_equal(rig_outcome(ticket), RB_REASON_TIMEOUT);
+    rig_close(rig);
+    rig_hold(rig, false);
+    assert_true(fake_host_wait(rig->host, "QUIT", 1));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
 
 int main(void)
@@ -213,6 +230,7 @@ int main(void)
         TEST(a_host_for_which_we_were_too_much_is_called_after_a_minute),
         TEST(refused_recipients_do_not_hold_their_host_back),
         TEST(a_refusal_beside_answers_is_of_one_address),
+        TEST(a_verifier_that_stops_says_quit),
     };
 
     return cmocka_run_group_tests_name("manners", tests, NULL, NULL);

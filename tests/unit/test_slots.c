@@ -181,7 +181,7 @@ static enum slots_excess send_away(struct fixture *f, int domain, const char *ip
 {
     struct slots_stay stay = {0};
     enum slots_excess excess =
-        slots_turned_away(&f->slots, &f->queue, f->destination[domain], ip, &stay, f->now_ms);
+        slots_turned_away(&f->slots, &f->queue, f->destination[domain], ip, true, &stay, f->now_ms);
 
     (void)slots_leave(&f->slots, &f->queue, ip, max, &stay, f->now_ms);
     return excess;
@@ -214,9 +214,9 @@ static void several_sent_away_at_once_are_counted_once_each(void **state)
     for (int i = 0; i < 6; i++)
         assert_int_equal(enter(f, i, HOST, 10), SLOTS_TAKEN);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(
-            slots_turned_away(&f->slots, &f->queue, f->destination[i], HOST, &stay[i], f->now_ms),
-            SLOTS_OTHERS);
+        assert_int_equal(slots_turned_away(&f->slots, &f->queue, f->destination[i], HOST, true,
+                                           &stay[i], f->now_ms),
+                         SLOTS_OTHERS);
     for (int i = 0; i < 3; i++) {
         (void)slots_leave(&f->slots, &f->queue, HOST, 10, &stay[i], f->now_ms);
         end_run(f, i, 10);
@@ -291,6 +291,17 @@ static void a_session_that_has_just_ended_may_still_count(void **state)
     assert_int_equal(send_away(f, 0, HOST, 10), SLOTS_ALONE);
 }
 
+static void one_that_has_just_ended_explains_no_refused_connection(void **state)
+{
+    struct fixture *f = *state;
+    struct slots_stay stay = {.let_in = true};
+
+    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(
+        slots_turned_away(&f->slots, &f->queue, f->destination[0], HOST, false, &stay, f->now_ms),
+        SLOTS_ALONE);
+}
+
 static void it_is_not_waited_for_without_end(void **state)
 {
     struct fixture *f = *state;
@@ -316,7 +327,7 @@ static void the_session_before_in_the_same_run_counts_as_one(void **state)
 
     assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
     assert_int_equal(
-        slots_turned_away(&f->slots, &f->queue, f->destination[0], HOST, &stay, f->now_ms),
+        slots_turned_away(&f->slots, &f->queue, f->destination[0], HOST, true, &stay, f->now_ms),
         SLOTS_LAGS);
     (void)slots_leave(&f->slots, &f->queue, HOST, 10, &stay, f->now_ms);
 }
@@ -451,6 +462,7 @@ int main(void)
         TEST(what_a_host_allows_is_remembered_while_it_is_idle),
         TEST(one_alone_that_is_sent_away_has_met_a_failure),
         TEST(a_session_that_has_just_ended_may_still_count),
+        TEST(one_that_has_just_ended_explains_no_refused_connection),
         TEST(it_is_not_waited_for_without_end),
         TEST(the_session_before_in_the_same_run_counts_as_one),
         TEST(a_host_that_is_left_alone_is_so_for_all_that_wait),
