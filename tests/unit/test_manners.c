@@ -185,6 +185,7 @@ static void a_refusal_beside_answers_is_of_one_address(void **state)
         .rcpt = "554 5.7.1 Client host [127.0.0.1] blocked using bl.example"};
 
     rig->options.breaker_failures = 1;
+    rig->options.idle_timeout_ms = 0; /* that a host has answered is noted when its session ends */
     rig_start_host(rig, &host);
     rig_open(rig);
     assert_int_equal(rig_outcome(rig_ask(rig, "first@d0.example")), RB_REASON_NO_SUCH_USER);
@@ -196,6 +197,7 @@ static void a_refusal_beside_answers_is_of_one_address(void **state)
         assert_int_equal(rig_outcome(rig_ask(rig, text)), RB_REASON_BLOCKED);
     }
     is_not_held_back(rig);
+    rig_await_idle(rig);
     fake_clock_advance_s(&rig->clock, SLOTS_ANSWERED_MS / 1000 + 1);
     assert_int_equal(rig_outcome(rig_ask(rig, "strict9@d1.example")), RB_REASON_BLOCKED);
     rig_await_idle(rig);
