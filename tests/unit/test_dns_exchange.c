@@ -156,6 +156,45 @@ static void a_silent_server_costs_both_families_one_wait(void **state)
     world_stop(&world);
 }
 
+/* What is asked because of an answer is asked where that came from. */
+static void an_alias_is_followed_at_the_server_that_told_it(void **state)
+{
+    (void)state;
+    static const struct fake_dns_answer alias[] = {{.type = ns_t_cname, .data = "two.example"}};
+    static const struct fake_dns_row aliases[] = {
+        {.name = "one.example", ANSWERS(alias)},
+        {.name = "two.example", .type = ns_t_mx, ANSWERS(one_mx)}};
+    static const struct table tables[] = {TABLE(silent), TABLE(aliases)};
+    struct world world;
+
+    world_start(&world, ROWS(tables));
+    assert_int_equal(ask(&world, "one.example"), DNS_FOUND);
+    assert_int_equal(asked(&world, 0, "two.example"), 0);
+    assert_int_equal(asked(&world, 1, "two.example"), 1);
+    world_stop(&world);
+}
+
+/* Or it would take the time in which the addresses that were found can be called. */
+static void silence_about_one_family_lasts_for_half_of_the_time(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row half[] = {
+        {.name = "host.example", .type = ns_t_a, ANSWERS(one_a)},
+        {.name = "host.example", .type = ns_t_aaaa, .flags = FAKE_DNS_DROP}};
+    static const struct table tables[] = {TABLE(half)};
+    struct dns_address_list list;
+    struct world world;
+
+    world_start(&world, ROWS(tables));
+    assert_int_equal(dns_addresses(world.dns, "host.example", RB_IP_ANY,
+                                   deadline_in(&world.clock.clock, HASTY_MS), &list),
+                     DNS_FOUND);
+    assert_true(list.is_incomplete);
+    /* The second attempt was to begin when half of the time had passed. */
+    assert_int_equal(fake_dns_asked_udp(world.fake[0], "host.example", ns_t_aaaa), 1);
+    world_stop(&world);
+}
+
 static void two_silent_servers_of_three_are_passed_over(void **state)
 {
     (void)state;
@@ -543,6 +582,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_silent_server_is_waited_for_once),
         cmocka_unit_test(a_silent_server_costs_both_families_one_wait),
+        cmocka_unit_test(an_alias_is_followed_at_the_server_that_told_it),
+        cmocka_unit_test(silence_about_one_family_lasts_for_half_of_the_time),
         cmocka_unit_test(two_silent_servers_of_three_are_passed_over),
         cmocka_unit_test(a_server_that_speaks_again_is_found_out_by_one_question),
         cmocka_unit_test(a_server_that_was_silent_is_the_last_resort),
