@@ -158,3 +158,11 @@ void relay_name(const char *list, char name[RELAY_NAME_MAX + 1])
     for (size_t i = 0; i < HASH_OCTETS; i++)
         (void)snprintf(name + 1 + 2 * i, 3, "%02x", digest[i]);
 }
+
+bool relay_is_name(const char *text)
+{
+    if (text[0] != '#')
+        return relay_is_good(text) && strlen(text) <= RELAY_NAME_MAX && strchr(text, ' ') == NULL;
+    return strlen(text) == 1 + 2 * (size_t)HASH_OCTETS &&
+           strspn(text + 1, "0123456789abcdef") == 2 * (size_t)HASH_OCTETS;
+}

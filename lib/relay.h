@@ -55,4 +55,7 @@ bool relay_is_mx(const char *list);
  */
 void relay_name(const char *list, char name[RELAY_NAME_MAX + 1]);
 
+/* Whether some list may be called so. */
+bool relay_is_name(const char *text);
+
 #endif

@@ -48,7 +48,7 @@ static int check_relay(struct job *job)
 
     if (relay == NULL)
         return -1;
-    if (!relay_is_good(relay))
+    if (!relay_is_good(relay) && !relay_is_name(relay))
         return syntax_fail(job->syntax, "--relay: \"%s\" is not HOST or HOST:PORT", relay);
     relay_name(relay, job->relay);
     return -1;

@@ -143,6 +143,30 @@ static void a_name_is_short_without_blanks_and_one_for_each_list(void **state)
     assert_null(strchr(name, ' '));
 }
 
+/* So that what was listed can be asked for. */
+static void a_name_is_known_as_one_and_is_its_own(void **state)
+{
+    static const char *const others[] = {"",
+                                         "#",
+                                         "#0123",
+                                         "#0123456789ABCDEF0123456789abcdef",
+                                         "#0123456789abcdef0123456789abcdef0",
+                                         "a b",
+                                         "unix:/a b"};
+    static const char *const lists[] = {"host:25", "mx:", "unix:/with blank", "[2001:db8::1]:25"};
+    char name[RELAY_NAME_MAX + 1], again[RELAY_NAME_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        relay_name(lists[i], name);
+        relay_name(name, again);
+        assert_string_equal(name, again);
+        assert_true(relay_is_name(name));
+    }
+    for (size_t i = 0; i < COUNT(others); i++)
+        assert_false(relay_is_name(others[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +178,7 @@ int main(void)
         cmocka_unit_test(a_list_has_eight_targets_at_most),
         cmocka_unit_test(the_preferred_mail_hosts_are_a_relay_too),
         cmocka_unit_test(a_name_is_short_without_blanks_and_one_for_each_list),
+        cmocka_unit_test(a_name_is_known_as_one_and_is_its_own),
     };
 
     return cmocka_run_group_tests_name("relay", tests, NULL, NULL);

@@ -795,6 +795,7 @@ static void get_finds_all_keys_of_an_address_or_a_domain(void **state)
         {"cache get bob@example.org --relay 192.0.2.7:25", 1},
         {"cache get bob@example.org --relay mx:", 1},
         {"cache get bob@example.org --relay 192.0.2.7:24", 0},
+        {"cache get bob@example.org --relay #0123456789abcdef0123456789abcdef", 0},
         {"cache get rita@example.net", 2},
         {"cache get rita@example.net --relay 192.0.2.7:25", 2},
         {"cache get rita@example.net --relay 192.0.2.7:24", 0},
