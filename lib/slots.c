@@ -126,30 +126,28 @@ static void let_out(struct queue *queue, struct destination *destination)
     queue_reconsider(queue, destination);
 }
 
-static void wake(struct slots *slots, struct queue *queue, struct slot *slot,
-                 struct destination *next)
+/*
+ * One that is let out for another slot already keeps that until its run is over: only then is
+ * somebody woken who waits for it.
+ */
+static void wake(struct queue *queue, struct slot *slot, struct destination *next)
 {
     let_out(queue, next);
-    if (next->due != NULL) {
-        struct slot *other = next->due;
-
-        clear_due(next);
-        note_if_idle(slots, other);
-    }
+    if (next->due != NULL)
+        return;
     next->due = slot;
     slot->due++;
 }
 
 /* Wakes those for which there is room. A host that is left alone is for nobody: all find that out. */
-static bool wake_next(struct slots *slots, struct queue *queue, struct slot *slot,
-                      unsigned sessions_max, int64_t now_ms)
+static bool wake_next(struct queue *queue, struct slot *slot, unsigned sessions_max, int64_t now_ms)
 {
     const unsigned max =
         now_ms < slot->paused_until_ms ? UINT_MAX : sessions_of(slot, sessions_max, now_ms);
     bool woken = false;
 
     while (slot->waiting != NULL && slot->running + slot->due < max) {
-        wake(slots, queue, slot, slot->waiting);
+        wake(queue, slot, slot->waiting);
         woken = true;
     }
     return woken;
@@ -192,7 +190,7 @@ bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsig
         slot->ended_ms = now_ms;
         slot->lags = 0;
     }
-    woken = wake_next(slots, queue, slot, sessions_max, now_ms);
+    woken = wake_next(queue, slot, sessions_max, now_ms);
     note_if_idle(slots, slot);
     return woken;
 }
@@ -257,7 +255,7 @@ bool slots_settle(struct slots *slots, struct queue *queue, struct destination *
     }
     if (due != NULL) {
         clear_due(destination);
-        woken = wake_next(slots, queue, due, sessions_max, now_ms);
+        woken = wake_next(queue, due, sessions_max, now_ms);
         note_if_idle(slots, due);
     }
     return woken;

@@ -332,6 +332,31 @@ static void the_session_before_in_the_same_run_counts_as_one(void **state)
     (void)slots_leave(&f->slots, &f->queue, HOST, 10, &stay, f->now_ms);
 }
 
+/* Let out for one host, sent away by another that it calls first: the slot of the one is handed on. */
+static void who_is_let_out_twice_leaves_nobody_behind(void **state)
+{
+    struct fixture *f = *state;
+    struct slots_stay stay = {0};
+
+    assert_int_equal(enter(f, 0, OTHER, 1), SLOTS_TAKEN);
+    for (int i = 1; i < 3; i++) {
+        assert_int_equal(enter(f, i, OTHER, 1), SLOTS_FULL);
+        end_run(f, i, 1);
+    }
+    assert_int_equal(enter(f, 3, HOST, 2), SLOTS_TAKEN);
+    assert_true(leave(f, OTHER, 1));
+    assert_ptr_equal(queue_next(&f->queue, 1), f->destination[1]);
+    assert_int_equal(enter(f, 1, HOST, 2), SLOTS_TAKEN);
+    assert_int_equal(
+        slots_turned_away(&f->slots, &f->queue, f->destination[1], HOST, true, &stay, f->now_ms),
+        SLOTS_OTHERS);
+    assert_false(leave(f, HOST, 2)); /* the other one, while this one says goodbye */
+    assert_true(slots_leave(&f->slots, &f->queue, HOST, 2, &stay, f->now_ms));
+    assert_true(end_run(f, 1, 1));
+    assert_ptr_equal(queue_next(&f->queue, 1), f->destination[2]);
+    assert_ptr_equal(queue_next(&f->queue, 1), f->destination[1]);
+}
+
 /* Those that wait for a slot find it out too: for them nobody may come otherwise. */
 static void a_host_that_is_left_alone_is_so_for_all_that_wait(void **state)
 {
@@ -465,6 +490,7 @@ int main(void)
         TEST(one_that_has_just_ended_explains_no_refused_connection),
         TEST(it_is_not_waited_for_without_end),
         TEST(the_session_before_in_the_same_run_counts_as_one),
+        TEST(who_is_let_out_twice_leaves_nobody_behind),
         TEST(a_host_that_is_left_alone_is_so_for_all_that_wait),
         TEST(an_answer_is_remembered_for_a_while),
         TEST(so_many_idle_hosts_are_remembered_and_no_more),
