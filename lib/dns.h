@@ -131,6 +131,9 @@ enum dns_outcome dns_records(const struct dns *dns, const char *name, int type, 
 enum dns_outcome dns_recent_records(const struct dns *dns, const char *name, int type,
                                     deadline until, struct dns_record_list *list);
 
+/* Whether `until` has passed: where a look-up failed, it may be for want of time. */
+bool dns_is_late(const struct dns *dns, deadline until);
+
 /* Whether dns_records can ask for a name: its octets, its labels' lengths and its own. Pure. */
 bool dns_can_ask(const char *name);
 

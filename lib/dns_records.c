@@ -160,6 +160,11 @@ enum dns_outcome dns_recent_records(const struct dns *dns, const char *name, int
     return look_up(dns, name, type, until, dns->records, dns_any_name, list);
 }
 
+bool dns_is_late(const struct dns *dns, deadline until)
+{
+    return deadline_left_ms(dns->clock, until) == 0;
+}
+
 void dns_records_free(struct dns_record_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

@@ -335,14 +335,16 @@ void gate_look_up(struct rb_verifier *verifier, const struct setup *setup, struc
     struct dns_record_list list;
     struct check *check, *next;
     enum dns_outcome outcome;
-    bool stopping;
+    bool stopping, is_late;
 
     patience_begin(call, clock_monotonic_ms(verifier->clock));
     outcome = dns_recent_records(setup->dns, of.name, of.type, until, &list);
     patience_end(call);
+    /* No failure of DNS: each has its own time, and none may be FAIL for want of it. */
+    is_late = outcome == DNS_FAILURE && dns_is_late(setup->dns, until);
     for (check = land(verifier, lookup, &stopping); check != NULL; check = next) {
         next = check->next;
-        if (stopping || !spf_answers_add(&check->answers, &of, outcome, &list))
+        if (stopping || (!is_late && !spf_answers_add(&check->answers, &of, outcome, &list)))
             finish(verifier, setup, check, GATE_NO_MEMORY);
         else
             go_on(verifier, setup, check);

@@ -13,7 +13,10 @@ void spf_give_up(struct spf_answer *answer, const char *fault)
     answer->fault = fault;
 }
 
-/* SPF_DONE: it has been made, and the answers have what was said. */
+/*
+ * SPF_DONE: it has been made, and the answers have what was said. SPF_ASKS: there was no time for
+ * it, which is no failure of DNS: where that only does not match (RFC 7208 5.5), it would be FAIL.
+ */
 static enum spf_step look_up(const struct dns *dns, deadline until, const struct spf_lookup *lookup,
                              struct spf_answers *answers)
 {
@@ -22,7 +25,7 @@ static enum spf_step look_up(const struct dns *dns, deadline until, const struct
         dns_recent_records(dns, lookup->name, lookup->type, until, &list);
     enum spf_step step = SPF_ASKS;
 
-    if (outcome != DNS_FAILURE || until != nobody_is_asked)
+    if (outcome != DNS_FAILURE || !dns_is_late(dns, until))
         step = spf_answers_add(answers, lookup, outcome, &list) ? SPF_DONE : SPF_NO_MEMORY;
     dns_records_free(&list);
     return step;
@@ -52,7 +55,15 @@ void spf_check(const struct dns *dns, deadline until, const struct spf_question 
     struct spf_answers answers = {.first = NULL};
     struct spf_lookup next;
 
-    if (go_on(dns, until, question, &answers, answer, &next) == SPF_NO_MEMORY)
+    switch (go_on(dns, until, question, &answers, answer, &next)) {
+    case SPF_DONE:
+        break;
+    case SPF_ASKS:
+        spf_give_up(answer, "DNS takes too long");
+        break;
+    case SPF_NO_MEMORY:
         spf_give_up(answer, "out of memory");
+        break;
+    }
     spf_answers_free(&answers);
 }

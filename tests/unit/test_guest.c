@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "check.h"
+#include "deadline.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -59,6 +60,7 @@ static const struct fake_dns_answer broken[] = TEXT("v=spf1 no-such-mechanism -a
 static const struct fake_dns_answer by_local_part[] =
     TEXT("v=spf1 exists:%{l}.allowed.example -all");
 static const struct fake_dns_answer by_helo[] = TEXT("v=spf1 exists:%{h}.allowed.example -all");
+static const struct fake_dns_answer by_name[] = TEXT("v=spf1 ptr -all");
 static const struct fake_dns_answer unrelated[] = TEXT("some-site-verification=0");
 
 static const struct fake_dns_row zone[] = {
@@ -87,6 +89,9 @@ static const struct fake_dns_row zone[] = {
     ROW("friend.example.allowed.example", ns_t_a, address),
     ROW("mute.example", ns_t_mx, mx),
     {.name = "mute.example", .type = ns_t_txt, .flags = FAKE_DNS_DROP},
+    ROW("named.example", ns_t_mx, mx),
+    ROW("named.example", ns_t_txt, by_name),
+    {.name = "9.113.0.203.in-addr.arpa", .type = ns_t_ptr, .flags = FAKE_DNS_DROP},
     ROW("d0.example", ns_t_mx, mx),
     ROW("d1.example", ns_t_mx, mx),
     ROW("d2.example", ns_t_mx, mx),
@@ -108,6 +113,7 @@ static const struct fake_host_reply users[] = {
     {"user@failing.example", "250 2.1.5 Ok"},
     {"user@unrelated.example", "250 2.1.5 Ok"},
     {"user@mute.example", "250 2.1.5 Ok"},
+    {"user@named.example", "250 2.1.5 Ok"},
     {"user@local.example", "250 2.1.5 Ok"},
     {"user@greeting.example", "250 2.1.5 Ok"},
     {"grey@example.org", "450 4.7.1 Greylisted"},
@@ -610,6 +616,18 @@ static void a_dead_name_server_opens_the_gate_in_the_end(void **state)
     assert_true(asked > 0 && asked <= DNS_ATTEMPTS);
     assert_int_equal(reason_from(f, STRANGER, "nobody@mute.example"), RB_REASON_NO_SUCH_USER);
     assert_int_equal(asked_txt(f, "mute.example"), asked);
+}
+
+/* Where a client has no name "ptr" does not match; that we had no time for it is no such thing. */
+static void a_name_of_the_client_that_comes_too_late_opens_the_gate(void **state)
+{
+    struct rig *f = *state;
+
+    f->options.clock = clock_system();
+    f->options.total_timeout_ms = SILENCE_MS;
+    rig_open(f);
+    assert_int_equal(reason_from(f, STRANGER, "user@named.example"), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_stats(f).spf_fail, 0);
 }
 
 /* However many clients send for it, one worker waits for its name server. */
@@ -1685,6 +1703,7 @@ int main(void)
         TEST(senders_and_sessions_that_a_record_tells_apart_are),
         TEST(those_who_come_through_the_gate_are_joined),
         TEST(a_dead_name_server_opens_the_gate_in_the_end),
+        TEST(a_name_of_the_client_that_comes_too_late_opens_the_gate),
         TEST(a_dead_name_server_takes_one_worker),
         TEST(a_silent_name_server_takes_no_worker_from_callouts),
         TEST(a_full_queue_takes_nobody_to_the_gate),

@@ -1138,6 +1138,25 @@ static void silence_is_temperror(void **state)
     dns_rig_stop(&world);
 }
 
+/* It may be that a client has no name; that we had no time for it says nothing of that. */
+static void a_name_of_the_client_that_comes_too_late_is_temperror(void **state)
+{
+    const struct fake_dns_row rows[] = {
+        TXT("d.example", "v=spf1 ptr -all"),
+        {.name = "10.2.0.192.in-addr.arpa", .flags = FAKE_DNS_DROP},
+    };
+    struct dns_rig world = dns_rig_start(rows, COUNT(rows));
+    const struct asked asked = {.domain = "d.example"};
+    const int left_ms[] = {HASTY_MS, 0}; /* the second time the record is known */
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(left_ms); i++)
+        expect("late",
+               check_until(world.dns, &asked, deadline_in(clock_system(), left_ms[i])).outcome,
+               SPF_OUTCOME_TEMPERROR);
+    dns_rig_stop(&world);
+}
+
 static void broken_answers_are_temperror(void **state)
 {
     static const unsigned flags[] = {FAKE_DNS_BAD_DATA, FAKE_DNS_CUT, FAKE_DNS_GARBAGE};
@@ -1341,6 +1360,7 @@ int main(void)
         cmocka_unit_test(aliases_are_followed),
         cmocka_unit_test(nothing_is_asked_when_the_time_has_passed),
         cmocka_unit_test(silence_is_temperror),
+        cmocka_unit_test(a_name_of_the_client_that_comes_too_late_is_temperror),
         cmocka_unit_test(broken_answers_are_temperror),
         cmocka_unit_test(what_was_asked_before_is_recalled),
         cmocka_unit_test(many_threads_check_at_once),
