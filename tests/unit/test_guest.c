@@ -372,6 +372,23 @@ static void what_the_cache_knows_does_not_wait_for_spf(void **state)
     fake_dns_hold(f->dns, false);
 }
 
+/* However often it is told: what nobody waits for takes no place from those who do. */
+static void behind_cached_answers_the_queue_does_not_fill(void **state)
+{
+    struct rig *f = *state;
+    const struct rb_question question = from(STRANGER, "user@strict.example");
+
+    f->options.max_pending = 2;
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@strict.example"), RB_REASON_ACCEPTED);
+    fake_dns_hold(f->dns, true);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        assert_int_equal(rig_outcome(rig_put(f, &question)), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_stats(f).pending, 1);
+    assert_int_equal(rig_stats(f).busy, 0);
+    fake_dns_hold(f->dns, false);
+}
+
 /* ... but the next one's is: the domain has been asked meanwhile, once, whoever sends for it. */
 static void behind_a_cached_answer_the_domain_is_asked_once(void **state)
 {
@@ -1692,6 +1709,7 @@ int main(void)
         TEST(what_is_known_to_be_invalid_is_told_without_spf),
         TEST(a_look_into_the_cache_alone_asks_no_dns),
         TEST(what_the_cache_knows_does_not_wait_for_spf),
+        TEST(behind_cached_answers_the_queue_does_not_fill),
         TEST(behind_a_cached_answer_the_domain_is_asked_once),
         TEST(a_stale_answer_is_refreshed_only_for_a_client_that_passes),
         TEST(there_is_no_gate_where_it_is_off_or_has_nothing_to_go_by),
