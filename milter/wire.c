@@ -515,11 +515,12 @@ json_t *wire_octets(const char *octets)
 char *wire_read_octets(json_t *string)
 {
     const unsigned char *c = (const unsigned char *)json_string_value(string);
-    char *octets, *end;
+    char *octets;
+    size_t len = 0;
 
     if (c == NULL || strlen(json_string_value(string)) != json_string_length(string))
         return NULL;
-    octets = end = malloc(json_string_length(string) + 1);
+    octets = malloc(json_string_length(string) + 1);
     if (octets == NULL)
         return NULL;
     for (; *c != '\0'; c++) {
@@ -528,13 +529,13 @@ char *wire_read_octets(json_t *string)
             return NULL;
         }
         if (*c >= 0xC0) {
-            *end++ = (char)(*c << 6 | (c[1] & 0x3F));
+            octets[len++] = (char)(*c << 6 | (c[1] & 0x3F));
             c++;
         } else {
-            *end++ = (char)*c;
+            octets[len++] = (char)*c;
         }
     }
-    *end = '\0';
+    octets[len] = '\0';
     return octets;
 }
 
