@@ -477,11 +477,18 @@ static bool must_refuse_overflow(const struct visit *visit)
            !visit->session.local_submission;
 }
 
-static sfsistat refuse_overflow(SMFICTX *context)
+/* The decision about the message says that it was let in: the id tells which one that was. */
+static void warn_of_overflow(const struct session *session, const char *what_is_done)
+{
+    log_line(LOG_LEVEL_WARNING, "too many forged header fields: %s client=%s id=%s", what_is_done,
+             session->client_text[0] != '\0' ? session->client_text : "local", session->id);
+}
+
+static sfsistat refuse_overflow(SMFICTX *context, const struct session *session)
 {
     struct smtp_reply reply = {"550", "5.6.0", "too many forged header fields"};
 
-    log_line(LOG_LEVEL_WARNING, "too many forged header fields: the message is refused");
+    warn_of_overflow(session, "the message is refused");
     (void)set_reply(context, &reply);
     return SMFIS_REJECT;
 }
@@ -504,10 +511,10 @@ static sfsistat on_eom(SMFICTX *context)
     log_decisions(visit, queue_id(context));
     if (must_refuse_overflow(visit)) {
         transaction_end(visit);
-        return leave(refuse_overflow(context));
+        return leave(refuse_overflow(context, session));
     }
     if (visit->census.overflow)
-        log_line(LOG_LEVEL_WARNING, "too many forged header fields: they stay in the message");
+        warn_of_overflow(session, "they stay in the message");
     else if (!remove_forged(context, &visit->census))
         log_line(LOG_LEVEL_ERROR, "the MTA did not remove forged header fields");
     if (decision != NULL && !add_headers(context, session, decision, fate))
