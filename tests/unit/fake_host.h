@@ -102,7 +102,7 @@ unsigned fake_host_excess(struct fake_host *host);
 /* Commands so far that begin with prefix, in whatever case ("": all). */
 unsigned fake_host_heard(struct fake_host *host, const char *prefix);
 
-/* Waits until that many were heard. False: they never came (10 s). */
+/* Waits until that many were heard. False: they never came (two minutes). */
 bool fake_host_wait(struct fake_host *host, const char *prefix, unsigned count);
 
 /* The n-th command that begins with prefix; "" when there is none. */

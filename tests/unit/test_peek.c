@@ -282,7 +282,7 @@ static void what_is_being_asked_is_said_to_be(void **state)
     rig_open(f);
     rig_hold(f, true);
     ticket = rig_ask(f, "user@example.org");
-    rig_await_sessions(f, 1, 0);
+    assert_true(fake_host_wait(f->host, "RCPT", 1));
     assert_true(peek_at(f, "user@example.org").is_asked);
     assert_false(peek_at(f, "user@example.org").would_call);
     assert_true(peek_at(f, "other@example.org").would_call);
@@ -302,7 +302,7 @@ static void a_full_queue_is_told(void **state)
     rig_open(f);
     rig_hold(f, true);
     first = rig_ask(f, "user@example.org");
-    rig_await_sessions(f, 1, 0);
+    assert_true(fake_host_wait(f->host, "RCPT", 1));
     second = rig_ask(f, "user@strict.example");
     rig_await_sessions(f, 1, 1);
     assert_int_equal(peek_at(f, "other@example.org").answer.reason, RB_REASON_BUSY);
