@@ -17,6 +17,8 @@
 
 enum { BY_ALL = SPF_BY_SENDER | SPF_BY_HELO };
 
+static const char too_long[] = "DNS takes too long";
+
 /* --- Whose questions pass it ----------------------------------------------------- */
 
 static bool is_loopback(const struct sockaddr *client)
@@ -54,7 +56,7 @@ static enum spf_step advance(struct rb_verifier *verifier, const struct setup *s
         spf_recall(setup->dns, &question, &check->answers, &check->answer, &check->wanted);
 
     if (step == SPF_ASKS && deadline_left_ms(verifier->clock, check->until) == 0) {
-        spf_give_up(&check->answer, "DNS takes too long");
+        spf_give_up(&check->answer, too_long);
         step = SPF_DONE;
     }
     if (step == SPF_DONE)
@@ -317,6 +319,16 @@ static void go_on(struct rb_verifier *verifier, const struct setup *setup, struc
     finish(verifier, setup, check, GATE_NO_MEMORY);
 }
 
+/* DNS took too long: that is no failure of DNS, and must not be taken for an answer. */
+static void give_up(struct rb_verifier *verifier, const struct setup *setup, struct check *check)
+{
+    const struct spf_question question = spf_subject_question(&check->subject);
+
+    spf_give_up(&check->answer, too_long);
+    spf_memo_note(verifier->spf, &question, &check->answer);
+    finish(verifier, setup, check, word_for(&check->answer));
+}
+
 /* --- Look-ups ------------------------------------------------------------------------ */
 
 /* *stopping: what was said may be for want of our own time, and is not to be believed. */
@@ -344,11 +356,12 @@ void gate_look_up(struct rb_verifier *verifier, const struct setup *setup, struc
     patience_begin(call, clock_monotonic_ms(verifier->clock));
     outcome = dns_recent_records(setup->dns, of.name, of.type, until, &list);
     patience_end(call);
-    /* No failure of DNS: each has its own time, and none may be FAIL for want of it. */
     is_late = outcome == DNS_FAILURE && dns_is_late(setup->dns, until);
     for (check = land(verifier, lookup, &stopping); check != NULL; check = next) {
         next = check->next;
-        if (stopping || (!is_late && !spf_answers_add(&check->answers, &of, outcome, &list)))
+        if (!stopping && is_late)
+            give_up(verifier, setup, check);
+        else if (stopping || !spf_answers_add(&check->answers, &of, outcome, &list))
             finish(verifier, setup, check, GATE_NO_MEMORY);
         else
             go_on(verifier, setup, check);

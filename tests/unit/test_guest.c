@@ -21,8 +21,9 @@ enum {
     DOMAINS = 8, /* d0.example to d7.example live on one mail host */
     CROWD = 64,
     CLIENTS = 200,
-    DNS_ATTEMPTS = 2,  /* of one look-up, as resolv.conf has it where it says nothing */
-    SILENCE_MS = 2000, /* for a name server that says nothing; longer than any answer takes */
+    DNS_ATTEMPTS = 2,   /* of one look-up, as resolv.conf has it where it says nothing */
+    LITTLE_LATER = 100, /* pauses between two who ask the same */
+    SILENCE_MS = 2000,  /* for a name server that says nothing; longer than any answer takes */
     LIST_SIZE = 200,
     STRESS_THREADS = 6,
     STRESS_ROUNDS = 40,
@@ -645,6 +646,29 @@ static void a_name_of_the_client_that_comes_too_late_opens_the_gate(void **state
     rig_open(f);
     assert_int_equal(reason_from(f, STRANGER, "user@named.example"), RB_REASON_ACCEPTED);
     assert_int_equal(rig_stats(f).spf_fail, 0);
+}
+
+/* ... for all that wait for it: nobody is asked again by those who came a little later. */
+static void who_joins_a_look_up_ends_with_it(void **state)
+{
+    struct rig *f = *state;
+    const struct rb_question question = from(STRANGER, "user@mute.example");
+    const struct rb_question other = from(FRIEND, "user@mute.example");
+    struct rb_ticket *first, *second;
+    bool joined;
+
+    f->options.clock = clock_system();
+    f->options.total_timeout_ms = SILENCE_MS;
+    rig_open(f);
+    first = rig_put(f, &question);
+    await_txt(f, "mute.example");
+    for (unsigned i = 0; i < LITTLE_LATER; i++)
+        rig_pause();
+    second = rig_put(f, &other);
+    joined = !rb_ready(first);
+    assert_int_equal(rig_outcome(first), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_outcome(second), RB_REASON_ACCEPTED);
+    assert_true(!joined || asked_txt(f, "mute.example") <= DNS_ATTEMPTS);
 }
 
 /* However many clients send for it, one worker waits for its name server. */
@@ -1722,6 +1746,7 @@ int main(void)
         TEST(those_who_come_through_the_gate_are_joined),
         TEST(a_dead_name_server_opens_the_gate_in_the_end),
         TEST(a_name_of_the_client_that_comes_too_late_opens_the_gate),
+        TEST(who_joins_a_look_up_ends_with_it),
         TEST(a_dead_name_server_takes_one_worker),
         TEST(a_silent_name_server_takes_no_worker_from_callouts),
         TEST(a_full_queue_takes_nobody_to_the_gate),
