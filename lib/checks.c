@@ -13,7 +13,6 @@
 
 struct lookup {
     struct spf_lookup of; /* the key: zeroed behind the name */
-    deadline until;
     bool in_line;
     struct check *first, **end; /* those that wait for it */
     struct lookup *prev, *next;
@@ -62,7 +61,7 @@ bool spf_subject_set(struct spf_subject *subject, const struct spf_question *que
 
 /* --- Checks ------------------------------------------------------------------- */
 
-struct check *check_new(const struct spf_subject *subject, unsigned by, deadline until)
+struct check *check_new(const struct spf_subject *subject, unsigned by)
 {
     struct check *check = calloc(1, sizeof *check);
     struct spf_question question;
@@ -70,7 +69,6 @@ struct check *check_new(const struct spf_subject *subject, unsigned by, deadline
     if (check == NULL)
         return NULL;
     check->subject = *subject;
-    check->until = until;
     question = spf_subject_question(&check->subject);
     if (!spf_key_make(&question, by, &check->key)) {
         free(check);
@@ -141,8 +139,7 @@ void checks_forget(struct checks *checks, struct applicant *applicant)
 
 /* --- Look-ups ------------------------------------------------------------------ */
 
-static struct lookup *find_or_add(struct checks *checks, const struct spf_lookup *of,
-                                  deadline until)
+static struct lookup *find_or_add(struct checks *checks, const struct spf_lookup *of)
 {
     struct spf_lookup key;
     struct lookup *lookup;
@@ -157,7 +154,6 @@ static struct lookup *find_or_add(struct checks *checks, const struct spf_lookup
     if (lookup == NULL)
         return NULL;
     lookup->of = key;
-    lookup->until = until;
     lookup->end = &lookup->first;
     HASH_ADD(hh, checks->lookups, of, sizeof lookup->of, lookup);
     if (lookup->hh.tbl == NULL) {
@@ -172,7 +168,7 @@ static struct lookup *find_or_add(struct checks *checks, const struct spf_lookup
 
 enum rb_error checks_await(struct checks *checks, struct check *check)
 {
-    struct lookup *lookup = find_or_add(checks, &check->wanted, check->until);
+    struct lookup *lookup = find_or_add(checks, &check->wanted);
 
     if (lookup == NULL)
         return RB_ERR_NOMEM;
@@ -198,11 +194,6 @@ struct lookup *checks_next(struct checks *checks)
 const struct spf_lookup *lookup_of(const struct lookup *lookup)
 {
     return &lookup->of;
-}
-
-deadline lookup_until(const struct lookup *lookup)
-{
-    return lookup->until;
 }
 
 struct check *checks_land(struct checks *checks, struct lookup *lookup)

@@ -11,7 +11,6 @@
 #ifndef RB_CHECKS_H
 #define RB_CHECKS_H
 
-#include "deadline.h"
 #include "hash.h"
 #include "spf_memo.h"
 
@@ -38,7 +37,7 @@ struct check {
     struct spf_answers answers;
     struct spf_answer answer;
     struct spf_lookup wanted; /* what it has to wait for */
-    deadline until;
+    int64_t spent_ms;         /* that name servers have taken */
     struct applicant *applicants;
     struct check *next; /* that waits for the same look-up */
     struct spf_key key;
@@ -67,7 +66,7 @@ struct spf_question spf_subject_question(const struct spf_subject *subject);
 bool spf_subject_set(struct spf_subject *subject, const struct spf_question *question);
 
 /* NULL: no memory. It is in no table. */
-struct check *check_new(const struct spf_subject *subject, unsigned by, deadline until);
+struct check *check_new(const struct spf_subject *subject, unsigned by);
 
 /* One that is in no table and waits for nothing. Its applicants go with it. NULL is fine. */
 void check_free(struct check *check);
@@ -96,9 +95,8 @@ enum rb_error checks_await(struct checks *checks, struct check *check);
 /* The next look-up that is to be made; NULL when none is. It is the caller's until it has landed. */
 struct lookup *checks_next(struct checks *checks);
 
-/* What it asks for, and until when. */
+/* What it asks for. */
 const struct spf_lookup *lookup_of(const struct lookup *lookup);
-deadline lookup_until(const struct lookup *lookup);
 
 /*
  * A look-up has been made: it is gone, and those that waited for it are the caller's, linked by

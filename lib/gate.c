@@ -40,11 +40,12 @@ bool gate_is_for(const struct options *options, const struct rb_question *questi
 
 /* --- What is known at once ----------------------------------------------------- */
 
-static deadline check_until(const struct rb_verifier *verifier, const struct setup *setup)
+/* What name servers may take for a check, and at most for a look-up. */
+static int64_t time_ms(const struct setup *setup)
 {
-    const int64_t total_ms = setup->options->o.total_timeout_ms;
+    const unsigned total_ms = setup->options->o.total_timeout_ms;
 
-    return deadline_in(verifier->clock, total_ms < SPF_TIME_MS ? total_ms : SPF_TIME_MS);
+    return total_ms < SPF_TIME_MS ? total_ms : SPF_TIME_MS;
 }
 
 /* Goes on with what DNS has said by now; what comes out is noted. No lock held. */
@@ -55,7 +56,7 @@ static enum spf_step advance(struct rb_verifier *verifier, const struct setup *s
     enum spf_step step =
         spf_recall(setup->dns, &question, &check->answers, &check->answer, &check->wanted);
 
-    if (step == SPF_ASKS && deadline_left_ms(verifier->clock, check->until) == 0) {
+    if (step == SPF_ASKS && check->spent_ms >= time_ms(setup)) {
         spf_give_up(&check->answer, too_long);
         step = SPF_DONE;
     }
@@ -82,7 +83,7 @@ static enum gate_word ask(struct rb_verifier *verifier, const struct setup *setu
         return word_for(&known);
     if (!spf_subject_set(&subject, question)) /* nobody whom SPF could know */
         return GATE_OPEN;
-    *check = check_new(&subject, by, check_until(verifier, setup));
+    *check = check_new(&subject, by);
     if (*check == NULL)
         return GATE_NO_MEMORY;
     switch (advance(verifier, setup, *check)) {
@@ -343,22 +344,31 @@ static struct check *land(struct rb_verifier *verifier, struct lookup *lookup, b
     return first;
 }
 
+/*
+ * Its time begins when a worker has come for it, and is the same whoever waits for it: that we had
+ * no worker for so long, or that somebody else's check has taken long, is no silence of a name
+ * server.
+ */
 void gate_look_up(struct rb_verifier *verifier, const struct setup *setup, struct lookup *lookup,
                   struct patience_call *call)
 {
     const struct spf_lookup of = *lookup_of(lookup);
-    const deadline until = lookup_until(lookup);
+    const int64_t began_ms = clock_monotonic_ms(verifier->clock);
     struct dns_record_list list;
     struct check *check, *next;
     enum dns_outcome outcome;
+    int64_t took_ms;
     bool stopping, is_late;
 
-    patience_begin(call, clock_monotonic_ms(verifier->clock));
-    outcome = dns_recent_records(setup->dns, of.name, of.type, until, &list);
+    patience_begin(call, began_ms);
+    outcome = dns_recent_records(setup->dns, of.name, of.type,
+                                 deadline_in(verifier->clock, time_ms(setup)), &list);
     patience_end(call);
-    is_late = outcome == DNS_FAILURE && dns_is_late(setup->dns, until);
+    took_ms = clock_monotonic_ms(verifier->clock) - began_ms;
+    is_late = outcome == DNS_FAILURE && took_ms >= time_ms(setup);
     for (check = land(verifier, lookup, &stopping); check != NULL; check = next) {
         next = check->next;
+        check->spent_ms += took_ms;
         if (!stopping && is_late)
             give_up(verifier, setup, check);
         else if (stopping || !spf_answers_add(&check->answers, &of, outcome, &list))

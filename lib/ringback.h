@@ -209,8 +209,8 @@ struct rb_options {
     bool smtputf8;
     /*
      * Nobody is called for a client that the domain disowns (RFC 7208, fail). One on the loopback
-     * passes. A name server that gives no answer within SPF's 20 s, or total_timeout_ms, if that is
-     * less, opens the gate.
+     * passes. A name server that gives no answer for 20 s, or total_timeout_ms, if that is less, opens
+     * the gate.
      */
     bool spf_gate;
     unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms;

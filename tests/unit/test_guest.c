@@ -721,6 +721,27 @@ static void a_silent_name_server_takes_no_worker_from_callouts(void **state)
     assert_int_equal(rig_outcome(ticket), RB_REASON_SPF_FAIL);
 }
 
+/* That we were busy is no silence of a name server, and opens no gate. */
+static void a_look_up_has_its_time_from_when_it_is_made(void **state)
+{
+    struct rig *f = *state;
+    const struct rb_question question = from(STRANGER, "user@strict.example");
+
+    f->options.max_workers = 1;
+    f->options.max_held = 0;
+    rig_open(f);
+    rig_hold(f, true);
+    rb_ticket_free(rig_ask(f, "user@example.org")); /* takes the worker */
+    assert_true(fake_host_wait(f->host, "RCPT TO:<user@example.org>", 1));
+    rb_ticket_free(rig_put(f, &question));
+    assert_int_equal(rig_stats(f).pending, 1);
+    fake_clock_advance_s(&f->clock, 10 * MINUTE);
+    rig_hold(f, false);
+    rig_await_idle(f);
+    assert_int_equal(rig_stats(f).spf_fail, 1);
+    assert_int_equal(rig_connections(f), 1); /* the first one's */
+}
+
 static void a_full_queue_takes_nobody_to_the_gate(void **state)
 {
     struct rig *f = *state;
@@ -1750,6 +1771,7 @@ int main(void)
         TEST(who_joins_a_look_up_ends_with_it),
         TEST(a_dead_name_server_takes_one_worker),
         TEST(a_silent_name_server_takes_no_worker_from_callouts),
+        TEST(a_look_up_has_its_time_from_when_it_is_made),
         TEST(a_full_queue_takes_nobody_to_the_gate),
         TEST(the_end_wakes_those_who_wait_at_the_gate),
         TEST(a_domain_is_asked_no_more_often_than_its_rate),
