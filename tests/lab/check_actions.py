@@ -6,10 +6,10 @@ say must be the same. Stores and hosts are those of stores.py.
 """
 
 import contextlib
-import time
 
 import client
 import stores
+import waiting
 
 INVALID = "nobody@nowhere.example"  # there is no such domain
 POLICIES = """
@@ -113,13 +113,11 @@ def _is_done(tap, rig, text, dry_run, sender, recipients, action, reason, words)
         tap.equal((line["action"], line.get("would")), wanted, f"{text}: the log says so", line)
 
 
-def _filed(rig, subject, patience=15.0):
+def _filed(rig, subject):
     """The text of the message with that Subject, once it is filed."""
-    until = time.monotonic() + patience
-    while time.monotonic() < until:
-        for path in rig.mta.delivered():
-            text = path.read_text("latin-1")
-            if f"Subject: {subject}\n" in text:
-                return text
-        time.sleep(0.05)
-    return ""
+
+    def found():
+        texts = [path.read_text("latin-1") for path in rig.mta.delivered()]
+        return [text for text in texts if f"Subject: {subject}\n" in text]
+
+    return (waiting.until(found) or [""])[0]

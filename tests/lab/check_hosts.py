@@ -98,7 +98,7 @@ class Watch:
             begun, ended = self.sessions()
             return begun == ended and begun
 
-        waiting.until(lambda: over() or self.complaints(), patience=20)
+        waiting.until(lambda: over() or self.complaints())
         return self.sessions()
 
     def complaints(self):

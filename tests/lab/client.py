@@ -144,11 +144,6 @@ class Mail:
             self.replies[stage].seconds for stage in ("mail", "rcpt") if stage in self.replies
         )
 
-    @property
-    def longest(self):
-        """The longest wait for one reply."""
-        return max(reply.seconds for reply in self.replies.values())
-
     def __repr__(self):
         return f"{self.stage}: {self.last.line} after {self.seconds:.2f} s"
 
