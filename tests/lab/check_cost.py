@@ -108,8 +108,11 @@ def _kept_open(tap, rig):
 def _await_sessions(rig, kept):
     """Sessions kept open, once no other is under way; an answer comes before its session is reset."""
 
-    def callouts():
-        return rig.milter.status()["callouts"]
+    found = {}
 
-    waiting.until(lambda: callouts()["running"] == callouts()["resting"] == kept)
-    return callouts()["resting"]
+    def are_so_many():
+        found.update(rig.milter.status()["callouts"])
+        return found["running"] == found["resting"] == kept
+
+    waiting.until(are_so_many)
+    return found["resting"]

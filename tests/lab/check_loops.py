@@ -152,11 +152,12 @@ def _exchange(ways, users):
             addresses = (f"{user}@{sender.domain}", f"{user}@{recipient.domain}")
             mails.append((recipient, subject, sender.send(*addresses, subject)))
 
-    def left():
-        return [mail for mail in mails if not mail[0].received(mail[1])]
+    def are_all_there():
+        mails[:] = [mail for mail in mails if not mail[0].received(mail[1])]
+        return not mails
 
-    waiting.until(lambda: not left())
-    return [f"{subject} at {site.name}: {sent}" for site, subject, sent in left()]
+    waiting.until(are_all_there)
+    return [f"{subject} at {site.name}: {sent}" for site, subject, sent in mails]
 
 
 def _callouts(listening, *ways):

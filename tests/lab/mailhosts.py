@@ -132,13 +132,16 @@ class MailHosts:
 
     def await_sessions(self, count, *addresses):
         """Until so many are open at these (or all) at once; how many are."""
+        found = 0
 
-        def found():
+        def are_enough():
+            nonlocal found
             stats = self.stats()
-            return sum(stats[address].concurrent for address in addresses or stats)
+            found = sum(stats[address].concurrent for address in addresses or stats)
+            return found >= count
 
-        waiting.until(lambda: found() >= count)
-        return found()
+        waiting.until(are_enough)
+        return found
 
     def reset(self):
         """Waits until all is quiet, then counts from 0."""
