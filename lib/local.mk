@@ -2,71 +2,80 @@
 # libringback: everything once as a convenience library (for the programs and tests), and what is installed.
 
 noinst_LTLIBRARIES += libcore.la
+# One part a room, from the ground up.
 libcore_la_SOURCES = \
-    lib/address.c lib/address.h \
-    lib/admission.c lib/admission.h \
-    lib/ask.c lib/board.c \
-    lib/cache.c lib/cache.h lib/cache_lmdb.c lib/store.h \
-    lib/cache_sweep.c lib/cache_sweep.h \
-    lib/cache_walk.c lib/cache_walk.h \
-    lib/cache_writer.c lib/cache_writer.h \
-    lib/callout.c lib/callout.h \
-    lib/checks.c lib/checks.h \
-    lib/classify.c lib/classify.h \
-    lib/classify_clauses.c lib/classify_clauses.h lib/classify_rules.def \
-    lib/classify_letters.c lib/classify_letters.h \
-    lib/classify_text.c lib/classify_text.h \
-    lib/classify_vocabulary.c lib/classify_vocabulary.h \
-    lib/codec.c lib/codec.h \
-    lib/deadline.c lib/deadline.h \
-    lib/dialogue.c lib/dialogue.h \
-    lib/dns.c lib/dns.h \
-    lib/dns_answers.c lib/dns_answers.h \
-    lib/dns_exchange.c lib/dns_exchange.h \
-    lib/dns_query.c lib/dns_query.h \
-    lib/dns_records.c \
-    lib/dns_servers.c lib/dns_servers.h \
-    lib/flight.c lib/flight.h \
-    lib/fold.c lib/fold.h lib/fold_record.c lib/fold_record.h \
-    lib/gate.c \
-    lib/hash.c lib/hash.h \
-    lib/hostlimits.c lib/hostlimits.h \
-    lib/identity.c lib/identity.h \
-    lib/known.c lib/landing.c \
-    lib/names.c \
-    lib/netguard.c lib/netguard.h \
-    lib/options.c lib/options.h \
-    lib/patience.c lib/patience.h \
-    lib/peek.c \
-    lib/pool.c lib/pool.h \
-    lib/probing.c lib/probing.h \
-    lib/queue.c lib/queue.h \
-    lib/rates.c lib/rates.h \
-    lib/record.c lib/record.h lib/record_life.c \
-    lib/relay.c lib/relay.h \
-    lib/reply.c lib/reply.h \
     lib/ringback.h \
-    lib/rest.c lib/rest.h \
-    lib/retry.c lib/retry.h \
-    lib/retry_record.c lib/retry_record.h \
-    lib/run.c lib/run.h \
-    lib/setup.c lib/setup.h \
-    lib/shield.c lib/shield.h \
-    lib/slots.c lib/slots.h \
-    lib/snapshots.c lib/snapshots.h \
-    lib/spf.c lib/spf.h \
-    lib/spf_answers.c lib/spf_answers.h \
-    lib/spf_check.c lib/spf_check.h \
-    lib/spf_macro.c lib/spf_macro.h \
-    lib/spf_memo.c lib/spf_memo.h \
-    lib/spf_record.c lib/spf_record.h \
-    lib/stack.c lib/stack.h \
-    lib/text.c lib/text.h \
-    lib/transcript.c lib/transcript.h \
-    lib/transport.c lib/transport.h \
-    lib/verifier.c lib/verifier.h \
-    lib/visit.c lib/visit.h \
-    lib/task.c lib/task.h lib/workers.c
+    lib/base/clock.c lib/base/clock.h \
+    lib/base/hash.c lib/base/hash.h \
+    lib/base/names.c \
+    lib/base/pool.c lib/base/pool.h \
+    lib/base/stack.c lib/base/stack.h \
+    lib/base/stall.c lib/base/stall.h \
+    lib/base/text.c lib/base/text.h \
+    lib/base/transcript.c lib/base/transcript.h \
+    lib/mail/address.c lib/mail/address.h \
+    lib/mail/netguard.c lib/mail/netguard.h \
+    lib/mail/onetime.c lib/mail/onetime.h \
+    lib/mail/relay.c lib/mail/relay.h \
+    lib/dns/answers.c lib/dns/answers.h \
+    lib/dns/dns.c lib/dns/dns.h \
+    lib/dns/exchange.c lib/dns/exchange.h \
+    lib/dns/query.c lib/dns/query.h \
+    lib/dns/records.c \
+    lib/dns/servers.c lib/dns/servers.h \
+    lib/spf/answers.c lib/spf/answers.h \
+    lib/spf/check.c lib/spf/check.h \
+    lib/spf/macro.c lib/spf/macro.h \
+    lib/spf/memo.c lib/spf/memo.h \
+    lib/spf/record.c lib/spf/record.h \
+    lib/spf/spf.c lib/spf/spf.h \
+    lib/smtp/classify.c lib/smtp/classify.h \
+    lib/smtp/classify_clauses.c lib/smtp/classify_clauses.h \
+    lib/smtp/classify_letters.c lib/smtp/classify_letters.h \
+    lib/smtp/classify_rules.def \
+    lib/smtp/classify_text.c lib/smtp/classify_text.h \
+    lib/smtp/classify_vocabulary.c lib/smtp/classify_vocabulary.h \
+    lib/smtp/dialogue.c lib/smtp/dialogue.h \
+    lib/smtp/reply.c lib/smtp/reply.h \
+    lib/smtp/transport.c lib/smtp/transport.h \
+    lib/cache/cache.c lib/cache/cache.h \
+    lib/cache/codec.c lib/cache/codec.h \
+    lib/cache/lmdb.c \
+    lib/cache/onetime_record.c lib/cache/onetime_record.h \
+    lib/cache/record.c lib/cache/record.h \
+    lib/cache/record_life.c \
+    lib/cache/retry_record.c lib/cache/retry_record.h \
+    lib/cache/snapshots.c lib/cache/snapshots.h \
+    lib/cache/store.h \
+    lib/cache/sweep.c lib/cache/sweep.h \
+    lib/cache/walk.c lib/cache/walk.h \
+    lib/cache/writer.c lib/cache/writer.h \
+    lib/limits/breaker.c lib/limits/breaker.h \
+    lib/limits/limits.c lib/limits/limits.h \
+    lib/limits/rates.c lib/limits/rates.h \
+    lib/limits/shield.c lib/limits/shield.h \
+    lib/options/options.c lib/options/options.h \
+    lib/options/snapshot.c lib/options/snapshot.h \
+    lib/callout/attempt.c lib/callout/attempt.h \
+    lib/callout/callout.c lib/callout/callout.h \
+    lib/callout/session.c lib/callout/session.h \
+    lib/sched/destination.c lib/sched/destination.h \
+    lib/sched/hostslots.c lib/sched/hostslots.h \
+    lib/sched/idle.c lib/sched/idle.h \
+    lib/sched/probing.c lib/sched/probing.h \
+    lib/sched/threads.c \
+    lib/verifier/api.c \
+    lib/verifier/board.c \
+    lib/verifier/checks.c lib/verifier/checks.h \
+    lib/verifier/gate.c \
+    lib/verifier/identity.c lib/verifier/identity.h \
+    lib/verifier/inflight.c lib/verifier/inflight.h \
+    lib/verifier/jobs.c lib/verifier/jobs.h \
+    lib/verifier/landing.c \
+    lib/verifier/memory.c \
+    lib/verifier/peek.c \
+    lib/verifier/retry.c lib/verifier/retry.h \
+    lib/verifier/verifier.c lib/verifier/verifier.h
 libcore_la_LIBADD = $(LMDB_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS)
 
 lib_LTLIBRARIES += libringback.la

@@ -15,13 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "address.h"
+#include "mail/address.h"
 #include "conffile.h"
 #include "directive.h"
 #include "grammar.h"
-#include "relay.h"
+#include "mail/relay.h"
 #include "setting.h"
-#include "text.h"
+#include "base/text.h"
 
 struct loader {
     struct config *config;

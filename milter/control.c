@@ -4,7 +4,7 @@
 
 #include "control.h"
 
-#include "deadline.h"
+#include "base/clock.h"
 #include "service.h"
 #include "status.h"
 #include "unixpath.h"

@@ -6,7 +6,7 @@
 
 #include "listen.h"
 #include "signals.h"
-#include "text.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,11 +7,11 @@
 
 #include "decide.h"
 
-#include "deadline.h"
+#include "base/clock.h"
 #include "log.h"
 #include "metrics.h"
-#include "pool.h"
-#include "text.h"
+#include "base/pool.h"
+#include "base/text.h"
 
 #include <string.h>
 

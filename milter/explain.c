@@ -4,10 +4,10 @@
 
 #include "explain.h"
 
-#include "address.h"
-#include "relay.h"
+#include "mail/address.h"
+#include "mail/relay.h"
 #include "session.h"
-#include "text.h"
+#include "base/text.h"
 #include "wire.h"
 
 #include <stdio.h>

@@ -11,9 +11,9 @@
 #include "headers.h"
 #include "metrics.h"
 #include "negotiate.h"
-#include "pool.h"
+#include "base/pool.h"
 #include "service.h"
-#include "text.h"
+#include "base/text.h"
 
 #include <libmilter/mfapi.h>
 #include <stdatomic.h>

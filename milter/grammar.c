@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "directive.h"
-#include "text.h"
+#include "base/text.h"
 
 /* An option that no file can name: its default is read where a block opens, and thus keeps that
  * line. */

@@ -4,8 +4,8 @@
 
 #include "guessers.h"
 
-#include "deadline.h"
-#include "rates.h"
+#include "base/clock.h"
+#include "limits/rates.h"
 
 #include <pthread.h>
 #include <stdio.h>

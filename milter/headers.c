@@ -4,7 +4,7 @@
 
 #include "headers.h"
 
-#include "text.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

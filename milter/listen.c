@@ -8,7 +8,7 @@
 
 #include "listen.h"
 
-#include "text.h"
+#include "base/text.h"
 #include "unixpath.h"
 
 #include <arpa/inet.h>

@@ -18,7 +18,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "text.h"
+#include "base/text.h"
 
 #define PROGRAM "ringback-milter"
 

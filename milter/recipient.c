@@ -10,7 +10,7 @@
 #include "guessers.h"
 #include "log.h"
 #include "metrics.h"
-#include "text.h"
+#include "base/text.h"
 
 /* Asks the domain's mail hosts that are preferred over ourselves. */
 static const char preferred_hosts[] = "mx:";

@@ -4,7 +4,7 @@
 
 #include "service.h"
 
-#include "verifier.h"
+#include "verifier/verifier.h"
 #include "wake.h"
 #include "whoami.h"
 

@@ -7,14 +7,14 @@
 
 #include "session.h"
 
-#include "address.h"
-#include "deadline.h"
+#include "mail/address.h"
+#include "base/clock.h"
 #include "log.h"
 #include "metrics.h"
-#include "netguard.h"
+#include "mail/netguard.h"
 #include "decide.h"
 #include "recipient.h"
-#include "text.h"
+#include "base/text.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -13,7 +13,7 @@
 #include <strings.h>
 
 #include "conf.h"
-#include "text.h"
+#include "base/text.h"
 
 /* The value is last: text that is foreign and may be long. */
 bool setting_refuse(struct fault *fault, const struct where *where, const char *value,

@@ -4,12 +4,12 @@
 
 #include "status.h"
 
-#include "cache.h"
+#include "cache/cache.h"
 #include "explain.h"
-#include "hostlimits.h"
+#include "limits/breaker.h"
 #include "metrics.h"
 #include "service.h"
-#include "verifier.h"
+#include "verifier/verifier.h"
 #include "whoami.h"
 #include "wire.h"
 

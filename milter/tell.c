@@ -5,7 +5,7 @@
 #include "session.h"
 
 #include "log.h"
-#include "text.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 
 #include "tool.h"
 
-#include "deadline.h"
+#include "base/clock.h"
 #include "wire.h"
 
 #include <errno.h>

@@ -8,7 +8,7 @@
 
 #include "tool_syntax.h"
 
-#include "cache.h"
+#include "cache/cache.h"
 
 struct request {
     const char *config_path, *domain, *host, *relay, *verdict, *kind;

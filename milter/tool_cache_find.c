@@ -11,9 +11,9 @@
 
 #include "tool.h"
 
-#include "address.h"
-#include "fold.h"
-#include "text.h"
+#include "mail/address.h"
+#include "mail/onetime.h"
+#include "base/text.h"
 #include "wire.h"
 
 #include <string.h>

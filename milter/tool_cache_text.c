@@ -6,8 +6,8 @@
 
 #include "tool.h"
 
-#include "hostlimits.h"
-#include "text.h"
+#include "limits/breaker.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>

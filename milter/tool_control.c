@@ -7,7 +7,7 @@
 #include "tool_daemon.h"
 #include "tool_syntax.h"
 
-#include "text.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>

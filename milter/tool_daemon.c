@@ -6,7 +6,7 @@
 
 #include "tool.h"
 
-#include "deadline.h"
+#include "base/clock.h"
 #include "unixpath.h"
 
 #include <errno.h>

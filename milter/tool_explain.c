@@ -12,11 +12,11 @@
 #include "tool_syntax.h"
 
 #include "control.h"
-#include "deadline.h"
+#include "base/clock.h"
 #include "explain.h"
-#include "relay.h"
+#include "mail/relay.h"
 #include "session.h"
-#include "text.h"
+#include "base/text.h"
 #include "wire.h"
 
 #include <errno.h>

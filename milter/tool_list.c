@@ -14,7 +14,7 @@
 
 #include "tool.h"
 
-#include "text.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,10 +8,10 @@
 #include "tool.h"
 #include "tool_syntax.h"
 
-#include "address.h"
+#include "mail/address.h"
 #include "session.h"
-#include "spf.h"
-#include "text.h"
+#include "spf/spf.h"
+#include "base/text.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -12,8 +12,8 @@
 #include "tool_syntax.h"
 #include "tool_window.h"
 
-#include "relay.h"
-#include "text.h"
+#include "mail/relay.h"
+#include "base/text.h"
 #include "wire.h"
 
 #include <errno.h>

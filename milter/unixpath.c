@@ -4,7 +4,7 @@
 
 #include "unixpath.h"
 
-#include "text.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <sys/socket.h>

@@ -5,7 +5,7 @@
 #include "whoami.h"
 
 #include "log.h"
-#include "verifier.h"
+#include "verifier/verifier.h"
 
 #include <pthread.h>
 

@@ -7,7 +7,7 @@
 #ifndef RB_WHOAMI_H
 #define RB_WHOAMI_H
 
-#include "identity.h"
+#include "verifier/identity.h"
 #include "ringback.h"
 
 /* Begins to look, unless that is under way. After fork. Any thread. */

@@ -4,8 +4,8 @@
 
 #include "wire.h"
 
-#include "address.h"
-#include "text.h"
+#include "mail/address.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

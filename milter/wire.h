@@ -6,7 +6,7 @@
 #ifndef RB_WIRE_H
 #define RB_WIRE_H
 
-#include "cache.h"
+#include "cache/cache.h"
 #include "ringback.h"
 
 #include <jansson.h>

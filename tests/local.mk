@@ -373,8 +373,8 @@ noinst_PROGRAMS += tests/smtpd/smtpd
 # Flags of its own, so that its objects are not those of the library.
 tests_smtpd_smtpd_CPPFLAGS = $(AM_CPPFLAGS)
 tests_smtpd_smtpd_SOURCES = \
-    lib/hash.c \
-    lib/hash.h \
+    lib/base/hash.c \
+    lib/base/hash.h \
     tests/smtpd/buf.c \
     tests/smtpd/buf.h \
     tests/smtpd/conn.c \

@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "address.h"
-#include "text.h"
+#include "mail/address.h"
+#include "base/text.h"
 
 const char fuzz_name[] = "address";
 

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "dialogue.h"
+#include "smtp/dialogue.h"
 
 const char fuzz_name[] = "dialogue";
 

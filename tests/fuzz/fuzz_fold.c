@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "address.h"
-#include "codec.h"
-#include "fold.h"
-#include "fold_record.h"
+#include "mail/address.h"
+#include "cache/codec.h"
+#include "mail/onetime.h"
+#include "cache/onetime_record.h"
 
 const char fuzz_name[] = "fold";
 

@@ -13,7 +13,7 @@
 #include <strings.h>
 
 #include "headers.h"
-#include "text.h"
+#include "base/text.h"
 #include "values.h"
 
 const char fuzz_name[] = "headers";

@@ -20,10 +20,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "codec.h"
-#include "record.h"
-#include "retry_record.h"
-#include "text.h"
+#include "cache/codec.h"
+#include "cache/record.h"
+#include "cache/retry_record.h"
+#include "base/text.h"
 
 const char fuzz_name[] = "record";
 

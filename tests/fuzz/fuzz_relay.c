@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "relay.h"
+#include "mail/relay.h"
 
 const char fuzz_name[] = "relay";
 

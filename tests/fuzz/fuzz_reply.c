@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "classify.h"
-#include "classify_text.h"
-#include "reply.h"
+#include "smtp/classify.h"
+#include "smtp/classify_text.h"
+#include "smtp/reply.h"
 
 const char fuzz_name[] = "reply";
 

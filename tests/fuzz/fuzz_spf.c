@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "spf_check.h"
-#include "spf_record.h"
+#include "spf/check.h"
+#include "spf/record.h"
 
 const char fuzz_name[] = "spf";
 

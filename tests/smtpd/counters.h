@@ -8,7 +8,7 @@
 #define SMTPD_COUNTERS_H
 
 #include "buf.h"
-#include "hash.h"
+#include "base/hash.h"
 #include "scenario.h"
 
 #include <netinet/in.h>

@@ -7,7 +7,7 @@
 
 #include "greylist.h"
 
-#include "hash.h"
+#include "base/hash.h"
 #include "loop.h"
 
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #ifndef SMTPD_SCENARIO_H
 #define SMTPD_SCENARIO_H
 
-#include "hash.h"
+#include "base/hash.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "deadline.h"
+#include "base/clock.h"
 
 struct dns_rig dns_rig_start(const struct fake_dns_row *rows, size_t count)
 {

@@ -3,7 +3,7 @@
 #ifndef RB_DNS_RIG_H
 #define RB_DNS_RIG_H
 
-#include "dns.h"
+#include "dns/dns.h"
 #include "fake_dns.h"
 
 struct dns_rig {

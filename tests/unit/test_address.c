@@ -6,9 +6,9 @@
  */
 #include "config.h"
 
-#include "address.h"
+#include "mail/address.h"
 #include "check.h"
-#include "text.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <time.h>

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "admission.h"
+#include "limits/limits.h"
 #include "check.h"
 
 #include <stdio.h>

@@ -15,7 +15,7 @@
 #include "check.h"
 #include "fake_milter.h"
 #include "malloc_count.h"
-#include "pool.h"
+#include "base/pool.h"
 #include "service.h"
 #include "session_rig.h"
 

@@ -8,7 +8,7 @@
  */
 #include "config.h"
 
-#include "cache.h"
+#include "cache/cache.h"
 
 #include "check.h"
 
@@ -27,10 +27,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cache_sweep.h"
-#include "cache_writer.h"
+#include "cache/sweep.h"
+#include "cache/writer.h"
 #include "fake_clock.h"
-#include "store.h"
+#include "cache/store.h"
 
 #define HOUR INT64_C(3600)
 #define DAY INT64_C(86400)

@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "cache.h"
+#include "cache/cache.h"
 
 #include "check.h"
 
@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cache_writer.h"
+#include "cache/writer.h"
 #include "fake_clock.h"
 
 enum {

@@ -6,8 +6,8 @@
  */
 #include "config.h"
 
-#include "callout.h"
-#include "visit.h"
+#include "callout/callout.h"
+#include "callout/session.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -18,9 +18,9 @@
 #include "fake_clock.h"
 #include "fake_dns.h"
 #include "fake_host.h"
-#include "relay.h"
-#include "transcript.h"
-#include "transport.h"
+#include "mail/relay.h"
+#include "base/transcript.h"
+#include "smtp/transport.h"
 
 enum { HOSTS = 3, ITEMS_MAX = 64, CALLS_MAX = 64, SHORT_MS = 60, LONG_MS = 60000 };
 

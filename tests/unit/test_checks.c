@@ -2,7 +2,7 @@
 /* test_checks: who waits for which SPF check, and for which look-up; and that nothing is lost. */
 #include "config.h"
 
-#include "checks.h"
+#include "verifier/checks.h"
 
 #include <arpa/nameser.h>
 #include <stdio.h>

@@ -5,10 +5,10 @@
  */
 #include "config.h"
 
-#include "classify.h"
-#include "classify_letters.h"
-#include "classify_text.h"
-#include "classify_vocabulary.h"
+#include "smtp/classify.h"
+#include "smtp/classify_letters.h"
+#include "smtp/classify_text.h"
+#include "smtp/classify_vocabulary.h"
 
 #include "check.h"
 

@@ -22,7 +22,7 @@
 #include "conf.h"
 #include "conffile.h"
 #include "directive.h"
-#include "relay.h"
+#include "mail/relay.h"
 
 /* --- A folder with files --- */
 

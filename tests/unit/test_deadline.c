@@ -5,7 +5,7 @@
 #include "config.h"
 
 #include "check.h"
-#include "deadline.h"
+#include "base/clock.h"
 #include "fake_clock.h"
 
 #include <limits.h>

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "dialogue.h"
+#include "smtp/dialogue.h"
 
 #include <stdio.h>
 

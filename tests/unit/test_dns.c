@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "dns.h"
+#include "dns/dns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -5,9 +5,9 @@
  */
 #include "config.h"
 
-#include "dns_answers.h"
+#include "dns/answers.h"
 
-#include "dns.h"
+#include "dns/dns.h"
 
 #include <arpa/nameser.h>
 #include <pthread.h>

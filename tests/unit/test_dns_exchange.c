@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "dns.h"
+#include "dns/dns.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "dns_servers.h"
+#include "dns/servers.h"
 #include "fake_clock.h"
 #include "fake_dns.h"
 

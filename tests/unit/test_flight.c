@@ -4,14 +4,14 @@
  */
 #include "config.h"
 
-#include "flight.h"
+#include "verifier/inflight.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
 
 #include "check.h"
-#include "transcript.h"
+#include "base/transcript.h"
 
 enum { WAITERS = 4, MOMENT_NS = 20 * 1000000, SECOND_NS = 1000000000 };
 

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "fold.h"
+#include "mail/onetime.h"
 
 #include "check.h"
 

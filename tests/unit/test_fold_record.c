@@ -5,15 +5,15 @@
  */
 #include "config.h"
 
-#include "fold_record.h"
+#include "cache/onetime_record.h"
 
 #include "check.h"
 
 #include <stdio.h>
 #include <time.h>
 
-#include "codec.h"
-#include "record.h"
+#include "cache/codec.h"
+#include "cache/record.h"
 
 #define HOUR INT64_C(3600)
 #define DAY INT64_C(86400)

@@ -8,7 +8,7 @@
 #include "config.h"
 
 #include "check.h"
-#include "deadline.h"
+#include "base/clock.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

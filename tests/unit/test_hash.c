@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "check.h"
-#include "hash.h"
+#include "base/hash.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "conf.h"
-#include "text.h"
+#include "base/text.h"
 
 #define OURS "mx.example.net"
 

@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "hostlimits.h"
+#include "limits/breaker.h"
 
 #include <limits.h>
 

@@ -6,13 +6,13 @@
  */
 #include "config.h"
 
-#include "identity.h"
+#include "verifier/identity.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 
 #include "check.h"
-#include "dns.h"
+#include "dns/dns.h"
 #include "fake_clock.h"
 #include "dns_rig.h"
 #include "fake_dns.h"

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "listen.h"
-#include "text.h"
+#include "base/text.h"
 #include "unixpath.h"
 #include "wake.h"
 

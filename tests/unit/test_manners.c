@@ -6,7 +6,7 @@
 #include "config.h"
 
 #include "check.h"
-#include "slots.h"
+#include "sched/hostslots.h"
 #include "verifier_rig.h"
 
 #include <stdio.h>

@@ -6,7 +6,7 @@
 #include "config.h"
 
 #include "check.h"
-#include "netguard.h"
+#include "mail/netguard.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

@@ -6,9 +6,9 @@
 #include "config.h"
 
 #include "check.h"
-#include "deadline.h"
+#include "base/clock.h"
 #include "fake_clock.h"
-#include "options.h"
+#include "options/options.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

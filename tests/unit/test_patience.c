@@ -6,7 +6,7 @@
 #include "config.h"
 
 #include "check.h"
-#include "patience.h"
+#include "base/stall.h"
 
 enum { CALLS_MAX = 6, NEVER = -1 };
 

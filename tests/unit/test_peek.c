@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "cache.h"
-#include "verifier.h"
+#include "cache/cache.h"
+#include "verifier/verifier.h"
 #include "verifier_rig.h"
 
 enum { WAIT_MS = 4000 };

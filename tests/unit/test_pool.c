@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "pool.h"
+#include "base/pool.h"
 
 #include <pthread.h>
 

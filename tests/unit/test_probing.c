@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "probing.h"
+#include "sched/probing.h"
 
 #include "check.h"
 

@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "queue.h"
+#include "sched/destination.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "rates.h"
+#include "limits/rates.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

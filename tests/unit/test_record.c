@@ -5,14 +5,14 @@
  */
 #include "config.h"
 
-#include "record.h"
+#include "cache/record.h"
 
 #include "check.h"
 
 #include <stdio.h>
 #include <time.h>
 
-#include "codec.h"
+#include "cache/codec.h"
 
 #define HOUR INT64_C(3600)
 #define DAY INT64_C(86400)

@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "check.h"
-#include "relay.h"
+#include "mail/relay.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "reply.h"
+#include "smtp/reply.h"
 
 #include <stdio.h>
 #include <time.h>

@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-#include "queue.h"
+#include "sched/destination.h"
 #include "verifier_rig.h"
 
 #include <stdio.h>

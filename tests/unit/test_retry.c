@@ -7,10 +7,10 @@
  */
 #include "config.h"
 
-#include "retry.h"
+#include "verifier/retry.h"
 
 #include "check.h"
-#include "deadline.h"
+#include "base/clock.h"
 #include "fake_clock.h"
 
 #include <pthread.h>

@@ -2,10 +2,10 @@
 /* test_retry_record: when a deferred address is asked about again, by whom, and when no more. */
 #include "config.h"
 
-#include "retry_record.h"
+#include "cache/retry_record.h"
 
 #include "check.h"
-#include "codec.h"
+#include "cache/codec.h"
 
 enum { NOW = 2000000000, MINUTE = 60, HOUR = 3600, DAY = 86400, ME = 7, OTHER = 8 };
 

@@ -19,12 +19,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cache.h"
-#include "deadline.h"
+#include "cache/cache.h"
+#include "base/clock.h"
 #include "fake_dns.h"
 #include "headers.h"
 #include "metrics.h"
-#include "text.h"
+#include "base/text.h"
 
 enum { POLICIES = 40, RANDOM_ROUNDS = 3000, LOG_SIZE = 8192 };
 

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "shield.h"
+#include "limits/shield.h"
 
 #include <stdio.h>
 #include <time.h>

@@ -6,7 +6,7 @@
 #include "config.h"
 
 #include "check.h"
-#include "slots.h"
+#include "sched/hostslots.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "snapshots.h"
+#include "cache/snapshots.h"
 
 #include "check.h"
 

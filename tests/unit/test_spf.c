@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "spf.h"
+#include "spf/spf.h"
 
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
@@ -18,7 +18,7 @@
 #include "fake_clock.h"
 #include "dns_rig.h"
 #include "fake_dns.h"
-#include "spf_record.h"
+#include "spf/record.h"
 
 #define ANSWERS(table) .answers = (table), .count = COUNT(table)
 #define TXT(domain, text)                                                                          \

@@ -2,7 +2,7 @@
 /* test_spf_macro: what is a domain-spec of RFC 7208, and what name it stands for. */
 #include "config.h"
 
-#include "spf_macro.h"
+#include "spf/macro.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
 /* test_spf_memo: what is remembered of SPF, for whom, and for how long. */
 #include "config.h"
 
-#include "spf_memo.h"
+#include "spf/memo.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>

@@ -2,7 +2,7 @@
 /* test_spf_record: SPF records by the grammar of RFC 7208, term by term, as hostile as they come. */
 #include "config.h"
 
-#include "spf_record.h"
+#include "spf/record.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

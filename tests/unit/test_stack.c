@@ -6,7 +6,7 @@
 #include "config.h"
 
 #include "check.h"
-#include "stack.h"
+#include "base/stack.h"
 
 #include <pthread.h>
 #include <sys/mman.h>

@@ -5,7 +5,7 @@
 #include "config.h"
 
 #include "check.h"
-#include "text.h"
+#include "base/text.h"
 
 #include <time.h>
 

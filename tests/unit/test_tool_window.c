@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "check.h"
-#include "slots.h"
+#include "sched/hostslots.h"
 #include "tool_window.h"
 #include "verifier_rig.h"
 

@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "transcript.h"
+#include "base/transcript.h"
 
 #include "check.h"
 

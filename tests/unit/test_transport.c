@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "transport.h"
+#include "smtp/transport.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -18,7 +18,7 @@
 
 #include "check.h"
 #include "fake_host.h"
-#include "transcript.h"
+#include "base/transcript.h"
 
 enum { SHORT_MS = 60, LONG_MS = 30000, QUITE_LONG_MS = 600000, BACKLOG_MAX = 8 };
 

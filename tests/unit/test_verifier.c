@@ -17,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "verifier.h"
+#include "base/clock.h"
+#include "verifier/verifier.h"
 #include "verifier_rig.h"
 
 enum {

@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "text.h"
-#include "transcript.h"
+#include "base/text.h"
+#include "base/transcript.h"
 
 enum { NOW = 2000000000, MUTATIONS = 20000 };
 

@@ -3,7 +3,7 @@
  * bare: the least that an LMDB program can do, as a contender: one tree, octets made ready
  * beforehand, a read transaction of its own for each thread that is renewed for each look-up (one
  * held for longer would see no news and let the file grow), the value copied out; writes in
- * batches as large as ours, with the same flags (lib/cache_lmdb.c). Nothing is decoded, queued,
+ * batches as large as ours, with the same flags (lib/cache/lmdb.c). Nothing is decoded, queued,
  * merged or swept.
  */
 #include "config.h"

@@ -16,7 +16,7 @@
 
 enum { TABLES = 4, FILE_MODE = 0660 };
 
-/* lib/cache_lmdb.c; part of the stored format. */
+/* lib/cache/lmdb.c; part of the stored format. */
 static const char *const TABLE_NAMES[TABLES + 1] = {NULL, "address", "domain", "host", "fold"};
 
 /* In the bare one's single tree, what stands before the keys of each table. */

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "deadline.h"
+#include "base/clock.h"
 
 #define DAY INT64_C(86400)
 

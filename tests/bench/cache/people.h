@@ -6,7 +6,7 @@
 #ifndef RB_BENCH_PEOPLE_H
 #define RB_BENCH_PEOPLE_H
 
-#include "cache.h"
+#include "cache/cache.h"
 
 #include <stdint.h>
 

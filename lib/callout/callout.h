@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * callout: one destination, some addresses -> what its mail hosts say of each, and what was learned
+ * on the way. Finds the mail hosts (RFC 5321 5.1), calls them in order, one session at a time, and
+ * asks in each session for as many addresses as its owner hands over. Knows no cache and no queue:
+ * the owner's hooks do that.
+ *
+ * Thread rule: one callout belongs to one thread; hooks are called from it, with no lock held.
+ */
+#ifndef RB_CALLOUT_H
+#define RB_CALLOUT_H
+
+#include "mail/address.h"
+#include "dns/dns.h"
+#include "mail/netguard.h"
+#include "options/options.h"
+#include "base/stall.h"
+#include "cache/record.h"
+#include "ringback.h"
+
+enum {
+    CALLOUT_HOST_MAX = 45 + 1 + 5,      /* octets of what hooks know a host by */
+    CALLOUT_SESSION_QUESTIONS_MAX = 10, /* addresses asked for in one run, and so in one session:
+                                           hosts count (visit.c); other destinations wait */
+};
+
+/* One address to ask for. The owner's; the callout writes only what stands behind `asked_ms`. */
+struct callout_item {
+    struct callout_item *next;       /* the owner's queue, later the callout's list */
+    char address[ADDRESS_TEXT_SIZE]; /* as in a command */
+    bool needs_utf8;
+    struct rb_transcript *transcript; /* NULL: none */
+    int64_t asked_ms;                 /* monotonic */
+    struct address_record best;       /* the most telling non-answer so far */
+    bool has_best;
+    bool turned_away; /* 421 was said to it, and taken for a limit of our number: not again */
+};
+
+/* Whether a mail host may be called now. */
+enum callout_leave {
+    CALLOUT_CALL,
+    CALLOUT_HELD,   /* left alone for a while: the next one */
+    CALLOUT_FULL,   /* as many sessions with it as there may be: what is left is handed back */
+    CALLOUT_PAUSED, /* it was too much for it a moment ago: what is left is not asked for now */
+};
+
+/* Who finds out whether the domain accepts everything. */
+enum callout_probe {
+    CALLOUT_PROBE,        /* this callout does */
+    CALLOUT_PROBE_PARKED, /* another one is about to: the item is the owner's again */
+    CALLOUT_PROBE_KNOWN,  /* another one has */
+};
+
+struct callout_hooks {
+    /* Another address for this destination, or NULL when there is none now. It is the callout's
+     * until answered. */
+    struct callout_item *(*next)(void *arg);
+    /*
+     * `next` had none: is it worth while to keep a session with the host open for another? Then
+     * `rest` waits until there may be one; false: it is not worth while any longer.
+     */
+    bool (*may_rest)(void *arg, const char *ip);
+    bool (*rest)(void *arg, const char *ip);
+    /* The item's final answer: exactly once for each item. */
+    void (*answer)(void *arg, struct callout_item *item, const struct address_record *record);
+    /*
+     * May this IP address be called now? Where it may, `left` follows when nothing more is to be
+     * asked there. The address of a relay that the admin named has its port behind it,
+     * "192.0.2.1#24", here and in `called`: several may share one; "" for a path.
+     */
+    enum callout_leave (*may_call)(void *arg, const char *ip);
+    void (*left)(void *arg, const char *ip);
+    /*
+     * The host has sent away, as one too many, the session that was to begin. True: others of ours
+     * are open with it, or (may_lag) it may still count one that has just ended; there will be no
+     * more of them for a while, and what is left is to be handed back. False: it is a failure. May
+     * wait for a moment.
+     */
+    bool (*turned_away)(void *arg, const char *ip, bool may_lag);
+    /* The host said that our pace is too much: it is not to be called for a while. */
+    void (*too_much)(void *arg, const char *ip);
+    /*
+     * Takes an item back, to be asked about when the host has room. False: it has waited too long;
+     * it is to be answered.
+     */
+    bool (*put_back)(void *arg, struct callout_item *item);
+    /*
+     * An item was accepted, and nobody in this callout knows what that is worth: who is to probe?
+     * After CALLOUT_PROBE, and only then, end_probe follows; after CALLOUT_PROBE_KNOWN *catch_all
+     * is known. A parked item comes back by end_probe of the callout that probes, and is answered
+     * there.
+     */
+    enum callout_probe (*begin_probe)(void *arg, struct callout_item *item,
+                                      const struct address_record *accepted,
+                                      struct fact *catch_all);
+    /*
+     * The probe is over; FACT_UNKNOWN: without a clear answer. What was parked: a list, each with
+     * its host's answer in `best`.
+     */
+    struct callout_item *(*end_probe)(void *arg, const struct fact *catch_all);
+    /*
+     * A connection to this IP address was tried, and how it went, told when it has ended or first
+     * rests: reason, stage and code of what went wrong, or RB_REASON_ACCEPTED where the host spoke
+     * with us as a mail host should, whatever it said of addresses.
+     */
+    void (*called)(void *arg, const char *ip, const struct address_record *how);
+    /* Something was learned of the domain; only the facts with a stamp. */
+    void (*learned)(void *arg, const struct domain_record *news);
+    void *arg;
+};
+
+struct callout {
+    const struct options *options;
+    const struct dns *dns;
+    const struct rb_clock *clock;
+    const struct rb_network *own; /* this machine's addresses */
+    size_t own_count;
+    void *tls_context;
+    int cancel_fd;
+    struct patience_call *patience; /* told of every wait for a reply; NULL: nobody watches */
+    const uint8_t *probe_key;       /* 32 octets: keys the local part of catch-all probes */
+    const char *domain;             /* canonical */
+    const char *relay;              /* relay.h; NULL: the domain's mail hosts */
+    struct domain_record facts;     /* what is known of the domain */
+    struct callout_hooks hooks;
+};
+
+/* Runs until hooks.next has no more, or every mail host failed: then all that hooks.next yields is
+ * told so too. */
+void callout_run(const struct callout *callout);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dns_servers: the recursive name servers that are asked: those of the configuration, else those of
+ * resolv.conf(5), in which order, and how resolv.conf says that they are to be asked. A server that
+ * has left questions without an answer, while another one answered, comes last for a while. Knows no
+ * question.
+ *
+ * Any thread may call at any time.
+ */
+#ifndef RB_DNS_SERVERS_H
+#define RB_DNS_SERVERS_H
+
+#include "dns/dns.h"
+
+enum {
+    DNS_SERVERS_LAST_FOR_MS = 60000, /* a server that was silent; then it is given one question */
+};
+
+struct dns_servers; /* opaque */
+
+struct dns_server {
+    struct sockaddr_storage address;
+    size_t number; /* what dns_servers calls it */
+};
+
+/* For one look-up. */
+struct dns_server_list {
+    struct dns_server server[DNS_RESOLVERS_MAX]; /* in the order in which they are to be asked */
+    size_t count;
+    unsigned rounds;     /* how often each is asked (attempts) */
+    unsigned timeout_ms; /* for one answer (timeout) */
+    bool tcp_only;       /* use-vc */
+    bool one_at_a_time;  /* single-request, single-request-reopen */
+};
+
+/* As dns_open has it. The clock must outlive them. */
+enum rb_error dns_servers_open(const char *const *texts, size_t count, const struct rb_clock *clock,
+                               struct dns_servers **servers) __attribute__((warn_unused_result));
+
+/* NULL is fine. */
+void dns_servers_close(struct dns_servers *servers);
+
+/* Looks at resolv.conf. False: libresolv has no memory. */
+bool dns_servers_list(struct dns_servers *servers, struct dns_server_list *list);
+
+/* What came of asking one. */
+void dns_servers_answered(struct dns_servers *servers, size_t number);
+void dns_servers_was_silent(struct dns_servers *servers, size_t number);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* relay: the grammar of relays; see relay.h. Must not resolve or connect. */
+#include "config.h"
+
+#include "mail/relay.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+enum { LMTP_PORT = 24, HASH_OCTETS = 16 };
+
+static const char MX[] = "mx:";
+
+/* Takes a prefix off. */
+static bool take(const char **text, size_t *len, const char *prefix)
+{
+    size_t prefix_len = strlen(prefix);
+
+    if (*len < prefix_len || memcmp(*text, prefix, prefix_len) != 0)
+        return false;
+    *text += prefix_len;
+    *len -= prefix_len;
+    return true;
+}
+
+static bool read_path(const char *text, size_t len, struct relay_target *target)
+{
+    if (len == 0 || len > RELAY_PATH_MAX || text[0] != '/')
+        return false;
+    for (size_t i = 0; i < len; i++) /* a comma would end the target in its list */
+        if (text[i] == ',' || (unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            return false;
+    memcpy(target->path, text, len);
+    target->path[len] = '\0';
+    target->lmtp = true;
+    return true;
+}
+
+static bool read_port(const char *text, size_t len, uint16_t *port)
+{
+    unsigned number = 0;
+
+    if (len == 0 || len > 5)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        number = number * 10 + (unsigned)(text[i] - '0');
+    }
+    *port = (uint16_t)number;
+    return number >= 1 && number <= UINT16_MAX;
+}
+
+/* The length of the host; *skip: where a colon and a port would follow. 0: no host. */
+static size_t host_len(const char **text, size_t len, size_t *skip)
+{
+    const char *end;
+
+    if (len > 0 && **text == '[') {
+        end = memchr(*text, ']', len);
+        if (end == NULL)
+            return 0;
+        *skip = (size_t)(end - *text) + 1;
+        (*text)++;
+        return *skip - 2;
+    }
+    end = memchr(*text, ':', len);
+    *skip = end != NULL ? (size_t)(end - *text) : len;
+    return *skip;
+}
+
+static bool read_host(const char *text, size_t len, struct relay_target *target)
+{
+    const char *host = text;
+    size_t skip = 0, host_octets = host_len(&host, len, &skip);
+
+    if (host_octets == 0 || host_octets > RB_DOMAIN_MAX)
+        return false;
+    for (size_t i = 0; i < host_octets; i++)
+        if (host[i] <= ' ' || host[i] > '~' || strchr("#/,\"<>()@[]\\", host[i]) != NULL)
+            return false;
+    memcpy(target->host, host, host_octets);
+    target->host[host_octets] = '\0';
+    target->port = target->lmtp ? LMTP_PORT : 0;
+    return skip == len ||
+           (text[skip] == ':' && read_port(text + skip + 1, len - skip - 1, &target->port));
+}
+
+bool relay_target_read(const char *text, size_t len, struct relay_target *target)
+{
+    *target = (struct relay_target){0};
+    if (memchr(text, '\0', len) != NULL)
+        return false;
+    if (take(&text, &len, "unix:"))
+        return read_path(text, len, target);
+    if (take(&text, &len, "lmtp:")) {
+        if (take(&text, &len, "unix:"))
+            return read_path(text, len, target);
+        target->lmtp = true;
+    } else {
+        (void)take(&text, &len, "smtp:");
+    }
+    return read_host(text, len, target);
+}
+
+bool relay_next(const char **at, struct relay_target *target)
+{
+    while (**at != '\0') {
+        const char *text = *at;
+        size_t len = strcspn(text, ",");
+
+        *at = text[len] == ',' ? text + len + 1 : text + len;
+        if (relay_target_read(text, len, target))
+            return true;
+    }
+    return false;
+}
+
+bool relay_is_mx(const char *list)
+{
+    return list != NULL && strcmp(list, MX) == 0;
+}
+
+bool relay_is_good(const char *list)
+{
+    struct relay_target target;
+    unsigned count = 0;
+
+    if (relay_is_mx(list))
+        return true;
+    if (list[0] == '\0' || strlen(list) > RELAY_MAX)
+        return false;
+    for (const char *at = list;; at++) {
+        size_t len = strcspn(at, ",");
+
+        if (++count > RELAY_TARGETS_MAX || !relay_target_read(at, len, &target))
+            return false;
+        at += len;
+        if (*at == '\0')
+            return true;
+    }
+}
+
+void relay_name(const char *list, char name[RELAY_NAME_MAX + 1])
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+
+    name[0] = '\0';
+    if (list == NULL || list[0] == '\0' ||
+        (strlen(list) <= RELAY_NAME_MAX && strchr(list, ' ') == NULL &&
+         text_copy(name, RELAY_NAME_MAX + 1, list)))
+        return;
+    SHA256((const unsigned char *)list, strlen(list), digest);
+    name[0] = '#';
+    for (size_t i = 0; i < HASH_OCTETS; i++)
+        (void)snprintf(name + 1 + 2 * i, 3, "%02x", digest[i]);
+}
+
+bool relay_is_name(const char *text)
+{
+    if (text[0] != '#')
+        return relay_is_good(text) && strlen(text) <= RELAY_NAME_MAX && strchr(text, ' ') == NULL;
+    return strlen(text) == 1 + 2 * (size_t)HASH_OCTETS &&
+           strspn(text + 1, "0123456789abcdef") == 2 * (size_t)HASH_OCTETS;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * relay: where the recipients of a domain are asked about, when that is not for its MX records to
+ * say: mail stores that an admin has named, in their order, by SMTP or LMTP (RFC 2033). Pure text.
+ *
+ *     list   = target *7("," target) / "mx:"
+ *     target = ["smtp:" / "lmtp:"] host [":" port] / "unix:" path
+ *     host   = name / IPv4 address / "[" IPv6 address "]"
+ *     path   = "/" and what follows, without commas and control characters
+ *
+ * A path is spoken to in LMTP. Where no port is given it is that of callouts, or 24 for LMTP. "mx:"
+ * stands for the mail hosts of the domain that are preferred over ourselves: for a backup MX.
+ */
+#ifndef RB_MAIL_RELAY_H
+#define RB_MAIL_RELAY_H
+
+#include "ringback.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    RELAY_TARGETS_MAX = 8,
+    RELAY_PATH_MAX = 107, /* sockaddr_un */
+    RELAY_MAX = 1023,     /* octets of a list */
+    RELAY_NAME_MAX = 120, /* octets of what a list is called in keys */
+};
+
+struct relay_target {
+    bool lmtp;
+    char path[RELAY_PATH_MAX + 1]; /* "": host and port */
+    char host[RB_DOMAIN_MAX + 1];  /* without brackets */
+    uint16_t port;                 /* 0: that of callouts */
+};
+
+/* Reads one target. False: it is none. */
+bool relay_target_read(const char *text, size_t len, struct relay_target *target);
+
+/*
+ * Goes through a list: begin with *at = list; false at its end. Whatever is no target is passed
+ * over; relay_is_good tells beforehand.
+ */
+bool relay_next(const char **at, struct relay_target *target);
+
+/* Whether a text is a list of targets, or "mx:". */
+bool relay_is_good(const char *list);
+
+/* Whether it is "mx:". */
+bool relay_is_mx(const char *list);
+
+/*
+ * What a list is called in keys: itself where it is short and has no blank, else "#" and a hash of
+ * it; a name's name is itself. "" for NULL and "".
+ */
+void relay_name(const char *list, char name[RELAY_NAME_MAX + 1]);
+
+/* Whether some list may be called so. */
+bool relay_is_name(const char *text);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * transport: one connection to a mail host: connect, TLS, and moving a dialogue's octets under one
+ * absolute deadline. Knows nothing of what is said. Blocks in poll(2) only, wakes at once when
+ * cancelled, and within TRANSPORT_SLICE_MS when it must give way.
+ *
+ * Thread rule: a transport belongs to one thread; several may share the SSL context. The calling
+ * thread must block SIGPIPE (OpenSSL writes with write(2)).
+ */
+#ifndef RB_SMTP_TRANSPORT_H
+#define RB_SMTP_TRANSPORT_H
+
+#include "base/clock.h"
+#include "smtp/dialogue.h"
+#include "base/stall.h"
+#include "ringback.h"
+
+#include <sys/socket.h>
+
+enum transport_status {
+    TRANSPORT_OK,
+    TRANSPORT_REFUSED,    /* the host or the network said no */
+    TRANSPORT_TIMEOUT,    /* no answer within the time for one step, or for all */
+    TRANSPORT_CLOSED,     /* the host closed or reset the connection */
+    TRANSPORT_TLS_FAILED, /* the handshake failed, or what it came to was of no use */
+    TRANSPORT_CANCELLED,  /* cancel_fd became readable */
+    TRANSPORT_GAVE_WAY,   /* waited long enough, for others that wait (patience.h) */
+    TRANSPORT_NO_ROUTE,   /* this machine has no way to such an address (no IPv6, say) */
+    TRANSPORT_SYSTEM,     /* no descriptor, no memory: ours, not the host's */
+};
+
+struct transport_settings {
+    const struct rb_clock *clock;
+    deadline until; /* over everything */
+    unsigned connect_timeout_ms;
+    unsigned command_timeout_ms; /* for each complete reply, and for the handshake */
+    int cancel_fd;               /* readable: give up at once; -1: none */
+    struct patience_call
+        *patience; /* told when a wait for a reply begins and ends; NULL: nobody watches */
+    const struct sockaddr_storage *bind; /* source address; NULL: the system's choice */
+    void *tls_context;                   /* SSL_CTX of transport_tls_context */
+    const char *mx; /* for the transcript, and for SNI where it is a host's name; the caller's */
+    struct rb_transcript *transcript; /* NULL: none */
+    int64_t transcript_start_ms;      /* monotonic; the transcript's zero */
+};
+
+struct transport {
+    struct transport_settings settings;
+    int fd; /* -1: not connected */
+    void *ssl;
+    int tls_reads_left; /* of the call of OpenSSL that is under way */
+    bool tls_untried;   /* the handshake is over, and nothing has come through yet */
+    char ip[46];        /* the host's; "" where it has none */
+    char source_ip[46]; /* ours, once connected; "" where there is none */
+    char tls_version[16];
+    char line_in[512];
+    size_t line_in_len;
+};
+
+/* A context for opportunistic TLS: no certificate is checked, for we verify an address, not a host.
+ * NULL: out of memory. */
+void *transport_tls_context(void);
+void transport_tls_context_free(void *context);
+
+/* Connects to address (with its port). Always to be closed with transport_close, whatever it
+ * returns. */
+enum transport_status transport_connect(struct transport *transport,
+                                        const struct transport_settings *settings,
+                                        const struct sockaddr_storage *address);
+
+/*
+ * Moves octets until the dialogue wants a question or is over; does the handshake on the way.
+ * Anything but TRANSPORT_OK means the connection is of no more use; the dialogue has not been told.
+ */
+enum transport_status transport_drive(struct transport *transport, struct dialogue *dialogue);
+
+/*
+ * Whether the host has said nothing, and not closed, since what was asked for last was answered: of
+ * a session that was left alone for a while.
+ */
+bool transport_is_quiet(const struct transport *transport);
+
+/* From now on the lines go to another transcript (or to none). */
+void transport_transcript(struct transport *transport, struct rb_transcript *transcript,
+                          int64_t start_ms);
+
+/* A remark in the transcript. */
+void transport_remark(struct transport *transport, const char *text);
+
+/*
+ * Says QUIT where the dialogue can, ends TLS by close_notify, reads until the host has closed too,
+ * and closes: at most TRANSPORT_QUIT_WAIT_MS for all of it, also when cancelled.
+ */
+void transport_quit(struct transport *transport, struct dialogue *dialogue);
+
+enum {
+    TRANSPORT_QUIT_WAIT_MS = 1000,
+    TRANSPORT_SLICE_MS =
+        1000, /* the longest sleep of a callout that others may want out of the way */
+};
+
+/* Closes at once. */
+void transport_close(struct transport *transport);
+
+#endif

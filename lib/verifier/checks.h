@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * checks: SPF checks under way, the questions that wait for them, and the look-ups that they wait
+ * for. Equal checks are one; so are equal look-ups, whoever needs them: however many clients send
+ * for a domain whose name server is silent, one worker waits for it.
+ *
+ * Thread rule: no locks of its own; every call is made under the owner's lock, but for check_new,
+ * check_free and applicant_free. The answers and the answer of a check are for the one thread that
+ * has it: the one that made it, until it waits; then the one that lands what it waited for.
+ */
+#ifndef RB_VERIFIER_CHECKS_H
+#define RB_VERIFIER_CHECKS_H
+
+#include "base/hash.h"
+#include "spf/memo.h"
+
+struct flight;
+
+/* Who sends for whom, with text of its own. */
+struct spf_subject {
+    struct sockaddr_storage client;
+    char helo[RB_DOMAIN_MAX + 1];
+    char local[RB_DOMAIN_MAX + 1];
+    char domain[RB_DOMAIN_MAX + 1];
+};
+
+/* One question that waits for a check. */
+struct applicant {
+    struct spf_subject subject;
+    struct flight *flight; /* what goes on once the check is done; NULL: nobody waits for it */
+    struct applicant *prev, *next;
+};
+
+/* One check: of a client and a domain, and perhaps of one HELO name and local part. */
+struct check {
+    struct spf_subject subject; /* of the first applicant, who may be gone */
+    struct spf_answers answers;
+    struct spf_answer answer;
+    struct spf_lookup wanted; /* what it has to wait for */
+    int64_t spent_ms;         /* that name servers have taken */
+    struct applicant *applicants;
+    struct check *next; /* that waits for the same look-up */
+    struct spf_key key;
+    UT_hash_handle hh;
+};
+
+struct lookup; /* opaque */
+
+/* Zeroed: none. */
+struct checks {
+    struct check *table;
+    struct lookup *lookups;
+    struct lookup *line; /* those that nobody makes yet, the oldest first */
+    unsigned line_count;
+    unsigned running; /* look-ups that are being made */
+    unsigned waiting; /* applicants that have not gone on yet */
+};
+
+/* The question of a subject. It points into it. */
+struct spf_question spf_subject_question(const struct spf_subject *subject);
+
+/*
+ * A HELO name that is too long is cut. False when another text is, or the client is neither AF_INET
+ * nor AF_INET6.
+ */
+bool spf_subject_set(struct spf_subject *subject, const struct spf_question *question);
+
+/* NULL: no memory. It is in no table. */
+struct check *check_new(const struct spf_subject *subject, unsigned by);
+
+/* One that is in no table and waits for nothing. Its applicants go with it. NULL is fine. */
+void check_free(struct check *check);
+
+/* A check that has the same key; NULL when there is none. */
+struct check *checks_find(const struct checks *checks, const struct check *check);
+
+/* Puts a check into the table. RB_ERR_NOMEM: it is not there. */
+enum rb_error checks_list(struct checks *checks, struct check *check);
+
+/* Another question waits for a check. It is malloc'ed. */
+void checks_add_applicant(struct checks *checks, struct check *check, struct applicant *applicant);
+
+/* Takes an applicant off a check; NULL when it has none any more. It counts until it is gone. */
+struct applicant *check_take_applicant(struct check *check);
+
+/* Frees an applicant that was taken, when its question has gone on. */
+void checks_forget(struct checks *checks, struct applicant *applicant);
+
+/*
+ * A check of the table waits for the look-up that it wants: one under way, or a new one behind all
+ * others. RB_ERR_NOMEM: it does not.
+ */
+enum rb_error checks_await(struct checks *checks, struct check *check);
+
+/* The next look-up that is to be made; NULL when none is. It is the caller's until it has landed. */
+struct lookup *checks_next(struct checks *checks);
+
+/* What it asks for. */
+const struct spf_lookup *lookup_of(const struct lookup *lookup);
+
+/*
+ * A look-up has been made: it is gone, and those that waited for it are the caller's, linked by
+ * `next`. They stay in the table, so that equal questions can join them.
+ */
+struct check *checks_land(struct checks *checks, struct lookup *lookup);
+
+/* A check is done: takes it out of the table. */
+void checks_remove(struct checks *checks, struct check *check);
+
+/* Frees what is left. No look-up may be under way. */
+void checks_free(struct checks *checks);
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gate: before anybody is called for a sender, its domain is asked by SPF whether it disowns the
+ * client. What that takes of look-ups are jobs of the workers; questions wait for them at the gate,
+ * and go on board of a flight (board.c) when they are let through. Part of the verifier; see
+ * verifier.h for the locks.
+ */
+#include "config.h"
+
+#include "verifier/verifier.h"
+
+#include "mail/netguard.h"
+#include "spf/spf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BY_ALL = SPF_BY_SENDER | SPF_BY_HELO };
+
+static const char too_long[] = "DNS takes too long";
+
+/* --- Whose questions pass it ----------------------------------------------------- */
+
+static bool is_loopback(const struct sockaddr *client)
+{
+    static const struct rb_network networks[] = {
+        {.addr = {[10] = 0xff, [11] = 0xff, [12] = 127}, .bits = 104},
+        {.addr = {[15] = 1}, .bits = 128},
+    };
+
+    return networks_contain(networks, sizeof networks / sizeof networks[0], client);
+}
+
+/* What comes over the loopback was handed on by somebody of ours: no domain can know of that. */
+bool gate_is_for(const struct options *options, const struct rb_question *question)
+{
+    return options->o.spf_gate && question->client != NULL && question->relay == NULL &&
+           !is_loopback(question->client);
+}
+
+/* --- What is known at once ----------------------------------------------------- */
+
+/* What name servers may take for a check, and at most for a look-up. */
+static int64_t time_ms(const struct setup *setup)
+{
+    const unsigned total_ms = setup->options->o.total_timeout_ms;
+
+    return total_ms < SPF_TIME_MS ? total_ms : SPF_TIME_MS;
+}
+
+/* Goes on with what DNS has said by now; what comes out is noted. No lock held. */
+static enum spf_step advance(struct rb_verifier *verifier, const struct setup *setup,
+                             struct check *check)
+{
+    const struct spf_question question = spf_subject_question(&check->subject);
+    enum spf_step step =
+        spf_recall(setup->dns, &question, &check->answers, &check->answer, &check->wanted);
+
+    if (step == SPF_ASKS && check->spent_ms >= time_ms(setup)) {
+        spf_give_up(&check->answer, too_long);
+        step = SPF_DONE;
+    }
+    if (step == SPF_DONE)
+        spf_memo_note(verifier->spf, &question, &check->answer);
+    return step;
+}
+
+static enum gate_word word_for(const struct spf_answer *answer)
+{
+    return answer->outcome == SPF_OUTCOME_FAIL ? GATE_CLOSED : GATE_OPEN;
+}
+
+/* by: what the check is of, beside client and domain. */
+static enum gate_word ask(struct rb_verifier *verifier, const struct setup *setup,
+                          const struct spf_question *question, unsigned by, struct check **check)
+{
+    enum gate_word word = GATE_NO_MEMORY;
+    struct spf_subject subject;
+    struct spf_answer known;
+
+    *check = NULL;
+    if (spf_memo_find(verifier->spf, question, &known))
+        return word_for(&known);
+    if (!spf_subject_set(&subject, question)) /* nobody whom SPF could know */
+        return GATE_OPEN;
+    *check = check_new(&subject, by);
+    if (*check == NULL)
+        return GATE_NO_MEMORY;
+    switch (advance(verifier, setup, *check)) {
+    case SPF_ASKS:
+        return GATE_ASKS;
+    case SPF_DONE:
+        word = word_for(&(*check)->answer);
+        break;
+    case SPF_NO_MEMORY:
+        break;
+    }
+    check_free(*check);
+    *check = NULL;
+    return word;
+}
+
+enum gate_word gate_ask(struct rb_verifier *verifier, const struct setup *setup,
+                        const struct spf_question *question, struct check **check)
+{
+    return ask(verifier, setup, question, 0, check);
+}
+
+/* --- Those who wait -------------------------------------------------------------- */
+
+/* It takes place no more. Under the lock. NULL is fine. */
+static void turn_away(struct rb_verifier *verifier, struct flight *flight, enum rb_reason reason,
+                      const char *rule)
+{
+    const struct address_record record = verifier_moment(verifier, reason, rule);
+
+    if (flight == NULL)
+        return;
+    flight_land(&verifier->flights, flight, &record, clock_monotonic_ms(verifier->clock));
+    flight_put(flight);
+}
+
+/* Why nobody may wait now; RB_REASON_NONE: one may. Under the lock. */
+static enum rb_reason refusal(struct rb_verifier *verifier, const char **rule)
+{
+    if (verifier->stopping) {
+        *rule = "shutting_down";
+        return RB_REASON_TIMEOUT;
+    }
+    if (verifier->queue.pending + verifier->checks.waiting >=
+        verifier->setup->options->o.max_pending) {
+        *rule = "queue_full";
+        atomic_fetch_add(&verifier->counters.busy, 1);
+        return RB_REASON_BUSY;
+    }
+    *rule = "no_worker";
+    return workers_any(verifier) ? RB_REASON_NONE : RB_REASON_INTERNAL_ERROR;
+}
+
+/* Joins an equal check, or begins to wait. The check is taken. Under the lock. */
+static enum rb_error begin(struct rb_verifier *verifier, struct check *check,
+                           struct applicant *applicant)
+{
+    struct checks *checks = &verifier->checks;
+    struct check *equal = checks_find(checks, check);
+    enum rb_error error = RB_OK;
+
+    if (equal != NULL) {
+        check_free(check);
+        check = equal;
+        if (applicant->flight == NULL) { /* what comes of it is noted, whoever waits */
+            free(applicant);
+            return RB_OK;
+        }
+    } else {
+        error = checks_list(checks, check);
+        if (error == RB_OK)
+            error = checks_await(checks, check);
+        if (error != RB_OK) {
+            checks_remove(checks, check);
+            check_free(check);
+            return error;
+        }
+        workers_call(verifier);
+    }
+    checks_add_applicant(checks, check, applicant);
+    return RB_OK;
+}
+
+/* Under the lock. The applicant is forgotten where it cannot wait. */
+static void wait_or_land(struct rb_verifier *verifier, struct check *check,
+                         struct applicant *applicant)
+{
+    struct flight *flight = applicant->flight;
+    const char *rule;
+    enum rb_reason reason = refusal(verifier, &rule);
+
+    if (reason != RB_REASON_NONE) {
+        check_free(check);
+    } else if (begin(verifier, check, applicant) != RB_OK) {
+        reason = RB_REASON_INTERNAL_ERROR;
+        rule = "no_memory";
+    }
+    if (reason != RB_REASON_NONE) {
+        free(applicant);
+        turn_away(verifier, flight, reason, rule);
+    }
+}
+
+void gate_wait(struct rb_verifier *verifier, struct check *check, struct flight *flight)
+{
+    struct applicant *applicant = calloc(1, sizeof *applicant);
+
+    pthread_mutex_lock(&verifier->lock);
+    if (applicant == NULL) {
+        check_free(check);
+        turn_away(verifier, flight, RB_REASON_INTERNAL_ERROR, "no_memory");
+    } else {
+        applicant->subject = check->subject;
+        applicant->flight = flight;
+        wait_or_land(verifier, check, applicant);
+    }
+    pthread_mutex_unlock(&verifier->lock);
+}
+
+/* --- What becomes of them ---------------------------------------------------------- */
+
+static void close_for(struct rb_verifier *verifier, struct flight *flight)
+{
+    atomic_fetch_add(&verifier->counters.spf_fail, 1);
+    pthread_mutex_lock(&verifier->lock);
+    turn_away(verifier, flight, RB_REASON_SPF_FAIL, "spf_fail");
+    pthread_mutex_unlock(&verifier->lock);
+}
+
+static void fail(struct rb_verifier *verifier, struct flight *flight)
+{
+    pthread_mutex_lock(&verifier->lock);
+    turn_away(verifier, flight, RB_REASON_INTERNAL_ERROR, "no_memory");
+    pthread_mutex_unlock(&verifier->lock);
+}
+
+/* Whether what was found out for one sender's message is so for the other's. */
+static bool holds_for(const struct spf_answer *answer, const struct spf_subject *asked,
+                      const struct spf_subject *other)
+{
+    return (!answer->by_sender || strcmp(asked->local, other->local) == 0) &&
+           (!answer->by_helo || strcmp(asked->helo, other->helo) == 0);
+}
+
+/* `word` is not GATE_ASKS. */
+static void settle(struct rb_verifier *verifier, const struct setup *setup, struct flight *flight,
+                   enum gate_word word)
+{
+    if (word == GATE_OPEN)
+        board_depart(verifier, setup->options, flight);
+    else if (word == GATE_CLOSED)
+        close_for(verifier, flight);
+    else
+        fail(verifier, flight);
+}
+
+/* The check that it waited for tells nothing of it: a check of its own, as narrow as can be. */
+static void ask_again(struct rb_verifier *verifier, const struct setup *setup,
+                      const struct applicant *applicant)
+{
+    const struct spf_question question = spf_subject_question(&applicant->subject);
+    struct check *check;
+    enum gate_word word = ask(verifier, setup, &question, BY_ALL, &check);
+
+    if (check != NULL) /* GATE_ASKS */
+        gate_wait(verifier, check, applicant->flight);
+    else
+        settle(verifier, setup, applicant->flight, word);
+}
+
+static struct applicant *take_applicant(struct rb_verifier *verifier, struct check *check)
+{
+    struct applicant *applicant;
+
+    pthread_mutex_lock(&verifier->lock);
+    checks_remove(&verifier->checks, check); /* nobody joins it any more */
+    applicant = check_take_applicant(check);
+    pthread_mutex_unlock(&verifier->lock);
+    return applicant;
+}
+
+static void forget(struct rb_verifier *verifier, struct applicant *applicant)
+{
+    pthread_mutex_lock(&verifier->lock);
+    checks_forget(&verifier->checks, applicant);
+    pthread_mutex_unlock(&verifier->lock);
+}
+
+/* It is done, or there is no memory to go on. No lock held. */
+static void finish(struct rb_verifier *verifier, const struct setup *setup, struct check *check,
+                   enum gate_word word)
+{
+    struct applicant *applicant;
+
+    while ((applicant = take_applicant(verifier, check)) != NULL) {
+        const bool is_told = word == GATE_NO_MEMORY ||
+                             holds_for(&check->answer, &check->subject, &applicant->subject);
+
+        if (applicant->flight != NULL && is_told)
+            settle(verifier, setup, applicant->flight, word);
+        else if (applicant->flight != NULL)
+            ask_again(verifier, setup, applicant);
+        forget(verifier, applicant);
+    }
+    check_free(check);
+}
+
+/* It needs another look-up. False: there is no memory for that. No lock held. */
+static bool wait_on(struct rb_verifier *verifier, struct check *check)
+{
+    bool waits;
+
+    pthread_mutex_lock(&verifier->lock);
+    waits = checks_await(&verifier->checks, check) == RB_OK;
+    if (waits)
+        workers_call(verifier);
+    pthread_mutex_unlock(&verifier->lock);
+    return waits;
+}
+
+static void go_on(struct rb_verifier *verifier, const struct setup *setup, struct check *check)
+{
+    switch (advance(verifier, setup, check)) {
+    case SPF_DONE:
+        finish(verifier, setup, check, word_for(&check->answer));
+        return;
+    case SPF_ASKS:
+        if (wait_on(verifier, check))
+            return;
+        break;
+    case SPF_NO_MEMORY:
+        break;
+    }
+    finish(verifier, setup, check, GATE_NO_MEMORY);
+}
+
+/* DNS took too long: that is no failure of DNS, and must not be taken for an answer. */
+static void give_up(struct rb_verifier *verifier, const struct setup *setup, struct check *check)
+{
+    const struct spf_question question = spf_subject_question(&check->subject);
+
+    spf_give_up(&check->answer, too_long);
+    spf_memo_note(verifier->spf, &question, &check->answer);
+    finish(verifier, setup, check, word_for(&check->answer));
+}
+
+/* --- Look-ups ------------------------------------------------------------------------ */
+
+/* *stopping: what was said may be for want of our own time, and is not to be believed. */
+static struct check *land(struct rb_verifier *verifier, struct lookup *lookup, bool *stopping)
+{
+    struct check *first;
+
+    pthread_mutex_lock(&verifier->lock);
+    first = checks_land(&verifier->checks, lookup);
+    *stopping = verifier->stopping;
+    pthread_mutex_unlock(&verifier->lock);
+    return first;
+}
+
+/*
+ * Its time begins when a worker has come for it, and is the same whoever waits for it: that we had
+ * no worker for so long, or that somebody else's check has taken long, is no silence of a name
+ * server.
+ */
+void gate_look_up(struct rb_verifier *verifier, const struct setup *setup, struct lookup *lookup,
+                  struct patience_call *call)
+{
+    const struct spf_lookup of = *lookup_of(lookup);
+    const int64_t began_ms = clock_monotonic_ms(verifier->clock);
+    struct dns_record_list list;
+    struct check *check, *next;
+    enum dns_outcome outcome;
+    int64_t took_ms;
+    bool stopping, is_late;
+
+    patience_begin(call, began_ms);
+    outcome = dns_recent_records(setup->dns, of.name, of.type,
+                                 deadline_in(verifier->clock, time_ms(setup)), &list);
+    patience_end(call);
+    took_ms = clock_monotonic_ms(verifier->clock) - began_ms;
+    is_late = outcome == DNS_FAILURE && took_ms >= time_ms(setup);
+    for (check = land(verifier, lookup, &stopping); check != NULL; check = next) {
+        next = check->next;
+        check->spent_ms += took_ms;
+        if (!stopping && is_late)
+            give_up(verifier, setup, check);
+        else if (stopping || !spf_answers_add(&check->answers, &of, outcome, &list))
+            finish(verifier, setup, check, GATE_NO_MEMORY);
+        else
+            go_on(verifier, setup, check);
+    }
+    dns_records_free(&list);
+}
+
+/* Those that are being settled just now find out for themselves. */
+void gate_stop(struct rb_verifier *verifier)
+{
+    struct check *check, *next;
+
+    HASH_ITER(hh, verifier->checks.table, check, next)
+    {
+        struct applicant *applicant;
+
+        while ((applicant = check_take_applicant(check)) != NULL) {
+            turn_away(verifier, applicant->flight, RB_REASON_TIMEOUT, "shutting_down");
+            checks_forget(&verifier->checks, applicant);
+        }
+    }
+}

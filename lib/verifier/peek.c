@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * peek: what would become of a question if it were asked now; see rb_peek. The way of ask.c and
+ * board.c, without a step of it being made. Part of the verifier; see verifier.h for the locks.
+ * Must not change anything, nor call anybody.
+ */
+#include "config.h"
+
+#include "verifier/verifier.h"
+
+#include "mail/relay.h"
+#include "spf/spf.h"
+#include "base/text.h"
+
+/* One question on its way. */
+struct peek {
+    struct rb_verifier *verifier;
+    const struct setup *setup;
+    const struct rb_question *question;
+    unsigned wait_ms;
+    struct address address;
+    char text[RB_ADDRESS_MAX + 1]; /* canonical; "": it is no address */
+    struct rb_prospect *prospect;
+};
+
+static void answer(const struct peek *peek, const struct address_record *record, bool cached)
+{
+    struct rb_answer *made = &peek->prospect->answer;
+    const char *relay = peek->question->relay != NULL ? peek->question->relay : "";
+
+    verifier_fill_answer(peek->verifier, peek->setup->options, relay, peek->text, record, made);
+    made->cached = cached;
+    if (peek->text[0] != '\0')
+        (void)text_copy(made->domain, sizeof made->domain, peek->address.domain);
+}
+
+static void answer_moment(const struct peek *peek, enum rb_reason reason, const char *rule)
+{
+    struct address_record record = verifier_moment(peek->verifier, reason, rule);
+
+    answer(peek, &record, false);
+}
+
+/* Whether the SPF gate turns the client back: what the cache knows waits for no name server. */
+static bool is_turned_back(const struct peek *peek, enum known known)
+{
+    const unsigned wait_ms = known == KNOWN_NOT ? peek->wait_ms : 0;
+
+    const struct spf_question asked = {
+        .client = peek->question->client,
+        .helo = peek->question->helo,
+        .local = peek->address.local,
+        .domain = peek->address.domain,
+    };
+    struct spf_answer said;
+
+    if (!gate_is_for(peek->setup->options, peek->question))
+        return false;
+    if (!spf_memo_find(peek->verifier->spf, &asked, &said))
+        spf_check(peek->setup->dns, deadline_in(peek->verifier->clock, wait_ms), &asked, &said);
+    return said.outcome == SPF_OUTCOME_FAIL;
+}
+
+/* Nothing answers it: is it being asked, may it be, and if not, why? */
+static void look_at_board(const struct peek *peek, const char *key)
+{
+    struct rb_verifier *verifier = peek->verifier;
+    const char *relay = peek->question->relay != NULL ? peek->question->relay : "", *rule = "";
+    char client[RATES_CLIENT_KEY_SIZE];
+    enum rb_reason reason = RB_REASON_NONE;
+
+    rates_client_key(peek->question->client, client, sizeof client);
+    pthread_mutex_lock(&verifier->lock);
+    peek->prospect->is_asked =
+        !peek->question->no_cache && flights_find(&verifier->flights, key) != NULL;
+    if (!peek->prospect->is_asked)
+        reason = board_forbids(verifier, peek->address.domain, relay, client, &rule);
+    pthread_mutex_unlock(&verifier->lock);
+    peek->prospect->would_call = !peek->prospect->is_asked && reason == RB_REASON_NONE;
+    if (reason != RB_REASON_NONE)
+        answer_moment(peek, reason, rule);
+}
+
+static enum rb_error peek_at_address(const struct peek *peek)
+{
+    const struct rb_question *question = peek->question;
+    char key[CACHE_KEY_MAX + 1];
+    struct address_record record = {.reason = RB_REASON_NONE};
+    enum known known = KNOWN_NOT;
+    enum rb_error error = cache_address_key(question->relay, peek->text, key);
+    bool by_fact;
+
+    if (error != RB_OK)
+        return error;
+    if (!question->no_cache)
+        known = known_look(peek->verifier, peek->setup->options, key, peek->address.domain,
+                           question->relay, &record, &by_fact);
+    if ((known != KNOWN_FRESH || rb_reason_verdict(record.reason) != RB_VERDICT_INVALID) &&
+        is_turned_back(peek, known)) {
+        answer_moment(peek, RB_REASON_SPF_FAIL, "spf_fail");
+    } else if (known == KNOWN_NOT) {
+        look_at_board(peek, key);
+    } else {
+        answer(peek, &record, true);
+        peek->prospect->would_refresh = known == KNOWN_STALE;
+    }
+    return RB_OK;
+}
+
+static enum rb_error peek_at_text(struct peek *peek)
+{
+    const struct rb_question *question = peek->question;
+    enum address_fault fault = address_parse(question->address, question->address_len,
+                                             peek->setup->options->o.smtputf8, &peek->address);
+    struct address_record record;
+
+    if (fault == ADDRESS_NOMEM)
+        return RB_ERR_NOMEM;
+    if (fault == ADDRESS_OK)
+        return address_key(&peek->address, peek->text, sizeof peek->text) == RB_OK
+                   ? peek_at_address(peek)
+                   : RB_ERR_TOO_LONG;
+    record = ask_about_nobody(peek->verifier, fault);
+    answer(peek, &record, false);
+    return RB_OK;
+}
+
+enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *question,
+                      unsigned wait_ms, struct rb_prospect *prospect)
+{
+    struct peek peek = {
+        .verifier = verifier, .question = question, .wait_ms = wait_ms, .prospect = prospect};
+    struct setup *setup;
+    enum rb_error error;
+
+    *prospect = (struct rb_prospect){.answer = {.age_s = -1, .expires_s = -1}};
+    if (question->address == NULL || (question->relay != NULL && !relay_is_good(question->relay)))
+        return RB_ERR_ARGUMENT;
+    setup = setup_get(verifier);
+    peek.setup = setup;
+    error = peek_at_text(&peek);
+    setup_put(verifier, setup);
+    return error;
+}

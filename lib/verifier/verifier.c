@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * verifier: opened, given new options, stopped, closed, looked into; see verifier.h. How a question
+ * goes is ask.c's.
+ */
+#include "config.h"
+
+#include "verifier/verifier.h"
+
+#include "base/text.h"
+#include "smtp/transport.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* --- Opening and closing -------------------------------------------------- */
+
+/*
+ * The key of catch-all probes: the same after a restart, or greylists would never come to know
+ * them, and not to be guessed by the hosts that are probed.
+ */
+static void make_probe_key(const char *helo_name, uint8_t key[32])
+{
+    char text[64 + RB_DOMAIN_MAX + 32] = "ringback probe ";
+    size_t len = strlen(text);
+    int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text + len, 64) : 0;
+
+    if (fd >= 0)
+        close(fd);
+    if (n > 0)
+        len += (size_t)n;
+    len += (size_t)snprintf(text + len, sizeof text - len, " %s", helo_name);
+    SHA256((const unsigned char *)text, len, key);
+}
+
+static enum rb_error open_cache(struct rb_verifier *verifier, const struct rb_options *o,
+                                char *detail, size_t detail_size)
+{
+    const struct cache_settings settings = {
+        .store = o->store,
+        .max_bytes = o->store_max_bytes,
+        .lifetimes = o->lifetimes,
+        .clock = verifier->clock,
+        .owner_fix = o->store_owner_fix,
+        .read_only = o->store_read_only,
+        .observer = o->observer,
+    };
+
+    if (o->store == NULL || o->store[0] == '\0')
+        return RB_OK;
+    return cache_open(&settings, &verifier->cache, detail, detail_size);
+}
+
+static void init_locks(struct rb_verifier *verifier)
+{
+    pthread_condattr_t attributes;
+
+    pthread_mutex_init(&verifier->lock, NULL);
+    pthread_mutex_init(&verifier->records, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&verifier->idle_cond, &attributes);
+    pthread_cond_init(&verifier->watch, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static void destroy(struct rb_verifier *verifier)
+{
+    retry_close(verifier->retry);
+    cache_close(verifier->cache);
+    slots_free(&verifier->slots);
+    checks_free(&verifier->checks);
+    admission_fini(&verifier->admission);
+    spf_memo_free(verifier->spf);
+    queue_free(&verifier->queue);
+    setup_free(verifier->setup);
+    transport_tls_context_free(verifier->tls_context);
+    if (verifier->cancel_fd >= 0)
+        close(verifier->cancel_fd);
+    pthread_cond_destroy(&verifier->idle_cond);
+    pthread_cond_destroy(&verifier->watch);
+    pthread_mutex_destroy(&verifier->records);
+    pthread_mutex_destroy(&verifier->lock);
+    pool_fini(&verifier->tickets);
+    free(verifier);
+}
+
+static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_options *options,
+                                char *detail, size_t detail_size)
+{
+    const struct retry_hooks hooks = {.ask_again = verifier_ask_again, .arg = verifier};
+    const struct rb_options *o;
+    enum rb_error error;
+
+    verifier->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (verifier->cancel_fd < 0)
+        return RB_ERR_SYSTEM;
+    error = setup_new(options, verifier->cancel_fd, &verifier->setup, detail, detail_size);
+    if (error != RB_OK)
+        return error;
+    o = &verifier->setup->options->o;
+    verifier->clock = o->clock;
+    verifier->workers_max = o->max_workers;
+    make_probe_key(o->helo_name, verifier->probe_key);
+    verifier->tls_context = transport_tls_context();
+    if (verifier->tls_context == NULL)
+        return RB_ERR_SYSTEM;
+    verifier->spf = spf_memo_new(verifier->clock);
+    error = verifier->spf != NULL ? admission_init(&verifier->admission) : RB_ERR_NOMEM;
+    if (error == RB_OK)
+        error = open_cache(verifier, o, detail, detail_size);
+    if (error == RB_OK && verifier->cache != NULL && !o->store_read_only)
+        error = retry_open(verifier->cache, verifier->clock, &hooks, &verifier->retry);
+    return error == RB_OK ? retry_configure(verifier->retry, o) : error;
+}
+
+enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verifier **verifier,
+                               char *detail, size_t detail_size)
+{
+    struct rb_verifier *made = calloc(1, sizeof *made);
+    enum rb_error error;
+    int saved;
+
+    *verifier = NULL;
+    if (detail != NULL && detail_size > 0)
+        detail[0] = '\0';
+    if (made == NULL)
+        return RB_ERR_NOMEM;
+    made->cancel_fd = -1;
+    init_locks(made);
+    ask_init(made);
+    error = open_parts(made, options, detail, detail_size);
+    if (error == RB_OK) {
+        *verifier = made;
+        return RB_OK;
+    }
+    saved = errno;
+    destroy(made);
+    errno = saved;
+    return error;
+}
+
+enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
+                                      const struct rb_options *options)
+{
+    struct setup *fresh, *old;
+    enum rb_error error = setup_new(options, verifier->cancel_fd, &fresh, NULL, 0);
+
+    if (error == RB_OK)
+        error = retry_configure(verifier->retry, &fresh->options->o);
+    if (error != RB_OK) {
+        setup_free(fresh);
+        return error;
+    }
+    pthread_mutex_lock(&verifier->lock);
+    old = verifier->setup;
+    verifier->setup = fresh;
+    pthread_mutex_unlock(&verifier->lock);
+    setup_put(verifier, old);
+    if (verifier->cache != NULL) {
+        cache_set_lifetimes(verifier->cache, &options->lifetimes);
+        cache_check(verifier->cache);
+    }
+    return RB_OK;
+}
+
+struct timespec verifier_in_ms(int64_t ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    return until;
+}
+
+struct address_record verifier_moment(const struct rb_verifier *verifier, enum rb_reason reason,
+                                      const char *rule)
+{
+    struct address_record record = {.reason = reason, .stamp_s = clock_wall_s(verifier->clock)};
+
+    (void)text_printable(record.rule, sizeof record.rule, rule, strlen(rule));
+    return record;
+}
+
+void verifier_fill_answer(const struct rb_verifier *verifier, const struct options *options,
+                          const char *relay, const char *address,
+                          const struct address_record *record, struct rb_answer *answer)
+{
+    int64_t now_s = clock_wall_s(verifier->clock), left_s = -1;
+
+    *answer = (struct rb_answer){
+        .verdict = rb_reason_verdict(record->reason),
+        .reason = record->reason,
+        .age_s = now_s > record->stamp_s ? now_s - record->stamp_s : 0,
+        .expires_s = -1,
+        .port = record->port,
+        .stage = record->stage,
+        .code = record->code,
+        .mail_from_known = record->mail_from_known,
+        .wait_s = record->wait_s,
+    };
+    if (verifier->cache != NULL && address[0] != '\0' &&
+        (verifier_keeps(relay, record->reason) || record->reason == RB_REASON_CORRESPONDENT) &&
+        address_record_freshness(record, &options->o.lifetimes, now_s, &left_s) != RECORD_EXPIRED)
+        answer->expires_s = left_s;
+    (void)text_copy(answer->address, sizeof answer->address, address);
+    memcpy(answer->rule, record->rule, sizeof answer->rule);
+    memcpy(answer->mx, record->mx, sizeof answer->mx);
+    memcpy(answer->ip, record->ip, sizeof answer->ip);
+    memcpy(answer->tls, record->tls, sizeof answer->tls);
+    memcpy(answer->enhanced, record->enhanced, sizeof answer->enhanced);
+    memcpy(answer->reply, record->reply, sizeof answer->reply);
+    memcpy(answer->mail_from, record->mail_from, sizeof answer->mail_from);
+}
+
+static struct callout_item *drain_one(struct rb_verifier *verifier)
+{
+    struct callout_item *item;
+
+    pthread_mutex_lock(&verifier->lock);
+    item = queue_drain(&verifier->queue);
+    pthread_mutex_unlock(&verifier->lock);
+    return item;
+}
+
+void rb_verifier_stop(struct rb_verifier *verifier)
+{
+    const struct address_record record =
+        verifier_moment(verifier, RB_REASON_TIMEOUT, "shutting_down");
+    struct callout_item *item;
+    struct waiter *waiter;
+
+    pthread_mutex_lock(&verifier->lock);
+    verifier->stopping = true;
+    gate_stop(verifier);
+    workers_wake_all(verifier);
+    pthread_cond_broadcast(&verifier->watch);
+    /* Not by the table of flights: those that may not be joined are not in it. */
+    for (waiter = verifier->waiters; waiter != NULL; waiter = waiter->next)
+        pthread_cond_broadcast(&waiter->flight->landing);
+    pthread_mutex_unlock(&verifier->lock);
+    (void)!eventfd_write(verifier->cancel_fd, 1);
+    while ((item = drain_one(verifier)) != NULL)
+        verifier_land(verifier, flight_of(item), &record);
+}
+
+void rb_verifier_close(struct rb_verifier *verifier)
+{
+    if (verifier == NULL)
+        return;
+    rb_verifier_stop(verifier);
+    workers_join(verifier);
+    destroy(verifier);
+}
+
+/* --- Looking in ----------------------------------------------------------- */
+
+void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
+{
+    const struct counters *counters = &verifier->counters;
+    struct cache_stats cache = {0};
+
+    *stats = (struct rb_stats){
+        .questions = atomic_load(&counters->questions),
+        .cache_hit = atomic_load(&counters->cache_hit),
+        .cache_stale = atomic_load(&counters->cache_stale),
+        .cache_miss = atomic_load(&counters->cache_miss),
+        .coalesced = atomic_load(&counters->coalesced),
+        .settled_by_fact = atomic_load(&counters->settled_by_fact),
+        .sessions = atomic_load(&counters->sessions),
+        .busy = atomic_load(&counters->busy),
+        .limited = atomic_load(&counters->limited),
+        .spf_fail = atomic_load(&counters->spf_fail),
+    };
+    for (int i = 0; i < RB_REASON_MAX; i++)
+        stats->callouts[i] = atomic_load(&counters->callouts[i]);
+    if (verifier->cache != NULL && cache_get_stats(verifier->cache, &cache) == RB_OK) {
+        stats->cache_entries = cache.addresses;
+        stats->cache_bytes = cache.bytes;
+        stats->dropped_writes = cache.dropped;
+    }
+    stats->retries_scheduled = retry_count(verifier->retry);
+    pthread_mutex_lock(&verifier->lock);
+    stats->running = verifier->queue.running;
+    stats->held = workers_held(verifier);
+    stats->resting = verifier->queue.resting_count;
+    stats->pending = verifier->queue.pending + verifier->checks.waiting;
+    pthread_mutex_unlock(&verifier->lock);
+}
+
+size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, size_t size)
+{
+    size_t count;
+
+    pthread_mutex_lock(&verifier->lock);
+    count = shield_list_up(verifier->admission.shield, clock_wall_s(verifier->clock), list, size);
+    pthread_mutex_unlock(&verifier->lock);
+    return count;
+}
+
+size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, size_t size)
+{
+    size_t count;
+
+    pthread_mutex_lock(&verifier->lock);
+    count = rates_list_limited(verifier->admission.rates, clock_monotonic_ms(verifier->clock), list,
+                               size);
+    pthread_mutex_unlock(&verifier->lock);
+    return count;
+}
+
+void verifier_identity(struct rb_verifier *verifier, unsigned wait_ms, struct identity *identity)
+{
+    struct setup *setup = setup_get(verifier);
+
+    identity_check(setup->dns, setup->options, setup->own, setup->own_count,
+                   deadline_in(verifier->clock, wait_ms), identity);
+    setup_put(verifier, setup);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * verifier: what its parts share: verifier.c (the whole), ask.c (the questions), peek.c (questions
+ * that are only thought of), gate.c (whether somebody may be called for them), board.c (their
+ * flights), known.c (what needs no asking), workers.c (the threads that ask), task.c (one callout
+ * of theirs), landing.c (what comes of it). The public face is ringback.h.
+ *
+ * Locks: `lock` covers the fields marked [lock]; `records` serialises changes of host and fold
+ * records. Neither is held while the other is taken, nor across I/O or hooks.
+ */
+#ifndef RB_VERIFIER_H
+#define RB_VERIFIER_H
+
+#include "limits/limits.h"
+#include "cache/cache.h"
+#include "verifier/checks.h"
+#include "dns/dns.h"
+#include "verifier/inflight.h"
+#include "verifier/identity.h"
+#include "options/options.h"
+#include "base/stall.h"
+#include "base/pool.h"
+#include "sched/destination.h"
+#include "verifier/retry.h"
+#include "ringback.h"
+#include "options/snapshot.h"
+#include "sched/hostslots.h"
+#include "spf/memo.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+struct counters {
+    atomic_ullong questions, cache_hit, cache_stale, cache_miss, coalesced, settled_by_fact;
+    atomic_ullong sessions, busy, limited, spf_fail;
+    atomic_ullong callouts[RB_REASON_MAX];
+};
+
+/* One caller who waits for a flight; on its stack. */
+struct waiter {
+    struct flight *flight;
+    struct waiter *prev, *next;
+};
+
+struct rb_verifier {
+    const struct rb_clock *clock;
+    struct cache *cache; /* NULL: nothing is kept */
+    struct retry *
+        retry; /* NULL: no cache to write to; what is asked again by itself; has a lock of its own */
+    struct spf_memo *spf; /* what SPF said lately; has a lock of its own */
+    void *tls_context;
+    int cancel_fd; /* readable once the verifier stops */
+    uint8_t probe_key[32];
+    unsigned workers_max;
+    struct pool tickets; /* has a lock of its own */
+    struct counters counters;
+
+    pthread_mutex_t records;
+
+    pthread_mutex_t lock;
+    pthread_cond_t idle_cond;   /* a worker has ended */
+    pthread_t ended;            /* [lock] the last thread that has; to be joined */
+    bool has_ended;             /* [lock] */
+    struct setup *setup;        /* [lock] replaced as a whole */
+    struct flights flights;     /* [lock] */
+    struct checks checks;       /* [lock] */
+    struct queue queue;         /* [lock] */
+    struct slots slots;         /* [lock] */
+    struct admission admission; /* [lock] */
+    struct waiter *waiters;     /* [lock] */
+    unsigned workers, idle;     /* [lock] */
+    bool lookup_first;        /* [lock] whether the next of the workers looks for look-ups first */
+    struct sleeper *sleepers; /* [lock] idle workers, the last one first */
+    struct patience patience; /* [lock] callouts under way, and who keeps them waiting */
+    struct patience lookups;  /* [lock] the same of look-ups for the gate */
+    pthread_cond_t watch;     /* something is ready, and no worker may come for it */
+    bool watching, watch_rests; /* [lock] there is a watcher; it waits for `watch` alone */
+    bool stopping;              /* [lock] */
+};
+
+/* --- known.c: answers that cost nobody anything --------------------------- */
+
+enum known { KNOWN_NOT, KNOWN_STALE, KNOWN_FRESH };
+
+/*
+ * What the cache, then the domain's facts and the address's kind, know of an address; by_fact: it
+ * was those. Counts nothing. Any thread, no lock held.
+ */
+enum known known_look(struct rb_verifier *verifier, const struct options *options, const char *key,
+                      const char *domain, const char *relay, struct address_record *record,
+                      bool *by_fact);
+
+/* The same, for a question that is asked. */
+enum known known_find(struct rb_verifier *verifier, const struct options *options, const char *key,
+                      const char *domain, const char *relay, struct address_record *record);
+
+/*
+ * Takes note of what a mail host said of an address (canonical) for others of its fold. No lock
+ * held.
+ */
+void known_note_fold(struct rb_verifier *verifier, const char *address, enum rb_verdict verdict);
+
+/* What the domain's facts alone settle. */
+bool known_settled(const struct options *options, const struct domain_record *facts, int64_t now_s,
+                   struct address_record *record);
+
+/* --- verifier.c ----------------------------------------------------------- */
+
+/* That long from now, by the real clock, as conditions of the verifier want it. */
+struct timespec verifier_in_ms(int64_t ms);
+
+/* An answer about this moment only: nothing was asked, or nothing heard. */
+struct address_record verifier_moment(const struct rb_verifier *verifier, enum rb_reason reason,
+                                      const char *rule);
+
+/*
+ * What a record says, as an answer: all but domain, cached and elapsed_ms. relay: "" where there is
+ * none; address: canonical.
+ */
+void verifier_fill_answer(const struct rb_verifier *verifier, const struct options *options,
+                          const char *relay, const char *address,
+                          const struct address_record *record, struct rb_answer *answer);
+
+/* What the limits hold back now, as shield_list_up and rates_list_limited tell it. No lock held. */
+size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, size_t size);
+size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, size_t size);
+
+/*
+ * Whether we are who we say we are, by the options of today (identity.h). Waits for name servers,
+ * for wait_ms. No lock held.
+ */
+void verifier_identity(struct rb_verifier *verifier, unsigned wait_ms, struct identity *identity);
+
+/* --- ask.c ---------------------------------------------------------------- */
+
+/* What is said of what cannot be asked about: neither ADDRESS_OK nor ADDRESS_NOMEM. */
+struct address_record ask_about_nobody(const struct rb_verifier *verifier,
+                                       enum address_fault fault);
+
+/* What tickets are made from; pool_fini ends it. Before anybody asks. */
+void ask_init(struct rb_verifier *verifier);
+
+/* --- gate.c --------------------------------------------------------------- */
+
+enum gate_word {
+    GATE_OPEN,
+    GATE_CLOSED, /* the domain disowns the client */
+    GATE_ASKS,   /* not known without asking DNS */
+    GATE_NO_MEMORY,
+};
+
+/* Whether a question must pass the gate before anybody is called. */
+bool gate_is_for(const struct options *options, const struct rb_question *question);
+
+/*
+ * What SPF says of who sends for whom, as far as that is known without asking anybody. GATE_ASKS:
+ * *check is the caller's, for gate_wait; else it is NULL. No lock held.
+ */
+enum gate_word gate_ask(struct rb_verifier *verifier, const struct setup *setup,
+                        const struct spf_question *question, struct check **check);
+
+/*
+ * Begins to find out, or joins an equal check; takes the check. The flight, of board_prepare, and
+ * its hold go on then: it departs, or lands with spf_fail; where nobody can wait, it lands at once.
+ * NULL: it is only for those who come later. No lock held.
+ */
+void gate_wait(struct rb_verifier *verifier, struct check *check, struct flight *flight);
+
+/*
+ * Makes a look-up, and goes on with what waited for it. A worker's thread, no lock held; the setup
+ * is held by the caller; call: who keeps this thread waiting.
+ */
+void gate_look_up(struct rb_verifier *verifier, const struct setup *setup, struct lookup *lookup,
+                  struct patience_call *call);
+
+/* The end: what waits at the gate lands. Under the lock. */
+void gate_stop(struct rb_verifier *verifier);
+
+/* --- board.c -------------------------------------------------------------- */
+
+/*
+ * A flight for a question, which takes no place yet. Of the question, relay, client, no_cache and
+ * transcript count; key: the cache's. The hold on it is the caller's, for board_depart. NULL: no
+ * memory. No lock held.
+ */
+struct flight *board_prepare(struct rb_verifier *verifier, const struct rb_question *question,
+                             const struct address *address, const char *key);
+
+/* It takes place: after that of an equal question, if there is one. No lock held. */
+void board_depart(struct rb_verifier *verifier, const struct options *options,
+                  struct flight *flight);
+
+/*
+ * Joins the flight of an equal question, or starts one; as board_prepare. The caller's hold is on
+ * the result, to be given up with board_leave; NULL: no memory. No lock held.
+ */
+struct flight *board_flight(struct rb_verifier *verifier, const struct options *options,
+                            const struct rb_question *question, const struct address *address,
+                            const char *key);
+
+/*
+ * Why a question may not be asked of the world now; RB_REASON_NONE: it may. relay and client (a key
+ * of rates.h): "" where there is none. Changes and counts nothing. Under the lock.
+ */
+enum rb_reason board_forbids(const struct rb_verifier *verifier, const char *domain,
+                             const char *relay, const char *client, const char **rule);
+
+/* NULL is fine. No lock held. */
+void board_leave(struct rb_verifier *verifier, struct flight *flight);
+
+/*
+ * Asks about an address again, whatever the cache says, with nobody waiting; arg: the verifier,
+ * key: the cache's. False: not now, for the queue is too full, or a limit forbids it. No lock held.
+ */
+bool verifier_ask_again(void *arg, const char *key);
+
+/* --- landing.c ------------------------------------------------------------ */
+
+/*
+ * Whether an answer with that reason is written down. relay: "" where there is none. That a mail
+ * store of our own gave no answer is of this moment: the next one asks it again.
+ */
+bool verifier_keeps(const char *relay, enum rb_reason reason);
+
+/*
+ * Lands a flight with its final answer: cache, counters, waiters. No lock held. Drops the callout's
+ * hold.
+ */
+void verifier_land(struct rb_verifier *verifier, struct flight *flight,
+                   const struct address_record *record);
+
+/* --- workers.c ------------------------------------------------------------ */
+
+/*
+ * Queues a flight's item and sees to it that a worker comes for it. Under the lock. RB_ERR_NOMEM:
+ * nobody will.
+ */
+enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight);
+
+/* Whether there is a worker at all; one is started where there is none. Under the lock. */
+bool workers_any(struct rb_verifier *verifier);
+
+/* Sees to it that a worker comes for what is ready. Under the lock. */
+void workers_call(struct rb_verifier *verifier);
+
+/* Wakes all that rest: the end has come. Under the lock. */
+void workers_wake_all(struct rb_verifier *verifier);
+
+/* Callouts that are held now (patience.h). Under the lock. */
+unsigned workers_held(const struct rb_verifier *verifier);
+
+/*
+ * Waits until all workers, and their watcher, are gone: none is left that could touch the verifier.
+ * After rb_verifier_stop; no lock held.
+ */
+void workers_join(struct rb_verifier *verifier);
+
+#endif
