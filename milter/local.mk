@@ -2,69 +2,76 @@
 # ringback-milter (the daemon) and ringback (the tool). What both need, and the tests, is a convenience library.
 
 noinst_LTLIBRARIES += libmilterparts.la
+# Rooms from the ground up, as in lib.
 libmilterparts_la_SOURCES = \
-    milter/conf.h milter/config.c milter/conffile.c milter/conffile.h \
-    milter/decide.c milter/decide.h \
-    milter/directive.c milter/directive.h \
-    milter/explain.c milter/explain.h \
-    milter/grammar.c milter/grammar.h \
-    milter/guessers.c milter/guessers.h \
-    milter/headers.c milter/headers.h \
-    milter/log.c milter/log.h \
-    milter/listen.c milter/listen.h \
-    milter/loop.c milter/loop.h milter/signals.c milter/signals.h \
-    milter/metrics.c milter/metrics.h \
-    milter/policy.c milter/policy.h \
-    milter/recipient.c milter/recipient.h \
-    milter/session.c milter/session.h milter/tell.c \
-    milter/setting.c milter/setting.h \
-    milter/tool_input.c milter/tool_input.h \
-    milter/tool_syntax.c milter/tool_syntax.h \
-    milter/unixpath.c milter/unixpath.h \
-    milter/values.c milter/values.h \
-    milter/wake.c milter/wake.h \
-    milter/wire.c milter/wire.h
+    milter/base/json.c milter/base/json.h \
+    milter/base/log.c milter/base/log.h \
+    milter/base/socket_path.c milter/base/socket_path.h \
+    milter/config/assign.c milter/config/assign.h \
+    milter/config/configuration.h \
+    milter/config/grammar.c milter/config/grammar.h \
+    milter/config/load.c \
+    milter/config/parse.c milter/config/parse.h \
+    milter/config/policy.c milter/config/policy.h \
+    milter/config/table.c milter/config/table.h \
+    milter/config/value.c milter/config/value.h \
+    milter/session/decide.c milter/session/decide.h \
+    milter/session/explain.c milter/session/explain.h \
+    milter/session/guessers.c milter/session/guessers.h \
+    milter/session/recipient.c milter/session/recipient.h \
+    milter/session/reply.c \
+    milter/session/session.c milter/session/session.h \
+    milter/daemon/metrics.c milter/daemon/metrics.h \
+    milter/mta/headers.c milter/mta/headers.h \
+    milter/mta/listen.c milter/mta/listen.h \
+    milter/mta/loop.c milter/mta/loop.h \
+    milter/mta/signals.c milter/mta/signals.h \
+    milter/mta/wake.c milter/mta/wake.h \
+    milter/tool/input.c milter/tool/input.h \
+    milter/tool/syntax.c milter/tool/syntax.h
 libmilterparts_la_LIBADD = libcore.la $(CONFUSE_LIBS) $(JANSSON_LIBS)
 
 sbin_PROGRAMS += ringback-milter
 ringback_milter_SOURCES = \
-    milter/control.c milter/control.h \
-    milter/daemon.c milter/daemon.h \
-    milter/filter.c milter/filter.h \
     milter/main.c \
-    milter/negotiate.c milter/negotiate.h \
-    milter/service.c milter/service.h \
-    milter/status.c milter/status.h \
-    milter/whoami.c milter/whoami.h
+    milter/daemon/control.c milter/daemon/control.h \
+    milter/daemon/daemon.c milter/daemon/daemon.h \
+    milter/daemon/service.c milter/daemon/service.h \
+    milter/daemon/status.c milter/daemon/status.h \
+    milter/daemon/whoami.c milter/daemon/whoami.h \
+    milter/mta/filter.c milter/mta/filter.h \
+    milter/mta/negotiate.c milter/mta/negotiate.h
 ringback_milter_LDADD = libmilterparts.la $(MILTER_LIBS)
 
 bin_PROGRAMS += ringback
 ringback_SOURCES = \
-    milter/tool.c milter/tool.h \
-    milter/tool_cache.c milter/tool_cache.h milter/tool_cache_find.c milter/tool_cache_text.c \
-    milter/tool_config.c \
-    milter/tool_control.c \
-    milter/tool_daemon.c milter/tool_daemon.h \
-    milter/tool_explain.c \
-    milter/tool_list.c milter/tool_list.h \
-    milter/tool_spf.c \
-    milter/tool_verify.c \
-    milter/tool_window.c milter/tool_window.h
+    milter/tool/cache.c milter/tool/cache.h \
+    milter/tool/cache_find.c \
+    milter/tool/cache_text.c \
+    milter/tool/config.c \
+    milter/tool/control.c \
+    milter/tool/daemon.c milter/tool/daemon.h \
+    milter/tool/explain.c \
+    milter/tool/list.c milter/tool/list.h \
+    milter/tool/spf.c \
+    milter/tool/tool.c milter/tool/tool.h \
+    milter/tool/verify.c \
+    milter/tool/window.c milter/tool/window.h
 ringback_LDADD = libmilterparts.la
 
-dist_man_MANS += milter/ringback-milter.8 milter/ringback.1 milter/ringback.conf.5
+dist_man_MANS += milter/man/ringback-milter.8 milter/man/ringback.1 milter/man/ringback.conf.5
 
 confdir = $(sysconfdir)/ringback
-EXTRA_DIST += milter/ringback.conf.sample
+EXTRA_DIST += milter/man/ringback.conf.sample
 
 # The sample becomes the configuration only where there is none yet.
 install-data-local:
 	$(MKDIR_P) "$(DESTDIR)$(confdir)"
-	$(INSTALL_DATA) $(srcdir)/milter/ringback.conf.sample "$(DESTDIR)$(confdir)/ringback.conf.sample"
+	$(INSTALL_DATA) $(srcdir)/milter/man/ringback.conf.sample "$(DESTDIR)$(confdir)/ringback.conf.sample"
 	test -e "$(DESTDIR)$(confdir)/ringback.conf" || \
-	    $(INSTALL_DATA) $(srcdir)/milter/ringback.conf.sample "$(DESTDIR)$(confdir)/ringback.conf"
+	    $(INSTALL_DATA) $(srcdir)/milter/man/ringback.conf.sample "$(DESTDIR)$(confdir)/ringback.conf"
 
 uninstall-local:
 	rm -f "$(DESTDIR)$(confdir)/ringback.conf.sample"
-	if cmp -s $(srcdir)/milter/ringback.conf.sample "$(DESTDIR)$(confdir)/ringback.conf"; then \
+	if cmp -s $(srcdir)/milter/man/ringback.conf.sample "$(DESTDIR)$(confdir)/ringback.conf"; then \
 	    rm -f "$(DESTDIR)$(confdir)/ringback.conf"; fi

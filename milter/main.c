@@ -6,17 +6,17 @@
  */
 #include "config.h"
 
-#include "conf.h"
-#include "control.h"
-#include "daemon.h"
-#include "filter.h"
-#include "listen.h"
-#include "log.h"
-#include "loop.h"
-#include "metrics.h"
-#include "service.h"
-#include "signals.h"
-#include "wake.h"
+#include "config/configuration.h"
+#include "daemon/control.h"
+#include "daemon/daemon.h"
+#include "mta/filter.h"
+#include "mta/listen.h"
+#include "base/log.h"
+#include "mta/loop.h"
+#include "daemon/metrics.h"
+#include "daemon/service.h"
+#include "mta/signals.h"
+#include "mta/wake.h"
 
 #include <errno.h>
 #include <getopt.h>

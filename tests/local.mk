@@ -82,7 +82,7 @@ libtest_la_SOURCES = tests/unit/check.h tests/unit/dice.c tests/unit/dice.h \
     tests/unit/verifier_rig.c tests/unit/verifier_rig.h
 libtest_la_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 
-unit_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -iquote $(top_srcdir)/tests/unit -iquote $(top_srcdir)/milter
+unit_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -iquote $(top_srcdir)/tests/unit
 unit_libs = libtest.la libmilterparts.la libcore.la $(CMOCKA_LIBS)
 
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
@@ -100,14 +100,14 @@ EXTRA_DIST += tests/unit/malloc_hooked.c tests/unit/malloc_interposed.c
 # With the milter's callbacks, and without libmilter.
 tests_unit_test_allocation_SOURCES = tests/unit/test_allocation.c \
     tests/unit/fake_milter.c tests/unit/fake_milter.h tests/unit/malloc_count.h \
-    tests/unit/session_rig.c tests/unit/session_rig.h milter/filter.c milter/negotiate.c
+    tests/unit/session_rig.c tests/unit/session_rig.h milter/mta/filter.c milter/mta/negotiate.c
 nodist_tests_unit_test_allocation_SOURCES = $(malloc_count)
 tests_unit_test_allocation_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_allocation_LDADD = $(unit_libs)
 
 tests_unit_test_filter_SOURCES = tests/unit/test_filter.c \
     tests/unit/fake_milter.c tests/unit/fake_milter.h \
-    tests/unit/session_rig.c tests/unit/session_rig.h milter/filter.c milter/negotiate.c
+    tests/unit/session_rig.c tests/unit/session_rig.h milter/mta/filter.c milter/mta/negotiate.c
 tests_unit_test_filter_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_filter_LDADD = $(unit_libs)
 
@@ -140,11 +140,11 @@ tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_config_LDADD = $(unit_libs)
 
-tests_unit_test_control_SOURCES = tests/unit/test_control.c milter/control.c
+tests_unit_test_control_SOURCES = tests/unit/test_control.c milter/daemon/control.c
 tests_unit_test_control_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_control_LDADD = $(unit_libs)
 
-tests_unit_test_daemon_SOURCES = tests/unit/test_daemon.c milter/daemon.c
+tests_unit_test_daemon_SOURCES = tests/unit/test_daemon.c milter/daemon/daemon.c
 tests_unit_test_daemon_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_daemon_LDADD = $(unit_libs)
 
@@ -309,7 +309,7 @@ tests_unit_test_tool_SOURCES = tests/unit/test_tool.c
 tests_unit_test_tool_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_tool_LDADD = $(unit_libs)
 
-tests_unit_test_tool_window_SOURCES = tests/unit/test_tool_window.c milter/tool_window.c
+tests_unit_test_tool_window_SOURCES = tests/unit/test_tool_window.c milter/tool/window.c
 tests_unit_test_tool_window_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_tool_window_LDADD = $(unit_libs)
 

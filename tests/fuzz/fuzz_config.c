@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "conf.h"
+#include "config/configuration.h"
 
 const char fuzz_name[] = "config";
 

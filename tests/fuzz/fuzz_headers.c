@@ -12,9 +12,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "headers.h"
+#include "mta/headers.h"
 #include "base/text.h"
-#include "values.h"
+#include "config/value.h"
 
 const char fuzz_name[] = "headers";
 

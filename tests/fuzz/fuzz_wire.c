@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "wire.h"
+#include "base/json.h"
 
 const char fuzz_name[] = "wire";
 

@@ -30,7 +30,7 @@ fuzz_main = tests/fuzz/replay.c
 fuzz_ldflags = $(AM_LDFLAGS)
 endif
 
-fuzz_cppflags = $(AM_CPPFLAGS) -iquote $(top_srcdir)/milter
+fuzz_cppflags = $(AM_CPPFLAGS)
 fuzz_libs = libmilterparts.la libcore.la
 
 tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c tests/fuzz/fuzz.h $(fuzz_main)

@@ -12,7 +12,7 @@ import time
 import lists
 
 COUNT = 800
-UNDER_WAY = 512  # milter/tool_window.h
+UNDER_WAY = 512  # milter/tool/window.h
 SESSIONS = 8  # of a domain at once: those that begin together all ask whether it takes everybody
 PROBES = SESSIONS * lists.DOMAINS
 FREE = f"""

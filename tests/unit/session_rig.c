@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "service.h"
+#include "daemon/service.h"
 
 enum { PATIENCE_MS = 120000 }; /* for what must come: far longer than it takes */
 

@@ -9,7 +9,7 @@
 
 #include "fake_dns.h"
 #include "fake_host.h"
-#include "session.h"
+#include "session/session.h"
 
 #define SESSION_RIG_STORE "127.0.0.2"
 #define SESSION_RIG_CLIENT "198.51.100.7"

@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "filter.h"
+#include "mta/filter.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #include "fake_milter.h"
 #include "malloc_count.h"
 #include "base/pool.h"
-#include "service.h"
+#include "daemon/service.h"
 #include "session_rig.h"
 
 enum {

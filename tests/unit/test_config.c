@@ -19,9 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "conf.h"
-#include "conffile.h"
-#include "directive.h"
+#include "config/configuration.h"
+#include "config/parse.h"
+#include "config/table.h"
 #include "mail/relay.h"
 
 /* --- A folder with files --- */

@@ -5,12 +5,12 @@
  */
 #include "config.h"
 
-#include "control.h"
+#include "daemon/control.h"
 
 #include "check.h"
 
-#include "service.h"
-#include "status.h"
+#include "daemon/service.h"
+#include "daemon/status.h"
 
 #include <errno.h>
 #include <jansson.h>

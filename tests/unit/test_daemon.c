@@ -6,7 +6,7 @@
 #include "config.h"
 
 #include "check.h"
-#include "daemon.h"
+#include "daemon/daemon.h"
 
 #include <sys/resource.h>
 

@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "decide.h"
+#include "session/decide.h"
 
 #include "check.h"
 

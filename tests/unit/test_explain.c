@@ -5,14 +5,14 @@
  */
 #include "config.h"
 
-#include "explain.h"
+#include "session/explain.h"
 
 #include "check.h"
 
-#include "guessers.h"
-#include "metrics.h"
+#include "session/guessers.h"
+#include "daemon/metrics.h"
 #include "session_rig.h"
-#include "wire.h"
+#include "base/json.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

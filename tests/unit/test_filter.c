@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "filter.h"
+#include "mta/filter.h"
 
 #include "check.h"
 
@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "fake_milter.h"
-#include "headers.h"
-#include "metrics.h"
-#include "negotiate.h"
+#include "mta/headers.h"
+#include "daemon/metrics.h"
+#include "mta/negotiate.h"
 #include "session_rig.h"
 
 enum {

@@ -4,14 +4,14 @@
  */
 #include "config.h"
 
-#include "headers.h"
+#include "mta/headers.h"
 
 #include "check.h"
 
 #include <stdio.h>
 #include <time.h>
 
-#include "conf.h"
+#include "config/configuration.h"
 #include "base/text.h"
 
 #define OURS "mx.example.net"

@@ -21,10 +21,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "listen.h"
+#include "mta/listen.h"
 #include "base/text.h"
-#include "unixpath.h"
-#include "wake.h"
+#include "base/socket_path.h"
+#include "mta/wake.h"
 
 enum { HANDED = 3, ACCEPT_MS = 10000, NOBODY = 65534 };
 

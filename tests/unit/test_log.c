@@ -17,7 +17,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 
 /* --- Catching stderr --- */
 

@@ -12,7 +12,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-#include "conf.h"
+#include "config/configuration.h"
 
 /* --- Helpers --- */
 

@@ -6,12 +6,12 @@
  */
 #include "config.h"
 
-#include "recipient.h"
+#include "session/recipient.h"
 
 #include "check.h"
 
-#include "guessers.h"
-#include "metrics.h"
+#include "session/guessers.h"
+#include "daemon/metrics.h"
 #include "session_rig.h"
 
 #define DEAD_IP "127.0.0.9"

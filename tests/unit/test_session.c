@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "session.h"
+#include "session/session.h"
 
 #include "check.h"
 
@@ -22,8 +22,8 @@
 #include "cache/cache.h"
 #include "base/clock.h"
 #include "fake_dns.h"
-#include "headers.h"
-#include "metrics.h"
+#include "mta/headers.h"
+#include "daemon/metrics.h"
 #include "base/text.h"
 
 enum { POLICIES = 40, RANDOM_ROUNDS = 3000, LOG_SIZE = 8192 };

@@ -6,7 +6,7 @@
 
 #include "check.h"
 
-#include "tool_input.h"
+#include "tool/input.h"
 
 #include <errno.h>
 #include <fcntl.h>

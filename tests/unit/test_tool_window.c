@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "sched/hostslots.h"
-#include "tool_window.h"
+#include "tool/window.h"
 #include "verifier_rig.h"
 
 #include <stdio.h>

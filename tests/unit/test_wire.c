@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "wire.h"
+#include "base/json.h"
 
 #include "check.h"
 

@@ -7,7 +7,7 @@
  */
 #include "config.h"
 
-#include "negotiate.h"
+#include "mta/negotiate.h"
 
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * setting: see setting.h. Values are foreign text: they are shown cut and printable.
+ */
+#include "config.h"
+
+#include "config/assign.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/configuration.h"
+#include "base/text.h"
+
+/* The value is last: text that is foreign and may be long. */
+bool setting_refuse(struct fault *fault, const struct where *where, const char *value,
+                    const char *wrong)
+{
+    char shown[80];
+
+    text_printable(shown, sizeof(shown), value, strlen(value));
+    return fault_at(fault, RB_ERR_ARGUMENT, where->file, where->line, "%s: \"%s\" %s", where->label,
+                    shown, wrong);
+}
+
+static bool no_memory(struct fault *fault, const struct where *where)
+{
+    return fault_at(fault, RB_ERR_NOMEM, where->file, 0, "out of memory");
+}
+
+static bool in_range(struct fault *fault, const struct where *where,
+                     const struct directive *directive, const char *value, int64_t number)
+{
+    char low[32], high[32], wrong[128];
+
+    if (number >= directive->min && number <= directive->max)
+        return true;
+    if (directive->kind == KIND_MS || directive->kind == KIND_SECONDS) {
+        value_format_duration(directive->min, low, sizeof(low));
+        value_format_duration(directive->max, high, sizeof(high));
+    } else if (directive->kind == KIND_SIZE) {
+        value_format_size((uint64_t)directive->min, low, sizeof(low));
+        value_format_size((uint64_t)directive->max, high, sizeof(high));
+    } else {
+        snprintf(low, sizeof(low), "%" PRId64, directive->min);
+        snprintf(high, sizeof(high), "%" PRId64, directive->max);
+    }
+    snprintf(wrong, sizeof(wrong), "is out of range; %s to %s would be right", low, high);
+    return setting_refuse(fault, where, value, wrong);
+}
+
+static bool set_number(struct fault *fault, const struct where *where,
+                       const struct directive *directive, const char *value, unsigned *field)
+{
+    uint64_t number;
+
+    if (!value_number(value, &number))
+        return setting_refuse(fault, where, value, "is no number; digits alone would be right");
+    if (!in_range(fault, where, directive, value, (int64_t)number))
+        return false;
+    *field = (unsigned)number;
+    return true;
+}
+
+static bool set_duration(struct fault *fault, const struct where *where,
+                         const struct directive *directive, const char *value, void *field)
+{
+    int64_t ms;
+
+    if (!value_duration(value, &ms))
+        return setting_refuse(
+            fault, where, value,
+            "is no duration; a whole number with ms, s, m, h or d, such as \"10s\", "
+            "would be right");
+    if (!in_range(fault, where, directive, value, ms))
+        return false;
+    if (directive->kind == KIND_MS) {
+        *(unsigned *)field = (unsigned)ms;
+        return true;
+    }
+    if (ms % SECOND != 0)
+        return setting_refuse(fault, where, value,
+                              "is finer than it may be here; whole seconds would be right");
+    *(int64_t *)field = ms / SECOND;
+    return true;
+}
+
+static bool set_size(struct fault *fault, const struct where *where,
+                     const struct directive *directive, const char *value, uint64_t *field)
+{
+    uint64_t octets;
+
+    if (!value_size(value, &octets))
+        return setting_refuse(
+            fault, where, value,
+            "is no size; a whole number with KB, MB, GB or TB, such as \"500MB\", would "
+            "be right");
+    if (!in_range(fault, where, directive, value, (int64_t)octets))
+        return false;
+    *field = octets;
+    return true;
+}
+
+static bool set_rate(struct fault *fault, const struct where *where,
+                     const struct directive *directive, const char *value, struct rb_rate *field)
+{
+    struct rb_rate rate;
+
+    if (!value_rate(value, &rate))
+        return setting_refuse(
+            fault, where, value,
+            "is no rate; a number above 0 with /s, /m, /h or /d, such as \"60/m\", would "
+            "be right");
+    if (!in_range(fault, where, directive, value, rate.count))
+        return false;
+    *field = rate;
+    return true;
+}
+
+static bool set_name(struct fault *fault, const struct where *where,
+                     const struct directive *directive, const char *value, unsigned *field)
+{
+    char wrong[256] = "is not one of the choices; ";
+    size_t len = strlen(wrong);
+
+    for (unsigned i = 0; directive->names[i] != NULL; i++) {
+        if (strcasecmp(directive->names[i], value) == 0) {
+            *field = i;
+            return true;
+        }
+        len += (size_t)snprintf(wrong + len, sizeof(wrong) - len, "%s%s",
+                                i == 0 ? "" : (directive->names[i + 1] == NULL ? " or " : ", "),
+                                directive->names[i]);
+    }
+    snprintf(wrong + len, sizeof(wrong) - len, " would be right");
+    return setting_refuse(fault, where, value, wrong);
+}
+
+static bool set_yes_no(struct fault *fault, const struct where *where, const char *value,
+                       bool *field)
+{
+    return value_yes_no(value, field) ||
+           setting_refuse(fault, where, value, "is neither; yes or no would be right");
+}
+
+static bool set_text(struct fault *fault, const struct where *where,
+                     const struct directive *directive, const char *value, char **field)
+{
+    char kept[VALUE_TEXT_MAX + 1];
+    const char *wrong = directive->check(value, kept);
+
+    if (wrong != NULL)
+        return setting_refuse(fault, where, value, wrong);
+    free(*field);
+    *field = strdup(kept);
+    return *field != NULL || no_memory(fault, where);
+}
+
+bool setting_set(struct fault *fault, const struct where *where, const struct directive *directive,
+                 const char *value, void *field)
+{
+    switch (directive->kind) {
+    case KIND_YES_NO:
+        return set_yes_no(fault, where, value, field);
+    case KIND_NUMBER:
+        return set_number(fault, where, directive, value, field);
+    case KIND_MS:
+    case KIND_SECONDS:
+        return set_duration(fault, where, directive, value, field);
+    case KIND_SIZE:
+        return set_size(fault, where, directive, value, field);
+    case KIND_RATE:
+        return set_rate(fault, where, directive, value, field);
+    case KIND_NAME:
+        return set_name(fault, where, directive, value, field);
+    default:
+        return set_text(fault, where, directive, value, field);
+    }
+}
+
+static bool has_room(struct fault *fault, const struct where *where,
+                     const struct directive *directive, const char *entry, size_t count)
+{
+    int64_t max = directive->max > 0 ? directive->max : CONFIG_ENTRIES_MAX;
+    char wrong[64];
+
+    if ((int64_t)count < max)
+        return true;
+    snprintf(wrong, sizeof(wrong), "is one too many; up to %" PRId64 " would be right", max);
+    return setting_refuse(fault, where, entry, wrong);
+}
+
+static bool add_network(struct fault *fault, const struct where *where,
+                        const struct directive *directive, const char *entry,
+                        struct network_list *list)
+{
+    struct rb_network network;
+
+    if (rb_network_parse(entry, &network) != RB_OK)
+        return setting_refuse(fault, where, entry,
+                              "is no network; \"192.0.2.0/24\", \"2001:db8::/32\" (no bits set "
+                              "behind the prefix) or an address alone would be right");
+    return has_room(fault, where, directive, entry, list->count) &&
+           (network_list_add(list, &network) || no_memory(fault, where));
+}
+
+static bool add_pattern(struct fault *fault, const struct where *where,
+                        const struct directive *directive, const char *entry,
+                        struct pattern_list *list)
+{
+    enum pattern_kind kind = directive->kind == KIND_HOST_PATTERNS ? PATTERN_HOST : PATTERN_ADDRESS;
+    char key[PATTERN_KEY_SIZE];
+    const char *wrong = pattern_key(kind, entry, key);
+
+    if (wrong != NULL)
+        return setting_refuse(fault, where, entry, wrong);
+    return has_room(fault, where, directive, entry, list->count) &&
+           (pattern_list_add(list, key) || no_memory(fault, where));
+}
+
+static bool add_entry(struct fault *fault, const struct where *where,
+                      const struct directive *directive, const char *entry, void *list)
+{
+    return directive->kind == KIND_NETWORKS ? add_network(fault, where, directive, entry, list)
+                                            : add_pattern(fault, where, directive, entry, list);
+}
+
+/* Cuts a comment ("#" at the beginning or behind white space) and white space around the rest, in
+ * place. */
+static char *trim_line(char *line)
+{
+    size_t len;
+
+    line += strspn(line, " \t\r");
+    for (char *c = strchr(line, '#'); c != NULL; c = strchr(c + 1, '#')) {
+        if (c == line || c[-1] == ' ' || c[-1] == '\t') {
+            *c = '\0';
+            break;
+        }
+    }
+    len = strlen(line);
+    while (len > 0 && strchr(" \t\r", line[len - 1]) != NULL)
+        line[--len] = '\0';
+    return line;
+}
+
+/* The lines of a list file, each an entry. text ends in a newline. */
+static bool add_lines(struct fault *fault, const struct where *file,
+                      const struct directive *directive, char *text, void *list)
+{
+    struct where where = *file;
+    char *line = text;
+
+    for (where.line = 1; *line != '\0'; where.line++) {
+        char *end = strchr(line, '\n');
+        char *entry;
+
+        *end = '\0';
+        entry = trim_line(line);
+        if (entry[0] != '\0' && !add_entry(fault, &where, directive, entry, list))
+            return false;
+        line = end + 1;
+    }
+    return true;
+}
+
+static bool add_file(struct fault *fault, const struct where *where,
+                     const struct directive *directive, const char *path, void *list)
+{
+    char problem[CONFIG_ERROR_SIZE] = "";
+    struct fault unread = {.text = problem, .size = sizeof(problem)};
+    const struct where inside = {.file = path, .label = where->label};
+    enum rb_error error;
+    char *text = NULL;
+    size_t len = 0;
+    bool fine;
+
+    if (path[0] != '/')
+        return setting_refuse(fault, where, path,
+                              "is no path from /; \"file:/PATH\" would be right");
+    error = conffile_read(path, CONFFILE_LIST_MAX, &text, &len, &unread);
+    if (error != RB_OK)
+        return fault_at(fault, error, where->file, where->line, "%s: %s", where->label, problem);
+    fine = add_lines(fault, &inside, directive, text, list);
+    free(text);
+    return fine;
+}
+
+static bool add_text(struct fault *fault, const struct where *where,
+                     const struct directive *directive, const char *value, struct text_list *list)
+{
+    char kept[VALUE_TEXT_MAX + 1];
+    const char *wrong = directive->check(value, kept);
+
+    if (wrong != NULL)
+        return setting_refuse(fault, where, value, wrong);
+    return has_room(fault, where, directive, value, list->count) &&
+           (text_list_add(list, kept) || no_memory(fault, where));
+}
+
+/* One value of a list: what was written is kept beside what it comes to. */
+bool setting_add(struct fault *fault, const struct where *where, const struct directive *directive,
+                 const char *value, void *field)
+{
+    static const char file_mark[] = "file:";
+    struct text_list *written;
+
+    if (directive->kind == KIND_TEXTS)
+        return add_text(fault, where, directive, value, field);
+    if (directive->kind == KIND_NETWORKS)
+        written = &((struct network_list *)field)->text;
+    else
+        written = &((struct pattern_list *)field)->text;
+    if (!text_list_add(written, value))
+        return no_memory(fault, where);
+    if (strncmp(value, file_mark, sizeof(file_mark) - 1) == 0)
+        return add_file(fault, where, directive, value + sizeof(file_mark) - 1, field);
+    return add_entry(fault, where, directive, value, field);
+}

@@ -1,0 +1,815 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * config: see conf.h. Goes through what the grammar has read, table by table, and gives each value
+ * its meaning; then what no single value tells: this machine's name, policies out of reach, what is
+ * not in this release.
+ */
+#include "config.h"
+
+#include "config/configuration.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mail/address.h"
+#include "config/parse.h"
+#include "config/table.h"
+#include "config/grammar.h"
+#include "mail/relay.h"
+#include "config/assign.h"
+#include "base/text.h"
+
+struct loader {
+    struct config *config;
+    const char *path;
+    struct fault *fault;
+    enum config_scope scope;
+};
+
+static bool no_memory(struct loader *loader)
+{
+    return fault_at(loader->fault, RB_ERR_NOMEM, loader->path, 0, "out of memory");
+}
+
+static bool warn(struct loader *loader, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static bool warn(struct loader *loader, unsigned line, const char *format, ...)
+{
+    char text[VALUE_TEXT_MAX + 1], full[2 * VALUE_TEXT_MAX];
+    struct fault fault = {.text = full, .size = sizeof(full)};
+    va_list args;
+
+    if (loader->config->warnings.count >= CONFIG_WARNINGS_MAX)
+        return true;
+    va_start(args, format);
+    if (vsnprintf(text, sizeof(text), format, args) < 0)
+        text[0] = '\0';
+    va_end(args);
+    full[0] = '\0';
+    fault_at(&fault, RB_OK, loader->path, line, "%s", text);
+    return text_list_add(&loader->config->warnings, full) || no_memory(loader);
+}
+
+/* --- Sections --- */
+
+static bool warn_if_not_in_release(struct loader *loader, const struct where *where,
+                                   const struct directive *directive, const void *field)
+{
+    char text[VALUE_TEXT_MAX + 1];
+
+    if (where->line == 0 || directive->inert == NULL)
+        return true;
+    directive_format(directive, field, text, sizeof(text));
+    return strcmp(text, directive->inert) == 0 ||
+           warn(loader, where->line, "%s: not in this release, has no effect", where->label);
+}
+
+/* Sets one directive from its section: what the file says, else the default. */
+static bool set_directive(struct loader *loader, const struct directive *directive,
+                          const char *label, cfg_t *section, void *base)
+{
+    cfg_opt_t *option = cfg_getopt(section, directive->name);
+    void *field = (char *)base + directive->offset;
+    struct where where = {.file = loader->path, .label = label};
+    const char *value = directive->standard;
+
+    for (unsigned i = 0; directive_is_list(directive) && i < cfg_opt_size(option); i++) {
+        value = grammar_value(cfg_opt_getnstr(option, i), &where.line);
+        if (!setting_add(loader->fault, &where, directive, value, field))
+            return false;
+    }
+    if (directive_is_list(directive)) {
+        if (directive->kind == KIND_ADDRESS_PATTERNS || directive->kind == KIND_HOST_PATTERNS)
+            pattern_list_sort(field);
+        return true;
+    }
+    if (cfg_opt_size(option) > 0)
+        value = grammar_value(cfg_opt_getnstr(option, 0), &where.line);
+    return setting_set(loader->fault, &where, directive, value, field) &&
+           warn_if_not_in_release(loader, &where, directive, field);
+}
+
+/* All directives of one section. The label's prefix: "" or "callout." or "policy "x": ". */
+static bool set_section(struct loader *loader, const struct table *table, const char *name,
+                        const char *prefix, cfg_t *section, void *base)
+{
+    char label[RB_DOMAIN_MAX + 64]; /* the longest prefix is a relay's */
+
+    for (size_t i = 0; i < table->count; i++) {
+        const struct directive *directive = &table->directives[i];
+
+        if (strcmp(directive->section, name) != 0)
+            continue;
+        snprintf(label, sizeof(label), "%s%s", prefix, directive->name);
+        if (!set_directive(loader, directive, label, section, base))
+            return false;
+    }
+    return true;
+}
+
+static bool warn_of_refresh(struct loader *loader, cfg_t *cache, const char *verdict, int64_t ttl_s,
+                            int64_t refresh_s)
+{
+    char ttl[32], refresh[32];
+    unsigned ttl_line, refresh_line;
+
+    snprintf(ttl, sizeof(ttl), "%s_ttl", verdict);
+    snprintf(refresh, sizeof(refresh), "%s_refresh", verdict);
+    ttl_line = grammar_line(cache, ttl);
+    refresh_line = grammar_line(cache, refresh);
+    if (refresh_s < ttl_s || (ttl_line == 0 && refresh_line == 0))
+        return true;
+    return warn(loader, refresh_line > 0 ? refresh_line : ttl_line,
+                "cache.%s is not shorter than cache.%s: nothing is refreshed before it expires",
+                refresh, ttl);
+}
+
+/*
+ * What Postfix waits for a filter's answer unless told otherwise (milter_command_timeout); Sendmail
+ * waits 10 s.
+ */
+enum { MTA_PATIENCE_MS = 30000 };
+
+static bool warn_of_max_wait(struct loader *loader, cfg_t *root)
+{
+    if (loader->config->max_wait_ms < MTA_PATIENCE_MS)
+        return true;
+    return warn(loader, grammar_line(root, "max_wait"),
+                "max_wait: the MTA gives a filter up before that, unless told to wait longer "
+                "(Postfix after 30s, Sendmail after 10s)");
+}
+
+/* Only a unix socket that the daemon makes itself is a file. */
+static bool warn_of_listen(struct loader *loader, cfg_t *root)
+{
+    static const char wrong[] = "%s: has no effect: listen names no unix socket";
+    const struct config *config = loader->config;
+
+    if (value_unix_path(config->listen) != NULL)
+        return true;
+    return (strcmp(config->listen_mode, "0660") == 0 ||
+            warn(loader, grammar_line(root, "listen_mode"), wrong, "listen_mode")) &&
+           (config->listen_group[0] == '\0' ||
+            warn(loader, grammar_line(root, "listen_group"), wrong, "listen_group"));
+}
+
+static bool set_main(struct loader *loader, cfg_t *root)
+{
+    struct config *config = loader->config;
+    cfg_t *cache = cfg_getsec(root, "cache");
+
+    for (size_t i = 0; i < MAIN_SECTIONS; i++) {
+        const char *name = main_sections[i];
+        cfg_t *section = name[0] == '\0' ? root : cfg_getsec(root, name);
+        char prefix[32];
+
+        snprintf(prefix, sizeof(prefix), "%s%s", name, name[0] == '\0' ? "" : ".");
+        if (!set_section(loader, &main_table, name, prefix, section, config))
+            return false;
+    }
+    return warn_of_max_wait(loader, root) && warn_of_listen(loader, root) &&
+           warn_of_refresh(loader, cache, "valid", config->cache.valid_ttl_s,
+                           config->cache.valid_refresh_s) &&
+           warn_of_refresh(loader, cache, "invalid", config->cache.invalid_ttl_s,
+                           config->cache.invalid_refresh_s);
+}
+
+/* --- Policies and relays --- */
+
+enum { TITLE_MAX = 64 }; /* octets of a policy's name */
+
+static const char default_name[] = "default";
+
+/* Names go into logs and headers as they are. */
+static bool is_policy_name(const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < len; i++) {
+        if (name[i] <= ' ' || name[i] >= 0x7f || strchr("\"\\;=", name[i]) != NULL)
+            return false;
+    }
+    return len >= 1 && len <= TITLE_MAX;
+}
+
+/* A policy whose name is fit to be shown: what its block says. */
+static bool set_policy_block(struct loader *loader, cfg_t *section, struct policy *policy)
+{
+    unsigned line = grammar_opening(section);
+    char prefix[TITLE_MAX + 32];
+
+    snprintf(prefix, sizeof(prefix), "policy \"%s\": match.", policy->name);
+    if (!set_section(loader, &policy_table, "match", prefix, cfg_getsec(section, "match"), policy))
+        return false;
+    snprintf(prefix, sizeof(prefix), "policy \"%s\": ", policy->name);
+    if (!set_section(loader, &policy_table, "policy", prefix, section, policy))
+        return false;
+    if (strcmp(policy->name, default_name) == 0 && !policy_matches_all(policy))
+        return fault_at(
+            loader->fault, RB_ERR_ARGUMENT, loader->path, line,
+            "policy \"%s\" is the one for whatever no other policy matches; one without "
+            "match, or another name, would be right",
+            policy->name);
+    return true;
+}
+
+static bool set_policy(struct loader *loader, cfg_t *section, struct policy *policy,
+                       const struct policy *catch_all)
+{
+    struct where where = {.file = loader->path, .label = "policy"};
+    const char *name = cfg_title(section);
+
+    where.line = grammar_opening(section);
+    if (!is_policy_name(name))
+        return setting_refuse(
+            loader->fault, &where, name,
+            "is no name; up to 64 printable characters without space, quote, backslash, "
+            "\";\" or \"=\" would be right");
+    *policy = (struct policy){.name = strdup(name)};
+    loader->config->policy_count++;
+    if (policy->name == NULL)
+        return no_memory(loader);
+    if (!set_policy_block(loader, section, policy))
+        return false;
+    return catch_all == NULL || warn(loader, where.line,
+                                     "policy \"%s\" is never reached: policy \"%s\" before it "
+                                     "matches everything",
+                                     name, catch_all->name);
+}
+
+static bool too_many(struct loader *loader, cfg_t *section, const char *what, unsigned max)
+{
+    return fault_at(loader->fault, RB_ERR_ARGUMENT, loader->path, grammar_opening(section),
+                    "one %s too many; up to %u would be right", what, max);
+}
+
+static bool set_policies(struct loader *loader, cfg_t *root)
+{
+    unsigned count = cfg_size(root, "policy");
+    const struct policy *catch_all = NULL;
+    struct policy *policies;
+
+    if (count > CONFIG_POLICIES_MAX)
+        return too_many(loader, cfg_getnsec(root, "policy", CONFIG_POLICIES_MAX), "policy",
+                        CONFIG_POLICIES_MAX);
+    policies = calloc(count + 1, sizeof(*policies));
+    if (policies == NULL)
+        return no_memory(loader);
+    loader->config->policies = policies;
+    for (unsigned i = 0; i < count; i++) {
+        if (!set_policy(loader, cfg_getnsec(root, "policy", i), &policies[i], catch_all))
+            return false;
+        if (catch_all == NULL && policy_matches_all(&policies[i]))
+            catch_all = &policies[i];
+    }
+    return true;
+}
+
+/* The policy behind the last, from the table's defaults. */
+static bool set_default_policy(struct loader *loader)
+{
+    struct policy *policy = &loader->config->default_policy;
+    struct where where = {.file = loader->path, .label = default_name};
+
+    policy->name = strdup(default_name);
+    if (policy->name == NULL)
+        return no_memory(loader);
+    for (size_t i = 0; i < policy_table.count; i++) {
+        const struct directive *directive = &policy_table.directives[i];
+
+        if (!directive_is_list(directive) &&
+            !setting_set(loader->fault, &where, directive, directive->standard,
+                         (char *)policy + directive->offset))
+            return false;
+    }
+    return true;
+}
+
+static bool is_known_relay(const struct config *config, const char *domain)
+{
+    for (size_t i = 0; i < config->relay_count; i++) {
+        if (strcmp(config->relays[i].domain, domain) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The domain of a relay's title in canonical form: "example.org", ".example.org" or "*". */
+static bool relay_domain(const char *title, char domain[RB_DOMAIN_MAX + 2])
+{
+    bool below = title[0] == '.';
+
+    if (strcmp(title, "*") == 0)
+        return text_copy(domain, RB_DOMAIN_MAX + 2, title);
+    domain[0] = '.';
+    return address_domain(title + below, strlen(title + below), domain + below) == ADDRESS_OK;
+}
+
+/* The targets as the library takes them. */
+static bool join_targets(struct loader *loader, struct relay *relay)
+{
+    size_t size = 1;
+
+    for (size_t i = 0; i < relay->to.count; i++)
+        size += strlen(relay->to.items[i]) + 1;
+    relay->list = calloc(1, size);
+    if (relay->list == NULL)
+        return no_memory(loader);
+    for (size_t i = 0, len = 0; i < relay->to.count; i++)
+        len += (size_t)snprintf(relay->list + len, size - len, "%s%s", i > 0 ? "," : "",
+                                relay->to.items[i]);
+    return true;
+}
+
+static bool set_relay(struct loader *loader, cfg_t *section)
+{
+    struct config *config = loader->config;
+    struct relay *relay = &config->relays[config->relay_count];
+    const char *title = cfg_title(section);
+    char domain[RB_DOMAIN_MAX + 2], prefix[RB_DOMAIN_MAX + 32];
+    struct where where = {.file = loader->path, .label = "relay"};
+
+    where.line = grammar_opening(section);
+    if (!relay_domain(title, domain))
+        return setting_refuse(loader->fault, &where, title,
+                              "is no domain; \"example.org\", \".example.org\" (its subdomains) or "
+                              "\"*\" would be right");
+    if (is_known_relay(config, domain))
+        return setting_refuse(loader->fault, &where, title,
+                              "is given twice; one relay for each domain would be right");
+    *relay = (struct relay){.domain = strdup(domain)};
+    config->relay_count++;
+    if (relay->domain == NULL)
+        return no_memory(loader);
+    snprintf(prefix, sizeof(prefix), "relay \"%s\": ", domain);
+    if (!set_section(loader, &relay_table, "relay", prefix, section, relay))
+        return false;
+    if (relay->to.count == 0)
+        return setting_refuse(loader->fault, &where, title,
+                              "has no host to ask; to = { \"host:25\" } would be right");
+    if (!join_targets(loader, relay))
+        return false;
+    return relay_is_good(relay->list) ||
+           setting_refuse(
+               loader->fault, &where, title,
+               "has hosts whose names are too long together; shorter ones would be right");
+}
+
+static bool set_relays(struct loader *loader, cfg_t *root)
+{
+    unsigned count = cfg_size(root, "relay");
+
+    if (count > CONFIG_RELAYS_MAX)
+        return too_many(loader, cfg_getnsec(root, "relay", CONFIG_RELAYS_MAX), "relay",
+                        CONFIG_RELAYS_MAX);
+    loader->config->relays = calloc(count + 1, sizeof(struct relay));
+    if (loader->config->relays == NULL)
+        return no_memory(loader);
+    loader->config->relay_count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (!set_relay(loader, cfg_getnsec(root, "relay", i)))
+            return false;
+    }
+    return true;
+}
+
+/* --- This machine's name --- */
+
+static bool is_qualified(const char *name)
+{
+    return strchr(name, '.') != NULL || name[0] == '[';
+}
+
+/* Canonical form of a name of the system's, or "" where it is none to greet with. */
+static void clean_name(const char *name, char host[RB_DOMAIN_MAX + 1])
+{
+    if (address_domain(name, strlen(name), host) != ADDRESS_OK)
+        host[0] = '\0';
+}
+
+/* The resolver's name for a short one; host stays when it knows none with a dot. */
+static void qualify(char host[RB_DOMAIN_MAX + 1])
+{
+    struct addrinfo hints = {.ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    char full[RB_DOMAIN_MAX + 1];
+
+    if (getaddrinfo(host, NULL, &hints, &found) != 0)
+        return;
+    if (found->ai_canonname != NULL && is_qualified(found->ai_canonname)) {
+        clean_name(found->ai_canonname, full);
+        if (full[0] != '\0' && strncmp(full, "localhost.", 10) != 0)
+            text_copy(host, RB_DOMAIN_MAX + 1, full);
+    }
+    freeaddrinfo(found);
+}
+
+static bool asks_resolver(const struct loader *loader)
+{
+    return loader->scope == CONFIG_WHOLE || loader->scope == CONFIG_CALLOUTS;
+}
+
+static void machine_name(const struct loader *loader, char host[RB_DOMAIN_MAX + 1])
+{
+    char name[RB_DOMAIN_MAX + 1] = "";
+
+    host[0] = '\0';
+    if (gethostname(name, sizeof(name) - 1) == 0)
+        clean_name(name, host);
+    if (is_qualified(host))
+        return;
+    if (!asks_resolver(loader))
+        host[0] = '\0';
+    else if (host[0] == '\0')
+        text_copy(host, RB_DOMAIN_MAX + 1, "localhost");
+    else
+        qualify(host);
+}
+
+static bool warn_of_hostname(struct loader *loader, cfg_t *root, bool given)
+{
+    const char *name = loader->config->hostname;
+
+    if (is_qualified(name) || (!asks_resolver(loader) && loader->scope != CONFIG_TO_PRINT))
+        return true;
+    if (name[0] == '\0')
+        return warn(loader, 0,
+                    "hostname: it is not given, and this machine's name has no domain: "
+                    "the daemon asks the resolver for it");
+    return warn(loader, grammar_line(root, "hostname"),
+                "hostname: %s \"%s\" is not fully qualified: mail hosts may refuse it; one such as "
+                "\"mx.example.org\" would be right",
+                given ? "the name" : "this machine's name", name);
+}
+
+static bool set_hostname(struct loader *loader, cfg_t *root)
+{
+    struct config *config = loader->config;
+    char host[RB_DOMAIN_MAX + 1];
+    bool given = config->hostname[0] != '\0';
+
+    if (!given) {
+        machine_name(loader, host);
+        free(config->hostname);
+        config->hostname = strdup(host);
+        if (config->hostname == NULL)
+            return no_memory(loader);
+    }
+    return warn_of_hostname(loader, root, given);
+}
+
+/* Puts the effective host name into "postmaster@HOSTNAME". */
+static bool set_fallback(struct loader *loader, cfg_t *root)
+{
+    char **field = &loader->config->callout.fallback_mail_from;
+    char *mark = strstr(*field, "@HOSTNAME");
+    char mailbox[ADDRESS_TEXT_SIZE + RB_DOMAIN_MAX], kept[VALUE_TEXT_MAX + 1];
+    struct where where = {.file = loader->path, .label = "callout.fallback_mail_from"};
+
+    if (mark == NULL || mark[strlen("@HOSTNAME")] != '\0' || loader->config->hostname[0] == '\0')
+        return true;
+    where.line = grammar_line(cfg_getsec(root, "callout"), "fallback_mail_from");
+    snprintf(mailbox, sizeof(mailbox), "%.*s@%s", (int)(mark - *field), *field,
+             loader->config->hostname);
+    if (value_mail_from(mailbox, kept) != NULL)
+        return setting_refuse(loader->fault, &where, mailbox,
+                              "is no mail address; a shorter one would be right");
+    free(*field);
+    *field = strdup(kept);
+    return *field != NULL || no_memory(loader);
+}
+
+/* --- Loading --- */
+
+static void free_policy(struct policy *policy)
+{
+    directive_free_all(&policy_table, policy);
+    free(policy->name);
+}
+
+static void free_config(struct config *config)
+{
+    directive_free_all(&main_table, config);
+    for (size_t i = 0; i < config->policy_count; i++)
+        free_policy(&config->policies[i]);
+    free(config->policies);
+    free_policy(&config->default_policy);
+    for (size_t i = 0; i < config->relay_count; i++) {
+        directive_free_all(&relay_table, &config->relays[i]);
+        free(config->relays[i].domain);
+        free(config->relays[i].list);
+    }
+    free(config->relays);
+    text_list_fini(&config->warnings);
+    free(config->path);
+    free(config);
+}
+
+/* A relay is asked only where a policy has recipients verified. */
+static bool warn_of_idle_relays(struct loader *loader, cfg_t *root)
+{
+    const struct config *config = loader->config;
+
+    for (size_t i = 0; i < config->policy_count; i++)
+        if (policy_verifies_recipient(&config->policies[i]))
+            return true;
+    return config->relay_count == 0 ||
+           warn(loader, grammar_opening(cfg_getnsec(root, "relay", 0)),
+                "relay \"%s\": is never asked: no policy has verify = \"recipient\" or \"both\"",
+                config->relays[0].domain);
+}
+
+/* The resolver comes last: what is wrong is told without waiting for it. */
+static bool set_all(struct loader *loader, cfg_t *root)
+{
+    return set_main(loader, root) && set_policies(loader, root) && set_relays(loader, root) &&
+           warn_of_idle_relays(loader, root) && set_default_policy(loader) &&
+           set_hostname(loader, root) && set_fallback(loader, root);
+}
+
+const char *const *config_scope_names(enum config_scope scope)
+{
+    static const char *const callouts[] = {"hostname=", "resolvers=", "callout{", "cache{",
+                                           "greylist{", "limits{",    "spf{",     NULL};
+    static const char *const cache[] = {"cache{", NULL};
+    static const char *const resolvers[] = {"resolvers=", NULL};
+    static const char *const control[] = {"control=", NULL};
+
+    switch (scope) {
+    case CONFIG_CALLOUTS:
+        return callouts;
+    case CONFIG_CACHE:
+        return cache;
+    case CONFIG_RESOLVERS:
+        return resolvers;
+    case CONFIG_CONTROL:
+        return control;
+    default:
+        return NULL;
+    }
+}
+
+static bool understand(struct loader *loader, char *text, size_t len)
+{
+    static const char *const titled[] = {"policy", "relay", NULL};
+    cfg_t *root;
+    bool fine;
+
+    if (config_scope_names(loader->scope) != NULL)
+        conffile_keep(text, len, config_scope_names(loader->scope), titled);
+    if (!conffile_scan(loader->path, text, len, loader->fault))
+        return false;
+    root = grammar_read(loader->path, text, len, loader->fault);
+    if (root == NULL)
+        return false;
+    fine = set_all(loader, root);
+    grammar_free(root);
+    return fine;
+}
+
+/* path is for messages; text is changed. */
+static enum rb_error load_text(const char *path, enum config_scope scope, char *text, size_t len,
+                               struct fault *fault, struct config **config)
+{
+    struct loader loader = {
+        .path = path != NULL ? path : "defaults", .fault = fault, .scope = scope};
+
+    loader.config = calloc(1, sizeof(*loader.config));
+    if (loader.config == NULL || (loader.config->path = strdup(path != NULL ? path : "")) == NULL) {
+        free(loader.config);
+        no_memory(&loader);
+        return fault->error;
+    }
+    atomic_init(&loader.config->references, 1);
+    if (!understand(&loader, text, len)) {
+        free_config(loader.config);
+        return fault->error;
+    }
+    *config = loader.config;
+    return RB_OK;
+}
+
+static enum rb_error load_file(const char *path, enum config_scope scope, struct fault *fault,
+                               struct config **config)
+{
+    char *text = NULL, nothing[] = "\n";
+    size_t len = 0;
+    enum rb_error result;
+
+    if (path == NULL)
+        return load_text(path, scope, nothing, 1, fault, config);
+    result = conffile_read(path, CONFFILE_CONFIG_MAX, &text, &len, fault);
+    if (result == RB_OK)
+        result = load_text(path, scope, text, len, fault, config);
+    free(text);
+    return result;
+}
+
+enum rb_error config_load_scope(const char *path, enum config_scope scope, struct config **config,
+                                char *error, size_t error_size)
+{
+    char line[CONFIG_ERROR_SIZE] = "";
+    struct fault fault = {.text = line, .size = sizeof(line)};
+    enum rb_error result;
+    int number;
+
+    errno = 0;
+    result = load_file(path, scope, &fault, config);
+    number = errno;
+    if (error_size > 0)
+        snprintf(error, error_size, "%s", line);
+    errno = number;
+    return result;
+}
+
+enum rb_error config_load(const char *path, struct config **config, char *error, size_t error_size)
+{
+    return config_load_scope(path, CONFIG_WHOLE, config, error, error_size);
+}
+
+enum rb_error config_defaults(struct config **config)
+{
+    char error[CONFIG_ERROR_SIZE];
+
+    return config_load_scope(NULL, CONFIG_WHOLE, config, error, sizeof(error));
+}
+
+struct config *config_get(struct config *config)
+{
+    atomic_fetch_add(&config->references, 1);
+    return config;
+}
+
+void config_put(struct config *config)
+{
+    if (config != NULL && atomic_fetch_sub(&config->references, 1) == 1)
+        free_config(config);
+}
+
+/* --- What others ask --- */
+
+const char *config_warnings(const struct config *config, size_t index)
+{
+    return index < config->warnings.count ? config->warnings.items[index] : NULL;
+}
+
+int config_facility(const struct config *config)
+{
+    int facility = 0;
+
+    log_facility_from_name(log_facility_names[config->syslog_facility], &facility);
+    return facility;
+}
+
+void config_options(const struct config *config, struct rb_options *options)
+{
+    rb_options_init(options);
+    options->helo_name = config->hostname;
+    options->mail_from = config->callout.mail_from;
+    options->fallback_mail_from = config->callout.fallback_mail_from;
+    options->port = (uint16_t)config->callout.port;
+    options->bind = (const char *const *)config->callout.bind.items;
+    options->bind_count = config->callout.bind.count;
+    options->resolvers = (const char *const *)config->resolvers.items;
+    options->resolver_count = config->resolvers.count;
+    options->ip_version = config->callout.ip_version;
+    options->allowed_networks = config->callout.allowed_networks.items;
+    options->allowed_count = config->callout.allowed_networks.count;
+    options->tls = config->callout.tls == TLS_MAY;
+    options->catch_all_check = config->callout.catch_all_check;
+    options->data_check = config->callout.data_check;
+    options->smtputf8 = config->callout.smtputf8;
+    options->connect_timeout_ms = config->callout.connect_timeout_ms;
+    options->command_timeout_ms = config->callout.command_timeout_ms;
+    options->total_timeout_ms = config->callout.total_timeout_ms;
+    options->idle_timeout_ms = config->callout.idle_timeout_ms;
+    options->max_hosts = config->callout.max_hosts;
+    options->max_workers = config->callout.max_workers;
+    options->max_held = config->callout.max_held;
+    options->max_pending = config->callout.max_pending;
+    options->spf_gate = config->spf.gate;
+    options->per_domain_sessions = config->limits.per_domain_sessions;
+    options->per_host_sessions = config->limits.per_host_sessions;
+    options->per_domain_rate = config->limits.per_domain_rate;
+    options->per_client_rate = config->limits.per_client_rate;
+    options->global_rate = config->limits.global_rate;
+    options->shield = (struct rb_shield){
+        .addresses = config->limits.shield_addresses,
+        .window_s = config->limits.shield_window_s,
+        .hold_s = config->limits.shield_hold_s,
+    };
+    options->breaker_failures = config->limits.breaker_failures;
+    options->breaker_hold_s = config->limits.breaker_hold_s;
+    options->store = config->cache.store;
+    options->store_max_bytes = config->cache.max_size;
+    options->lifetimes = (struct rb_lifetimes){
+        .valid_ttl_s = config->cache.valid_ttl_s,
+        .valid_refresh_s = config->cache.valid_refresh_s,
+        .invalid_ttl_s = config->cache.invalid_ttl_s,
+        .invalid_refresh_s = config->cache.invalid_refresh_s,
+        .unknown_ttl_s = config->cache.unknown_ttl_s,
+        .domain_ttl_s = config->cache.domain_ttl_s,
+        .correspondent_ttl_s = config->cache.correspondent_ttl_s,
+    };
+    options->greylist = (struct rb_greylist){
+        .retry = config->greylist.retry,
+        .first_s = config->greylist.first_s,
+        .max_s = config->greylist.max_s,
+        .give_up_s = config->greylist.give_up_s,
+    };
+}
+
+bool config_fixed_difference(const struct config *running, const struct config *loaded,
+                             size_t *next, char *name, size_t size)
+{
+    while (*next < main_table.count) {
+        const struct directive *directive = &main_table.directives[(*next)++];
+        char before[VALUE_TEXT_MAX + 1], after[VALUE_TEXT_MAX + 1];
+
+        if (!directive->fixed)
+            continue;
+        directive_format(directive, (const char *)running + directive->offset, before,
+                         sizeof(before));
+        directive_format(directive, (const char *)loaded + directive->offset, after, sizeof(after));
+        if (strcmp(before, after) == 0)
+            continue;
+        snprintf(name, size, "%s%s%s", directive->section, directive->section[0] == '\0' ? "" : ".",
+                 directive->name);
+        return true;
+    }
+    return false;
+}
+
+/* --- Printing --- */
+
+static void print_policy(FILE *stream, const struct policy *policy)
+{
+    fputs("\npolicy ", stream);
+    directive_print_quoted(stream, policy->name);
+    fputs(" {\n    match {\n", stream);
+    directive_print_section(stream, &policy_table, "match", "        ", policy);
+    fputs("    }\n", stream);
+    directive_print_section(stream, &policy_table, "policy", "    ", policy);
+    fputs("}\n", stream);
+}
+
+/* The policy behind the last is printed where it can be reached, so that a second reading adds
+ * none. */
+static void print_policies(FILE *stream, const struct config *config)
+{
+    bool reached = true;
+
+    for (size_t i = 0; i < config->policy_count; i++) {
+        print_policy(stream, &config->policies[i]);
+        if (policy_matches_all(&config->policies[i]))
+            reached = false;
+    }
+    if (reached)
+        print_policy(stream, &config->default_policy);
+}
+
+static void print_relays(FILE *stream, const struct config *config)
+{
+    for (size_t i = 0; i < config->relay_count; i++) {
+        fputs("\nrelay ", stream);
+        directive_print_quoted(stream, config->relays[i].domain);
+        fputs(" {\n", stream);
+        directive_print_section(stream, &relay_table, "relay", "    ", &config->relays[i]);
+        fputs("}\n", stream);
+    }
+}
+
+void config_print(const struct config *config, FILE *stream)
+{
+    directive_print_section(stream, &main_table, "", "", config);
+    for (size_t i = 1; i < MAIN_SECTIONS; i++) {
+        fprintf(stream, "\n%s {\n", main_sections[i]);
+        directive_print_section(stream, &main_table, main_sections[i], "    ", config);
+        fputs("}\n", stream);
+    }
+    print_policies(stream, config);
+    print_relays(stream, config);
+}
+
+static const struct relay *find_relay(const struct config *config, const char *domain)
+{
+    for (size_t i = 0; i < config->relay_count; i++)
+        if (strcmp(config->relays[i].domain, domain) == 0)
+            return &config->relays[i];
+    return NULL;
+}
+
+const struct relay *config_relay(const struct config *config, const char *domain)
+{
+    const struct relay *relay = find_relay(config, domain);
+    const char *above = domain;
+
+    while (relay == NULL && (above = strchr(above + 1, '.')) != NULL)
+        relay = find_relay(config, above);
+    return relay != NULL ? relay : find_relay(config, "*");
+}

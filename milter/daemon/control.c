@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* control: see control.h. */
+#include "config.h"
+
+#include "daemon/control.h"
+
+#include "base/clock.h"
+#include "daemon/service.h"
+#include "daemon/status.h"
+#include "base/socket_path.h"
+#include "base/json.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { ACCEPT_PAUSE_MS = 100, BACKLOG = 64 };
+
+/* One whose request has not been taken up. */
+struct client {
+    int fd;
+    deadline until; /* for the request */
+    bool complete;  /* the request is there: */
+    size_t len;
+    char line[CONTROL_LINE_MAX + 1];
+};
+
+static int listener = -1, wake_fd = -1; /* wake_fd: it is to stop, or a request is done */
+static struct sockaddr_un own;
+static pthread_t thread;
+
+/* The thread's own. */
+static struct client *clients[CONTROL_CLIENTS_MAX]; /* as they came */
+static size_t client_count;
+static deadline accept_from; /* no descriptor was left: not before */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t all_obeyed = PTHREAD_COND_INITIALIZER;
+static unsigned obeyed; /* [lock] requests under way */
+static bool reloading;  /* [lock] one of them is a reload: the next one waits */
+static bool stopping;   /* [lock] */
+
+/* --- One request ---------------------------------------------------------- */
+
+/* Who only says that nothing more will come waits on. */
+static bool has_hung_up(int fd)
+{
+    struct pollfd at = {.fd = fd};
+
+    return poll(&at, 1, 0) > 0 && (at.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+static void send_all(int fd, const char *octets, size_t len, deadline until)
+{
+    struct pollfd at = {.fd = fd, .events = POLLOUT};
+
+    while (len > 0) { /* ends: by the deadline at the latest */
+        ssize_t n = send(fd, octets, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (n > 0) {
+            octets += n;
+            len -= (size_t)n;
+        } else if (n == 0 || (errno != EAGAIN && errno != EINTR) ||
+                   poll(&at, 1, deadline_left_ms(clock_system(), until)) == 0) {
+            return;
+        }
+    }
+}
+
+static void send_object(int fd, json_t *object)
+{
+    const deadline until = deadline_in(clock_system(), CONTROL_ANSWER_MS);
+    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+
+    if (text != NULL) {
+        send_all(fd, text, strlen(text), until);
+        send_all(fd, "\n", 1, until);
+    }
+    free(text);
+}
+
+static json_t *result(bool good, const char *message)
+{
+    return json_pack("{s:b, s:o}", "ok", (int)good, "message", wire_text(message));
+}
+
+static json_t *reload(void)
+{
+    char said[1000];
+    bool taken = service_reload(said, sizeof said);
+
+    return result(taken, said);
+}
+
+static bool is_reload(const struct client *client)
+{
+    return strcmp(client->line, "reload") == 0;
+}
+
+static json_t *obey(const struct client *client)
+{
+    static const char explain[] = "explain ";
+
+    if (strcmp(client->line, "status") == 0)
+        return status_object();
+    if (strncmp(client->line, explain, strlen(explain)) == 0)
+        return status_explain(client->line + strlen(explain));
+    return is_reload(client) ? reload() : result(false, "not a request: status, reload or explain");
+}
+
+static void free_client(struct client *client)
+{
+    close(client->fd);
+    free(client);
+}
+
+/* Under way no more. */
+static void end_turn(bool of_reload)
+{
+    pthread_mutex_lock(&lock);
+    reloading = reloading && !of_reload;
+    if (--obeyed == 0)
+        pthread_cond_signal(&all_obeyed);
+    (void)!eventfd_write(wake_fd, 1); /* open as long as there is somebody to be waited for */
+    pthread_mutex_unlock(&lock);
+}
+
+static void *obey_thread(void *arg)
+{
+    struct client *client = arg;
+    json_t *object = has_hung_up(client->fd) ? NULL : obey(client);
+    bool of_reload = is_reload(client);
+
+    send_object(client->fd, object);
+    json_decref(object);
+    free_client(client);
+    end_turn(of_reload);
+    return NULL;
+}
+
+/* No signal is for this thread; it is waited for by its count, where joins is NULL. */
+static bool start_thread(void *(*run)(void *), void *arg, pthread_t *joins)
+{
+    sigset_t all, before;
+    pthread_t made;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(joins != NULL ? joins : &made, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0 && joins == NULL)
+        pthread_detach(made);
+    errno = error;
+    return error == 0;
+}
+
+/* --- Clients that have not been obeyed ------------------------------------ */
+
+static struct client *take_client(size_t at)
+{
+    struct client *client = clients[at];
+
+    client_count--;
+    for (; at < client_count; at++)
+        clients[at] = clients[at + 1];
+    return client;
+}
+
+static void drop_client(size_t at)
+{
+    free_client(take_client(at));
+}
+
+/* client_count: all have said what they want. */
+static size_t first_silent(void)
+{
+    size_t at = 0;
+
+    while (at < client_count && clients[at]->complete)
+        at++;
+    return at;
+}
+
+static void add_client(int fd)
+{
+    struct client *client = malloc(sizeof *client);
+
+    if (client_count == CONTROL_CLIENTS_MAX)
+        drop_client(first_silent());
+    if (client == NULL) {
+        close(fd);
+        return;
+    }
+    client->fd = fd;
+    client->until = deadline_in(clock_system(), CONTROL_READ_MS);
+    client->complete = false;
+    client->len = 0;
+    clients[client_count++] = client;
+}
+
+static bool may_accept(void)
+{
+    return (client_count < CONTROL_CLIENTS_MAX || first_silent() < client_count) &&
+           deadline_left_ms(clock_system(), accept_from) == 0;
+}
+
+static void accept_one(void)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd >= 0)
+        add_client(fd);
+    else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+        /* No descriptor left, most likely: the client waits on, and must not be spun about. */
+        accept_from = deadline_in(clock_system(), ACCEPT_PAUSE_MS);
+}
+
+/* Reads what there is. False: the client is to be left. */
+static bool read_some(struct client *client)
+{
+    ssize_t n =
+        recv(client->fd, client->line + client->len, CONTROL_LINE_MAX - client->len, MSG_DONTWAIT);
+    char *end;
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    end = memchr(client->line + client->len, '\n', (size_t)n);
+    client->len += (size_t)n;
+    if (end != NULL)
+        *end = '\0';
+    client->complete = end != NULL;
+    return n > 0 && (client->complete || client->len < CONTROL_LINE_MAX);
+}
+
+/* False: the client is to be left. */
+static bool attend(struct client *client, short events)
+{
+    if (client->complete)
+        return (events & (POLLHUP | POLLERR)) == 0;
+    if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && !read_some(client))
+        return false;
+    return client->complete || deadline_left_ms(clock_system(), client->until) > 0;
+}
+
+/* Whether it is the client's turn, which begins with that. */
+static bool begin_turn(const struct client *client)
+{
+    bool begins;
+
+    pthread_mutex_lock(&lock);
+    begins = obeyed < CONTROL_OBEYED_MAX && !(reloading && is_reload(client));
+    obeyed += begins;
+    reloading = reloading || (begins && is_reload(client));
+    pthread_mutex_unlock(&lock);
+    return begins;
+}
+
+/* Has those obeyed that have said what they want, as far as it is their turn. */
+static void obey_clients(void)
+{
+    size_t at = 0;
+
+    while (at < client_count) {
+        struct client *client = clients[at];
+
+        if (!client->complete || !begin_turn(client)) {
+            at++;
+            continue;
+        }
+        (void)take_client(at);
+        if (!start_thread(obey_thread, client, NULL)) {
+            end_turn(is_reload(client));
+            free_client(client);
+        }
+    }
+}
+
+/* --- The thread ----------------------------------------------------------- */
+
+static bool is_stopping(void)
+{
+    bool is;
+
+    pthread_mutex_lock(&lock);
+    is = stopping;
+    pthread_mutex_unlock(&lock);
+    return is;
+}
+
+/* Until when nothing need be looked at by itself. -1: for ever. */
+static int patience_ms(bool accepts)
+{
+    int wait_ms = -1;
+
+    if (!accepts && client_count < CONTROL_CLIENTS_MAX)
+        wait_ms = deadline_left_ms(clock_system(), accept_from);
+    for (size_t i = 0; i < client_count; i++) {
+        int left_ms = deadline_left_ms(clock_system(), clients[i]->until);
+
+        if (!clients[i]->complete && (wait_ms < 0 || left_ms < wait_ms))
+            wait_ms = left_ms;
+    }
+    return wait_ms;
+}
+
+/* Waits until there is something to do. */
+static bool wait_for_news(struct pollfd fds[CONTROL_CLIENTS_MAX + 2])
+{
+    bool accepts = may_accept();
+
+    fds[0] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = accepts ? listener : -1, .events = POLLIN};
+    for (size_t i = 0; i < client_count; i++)
+        fds[i + 2] =
+            (struct pollfd){.fd = clients[i]->fd, .events = clients[i]->complete ? 0 : POLLIN};
+    return poll(fds, (nfds_t)client_count + 2, patience_ms(accepts)) >= 0 || errno == EINTR;
+}
+
+static void *control_thread(void *arg)
+{
+    struct pollfd fds[CONTROL_CLIENTS_MAX + 2];
+    eventfd_t woken;
+
+    (void)arg;
+    while (!is_stopping() && wait_for_news(fds)) {
+        if (fds[0].revents != 0)
+            (void)!eventfd_read(wake_fd, &woken);
+        for (size_t i = client_count; i-- > 0;) /* backwards: one that is left moves the others */
+            if (!attend(clients[i], fds[i + 2].revents))
+                drop_client(i);
+        obey_clients();
+        if (fds[1].revents != 0)
+            accept_one();
+    }
+    while (client_count > 0)
+        drop_client(0);
+    return NULL;
+}
+
+/* --- Opening and closing -------------------------------------------------- */
+
+static bool open_listener(void)
+{
+    mode_t mask;
+    int error;
+
+    if (!unixpath_clear(own.sun_path))
+        return false;
+    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (listener < 0)
+        return false;
+    mask = umask(0117);
+    error = bind(listener, (const struct sockaddr *)&own, sizeof own);
+    (void)umask(mask);
+    return error == 0 && listen(listener, BACKLOG) == 0;
+}
+
+static void close_descriptors(void)
+{
+    int saved = errno;
+
+    if (listener >= 0)
+        close(listener);
+    if (wake_fd >= 0)
+        close(wake_fd);
+    listener = wake_fd = -1;
+    errno = saved;
+}
+
+bool control_start(const char *path)
+{
+    if (path[0] == '\0')
+        return true;
+    if (!unixpath_address(path, &own)) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    stopping = false;
+    accept_from = 0;
+    wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wake_fd >= 0 && open_listener() && start_thread(control_thread, NULL, &thread))
+        return true;
+    close_descriptors();
+    return false;
+}
+
+void control_stop(void)
+{
+    if (listener < 0)
+        return;
+    pthread_mutex_lock(&lock);
+    stopping = true;
+    pthread_mutex_unlock(&lock);
+    (void)!eventfd_write(wake_fd, 1);
+    pthread_join(thread, NULL);
+    pthread_mutex_lock(&lock);
+    while (obeyed > 0)
+        pthread_cond_wait(&all_obeyed, &lock);
+    pthread_mutex_unlock(&lock);
+    (void)unlink(own.sun_path);
+    close_descriptors();
+}

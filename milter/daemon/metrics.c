@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* metrics: the daemon's counters; see metrics.h. */
+#include "config.h"
+
+#include "daemon/metrics.h"
+
+#include "session/session.h"
+
+#include <stdatomic.h>
+
+static atomic_ullong decisions[RB_REASON_MAX][ACTION_REJECT + 1];
+static atomic_ullong skips[EXEMPT_MAX];
+static atomic_ullong waits[METRICS_WAIT_BUCKETS];
+static atomic_ullong sessions_open, sessions_total;
+
+static const int64_t bounds_ms[METRICS_WAIT_BUCKETS] = {
+    1, 5, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10000, -1,
+};
+
+void metrics_decided(enum rb_reason reason, enum action action)
+{
+    if ((unsigned)reason < RB_REASON_MAX && (unsigned)action <= ACTION_REJECT)
+        atomic_fetch_add(&decisions[reason][action], 1);
+}
+
+void metrics_skipped(enum exemption exemption)
+{
+    if ((unsigned)exemption < EXEMPT_MAX)
+        atomic_fetch_add(&skips[exemption], 1);
+}
+
+void metrics_waited(int64_t waited_ms)
+{
+    unsigned bucket = 0;
+
+    while (bounds_ms[bucket] >= 0 && waited_ms > bounds_ms[bucket])
+        bucket++;
+    atomic_fetch_add(&waits[bucket], 1);
+}
+
+void metrics_session_began(void)
+{
+    atomic_fetch_add(&sessions_open, 1);
+    atomic_fetch_add(&sessions_total, 1);
+}
+
+void metrics_session_ended(void)
+{
+    atomic_fetch_sub(&sessions_open, 1);
+}
+
+uint64_t metrics_decisions(enum rb_reason reason, enum action action)
+{
+    return atomic_load(&decisions[reason][action]);
+}
+
+uint64_t metrics_skips(enum exemption exemption)
+{
+    return atomic_load(&skips[exemption]);
+}
+
+uint64_t metrics_sessions_open(void)
+{
+    return atomic_load(&sessions_open);
+}
+
+uint64_t metrics_sessions_total(void)
+{
+    return atomic_load(&sessions_total);
+}
+
+uint64_t metrics_waits(unsigned bucket)
+{
+    return atomic_load(&waits[bucket]);
+}
+
+int64_t metrics_wait_bound_ms(unsigned bucket)
+{
+    return bounds_ms[bucket];
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * metrics: what the daemon has done since it started, counted. Any thread, no locks. The numbers
+ * are the process's, as there is one daemon in it.
+ */
+#ifndef RB_MILTER_DAEMON_METRICS_H
+#define RB_MILTER_DAEMON_METRICS_H
+
+#include "config/policy.h"
+#include "ringback.h"
+
+#include <stdint.h>
+
+enum exemption;
+
+enum { METRICS_WAIT_BUCKETS = 12 };
+
+void metrics_decided(enum rb_reason reason, enum action action);
+void metrics_skipped(enum exemption exemption);
+void metrics_waited(int64_t waited_ms);
+void metrics_session_began(void);
+void metrics_session_ended(void);
+
+/* Reading. Each value by itself is right; together they may be a moment apart. */
+uint64_t metrics_decisions(enum rb_reason reason, enum action action);
+uint64_t metrics_skips(enum exemption exemption);
+uint64_t metrics_sessions_open(void);
+uint64_t metrics_sessions_total(void);
+
+/* Clients that waited at most metrics_wait_bound_ms(bucket); the last bucket has no bound (-1). Not
+ * cumulative. */
+uint64_t metrics_waits(unsigned bucket);
+int64_t metrics_wait_bound_ms(unsigned bucket);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * service: what the daemon has one of: the configuration in force and the verifier. Reloading
+ * replaces the first and tells the second. Any thread after service_start.
+ */
+#ifndef RB_MILTER_DAEMON_SERVICE_H
+#define RB_MILTER_DAEMON_SERVICE_H
+
+#include "config/configuration.h"
+#include "session/session.h"
+
+#include <time.h>
+
+/*
+ * Opens the verifier. Takes over the caller's reference to config. On failure detail says why in
+ * words. After fork, as the user the daemon runs as.
+ */
+enum rb_error service_start(const char *path, struct config *config, char *detail,
+                            size_t detail_size);
+
+/* The configuration in force; a reference of the caller's. */
+struct config *service_config(void);
+
+/* What sessions need. */
+const struct session_world *service_world(void);
+
+/* When the daemon started (wall clock), and when it last took a configuration. */
+time_t service_started(void);
+time_t service_configured(void);
+
+/* Whether the configuration's file is another by now than the one that was read. */
+bool service_config_changed(void);
+
+/*
+ * Reads the configuration file again. True: it is in force for new sessions, and said tells what
+ * needs a restart, if anything; false: the old one stays, and said tells why. One line. Logs too.
+ */
+bool service_reload(char *said, size_t size);
+
+/* Lets waiting sessions have their answer. */
+void service_stop(void);
+
+/* What was learned is in the cache, and the rest is left as it is: for an end with sessions still
+ * open. */
+void service_flush(void);
+
+/* Closes the verifier and lets the configuration go. */
+void service_end(void);
+
+#endif

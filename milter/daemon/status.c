@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* status: see status.h. The keys are documented in ringback(1): scripts depend on them. */
+#include "config.h"
+
+#include "daemon/status.h"
+
+#include "cache/cache.h"
+#include "session/explain.h"
+#include "limits/breaker.h"
+#include "daemon/metrics.h"
+#include "daemon/service.h"
+#include "verifier/verifier.h"
+#include "daemon/whoami.h"
+#include "base/json.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    STATUS_HOSTS_MAX = 1000, /* hosts held back that are listed; the rest is counted */
+    STATUS_LIMITS_MAX = 100, /* shields and used up rates, likewise */
+};
+
+static json_t *verdict_counts(void)
+{
+    json_t *verdicts = json_object();
+
+    for (int reason = RB_REASON_NONE + 1; reason < RB_REASON_MAX; reason++) {
+        const char *verdict = rb_verdict_name(rb_reason_verdict(reason));
+        uint64_t sum = 0;
+        json_t *by_reason;
+
+        for (int action = ACTION_ACCEPT; action <= ACTION_REJECT; action++)
+            sum += metrics_decisions(reason, action);
+        if (sum == 0)
+            continue;
+        by_reason = json_object_get(verdicts, verdict);
+        if (by_reason == NULL) {
+            by_reason = json_object();
+            json_object_set_new(verdicts, verdict, by_reason);
+        }
+        json_object_set_new(by_reason, rb_reason_name(reason), json_integer((json_int_t)sum));
+    }
+    return verdicts;
+}
+
+static json_t *action_counts(void)
+{
+    json_t *actions = json_object();
+
+    for (int action = ACTION_ACCEPT; action <= ACTION_REJECT; action++) {
+        uint64_t sum = 0;
+
+        for (int reason = RB_REASON_NONE + 1; reason < RB_REASON_MAX; reason++)
+            sum += metrics_decisions(reason, action);
+        json_object_set_new(actions, action_name(action), json_integer((json_int_t)sum));
+    }
+    return actions;
+}
+
+static json_t *skip_counts(void)
+{
+    json_t *skips = json_object();
+
+    for (int exemption = EXEMPT_NOT + 1; exemption < EXEMPT_MAX; exemption++)
+        json_object_set_new(skips, exemption_name(exemption),
+                            json_integer((json_int_t)metrics_skips(exemption)));
+    return skips;
+}
+
+static json_t *callout_object(const struct rb_stats *stats)
+{
+    json_t *by_result = json_object();
+    uint64_t total = 0;
+
+    for (int reason = RB_REASON_NONE + 1; reason < RB_REASON_MAX; reason++) {
+        total += stats->callouts[reason];
+        if (stats->callouts[reason] > 0)
+            json_object_set_new(by_result, rb_reason_name(reason),
+                                json_integer((json_int_t)stats->callouts[reason]));
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "running",
+                     (json_int_t)stats->running, "held", (json_int_t)stats->held, "resting",
+                     (json_int_t)stats->resting, "pending", (json_int_t)stats->pending, "total",
+                     (json_int_t)total, "connections", (json_int_t)stats->sessions, "coalesced",
+                     (json_int_t)stats->coalesced, "busy", (json_int_t)stats->busy, "limited",
+                     (json_int_t)stats->limited, "spf_fail", (json_int_t)stats->spf_fail, "results",
+                     by_result);
+}
+
+static json_t *cache_object(const struct rb_stats *stats)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hit", (json_int_t)stats->cache_hit,
+                     "stale", (json_int_t)stats->cache_stale, "miss", (json_int_t)stats->cache_miss,
+                     "settled_by_fact", (json_int_t)stats->settled_by_fact, "entries",
+                     (json_int_t)stats->cache_entries, "bytes", (json_int_t)stats->cache_bytes,
+                     "dropped_writes", (json_int_t)stats->dropped_writes);
+}
+
+struct held {
+    json_t *hosts;
+    int64_t now_s;
+    size_t count;
+};
+
+static bool add_held(const struct cache_entry *entry, void *arg)
+{
+    struct held *held = arg;
+
+    if (!limits_host_is_held(entry->host_record, held->now_s))
+        return true;
+    if (held->count++ < STATUS_HOSTS_MAX)
+        json_array_append_new(held->hosts, wire_entry(entry, NULL, held->now_s));
+    return true;
+}
+
+/* Domains that are being forged in bulk, and left alone for so long. */
+static json_t *shields(size_t *count)
+{
+    struct shield_up *list = calloc(STATUS_LIMITS_MAX, sizeof *list);
+    json_t *shields = json_array();
+    int64_t now_s = time(NULL);
+
+    *count =
+        verifier_shields(service_world()->verifier, list, list != NULL ? STATUS_LIMITS_MAX : 0);
+    for (size_t i = 0; list != NULL && i < *count && i < STATUS_LIMITS_MAX; i++)
+        json_array_append_new(shields, json_pack("{s:o, s:I}", "domain", wire_text(list[i].domain),
+                                                 "held_s", (json_int_t)(list[i].until_s - now_s)));
+    free(list);
+    return shields;
+}
+
+/* Rates that are used up: whose, and how long until the next may be asked. */
+static json_t *rates(size_t *count)
+{
+    struct rates_limited *list = calloc(STATUS_LIMITS_MAX, sizeof *list);
+    json_t *rates = json_array();
+
+    *count = verifier_rates(service_world()->verifier, list, list != NULL ? STATUS_LIMITS_MAX : 0);
+    for (size_t i = 0; list != NULL && i < *count && i < STATUS_LIMITS_MAX; i++) {
+        const char *whose = list[i].key;
+        const char *kind = whose[0] == 'd' ? "domain" : whose[0] == 'c' ? "client" : "global";
+
+        json_array_append_new(rates,
+                              json_pack("{s:s, s:o, s:I}", "rate", kind, "of", wire_text(whose + 1),
+                                        "wait_ms", (json_int_t)list[i].wait_ms));
+    }
+    free(list);
+    return rates;
+}
+
+static json_t *limits_object(const struct config *config)
+{
+    struct held held = {.hosts = json_array(), .now_s = time(NULL)};
+    struct cache *cache = service_world()->verifier->cache;
+    json_t *shield_list, *rate_list;
+    size_t shield_count, rate_count;
+
+    if (cache != NULL)
+        (void)cache_walk(cache, CACHE_HOST, add_held, &held);
+    shield_list = shields(&shield_count);
+    rate_list = rates(&rate_count);
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:o, s:I, s:o, s:I, s:o}",
+                     "per_domain_sessions", (int)config->limits.per_domain_sessions,
+                     "per_host_sessions", (int)config->limits.per_host_sessions, "max_workers",
+                     (int)config->callout.max_workers, "max_held", (int)config->callout.max_held,
+                     "max_pending", (int)config->callout.max_pending, "hosts_held_back_count",
+                     (json_int_t)held.count, "hosts_held_back", held.hosts, "shields_count",
+                     (json_int_t)shield_count, "shields", shield_list, "rates_used_up_count",
+                     (json_int_t)rate_count, "rates_used_up", rate_list);
+}
+
+/* What is wrong with who we say we are; null where that has not been looked at yet. */
+static json_t *identity_warnings(void)
+{
+    struct identity identity;
+    json_t *warnings;
+
+    if (!whoami_get(&identity))
+        return json_null();
+    warnings = json_array();
+    for (size_t i = 0; i < identity.count; i++)
+        json_array_append_new(warnings, wire_text(identity.warning[i]));
+    return warnings;
+}
+
+/* "" where there is none. */
+static json_t *text_of_ours(const char *text)
+{
+    return text[0] != '\0' ? wire_text(text) : json_string("");
+}
+
+json_t *status_object(void)
+{
+    struct config *config = service_config();
+    struct rb_stats stats;
+    time_t now = time(NULL);
+    json_t *object;
+
+    rb_verifier_stats(service_world()->verifier, &stats);
+    object = json_pack(
+        "{s:s, s:i, s:I, s:o, s:I, s:o, s:b, s:{s:I, s:I}, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "version", PACKAGE_VERSION, "pid", (int)getpid(), "uptime_s",
+        (json_int_t)(now - service_started()), "config", text_of_ours(config->path), "config_age_s",
+        (json_int_t)(now - service_configured()), "hostname", wire_text(config->hostname),
+        "dry_run", (int)config->dry_run, "sessions", "open", (json_int_t)metrics_sessions_open(),
+        "total", (json_int_t)metrics_sessions_total(), "callouts", callout_object(&stats),
+        "retries_scheduled", (json_int_t)stats.retries_scheduled, "verdicts", verdict_counts(),
+        "actions", action_counts(), "skipped", skip_counts(), "cache", cache_object(&stats),
+        "limits", limits_object(config), "identity_warnings", identity_warnings());
+    config_put(config);
+    return object;
+}
+
+/* --- Explaining ----------------------------------------------------------- */
+
+/* Whose explanation it is, and by which configuration. */
+static void tell_who(json_t *object, const struct config *config)
+{
+    struct stat file;
+    bool is_there = stat(config->path, &file) == 0;
+
+    json_object_set_new(object, "pid", json_integer(getpid()));
+    json_object_set_new(object, "config", text_of_ours(config->path));
+    json_object_set_new(object, "config_dev",
+                        json_integer(is_there ? (json_int_t)file.st_dev : -1));
+    json_object_set_new(object, "config_ino",
+                        json_integer(is_there ? (json_int_t)file.st_ino : -1));
+    json_object_set_new(object, "config_age_s", json_integer(time(NULL) - service_configured()));
+    json_object_set_new(object, "config_changed", json_boolean(service_config_changed()));
+}
+
+json_t *status_explain(const char *text)
+{
+    struct config *config = service_config();
+    json_t *request = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    json_t *object = explain_object(service_world()->verifier, config, request);
+
+    if (object != NULL)
+        tell_who(object, config);
+    json_decref(request);
+    config_put(config);
+    return object;
+}

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * filter: from libmilter to session and back; see filter.h. Callbacks of one session come one at a
+ * time, but on different threads; nothing thread-local may live across them. Every callback that
+ * answers a command answers in time: the only wait is session_rcpt's, bounded by max_wait.
+ */
+#include "config.h"
+
+#include "mta/filter.h"
+
+#include "mta/headers.h"
+#include "daemon/metrics.h"
+#include "mta/negotiate.h"
+#include "base/pool.h"
+#include "daemon/service.h"
+#include "base/text.h"
+
+#include <libmilter/mfapi.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What was agreed on with the MTA for a connection. */
+struct terms {
+    bool has_client; /* they are the first member of a visit */
+    bool quiet;      /* the MTA waits for no answer to HELO, MAIL, header fields and their end */
+    bool tags, quarantines; /* it does these */
+};
+
+/* One client on a connection of the MTA's. */
+struct visit {
+    struct terms terms;
+    bool in_transaction; /* counted in `transactions` */
+    struct session session;
+    struct header_census census;
+};
+
+static atomic_uint running;
+
+unsigned filter_callbacks_running(void)
+{
+    return atomic_load(&running);
+}
+
+static sfsistat leave(sfsistat status)
+{
+    atomic_fetch_sub(&running, 1);
+    return status;
+}
+
+static void enter(void)
+{
+    atomic_fetch_add(&running, 1);
+}
+
+/* --- Transactions, and the end -------------------------------------------- */
+
+static atomic_uint transactions; /* begun before the end was announced, and not over */
+static atomic_bool ending;
+
+void filter_announce_end(void)
+{
+    atomic_store(&ending, true);
+}
+
+unsigned filter_transactions_open(void)
+{
+    return atomic_load(&transactions);
+}
+
+static void transaction_begin(struct visit *visit)
+{
+    if (atomic_load(&ending))
+        return;
+    visit->in_transaction = true;
+    atomic_fetch_add(&transactions, 1);
+}
+
+static void transaction_end(struct visit *visit)
+{
+    if (visit->in_transaction)
+        atomic_fetch_sub(&transactions, 1);
+    visit->in_transaction = false;
+}
+
+/* --- Negotiation ---------------------------------------------------------- */
+
+/* What libmilter keeps for us while there is no client: all the terms there may be. */
+static struct terms without_client[] = {
+    {.quiet = false, .tags = false, .quarantines = false},
+    {.quiet = true, .tags = false, .quarantines = false},
+    {.quiet = false, .tags = true, .quarantines = false},
+    {.quiet = true, .tags = true, .quarantines = false},
+    {.quiet = false, .tags = false, .quarantines = true},
+    {.quiet = true, .tags = false, .quarantines = true},
+    {.quiet = false, .tags = true, .quarantines = true},
+    {.quiet = true, .tags = true, .quarantines = true},
+};
+enum { QUIET = 1, TAGS = 2, QUARANTINES = 4 /* their places */ };
+
+static struct terms *place_of(const struct terms *terms)
+{
+    return &without_client[(terms->quiet ? QUIET : 0) | (terms->tags ? TAGS : 0) |
+                           (terms->quarantines ? QUARANTINES : 0)];
+}
+
+static bool by_tcp;
+
+static bool decides_at_data(void)
+{
+    struct config *config = service_config();
+    bool does = config->decide_at == DECIDE_DATA;
+
+    config_put(config);
+    return does;
+}
+
+static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps,
+                             unsigned long f2, unsigned long f3, unsigned long *wanted_actions,
+                             unsigned long *wanted_steps, unsigned long *w2, unsigned long *w3)
+{
+    const struct negotiate_offer offer = {
+        .actions = actions, .steps = steps, .by_tcp = by_tcp, .needs_data = decides_at_data()};
+
+    struct terms terms = {.quiet = negotiate(context, &offer, wanted_actions, wanted_steps)};
+
+    (void)f2;
+    (void)f3;
+    *w2 = *w3 = 0;
+    terms.tags = (*wanted_actions & SMFIF_ADDHDRS) != 0;
+    terms.quarantines = (*wanted_actions & SMFIF_QUARANTINE) != 0;
+    (void)smfi_setpriv(context, place_of(&terms));
+    return SMFIS_CONTINUE;
+}
+
+/* Where nothing was negotiated it was not agreed to leave anything unanswered. */
+static const struct terms *terms_of(SMFICTX *context)
+{
+    const struct terms *kept = smfi_getpriv(context);
+
+    return kept != NULL ? kept : &without_client[TAGS | QUARANTINES];
+}
+
+/* The client that is there; NULL: none. */
+static struct visit *visit_of(SMFICTX *context)
+{
+    struct terms *kept = smfi_getpriv(context);
+
+    return kept != NULL && kept->has_client ? (struct visit *)kept : NULL;
+}
+
+/* Goes on where the MTA may not wait for an answer. */
+static sfsistat leave_quietly(SMFICTX *context)
+{
+    return leave(terms_of(context)->quiet ? SMFIS_NOREPLY : SMFIS_CONTINUE);
+}
+
+/* --- The connection ------------------------------------------------------- */
+
+/* Nearly each connection of the MTA's is a new client's. */
+static struct pool visits = POOL_INITIALIZER(sizeof(struct visit));
+
+static struct visit *visit_new(const struct sockaddr *address, const struct terms *terms)
+{
+    struct visit *visit = pool_get(&visits);
+    struct config *config;
+
+    if (visit == NULL)
+        return NULL;
+    visit->terms = *terms;
+    visit->terms.has_client = true;
+    visit->in_transaction = false;
+    visit->census = (struct header_census){0};
+    config = service_config();
+    session_init(&visit->session, service_world(), config, address);
+    visit->session.mta_tags = terms->tags;
+    visit->session.mta_quarantines = terms->quarantines;
+    config_put(config);
+    metrics_session_began();
+    return visit;
+}
+
+/* Decisions whose line waited for the queue id. */
+static void log_decisions(struct visit *visit, const char *id)
+{
+    struct session *session = &visit->session;
+
+    for (struct decision *each = session->decisions; each != NULL; each = each->next)
+        session_log(session, each, id);
+}
+
+static void forget_message(struct visit *visit, const char *id)
+{
+    /* A client that has left is not waited for; what is known by now goes into the log. */
+    (void)session_collect(&visit->session, 0, NULL, NULL);
+    log_decisions(visit, id);
+    headers_fini(&visit->census);
+    session_reset(&visit->session);
+    transaction_end(visit);
+}
+
+static void visit_free(struct visit *visit)
+{
+    forget_message(visit, NULL);
+    session_fini(&visit->session);
+    metrics_session_ended();
+    pool_put(&visits, visit);
+}
+
+static void log_exempt_connection(const struct session *session, enum exemption exemption)
+{
+    struct log_fields fields;
+
+    if (!log_wants(LOG_LEVEL_INFO))
+        return;
+    log_fields_init(&fields, "");
+    log_field(&fields, "verify", "none");
+    log_field(&fields, "verdict", rb_verdict_name(RB_VERDICT_UNKNOWN));
+    log_field(&fields, "reason", rb_reason_name(RB_REASON_EXEMPT));
+    log_field(&fields, "rule", exemption_name(exemption));
+    log_field(&fields, "action", action_name(ACTION_ACCEPT));
+    log_field(&fields, "client", session->client_text);
+    log_fields_write(LOG_LEVEL_INFO, &fields);
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
+static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
+{
+    struct visit *visit = visit_of(context);
+    struct terms terms = *terms_of(context);
+    enum exemption exemption;
+
+    (void)host;
+    enter();
+    terms.has_client = false;
+    if (visit != NULL) /* a new client on the MTA's old connection */
+        visit_free(visit);
+    visit = visit_new((const struct sockaddr *)address, &terms);
+    (void)smfi_setpriv(context, visit != NULL ? (void *)visit : place_of(&terms));
+    if (visit == NULL) {
+        log_line(LOG_LEVEL_ERROR, "out of memory: a session is let through unverified");
+        return leave(SMFIS_ACCEPT);
+    }
+    exemption = session_connection_exempt(&visit->session);
+    if (exemption == EXEMPT_NOT)
+        return leave(SMFIS_CONTINUE);
+    metrics_skipped(exemption);
+    log_exempt_connection(&visit->session, exemption);
+    return leave(SMFIS_ACCEPT);
+}
+
+static sfsistat on_helo(SMFICTX *context, char *helo)
+{
+    struct visit *visit = visit_of(context);
+
+    enter();
+    if (visit != NULL && helo != NULL)
+        session_helo(&visit->session, helo);
+    return leave_quietly(context);
+}
+
+static sfsistat on_close(SMFICTX *context)
+{
+    struct visit *visit = visit_of(context);
+
+    enter();
+    (void)smfi_setpriv(context, NULL); /* libmilter complains of anything else */
+    if (visit != NULL)
+        visit_free(visit);
+    return leave(SMFIS_CONTINUE);
+}
+
+/* --- The message ---------------------------------------------------------- */
+
+static const char *queue_id(SMFICTX *context)
+{
+    static char name[] = "i";
+
+    return smfi_getsymval(context, name);
+}
+
+static bool has_macro(SMFICTX *context, char *name)
+{
+    const char *value = smfi_getsymval(context, name);
+
+    return value != NULL && value[0] != '\0';
+}
+
+static bool is_authenticated(SMFICTX *context)
+{
+    static char type[] = "{auth_type}", user[] = "{auth_authen}";
+
+    return has_macro(context, type) || has_macro(context, user);
+}
+
+static sfsistat on_mail(SMFICTX *context, char **arguments)
+{
+    struct visit *visit = visit_of(context);
+
+    enter();
+    if (visit == NULL)
+        return leave_quietly(context);
+    negotiate_note_mail(queue_id(context) != NULL);
+    forget_message(visit, NULL);
+    transaction_begin(visit);
+    if (session_mail(&visit->session, arguments[0] != NULL ? arguments[0] : "",
+                     is_authenticated(context)) != RB_OK)
+        log_line(LOG_LEVEL_ERROR, "out of memory: a message is let through unverified");
+    return leave_quietly(context);
+}
+
+/*
+ * Sets the reply just before it is returned: one that is not used is kept by libmilter and fires
+ * later. '%' is doubled, for libmilter formats the text.
+ */
+static bool set_reply(SMFICTX *context, const struct smtp_reply *reply)
+{
+    char text[2 * SESSION_REPLY_MAX + 1], code[sizeof reply->code];
+    char enhanced[sizeof reply->enhanced];
+    size_t len = 0;
+
+    for (const char *c = reply->text; *c != '\0'; c++) {
+        if (*c == '%')
+            text[len++] = '%';
+        text[len++] = *c;
+    }
+    text[len] = '\0';
+    memcpy(code, reply->code, sizeof code);
+    memcpy(enhanced, reply->enhanced, sizeof enhanced);
+    return smfi_setreply(context, code, enhanced, text) == MI_SUCCESS;
+}
+
+static sfsistat refuse(SMFICTX *context, const struct session *session,
+                       const struct decision *decision)
+{
+    struct smtp_reply reply;
+
+    session_reply(session, decision, decision->action, &reply);
+    if (!set_reply(context, &reply))
+        log_line(LOG_LEVEL_ERROR, "libmilter refused the reply: %s", reply.text);
+    return decision->action == ACTION_REJECT ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+}
+
+static sfsistat on_rcpt(SMFICTX *context, char **arguments)
+{
+    struct visit *visit = visit_of(context);
+    struct decision *decision;
+
+    enter();
+    if (visit == NULL || visit->session.sender == NULL)
+        return leave(SMFIS_CONTINUE);
+    decision = session_rcpt(&visit->session, arguments[0] != NULL ? arguments[0] : "");
+    if (visit->session.rcpt.decided)
+        session_log(&visit->session, &visit->session.rcpt.decision, queue_id(context));
+    if (decision->action != ACTION_REJECT && decision->action != ACTION_TEMPFAIL)
+        return leave(SMFIS_CONTINUE);
+    session_log(&visit->session, decision, queue_id(context));
+    return leave(refuse(context, &visit->session, decision));
+}
+
+/* --- Deciding later ------------------------------------------------------- */
+
+static void still_at_it(void *context)
+{
+    (void)smfi_progress(context);
+}
+
+/* Settles what was left open at RCPT; the answer to the client where that refuses the message. */
+static bool refuses_message(SMFICTX *context, struct visit *visit, void (*tick)(void *arg),
+                            sfsistat *status)
+{
+    struct session *session = &visit->session;
+    const struct decision *refusal;
+
+    if (!session_is_pending(session))
+        return false;
+    refusal = session_collect(session, session->config->max_wait_ms, tick, context);
+    if (refusal == NULL)
+        return false;
+    log_decisions(visit, queue_id(context));
+    *status = refuse(context, session, refusal);
+    transaction_end(visit); /* xxfi_abort does not follow */
+    return true;
+}
+
+static sfsistat on_data(SMFICTX *context)
+{
+    struct visit *visit = visit_of(context);
+    sfsistat status;
+
+    enter();
+    if (visit != NULL && visit->session.config->decide_at == DECIDE_DATA &&
+        refuses_message(context, visit, NULL, &status))
+        return leave(status);
+    return leave(SMFIS_CONTINUE);
+}
+
+static sfsistat on_header(SMFICTX *context, char *name, char *value)
+{
+    struct visit *visit = visit_of(context);
+
+    enter();
+    if (visit != NULL)
+        headers_see(&visit->census, name, value, visit->session.config->authserv_id);
+    return leave_quietly(context);
+}
+
+/* Nothing to do: see negotiate why it is asked for. */
+static sfsistat on_end_of_header(SMFICTX *context)
+{
+    enter();
+    return leave_quietly(context);
+}
+
+/* From the last to the first: the numbers of those before stay right. */
+static bool remove_all(SMFICTX *context, const char *name, unsigned count)
+{
+    char field[64];
+
+    (void)text_copy(field, sizeof field, name);
+    for (; count > 0; count--)
+        if (smfi_chgheader(context, field, (int)count, NULL) != MI_SUCCESS)
+            return false;
+    return true;
+}
+
+static bool remove_forged(SMFICTX *context, const struct header_census *census)
+{
+    static char results[] = HEADER_RESULTS;
+
+    for (size_t i = census->forged_count; i > 0; i--)
+        if (smfi_chgheader(context, results, (int)census->forged[i - 1], NULL) != MI_SUCCESS)
+            return false;
+    return remove_all(context, HEADER_RINGBACK, census->ringback) &&
+           remove_all(context, HEADER_WARNING, census->warning);
+}
+
+static bool insert(SMFICTX *context, const char *name, char *value)
+{
+    char field[64];
+
+    (void)text_copy(field, sizeof field, name);
+    return smfi_insheader(context, 0, field, value) == MI_SUCCESS;
+}
+
+/* At the top, X-Ringback topmost. fate: what is done with the message. */
+static bool add_headers(SMFICTX *context, const struct session *session,
+                        const struct decision *decision, const struct decision *fate)
+{
+    char value[HEADER_VALUE_MAX + 1];
+    bool done = true;
+
+    if (headers_results(session, decision, value))
+        done = insert(context, HEADER_RESULTS, value);
+    if (fate->action == ACTION_TAG) {
+        headers_warning(session, fate, value);
+        done = insert(context, HEADER_WARNING, value) && done;
+    }
+    headers_ringback(session, decision, fate, value);
+    return insert(context, HEADER_RINGBACK, value) && done;
+}
+
+static void quarantine(SMFICTX *context, const struct session *session, const struct decision *fate)
+{
+    char why[HEADER_VALUE_MAX + 1];
+
+    headers_warning(session, fate, why);
+    if (smfi_quarantine(context, why) != MI_SUCCESS)
+        log_line(LOG_LEVEL_ERROR, "the MTA did not quarantine the message from <%s>",
+                 session->sender_text);
+}
+
+/* More forged fields than are removed: let in as it is, the message would be believed. */
+static bool must_refuse_overflow(const struct visit *visit)
+{
+    return visit->census.overflow && !visit->session.config->dry_run &&
+           !visit->session.local_submission;
+}
+
+/* The decision about the message says that it was let in: the id tells which one that was. */
+static void warn_of_overflow(const struct session *session, const char *what_is_done)
+{
+    log_line(LOG_LEVEL_WARNING, "too many forged header fields: %s client=%s id=%s", what_is_done,
+             session->client_text[0] != '\0' ? session->client_text : "local", session->id);
+}
+
+static sfsistat refuse_overflow(SMFICTX *context, const struct session *session)
+{
+    struct smtp_reply reply = {"550", "5.6.0", "too many forged header fields"};
+
+    warn_of_overflow(session, "the message is refused");
+    (void)set_reply(context, &reply);
+    return SMFIS_REJECT;
+}
+
+static sfsistat on_eom(SMFICTX *context)
+{
+    struct visit *visit = visit_of(context);
+    struct session *session;
+    const struct decision *decision, *fate;
+    sfsistat status;
+
+    enter();
+    if (visit == NULL)
+        return leave(SMFIS_CONTINUE);
+    session = &visit->session;
+    if (refuses_message(context, visit, still_at_it, &status))
+        return leave(status);
+    decision = session_message_decision(session);
+    fate = session_fate(session);
+    log_decisions(visit, queue_id(context));
+    if (must_refuse_overflow(visit)) {
+        transaction_end(visit);
+        return leave(refuse_overflow(context, session));
+    }
+    if (visit->census.overflow)
+        warn_of_overflow(session, "they stay in the message");
+    else if (!remove_forged(context, &visit->census))
+        log_line(LOG_LEVEL_ERROR, "the MTA did not remove forged header fields");
+    if (decision != NULL && !add_headers(context, session, decision, fate))
+        log_line(LOG_LEVEL_ERROR, "the MTA did not add header fields");
+    if (fate != NULL && fate->action == ACTION_QUARANTINE)
+        quarantine(context, session, fate);
+    session_let_in(session);
+    forget_message(visit, NULL);
+    return leave(SMFIS_CONTINUE);
+}
+
+static sfsistat on_abort(SMFICTX *context)
+{
+    struct visit *visit = visit_of(context);
+
+    enter();
+    if (visit != NULL)
+        forget_message(visit, queue_id(context));
+    return leave(SMFIS_CONTINUE);
+}
+
+bool filter_register(const char *listen, bool listens_by_tcp)
+{
+    static char name[] = "ringback";
+    static char socket[1024]; /* libmilter keeps the pointer */
+    struct smfiDesc filter = {
+        .xxfi_name = name,
+        .xxfi_version = SMFI_VERSION,
+        .xxfi_flags = NEGOTIATE_ACTIONS,
+        .xxfi_connect = on_connect,
+        .xxfi_helo = on_helo,
+        .xxfi_envfrom = on_mail,
+        .xxfi_envrcpt = on_rcpt,
+        .xxfi_data = on_data,
+        .xxfi_header = on_header,
+        .xxfi_eoh = on_end_of_header,
+        .xxfi_eom = on_eom,
+        .xxfi_abort = on_abort,
+        .xxfi_close = on_close,
+        .xxfi_negotiate = on_negotiate,
+    };
+
+    by_tcp = listens_by_tcp;
+    return text_copy(socket, sizeof socket, listen) && smfi_setconn(socket) == MI_SUCCESS &&
+           smfi_register(filter) == MI_SUCCESS;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * filter: libmilter's callbacks. Carries what the MTA says to a session, and what the session
+ * decides back. The only file, with main and loop, that knows libmilter.
+ */
+#ifndef RB_MILTER_MTA_FILTER_H
+#define RB_MILTER_MTA_FILTER_H
+
+#include <stdbool.h>
+
+/*
+ * Tells libmilter about us and where to listen, by TCP or not. False: it refused. Once, before
+ * smfi_opensocket.
+ */
+bool filter_register(const char *listen, bool listens_by_tcp);
+
+/*
+ * The daemon is about to end: transactions that begin from now on are not waited for. Of those that
+ * had begun, so many are not over yet. Any thread.
+ */
+void filter_announce_end(void);
+unsigned filter_transactions_open(void);
+
+/* Callbacks that have not returned yet: after smfi_main has, some may still be at work. */
+unsigned filter_callbacks_running(void);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* headers: what we write on a message, and what others forged; see headers.h. */
+#include "config.h"
+
+#include "mta/headers.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { COMMENT_DEPTH_MAX = 20 /* nested comments; deeper ones are no honest header */ };
+
+/* --- Forgeries ------------------------------------------------------------ */
+
+/* Behind white space and comments (CFWS, RFC 5322 3.2.2). NULL: a comment without an end. */
+static const char *skip_cfws(const char *text)
+{
+    unsigned depth = 0;
+
+    for (; *text != '\0'; text++) {
+        if (*text == '(') {
+            if (++depth > COMMENT_DEPTH_MAX)
+                return NULL;
+        } else if (*text == ')' && depth > 0) {
+            depth--;
+        } else if (*text == '\\' && depth > 0 && text[1] != '\0') {
+            text++;
+        } else if (depth == 0 && strchr(" \t\r\n", *text) == NULL) {
+            return text;
+        }
+    }
+    return depth == 0 ? text : NULL;
+}
+
+/* A token or quoted string, unquoted; its first octets where it is too long. False: a quoted string
+ * without an end. */
+static bool read_value(const char *text, char *value, size_t size)
+{
+    bool quoted = *text == '"';
+    size_t len = 0;
+
+    for (text += quoted; *text != '\0' && len + 1 < size; text++) {
+        if (quoted ? *text == '"' : strchr(" \t\r\n;(", *text) != NULL)
+            break;
+        if (quoted && *text == '\\' && text[1] != '\0')
+            text++;
+        value[len++] = *text;
+    }
+    value[len] = '\0';
+    return !quoted || *text != '\0';
+}
+
+bool headers_has_authserv_id(const char *value, const char *authserv_id)
+{
+    const char *from = skip_cfws(value);
+    char found[512];
+
+    if (from == NULL || !read_value(from, found, sizeof found))
+        return true; /* cannot be read: whoever reads it more kindly must not be fooled */
+    return strcasecmp(found, authserv_id) == 0;
+}
+
+static bool make_room(struct header_census *census)
+{
+    size_t room = census->forged_room == 0 ? 16 : census->forged_room * 2;
+    unsigned *more;
+
+    if (census->forged_count >= HEADERS_FORGED_MAX)
+        return false;
+    if (census->forged_count < census->forged_room)
+        return true;
+    more = realloc(census->forged, room * sizeof *more);
+    if (more == NULL)
+        return false;
+    census->forged = more;
+    census->forged_room = room;
+    return true;
+}
+
+/* A field's name, whatever its case and whatever blanks someone put before the colon. */
+static bool is_named(const char *name, const char *wanted)
+{
+    size_t len = strlen(wanted);
+
+    return strncasecmp(name, wanted, len) == 0 && name[len + strspn(name + len, " \t")] == '\0';
+}
+
+void headers_see(struct header_census *census, const char *name, const char *value,
+                 const char *authserv_id)
+{
+    if (is_named(name, HEADER_RINGBACK)) {
+        census->ringback++;
+    } else if (is_named(name, HEADER_WARNING)) {
+        census->warning++;
+    } else if (is_named(name, HEADER_RESULTS)) {
+        census->results++;
+        if (authserv_id[0] == '\0' || !headers_has_authserv_id(value, authserv_id))
+            return;
+        if (make_room(census))
+            census->forged[census->forged_count++] = census->results;
+        else
+            census->overflow = true;
+    }
+    if (census->ringback > HEADERS_FORGED_MAX || census->warning > HEADERS_FORGED_MAX)
+        census->overflow = true;
+}
+
+void headers_fini(struct header_census *census)
+{
+    free(census->forged);
+    *census = (struct header_census){0};
+}
+
+/* --- Ours ----------------------------------------------------------------- */
+
+/* The sender as it may stand between < and >: a quoted local part must not end its field and begin
+ * another. */
+static void show_sender(const struct session *session, char text[SESSION_TEXT_MAX + 1])
+{
+    (void)text_copy(text, SESSION_TEXT_MAX + 1, session->sender_text);
+    for (char *c = text; *c != '\0'; c++)
+        if (strchr("<>;", *c) != NULL)
+            *c = '?';
+}
+
+void headers_ringback(const struct session *session, const struct decision *decision,
+                      const struct decision *fate, char value[HEADER_VALUE_MAX + 1])
+{
+    const struct rb_answer *answer = &session->answer;
+    bool exempt = decision->exemption != EXEMPT_NOT;
+    char text[2 * HEADER_VALUE_MAX], rule[64] = "", would[32] = "", recipient[64] = "";
+    char sender[SESSION_TEXT_MAX + 1];
+
+    show_sender(session, sender);
+    if (exempt)
+        (void)snprintf(rule, sizeof rule, " rule=%s;", exemption_name(decision->exemption));
+    else if (decision->reason == RB_REASON_EXEMPT) /* of the verifier's: our own domain, say */
+        (void)snprintf(rule, sizeof rule, " rule=%s;", answer->rule);
+    if (fate->action != fate->wanted)
+        (void)snprintf(would, sizeof would, " would=%s;", action_name(fate->wanted));
+    if (fate->of == OF_RECIPIENT)
+        (void)snprintf(recipient, sizeof recipient, " recipient=%s;", rb_reason_name(fate->reason));
+    (void)snprintf(text, sizeof text,
+                   "%s; reason=%s;%s sender=<%s>; mx=%s; cached=%s; action=%s;%s%s id=%s",
+                   rb_verdict_name(decision->verdict), rb_reason_name(decision->reason), rule,
+                   sender, !exempt && answer->mx[0] != '\0' ? answer->mx : "none",
+                   !exempt && answer->cached ? "yes" : "no", action_name(fate->action), would,
+                   recipient, session->id);
+    text_printable(value, HEADER_VALUE_MAX + 1, text, strlen(text));
+}
+
+/* Of a recipient no more is told than that: what our own hosts say is no stranger's business. */
+void headers_warning(const struct session *session, const struct decision *fate,
+                     char value[HEADER_VALUE_MAX + 1])
+{
+    const struct rb_answer *answer = &session->answer;
+    char text[2 * HEADER_VALUE_MAX], sender[SESSION_TEXT_MAX + 1];
+
+    if (fate->of == OF_RECIPIENT) {
+        (void)snprintf(value, HEADER_VALUE_MAX + 1, "a recipient address is %s (%s)",
+                       rb_verdict_name(fate->verdict), rb_reason_name(fate->reason));
+        return;
+    }
+    show_sender(session, sender);
+    (void)snprintf(text, sizeof text, "sender address <%s> is %s (%s)%s%s", sender,
+                   rb_verdict_name(fate->verdict), rb_reason_name(fate->reason),
+                   answer->reply[0] != '\0' ? ": " : "", answer->reply);
+    text_printable(value, HEADER_VALUE_MAX + 1, text, strlen(text));
+}
+
+static const char *result_of(enum rb_verdict verdict, enum rb_reason reason)
+{
+    if (verdict == RB_VERDICT_VALID)
+        return "pass";
+    if (verdict == RB_VERDICT_INVALID)
+        return "fail";
+    switch (reason) {
+    case RB_REASON_CATCH_ALL:
+    case RB_REASON_BLOCKED:
+    case RB_REASON_NULL_SENDER_REFUSED:
+    case RB_REASON_REJECTED:
+    case RB_REASON_TLS_REQUIRED:
+    case RB_REASON_SPF_FAIL:
+    case RB_REASON_EXEMPT:
+        return "neutral"; /* asking again will tell no more */
+    default:
+        return "temperror";
+    }
+}
+
+/* Whether an address may stand as a pvalue without quoting (RFC 8601 2.2, RFC 5322 3.2.3 dot-atom).
+ */
+static bool is_plain(const char *address)
+{
+    static const char extra[] = "!#$%&'*+-/=?^_`{|}~.@";
+
+    for (; *address != '\0'; address++) {
+        char c = *address;
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              strchr(extra, c) != NULL))
+            return false;
+    }
+    return true;
+}
+
+bool headers_results(const struct session *session, const struct decision *decision,
+                     char value[HEADER_VALUE_MAX + 1])
+{
+    const char *authserv_id = session->config->authserv_id;
+    int len;
+
+    if (authserv_id[0] == '\0' || decision->exemption != EXEMPT_NOT ||
+        session->sender_key[0] == '\0' || !is_plain(session->sender_key))
+        return false;
+    len = snprintf(value, HEADER_VALUE_MAX + 1, "%s; x-callback=%s reason=\"%s\" smtp.mailfrom=%s",
+                   authserv_id, result_of(decision->verdict, decision->reason),
+                   rb_reason_name(decision->reason), session->sender_key);
+    return len > 0 && len <= HEADER_VALUE_MAX;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * loop: see loop.h. libmilter runs in a thread of its own, so that the main thread, to which the
+ * system hands a signal before it looks for another, can wait for those that end the process. They
+ * are passed on to libmilter's own thread for signals: whatever it does with them, it does still.
+ * A second one, that comes before the first was passed on, goes there at once. Must not end
+ * anything itself: callbacks under way are main's business.
+ */
+#include "config.h"
+
+#include "mta/loop.h"
+
+#include "mta/signals.h"
+#include "mta/wake.h"
+
+#include <libmilter/mfapi.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    FINISH_STEP_MS = 10,
+    WAKE_STEP_MS = 5,
+    WAKE_MAX_MS = 10000, /* libmilter ends within half of this when nobody wakes it */
+};
+
+static atomic_bool ended;
+static int result = MI_FAILURE; /* written before ended, read after */
+
+static void *run_libmilter(void *main_thread)
+{
+    result = smfi_main();
+    atomic_store(&ended, true);
+    (void)pthread_kill(*(pthread_t *)main_thread, SIGHUP); /* if it still waits for one */
+    return NULL;
+}
+
+static void sleep_ms(long ms)
+{
+    const struct timespec time = {.tv_nsec = ms * 1000000L};
+
+    (void)nanosleep(&time, NULL);
+}
+
+static void finish(const struct loop_end *end)
+{
+    end->announce();
+    for (int waited = 0; !atomic_load(&ended) && !end->may_come(waited) && waited < LOOP_FINISH_MS;
+         waited += FINISH_STEP_MS)
+        sleep_ms(FINISH_STEP_MS);
+}
+
+/* The listener holds a lock while it waits: nothing short of a connection gets it to look. */
+static void end_libmilter(int number)
+{
+    (void)kill(getpid(), number);
+    for (int waited = 0; !atomic_load(&ended) && waited < WAKE_MAX_MS; waited += WAKE_STEP_MS) {
+        wake_another_worker();
+        sleep_ms(WAKE_STEP_MS);
+    }
+}
+
+bool loop_run(const struct loop_end *end)
+{
+    static pthread_t self;
+    pthread_t thread;
+    int number;
+    bool told;
+
+    /* libmilter takes an order to end that it finds at its start for a failure. */
+    if (signals_end_has_come()) {
+        (void)smfi_stop(); /* removes the socket */
+        return true;
+    }
+    self = pthread_self();
+    if (pthread_create(&thread, NULL, run_libmilter, &self) != 0)
+        return false;
+    number = signals_await_end();
+    told = !atomic_load(&ended);
+    if (told)
+        finish(end);
+    if (!atomic_load(&ended))
+        end_libmilter(number);
+    if (!atomic_load(&ended)) {
+        (void)pthread_detach(thread);
+        return true;
+    }
+    (void)pthread_join(thread, NULL);
+    return told || result == MI_SUCCESS;
+}

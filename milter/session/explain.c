@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* explain: see explain.h. Must not call anybody, nor change anything. */
+#include "config.h"
+
+#include "session/explain.h"
+
+#include "mail/address.h"
+#include "mail/relay.h"
+#include "session/session.h"
+#include "base/text.h"
+#include "base/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SUBJECTS = OF_RECIPIENT + 1 };
+
+/* Where an answer comes from. */
+enum source {
+    FROM_NOBODY = 0, /* no mail host has to do with it */
+    FROM_CACHE,
+    FROM_ASKER, /* the request brought it: whoever explains has asked */
+};
+
+/* What a mail host would be asked now. */
+struct wanted {
+    bool is_any;
+    enum decision_of of;
+    char *address; /* malloc'ed */
+    char relay[RELAY_MAX + 1];
+    bool under_way;
+};
+
+struct explanation {
+    struct rb_verifier *verifier;
+    struct config *config;
+    FILE *out;
+
+    /* the request: */
+    char *helo, *from, *to; /* malloc'ed */
+    struct sockaddr_storage client;
+    bool authenticated;
+    bool is_given[SUBJECTS]; /* by enum decision_of */
+    struct rb_answer given[SUBJECTS];
+
+    /* what came of it: */
+    enum source sources[SUBJECTS];
+    bool would_refresh[SUBJECTS];
+    struct wanted wanted; /* the first of all questions */
+};
+
+/* --- Answers -------------------------------------------------------------- */
+
+static void want(struct explanation *explanation, const struct rb_question *question,
+                 enum decision_of of, bool under_way)
+{
+    struct wanted *wanted = &explanation->wanted;
+
+    wanted->is_any = true;
+    wanted->of = of;
+    wanted->address = strndup(question->address, question->address_len);
+    (void)text_copy(wanted->relay, sizeof wanted->relay,
+                    question->relay != NULL ? question->relay : "");
+    wanted->under_way = under_way;
+}
+
+/* What the verifier would say; where it would ask, that. */
+static void foretell(struct explanation *explanation, const struct rb_question *question,
+                     enum decision_of of, struct rb_answer *answer)
+{
+    struct rb_prospect prospect;
+    enum rb_error error =
+        rb_peek(explanation->verifier, question, explanation->config->max_wait_ms / 2, &prospect);
+
+    if (error != RB_OK) {
+        answer->reason = RB_REASON_INTERNAL_ERROR;
+        (void)text_copy(answer->rule, sizeof answer->rule, rb_error_text(error));
+        return;
+    }
+    if (prospect.would_call || prospect.is_asked) {
+        want(explanation, question, of, prospect.is_asked);
+        return;
+    }
+    *answer = prospect.answer;
+    explanation->sources[of] = answer->cached ? FROM_CACHE : FROM_NOBODY;
+    explanation->would_refresh[of] = prospect.would_refresh;
+}
+
+/* The session's. What is not known here is as if the client had not waited; nobody is told so. */
+static void answer_question(void *arg, const struct rb_question *question, enum decision_of of,
+                            struct rb_answer *answer)
+{
+    struct explanation *explanation = arg;
+
+    *answer = (struct rb_answer){.reason = RB_REASON_TIMEOUT, .age_s = -1, .expires_s = -1};
+    if (explanation->is_given[of]) {
+        *answer = explanation->given[of];
+        explanation->sources[of] = answer->cached ? FROM_CACHE : FROM_ASKER;
+    } else if (!explanation->wanted.is_any) {
+        foretell(explanation, question, of, answer);
+    }
+}
+
+/* --- Telling -------------------------------------------------------------- */
+
+static void tell_exemptions(const struct explanation *explanation, const struct session *session,
+                            const char *recipient_key)
+{
+    enum exemption found = session_exempt(session, recipient_key);
+
+    for (int exemption = EXEMPT_NOT + 1; exemption < EXEMPT_POLICY; exemption++) {
+        bool is = exemption == (int)found;
+
+        (void)fprintf(explanation->out, "exempt      %s: %s\n", exemption_name(exemption),
+                      is ? "yes" : "no");
+        if (is)
+            return; /* the first decides */
+    }
+}
+
+static void tell_policies(const struct explanation *explanation, const struct session *session,
+                          const char *recipient_key)
+{
+    const struct config *config = session->config;
+    const struct transaction transaction = {
+        .client = session_client(session),
+        .helo = session->helo,
+        .authenticated = session->authenticated,
+        .sender = session_policy_sender(session),
+        .recipient = recipient_key,
+    };
+    const struct policy *match = policy_match(config, &transaction);
+
+    for (size_t i = 0; i < config->policy_count && &config->policies[i] != match; i++)
+        (void)fprintf(explanation->out, "policy      %s: no, %s does not match\n",
+                      config->policies[i].name,
+                      policy_mismatch(&config->policies[i], &transaction));
+    (void)fprintf(explanation->out, "policy      %s: matches, verify = %s\n", match->name,
+                  policy_verify_name(match->verify));
+}
+
+static void tell_source(const struct explanation *explanation, const struct decision *decision,
+                        const struct rb_answer *answer)
+{
+    enum source source = explanation->sources[decision->of];
+    char age[64];
+
+    if (source == FROM_ASKER && answer->port == 0)
+        source = FROM_NOBODY; /* none is there, or none may be called now */
+    switch (source) {
+    case FROM_CACHE:
+        text_duration(answer->age_s, age, sizeof age);
+        (void)fprintf(explanation->out, "from        the cache, %s old%s\n", age,
+                      explanation->would_refresh[decision->of]
+                          ? "; it would be asked about anew, and nobody would wait for that"
+                          : "");
+        break;
+    case FROM_ASKER:
+        (void)fprintf(explanation->out,
+                      "from        a callout, %lld ms, made to explain: nothing of it is kept\n",
+                      (long long)answer->elapsed_ms);
+        break;
+    default:
+        (void)fputs("from        nobody: no mail host is called\n", explanation->out);
+        break;
+    }
+}
+
+static void tell_verdict(const struct explanation *explanation, const struct session *session,
+                         const struct decision *decision)
+{
+    const struct rb_answer *answer = session_answer(session, decision);
+    FILE *out = explanation->out;
+
+    (void)fprintf(out, "verdict     %s, reason %s\n", rb_verdict_name(decision->verdict),
+                  rb_reason_name(decision->reason));
+    if (decision->exemption != EXEMPT_NOT) {
+        (void)fprintf(out, "because     exempt: %s\n", exemption_name(decision->exemption));
+        return;
+    }
+    if (answer->rule[0] != '\0')
+        (void)fprintf(out, "because     rule %s\n", answer->rule);
+    if (answer->mx[0] != '\0')
+        (void)fprintf(out, "host        %s[%s] port %u%s%s\n", answer->mx, answer->ip, answer->port,
+                      answer->tls[0] != '\0' ? ", " : "", answer->tls);
+    if (answer->reply[0] != '\0')
+        (void)fprintf(out, "it said     %s (at %s)\n", answer->reply, rb_stage_name(answer->stage));
+    tell_source(explanation, decision, answer);
+}
+
+static void tell_action(const struct explanation *explanation, const struct session *session,
+                        const struct decision *decision)
+{
+    struct smtp_reply reply;
+
+    (void)fprintf(explanation->out, "action      %s\n", action_name(decision->action));
+    if (decision->action != decision->wanted)
+        (void)fprintf(explanation->out, "            (dry_run; otherwise %s)\n",
+                      action_name(decision->wanted));
+    if (decision->wanted != ACTION_REJECT && decision->wanted != ACTION_TEMPFAIL)
+        return;
+    session_reply(session, decision, decision->wanted, &reply);
+    (void)fprintf(explanation->out, "reply       %s %s %s\n", reply.code, reply.enhanced,
+                  reply.text);
+}
+
+/* False: what comes of it is not known yet, and of what follows neither. */
+static bool tell_decision(const struct explanation *explanation, const struct session *session,
+                          const struct decision *decision)
+{
+    const struct wanted *wanted = &explanation->wanted;
+
+    if (wanted->is_any && wanted->of == decision->of) {
+        (void)fprintf(explanation->out, "verdict     not known: %s\n",
+                      wanted->under_way ? "a mail host is being asked just now"
+                                        : "a mail host would be asked now");
+        return false;
+    }
+    tell_verdict(explanation, session, decision);
+    tell_action(explanation, session, decision);
+    return true;
+}
+
+static void tell_decisions(const struct explanation *explanation, const struct session *session,
+                           const struct decision *decision, const struct address *recipient)
+{
+    const struct relay *relay;
+    char shown[RELAY_MAX + 1] = "the mail hosts preferred over this one";
+
+    if (session->rcpt.decided) {
+        relay = config_relay(session->config, recipient->domain);
+        if (relay != NULL)
+            text_printable(shown, sizeof shown, relay->list, strlen(relay->list));
+        (void)fprintf(explanation->out, "recipient   verified at %s\n", shown);
+        if (!tell_decision(explanation, session, &session->rcpt.decision))
+            return;
+    }
+    if (decision->of == OF_SENDER)
+        (void)tell_decision(explanation, session, decision);
+}
+
+static void tell(const struct explanation *explanation, struct session *session)
+{
+    char recipient_key[RB_ADDRESS_MAX + 1] = "", shown[RB_ADDRESS_MAX + 1];
+    const char *to = explanation->to;
+    struct address recipient;
+    const struct decision *decision;
+
+    if (address_parse(to, session_argument_len(to), true, &recipient) == ADDRESS_OK)
+        (void)!address_key(&recipient, recipient_key, sizeof recipient_key);
+    (void)fprintf(explanation->out, "client      %s, HELO %s\n", session->client_text,
+                  session->helo);
+    (void)fprintf(explanation->out, "sender      <%s>\n", session->sender_text);
+    text_printable(shown, sizeof shown, recipient_key, strlen(recipient_key));
+    (void)fprintf(explanation->out, "recipient   <%s>\n",
+                  shown[0] != '\0' ? shown : "not an address");
+    tell_exemptions(explanation, session, recipient_key);
+    tell_policies(explanation, session, recipient_key);
+    decision = session_rcpt(session, to);
+    (void)session_collect(session, 0, NULL, NULL);
+    tell_decisions(explanation, session, decision, &recipient);
+}
+
+/* --- The request ---------------------------------------------------------- */
+
+static bool read_answers(json_t *answers, struct explanation *explanation)
+{
+    static const char *const names[SUBJECTS] = {
+        [OF_SENDER] = "sender", [OF_RECIPIENT] = "recipient"};
+
+    for (size_t of = 0; of < SUBJECTS; of++) {
+        json_t *answer = json_object_get(answers, names[of]);
+
+        explanation->is_given[of] = answer != NULL;
+        if (answer != NULL && !wire_read_answer(answer, &explanation->given[of]))
+            return false;
+    }
+    return true;
+}
+
+/* What is wrong with the request; NULL: nothing. Static. */
+static const char *read_request(json_t *request, struct explanation *explanation)
+{
+    const char *client = json_string_value(json_object_get(request, "client"));
+
+    explanation->helo = wire_read_octets(json_object_get(request, "helo"));
+    explanation->from = wire_read_octets(json_object_get(request, "from"));
+    explanation->to = wire_read_octets(json_object_get(request, "to"));
+    explanation->authenticated = json_is_true(json_object_get(request, "authenticated"));
+    if (client == NULL || !session_client_from_text(client, &explanation->client))
+        return "client: not an IP address";
+    if (explanation->helo == NULL || explanation->from == NULL || explanation->to == NULL)
+        return "helo, from and to: not octets";
+    if (!read_answers(json_object_get(request, "answers"), explanation))
+        return "answers: not what was asked for";
+    return NULL;
+}
+
+static json_t *refusal(const char *why)
+{
+    return json_pack("{s:b, s:s}", "ok", 0, "message", why);
+}
+
+static json_t *wanted_object(const struct explanation *explanation)
+{
+    const struct wanted *wanted = &explanation->wanted;
+
+    return json_pack("{s:s, s:o, s:o, s:b, s:i}", "of",
+                     wanted->of == OF_SENDER ? "sender" : "recipient", "address",
+                     wire_octets(wanted->address != NULL ? wanted->address : ""), "relay",
+                     wire_text(wanted->relay), "under_way", (int)wanted->under_way, "max_wait_ms",
+                     (int)explanation->config->max_wait_ms);
+}
+
+static json_t *explain(struct explanation *explanation)
+{
+    const struct session_world world = {
+        .verifier = explanation->verifier, .answer = answer_question, .answer_arg = explanation};
+    struct session session;
+    enum rb_error error;
+
+    session_init(&session, &world, explanation->config,
+                 (const struct sockaddr *)&explanation->client);
+    session_helo(&session, explanation->helo);
+    error = session_mail(&session, explanation->from, explanation->authenticated);
+    if (error == RB_OK)
+        tell(explanation, &session);
+    session_fini(&session);
+    return error == RB_OK ? json_pack("{s:b}", "ok", 1) : refusal(rb_error_text(error));
+}
+
+/* Explains into a text. */
+static json_t *explain_in_words(struct explanation *explanation)
+{
+    char *text = NULL;
+    size_t size = 0;
+    json_t *object;
+
+    explanation->out = open_memstream(&text, &size);
+    if (explanation->out == NULL)
+        return NULL;
+    object = explain(explanation);
+    if (fclose(explanation->out) == 0 && json_is_true(json_object_get(object, "ok"))) {
+        json_object_set_new(object, "text", wire_text(text));
+        if (explanation->wanted.is_any)
+            json_object_set_new(object, "ask", wanted_object(explanation));
+    }
+    free(text);
+    return object;
+}
+
+json_t *explain_object(struct rb_verifier *verifier, struct config *config, json_t *request)
+{
+    struct explanation *explanation = calloc(1, sizeof *explanation);
+    const char *wrong;
+    json_t *object;
+
+    if (explanation == NULL)
+        return NULL;
+    explanation->verifier = verifier;
+    explanation->config = config;
+    wrong = read_request(request, explanation);
+    object = wrong == NULL ? explain_in_words(explanation) : refusal(wrong);
+    free(explanation->wanted.address);
+    free(explanation->helo);
+    free(explanation->from);
+    free(explanation->to);
+    free(explanation);
+    return object;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * recipient: verification of recipients; see recipient.h. Must not tell strangers what our own
+ * hosts say.
+ */
+#include "config.h"
+
+#include "session/recipient.h"
+
+#include "session/guessers.h"
+#include "base/log.h"
+#include "daemon/metrics.h"
+#include "base/text.h"
+
+/* Asks the domain's mail hosts that are preferred over ourselves. */
+static const char preferred_hosts[] = "mx:";
+
+static void ask(struct session *session, const struct relay *relay, const char *to, size_t len)
+{
+    const struct rb_question question = {
+        .address = to,
+        .address_len = len,
+        .relay = relay != NULL ? relay->list : preferred_hosts,
+    };
+    struct rb_answer *answer = &session->rcpt.answer;
+    struct rb_ticket *ticket;
+    enum rb_error error;
+
+    rb_answer_fini(answer);
+    if (session->world->answer != NULL) {
+        session->world->answer(session->world->answer_arg, &question, OF_RECIPIENT, answer);
+        return;
+    }
+    error = rb_ask(session->world->verifier, &question, &ticket);
+    if (error != RB_OK) {
+        *answer =
+            (struct rb_answer){.reason = RB_REASON_INTERNAL_ERROR, .age_s = -1, .expires_s = -1};
+        log_line(LOG_LEVEL_ERROR, "cannot verify recipient <%s>: %s",
+                 session->rcpt.decision.recipient, rb_error_text(error));
+        return;
+    }
+    if (!rb_ready(ticket) && session->world->before_wait != NULL)
+        session->world->before_wait();
+    rb_wait(ticket, session->config->max_wait_ms, answer);
+    rb_ticket_free(ticket);
+    metrics_waited(answer->elapsed_ms);
+}
+
+/* Whether the relay, for the time being, cannot tell. */
+static bool is_silence(enum rb_reason reason)
+{
+    switch (reason) {
+    case RB_REASON_UNREACHABLE:
+    case RB_REASON_DNS_FAILURE:
+    case RB_REASON_PROTOCOL_ERROR:
+    case RB_REASON_TLS_REQUIRED:
+    case RB_REASON_TEMPFAIL:
+    case RB_REASON_GREYLISTED:
+    case RB_REASON_TIMEOUT:
+    case RB_REASON_LIMITED:
+    case RB_REASON_BUSY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/*
+ * The MTA takes mail for the domain, so what DNS says of it as a whole (nothing, or private
+ * addresses: a split view) is a fault of ours, and no reason to turn its recipients away.
+ */
+static bool is_of_whole_domain(enum rb_reason reason)
+{
+    return reason == RB_REASON_NO_DOMAIN || reason == RB_REASON_NO_MAIL_HOST ||
+           reason == RB_REASON_NULL_MX || reason == RB_REASON_BOGUS_MX;
+}
+
+static enum action wanted_action(const struct policy *policy, const struct relay *relay,
+                                 const struct decision *decision)
+{
+    if (relay != NULL && is_silence(decision->reason))
+        return relay->on_unreachable;
+    if (is_of_whole_domain(decision->reason))
+        return policy->on_unknown;
+    return policy_action(policy, decision->verdict, decision->reason);
+}
+
+static struct decision *begin(struct session *session, const struct policy *policy, const char *to,
+                              size_t len)
+{
+    struct decision *decision = &session->rcpt.decision;
+
+    *decision = (struct decision){.of = OF_RECIPIENT, .policy = policy, .recipients = 1};
+    session_show_address(decision->recipient, sizeof decision->recipient, to, len);
+    return decision;
+}
+
+/* Answers for now without asking whether the recipient exists; rule says why. */
+static void settle_unasked(struct session *session, const char *rule)
+{
+    struct decision *decision = &session->rcpt.decision;
+    struct rb_answer *answer = &session->rcpt.answer;
+
+    rb_answer_fini(answer);
+    *answer = (struct rb_answer){.reason = RB_REASON_LIMITED, .age_s = -1, .expires_s = -1};
+    (void)text_copy(answer->rule, sizeof answer->rule, rule);
+    decision->verdict = RB_VERDICT_UNKNOWN;
+    decision->reason = RB_REASON_LIMITED;
+    session_settle(session, decision, ACTION_TEMPFAIL);
+}
+
+struct decision *recipient_put_off(struct session *session, const struct policy *policy,
+                                   const char *to, size_t len, const char *rule)
+{
+    struct decision *decision = begin(session, policy, to, len);
+
+    decision->put_off = true;
+    settle_unasked(session, rule);
+    return decision;
+}
+
+/*
+ * Who it is that names recipients, where wrong ones are told from right ones. Where none is turned
+ * away nothing can be learned, and a forwarder may have as many dead addresses as it likes.
+ */
+static enum guesser look_at_client(const struct session *session, const struct policy *policy)
+{
+    if (policy->on_invalid != ACTION_TEMPFAIL && policy->on_invalid != ACTION_REJECT)
+        return GUESSER_NOT;
+    return guessers_look(session_client(session), &session->config->limits.per_client_bad_rcpt);
+}
+
+/* For right and wrong ones alike, lest the time tell which it is. */
+static void slow_down(const struct session *session)
+{
+    if (session->world->pause != NULL && !session->config->dry_run)
+        session->world->pause(GUESSERS_SLOW_MS);
+}
+
+static bool is_wrong_guess(const struct decision *decision)
+{
+    return decision->verdict == RB_VERDICT_INVALID && !is_of_whole_domain(decision->reason) &&
+           (decision->wanted == ACTION_TEMPFAIL || decision->wanted == ACTION_REJECT);
+}
+
+void recipient_decide(struct session *session, const struct policy *policy, const char *domain,
+                      const char *to, size_t len)
+{
+    const struct relay *relay = config_relay(session->config, domain);
+    struct decision *decision = begin(session, policy, to, len);
+    enum guesser guesser = look_at_client(session, policy);
+
+    session->rcpt.decided = true;
+    if (guesser == GUESSER_BARRED) {
+        decision->barred = true;
+        settle_unasked(session, "per_client_bad_rcpt");
+        return;
+    }
+    if (guesser == GUESSER_SLOWED)
+        slow_down(session);
+    ask(session, relay, to, len);
+    decision->verdict = session->rcpt.answer.verdict;
+    decision->reason = session->rcpt.answer.reason;
+    session_settle(session, decision, wanted_action(policy, relay, decision));
+    if (is_wrong_guess(decision) && session->world->answer == NULL)
+        guessers_note(session_client(session), &session->config->limits.per_client_bad_rcpt);
+}

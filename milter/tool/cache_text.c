@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tool_cache_text: records of the cache in words, a line each. */
+#include "config.h"
+
+#include "tool/cache.h"
+
+#include "tool/tool.h"
+
+#include "limits/breaker.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SPAN_MAX = 64 };
+
+static void age(int64_t stamp_s, int64_t now_s, char text[SPAN_MAX])
+{
+    text_duration(now_s > stamp_s ? now_s - stamp_s : 0, text, SPAN_MAX);
+}
+
+static void print_key(const char *text)
+{
+    char shown[CACHE_KEY_MAX + 1];
+
+    text_printable(shown, sizeof shown, text, strlen(text));
+    (void)fputs(shown, stdout);
+}
+
+static void print_relay(const char *relay)
+{
+    if (relay[0] == '\0')
+        return;
+    (void)fputs(" at ", stdout);
+    print_key(relay);
+}
+
+static void print_address(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
+                          int64_t now_s)
+{
+    const struct address_record *record = entry->address_record;
+    int64_t left_s = 0;
+    enum freshness freshness = address_record_freshness(record, lifetimes, now_s, &left_s);
+    char old[SPAN_MAX], left[SPAN_MAX] = "";
+
+    age(record->stamp_s, now_s, old);
+    if (freshness != RECORD_EXPIRED)
+        text_duration(left_s, left, sizeof left);
+    print_key(entry->address);
+    print_relay(entry->relay);
+    printf(": %s (%s)", rb_verdict_name(rb_reason_verdict(record->reason)),
+           rb_reason_name(record->reason));
+    if (record->mx[0] != '\0')
+        printf(" %s[%s]", record->mx, record->ip);
+    if (record->reply[0] != '\0')
+        printf(" said: %s", record->reply);
+    printf(", %s old, %s%s\n", old, freshness == RECORD_EXPIRED ? "expired" : "expires in ", left);
+}
+
+/* What is not known of a domain is left out. */
+static void print_fact(const char *name, const struct fact *fact, const char *why, int64_t now_s)
+{
+    char old[SPAN_MAX];
+
+    if (fact->state == FACT_UNKNOWN)
+        return;
+    age(fact->stamp_s, now_s, old);
+    printf(", %s: %s%s%s%s (%s old)", name, fact->state == FACT_YES ? "yes" : "no",
+           why[0] != '\0' ? " (" : "", why, why[0] != '\0' ? ")" : "", old);
+}
+
+static void print_domain(const struct cache_entry *entry, int64_t now_s)
+{
+    const struct domain_record *record = entry->domain_record;
+    char domain[RB_DOMAIN_MAX + 1] = "", relay[RELAY_NAME_MAX + 1] = "";
+
+    (void)cache_split_facts_key(entry->key, domain, relay);
+    (void)fputs("domain ", stdout);
+    print_key(domain);
+    print_relay(relay);
+    print_fact("catch_all", &record->catch_all, "", now_s);
+    print_fact("null_sender_refused", &record->null_sender_refused, "", now_s);
+    print_fact("dead", &record->dead,
+               record->dead.state == FACT_YES ? rb_reason_name(record->dead_reason) : "", now_s);
+    (void)putchar('\n');
+}
+
+static void print_host(const struct cache_entry *entry, int64_t now_s)
+{
+    const struct host_record *record = entry->host_record;
+    char span[SPAN_MAX];
+
+    (void)fputs("host ", stdout);
+    print_key(entry->key);
+    printf(": %u failure%s", record->failures, record->failures == 1 ? "" : "s");
+    if (record->failures > 0)
+        printf(", the last: %s", rb_reason_name(record->reason));
+    if (limits_host_is_held(record, now_s)) {
+        text_duration(record->held_until_s - now_s, span, sizeof span);
+        printf(", held back for %s more", span);
+    }
+    age(record->stamp_s, now_s, span);
+    printf(", %s old\n", span);
+}
+
+static void print_fold(const struct cache_entry *entry, int64_t now_s)
+{
+    static const char *const names[] = {
+        [FOLD_NONE] = "?", [FOLD_BATV] = "batv", [FOLD_SRS] = "srs", [FOLD_VERP] = "verp"};
+    const struct fold_record *record = entry->fold_record;
+    const char *fold;
+    enum fold_kind kind = cache_split_fold_key(entry->key, &fold);
+    char shown[CACHE_KEY_MAX + 1] = "", old[SPAN_MAX];
+
+    (void)text_copy(shown, sizeof shown, fold != NULL ? fold : "");
+    for (char *c = shown; *c != '\0'; c++)
+        if (*c == FOLD_ANYTHING)
+            *c = '*';
+    printf("one-time %s ", names[kind]);
+    print_key(shown);
+    printf(": %u valid in a row", record->valids);
+    if (record->valid_s > 0) {
+        age(record->valid_s, now_s, old);
+        printf(", the last %s ago", old);
+    }
+    if (record->invalid_s > 0) {
+        age(record->invalid_s, now_s, old);
+        printf(", an invalid one %s ago", old);
+    }
+    (void)putchar('\n');
+}
+
+static void print_retry(const struct cache_entry *entry, int64_t now_s)
+{
+    const struct retry_record *record = entry->retry_record;
+    char span[SPAN_MAX];
+
+    (void)fputs("retry ", stdout);
+    print_key(entry->address);
+    print_relay(entry->relay);
+    age(record->first_s, now_s, span);
+    printf(": %s since %s", rb_reason_name(record->reason), span);
+    printf(", asked again %u time%s, ", record->tries, record->tries == 1 ? "" : "s");
+    text_duration(record->due_s > now_s ? record->due_s - now_s : 0, span, sizeof span);
+    if (record->due_s > now_s)
+        printf("due in %s\n", span);
+    else
+        puts("due now");
+}
+
+void tool_cache_print(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
+                      int64_t now_s)
+{
+    switch (entry->table) {
+    case CACHE_ADDRESS:
+        print_address(entry, lifetimes, now_s);
+        break;
+    case CACHE_DOMAIN:
+        print_domain(entry, now_s);
+        break;
+    case CACHE_FOLD:
+        print_fold(entry, now_s);
+        break;
+    case CACHE_RETRY:
+        print_retry(entry, now_s);
+        break;
+    default:
+        print_host(entry, now_s);
+        break;
+    }
+}

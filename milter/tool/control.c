@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tool_control: `ringback status` and `ringback reload`: asking the running daemon at its control
+ * socket. */
+#include "config.h"
+
+#include "tool/tool.h"
+#include "tool/daemon.h"
+#include "tool/syntax.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* --- Showing -------------------------------------------------------------- */
+
+static json_int_t number(json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+static const char *string(json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "";
+}
+
+/* "a 1, b 2" of an object of numbers; "none" where there are none. */
+static void print_counts(const char *title, json_t *object)
+{
+    const char *name;
+    json_t *value;
+    bool first = true;
+
+    printf("%-12s", title);
+    json_object_foreach(object, name, value)
+    {
+        if (json_integer_value(value) == 0)
+            continue;
+        printf("%s%s %" JSON_INTEGER_FORMAT, first ? "" : ", ", name, json_integer_value(value));
+        first = false;
+    }
+    puts(first ? "none" : "");
+}
+
+static void print_hosts(json_t *limits)
+{
+    json_t *host;
+    size_t i;
+
+    printf("%-12s%" JSON_INTEGER_FORMAT "\n", "held back", number(limits, "hosts_held_back_count"));
+    json_array_foreach(json_object_get(limits, "hosts_held_back"), i, host)
+    {
+        char held[64];
+
+        text_duration(number(host, "held_s"), held, sizeof held);
+        printf("%-12s%s for %s more (%s, %" JSON_INTEGER_FORMAT " failures)\n", "",
+               string(host, "ip"), held, string(host, "reason"), number(host, "failures"));
+    }
+}
+
+static void print_limits(json_t *limits)
+{
+    json_t *entry;
+    size_t i;
+
+    printf("%-12s%" JSON_INTEGER_FORMAT "\n", "shielded", number(limits, "shields_count"));
+    json_array_foreach(json_object_get(limits, "shields"), i, entry)
+    {
+        char held[64];
+
+        text_duration(number(entry, "held_s"), held, sizeof held);
+        printf("%-12s%s is being forged in bulk: left alone for %s more\n", "",
+               string(entry, "domain"), held);
+    }
+    printf("%-12s%" JSON_INTEGER_FORMAT "\n", "rates used", number(limits, "rates_used_up_count"));
+    json_array_foreach(json_object_get(limits, "rates_used_up"), i, entry)
+        printf("%-12s%s %s\n", "", string(entry, "rate"), string(entry, "of"));
+}
+
+static void print_identity(json_t *status)
+{
+    json_t *warnings = json_object_get(status, "identity_warnings"), *warning;
+    size_t i;
+
+    printf("%-12s%s%s\n", "hostname", string(status, "hostname"),
+           json_is_null(warnings)           ? ", not looked at yet"
+           : json_array_size(warnings) == 0 ? ", as DNS has it"
+                                            : "");
+    json_array_foreach(warnings, i, warning)
+        printf("%-12s%s\n", "  warning", json_string_value(warning));
+}
+
+static void print_status(json_t *status)
+{
+    json_t *sessions = json_object_get(status, "sessions");
+    json_t *callouts = json_object_get(status, "callouts");
+    json_t *cache = json_object_get(status, "cache");
+    json_t *verdicts = json_object_get(status, "verdicts"), *counts;
+    char uptime[64];
+    const char *verdict;
+
+    text_duration(number(status, "uptime_s"), uptime, sizeof uptime);
+    printf("%-12s%s, pid %" JSON_INTEGER_FORMAT ", up %s%s\n", "ringback",
+           string(status, "version"), number(status, "pid"), uptime,
+           json_is_true(json_object_get(status, "dry_run")) ? ", dry run" : "");
+    printf("%-12s%s\n", "config", string(status, "config"));
+    print_identity(status);
+    printf("%-12s%" JSON_INTEGER_FORMAT " open, %" JSON_INTEGER_FORMAT " in all\n", "sessions",
+           number(sessions, "open"), number(sessions, "total"));
+    printf("%-12s%" JSON_INTEGER_FORMAT " running, %" JSON_INTEGER_FORMAT
+           " of them held, %" JSON_INTEGER_FORMAT " kept open, %" JSON_INTEGER_FORMAT
+           " waiting, %" JSON_INTEGER_FORMAT " in all, %" JSON_INTEGER_FORMAT
+           " connections, %" JSON_INTEGER_FORMAT " joined, %" JSON_INTEGER_FORMAT
+           " refused as busy, %" JSON_INTEGER_FORMAT " as over a limit, %" JSON_INTEGER_FORMAT
+           " by SPF\n",
+           "callouts", number(callouts, "running"), number(callouts, "held"),
+           number(callouts, "resting"), number(callouts, "pending"), number(callouts, "total"),
+           number(callouts, "connections"), number(callouts, "coalesced"), number(callouts, "busy"),
+           number(callouts, "limited"), number(callouts, "spf_fail"));
+    printf("%-12s%" JSON_INTEGER_FORMAT " scheduled\n", "retries",
+           number(status, "retries_scheduled"));
+    print_counts("  results", json_object_get(callouts, "results"));
+    json_object_foreach(verdicts, verdict, counts) print_counts(verdict, counts);
+    print_counts("actions", json_object_get(status, "actions"));
+    print_counts("skipped", json_object_get(status, "skipped"));
+    print_counts("cache", cache);
+    print_hosts(json_object_get(status, "limits"));
+    print_limits(json_object_get(status, "limits"));
+}
+
+/* --- The verbs ------------------------------------------------------------ */
+
+struct request {
+    const char *config_path, *control;
+    bool json;
+};
+
+#define CONTROL                                                                                    \
+    {                                                                                              \
+        .name = "control", .value = "PATH", SYNTAX_SETS(struct request, control, SYNTAX_TEXT),     \
+        .help = "the daemon's socket; no configuration is read then"                               \
+    }
+
+static const struct syntax_option status_options[] = {
+    SYNTAX_CONFIG(struct request),
+    CONTROL,
+    {.name = "json", SYNTAX_SETS(struct request, json, SYNTAX_FLAG), .help = "one JSON object"},
+    {0}};
+
+static const struct syntax_option reload_options[] = {SYNTAX_CONFIG(struct request), CONTROL, {0}};
+
+static const struct syntax status_syntax = {
+    .name = "status",
+    .options = status_options,
+    .help = "Asks the running daemon: uptime, sessions, callouts under way, counts of verdicts,\n"
+            "the cache, limits and hosts now held back.\n"
+            "Exit status 69: the daemon cannot be reached.\n",
+};
+
+static const struct syntax reload_syntax = {
+    .name = "reload",
+    .options = reload_options,
+    .help = "Makes the running daemon read its configuration again, and says whether it took it.\n"
+            "Exit status 78: it did not, and goes on with the old one; 69: the daemon cannot be\n"
+            "reached.\n",
+};
+
+/* The daemon's answer; the caller's. NULL: *status is the exit status, and it was said why. */
+static json_t *ask_at(const char *control, const char *config_path, const char *line, int *status)
+{
+    json_t *object;
+
+    *status = EX_UNAVAILABLE;
+    if (control[0] == '\0') {
+        (void)tool_fail(*status, "%s: control is \"\": the daemon listens nowhere for questions",
+                        config_path);
+        return NULL;
+    }
+    object = daemon_ask(control, line);
+    if (object == NULL)
+        daemon_say_why(control, errno);
+    return object;
+}
+
+static json_t *ask(const struct request *request, const char *line, int *status)
+{
+    struct config *config;
+    json_t *object;
+
+    if (request->control != NULL)
+        return ask_at(request->control, "--control", line, status);
+    *status = tool_load(request->config_path, CONFIG_CONTROL, &config);
+    if (*status != EX_OK)
+        return NULL;
+    object = ask_at(config->control, config->path, line, status);
+    config_put(config);
+    return object;
+}
+
+/* -1: go on; otherwise the exit status. */
+static int parse(const struct syntax *syntax, int argc, char **argv, struct request *request)
+{
+    char **arguments;
+    int status = syntax_parse(syntax, argc, argv, request, &arguments);
+
+    if (status < 0 && request->control != NULL && request->config_path != NULL)
+        return syntax_fail(syntax, "-c and --control do not go together");
+    if (status < 0 && request->control != NULL && request->control[0] == '\0')
+        return syntax_fail(syntax, "--control: a path is wanted");
+    return status;
+}
+
+int tool_status(int argc, char **argv)
+{
+    struct request request = {0};
+    int status = parse(&status_syntax, argc, argv, &request);
+    json_t *object;
+
+    if (status >= 0)
+        return status;
+    object = ask(&request, "status\n", &status);
+    if (object == NULL)
+        return status;
+    if (request.json) {
+        tool_print_json(object);
+    } else {
+        print_status(object);
+        json_decref(object);
+    }
+    return EX_OK;
+}
+
+int tool_reload(int argc, char **argv)
+{
+    struct request request = {0};
+    int status = parse(&reload_syntax, argc, argv, &request);
+    json_t *object;
+    bool taken;
+
+    if (status >= 0)
+        return status;
+    object = ask(&request, "reload\n", &status);
+    if (object == NULL)
+        return status;
+    taken = json_is_true(json_object_get(object, "ok"));
+    if (taken)
+        puts(string(object, "message"));
+    else
+        (void)tool_fail(EX_CONFIG, "refused, the old configuration stays in force: %s",
+                        string(object, "message"));
+    json_decref(object);
+    return taken ? EX_OK : EX_CONFIG;
+}

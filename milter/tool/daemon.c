@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tool_daemon: see tool_daemon.h. */
+#include "config.h"
+
+#include "tool/daemon.h"
+
+#include "tool/tool.h"
+
+#include "base/clock.h"
+#include "base/socket_path.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address;
+    int fd, saved;
+
+    if (!unixpath_address(path, &address)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+struct answer {
+    char *text; /* terminated */
+    size_t len, room;
+};
+
+static bool make_room(struct answer *answer)
+{
+    size_t room = answer->room > 0 ? 2 * answer->room : 65536;
+    char *text;
+
+    if (answer->len < answer->room)
+        return true;
+    text = room <= DAEMON_ANSWER_MAX ? realloc(answer->text, room + 1) : NULL;
+    if (text == NULL)
+        return false;
+    answer->text = text;
+    answer->room = room;
+    return true;
+}
+
+/* All there is until the end. False: nothing came, too much, or not in time. */
+static bool read_all(int fd, struct answer *answer)
+{
+    const deadline until = deadline_in(clock_system(), DAEMON_WAIT_S * INT64_C(1000));
+    struct pollfd at = {.fd = fd, .events = POLLIN};
+    ssize_t n = 1;
+
+    while (n > 0) { /* ends: by the deadline at the latest */
+        if (!make_room(answer) || poll(&at, 1, deadline_left_ms(clock_system(), until)) <= 0)
+            return false;
+        n = recv(fd, answer->text + answer->len, answer->room - answer->len, 0);
+        answer->len += n > 0 ? (size_t)n : 0;
+    }
+    answer->text[answer->len] = '\0';
+    return n == 0 && answer->len > 0;
+}
+
+json_t *daemon_ask(const char *path, const char *request)
+{
+    struct answer answer = {.text = NULL};
+    json_t *object = NULL;
+    int fd = connect_to(path);
+
+    if (fd < 0)
+        return NULL;
+    (void)!send(fd, request, strlen(request), MSG_NOSIGNAL);
+    if (read_all(fd, &answer))
+        object = json_loads(answer.text, 0, NULL);
+    free(answer.text);
+    close(fd);
+    errno = 0;
+    return object;
+}
+
+void daemon_say_why(const char *path, int error)
+{
+    switch (error) {
+    case 0:
+        (void)tool_fail(EX_UNAVAILABLE, "the daemon at %s gave no answer", path);
+        break;
+    case ENOENT:
+    case ECONNREFUSED:
+        (void)tool_fail(
+            EX_UNAVAILABLE,
+            "the daemon cannot be reached at %s: %s: is ringback-milter running, and is "
+            "that its control socket?",
+            path, strerrordesc_np(error));
+        break;
+    default:
+        (void)tool_fail(EX_UNAVAILABLE, "the daemon cannot be reached at %s: %s%s", path,
+                        strerrordesc_np(error), tool_hint(error));
+        break;
+    }
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tool_explain: `ringback explain`: what the milter would do with a transaction, and why. The
+ * running daemon says it, where there is one, with its configuration, its limits and its shield;
+ * else this process, with what the file says (explain.h). Where a mail host would be called, this
+ * process calls it, as the daemon would, and keeps nothing of what it learns.
+ */
+#include "config.h"
+
+#include "tool/tool.h"
+#include "tool/daemon.h"
+#include "tool/syntax.h"
+
+#include "daemon/control.h"
+#include "base/clock.h"
+#include "session/explain.h"
+#include "mail/relay.h"
+#include "session/session.h"
+#include "base/text.h"
+#include "base/json.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+
+enum {
+    ROUNDS_MAX = 100,        /* more questions than there are, and looks whether one is answered */
+    ANSWERED_PAUSE_MS = 300, /* between two such looks */
+    LINE_MAX_OCTETS = CONTROL_LINE_MAX - 1,
+};
+
+struct transaction_arguments {
+    const char *config_path, *client, *helo, *from, *to;
+    bool authenticated;
+};
+
+/* One explanation. */
+struct run {
+    const struct transaction_arguments *arguments;
+    json_t *request;              /* of explain_object */
+    char *control;                /* where the daemon answers; NULL: this process does */
+    struct config *config;        /* of the file; NULL: not needed yet */
+    struct rb_verifier *verifier; /* that may call; NULL: not needed yet */
+};
+
+#define SETS(field, how) SYNTAX_SETS(struct transaction_arguments, field, how)
+
+static const struct syntax_option explain_options[] = {
+    SYNTAX_CONFIG(struct transaction_arguments),
+    {.name = "client",
+     .value = "IP",
+     SETS(client, SYNTAX_TEXT),
+     .required = true,
+     .help = "the client's address"},
+    {.name = "helo",
+     .value = "NAME",
+     SETS(helo, SYNTAX_TEXT),
+     .required = true,
+     .help = "what it says after EHLO"},
+    {.name = "from",
+     .value = "ADDRESS",
+     SETS(from, SYNTAX_TEXT),
+     .required = true,
+     .help = "the envelope sender; \"<>\" for the null sender"},
+    {.name = "to",
+     .value = "ADDRESS",
+     SETS(to, SYNTAX_TEXT),
+     .required = true,
+     .help = "the recipient"},
+    {.name = "authenticated",
+     SETS(authenticated, SYNTAX_FLAG),
+     .help = "as if the client had logged in"},
+    {0}};
+
+static const struct syntax syntax = {
+    .name = "explain",
+    .options = explain_options,
+    .help = "Says, without a message, what the milter would do with such a transaction and why:\n"
+            "each exemption tested, the policy that matched, the verdict, the action, the reply.\n"
+            "The running daemon is asked; where it would call a mail host, this is done here.\n"
+            "Nothing is written anywhere.\n",
+};
+
+/* --- The request ---------------------------------------------------------- */
+
+static json_t *new_request(const struct transaction_arguments *arguments)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:{}}", "client", arguments->client, "helo",
+                     wire_octets(arguments->helo), "from", wire_octets(arguments->from), "to",
+                     wire_octets(arguments->to), "authenticated", (int)arguments->authenticated,
+                     "answers");
+}
+
+/* The request in one line, as the daemon takes it; the caller's. NULL: no memory. */
+static char *request_line(const json_t *request)
+{
+    char *text = json_dumps(request, JSON_COMPACT | JSON_ENSURE_ASCII);
+    size_t size = text != NULL ? strlen(text) + sizeof "explain \n" : 0;
+    char *line = text != NULL ? malloc(size) : NULL;
+
+    if (line != NULL)
+        (void)snprintf(line, size, "explain %s\n", text);
+    free(text);
+    return line;
+}
+
+/* --- Whom to ask ---------------------------------------------------------- */
+
+/* Whether the daemon runs with the file that was named; with no file named, with any. */
+static bool is_of_file(const struct transaction_arguments *arguments, json_t *said)
+{
+    struct stat file;
+
+    return arguments->config_path == NULL ||
+           (stat(arguments->config_path, &file) == 0 &&
+            json_integer_value(json_object_get(said, "config_dev")) == (json_int_t)file.st_dev &&
+            json_integer_value(json_object_get(said, "config_ino")) == (json_int_t)file.st_ino);
+}
+
+static const char *text_of(json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "";
+}
+
+static void say_who(json_t *said)
+{
+    char age[64];
+
+    text_duration(json_integer_value(json_object_get(said, "config_age_s")), age, sizeof age);
+    printf("daemon      pid %" JSON_INTEGER_FORMAT ", with %s as it was %s ago%s\n",
+           json_integer_value(json_object_get(said, "pid")),
+           text_of(said, "config")[0] != '\0' ? text_of(said, "config") : "the defaults", age,
+           json_is_true(json_object_get(said, "config_changed"))
+               ? "; the file has been changed since (ringback reload)"
+               : "");
+}
+
+static json_t *ask_daemon(const struct run *run)
+{
+    char *line = request_line(run->request);
+    json_t *said = line != NULL ? daemon_ask(run->control, line) : NULL;
+    int saved = errno;
+
+    free(line);
+    errno = saved;
+    return said;
+}
+
+static void forget_daemon(struct run *run)
+{
+    free(run->control);
+    run->control = NULL;
+}
+
+/* What the daemon says first; NULL, having said why: this process has to do. */
+static json_t *begin_with_daemon(struct run *run)
+{
+    json_t *said = ask_daemon(run);
+    int error = errno;
+
+    if (said == NULL && (error == ENOENT || error == ECONNREFUSED))
+        printf("daemon      none at %s: its limits and its shield are not known here\n",
+               run->control);
+    else if (said == NULL)
+        daemon_say_why(run->control, error);
+    else if (!json_is_true(json_object_get(said, "ok")))
+        (void)tool_fail(EX_OK, "the daemon at %s does not explain: %s", run->control,
+                        text_of(said, "message"));
+    else if (!is_of_file(run->arguments, said))
+        printf("daemon      runs with %s, not with this file: what follows is by the file, without "
+               "its limits and its shield\n",
+               text_of(said, "config"));
+    else
+        return said;
+    json_decref(said);
+    forget_daemon(run);
+    return NULL;
+}
+
+/* Where the daemon would answer. EX_OK, or the exit status. */
+static int find_daemon(struct run *run)
+{
+    struct config *config;
+    int status = tool_load(run->arguments->config_path, CONFIG_CONTROL, &config);
+
+    if (status != EX_OK)
+        return status;
+    if (config->control[0] == '\0')
+        printf("daemon      cannot be asked (control is \"\"): its limits and its shield are not "
+               "known here\n");
+    else if ((run->control = strdup(config->control)) == NULL)
+        status = tool_fail(EX_OSERR, "out of memory");
+    config_put(config);
+    return status;
+}
+
+/* --- Calling -------------------------------------------------------------- */
+
+static void set_options(const struct run *run, struct rb_options *options)
+{
+    config_options(run->config, options);
+    options->store_owner_fix = true;
+    options->store_read_only = true;
+    options->greylist.retry = false;
+    options->shield.addresses = 0; /* the daemon's, who has said that it would call */
+}
+
+/* Without a cache there is nothing to know, and nothing to be held to. */
+static enum rb_error open_without_cache(struct run *run, struct rb_options *options, char *detail,
+                                        size_t size)
+{
+    options->store = NULL;
+    return rb_verifier_open(options, &run->verifier, detail, size);
+}
+
+/*
+ * A verifier that knows what is known, and keeps nothing. EX_OK, or the exit status, having said
+ * why.
+ */
+static int open_verifier(struct run *run)
+{
+    char detail[300] = "";
+    struct rb_options options;
+    enum rb_error error;
+
+    set_options(run, &options);
+    error = rb_verifier_open(&options, &run->verifier, detail, sizeof detail);
+    if (error == RB_ERR_STORE && errno == ENOENT)
+        error = open_without_cache(run, &options, detail, sizeof detail);
+    if (error == RB_OK)
+        return EX_OK;
+    return tool_fail(error == RB_ERR_STORE ? EX_IOERR : EX_OSERR, "%s%s",
+                     detail[0] != '\0' ? detail : rb_error_text(error),
+                     error == RB_ERR_STORE ? tool_hint(errno) : "");
+}
+
+/* What is needed to call: the configuration, as much of it as that takes, and the verifier. */
+static int prepare(struct run *run)
+{
+    int status = EX_OK;
+
+    if (run->config == NULL)
+        status = tool_load(run->arguments->config_path,
+                           run->control != NULL ? CONFIG_CALLOUTS : CONFIG_WHOLE, &run->config);
+    if (status == EX_OK && run->verifier == NULL)
+        status = open_verifier(run);
+    return status;
+}
+
+/* Asks what the daemon would ask. NULL, and *status: it could not be asked. */
+static json_t *call(struct run *run, json_t *wanted, int *status)
+{
+    char *address = wire_read_octets(json_object_get(wanted, "address"));
+    const char *relay = json_string_value(json_object_get(wanted, "relay"));
+    struct rb_question question = {.address = address, .relay = relay};
+    struct rb_answer answer = {0};
+    json_t *object = NULL;
+    enum rb_error error = RB_ERR_NOMEM;
+
+    if (address != NULL) {
+        question.address_len = strlen(address);
+        error = rb_verify(run->verifier, &question,
+                          (unsigned)json_integer_value(json_object_get(wanted, "max_wait_ms")),
+                          &answer);
+    }
+    if (error == RB_OK)
+        object = wire_answer(&answer, address, false);
+    else
+        *status = tool_fail(EX_OSERR, "%s", rb_error_text(error));
+    rb_answer_fini(&answer);
+    free(address);
+    return object;
+}
+
+/* --- Explaining ----------------------------------------------------------- */
+
+static json_t *evaluate(struct run *run)
+{
+    return run->control != NULL ? ask_daemon(run)
+                                : explain_object(run->verifier, run->config, run->request);
+}
+
+/* The first that is said. NULL, and *status: nothing is. */
+static json_t *begin(struct run *run, int *status)
+{
+    json_t *said = run->control != NULL ? begin_with_daemon(run) : NULL;
+
+    if (said != NULL) {
+        say_who(said);
+        return said;
+    }
+    *status = prepare(run);
+    return *status == EX_OK ? evaluate(run) : NULL;
+}
+
+static void pause_for(unsigned ms)
+{
+    const struct timespec length = {.tv_nsec = ms * 1000000L};
+
+    (void)nanosleep(&length, NULL);
+}
+
+/* Answers the question by asking it. EX_OK, or the exit status. */
+static int answer_question(struct run *run, json_t *wanted)
+{
+    const char *of = text_of(wanted, "of");
+    int status = prepare(run);
+    json_t *answer = status == EX_OK ? call(run, wanted, &status) : NULL;
+
+    if (answer != NULL)
+        json_object_set_new(json_object_get(run->request, "answers"), of, answer);
+    return status;
+}
+
+/*
+ * Does what is needed for the next round. A question that is under way already is not asked twice:
+ * it is waited for, as long as a client would wait. False: there is no next round.
+ */
+static bool go_on(struct run *run, json_t *wanted, deadline until, int *status)
+{
+    if (!json_is_true(json_object_get(wanted, "under_way"))) {
+        *status = answer_question(run, wanted);
+        return *status == EX_OK;
+    }
+    pause_for(ANSWERED_PAUSE_MS);
+    return deadline_left_ms(clock_system(), until) > 0;
+}
+
+/* Until nothing is wanted any more. The last thing said; the caller's. */
+static json_t *explain(struct run *run, int *status)
+{
+    json_t *said = begin(run, status), *wanted;
+    deadline until = 0;
+
+    for (unsigned round = 0; said != NULL && round < ROUNDS_MAX; round++) {
+        wanted = json_object_get(said, "ask");
+        if (wanted == NULL)
+            break;
+        if (round == 0)
+            until = deadline_in(clock_system(),
+                                json_integer_value(json_object_get(wanted, "max_wait_ms")));
+        if (!go_on(run, wanted, until, status))
+            break; /* what is known so far is told */
+        json_decref(said);
+        said = evaluate(run);
+    }
+    if (said == NULL && *status == EX_OK)
+        *status = tool_fail(EX_UNAVAILABLE, "the daemon gave no answer");
+    return said;
+}
+
+static int explain_to_the_end(struct run *run)
+{
+    int status = find_daemon(run);
+    json_t *said = status == EX_OK ? explain(run, &status) : NULL;
+
+    if (said != NULL && json_is_true(json_object_get(said, "ok")))
+        (void)fputs(text_of(said, "text"), stdout);
+    else if (said != NULL)
+        status = tool_fail(EX_SOFTWARE, "%s", text_of(said, "message"));
+    json_decref(said);
+    return status;
+}
+
+static int check(const struct transaction_arguments *arguments, const json_t *request)
+{
+    struct sockaddr_storage client;
+    char *line;
+    size_t len;
+
+    if (!session_client_from_text(arguments->client, &client))
+        return syntax_fail(&syntax, "--client: \"%s\" is not an IP address", arguments->client);
+    line = request_line(request);
+    len = line != NULL ? strlen(line) : 0;
+    free(line);
+    return len > LINE_MAX_OCTETS / 2 ? syntax_fail(&syntax, "that is too long") : -1;
+}
+
+int tool_explain(int argc, char **argv)
+{
+    struct transaction_arguments arguments = {0};
+    struct run run = {.arguments = &arguments};
+    char **none;
+    int status = syntax_parse(&syntax, argc, argv, &arguments, &none);
+
+    if (status >= 0)
+        return status;
+    run.request = new_request(&arguments);
+    status =
+        run.request != NULL ? check(&arguments, run.request) : tool_fail(EX_OSERR, "out of memory");
+    if (status < 0)
+        status = explain_to_the_end(&run);
+    rb_verifier_close(run.verifier);
+    config_put(run.config);
+    json_decref(run.request);
+    free(run.control);
+    return status;
+}
