@@ -1438,7 +1438,7 @@ static void sample_is_valid_without_warnings(void **state)
     struct config *config = NULL;
 
     (void)state;
-    snprintf(sample, sizeof(sample), "%s/milter/ringback.conf.sample",
+    snprintf(sample, sizeof(sample), "%s/milter/man/ringback.conf.sample",
              source == NULL ? "." : source);
     if (config_load(sample, &config, error, sizeof(error)) != RB_OK)
         fail_msg("%s", error);
@@ -1459,7 +1459,7 @@ static void sample_shows_every_directive_with_its_default(void **state)
 
     (void)state;
     assert_non_null(text);
-    snprintf(sample, sizeof(sample), "%s/milter/ringback.conf.sample",
+    snprintf(sample, sizeof(sample), "%s/milter/man/ringback.conf.sample",
              source == NULL ? "." : source);
     assert_int_equal(config_load(sample, &config, error, sizeof(error)), RB_OK);
     config->dry_run = false;
