@@ -6,6 +6,7 @@ noinst_LTLIBRARIES += libmilterparts.la
 libmilterparts_la_SOURCES = \
     milter/base/json.c milter/base/json.h \
     milter/base/log.c milter/base/log.h \
+    milter/base/signals.c milter/base/signals.h \
     milter/base/socket_path.c milter/base/socket_path.h \
     milter/config/assign.c milter/config/assign.h \
     milter/config/configuration.h \
@@ -25,7 +26,6 @@ libmilterparts_la_SOURCES = \
     milter/mta/headers.c milter/mta/headers.h \
     milter/mta/listen.c milter/mta/listen.h \
     milter/mta/loop.c milter/mta/loop.h \
-    milter/mta/signals.c milter/mta/signals.h \
     milter/mta/wake.c milter/mta/wake.h \
     milter/tool/input.c milter/tool/input.h \
     milter/tool/syntax.c milter/tool/syntax.h

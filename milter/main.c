@@ -15,7 +15,7 @@
 #include "mta/loop.h"
 #include "daemon/metrics.h"
 #include "daemon/service.h"
-#include "mta/signals.h"
+#include "base/signals.h"
 #include "mta/wake.h"
 
 #include <errno.h>

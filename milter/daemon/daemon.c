@@ -5,7 +5,7 @@
 #include "daemon/daemon.h"
 
 #include "mta/listen.h"
-#include "mta/signals.h"
+#include "base/signals.h"
 #include "base/text.h"
 
 #include <errno.h>

@@ -10,7 +10,7 @@
 
 #include "mta/loop.h"
 
-#include "mta/signals.h"
+#include "base/signals.h"
 #include "mta/wake.h"
 
 #include <libmilter/mfapi.h>

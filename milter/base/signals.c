@@ -2,7 +2,7 @@
 /* signals: which signals the daemon handles; see signals.h. */
 #include "config.h"
 
-#include "mta/signals.h"
+#include "base/signals.h"
 
 #include <pthread.h>
 #include <signal.h>

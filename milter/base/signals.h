@@ -3,8 +3,8 @@
  * signals: those that the daemon handles. SIGUSR1 asks for the configuration to be read again; HUP,
  * TERM and INT end the process: libmilter takes them all three for an order to end.
  */
-#ifndef RB_MILTER_MTA_SIGNALS_H
-#define RB_MILTER_MTA_SIGNALS_H
+#ifndef RB_MILTER_BASE_SIGNALS_H
+#define RB_MILTER_BASE_SIGNALS_H
 
 #include <stdbool.h>
 #include <sys/types.h>
