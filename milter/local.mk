@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# ringback-milter (the daemon) and ringback (the tool). What both need, and the tests, is a convenience library.
+# ringback-milter (the daemon) and ringback (the tool). All but what is the tool's alone is a convenience library:
+# each program, and each test, takes of it what it needs.
 
 noinst_LTLIBRARIES += libmilterparts.la
 # Rooms from the ground up, as in lib.
@@ -22,25 +23,22 @@ libmilterparts_la_SOURCES = \
     milter/session/recipient.c milter/session/recipient.h \
     milter/session/reply.c \
     milter/session/session.c milter/session/session.h \
+    milter/daemon/control.c milter/daemon/control.h \
+    milter/daemon/daemon.c milter/daemon/daemon.h \
     milter/daemon/metrics.c milter/daemon/metrics.h \
+    milter/daemon/service.c milter/daemon/service.h \
+    milter/daemon/status.c milter/daemon/status.h \
+    milter/mta/filter.c milter/mta/filter.h \
     milter/mta/headers.c milter/mta/headers.h \
     milter/mta/listen.c milter/mta/listen.h \
     milter/mta/loop.c milter/mta/loop.h \
-    milter/mta/wake.c milter/mta/wake.h \
+    milter/mta/negotiate.c milter/mta/negotiate.h \
     milter/tool/input.c milter/tool/input.h \
     milter/tool/syntax.c milter/tool/syntax.h
 libmilterparts_la_LIBADD = libcore.la $(CONFUSE_LIBS) $(JANSSON_LIBS)
 
 sbin_PROGRAMS += ringback-milter
-ringback_milter_SOURCES = \
-    milter/main.c \
-    milter/daemon/control.c milter/daemon/control.h \
-    milter/daemon/daemon.c milter/daemon/daemon.h \
-    milter/daemon/service.c milter/daemon/service.h \
-    milter/daemon/status.c milter/daemon/status.h \
-    milter/daemon/whoami.c milter/daemon/whoami.h \
-    milter/mta/filter.c milter/mta/filter.h \
-    milter/mta/negotiate.c milter/mta/negotiate.h
+ringback_milter_SOURCES = milter/main.c
 ringback_milter_LDADD = libmilterparts.la $(MILTER_LIBS)
 
 bin_PROGRAMS += ringback

@@ -6,18 +6,6 @@
  */
 #include "config.h"
 
-#include "config/configuration.h"
-#include "daemon/control.h"
-#include "daemon/daemon.h"
-#include "mta/filter.h"
-#include "mta/listen.h"
-#include "base/log.h"
-#include "mta/loop.h"
-#include "daemon/metrics.h"
-#include "daemon/service.h"
-#include "base/signals.h"
-#include "mta/wake.h"
-
 #include <errno.h>
 #include <getopt.h>
 #include <libmilter/mfapi.h>
@@ -29,6 +17,17 @@
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/log.h"
+#include "base/signals.h"
+#include "config/configuration.h"
+#include "daemon/control.h"
+#include "daemon/daemon.h"
+#include "daemon/metrics.h"
+#include "daemon/service.h"
+#include "mta/filter.h"
+#include "mta/listen.h"
+#include "mta/loop.h"
 
 enum {
     BACKLOG = 1024,      /* a burst of connections waits here, not in the MTA's time-out */
@@ -108,7 +107,7 @@ static int check(const struct config *config)
     if (!daemon_has_user(config))
         (void)fprintf(stderr, "ringback-milter: warning: %s: user: there is no user \"%s\"\n",
                       config->path, config->user);
-    if (config->listen_group[0] != '\0' && !listen_find_group(config->listen_group, &group))
+    if (config->listen_group[0] != '\0' && !daemon_find_group(config->listen_group, &group))
         (void)fprintf(stderr,
                       "ringback-milter: warning: %s: listen_group: there is no group \"%s\"\n",
                       config->path, config->listen_group);
@@ -145,7 +144,7 @@ static int start_reload_thread(void)
 static int open_service(const char *path, struct config *config)
 {
     char detail[300] = "", line[400];
-    enum rb_error error = service_start(path, config, detail, sizeof detail);
+    enum rb_error error = service_start(path, config, loop_wake, detail, sizeof detail);
 
     if (error == RB_OK)
         return EX_OK;
@@ -190,7 +189,7 @@ static int open_socket(const struct config *config, struct listen_place *place)
 
     if (status != EX_OK)
         return say(status, error);
-    wake_init(&place->address, place->address_len);
+    loop_init(&place->address, place->address_len);
     (void)smfi_setbacklog(BACKLOG);
     if (!filter_register(place->conn, place->address.ss_family != AF_UNIX) || !create_socket(place))
         return cannot_open(config, place);

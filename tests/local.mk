@@ -93,18 +93,17 @@ malloc_count = tests/unit/malloc_interposed.c
 endif
 EXTRA_DIST += tests/unit/malloc_hooked.c tests/unit/malloc_interposed.c
 
-# With the milter's callbacks, and without libmilter.
-filter_sources = tests/unit/fake_milter.c tests/unit/fake_milter.h milter/mta/filter.c milter/mta/negotiate.c
-tests_unit_test_allocation_SOURCES = tests/unit/test_allocation.c tests/unit/malloc_count.h $(filter_sources)
+# With a stand-in for libmilter, or with itself.
+fake_milter = tests/unit/fake_milter.c tests/unit/fake_milter.h
+tests_unit_test_allocation_SOURCES = tests/unit/test_allocation.c tests/unit/malloc_count.h $(fake_milter)
 nodist_tests_unit_test_allocation_SOURCES = $(malloc_count)
-tests_unit_milter_mta_test_filter_SOURCES = tests/unit/milter/mta/test_filter.c $(filter_sources)
+tests_unit_milter_mta_test_filter_SOURCES = tests/unit/milter/mta/test_filter.c $(fake_milter)
+tests_unit_milter_mta_test_listen_LDADD = $(LDADD) $(MILTER_LIBS)
 
 tests_unit_lib_base_test_pool_SOURCES = tests/unit/lib/base/test_pool.c tests/unit/malloc_count.h
 nodist_tests_unit_lib_base_test_pool_SOURCES = $(malloc_count)
 
-# With a file of a program.
-tests_unit_milter_daemon_test_control_SOURCES = tests/unit/milter/daemon/test_control.c milter/daemon/control.c
-tests_unit_milter_daemon_test_daemon_SOURCES = tests/unit/milter/daemon/test_daemon.c milter/daemon/daemon.c
+# With a file of the tool.
 tests_unit_milter_tool_test_window_SOURCES = tests/unit/milter/tool/test_window.c milter/tool/window.c
 
 include tests/fuzz/local.mk

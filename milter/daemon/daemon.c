@@ -4,10 +4,6 @@
 
 #include "daemon/daemon.h"
 
-#include "mta/listen.h"
-#include "base/signals.h"
-#include "base/text.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -23,8 +19,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/signals.h"
+#include "base/text.h"
+
 enum {
     USER_BUFFER_SIZE = 16384,
+    GROUP_BUFFER_SIZE = 65536, /* a group's line names its members */
     ARENAS_MAX = 2,
     THREAD_STACK_SIZE = RB_STACK_KIB * 1024, /* as of the library's workers */
     DESCRIPTORS_BESIDE = 512,                /* clients, name servers for SPF, the cache, the log */
@@ -106,13 +106,25 @@ bool daemon_has_user(const struct config *config)
            (getpwnam_r(config->user, &storage, buffer, sizeof buffer, &user) == 0 && user != NULL);
 }
 
+bool daemon_find_group(const char *name, gid_t *group)
+{
+    char *buffer = malloc(GROUP_BUFFER_SIZE);
+    struct group storage, *found = NULL;
+
+    if (buffer != NULL && getgrnam_r(name, &storage, buffer, GROUP_BUFFER_SIZE, &found) == 0 &&
+        found != NULL)
+        *group = found->gr_gid;
+    free(buffer);
+    return found != NULL;
+}
+
 /* A group that is not there is not our business here: listen_prepare says so. */
 static gid_t group_of_socket(const struct config *config, const struct passwd *user)
 {
     gid_t group;
 
     if (value_unix_path(config->listen) == NULL || config->listen_group[0] == '\0' ||
-        !listen_find_group(config->listen_group, &group))
+        !daemon_find_group(config->listen_group, &group))
         return user->pw_gid;
     return group;
 }

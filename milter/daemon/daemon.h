@@ -9,6 +9,7 @@
 #include "config/configuration.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum { DAEMON_ERROR_SIZE = 512 };
 
@@ -21,6 +22,9 @@ int daemon_become_user(const struct config *config, char error[DAEMON_ERROR_SIZE
 
 /* Whether daemon_become_user would find its user. True where it does not look for one. */
 bool daemon_has_user(const struct config *config);
+
+/* The group of that name. False: there is none. Any thread. */
+bool daemon_find_group(const char *name, gid_t *group) __attribute__((warn_unused_result));
 
 /* As many descriptors as the system allows: libmilter spins when accept() finds none left. */
 void daemon_raise_descriptors(void);

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* service: the configuration in force and the verifier; see service.h. */
+/*
+ * service: see service.h. Owns: the configuration in force, the verifier, what was found out about
+ * our identity. Lock: `lock` for the first, `identity_lock` for the last, neither while anything is
+ * done; `reloading` keeps a reload from meeting another one, or the start or end, and is taken
+ * before either.
+ */
 #include "config.h"
 
 #include "daemon/service.h"
-
-#include "verifier/verifier.h"
-#include "mta/wake.h"
-#include "daemon/whoami.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "base/log.h"
+#include "verifier/verifier.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct config *current;                                /* lock */
@@ -22,6 +26,8 @@ static pthread_mutex_t reloading = PTHREAD_MUTEX_INITIALIZER; /* one at a time; 
 static char *config_path;
 static time_t started;
 static char store_news[512]; /* lock; of the store, since the last reload */
+
+static struct session_world world; /* written by service_start and service_end alone */
 
 /* Of the cache; in a thread of the verifier's, or while a reload hands it new options. */
 static void hear(void *arg, enum rb_event event, const char *text)
@@ -43,13 +49,73 @@ static void pause_client(unsigned ms)
 {
     const struct timespec length = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
 
-    wake_another_worker();
+    if (world.before_wait != NULL)
+        world.before_wait();
     (void)nanosleep(&length, NULL);
 }
 
-static struct session_world world = {.before_wait = wake_another_worker,
-                                     .pause = pause_client,
-                                     .note_correspondent = rb_note_correspondent};
+/* --- Our identity --------------------------------------------------------- */
+
+enum { IDENTITY_MS = 5000 };
+
+static pthread_mutex_t identity_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t identity_found = PTHREAD_COND_INITIALIZER;
+static struct identity identity;                 /* identity_lock; what was found last */
+static bool identity_known, looking_at_identity; /* identity_lock */
+
+static void *identity_thread(void *arg)
+{
+    struct identity found;
+
+    (void)arg;
+    verifier_identity(world.verifier, IDENTITY_MS, &found);
+    for (size_t i = 0; i < found.count; i++)
+        log_line(LOG_LEVEL_WARNING, "%s", found.warning[i]);
+    pthread_mutex_lock(&identity_lock);
+    identity = found;
+    identity_known = true;
+    looking_at_identity = false;
+    pthread_cond_broadcast(&identity_found);
+    pthread_mutex_unlock(&identity_lock);
+    return NULL;
+}
+
+/* Begins to look, unless that is under way: in a thread of its own, as name servers may be slow. */
+static void look_at_identity(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+
+    pthread_mutex_lock(&identity_lock);
+    if (!looking_at_identity && pthread_attr_init(&attributes) == 0) {
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        looking_at_identity = pthread_create(&thread, &attributes, identity_thread, NULL) == 0;
+        pthread_attr_destroy(&attributes);
+    }
+    pthread_mutex_unlock(&identity_lock);
+}
+
+/* Waits for a look that is under way: it uses the verifier. */
+static void await_identity(void)
+{
+    pthread_mutex_lock(&identity_lock);
+    while (looking_at_identity)
+        pthread_cond_wait(&identity_found, &identity_lock);
+    pthread_mutex_unlock(&identity_lock);
+}
+
+bool service_identity(struct identity *found)
+{
+    bool known;
+
+    pthread_mutex_lock(&identity_lock);
+    *found = identity;
+    known = identity_known;
+    pthread_mutex_unlock(&identity_lock);
+    return known;
+}
+
+/* --- Starting ------------------------------------------------------------- */
 
 static void log_warnings(const struct config *config)
 {
@@ -69,12 +135,15 @@ static struct stat file_status(const struct config *config)
     return status;
 }
 
-enum rb_error service_start(const char *path, struct config *config, char *detail,
-                            size_t detail_size)
+enum rb_error service_start(const char *path, struct config *config, void (*before_wait)(void),
+                            char *detail, size_t detail_size)
 {
     struct rb_options options;
     enum rb_error error;
 
+    world.before_wait = before_wait;
+    world.pause = pause_client;
+    world.note_correspondent = rb_note_correspondent;
     config_options(config, &options);
     options.observer.event = hear;
     error = rb_verifier_open(&options, &world.verifier, detail, detail_size);
@@ -91,7 +160,7 @@ enum rb_error service_start(const char *path, struct config *config, char *detai
     pthread_mutex_unlock(&lock);
     pthread_mutex_unlock(&reloading);
     log_warnings(config);
-    whoami_look(world.verifier);
+    look_at_identity();
     return RB_OK;
 }
 
@@ -137,6 +206,8 @@ bool service_config_changed(void)
     return now.st_dev != then.st_dev || now.st_ino != then.st_ino || now.st_size != then.st_size ||
            now.st_mtim.tv_sec != then.st_mtim.tv_sec || now.st_mtim.tv_nsec != then.st_mtim.tv_nsec;
 }
+
+/* --- Reloading ------------------------------------------------------------ */
 
 /* Directives that differ and take effect only at a start: "; needs a restart: listen, user". */
 static void add_fixed(const struct config *before, const struct config *after, char *said,
@@ -191,7 +262,7 @@ static bool take(struct config *fresh, char *said, size_t size)
     (void)snprintf(said, size, "%s: configuration taken", fresh->path);
     add_fixed(before, fresh, said, size);
     add_store_news(said, size);
-    whoami_look(world.verifier);
+    look_at_identity();
     config_put(before);
     return true;
 }
@@ -216,6 +287,8 @@ bool service_reload(char *said, size_t size)
     return taken;
 }
 
+/* --- Ending --------------------------------------------------------------- */
+
 void service_stop(void)
 {
     rb_verifier_stop(world.verifier);
@@ -230,7 +303,7 @@ void service_flush(void)
 void service_end(void)
 {
     pthread_mutex_lock(&reloading); /* a signal may just have asked for it */
-    whoami_stop();
+    await_identity();
     rb_verifier_close(world.verifier);
     world.verifier = NULL;
     pthread_mutex_lock(&lock);

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * service: what the daemon has one of: the configuration in force and the verifier. Reloading
- * replaces the first and tells the second. Any thread after service_start.
+ * service: what the daemon has one of: the configuration in force, the verifier, and its identity:
+ * whether the world sees this host as who it says it is. Reloading replaces the first, tells the
+ * second and looks at the third again. Any thread after service_start.
  */
 #ifndef RB_MILTER_DAEMON_SERVICE_H
 #define RB_MILTER_DAEMON_SERVICE_H
 
 #include "config/configuration.h"
 #include "session/session.h"
+#include "verifier/identity.h"
 
 #include <time.h>
 
 /*
- * Opens the verifier. Takes over the caller's reference to config. On failure detail says why in
- * words. After fork, as the user the daemon runs as.
+ * Opens the verifier. Takes over the caller's reference to config. before_wait is called just before
+ * a client is kept waiting, from any thread; NULL: nothing is to be done then. On failure detail says
+ * why in words. After fork, as the user the daemon runs as.
  */
-enum rb_error service_start(const char *path, struct config *config, char *detail,
-                            size_t detail_size);
+enum rb_error service_start(const char *path, struct config *config, void (*before_wait)(void),
+                            char *detail, size_t detail_size);
 
 /* The configuration in force; a reference of the caller's. */
 struct config *service_config(void);
@@ -27,6 +30,12 @@ const struct session_world *service_world(void);
 /* When the daemon started (wall clock), and when it last took a configuration. */
 time_t service_started(void);
 time_t service_configured(void);
+
+/*
+ * What is wrong with our identity, as it was looked at last: at the start and after each reload.
+ * False: the first look is not over. Advice only: nothing depends on it.
+ */
+bool service_identity(struct identity *found);
 
 /* Whether the configuration's file is another by now than the one that was read. */
 bool service_config_changed(void);

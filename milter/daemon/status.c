@@ -10,7 +10,6 @@
 #include "daemon/metrics.h"
 #include "daemon/service.h"
 #include "verifier/verifier.h"
-#include "daemon/whoami.h"
 #include "base/json.h"
 
 #include <stdlib.h>
@@ -178,7 +177,7 @@ static json_t *identity_warnings(void)
     struct identity identity;
     json_t *warnings;
 
-    if (!whoami_get(&identity))
+    if (!service_identity(&identity))
         return json_null();
     warnings = json_array();
     for (size_t i = 0; i < identity.count; i++)

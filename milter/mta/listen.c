@@ -8,13 +8,9 @@
 
 #include "mta/listen.h"
 
-#include "base/text.h"
-#include "base/socket_path.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,10 +22,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/socket_path.h"
+#include "base/text.h"
+#include "daemon/daemon.h"
+
 enum {
-    GROUP_BUFFER_SIZE = 65536, /* a group's line names its members */
-    GROUPS_MAX = 65536,        /* NGROUPS_MAX of Linux */
-    HANDED_FIRST = 3,          /* SD_LISTEN_FDS_START: systemd's interface, not ours to choose */
+    GROUPS_MAX = 65536, /* NGROUPS_MAX of Linux */
+    HANDED_FIRST = 3,   /* SD_LISTEN_FDS_START: systemd's interface, not ours to choose */
     HANDED_MAX = 1000,
     SEARCH_MAX = 1024, /* descriptors looked at for libmilter's: it was opened among the first */
 };
@@ -59,18 +58,6 @@ static int refuse_errno(char error[LISTEN_ERROR_SIZE], const char *listen, int n
 
 /* --- The group ------------------------------------------------------------ */
 
-bool listen_find_group(const char *name, gid_t *group)
-{
-    char *buffer = malloc(GROUP_BUFFER_SIZE);
-    struct group storage, *found = NULL;
-
-    if (buffer != NULL && getgrnam_r(name, &storage, buffer, GROUP_BUFFER_SIZE, &found) == 0 &&
-        found != NULL)
-        *group = found->gr_gid;
-    free(buffer);
-    return found != NULL;
-}
-
 static bool is_member(gid_t group)
 {
     const int count = getgroups(0, NULL);
@@ -91,7 +78,7 @@ static int prepare_group(const struct config *config, struct listen_place *place
 
     if (name[0] == '\0')
         return EX_OK;
-    if (!listen_find_group(name, &place->group))
+    if (!daemon_find_group(name, &place->group))
         return refuse(error, EX_CONFIG,
                       "%s: listen_group: there is no group \"%s\"; one that is there, or \"\" for "
                       "the user's own, would be right",

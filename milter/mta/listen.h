@@ -50,7 +50,4 @@ int listen_prepare(const struct config *config, struct listen_place *place,
 int listen_settle(const struct listen_place *place, char error[LISTEN_ERROR_SIZE])
     __attribute__((warn_unused_result));
 
-/* The group of that name. False: there is none. Any thread. */
-bool listen_find_group(const char *name, gid_t *group) __attribute__((warn_unused_result));
-
 #endif

@@ -10,21 +10,58 @@
 
 #include "mta/loop.h"
 
-#include "base/signals.h"
-#include "mta/wake.h"
-
+#include <arpa/inet.h>
 #include <libmilter/mfapi.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/signals.h"
+
 enum {
     FINISH_STEP_MS = 10,
     WAKE_STEP_MS = 5,
     WAKE_MAX_MS = 10000, /* libmilter ends within half of this when nobody wakes it */
 };
+
+/* --- Waking -------------------------------------------------------------- */
+
+static struct sockaddr_storage own; /* written by loop_init alone */
+static socklen_t own_len;
+
+/* A socket that listens on all addresses is reached by the loopback one. */
+static void any_to_loopback(void)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&own;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&own;
+
+    if (own.ss_family == AF_INET && v4->sin_addr.s_addr == htonl(INADDR_ANY))
+        v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    else if (own.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr))
+        v6->sin6_addr = in6addr_loopback;
+}
+
+void loop_init(const struct sockaddr_storage *address, socklen_t len)
+{
+    own = *address;
+    own_len = len;
+    any_to_loopback();
+}
+
+void loop_wake(void)
+{
+    int fd = socket(own.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return; /* no descriptor: the burst is served more slowly, not wrongly */
+    (void)!connect(fd, (const struct sockaddr *)&own, own_len);
+    close(fd);
+}
+
+/* --- Running and ending --------------------------------------------------- */
 
 static atomic_bool ended;
 static int result = MI_FAILURE; /* written before ended, read after */
@@ -57,7 +94,7 @@ static void end_libmilter(int number)
 {
     (void)kill(getpid(), number);
     for (int waited = 0; !atomic_load(&ended) && waited < WAKE_MAX_MS; waited += WAKE_STEP_MS) {
-        wake_another_worker();
+        loop_wake();
         sleep_ms(WAKE_STEP_MS);
     }
 }

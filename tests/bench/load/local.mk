@@ -8,8 +8,8 @@ BENCH_LOAD = $(top_srcdir)/tests/bench/load
 BENCH_LOAD_TOOLS = tests/bench/load/noopmilter tests/bench/load/smtpload
 
 check_PROGRAMS += tests/bench/load/noopmilter
-tests_bench_load_noopmilter_SOURCES = tests/bench/load/noopmilter.c milter/mta/negotiate.c
-tests_bench_load_noopmilter_LDADD = $(MILTER_LIBS)
+tests_bench_load_noopmilter_SOURCES = tests/bench/load/noopmilter.c
+tests_bench_load_noopmilter_LDADD = libmilterparts.la $(MILTER_LIBS)
 check_PROGRAMS += tests/bench/load/smtpload
 tests_bench_load_smtpload_SOURCES = tests/bench/load/smtpload.c
 tests_bench_load_smtpload_LDADD =

@@ -55,11 +55,22 @@ static void as_many_descriptors_as_may_be_are_taken(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
+static void a_group_is_found_by_its_name(void **state)
+{
+    gid_t group = 1;
+
+    (void)state;
+    assert_true(daemon_find_group("root", &group));
+    assert_int_equal(group, 0);
+    assert_false(daemon_find_group("rb-no-such-group", &group));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(too_few_descriptors_are_noticed),
         cmocka_unit_test(as_many_descriptors_as_may_be_are_taken),
+        cmocka_unit_test(a_group_is_found_by_its_name),
     };
 
     return cmocka_run_group_tests_name("daemon", tests, NULL, NULL);
