@@ -12,11 +12,11 @@ static int64_t hold_length_s(int64_t hold_s, unsigned trips)
 {
     int64_t length_s = hold_s > 0 ? hold_s : 0;
     /* Ends by the ceiling on the length, or at once where there is no length to double. */
-    while (trips > 0 && length_s > 0 && length_s < LIMITS_HOLD_MAX_S) {
+    while (trips > 0 && length_s > 0 && length_s < BREAKER_HOLD_MAX_S) {
         length_s *= 2;
         trips--;
     }
-    return length_s < LIMITS_HOLD_MAX_S ? length_s : LIMITS_HOLD_MAX_S;
+    return length_s < BREAKER_HOLD_MAX_S ? length_s : BREAKER_HOLD_MAX_S;
 }
 
 static void count_up(unsigned *counter)
@@ -25,21 +25,21 @@ static void count_up(unsigned *counter)
         (*counter)++;
 }
 
-bool limits_host_is_held(const struct host_record *host, int64_t now_s)
+bool breaker_holds_back(const struct host_record *host, int64_t now_s)
 {
     if (host->held_until_s <= now_s)
         return false;
     /* Unsigned, because a damaged record may hold any number. */
-    return (uint64_t)host->held_until_s - (uint64_t)now_s <= LIMITS_HOLD_MAX_S;
+    return (uint64_t)host->held_until_s - (uint64_t)now_s <= BREAKER_HOLD_MAX_S;
 }
 
-void limits_host_failed(struct host_record *host, enum rb_reason why, unsigned breaker_failures,
-                        int64_t hold_s, int64_t now_s)
+void breaker_host_failed(struct host_record *host, enum rb_reason why, unsigned breaker_failures,
+                         int64_t hold_s, int64_t now_s)
 {
     count_up(&host->failures);
     host->reason = why;
     host->stamp_s = now_s;
-    if (breaker_failures == 0 || limits_host_is_held(host, now_s))
+    if (breaker_failures == 0 || breaker_holds_back(host, now_s))
         return;
     /* trips is only cleared by an answer: above 0, this failure was that of a trial. */
     if (host->trips == 0 && host->failures < breaker_failures)
@@ -48,12 +48,12 @@ void limits_host_failed(struct host_record *host, enum rb_reason why, unsigned b
     count_up(&host->trips);
 }
 
-void limits_host_answered(struct host_record *host, int64_t now_s)
+void breaker_host_answered(struct host_record *host, int64_t now_s)
 {
     *host = (struct host_record){.reason = RB_REASON_NONE, .stamp_s = now_s};
 }
 
-bool limits_counts_against_host(enum rb_reason reason)
+bool breaker_counts(enum rb_reason reason)
 {
     switch (reason) {
     case RB_REASON_BLOCKED:

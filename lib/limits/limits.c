@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* admission: rates and shield in their order; see admission.h. Knows no flight and no clock. */
+/* limits: rates and shield in their order; see limits.h. Knows no flight and no clock. */
 #include "config.h"
 
 #include "limits/limits.h"
@@ -15,21 +15,21 @@ struct charge {
     char key[KEY_SIZE]; /* "d" domain, "c" client, "g": one table serves them all */
 };
 
-enum rb_error admission_init(struct admission *admission)
+enum rb_error limits_init(struct limits *limits)
 {
-    admission->rates = rates_new(ADMISSION_BUCKETS_MAX);
-    admission->shield = shield_new(ADMISSION_SHIELDS_MAX);
-    if (admission->rates != NULL && admission->shield != NULL)
+    limits->rates = rates_new(LIMITS_BUCKETS_MAX);
+    limits->shield = shield_new(LIMITS_SHIELDS_MAX);
+    if (limits->rates != NULL && limits->shield != NULL)
         return RB_OK;
-    admission_fini(admission);
+    limits_fini(limits);
     return RB_ERR_NOMEM;
 }
 
-void admission_fini(struct admission *admission)
+void limits_fini(struct limits *limits)
 {
-    rates_free(admission->rates);
-    shield_free(admission->shield);
-    *admission = (struct admission){0};
+    rates_free(limits->rates);
+    shield_free(limits->shield);
+    *limits = (struct limits){0};
 }
 
 static struct charge charge(const char *name, const struct rb_rate *rate, char kind,
@@ -44,7 +44,7 @@ static struct charge charge(const char *name, const struct rb_rate *rate, char k
 enum { CHARGES_MAX = 3 };
 
 /* The rates that a question counts in; returns how many. */
-static size_t list_charges(const struct rb_options *o, const struct admission_request *request,
+static size_t list_charges(const struct rb_options *o, const struct limits_request *request,
                            struct charge charges[CHARGES_MAX])
 {
     charges[0] = charge("per_domain_rate", &o->per_domain_rate, 'd', request->domain);
@@ -53,29 +53,29 @@ static size_t list_charges(const struct rb_options *o, const struct admission_re
     return request->client[0] != '\0' ? 3 : 2;
 }
 
-const char *admission_forbids(const struct admission *admission, const struct rb_options *o,
-                              const struct admission_request *request)
+const char *limits_forbids(const struct limits *limits, const struct rb_options *o,
+                           const struct limits_request *request)
 {
     struct charge charges[CHARGES_MAX];
     const size_t count = list_charges(o, request, charges);
 
     if (o->shield.addresses > 0 &&
-        shield_is_up(admission->shield, request->domain, request->now_s, NULL))
+        shield_is_up(limits->shield, request->domain, request->now_s, NULL))
         return "shield";
     for (size_t i = 0; i < count; i++)
-        if (!rates_allow(admission->rates, charges[i].key, charges[i].rate, request->now_ms))
+        if (!rates_allow(limits->rates, charges[i].key, charges[i].rate, request->now_ms))
             return charges[i].name;
     return NULL;
 }
 
-const char *admission_refusal(struct admission *admission, const struct rb_options *o,
-                              const struct admission_request *request)
+const char *limits_refusal(struct limits *limits, const struct rb_options *o,
+                           const struct limits_request *request)
 {
     struct charge charges[CHARGES_MAX];
     const size_t count = list_charges(o, request, charges);
-    const char *limit = admission_forbids(admission, o, request);
+    const char *limit = limits_forbids(limits, o, request);
 
     for (size_t i = 0; i < count && limit == NULL; i++)
-        (void)rates_take(admission->rates, charges[i].key, charges[i].rate, request->now_ms);
+        (void)rates_take(limits->rates, charges[i].key, charges[i].rate, request->now_ms);
     return limit;
 }

@@ -13,10 +13,10 @@
 #include <string.h>
 
 /* Whom a question is about, and for whom it is asked, as limits see it. A relay is our own. */
-static struct admission_request request_of(const struct rb_verifier *verifier, const char *domain,
-                                           const char *client)
+static struct limits_request request_of(const struct rb_verifier *verifier, const char *domain,
+                                        const char *client)
 {
-    return (struct admission_request){
+    return (struct limits_request){
         .domain = domain,
         .client = client,
         .now_ms = clock_monotonic_ms(verifier->clock),
@@ -28,7 +28,7 @@ enum rb_reason board_forbids(const struct rb_verifier *verifier, const char *dom
                              const char *relay, const char *client, const char **rule)
 {
     const struct rb_options *o = &verifier->setup->options->o;
-    const struct admission_request request = request_of(verifier, domain, client);
+    const struct limits_request request = request_of(verifier, domain, client);
 
     if (verifier->stopping) {
         *rule = "shutting_down";
@@ -38,7 +38,7 @@ enum rb_reason board_forbids(const struct rb_verifier *verifier, const char *dom
         *rule = "queue_full";
         return RB_REASON_BUSY;
     }
-    *rule = relay[0] == '\0' ? admission_forbids(&verifier->admission, o, &request) : NULL;
+    *rule = relay[0] == '\0' ? limits_forbids(&verifier->limits, o, &request) : NULL;
     return *rule != NULL ? RB_REASON_LIMITED : RB_REASON_NONE;
 }
 
@@ -54,7 +54,7 @@ static void count_refusal(struct rb_verifier *verifier, enum rb_reason reason)
 static enum rb_reason try_to_launch(struct rb_verifier *verifier, struct flight *flight,
                                     const char **rule)
 {
-    const struct admission_request request = request_of(verifier, flight->domain, flight->client);
+    const struct limits_request request = request_of(verifier, flight->domain, flight->client);
     enum rb_reason reason =
         board_forbids(verifier, flight->domain, flight->relay, flight->client, rule);
 
@@ -62,7 +62,7 @@ static enum rb_reason try_to_launch(struct rb_verifier *verifier, struct flight 
     if (reason != RB_REASON_NONE)
         return reason;
     if (flight->relay[0] == '\0')
-        (void)admission_refusal(&verifier->admission, &verifier->setup->options->o, &request);
+        (void)limits_refusal(&verifier->limits, &verifier->setup->options->o, &request);
     if (workers_submit(verifier, flight) == RB_OK)
         return RB_REASON_NONE;
     *rule = "no_worker";

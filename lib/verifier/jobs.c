@@ -133,7 +133,7 @@ static bool is_held(struct task *task, const char *ip, bool *on_trial)
     if (cache == NULL || cache_get_host(cache, ip, &host) != RB_OK)
         return false;
     *on_trial = host.trips > 0;
-    if (!limits_host_is_held(&host, clock_wall_s(task->verifier->clock)))
+    if (!breaker_holds_back(&host, clock_wall_s(task->verifier->clock)))
         return false;
     if (task->held_until_s == 0 || host.held_until_s < task->held_until_s)
         task->held_until_s = host.held_until_s;
@@ -306,7 +306,7 @@ static bool is_failure(const struct task *task, const struct address_record *how
 
     if (is_ours(task) && how->reason == RB_REASON_BLOCKED)
         return false;
-    return limits_counts_against_host(how->reason) || how->code == 421 || turned_away;
+    return breaker_counts(how->reason) || how->code == 421 || turned_away;
 }
 
 static void host_called(void *arg, const char *ip, const struct address_record *how)
@@ -329,12 +329,12 @@ static void host_called(void *arg, const char *ip, const struct address_record *
     forgiven = !failed && (host.failures > 0 || host.trips > 0);
     if (failed && is_ours(task)) {
         host.trips = 0; /* always for the same short while */
-        limits_host_failed(&host, how->reason, OURS_FAILURES, OURS_HOLD_S, now_s);
+        breaker_host_failed(&host, how->reason, OURS_FAILURES, OURS_HOLD_S, now_s);
     } else if (failed) {
-        limits_host_failed(&host, how->reason, o->breaker_failures, o->breaker_hold_s, now_s);
+        breaker_host_failed(&host, how->reason, o->breaker_failures, o->breaker_hold_s, now_s);
     }
     if (!failed)
-        limits_host_answered(&host, now_s);
+        breaker_host_answered(&host, now_s);
     if (failed || forgiven) /* a host that never failed needs no record */
         (void)cache_put_host(verifier->cache, ip, &host);
     pthread_mutex_unlock(&verifier->records);

@@ -45,7 +45,7 @@ static void note_for_shield(struct rb_verifier *verifier, const struct flight *f
 {
 
     if (flight->relay[0] == '\0' && !flight->from_cache && is_of_mailbox(record))
-        (void)shield_note(verifier->admission.shield, flight->domain, flight->key,
+        (void)shield_note(verifier->limits.shield, flight->domain, flight->key,
                           rb_reason_verdict(record->reason), &verifier->setup->options->o.shield,
                           clock_wall_s(verifier->clock));
 }

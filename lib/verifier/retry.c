@@ -407,7 +407,7 @@ static int64_t held_until_s(struct retry *retry, const char *host, int64_t now_s
     struct host_record record;
 
     if (host[0] == '\0' || cache_get_host(retry->cache, host, &record) != RB_OK ||
-        !limits_host_is_held(&record, now_s))
+        !breaker_holds_back(&record, now_s))
         return 0;
     return record.held_until_s;
 }

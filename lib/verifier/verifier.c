@@ -77,7 +77,7 @@ static void destroy(struct rb_verifier *verifier)
     cache_close(verifier->cache);
     slots_free(&verifier->slots);
     checks_free(&verifier->checks);
-    admission_fini(&verifier->admission);
+    limits_fini(&verifier->limits);
     spf_memo_free(verifier->spf);
     queue_free(&verifier->queue);
     setup_free(verifier->setup);
@@ -113,7 +113,7 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
     if (verifier->tls_context == NULL)
         return RB_ERR_SYSTEM;
     verifier->spf = spf_memo_new(verifier->clock);
-    error = verifier->spf != NULL ? admission_init(&verifier->admission) : RB_ERR_NOMEM;
+    error = verifier->spf != NULL ? limits_init(&verifier->limits) : RB_ERR_NOMEM;
     if (error == RB_OK)
         error = open_cache(verifier, o, detail, detail_size);
     if (error == RB_OK && verifier->cache != NULL && !o->store_read_only)
@@ -305,7 +305,7 @@ size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, si
     size_t count;
 
     pthread_mutex_lock(&verifier->lock);
-    count = shield_list_up(verifier->admission.shield, clock_wall_s(verifier->clock), list, size);
+    count = shield_list_up(verifier->limits.shield, clock_wall_s(verifier->clock), list, size);
     pthread_mutex_unlock(&verifier->lock);
     return count;
 }
@@ -315,8 +315,8 @@ size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, 
     size_t count;
 
     pthread_mutex_lock(&verifier->lock);
-    count = rates_list_limited(verifier->admission.rates, clock_monotonic_ms(verifier->clock), list,
-                               size);
+    count =
+        rates_list_limited(verifier->limits.rates, clock_monotonic_ms(verifier->clock), list, size);
     pthread_mutex_unlock(&verifier->lock);
     return count;
 }

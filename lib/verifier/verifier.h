@@ -59,17 +59,17 @@ struct rb_verifier {
     pthread_mutex_t records;
 
     pthread_mutex_t lock;
-    pthread_cond_t idle_cond;   /* a worker has ended */
-    pthread_t ended;            /* [lock] the last thread that has; to be joined */
-    bool has_ended;             /* [lock] */
-    struct setup *setup;        /* [lock] replaced as a whole */
-    struct flights flights;     /* [lock] */
-    struct checks checks;       /* [lock] */
-    struct queue queue;         /* [lock] */
-    struct slots slots;         /* [lock] */
-    struct admission admission; /* [lock] */
-    struct waiter *waiters;     /* [lock] */
-    unsigned workers, idle;     /* [lock] */
+    pthread_cond_t idle_cond; /* a worker has ended */
+    pthread_t ended;          /* [lock] the last thread that has; to be joined */
+    bool has_ended;           /* [lock] */
+    struct setup *setup;      /* [lock] replaced as a whole */
+    struct flights flights;   /* [lock] */
+    struct checks checks;     /* [lock] */
+    struct queue queue;       /* [lock] */
+    struct slots slots;       /* [lock] */
+    struct limits limits;     /* [lock] */
+    struct waiter *waiters;   /* [lock] */
+    unsigned workers, idle;   /* [lock] */
     bool lookup_first;        /* [lock] whether the next of the workers looks for look-ups first */
     struct sleeper *sleepers; /* [lock] idle workers, the last one first */
     struct patience patience; /* [lock] callouts under way, and who keeps them waiting */

@@ -108,7 +108,7 @@ static bool add_held(const struct cache_entry *entry, void *arg)
 {
     struct held *held = arg;
 
-    if (!limits_host_is_held(entry->host_record, held->now_s))
+    if (!breaker_holds_back(entry->host_record, held->now_s))
         return true;
     if (held->count++ < STATUS_HOSTS_MAX)
         json_array_append_new(held->hosts, wire_entry(entry, NULL, held->now_s));

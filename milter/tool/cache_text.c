@@ -95,7 +95,7 @@ static void print_host(const struct cache_entry *entry, int64_t now_s)
     printf(": %u failure%s", record->failures, record->failures == 1 ? "" : "s");
     if (record->failures > 0)
         printf(", the last: %s", rb_reason_name(record->reason));
-    if (limits_host_is_held(record, now_s)) {
+    if (breaker_holds_back(record, now_s)) {
         text_duration(record->held_until_s - now_s, span, sizeof span);
         printf(", held back for %s more", span);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_admission: which limit forbids a question, and that what one limit forbids costs the others
+ * test_limits: which limit forbids a question, and that what one limit forbids costs the others
  * nothing.
  */
 #include "config.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 struct fixture {
-    struct admission admission;
+    struct limits limits;
     struct rb_options o;
     int64_t now_ms;
 };
@@ -21,7 +21,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
 
-    if (f == NULL || admission_init(&f->admission) != RB_OK)
+    if (f == NULL || limits_init(&f->limits) != RB_OK)
         return -1;
     rb_options_init(&f->o);
     f->o.per_domain_rate = (struct rb_rate){3, 60};
@@ -36,20 +36,20 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
 
-    admission_fini(&f->admission);
+    limits_fini(&f->limits);
     free(f);
     return 0;
 }
 
 static const char *refusal(struct fixture *f, const char *domain, const char *client)
 {
-    const struct admission_request request = {
+    const struct limits_request request = {
         .domain = domain,
         .client = client,
         .now_ms = f->now_ms,
         .now_s = 1000000 + f->now_ms / 1000,
     };
-    const char *rule = admission_refusal(&f->admission, &f->o, &request);
+    const char *rule = limits_refusal(&f->limits, &f->o, &request);
 
     return rule != NULL ? rule : "";
 }
@@ -129,7 +129,7 @@ static void raise_shield(struct fixture *f, const char *domain)
         char address[32];
 
         (void)snprintf(address, sizeof address, "u%d@%s", i, domain);
-        (void)shield_note(f->admission.shield, domain, address, RB_VERDICT_INVALID, &f->o.shield,
+        (void)shield_note(f->limits.shield, domain, address, RB_VERDICT_INVALID, &f->o.shield,
                           1000000);
     }
 }
@@ -169,5 +169,5 @@ int main(void)
         TEST(a_shield_that_was_turned_off_holds_nothing_back),
     };
 
-    return cmocka_run_group_tests_name("admission", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
 }
