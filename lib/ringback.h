@@ -142,7 +142,7 @@ struct rb_rate {
  * invalid: the domain is being forged in bulk. It is left alone for a while then; what is known of
  * it goes on answering.
  */
-struct rb_shield {
+struct rb_shield_options {
     unsigned addresses; /* 0: off */
     int64_t window_s;
     int64_t hold_s; /* doubled each time that it begins again at once */
@@ -229,7 +229,7 @@ struct rb_options {
     unsigned
         per_host_sessions; /* at once, with one IP address of a mail host: many domains live on one */
     struct rb_rate per_domain_rate, per_client_rate, global_rate; /* questions asked of the world */
-    struct rb_shield shield;
+    struct rb_shield_options shield;
     unsigned breaker_failures;
     int64_t breaker_hold_s;
 

@@ -20,7 +20,7 @@ enum {
 
 struct limits {
     struct rates *rates;
-    struct shield *shield;
+    struct shield_table *shield;
 };
 
 /* Who would be asked, for whom. */

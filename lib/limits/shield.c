@@ -37,7 +37,7 @@ struct domain {
     char name[];
 };
 
-struct shield {
+struct shield_table {
     struct domain *table;
     struct domain *calm, *raised;
     size_t domains_max;
@@ -53,9 +53,9 @@ static int64_t at_least(int64_t value, int64_t min)
     return value > min ? value : min;
 }
 
-static struct rb_shield within_ceilings(const struct rb_shield *settings)
+static struct rb_shield_options within_ceilings(const struct rb_shield_options *settings)
 {
-    return (struct rb_shield){
+    return (struct rb_shield_options){
         .addresses = (unsigned)at_most(settings->addresses, SHIELD_ADDRESSES_MAX),
         .window_s = at_most(settings->window_s, SHIELD_WINDOW_MAX_S),
         .hold_s = at_most(settings->hold_s, SHIELD_HOLD_MAX_S),
@@ -81,7 +81,7 @@ static uint32_t hash_of(const char *text)
     return (uint32_t)(hash ^ (hash >> 32));
 }
 
-static struct domain *find(const struct shield *shield, const char *name)
+static struct domain *find(const struct shield_table *shield, const char *name)
 {
     struct domain *domain;
 
@@ -89,7 +89,7 @@ static struct domain *find(const struct shield *shield, const char *name)
     return domain;
 }
 
-static void unlist(struct shield *shield, struct domain *domain)
+static void unlist(struct shield_table *shield, struct domain *domain)
 {
     if (domain->raised) {
         DL_DELETE(shield->raised, domain);
@@ -99,7 +99,7 @@ static void unlist(struct shield *shield, struct domain *domain)
 }
 
 /* At the end of the list it now belongs to. */
-static void enlist(struct shield *shield, struct domain *domain, bool raised)
+static void enlist(struct shield_table *shield, struct domain *domain, bool raised)
 {
     domain->raised = raised;
     if (raised) {
@@ -109,13 +109,13 @@ static void enlist(struct shield *shield, struct domain *domain, bool raised)
     }
 }
 
-static void relist(struct shield *shield, struct domain *domain, bool raised)
+static void relist(struct shield_table *shield, struct domain *domain, bool raised)
 {
     unlist(shield, domain);
     enlist(shield, domain, raised);
 }
 
-static void drop(struct shield *shield, struct domain *domain)
+static void drop(struct shield_table *shield, struct domain *domain)
 {
     unlist(shield, domain);
     HASH_DEL(shield->table, domain);
@@ -124,13 +124,13 @@ static void drop(struct shield *shield, struct domain *domain)
 }
 
 /* Those still up go to the end, so that everyone's turn comes. */
-static void release_some_ended(struct shield *shield, int64_t now_s)
+static void release_some_ended(struct shield_table *shield, int64_t now_s)
 {
     for (unsigned steps = SHIELD_SWEEP_STEPS; steps > 0 && shield->raised != NULL; steps--)
         relist(shield, shield->raised, is_up(shield->raised, now_s));
 }
 
-static void drop_some_forgotten(struct shield *shield, int64_t now_s)
+static void drop_some_forgotten(struct shield_table *shield, int64_t now_s)
 {
     for (unsigned steps = SHIELD_SWEEP_STEPS; steps > 0 && shield->calm != NULL; steps--) {
         if (now_s < shield->calm->forget_s)
@@ -140,7 +140,7 @@ static void drop_some_forgotten(struct shield *shield, int64_t now_s)
 }
 
 /* One that has ended already comes before all that are up. */
-static struct domain *first_to_end(const struct shield *shield)
+static struct domain *first_to_end(const struct shield_table *shield)
 {
     struct domain *first = shield->raised;
 
@@ -151,7 +151,7 @@ static struct domain *first_to_end(const struct shield *shield)
     return first;
 }
 
-static void make_room(struct shield *shield, int64_t now_s)
+static void make_room(struct shield_table *shield, int64_t now_s)
 {
     release_some_ended(shield, now_s);
     drop_some_forgotten(shield, now_s);
@@ -160,7 +160,7 @@ static void make_room(struct shield *shield, int64_t now_s)
     drop(shield, shield->calm != NULL ? shield->calm : first_to_end(shield));
 }
 
-static struct domain *add(struct shield *shield, const char *name, size_t name_len)
+static struct domain *add(struct shield_table *shield, const char *name, size_t name_len)
 {
     struct domain *domain = calloc(1, sizeof *domain + name_len + 1);
 
@@ -177,7 +177,7 @@ static struct domain *add(struct shield *shield, const char *name, size_t name_l
 }
 
 /* The domain, new if need be, as the most recently noted; NULL when it cannot be noted. */
-static struct domain *get(struct shield *shield, const char *name, int64_t now_s)
+static struct domain *get(struct shield_table *shield, const char *name, int64_t now_s)
 {
     const size_t name_len = strnlen(name, RB_DOMAIN_MAX + 1);
     struct domain *domain;
@@ -276,16 +276,16 @@ static void raise_shield(struct domain *domain, int64_t hold_s, int64_t now_s)
     domain->count = domain->room = 0;
 }
 
-struct shield *shield_new(size_t domains_max)
+struct shield_table *shield_new(size_t domains_max)
 {
-    struct shield *shield = domains_max > 0 ? calloc(1, sizeof *shield) : NULL;
+    struct shield_table *shield = domains_max > 0 ? calloc(1, sizeof *shield) : NULL;
 
     if (shield != NULL)
         shield->domains_max = domains_max;
     return shield;
 }
 
-void shield_free(struct shield *shield)
+void shield_free(struct shield_table *shield)
 {
     if (shield == NULL)
         return;
@@ -296,7 +296,8 @@ void shield_free(struct shield *shield)
     free(shield);
 }
 
-bool shield_is_up(const struct shield *shield, const char *domain, int64_t now_s, int64_t *until_s)
+bool shield_is_up(const struct shield_table *shield, const char *domain, int64_t now_s,
+                  int64_t *until_s)
 {
     const struct domain *found = find(shield, domain);
 
@@ -307,10 +308,10 @@ bool shield_is_up(const struct shield *shield, const char *domain, int64_t now_s
     return true;
 }
 
-bool shield_note(struct shield *shield, const char *domain, const char *address_key,
-                 enum rb_verdict verdict, const struct rb_shield *settings, int64_t now_s)
+bool shield_note(struct shield_table *shield, const char *domain, const char *address_key,
+                 enum rb_verdict verdict, const struct rb_shield_options *settings, int64_t now_s)
 {
-    const struct rb_shield set = within_ceilings(settings);
+    const struct rb_shield_options set = within_ceilings(settings);
     const struct sighting sighting = {
         .stamp_s = now_s, .hash = hash_of(address_key), .verdict = (uint8_t)verdict};
     struct domain *found;
@@ -332,12 +333,12 @@ bool shield_note(struct shield *shield, const char *domain, const char *address_
     return raised;
 }
 
-size_t shield_count(const struct shield *shield)
+size_t shield_count(const struct shield_table *shield)
 {
     return HASH_COUNT(shield->table);
 }
 
-size_t shield_list_up(const struct shield *shield, int64_t now_s, struct shield_up *list,
+size_t shield_list_up(const struct shield_table *shield, int64_t now_s, struct shield_up *list,
                       size_t size)
 {
     size_t count = 0;

@@ -35,20 +35,21 @@ enum {
     SHIELD_SWEEP_STEPS = 4,          /* domains looked at when a domain is new */
 };
 
-struct shield;
+struct shield_table;
 
 /* Nothing noted; the caller's, to be freed with shield_free. NULL: no memory, or domains_max 0. */
-struct shield *shield_new(size_t domains_max);
+struct shield_table *shield_new(size_t domains_max);
 
 /* NULL is fine. */
-void shield_free(struct shield *shield);
+void shield_free(struct shield_table *shield);
 
 /*
  * Must callouts to the domain (canonical: lower case, A-labels) pause at now_s? Then *until_s, if
  * not NULL, is when they may go on. Where settings are off the caller does not ask: a shield that
  * was up before a reload still is.
  */
-bool shield_is_up(const struct shield *shield, const char *domain, int64_t now_s, int64_t *until_s);
+bool shield_is_up(const struct shield_table *shield, const char *domain, int64_t now_s,
+                  int64_t *until_s);
 
 /*
  * A callout has ended that told of an address of the domain; address_key is the canonical key, of
@@ -59,11 +60,11 @@ bool shield_is_up(const struct shield *shield, const char *domain, int64_t now_s
  * to SHIELD_HOLD_MAX_S. A domain longer than RB_DOMAIN_MAX is not noted, nor any when memory runs
  * out.
  */
-bool shield_note(struct shield *shield, const char *domain, const char *address_key,
-                 enum rb_verdict verdict, const struct rb_shield *settings, int64_t now_s);
+bool shield_note(struct shield_table *shield, const char *domain, const char *address_key,
+                 enum rb_verdict verdict, const struct rb_shield_options *settings, int64_t now_s);
 
 /* How many domains are kept, up or not. */
-size_t shield_count(const struct shield *shield);
+size_t shield_count(const struct shield_table *shield);
 
 struct shield_up {
     char domain[RB_DOMAIN_MAX + 1];
@@ -74,7 +75,7 @@ struct shield_up {
  * The domains whose shields are up at now_s, in no order. Returns how many there are (domains_max
  * at most), of which the first `size` are written to list (NULL is fine when size is 0).
  */
-size_t shield_list_up(const struct shield *shield, int64_t now_s, struct shield_up *list,
+size_t shield_list_up(const struct shield_table *shield, int64_t now_s, struct shield_up *list,
                       size_t size);
 
 #endif

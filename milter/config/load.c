@@ -698,7 +698,7 @@ void config_options(const struct config *config, struct rb_options *options)
     options->per_domain_rate = config->limits.per_domain_rate;
     options->per_client_rate = config->limits.per_client_rate;
     options->global_rate = config->limits.global_rate;
-    options->shield = (struct rb_shield){
+    options->shield = (struct rb_shield_options){
         .addresses = config->limits.shield_addresses,
         .window_s = config->limits.shield_window_s,
         .hold_s = config->limits.shield_hold_s,

@@ -27,7 +27,7 @@ static int set_up(void **state)
     f->o.per_domain_rate = (struct rb_rate){3, 60};
     f->o.per_client_rate = (struct rb_rate){5, 60};
     f->o.global_rate = (struct rb_rate){8, 60};
-    f->o.shield = (struct rb_shield){.addresses = 4, .window_s = 600, .hold_s = 1800};
+    f->o.shield = (struct rb_shield_options){.addresses = 4, .window_s = 600, .hold_s = 1800};
     *state = f;
     return 0;
 }

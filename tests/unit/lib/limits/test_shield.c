@@ -20,17 +20,17 @@ enum { START_S = 2000000000, MANY = 100 * 1000 };
 #define UNKNOWN RB_VERDICT_UNKNOWN
 
 /* 10 addresses in 100 s: 1000 s of peace. */
-static const struct rb_shield usual = {.addresses = 10, .window_s = 100, .hold_s = 1000};
+static const struct rb_shield_options usual = {.addresses = 10, .window_s = 100, .hold_s = 1000};
 
-static struct shield *table(size_t domains_max)
+static struct shield_table *table(size_t domains_max)
 {
-    struct shield *shield = shield_new(domains_max);
+    struct shield_table *shield = shield_new(domains_max);
 
     assert_non_null(shield);
     return shield;
 }
 
-static bool note_number(struct shield *shield, const char *domain, unsigned number,
+static bool note_number(struct shield_table *shield, const char *domain, unsigned number,
                         enum rb_verdict verdict, int64_t now_s)
 {
     char key[16 + RB_DOMAIN_MAX + 2];
@@ -40,7 +40,7 @@ static bool note_number(struct shield *shield, const char *domain, unsigned numb
 }
 
 /* `count` new addresses at once. True when the last of them raised the shield, no earlier one. */
-static bool note_many(struct shield *shield, const char *domain, unsigned count,
+static bool note_many(struct shield_table *shield, const char *domain, unsigned count,
                       enum rb_verdict verdict, int64_t now_s)
 {
     static unsigned fresh = 1000000;
@@ -53,12 +53,12 @@ static bool note_many(struct shield *shield, const char *domain, unsigned count,
     return raised;
 }
 
-static bool up(const struct shield *shield, const char *domain, int64_t now_s)
+static bool up(const struct shield_table *shield, const char *domain, int64_t now_s)
 {
     return shield_is_up(shield, domain, now_s, NULL);
 }
 
-static void raise_now(struct shield *shield, const char *domain, int64_t now_s)
+static void raise_now(struct shield_table *shield, const char *domain, int64_t now_s)
 {
     assert_true(note_many(shield, domain, usual.addresses, INVALID, now_s));
 }
@@ -81,7 +81,7 @@ static void a_table_of_nothing_is_none(void **state)
 static void a_domain_never_heard_of_has_no_shield(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
     int64_t until_s = -7;
 
     assert_false(shield_is_up(shield, "d.example", START_S, &until_s));
@@ -93,7 +93,7 @@ static void a_domain_never_heard_of_has_no_shield(void **state)
 static void enough_invalid_addresses_raise_it_and_not_one_fewer(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
     int64_t until_s = 0;
 
     assert_false(note_many(shield, "d.example", usual.addresses - 1, INVALID, START_S));
@@ -108,7 +108,7 @@ static void enough_invalid_addresses_raise_it_and_not_one_fewer(void **state)
 static void it_ends_by_itself(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     raise_now(shield, "d.example", START_S);
     assert_true(up(shield, "d.example", START_S + usual.hold_s - 1));
@@ -131,7 +131,7 @@ static void the_verdicts_decide_whether_a_crowd_is_forged(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct shield *shield = table(8);
+        struct shield_table *shield = table(8);
         /* Valid ones first, so that no part of the crowd looks worse than the whole. */
         (void)note_many(shield, "d.example", rows[i].valid, VALID, START_S);
         (void)note_many(shield, "d.example", rows[i].unknown, UNKNOWN, START_S);
@@ -144,7 +144,7 @@ static void the_verdicts_decide_whether_a_crowd_is_forged(void **state)
 static void unknown_ones_alone_never_raise_it(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     for (unsigned i = 0; i < MANY; i++)
         assert_false(note_number(shield, "d.example", i, UNKNOWN, START_S + i / 1000));
@@ -155,7 +155,7 @@ static void unknown_ones_alone_never_raise_it(void **state)
 static void a_domain_that_sends_mail_is_never_shielded(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     /* Two in three exist: every ten of them in a row have more valid than invalid ones. */
     for (unsigned i = 0; i < MANY; i++)
@@ -167,7 +167,7 @@ static void a_domain_that_sends_mail_is_never_shielded(void **state)
 static void the_same_address_counts_once(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     for (unsigned i = 0; i < 1000; i++)
         assert_false(note_number(shield, "d.example", i % 9, INVALID, START_S));
@@ -178,7 +178,7 @@ static void the_same_address_counts_once(void **state)
 static void an_address_asked_again_tells_its_verdict(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     assert_false(note_many(shield, "d.example", 4, VALID, START_S));
     for (unsigned i = 0; i < 6; i++)
@@ -192,7 +192,7 @@ static void an_address_asked_again_tells_its_verdict(void **state)
 static void a_verdict_is_not_lost_to_an_unknown(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     for (unsigned i = 0; i < 3; i++) {
         assert_false(note_number(shield, "d.example", i, INVALID, START_S));
@@ -213,7 +213,7 @@ static void the_window_slides(void **state)
     } rows[] = {{0, true}, {1, true}, {10, true}, {11, true}, {12, false}, {100, false}};
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct shield *shield = table(8);
+        struct shield_table *shield = table(8);
         bool raised = false;
         for (unsigned k = 0; k < 10; k++)
             raised |= note_number(shield, "d.example", k, INVALID, START_S + k * rows[i].gap_s);
@@ -225,7 +225,7 @@ static void the_window_slides(void **state)
 static void an_address_leaves_the_window_to_the_second(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     assert_false(note_many(shield, "a.example", 1, INVALID, START_S));
     assert_false(note_many(shield, "a.example", 8, INVALID, START_S + 50));
@@ -240,7 +240,7 @@ static void an_address_leaves_the_window_to_the_second(void **state)
 static void old_valid_ones_make_way_for_new_invalid_ones(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     assert_false(note_many(shield, "d.example", 1000, VALID, START_S));
     assert_false(note_many(shield, "d.example", 4, INVALID, START_S));
@@ -251,7 +251,7 @@ static void old_valid_ones_make_way_for_new_invalid_ones(void **state)
 static void while_it_is_up_nothing_is_counted(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
     int64_t until_s = 0;
 
     raise_now(shield, "d.example", START_S);
@@ -266,7 +266,7 @@ static void while_it_is_up_nothing_is_counted(void **state)
 static void raised_again_soon_it_lasts_twice_as_long_up_to_a_day(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
     int64_t now_s = START_S, until_s = 0, length_s = usual.hold_s;
 
     for (int i = 0; i < 20; i++) {
@@ -283,7 +283,7 @@ static void raised_again_soon_it_lasts_twice_as_long_up_to_a_day(void **state)
 static void after_a_calm_it_begins_anew(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
     int64_t until_s = 0;
 
     raise_now(shield, "d.example", START_S);
@@ -299,7 +299,7 @@ static void after_a_calm_it_begins_anew(void **state)
 static void a_shield_is_forgotten_after_its_length_and_the_window(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     raise_now(shield, "d.example", START_S);
     /* To look at, a domain must be in the way of a new one: each row tries one. */
@@ -313,7 +313,7 @@ static void a_shield_is_forgotten_after_its_length_and_the_window(void **state)
 static void a_count_is_forgotten_after_the_window(void **state)
 {
     (void)state;
-    struct shield *shield = table(1000);
+    struct shield_table *shield = table(1000);
 
     for (unsigned i = 0; i < 100; i++)
         assert_false(note_many(shield, name_number(i), 1, VALID, START_S));
@@ -327,14 +327,14 @@ static void a_count_is_forgotten_after_the_window(void **state)
 static void settings_that_are_off_note_nothing(void **state)
 {
     (void)state;
-    static const struct rb_shield off[] = {
+    static const struct rb_shield_options off[] = {
         {.addresses = 0, .window_s = 100, .hold_s = 1000},
         {.addresses = 10, .window_s = 0, .hold_s = 1000},
         {.addresses = 10, .window_s = -1, .hold_s = 1000},
         {.addresses = 10, .window_s = 100, .hold_s = 0},
         {.addresses = 10, .window_s = INT64_MIN, .hold_s = INT64_MIN},
     };
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     for (size_t i = 0; i < COUNT(off); i++) {
         assert_false(shield_note(shield, "d.example", "u@d.example", INVALID, &off[i], START_S));
@@ -346,8 +346,8 @@ static void settings_that_are_off_note_nothing(void **state)
 static void one_address_may_be_enough(void **state)
 {
     (void)state;
-    static const struct rb_shield strict = {.addresses = 1, .window_s = 1, .hold_s = 1};
-    struct shield *shield = table(8);
+    static const struct rb_shield_options strict = {.addresses = 1, .window_s = 1, .hold_s = 1};
+    struct shield_table *shield = table(8);
 
     assert_false(shield_note(shield, "d.example", "a@d.example", VALID, &strict, START_S));
     assert_false(shield_note(shield, "d.example", "b@d.example", UNKNOWN, &strict, START_S));
@@ -360,9 +360,9 @@ static void one_address_may_be_enough(void **state)
 static void settings_out_of_range_are_cut_to_the_ceilings(void **state)
 {
     (void)state;
-    static const struct rb_shield huge = {
+    static const struct rb_shield_options huge = {
         .addresses = UINT32_MAX, .window_s = INT64_MAX, .hold_s = INT64_MAX};
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
     int64_t until_s = 0;
     char key[32];
     unsigned noted = 0;
@@ -382,9 +382,9 @@ static void settings_out_of_range_are_cut_to_the_ceilings(void **state)
 static void other_settings_hold_for_what_was_counted_before(void **state)
 {
     (void)state;
-    static const struct rb_shield fewer = {.addresses = 5, .window_s = 100, .hold_s = 50};
-    static const struct rb_shield shorter = {.addresses = 5, .window_s = 10, .hold_s = 50};
-    struct shield *shield = table(8);
+    static const struct rb_shield_options fewer = {.addresses = 5, .window_s = 100, .hold_s = 50};
+    static const struct rb_shield_options shorter = {.addresses = 5, .window_s = 10, .hold_s = 50};
+    struct shield_table *shield = table(8);
 
     assert_false(note_many(shield, "a.example", 9, INVALID, START_S));
     assert_false(note_many(shield, "b.example", 9, INVALID, START_S));
@@ -397,7 +397,7 @@ static void a_domain_that_is_too_long_is_not_noted(void **state)
 {
     (void)state;
     char name[RB_DOMAIN_MAX + 2];
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     memset(name, 'd', sizeof name);
     name[RB_DOMAIN_MAX + 1] = '\0';
@@ -414,7 +414,7 @@ static void a_domain_that_is_too_long_is_not_noted(void **state)
 static void a_clock_set_back_lengthens_a_shield_by_an_hour_at_most(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     raise_now(shield, "d.example", START_S);
     assert_true(up(shield, "d.example", START_S - 1));
@@ -428,7 +428,7 @@ static void a_clock_set_back_lengthens_a_shield_by_an_hour_at_most(void **state)
 static void after_a_clock_was_set_back_far_everything_begins_anew(void **state)
 {
     (void)state;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
     int64_t until_s = 0;
 
     raise_now(shield, "a.example", START_S);
@@ -443,7 +443,7 @@ static void after_a_clock_was_set_back_far_everything_begins_anew(void **state)
 static void a_full_table_forgets_the_domain_least_recently_noted(void **state)
 {
     (void)state;
-    struct shield *shield = table(3);
+    struct shield_table *shield = table(3);
 
     assert_false(note_many(shield, "a.example", 8, INVALID, START_S));
     assert_false(note_many(shield, "b.example", 9, INVALID, START_S));
@@ -461,7 +461,7 @@ static void a_full_table_forgets_the_domain_least_recently_noted(void **state)
 static void a_shield_that_is_up_outlasts_a_flood_of_domains(void **state)
 {
     (void)state;
-    struct shield *shield = table(100);
+    struct shield_table *shield = table(100);
 
     raise_now(shield, "a.example", START_S);
     raise_now(shield, "b.example", START_S);
@@ -478,7 +478,7 @@ static void a_shield_that_is_up_outlasts_a_flood_of_domains(void **state)
 static void where_all_are_up_the_first_to_end_goes(void **state)
 {
     (void)state;
-    struct shield *shield = table(3);
+    struct shield_table *shield = table(3);
 
     raise_now(shield, "b.example", START_S + 2);
     raise_now(shield, "a.example", START_S + 1);
@@ -499,7 +499,7 @@ static void one_that_has_ended_goes_before_those_that_are_up(void **state)
 {
     (void)state;
     enum { UPS = 50 };
-    struct shield *shield = table(UPS + 1);
+    struct shield_table *shield = table(UPS + 1);
 
     for (unsigned i = 0; i < UPS / 2; i++)
         raise_now(shield, name_number(i), START_S + 500);
@@ -515,7 +515,7 @@ static void one_that_has_ended_goes_before_those_that_are_up(void **state)
 static void one_domain_is_enough_for_a_table(void **state)
 {
     (void)state;
-    struct shield *shield = table(1);
+    struct shield_table *shield = table(1);
 
     for (unsigned i = 0; i < 100; i++) {
         raise_now(shield, name_number(i), START_S);
@@ -529,7 +529,7 @@ static void those_that_are_up_are_listed(void **state)
 {
     (void)state;
     struct shield_up list[2];
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
 
     assert_false(note_many(shield, "calm.example", 3, INVALID, START_S));
     raise_now(shield, "a.example", START_S);
@@ -616,7 +616,7 @@ static void random_use_agrees_with_a_naive_account(void **state)
 {
     (void)state;
     static struct account account;
-    struct shield *shield = table(8);
+    struct shield_table *shield = table(8);
     uint64_t random = dice_seed();
     unsigned raised = 0;
     int64_t now_s = START_S;
@@ -642,7 +642,7 @@ static void random_use_of_many_domains_keeps_to_the_table(void **state)
     uint64_t random = dice_seed();
 
     for (size_t domains_max = 1; domains_max <= 64; domains_max *= 2) {
-        struct shield *shield = table(domains_max);
+        struct shield_table *shield = table(domains_max);
         int64_t now_s = START_S;
         for (int i = 0; i < 50000; i++) {
             /* Few domains get most, so that some are raised; at times the clock is set back. */

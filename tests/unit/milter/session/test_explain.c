@@ -300,7 +300,8 @@ static void the_shield_is_told(void **state)
     const struct asked forged = {STRANGER, "<new@example.org>", "<user@here.example>", false, NULL};
     char text[64];
 
-    f->options.shield = (struct rb_shield){.addresses = 5, .window_s = 3600, .hold_s = 3600};
+    f->options.shield =
+        (struct rb_shield_options){.addresses = 5, .window_s = 3600, .hold_s = 3600};
     session_rig_begin(f, "");
     for (unsigned i = 0; i < 5; i++) {
         (void)snprintf(text, sizeof text, "nobody%u@example.org", i);
