@@ -32,6 +32,7 @@ enum rb_error {
     RB_ERR_STORE,     /* the cache's store cannot be read or written */
     RB_ERR_NOT_FOUND, /* no such record */
     RB_ERR_CLOSING,   /* the verifier is being shut down */
+    RB_ERR_NOT_YET,   /* there is no answer yet */
 };
 
 enum rb_verdict { RB_VERDICT_UNKNOWN = 0, RB_VERDICT_VALID, RB_VERDICT_INVALID };
@@ -359,22 +360,39 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
                      struct rb_ticket **ticket) __attribute__((warn_unused_result));
 
 /*
- * Waits up to max_wait_ms for the answer; unknown/timeout when there is none by then, while the
- * callout, or what comes before it, goes on and its answer is kept in the cache. A question that
- * has been waited for longer than max_wait_ms by others is not waited for again. May be called
- * again on the same ticket. The answer must be zeroed or finished before, and be finished with
- * rb_answer_fini after. Any thread, one at a time.
+ * The moment, in milliseconds, on the clock that deadlines (until_ms) are told by: rb_options.clock,
+ * or else CLOCK_MONOTONIC. Any thread.
  */
-void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *answer);
+int64_t rb_now_ms(const struct rb_verifier *verifier);
+
+/*
+ * Waits for the answer, until until_ms of rb_now_ms at the latest: 0 does not wait, INT64_MAX waits
+ * as long as it takes. May be called again on the same ticket, and says the same answer again. The
+ * answer must be zeroed or finished before, and be finished with rb_answer_fini after. Any thread,
+ * one at a time.
+ *
+ * RB_OK: the answer is there. RB_ERR_NOT_YET: there is none by then, or RB_ERR_CLOSING, there will
+ * be none, for rb_verifier_stop was called; with both the answer is unknown/timeout, for those who
+ * go by that. The callout, or what comes before it, goes on, and its answer is kept in the cache.
+ */
+enum rb_error rb_wait(struct rb_ticket *ticket, int64_t until_ms, struct rb_answer *answer);
 
 /*
  * For those who do the same with an address that is valid and with one of a domain that accepts
  * every address: waits as rb_wait does, but no longer than until a mail host has accepted the
- * address. True: one has, and whether its domain accepts all others too is still being asked;
- * rb_wait will tell valid/accepted or unknown/catch_all, or unknown/timeout where it is not waited
- * for. False: rb_wait has all there is to say. Any thread, one at a time.
+ * address. RB_OK, and *accepted true: one has, and whether its domain accepts all others too is
+ * still being asked; rb_wait will tell valid/accepted or unknown/catch_all, or unknown/timeout where
+ * it is not waited for. RB_OK and false: the answer is there for rb_wait. RB_ERR_NOT_YET,
+ * RB_ERR_CLOSING as rb_wait, with false. Any thread, one at a time.
  */
-bool rb_wait_accepted(struct rb_ticket *ticket, unsigned max_wait_ms);
+enum rb_error rb_wait_accepted(struct rb_ticket *ticket, int64_t until_ms, bool *accepted);
+
+/*
+ * When the question was asked, on the clock of rb_now_ms: by whoever asked first, where others ask
+ * the same and share one callout. Who adds a limit of its own to that waits for a slow mail host
+ * once, and not once for each who asks. Any thread.
+ */
+int64_t rb_ticket_asked_ms(struct rb_ticket *ticket);
 
 /* True when rb_wait would return at once with an answer. Any thread. */
 bool rb_ready(struct rb_ticket *ticket);
@@ -382,9 +400,12 @@ bool rb_ready(struct rb_ticket *ticket);
 /* Leaves. A callout under way goes on. NULL is fine. */
 void rb_ticket_free(struct rb_ticket *ticket);
 
-/* rb_ask, rb_wait and rb_ticket_free in one. */
+/*
+ * rb_ask, rb_wait and rb_ticket_free in one, with what each may return. The answer is filled with
+ * RB_OK, RB_ERR_NOT_YET and RB_ERR_CLOSING, and left alone else.
+ */
 enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *question,
-                        unsigned max_wait_ms, struct rb_answer *answer)
+                        int64_t until_ms, struct rb_answer *answer)
     __attribute__((warn_unused_result));
 
 /* What would become of a question. */
@@ -399,11 +420,11 @@ struct rb_prospect {
 /*
  * Tells what rb_ask and rb_wait would do with a question now, and does nothing of it: nobody is
  * called or waits, no rate is used, nothing is counted or remembered. Where the SPF gate must know,
- * and does not yet, DNS is asked, for wait_ms at most. Any thread. RB_ERR_ARGUMENT, RB_ERR_NOMEM,
- * RB_ERR_TOO_LONG as rb_ask.
+ * and does not yet, DNS is asked, until until_ms of rb_now_ms at the latest. Any thread.
+ * RB_ERR_ARGUMENT, RB_ERR_NOMEM, RB_ERR_TOO_LONG as rb_ask.
  */
 enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *question,
-                      unsigned wait_ms, struct rb_prospect *prospect)
+                      int64_t until_ms, struct rb_prospect *prospect)
     __attribute__((warn_unused_result));
 
 /*

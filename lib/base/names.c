@@ -70,6 +70,7 @@ static const char *const errors[] = {
     [RB_ERR_STORE] = "the cache cannot be read or written",
     [RB_ERR_NOT_FOUND] = "there is no such record",
     [RB_ERR_CLOSING] = "the verifier is being shut down",
+    [RB_ERR_NOT_YET] = "there is no answer yet",
 };
 
 /* The unsigned index also catches negative numbers. */

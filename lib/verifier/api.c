@@ -289,24 +289,29 @@ static void await(struct rb_verifier *verifier, struct flight *flight, enum news
         wait_for_news(verifier, flight, wanted, wait_ms);
 }
 
-/* Others may have waited for it already. Under the lock. */
-static void await_flight(struct rb_verifier *verifier, struct flight *flight, enum news wanted,
-                         int64_t max_wait_ms)
+/* Until there is an answer, or else what there is instead. Under the lock. */
+static enum rb_error await_until(struct rb_verifier *verifier, struct flight *flight,
+                                 enum news wanted, deadline until)
 {
-    int64_t waited_ms = clock_monotonic_ms(verifier->clock) - flight->started_ms;
+    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
 
-    await(verifier, flight, wanted, max_wait_ms - waited_ms);
+    await(verifier, flight, wanted, until > now_ms ? until - now_ms : 0);
+    if (flight->landed)
+        return RB_OK;
+    return verifier->stopping ? RB_ERR_CLOSING : RB_ERR_NOT_YET;
 }
 
 /* What the flight says now, or that it says nothing yet. The transcript goes with the answer. */
-static void collect(struct rb_ticket *ticket, int64_t max_wait_ms, struct address_record *record,
-                    bool *cached, struct rb_transcript **transcript)
+static enum rb_error collect(struct rb_ticket *ticket, deadline until,
+                             struct address_record *record, bool *cached,
+                             struct rb_transcript **transcript)
 {
     struct rb_verifier *verifier = ticket->verifier;
     struct flight *flight = ticket->flight;
+    enum rb_error error;
 
     pthread_mutex_lock(&verifier->lock);
-    await_flight(verifier, flight, NEWS_ANSWER, max_wait_ms);
+    error = await_until(verifier, flight, NEWS_ANSWER, until);
     if (flight->landed) {
         *record = flight->record;
         *cached = flight->from_cache;
@@ -321,39 +326,60 @@ static void collect(struct rb_ticket *ticket, int64_t max_wait_ms, struct addres
         (void)text_copy(record->rule, sizeof record->rule, "accepted_still_asking");
     }
     pthread_mutex_unlock(&verifier->lock);
+    return error;
 }
 
-void rb_wait(struct rb_ticket *ticket, unsigned max_wait_ms, struct rb_answer *answer)
+int64_t rb_now_ms(const struct rb_verifier *verifier)
+{
+    return clock_monotonic_ms(verifier->clock);
+}
+
+int64_t rb_ticket_asked_ms(struct rb_ticket *ticket)
+{
+    int64_t asked_ms;
+
+    if (ticket->flight == NULL)
+        return ticket->asked_ms;
+    pthread_mutex_lock(&ticket->verifier->lock);
+    asked_ms = ticket->flight->started_ms;
+    pthread_mutex_unlock(&ticket->verifier->lock);
+    return asked_ms;
+}
+
+enum rb_error rb_wait(struct rb_ticket *ticket, int64_t until_ms, struct rb_answer *answer)
 {
     struct rb_verifier *verifier = ticket->verifier;
     struct address_record record = verifier_moment(verifier, RB_REASON_TIMEOUT, "still_asking");
     struct rb_transcript *transcript = NULL;
     struct setup *setup;
     bool cached = ticket->cached;
+    enum rb_error error = RB_OK;
 
     if (ticket->flight != NULL)
-        collect(ticket, max_wait_ms, &record, &cached, &transcript);
+        error = collect(ticket, until_ms, &record, &cached, &transcript);
     else
         record = ticket->record;
     setup = setup_get(verifier);
     fill_answer(ticket, &record, cached, setup->options, answer);
     setup_put(verifier, setup);
     answer->transcript = transcript;
+    return error;
 }
 
-bool rb_wait_accepted(struct rb_ticket *ticket, unsigned max_wait_ms)
+enum rb_error rb_wait_accepted(struct rb_ticket *ticket, int64_t until_ms, bool *accepted)
 {
     struct rb_verifier *verifier = ticket->verifier;
     const struct flight *flight = ticket->flight;
-    bool accepted;
+    enum rb_error error;
 
+    *accepted = false;
     if (flight == NULL)
-        return false;
+        return RB_OK;
     pthread_mutex_lock(&verifier->lock);
-    await_flight(verifier, ticket->flight, NEWS_ACCEPTED_OR_ANSWER, max_wait_ms);
-    accepted = flight->accepted && !flight->landed;
+    error = await_until(verifier, ticket->flight, NEWS_ACCEPTED_OR_ANSWER, until_ms);
+    *accepted = flight->accepted && !flight->landed;
     pthread_mutex_unlock(&verifier->lock);
-    return accepted;
+    return *accepted ? RB_OK : error;
 }
 
 bool rb_ready(struct rb_ticket *ticket)
@@ -377,14 +403,14 @@ void rb_ticket_free(struct rb_ticket *ticket)
 }
 
 enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *question,
-                        unsigned max_wait_ms, struct rb_answer *answer)
+                        int64_t until_ms, struct rb_answer *answer)
 {
     struct rb_ticket *ticket;
     enum rb_error error = rb_ask(verifier, question, &ticket);
 
     if (error != RB_OK)
         return error;
-    rb_wait(ticket, max_wait_ms, answer);
+    error = rb_wait(ticket, until_ms, answer);
     rb_ticket_free(ticket);
-    return RB_OK;
+    return error;
 }

@@ -17,7 +17,7 @@ struct peek {
     struct rb_verifier *verifier;
     const struct setup *setup;
     const struct rb_question *question;
-    unsigned wait_ms;
+    deadline until;
     struct address address;
     char text[RB_ADDRESS_MAX + 1]; /* canonical; "": it is no address */
     struct rb_prospect *prospect;
@@ -44,8 +44,8 @@ static void answer_moment(const struct peek *peek, enum rb_reason reason, const 
 /* Whether the SPF gate turns the client back: what the cache knows waits for no name server. */
 static bool is_turned_back(const struct peek *peek, enum known known)
 {
-    const unsigned wait_ms = known == KNOWN_NOT ? peek->wait_ms : 0;
-
+    const struct rb_clock *clock = peek->verifier->clock;
+    const deadline until = known == KNOWN_NOT ? peek->until : deadline_in(clock, 0);
     const struct spf_question asked = {
         .client = peek->question->client,
         .helo = peek->question->helo,
@@ -57,7 +57,7 @@ static bool is_turned_back(const struct peek *peek, enum known known)
     if (!gate_is_for(peek->setup->options, peek->question))
         return false;
     if (!spf_memo_find(peek->verifier->spf, &asked, &said))
-        spf_check(peek->setup->dns, deadline_in(peek->verifier->clock, wait_ms), &asked, &said);
+        spf_check(peek->setup->dns, until, &asked, &said);
     return said.outcome == SPF_OUTCOME_FAIL;
 }
 
@@ -126,10 +126,10 @@ static enum rb_error peek_at_text(struct peek *peek)
 }
 
 enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *question,
-                      unsigned wait_ms, struct rb_prospect *prospect)
+                      int64_t until_ms, struct rb_prospect *prospect)
 {
     struct peek peek = {
-        .verifier = verifier, .question = question, .wait_ms = wait_ms, .prospect = prospect};
+        .verifier = verifier, .question = question, .until = until_ms, .prospect = prospect};
     struct setup *setup;
     enum rb_error error;
 

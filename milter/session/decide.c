@@ -65,6 +65,15 @@ static void take_answer(struct session *session)
                  session->answer.rule);
 }
 
+/*
+ * Where others have asked the same already their time counts: one slow mail host keeps nobody
+ * waiting for longer than max_wait, however many clients send for its domain.
+ */
+static int64_t deadline_after(const struct session *session, int64_t wait_ms)
+{
+    return rb_ticket_asked_ms(session->ticket) + wait_ms;
+}
+
 /* Waits until the answer is there, or its time is up; tick, if not NULL, is called now and then. */
 static void await_answer(struct session *session, int64_t max_wait_ms, void (*tick)(void *arg),
                          void *arg)
@@ -80,7 +89,7 @@ static void await_answer(struct session *session, int64_t max_wait_ms, void (*ti
                        ? until_ms + SESSION_TICK_MS
                        : max_wait_ms;
         rb_answer_fini(&session->answer);
-        rb_wait(session->ticket, (unsigned)until_ms, &session->answer);
+        (void)rb_wait(session->ticket, deadline_after(session, until_ms), &session->answer);
         over = rb_ready(session->ticket) || until_ms >= max_wait_ms;
         if (!over)
             tick(arg);
@@ -103,21 +112,23 @@ unsigned decide_time_at_rcpt_ms(const struct session *session)
  */
 static bool find_out(struct session *session, const struct policy *policy)
 {
-    unsigned left_ms;
+    int64_t until_ms;
+    bool accepted;
 
     if (!session->asked)
         begin(session);
     if (session->ticket == NULL)
         return true;
     about_to_wait(session);
-    left_ms = decide_time_at_rcpt_ms(session);
+    until_ms = deadline_after(session, decide_time_at_rcpt_ms(session));
     if (policy_lets_catch_all_in(policy)) {
-        if (rb_wait_accepted(session->ticket, left_ms))
+        (void)rb_wait_accepted(session->ticket, until_ms, &accepted);
+        if (accepted)
             return false;
-        left_ms = 0; /* the answer is there, or the time is over */
+        until_ms = 0; /* the answer is there, or the time is over */
     }
     rb_answer_fini(&session->answer);
-    rb_wait(session->ticket, left_ms, &session->answer);
+    (void)rb_wait(session->ticket, until_ms, &session->answer);
     take_answer(session);
     return true;
 }

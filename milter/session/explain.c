@@ -70,8 +70,9 @@ static void foretell(struct explanation *explanation, const struct rb_question *
                      enum decision_of of, struct rb_answer *answer)
 {
     struct rb_prospect prospect;
-    enum rb_error error =
-        rb_peek(explanation->verifier, question, explanation->config->max_wait_ms / 2, &prospect);
+    const int64_t until_ms =
+        rb_now_ms(explanation->verifier) + explanation->config->max_wait_ms / 2;
+    enum rb_error error = rb_peek(explanation->verifier, question, until_ms, &prospect);
 
     if (error != RB_OK) {
         answer->reason = RB_REASON_INTERNAL_ERROR;

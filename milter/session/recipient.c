@@ -41,7 +41,7 @@ static void ask(struct session *session, const struct relay *relay, const char *
     }
     if (!rb_ready(ticket) && session->world->before_wait != NULL)
         session->world->before_wait();
-    rb_wait(ticket, session->config->max_wait_ms, answer);
+    (void)rb_wait(ticket, rb_ticket_asked_ms(ticket) + session->config->max_wait_ms, answer);
     rb_ticket_free(ticket);
     metrics_waited(answer->elapsed_ms);
 }

@@ -127,7 +127,7 @@ static enum rb_error settle(struct window *window, struct window_slot *slot)
     struct rb_answer answer = {0};
     enum rb_error error = RB_OK;
 
-    rb_wait(slot->ticket, 0, &answer);
+    (void)rb_wait(slot->ticket, 0, &answer);
     if (note_refusal(window, slot, &answer)) {
         window->any_put_off = true;
     } else {

@@ -111,7 +111,7 @@ static void ask(const void *arg)
 
     last = (struct rb_answer){0};
     assert_int_equal(rb_ask(current->verifier, &question, &ticket), RB_OK);
-    rb_wait(ticket, PATIENCE_MS, &last);
+    assert_int_equal(rb_wait(ticket, rb_now_ms(current->verifier) + PATIENCE_MS, &last), RB_OK);
     rb_ticket_free(ticket);
 }
 

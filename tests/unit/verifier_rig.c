@@ -13,6 +13,8 @@
 
 enum { POLL_MS = 1 };
 
+static const struct rb_verifier *opened; /* by whose clock rig_until tells the time */
+
 /* --- The rig --------------------------------------------------------------- */
 
 void rig_start_host(struct rig *rig, const struct fake_host_options *options)
@@ -95,6 +97,7 @@ void rig_open(struct rig *rig)
 
     if (rb_verifier_open(&rig->options, &rig->verifier, detail, sizeof detail) != RB_OK)
         fail_msg("%s", detail);
+    opened = rig->verifier;
 }
 
 void rig_close(struct rig *rig)
@@ -143,11 +146,16 @@ struct rb_ticket *rig_ask(struct rig *rig, const char *text)
     return rig_put(rig, &question);
 }
 
+int64_t rig_until(int64_t ms)
+{
+    return rb_now_ms(opened) + ms;
+}
+
 struct rb_answer rig_answer(struct rb_ticket *ticket)
 {
     struct rb_answer answer = {0};
 
-    rb_wait(ticket, RIG_PATIENCE_MS, &answer);
+    (void)rb_wait(ticket, rig_until(RIG_PATIENCE_MS), &answer);
     rb_ticket_free(ticket);
     assert_int_equal(answer.verdict, rb_reason_verdict(answer.reason));
     return answer;
@@ -165,7 +173,7 @@ enum rb_reason rig_outcome(struct rb_ticket *ticket)
 void rig_verify(struct rig *rig, const struct rb_question *question, struct rb_answer *answer)
 {
     *answer = (struct rb_answer){0};
-    assert_int_equal(rb_verify(rig->verifier, question, RIG_PATIENCE_MS, answer), RB_OK);
+    assert_int_equal(rb_verify(rig->verifier, question, rig_until(RIG_PATIENCE_MS), answer), RB_OK);
     if (!rig->held)
         rig_await_idle(rig);
 }
@@ -259,7 +267,7 @@ static void *ask_and_wait(void *arg)
     pthread_barrier_wait(asker->asked);
     if (asker->error != RB_OK)
         return NULL;
-    rb_wait(ticket, RIG_PATIENCE_MS, &asker->answer);
+    asker->waited = rb_wait(ticket, rig_until(RIG_PATIENCE_MS), &asker->answer);
     rb_ticket_free(ticket);
     return NULL;
 }
@@ -287,6 +295,7 @@ void rig_join_askers(struct rig *rig, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         assert_int_equal(pthread_join(rig->askers[i].thread, NULL), 0);
         assert_int_equal(rig->askers[i].error, RB_OK);
+        assert_int_not_equal(rig->askers[i].waited, RB_ERR_NOT_YET);
     }
     assert_int_equal(pthread_barrier_destroy(&rig->start), 0);
     assert_int_equal(pthread_barrier_destroy(&rig->asked), 0);

@@ -34,7 +34,7 @@ struct rig_asker {
     struct rig *rig;
     struct rb_question question;
     pthread_barrier_t *start, *asked;
-    enum rb_error error;
+    enum rb_error error, waited; /* of rb_ask, of rb_wait */
     struct rb_answer answer;
     pthread_t thread;
 };
@@ -99,6 +99,9 @@ enum rb_reason rig_outcome(struct rb_ticket *ticket);
 
 /* Asks, waits, leaves, and lets the session come to its end unless the host is held. */
 void rig_verify(struct rig *rig, const struct rb_question *question, struct rb_answer *answer);
+
+/* The moment that far away, for rb_wait. The verifier was opened last of all. */
+int64_t rig_until(int64_t ms);
 struct rb_answer rig_answer_for(struct rig *rig, const char *text);
 enum rb_reason rig_reason_for(struct rig *rig, const char *text);
 

@@ -490,9 +490,9 @@ static void a_question_at_the_gate_is_not_ready_and_then_is(void **state)
         assert_false(rb_ready(ticket));
         assert_int_equal(rig_connections(f), 0);
         fake_dns_hold(f->dns, false);
-        rb_wait(ticket, RIG_PATIENCE_MS, &answer);
+        assert_int_equal(rb_wait(ticket, rig_until(RIG_PATIENCE_MS), &answer), RB_OK);
         assert_true(rb_ready(ticket));
-        rb_wait(ticket, 0, &answer); /* and says the same again */
+        assert_int_equal(rb_wait(ticket, 0, &answer), RB_OK); /* and says the same again */
         assert_int_equal(answer.reason, i == 0 ? RB_REASON_SPF_FAIL : RB_REASON_NO_SUCH_USER);
         rb_ticket_free(ticket);
     }
@@ -521,7 +521,7 @@ static void a_caller_in_a_hurry_does_not_open_the_gate(void **state)
 
     rig_open(f);
     fake_dns_hold(f->dns, true);
-    assert_int_equal(rb_verify(f->verifier, &question, 0, &answer), RB_OK);
+    assert_int_equal(rb_verify(f->verifier, &question, 0, &answer), RB_ERR_NOT_YET);
     assert_rule(&answer, RB_REASON_TIMEOUT, "still_asking");
     fake_dns_hold(f->dns, false);
     rig_await_idle(f);
@@ -627,7 +627,7 @@ static void a_dead_name_server_opens_the_gate_in_the_end(void **state)
 
     f->options.total_timeout_ms = SILENCE_MS;
     rig_open(f);
-    assert_int_equal(rb_verify(f->verifier, &question, 0, &answer), RB_OK);
+    assert_int_equal(rb_verify(f->verifier, &question, 0, &answer), RB_ERR_NOT_YET);
     assert_rule(&answer, RB_REASON_TIMEOUT, "still_asking");
     rig_await_callouts(f, RB_REASON_ACCEPTED, 1);
     asked = asked_txt(f, "mute.example");
@@ -1154,7 +1154,7 @@ static void a_caller_may_leave_while_its_question_waits_for_a_host(void **state)
     rig_hold(f, true);
     struct rb_ticket *first = rig_ask(f, "nobody@d0.example");
     assert_true(fake_host_wait(f->host, "RCPT", 1));
-    assert_int_equal(rb_verify(f->verifier, &question, 10, &answer), RB_OK);
+    assert_int_equal(rb_verify(f->verifier, &question, rig_until(10), &answer), RB_ERR_NOT_YET);
     assert_rule(&answer, RB_REASON_TIMEOUT, "still_asking");
     rig_hold(f, false);
     assert_int_equal(rig_outcome(first), RB_REASON_NO_SUCH_USER);
@@ -1694,7 +1694,7 @@ static bool stress_once(struct rig *f, unsigned *seed, enum rb_reason *said)
         note(f, text);
     if (rand_r(seed) % 2 == 0)
         question.client = (const struct sockaddr *)&stranger;
-    if (rb_verify(f->verifier, &question, RIG_PATIENCE_MS, &answer) == RB_OK &&
+    if (rb_verify(f->verifier, &question, rig_until(RIG_PATIENCE_MS), &answer) == RB_OK &&
         is_right(&question, &answer))
         return true;
     *said = answer.reason;

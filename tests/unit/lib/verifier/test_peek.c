@@ -90,7 +90,7 @@ static struct rb_prospect peek(struct rig *f, const struct rb_question *question
     octets = read_cache(f, &len);
     before = rig_stats(f);
     for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(rb_peek(f->verifier, question, WAIT_MS, &prospect), RB_OK);
+        assert_int_equal(rb_peek(f->verifier, question, rig_until(WAIT_MS), &prospect), RB_OK);
     after = rig_stats(f);
     if (f->verifier->cache != NULL)
         cache_flush(f->verifier->cache);
@@ -328,7 +328,7 @@ static void a_relay_is_not_held_up_by_limits(void **state)
     rig_verify(f, &question, &(struct rb_answer){0});
     assert_foretold(f, &question);
     question.relay = ",";
-    assert_int_equal(rb_peek(f->verifier, &question, WAIT_MS, &(struct rb_prospect){0}),
+    assert_int_equal(rb_peek(f->verifier, &question, rig_until(WAIT_MS), &(struct rb_prospect){0}),
                      RB_ERR_ARGUMENT);
 }
 

@@ -258,7 +258,7 @@ static void the_second_question_is_answered_from_the_cache(void **state)
     struct rb_ticket *ticket = rig_ask(f, "<@route.example:\"user\"@Example.ORG.>");
     assert_true(rb_ready(ticket));
     struct rb_answer answer = {0};
-    rb_wait(ticket, 0, &answer);
+    assert_int_equal(rb_wait(ticket, 0, &answer), RB_OK);
     rb_ticket_free(ticket);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_true(answer.cached);
@@ -838,6 +838,20 @@ static void one_probe_does_for_all_sessions_that_begin_together(void **state)
     assert_one_probe(*state, &everybody, others, RB_REASON_CATCH_ALL);
 }
 
+enum heard { ACCEPTED, ANSWERED, NEITHER };
+
+static enum heard wait_accepted(struct rb_ticket *ticket, int64_t ms)
+{
+    bool accepted;
+    enum rb_error error = rb_wait_accepted(ticket, rig_until(ms), &accepted);
+
+    if (error == RB_OK)
+        return accepted ? ACCEPTED : ANSWERED;
+    assert_int_equal(error, RB_ERR_NOT_YET);
+    assert_false(accepted);
+    return NEITHER;
+}
+
 static void an_acceptance_is_told_before_the_probe_is_answered(void **state)
 {
     struct rig *f = *state;
@@ -848,18 +862,18 @@ static void an_acceptance_is_told_before_the_probe_is_answered(void **state)
     rig_hold(f, true);
     first = rig_ask(f, "user@example.org");
     fake_host_let(f->host, 1); /* the address, and not the probe */
-    assert_true(rb_wait_accepted(first, RIG_PATIENCE_MS));
-    assert_true(rb_wait_accepted(first, 0));
+    assert_int_equal(wait_accepted(first, RIG_PATIENCE_MS), ACCEPTED);
+    assert_int_equal(wait_accepted(first, 0), ACCEPTED);
     joined = rig_ask(f, "user@example.org");
-    assert_true(rb_wait_accepted(joined, 0));
+    assert_int_equal(wait_accepted(joined, 0), ACCEPTED);
     assert_false(rb_ready(first));
-    rb_wait(first, 0, &answer); /* in no time: what there is to tell */
+    assert_int_equal(rb_wait(first, 0, &answer), RB_ERR_NOT_YET); /* what there is to tell */
     assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
     assert_string_equal(answer.rule, "accepted_still_asking");
     assert_string_equal(answer.reply, "250 2.1.5 Ok");
     rig_hold(f, false);
     assert_int_equal(rig_outcome(first), RB_REASON_ACCEPTED);
-    assert_false(rb_wait_accepted(joined, 0)); /* the answer is there */
+    assert_int_equal(wait_accepted(joined, 0), ANSWERED); /* the answer is there */
     assert_int_equal(rig_outcome(joined), RB_REASON_ACCEPTED);
     assert_int_equal(rig_rcpts(f), 2);
 }
@@ -871,18 +885,18 @@ static void where_nothing_is_left_open_no_acceptance_is_told(void **state)
 
     rig_reopen(f);
     ticket = rig_ask(f, "nobody@example.org"); /* refused */
-    assert_false(rb_wait_accepted(ticket, RIG_PATIENCE_MS));
+    assert_int_equal(wait_accepted(ticket, RIG_PATIENCE_MS), ANSWERED);
     assert_int_equal(rig_outcome(ticket), RB_REASON_NO_SUCH_USER);
     assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     ticket = rig_ask(f, "user@example.org"); /* in the cache */
-    assert_false(rb_wait_accepted(ticket, RIG_PATIENCE_MS));
+    assert_int_equal(wait_accepted(ticket, RIG_PATIENCE_MS), ANSWERED);
     assert_int_equal(rig_outcome(ticket), RB_REASON_ACCEPTED);
     ticket = rig_ask(f, "full@example.org"); /* its domain is known by now */
-    assert_false(rb_wait_accepted(ticket, RIG_PATIENCE_MS));
+    assert_int_equal(wait_accepted(ticket, RIG_PATIENCE_MS), ANSWERED);
     assert_int_equal(rig_outcome(ticket), RB_REASON_MAILBOX_FULL);
     rig_hold(f, true);
     ticket = rig_ask(f, "other@example.org"); /* its time is up */
-    assert_false(rb_wait_accepted(ticket, 0));
+    assert_int_equal(wait_accepted(ticket, 0), NEITHER);
     assert_int_equal(rb_ready(ticket), false);
     rb_ticket_free(ticket);
     rig_hold(f, false);
@@ -1042,7 +1056,7 @@ static void each_transcript_shows_its_own_question(void **state)
     for (size_t i = 0; i < COUNT(text); i++) {
         struct rb_answer answer = {0};
 
-        rb_wait(tickets[i], RIG_PATIENCE_MS, &answer);
+        assert_int_equal(rb_wait(tickets[i], rig_until(RIG_PATIENCE_MS), &answer), RB_OK);
         rb_ticket_free(tickets[i]);
         assert_int_equal(has_line(answer.transcript, '>', "RCPT TO:<user@example.org>"), i == 0);
         assert_int_equal(has_line(answer.transcript, '>', "RCPT TO:<nobody@example.org>"), i == 1);
@@ -1078,7 +1092,7 @@ static void a_caller_that_leaves_changes_nothing(void **state)
 
     rig_open(f);
     rig_hold(f, true);
-    assert_int_equal(rb_verify(f->verifier, &q, 10, &answer), RB_OK);
+    assert_int_equal(rb_verify(f->verifier, &q, rig_until(10), &answer), RB_ERR_NOT_YET);
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
     assert_string_equal(answer.rule, "still_asking");
@@ -1102,11 +1116,11 @@ static void a_ticket_may_be_waited_for_twice(void **state)
     rig_open(f);
     rig_hold(f, true);
     struct rb_ticket *ticket = rig_ask(f, "user@example.org");
-    rb_wait(ticket, 0, &answer);
+    assert_int_equal(rb_wait(ticket, 0, &answer), RB_ERR_NOT_YET);
     assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
     assert_false(rb_ready(ticket));
     rig_hold(f, false);
-    rb_wait(ticket, RIG_PATIENCE_MS, &answer);
+    assert_int_equal(rb_wait(ticket, rig_until(RIG_PATIENCE_MS), &answer), RB_OK);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_true(rb_ready(ticket));
     assert_int_equal(rig_outcome(ticket), RB_REASON_ACCEPTED);
@@ -1122,10 +1136,10 @@ static void an_answer_took_no_longer_than_until_it_came(void **state)
     for (int cached = 0; cached < 2; cached++) {
         struct rb_ticket *ticket = rig_ask(f, "user@example.org");
 
-        rb_wait(ticket, RIG_PATIENCE_MS, &answer);
+        assert_int_equal(rb_wait(ticket, rig_until(RIG_PATIENCE_MS), &answer), RB_OK);
         assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
         fake_clock_advance_s(&f->clock, HOUR);
-        rb_wait(ticket, RIG_PATIENCE_MS, &answer);
+        assert_int_equal(rb_wait(ticket, rig_until(RIG_PATIENCE_MS), &answer), RB_OK);
         assert_int_equal(answer.elapsed_ms, 0);
         assert_int_equal(answer.cached, cached);
         rb_ticket_free(ticket);
@@ -1133,13 +1147,12 @@ static void an_answer_took_no_longer_than_until_it_came(void **state)
 }
 
 /*
- * A wait of an hour would never end within the test. The question waits for the only worker while
- * the clock moves, so that no deadline of its own callout passes.
+ * The question waits for the only worker while the clock moves, so that no deadline of its own
+ * callout passes.
  */
-static void what_others_have_waited_for_too_long_is_not_waited_for_again(void **state)
+static void a_ticket_tells_when_its_question_was_asked_first(void **state)
 {
     struct rig *f = *state;
-    const struct rb_question q = rig_question("user@example.org");
     struct rb_answer answer = {0};
 
     f->options.max_workers = 1;
@@ -1148,15 +1161,24 @@ static void what_others_have_waited_for_too_long_is_not_waited_for_again(void **
     struct rb_ticket *ahead = rig_ask(f, "nobody@other.example");
     assert_true(fake_host_wait(f->host, "RCPT", 1));
     struct rb_ticket *first = rig_ask(f, "user@example.org");
+    const int64_t asked_ms = rb_now_ms(f->verifier);
     fake_clock_advance_s(&f->clock, HOUR);
-    assert_int_equal(rb_verify(f->verifier, &q, (unsigned)(HOUR * 1000), &answer), RB_OK);
+    struct rb_ticket *joined = rig_ask(f, "user@example.org");
+    assert_int_equal(rb_now_ms(f->verifier), asked_ms + HOUR * 1000);
+    assert_int_equal(rb_ticket_asked_ms(first), asked_ms);
+    assert_int_equal(rb_ticket_asked_ms(joined), asked_ms);
+    /* A wait of an hour would never end within the test. */
+    assert_int_equal(rb_wait(joined, asked_ms + HOUR * 1000, &answer), RB_ERR_NOT_YET);
     assert_int_equal(answer.reason, RB_REASON_TIMEOUT);
     assert_string_equal(answer.rule, "still_asking");
     assert_int_equal(answer.elapsed_ms, 0);
     rig_hold(f, false);
     rb_ticket_free(ahead);
-    rig_await_callouts(f, RB_REASON_ACCEPTED, 1);
+    assert_int_equal(rig_outcome(joined), RB_REASON_ACCEPTED);
     assert_int_equal(rig_outcome(first), RB_REASON_ACCEPTED);
+    struct rb_ticket *cached = rig_ask(f, "user@example.org");
+    assert_int_equal(rb_ticket_asked_ms(cached), rb_now_ms(f->verifier));
+    rb_ticket_free(cached);
 }
 
 /* --- Limits ---------------------------------------------------------------- */
@@ -1238,7 +1260,7 @@ static void a_full_queue_answers_busy_at_once(void **state)
     assert_int_equal(stats.pending, 2);
     assert_int_equal(stats.busy, 1);
     assert_true(rb_ready(busy));
-    rb_wait(busy, RIG_PATIENCE_MS, &answer);
+    assert_int_equal(rb_wait(busy, 0, &answer), RB_OK);
     rb_ticket_free(busy);
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_int_equal(answer.reason, RB_REASON_BUSY);
@@ -1423,6 +1445,7 @@ static void stopping_wakes_all_who_wait(void **state)
     rb_verifier_stop(f->verifier);
     rig_join_askers(f, COUNT(questions));
     for (size_t i = 0; i < COUNT(questions); i++) {
+        assert_true(f->askers[i].waited == RB_OK || f->askers[i].waited == RB_ERR_CLOSING);
         assert_int_equal(f->askers[i].answer.verdict, RB_VERDICT_UNKNOWN);
         assert_int_equal(f->askers[i].answer.reason, RB_REASON_TIMEOUT);
         rb_answer_fini(&f->askers[i].answer);
@@ -1664,12 +1687,14 @@ static bool stress_once(struct rig *f, unsigned *seed)
     struct rb_question q = rig_question(known[which].address);
     unsigned wait_ms = rand_r(seed) % 4 == 0 ? 0 : RIG_PATIENCE_MS;
     struct rb_answer answer = {0};
+    enum rb_error error;
     bool right;
 
     q.no_cache = rand_r(seed) % 8 == 0;
     q.only_cache = rand_r(seed) % 8 == 0;
     q.transcript = rand_r(seed) % 8 == 0;
-    if (rb_verify(f->verifier, &q, wait_ms, &answer) != RB_OK)
+    error = rb_verify(f->verifier, &q, rig_until(wait_ms), &answer);
+    if (error != RB_OK && error != RB_ERR_NOT_YET)
         return false;
     right = answer.reason == known[which].reason ||
             ((wait_ms == 0 || q.only_cache) && answer.reason == RB_REASON_TIMEOUT);
@@ -1761,7 +1786,7 @@ int main(void)
         TEST(a_caller_that_leaves_changes_nothing),
         TEST(a_ticket_may_be_waited_for_twice),
         TEST(an_answer_took_no_longer_than_until_it_came),
-        TEST(what_others_have_waited_for_too_long_is_not_waited_for_again),
+        TEST(a_ticket_tells_when_its_question_was_asked_first),
         TEST(a_domain_gets_its_sessions_and_no_more),
         TEST(one_session_after_the_other_serves_a_whole_domain),
         TEST(three_sessions_are_used_where_three_are_allowed),
