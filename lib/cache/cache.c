@@ -123,27 +123,27 @@ static size_t merge_domains(struct octets present, struct octets news, uint8_t *
     return domain_record_encode(&into, out, RECORD_SIZE_MAX);
 }
 
-static void cap_fold(struct fold_record *record, int64_t now_s)
+static void cap_onetime(struct onetime_record *record, int64_t now_s)
 {
     record->valid_s = not_after(record->valid_s, now_s);
     record->invalid_s = not_after(record->invalid_s, now_s);
 }
 
-static size_t merge_folds(struct octets present, struct octets news, uint8_t *out, void *arg)
+static size_t merge_onetime(struct octets present, struct octets news, uint8_t *out, void *arg)
 {
     struct cache *cache = arg;
-    struct fold_record into, record;
+    struct onetime_record into, record;
     const int64_t now_s = clock_wall_s(cache->clock);
-    if (!fold_record_decode(news.data, news.len, &record))
+    if (!onetime_record_decode(news.data, news.len, &record))
         return 0;
-    (void)fold_record_decode(present.data, present.len, &into); /* zeroed when it is none */
-    cap_fold(&into, now_s);
-    cap_fold(&record, now_s);
-    fold_record_merge(&into, &record);
-    return fold_record_encode(&into, out, RECORD_SIZE_MAX);
+    (void)onetime_record_decode(present.data, present.len, &into); /* zeroed when it is none */
+    cap_onetime(&into, now_s);
+    cap_onetime(&record, now_s);
+    onetime_record_merge(&into, &record);
+    return onetime_record_encode(&into, out, RECORD_SIZE_MAX);
 }
 
-const enum cache_table cache_tables[] = {CACHE_ADDRESS, CACHE_DOMAIN, CACHE_HOST, CACHE_FOLD,
+const enum cache_table cache_tables[] = {CACHE_ADDRESS, CACHE_DOMAIN, CACHE_HOST, CACHE_ONETIME,
                                          CACHE_RETRY};
 const size_t cache_table_count = sizeof cache_tables / sizeof cache_tables[0];
 
@@ -151,7 +151,7 @@ const size_t cache_table_count = sizeof cache_tables / sizeof cache_tables[0];
 static store_merge_fn *const MERGES[CACHE_TABLE_LAST + 1] = {
     [CACHE_ADDRESS] = merge_addresses,
     [CACHE_DOMAIN] = merge_domains,
-    [CACHE_FOLD] = merge_folds,
+    [CACHE_ONETIME] = merge_onetime,
 };
 
 /* Writer's hooks: called with the store held. */
@@ -374,8 +374,8 @@ static bool decode(enum cache_table table, struct octets value, void *record)
         return domain_record_decode(value.data, value.len, record);
     case CACHE_HOST:
         return host_record_decode(value.data, value.len, record);
-    case CACHE_FOLD:
-        return fold_record_decode(value.data, value.len, record);
+    case CACHE_ONETIME:
+        return onetime_record_decode(value.data, value.len, record);
     default:
         return retry_record_decode(value.data, value.len, record);
     }
@@ -468,9 +468,9 @@ enum rb_error cache_get_host(struct cache *cache, const char *ip, struct host_re
     return look_up(cache, CACHE_HOST, ip, record);
 }
 
-enum rb_error cache_get_fold(struct cache *cache, const char *key, struct fold_record *record)
+enum rb_error cache_get_onetime(struct cache *cache, const char *key, struct onetime_record *record)
 {
-    return look_up(cache, CACHE_FOLD, key, record);
+    return look_up(cache, CACHE_ONETIME, key, record);
 }
 
 enum rb_error cache_get_retry(struct cache *cache, const char *key, struct retry_record *record)
@@ -518,12 +518,14 @@ enum rb_error cache_put_host(struct cache *cache, const char *ip, const struct h
     return put(cache, CACHE_HOST, ip, value, host_record_encode(record, value, sizeof value));
 }
 
-enum rb_error cache_put_fold(struct cache *cache, const char *key, const struct fold_record *record)
+enum rb_error cache_put_onetime(struct cache *cache, const char *key,
+                                const struct onetime_record *record)
 {
-    uint8_t value[FOLD_RECORD_SIZE_MAX];
-    struct fold_record capped = *record; /* the first one is merged with nothing */
-    cap_fold(&capped, clock_wall_s(cache->clock));
-    return put(cache, CACHE_FOLD, key, value, fold_record_encode(&capped, value, sizeof value));
+    uint8_t value[ONETIME_RECORD_SIZE_MAX];
+    struct onetime_record capped = *record; /* the first one is merged with nothing */
+    cap_onetime(&capped, clock_wall_s(cache->clock));
+    return put(cache, CACHE_ONETIME, key, value,
+               onetime_record_encode(&capped, value, sizeof value));
 }
 
 enum rb_error cache_put_retry(struct cache *cache, const char *key,
@@ -732,7 +734,7 @@ enum rb_error cache_get_stats(struct cache *cache, struct cache_stats *stats)
         .addresses = store.records[CACHE_ADDRESS],
         .domains = store.records[CACHE_DOMAIN],
         .hosts = store.records[CACHE_HOST],
-        .folds = store.records[CACHE_FOLD],
+        .onetimes = store.records[CACHE_ONETIME],
         .retries = store.records[CACHE_RETRY],
         .bytes = store.bytes,
         .max_bytes = store.max_bytes,

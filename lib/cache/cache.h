@@ -78,11 +78,13 @@ enum rb_error cache_correspondent_key(const char *address, char key[CACHE_KEY_MA
 /* Whether an address record's key is of that kind. */
 bool cache_is_correspondent_key(const char *key);
 
-/* A fold's key. FOLD_NONE: RB_ERR_ARGUMENT. */
-enum rb_error cache_fold_key(enum fold_kind kind, const char *fold, char key[CACHE_KEY_MAX + 1]);
+/* The key of a one-time sender class (mail/onetime.h). ONETIME_NONE: RB_ERR_ARGUMENT. */
+enum rb_error cache_onetime_key(enum onetime_kind kind, const char *class_key,
+                                char key[CACHE_KEY_MAX + 1]);
 
-/* Takes such a key apart: FOLD_NONE, and *fold is NULL: no key of ours. *fold points into key. */
-enum fold_kind cache_split_fold_key(const char *key, const char **fold);
+/* Takes such a key apart: ONETIME_NONE, and *class_key is NULL: no key of ours. *class_key
+ * points into key. */
+enum onetime_kind cache_split_onetime_key(const char *key, const char **class_key);
 
 /*
  * The key of what is known of a domain: of the domain itself, or of how a relay (NULL: none) takes
@@ -113,7 +115,8 @@ enum rb_error cache_get_address(struct cache *cache, const char *key,
 enum rb_error cache_get_domain(struct cache *cache, const char *domain,
                                struct domain_record *record);
 enum rb_error cache_get_host(struct cache *cache, const char *ip, struct host_record *record);
-enum rb_error cache_get_fold(struct cache *cache, const char *key, struct fold_record *record);
+enum rb_error cache_get_onetime(struct cache *cache, const char *key,
+                                struct onetime_record *record);
 enum rb_error cache_get_retry(struct cache *cache, const char *key, struct retry_record *record);
 
 /* Queue a write; merged with what is there (record.h) but for host and retry records, which
@@ -123,8 +126,8 @@ enum rb_error cache_put_address(struct cache *cache, const char *key,
 enum rb_error cache_put_domain(struct cache *cache, const char *domain,
                                const struct domain_record *record);
 enum rb_error cache_put_host(struct cache *cache, const char *ip, const struct host_record *record);
-enum rb_error cache_put_fold(struct cache *cache, const char *key,
-                             const struct fold_record *record);
+enum rb_error cache_put_onetime(struct cache *cache, const char *key,
+                                const struct onetime_record *record);
 enum rb_error cache_put_retry(struct cache *cache, const char *key,
                               const struct retry_record *record);
 
@@ -159,7 +162,7 @@ enum cache_table {
     CACHE_ADDRESS = 1,
     CACHE_DOMAIN = 2,
     CACHE_HOST = 3,
-    CACHE_FOLD = 4,
+    CACHE_ONETIME = 4,
     CACHE_RETRY = 5,
     CACHE_TABLE_LAST = CACHE_RETRY,
 };
@@ -186,7 +189,7 @@ struct cache_entry {
     const struct address_record *address_record;
     const struct domain_record *domain_record;
     const struct host_record *host_record;
-    const struct fold_record *fold_record;
+    const struct onetime_record *onetime_record;
     const struct retry_record *retry_record;
 };
 
@@ -217,8 +220,8 @@ enum rb_error cache_walk_host(struct cache *cache, const char *key,
                               bool (*visit)(const struct cache_entry *entry, void *arg), void *arg);
 
 struct cache_stats {
-    uint64_t addresses, domains, hosts, folds, retries; /* records */
-    uint64_t bytes;                                     /* used by live pages of the store */
+    uint64_t addresses, domains, hosts, onetimes, retries; /* records */
+    uint64_t bytes;                                        /* used by live pages of the store */
     uint64_t max_bytes;
     uint64_t writes, dropped, damaged, evicted, swept; /* since opened, by this process */
 };

@@ -60,7 +60,7 @@ static const char LOCK_NAME[] = "lock.mdb";
 /* By enum cache_table. The names are part of the stored format. */
 static const char *const TABLE_NAMES[TABLES + 1] = {
     [CACHE_ADDRESS] = "address", [CACHE_DOMAIN] = "domain", [CACHE_HOST] = "host",
-    [CACHE_FOLD] = "fold",       [CACHE_RETRY] = "retry",
+    [CACHE_ONETIME] = "fold",    [CACHE_RETRY] = "retry",
 };
 
 /* LMDB's own: of free pages, and of the tables' names. A table that is not there has the first. */
@@ -834,7 +834,7 @@ static int open_table(MDB_txn *txn, const char *name, bool create, MDB_dbi *dbi)
 /* Who only reads can do without the tables that came with later versions. */
 static bool may_lack(const struct store *store, int table)
 {
-    return store->read_only && table > CACHE_FOLD;
+    return store->read_only && table > CACHE_ONETIME;
 }
 
 static int open_tables_in(struct store *store, bool create)

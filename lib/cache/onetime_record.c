@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fold_record: the codec of a fold's record and the rules of believing it; see fold_record.h. Must
- * not read a clock or a store. What is decoded may be damaged or made by an enemy.
+ * onetime_record: the codec of a one-time sender class's record and the rules of believing it; see
+ * onetime_record.h. Must not read a clock or a store. What is decoded may be damaged or made by an enemy.
  *
  * Layout: 'f'+0x80 valids:varint valid:stamp invalid:stamp checksum:4; 'F'+0x80 where the checksum
  * is the first one (see codec.h). A new layout gets a new first octet; an older program then takes
@@ -13,48 +13,48 @@
 
 #include "cache/codec.h"
 
-static const char KIND_FOLD = 'F';
+static const char KIND_ONETIME = 'F';
 
 static bool is_stamp(int64_t stamp_s)
 {
     return stamp_s >= 0 && stamp_s <= CODEC_STAMP_MAX;
 }
 
-size_t fold_record_encode(const struct fold_record *record, uint8_t *out, size_t size)
+size_t onetime_record_encode(const struct onetime_record *record, uint8_t *out, size_t size)
 {
     struct codec_sink sink;
-    if (record->valids > FOLD_VALIDS_MAX)
+    if (record->valids > ONETIME_VALIDS_MAX)
         return 0;
-    codec_open_sink(&sink, out, size, KIND_FOLD);
+    codec_open_sink(&sink, out, size, KIND_ONETIME);
     codec_put_varint(&sink, record->valids);
     codec_put_stamp(&sink, record->valid_s);
     codec_put_stamp(&sink, record->invalid_s);
     return codec_put_end(&sink);
 }
 
-bool fold_record_decode(const uint8_t *in, size_t len, struct fold_record *record)
+bool onetime_record_decode(const uint8_t *in, size_t len, struct onetime_record *record)
 {
     struct codec_source source;
-    *record = (struct fold_record){0};
-    if (!codec_open_source(&source, in, len, KIND_FOLD))
+    *record = (struct onetime_record){0};
+    if (!codec_open_source(&source, in, len, KIND_ONETIME))
         return false;
-    record->valids = (unsigned)codec_get_varint(&source, FOLD_VALIDS_MAX);
+    record->valids = (unsigned)codec_get_varint(&source, ONETIME_VALIDS_MAX);
     record->valid_s = codec_get_stamp(&source);
     record->invalid_s = codec_get_stamp(&source);
     if (codec_is_done(&source))
         return true;
-    *record = (struct fold_record){0};
+    *record = (struct onetime_record){0};
     return false;
 }
 
 /* A clock that cannot be right leaves no trace: its stamp could be neither kept nor compared. */
-void fold_record_note(struct fold_record *record, enum rb_verdict verdict, int64_t now_s)
+void onetime_record_note(struct onetime_record *record, enum rb_verdict verdict, int64_t now_s)
 {
     if (now_s == 0 || !is_stamp(now_s))
         return;
     if (verdict == RB_VERDICT_VALID) {
         record->valid_s = now_s;
-        if (record->valids < FOLD_VALIDS_MAX)
+        if (record->valids < ONETIME_VALIDS_MAX)
             record->valids++;
     } else if (verdict == RB_VERDICT_INVALID) {
         record->invalid_s = now_s;
@@ -80,21 +80,21 @@ static bool is_of_sample(const char *address_key)
         hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
     hash = (hash ^ (hash >> 33)) * UINT64_C(0xff51afd7ed558ccd);
     hash ^= hash >> 33;
-    return hash % FOLD_SAMPLE == 0;
+    return hash % ONETIME_SAMPLE == 0;
 }
 
-bool fold_record_answers(const struct fold_record *record, enum fold_kind kind,
-                         const char *address_key, const struct rb_lifetimes *lifetimes,
-                         int64_t now_s)
+bool onetime_record_answers(const struct onetime_record *record, enum onetime_kind kind,
+                            const char *address_key, const struct rb_lifetimes *lifetimes,
+                            int64_t now_s)
 {
     if (!is_younger(record->valid_s, lifetimes->valid_refresh_s, now_s))
         return false;
     switch (kind) {
-    case FOLD_BATV:
-    case FOLD_SRS:
+    case ONETIME_BATV:
+    case ONETIME_SRS:
         return true;
-    case FOLD_VERP:
-        return record->valids >= FOLD_ENOUGH &&
+    case ONETIME_VERP:
+        return record->valids >= ONETIME_ENOUGH &&
                !is_younger(record->invalid_s, lifetimes->domain_ttl_s, now_s) &&
                !is_of_sample(address_key);
     default:
@@ -107,7 +107,7 @@ static int64_t newer(int64_t a_s, int64_t b_s)
     return a_s > b_s ? a_s : b_s;
 }
 
-void fold_record_merge(struct fold_record *into, const struct fold_record *news)
+void onetime_record_merge(struct onetime_record *into, const struct onetime_record *news)
 {
     if (news->invalid_s > into->invalid_s ||
         (news->invalid_s == into->invalid_s && news->valids > into->valids))

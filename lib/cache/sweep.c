@@ -91,12 +91,12 @@ static struct record_age judge_host(const struct sweep *sweep, struct octets val
  * A list that was believed is worth remembering as long as its last valid sender, one that was not
  * as long as what is known of a domain.
  */
-static struct record_age judge_fold(const struct sweep *sweep, struct octets value)
+static struct record_age judge_onetime(const struct sweep *sweep, struct octets value)
 {
-    struct fold_record record;
+    struct onetime_record record;
     const struct rb_lifetimes *lifetimes = &sweep->rules->lifetimes;
     const int64_t now_s = sweep->rules->now_s;
-    if (!fold_record_decode(value.data, value.len, &record))
+    if (!onetime_record_decode(value.data, value.len, &record))
         return (struct record_age){.readable = false};
     return (struct record_age){
         .readable = true,
@@ -123,11 +123,11 @@ static struct record_age judge_retry(const struct sweep *sweep, struct octets va
 static struct record_age judge(const struct sweep *sweep, enum cache_table table,
                                struct octets value)
 {
-    struct record_age age = table == CACHE_ADDRESS  ? judge_address(sweep, value)
-                            : table == CACHE_DOMAIN ? judge_domain(sweep, value)
-                            : table == CACHE_HOST   ? judge_host(sweep, value)
-                            : table == CACHE_FOLD   ? judge_fold(sweep, value)
-                                                    : judge_retry(sweep, value);
+    struct record_age age = table == CACHE_ADDRESS   ? judge_address(sweep, value)
+                            : table == CACHE_DOMAIN  ? judge_domain(sweep, value)
+                            : table == CACHE_HOST    ? judge_host(sweep, value)
+                            : table == CACHE_ONETIME ? judge_onetime(sweep, value)
+                                                     : judge_retry(sweep, value);
     if (!age.readable)
         atomic_fetch_add(&sweep->counts->damaged, 1);
     if (!age.readable || age.stamp_s > sweep->rules->now_s + SWEEP_FUTURE_MAX_S)

@@ -22,7 +22,7 @@
  * space and the address for what a relay says. No such name has a space, so it ends at the first
  * one, whatever the local part holds. "c" and the address: a user of ours writes to it.
  *
- * Key of a fold: a letter for its kind, and what its addresses share.
+ * Key of a one-time sender class: a letter for its kind, and what its addresses share.
  */
 enum {
     KIND_WORLD = 's',
@@ -90,33 +90,34 @@ bool cache_is_correspondent_key(const char *key)
     return key[0] == KIND_CORRESPONDENT;
 }
 
-static const char FOLD_KINDS[] = {
-    [FOLD_BATV] = 'b',
-    [FOLD_SRS] = 's',
-    [FOLD_VERP] = 'v',
+static const char ONETIME_KINDS[] = {
+    [ONETIME_BATV] = 'b',
+    [ONETIME_SRS] = 's',
+    [ONETIME_VERP] = 'v',
 };
 
-enum rb_error cache_fold_key(enum fold_kind kind, const char *fold, char key[CACHE_KEY_MAX + 1])
+enum rb_error cache_onetime_key(enum onetime_kind kind, const char *onetime,
+                                char key[CACHE_KEY_MAX + 1])
 {
     key[0] = '\0';
-    if (kind == FOLD_NONE || (unsigned)kind >= sizeof FOLD_KINDS)
+    if (kind == ONETIME_NONE || (unsigned)kind >= sizeof ONETIME_KINDS)
         return RB_ERR_ARGUMENT;
-    const int len = snprintf(key, CACHE_KEY_MAX + 1, "%c%s", FOLD_KINDS[kind], fold);
+    const int len = snprintf(key, CACHE_KEY_MAX + 1, "%c%s", ONETIME_KINDS[kind], onetime);
     if (len > 1 && len <= CACHE_KEY_MAX)
         return RB_OK;
     key[0] = '\0';
     return RB_ERR_TOO_LONG;
 }
 
-enum fold_kind cache_split_fold_key(const char *key, const char **fold)
+enum onetime_kind cache_split_onetime_key(const char *key, const char **onetime)
 {
-    *fold = NULL;
-    for (unsigned kind = FOLD_BATV; kind < sizeof FOLD_KINDS; kind++)
-        if (key[0] == FOLD_KINDS[kind]) {
-            *fold = key + 1;
-            return (enum fold_kind)kind;
+    *onetime = NULL;
+    for (unsigned kind = ONETIME_BATV; kind < sizeof ONETIME_KINDS; kind++)
+        if (key[0] == ONETIME_KINDS[kind]) {
+            *onetime = key + 1;
+            return (enum onetime_kind)kind;
         }
-    return FOLD_NONE;
+    return ONETIME_NONE;
 }
 
 static bool host_key_of_path(const char *text, char key[CACHE_KEY_MAX + 1])
@@ -209,7 +210,7 @@ struct walk {
     struct address_record address_record;
     struct domain_record domain_record;
     struct host_record host_record;
-    struct fold_record fold_record;
+    struct onetime_record onetime_record;
     struct retry_record retry_record;
     char relay[CACHE_KEY_MAX + 1];
     struct walk_slice slice;
@@ -229,9 +230,9 @@ static bool decode_walked(struct walk *walk, const struct walked *walked, struct
     case CACHE_HOST:
         entry->host_record = &walk->host_record;
         return host_record_decode(walked->value, walked->value_len, &walk->host_record);
-    case CACHE_FOLD:
-        entry->fold_record = &walk->fold_record;
-        return fold_record_decode(walked->value, walked->value_len, &walk->fold_record);
+    case CACHE_ONETIME:
+        entry->onetime_record = &walk->onetime_record;
+        return onetime_record_decode(walked->value, walked->value_len, &walk->onetime_record);
     case CACHE_RETRY:
         entry->relay = walk->relay;
         entry->retry_record = &walk->retry_record;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fold: recognises senders that are used once; see fold.h. One table of forms, read from the top:
+ * onetime: recognises senders that are used once; see onetime.h. One table of forms, read from the top:
  * the first that fits the whole local part decides. It must not know what is in the cache, nor what
- * follows from a fold. draft-levine-smtp-batv-01; SRS as libsrs2, PostSRSd and Exchange Online
+ * follows from a class. draft-levine-smtp-batv-01; SRS as libsrs2, PostSRSd and Exchange Online
  * write it; VERP as list managers and bulk senders write it.
  *
- * A form is a row of steps: text that must be there, and classes of text that either stay in the
- * key or fold away. Kept names take as much as they can: of two ways to read an address, the one
- * that folds less away is the safer.
+ * A form is a row of steps: text that must be there, and patterns whose text either stays in the
+ * key or varies and is left out. Kept names take as much as they can: of two ways to read an
+ * address, the one that leaves out less is the safer.
  */
 #include "config.h"
 
@@ -238,63 +238,62 @@ static bool is_bounce(const char *text, size_t len)
     return is_bulk(text, len) && last_word(text, len)->returns;
 }
 
-/* --- Classes of text ------------------------------------------------------ */
+/* --- Patterns ------------------------------------------------------------- */
 
-struct class
-{
-    const char *octets; /* NULL: all that the local part of a fold may have */
+struct pattern {
+    const char *octets; /* NULL: all that the local part of a one-time sender may have */
     size_t min, max;
     bool (*accepts)(const char *text, size_t len); /* NULL: all of that */
 };
 
 /* clang-format off */
 
-static const struct class user     = {NULL,           1, ALL, NULL};
-static const struct class rcpt     = {NULL,           1, ALL, NULL};
-static const struct class domain   = {ALNUM "-.",     4, ALL, is_domain};
-static const struct class list     = {ALNUM "._-",    1, ALL, begins_with_alnum};
-static const struct class bulk     = {ALNUM "._-",    1, ALL, is_bulk};   /* "news", "a-list" */
-static const struct class bounce   = {ALNUM "._-",    1, ALL, is_bounce}; /* "list-bounces" */
-static const struct class sep      = {"+-_.",         1, 1,   NULL};
+static const struct pattern user     = {NULL,           1, ALL, NULL};
+static const struct pattern rcpt     = {NULL,           1, ALL, NULL};
+static const struct pattern domain   = {ALNUM "-.",     4, ALL, is_domain};
+static const struct pattern list     = {ALNUM "._-",    1, ALL, begins_with_alnum};
+static const struct pattern bulk     = {ALNUM "._-",    1, ALL, is_bulk};   /* "news", "a-list" */
+static const struct pattern bounce   = {ALNUM "._-",    1, ALL, is_bounce}; /* "list-bounces" */
+static const struct pattern sep      = {"+-_.",         1, 1,   NULL};
 
-static const struct class batv_tag = {HEX,           10, 10,  is_batv_tag};
-static const struct class btv_tag  = {HEX,            8, 20,  has_digit};
-static const struct class ms_tag   = {ALNUM "_-",    10, 24,  begins_with_digit};
+static const struct pattern batv_tag = {HEX,           10, 10,  is_batv_tag};
+static const struct pattern btv_tag  = {HEX,            8, 20,  has_digit};
+static const struct pattern ms_tag   = {ALNUM "_-",    10, 24,  begins_with_digit};
 
-static const struct class srs_sep  = {"=+-",          1, 1,   NULL};
-static const struct class hash     = {ALNUM "/+_-",   2, 32,  NULL};
-static const struct class stamp    = {ALNUM,          2, 2,   NULL};
+static const struct pattern srs_sep  = {"=+-",          1, 1,   NULL};
+static const struct pattern hash     = {ALNUM "/+_-",   2, 32,  NULL};
+static const struct pattern stamp    = {ALNUM,          2, 2,   NULL};
 
-static const struct class number   = {DIGITS,         1, ALL, NULL};
-static const struct class hex      = {HEX,            2, ALL, NULL};
-static const struct class hex16    = {HEX,           16, 16,  NULL};
-static const struct class long_hex = {HEX,           24, ALL, is_long_hex};
-static const struct class all_hex  = {HEX,           32, ALL, is_long_hex}; /* nothing else there */
-static const struct class uuid     = {HEX "-",       36, 36,  is_uuid};
-static const struct class ids      = {ALNUM "._-+",   IDS_MIN, ALL, is_ids};
-static const struct class word     = {ALNUM,          4, ALL, NULL};
-static const struct class token    = {ALNUM,          6, ALL, has_digit};
-static const struct class token_   = {ALNUM "-_",     6, ALL, has_digit};
-static const struct class base64   = {ALNUM "-_=+/", 20, ALL, is_base64};
-static const struct class opaque   = {ALNUM "-_=+/.", 16, ALL, has_digit};
-static const struct class dotted   = {DIGITS ".",     5, ALL, is_dotted};
-static const struct class munchkin = {ALNUM "-",     11, 11,  is_munchkin};
-static const struct class starred  = {ALNUM "-.*",    2, ALL, NULL};
+static const struct pattern number   = {DIGITS,         1, ALL, NULL};
+static const struct pattern hex      = {HEX,            2, ALL, NULL};
+static const struct pattern hex16    = {HEX,           16, 16,  NULL};
+static const struct pattern long_hex = {HEX,           24, ALL, is_long_hex};
+static const struct pattern all_hex  = {HEX,           32, ALL, is_long_hex}; /* nothing else there */
+static const struct pattern uuid     = {HEX "-",       36, 36,  is_uuid};
+static const struct pattern ids      = {ALNUM "._-+",   IDS_MIN, ALL, is_ids};
+static const struct pattern word     = {ALNUM,          4, ALL, NULL};
+static const struct pattern token    = {ALNUM,          6, ALL, has_digit};
+static const struct pattern token_   = {ALNUM "-_",     6, ALL, has_digit};
+static const struct pattern base64   = {ALNUM "-_=+/", 20, ALL, is_base64};
+static const struct pattern opaque   = {ALNUM "-_=+/.", 16, ALL, has_digit};
+static const struct pattern dotted   = {DIGITS ".",     5, ALL, is_dotted};
+static const struct pattern munchkin = {ALNUM "-",     11, 11,  is_munchkin};
+static const struct pattern starred  = {ALNUM "-.*",    2, ALL, NULL};
 
 /* clang-format on */
 
 /* --- The forms ------------------------------------------------------------ */
 
-/* Neither text nor class: the form's end. */
+/* Neither text nor pattern: the form's end. */
 struct step {
     const char *text; /* read in either case; not empty */
     size_t text_len;
-    const struct class *class;
-    bool folds;
+    const struct pattern *pattern;
+    bool varies;
 };
 
 struct form {
-    enum fold_kind kind;
+    enum onetime_kind kind;
     const char *domain; /* the address's, or one above it; NULL: any */
     struct step steps[STEPS_MAX];
 };
@@ -302,203 +301,203 @@ struct form {
 /* clang-format off */
 
 #define IS(t) {.text = (t), .text_len = sizeof(t) - 1}
-#define STAYS(c) {.class = &(c)}
-#define FOLDS(c) {.class = &(c), .folds = true}
+#define STAYS(c) {.pattern = &(c)}
+#define VARIES(c) {.pattern = &(c), .varies = true}
 
 /* Most of VERP: the recipient's address, "@" written as "=". */
-#define RECIPIENT FOLDS(rcpt), IS("="), FOLDS(domain)
+#define RECIPIENT VARIES(rcpt), IS("="), VARIES(domain)
 
 static const struct form forms[] = {
-    /* BATV: the tag folds away, the mailbox stays. */
+    /* BATV: the tag varies, the mailbox stays. */
 
     /* the draft, IronPort, Proofpoint, Exim */
-    {FOLD_BATV, NULL,
-     {IS("prvs="), FOLDS(batv_tag), IS("="), STAYS(user)}},
+    {ONETIME_BATV, NULL,
+     {IS("prvs="), VARIES(batv_tag), IS("="), STAYS(user)}},
     /* the same, turned round */
-    {FOLD_BATV, NULL,
-     {IS("prvs="), STAYS(user), IS("="), FOLDS(batv_tag)}},
+    {ONETIME_BATV, NULL,
+     {IS("prvs="), STAYS(user), IS("="), VARIES(batv_tag)}},
     /* the same, in early software */
-    {FOLD_BATV, NULL,
-     {IS("prvs="), STAYS(user), IS("/"), FOLDS(batv_tag)}},
+    {ONETIME_BATV, NULL,
+     {IS("prvs="), STAYS(user), IS("/"), VARIES(batv_tag)}},
     /* Barracuda */
-    {FOLD_BATV, NULL,
-     {IS("btv1=="), FOLDS(btv_tag), IS("=="), STAYS(user)}},
+    {ONETIME_BATV, NULL,
+     {IS("btv1=="), VARIES(btv_tag), IS("=="), STAYS(user)}},
     /* SparkPost, Momentum */
-    {FOLD_BATV, NULL,
-     {IS("msprvs1="), FOLDS(ms_tag), IS("="), STAYS(user)}},
+    {ONETIME_BATV, NULL,
+     {IS("msprvs1="), VARIES(ms_tag), IS("="), STAYS(user)}},
 
-    /* SRS: hash and day fold away, who is forwarded for stays. */
+    /* SRS: hash and day vary, who is forwarded for stays. */
 
     /* libsrs2, PostSRSd, Fastmail, Zoho, cPanel */
-    {FOLD_SRS, NULL,
-     {IS("SRS0"), STAYS(srs_sep), FOLDS(hash), IS("="), FOLDS(stamp), IS("="),
+    {ONETIME_SRS, NULL,
+     {IS("SRS0"), STAYS(srs_sep), VARIES(hash), IS("="), VARIES(stamp), IS("="),
       STAYS(domain), IS("="), STAYS(user)}},
     /* the second forwarder of the same */
-    {FOLD_SRS, NULL,
-     {IS("SRS1"), STAYS(srs_sep), FOLDS(hash), IS("="), STAYS(domain), IS("="), STAYS(srs_sep),
-      FOLDS(hash), IS("="), FOLDS(stamp), IS("="), STAYS(domain), IS("="), STAYS(user)}},
+    {ONETIME_SRS, NULL,
+     {IS("SRS1"), STAYS(srs_sep), VARIES(hash), IS("="), STAYS(domain), IS("="), STAYS(srs_sep),
+      VARIES(hash), IS("="), VARIES(stamp), IS("="), STAYS(domain), IS("="), STAYS(user)}},
     /* Exchange Online, a mailbox that forwards */
-    {FOLD_SRS, NULL,
-     {STAYS(list), IS("+SRS="), FOLDS(hash), IS("="), FOLDS(stamp), IS("="),
+    {ONETIME_SRS, NULL,
+     {STAYS(list), IS("+SRS="), VARIES(hash), IS("="), VARIES(stamp), IS("="),
       STAYS(domain), IS("="), STAYS(user)}},
     /* Exchange Online, a tenant that relays */
-    {FOLD_SRS, NULL,
-     {STAYS(list), IS("+SRS="), FOLDS(hash), IS("="), FOLDS(stamp)}},
+    {ONETIME_SRS, NULL,
+     {STAYS(list), IS("+SRS="), VARIES(hash), IS("="), VARIES(stamp)}},
     /* Gmail, a mailbox that forwards */
-    {FOLD_SRS, NULL,
+    {ONETIME_SRS, NULL,
      {STAYS(list), IS("+caf_="), RECIPIENT}},
 
     /* List managers. */
 
     /* ezmlm, Apache */
-    {FOLD_VERP, NULL,
-     {STAYS(list), IS("-return-"), FOLDS(number), IS("-"), RECIPIENT}},
+    {ONETIME_VERP, NULL,
+     {STAYS(list), IS("-return-"), VARIES(number), IS("-"), RECIPIENT}},
     /* ezmlm, no recipient */
-    {FOLD_VERP, NULL,
-     {STAYS(list), IS("-return-"), FOLDS(number), IS("-")}},
+    {ONETIME_VERP, NULL,
+     {STAYS(list), IS("-return-"), VARIES(number), IS("-")}},
     /* mlmmj, kernel.org */
-    {FOLD_VERP, NULL,
-     {STAYS(list), IS("+bounces-"), FOLDS(number), IS("-"), RECIPIENT}},
+    {ONETIME_VERP, NULL,
+     {STAYS(list), IS("+bounces-"), VARIES(number), IS("-"), RECIPIENT}},
     /* mlmmj, no recipient */
-    {FOLD_VERP, NULL,
-     {STAYS(list), IS("+bounces-"), FOLDS(number)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(list), IS("+bounces-"), VARIES(number)}},
     /* Majordomo 2 */
-    {FOLD_VERP, NULL,
-     {STAYS(list), IS("-owner+M"), FOLDS(number), IS("="), RECIPIENT}},
+    {ONETIME_VERP, NULL,
+     {STAYS(list), IS("-owner+M"), VARIES(number), IS("="), RECIPIENT}},
     /* Majordomo 2, no recipient */
-    {FOLD_VERP, NULL,
-     {STAYS(list), IS("-owner+M"), FOLDS(number)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(list), IS("-owner+M"), VARIES(number)}},
     /* Majordomo */
-    {FOLD_VERP, NULL,
+    {ONETIME_VERP, NULL,
      {IS("owner-"), STAYS(list), STAYS(sep), RECIPIENT}},
     /* Sympa */
-    {FOLD_VERP, NULL,
-     {IS("bounce+"), FOLDS(rcpt), IS("==a=="), FOLDS(domain), IS("=="), STAYS(list)}},
+    {ONETIME_VERP, NULL,
+     {IS("bounce+"), VARIES(rcpt), IS("==a=="), VARIES(domain), IS("=="), STAYS(list)}},
     /* Sympa, of a welcome */
-    {FOLD_VERP, NULL,
-     {IS("bounce+"), FOLDS(rcpt), IS("==a=="), FOLDS(domain), IS("=="), STAYS(list), IS("==w")}},
+    {ONETIME_VERP, NULL,
+     {IS("bounce+"), VARIES(rcpt), IS("==a=="), VARIES(domain), IS("=="), STAYS(list), IS("==w")}},
     /* Sympa, of a removal */
-    {FOLD_VERP, NULL,
-     {IS("bounce+"), FOLDS(rcpt), IS("==a=="), FOLDS(domain), IS("=="), STAYS(list), IS("==r")}},
+    {ONETIME_VERP, NULL,
+     {IS("bounce+"), VARIES(rcpt), IS("==a=="), VARIES(domain), IS("=="), STAYS(list), IS("==r")}},
     /* LISTSERV */
-    {FOLD_VERP, NULL,
-     {IS("owner-"), STAYS(list), IS("*"), FOLDS(rcpt), IS("**"), FOLDS(starred)}},
+    {ONETIME_VERP, NULL,
+     {IS("owner-"), STAYS(list), IS("*"), VARIES(rcpt), IS("**"), VARIES(starred)}},
     /* Debian */
-    {FOLD_VERP, NULL,
+    {ONETIME_VERP, NULL,
      {IS("bounce-"), STAYS(list), IS("="), RECIPIENT}},
     /* Google Groups */
-    {FOLD_VERP, NULL,
-     {STAYS(list), IS("+bnc"), FOLDS(token)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(list), IS("+bnc"), VARIES(token)}},
     /* Groups.io */
-    {FOLD_VERP, NULL,
-     {IS("bounce+"), FOLDS(number), IS("+"), FOLDS(number), IS("+"), STAYS(number), IS("+"),
-      FOLDS(number)}},
+    {ONETIME_VERP, NULL,
+     {IS("bounce+"), VARIES(number), IS("+"), VARIES(number), IS("+"), STAYS(number), IS("+"),
+      VARIES(number)}},
     /* Yahoo Groups */
-    {FOLD_VERP, NULL,
-     {IS("sentto-"), STAYS(number), IS("-"), FOLDS(number), IS("-"), FOLDS(number), IS("-"),
+    {ONETIME_VERP, NULL,
+     {IS("sentto-"), STAYS(number), IS("-"), VARIES(number), IS("-"), VARIES(number), IS("-"),
       RECIPIENT}},
     /* Discourse */
-    {FOLD_VERP, NULL,
-     {STAYS(list), IS("+verp-"), FOLDS(long_hex)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(list), IS("+verp-"), VARIES(long_hex)}},
 
     /* Bulk senders. The number of their customer, where it is known which it is, stays. */
 
     /* SendGrid */
-    {FOLD_VERP, NULL,
-     {IS("bounces+"), STAYS(number), IS("-"), FOLDS(hex), IS("-"), RECIPIENT}},
+    {ONETIME_VERP, NULL,
+     {IS("bounces+"), STAYS(number), IS("-"), VARIES(hex), IS("-"), RECIPIENT}},
     /* Mailgun */
-    {FOLD_VERP, NULL,
-     {IS("bounce+"), FOLDS(hex), IS("."), FOLDS(hex), IS("-"), RECIPIENT}},
+    {ONETIME_VERP, NULL,
+     {IS("bounce+"), VARIES(hex), IS("."), VARIES(hex), IS("-"), RECIPIENT}},
     /* Amazon SES */
-    {FOLD_VERP, NULL,
-     {FOLDS(hex16), IS("-"), FOLDS(uuid), IS("-000000")}},
+    {ONETIME_VERP, NULL,
+     {VARIES(hex16), IS("-"), VARIES(uuid), IS("-000000")}},
     /* Mailchimp */
-    {FOLD_VERP, NULL,
-     {IS("bounce-mc.us"), STAYS(number), IS("_"), STAYS(number), IS("."), FOLDS(number), IS("-"),
-      FOLDS(rcpt)}},
+    {ONETIME_VERP, NULL,
+     {IS("bounce-mc.us"), STAYS(number), IS("_"), STAYS(number), IS("."), VARIES(number), IS("-"),
+      VARIES(rcpt)}},
     /* Mandrill */
-    {FOLD_VERP, NULL,
-     {IS("bounce-md_"), STAYS(number), IS("."), FOLDS(hex), IS(".v1-"), FOLDS(hex)}},
+    {ONETIME_VERP, NULL,
+     {IS("bounce-md_"), STAYS(number), IS("."), VARIES(hex), IS(".v1-"), VARIES(hex)}},
     /* ExactTarget */
-    {FOLD_VERP, NULL,
-     {STAYS(bulk), IS("-"), FOLDS(number), IS("_HTML-"), FOLDS(number), IS("-"), FOLDS(number),
-      IS("-"), STAYS(number), IS("-"), FOLDS(number)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(bulk), IS("-"), VARIES(number), IS("_HTML-"), VARIES(number), IS("-"), VARIES(number),
+      IS("-"), STAYS(number), IS("-"), VARIES(number)}},
     /* ExactTarget, text */
-    {FOLD_VERP, NULL,
-     {STAYS(bulk), IS("-"), FOLDS(number), IS("_TEXT-"), FOLDS(number), IS("-"), FOLDS(number),
-      IS("-"), STAYS(number), IS("-"), FOLDS(number)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(bulk), IS("-"), VARIES(number), IS("_TEXT-"), VARIES(number), IS("-"), VARIES(number),
+      IS("-"), STAYS(number), IS("-"), VARIES(number)}},
     /* ExactTarget, no customer */
-    {FOLD_VERP, NULL,
-     {STAYS(bulk), IS("-"), FOLDS(number), IS("_HTML-"), FOLDS(number), IS("-"), FOLDS(number),
-      IS("-"), FOLDS(number)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(bulk), IS("-"), VARIES(number), IS("_HTML-"), VARIES(number), IS("-"), VARIES(number),
+      IS("-"), VARIES(number)}},
     /* ExactTarget, text, no customer */
-    {FOLD_VERP, NULL,
-     {STAYS(bulk), IS("-"), FOLDS(number), IS("_TEXT-"), FOLDS(number), IS("-"), FOLDS(number),
-      IS("-"), FOLDS(number)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(bulk), IS("-"), VARIES(number), IS("_TEXT-"), VARIES(number), IS("-"), VARIES(number),
+      IS("-"), VARIES(number)}},
     /* Salesforce, which names the sender */
-    {FOLD_VERP, "bnc.salesforce.com",
-     {STAYS(user), IS("="), STAYS(domain), IS("__"), FOLDS(token_)}},
+    {ONETIME_VERP, "bnc.salesforce.com",
+     {STAYS(user), IS("="), STAYS(domain), IS("__"), VARIES(token_)}},
     /* Marketo */
-    {FOLD_VERP, NULL,
-     {STAYS(munchkin), IS("."), FOLDS(dotted)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(munchkin), IS("."), VARIES(dotted)}},
     /* Silverpop */
-    {FOLD_VERP, NULL,
-     {IS("v-"), FOLDS(word), IS("_"), FOLDS(word), IS("_"), FOLDS(word), IS("_"), FOLDS(word),
+    {ONETIME_VERP, NULL,
+     {IS("v-"), VARIES(word), IS("_"), VARIES(word), IS("_"), VARIES(word), IS("_"), VARIES(word),
       IS("_a")}},
     /* Constant Contact */
-    {FOLD_VERP, "constantcontact.com",
-     {FOLDS(base64), IS("_"), STAYS(number), IS("_"), FOLDS(base64)}},
+    {ONETIME_VERP, "constantcontact.com",
+     {VARIES(base64), IS("_"), STAYS(number), IS("_"), VARIES(base64)}},
     /* Mailjet */
-    {FOLD_VERP, "mailjet.com",
-     {STAYS(hex), IS("."), FOLDS(opaque)}},
+    {ONETIME_VERP, "mailjet.com",
+     {STAYS(hex), IS("."), VARIES(opaque)}},
     /* Google Calendar, Docs, accounts */
-    {FOLD_VERP, "bounces.google.com",
-     {IS("3"), FOLDS(opaque)}},
+    {ONETIME_VERP, "bounces.google.com",
+     {IS("3"), VARIES(opaque)}},
     /* LinkedIn, of a message */
-    {FOLD_VERP, "bounce.linkedin.com",
-     {IS("m-"), FOLDS(opaque)}},
+    {ONETIME_VERP, "bounce.linkedin.com",
+     {IS("m-"), VARIES(opaque)}},
     /* LinkedIn, of a notice */
-    {FOLD_VERP, "bounce.linkedin.com",
-     {IS("s-"), FOLDS(opaque)}},
+    {ONETIME_VERP, "bounce.linkedin.com",
+     {IS("s-"), VARIES(opaque)}},
     /* Twitter */
-    {FOLD_VERP, "bounce.twitter.com",
-     {FOLDS(token), IS("-"), RECIPIENT, IS("-"), FOLDS(hex)}},
+    {ONETIME_VERP, "bounce.twitter.com",
+     {VARIES(token), IS("-"), RECIPIENT, IS("-"), VARIES(hex)}},
     /* Facebook */
-    {FOLD_VERP, "facebookmail.com",
-     {STAYS(list), IS("+"), FOLDS(token_)}},
+    {ONETIME_VERP, "facebookmail.com",
+     {STAYS(list), IS("+"), VARIES(token_)}},
 
     /* What many write: Mailman, Brevo, qmail, Postfix and home-made senders. */
 
     /* Postfix: any name, "+", the recipient */
-    {FOLD_VERP, NULL,
+    {ONETIME_VERP, NULL,
      {STAYS(list), IS("+"), RECIPIENT}},
     /* a word of bulk mail, the recipient */
-    {FOLD_VERP, NULL,
+    {ONETIME_VERP, NULL,
      {STAYS(bulk), STAYS(sep), RECIPIENT}},
     /* bounces, the recipient with "_" */
-    {FOLD_VERP, NULL,
-     {STAYS(bounce), STAYS(sep), FOLDS(rcpt), IS("_"), FOLDS(domain)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(bounce), STAYS(sep), VARIES(rcpt), IS("_"), VARIES(domain)}},
     /* a word of bulk mail, a number, a UUID */
-    {FOLD_VERP, NULL,
-     {STAYS(bulk), STAYS(sep), FOLDS(number), STAYS(sep), FOLDS(uuid)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(bulk), STAYS(sep), VARIES(number), STAYS(sep), VARIES(uuid)}},
     /* any name, a UUID */
-    {FOLD_VERP, NULL,
-     {STAYS(list), STAYS(sep), FOLDS(uuid)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(list), STAYS(sep), VARIES(uuid)}},
     /* a UUID */
-    {FOLD_VERP, NULL,
-     {FOLDS(uuid)}},
+    {ONETIME_VERP, NULL,
+     {VARIES(uuid)}},
     /* a word of bulk mail, numbers and codes */
-    {FOLD_VERP, NULL,
-     {STAYS(bulk), STAYS(sep), FOLDS(ids)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(bulk), STAYS(sep), VARIES(ids)}},
     /* Mailman's probes: any name, a long hash */
-    {FOLD_VERP, NULL,
-     {STAYS(list), STAYS(sep), FOLDS(long_hex)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(list), STAYS(sep), VARIES(long_hex)}},
     /* a long hash */
-    {FOLD_VERP, NULL,
-     {FOLDS(all_hex)}},
+    {ONETIME_VERP, NULL,
+     {VARIES(all_hex)}},
     /* bounces, Base64 */
-    {FOLD_VERP, NULL,
-     {STAYS(bounce), STAYS(sep), FOLDS(base64)}},
+    {ONETIME_VERP, NULL,
+     {STAYS(bounce), STAYS(sep), VARIES(base64)}},
 };
 
 /* clang-format on */
@@ -519,7 +518,7 @@ static bool match_from(struct match *match, size_t step, size_t at);
 static bool is_last(const struct match *match, size_t step)
 {
     return step == STEPS_MAX ||
-           (match->steps[step].text == NULL && match->steps[step].class == NULL);
+           (match->steps[step].text == NULL && match->steps[step].pattern == NULL);
 }
 
 static bool text_fits(const struct match *match, size_t step, size_t at)
@@ -543,22 +542,22 @@ static bool can_follow(const struct match *match, size_t step, size_t at)
         return at == match->len;
     if (next->text != NULL)
         return text_fits(match, step, at);
-    return next->class->octets == NULL ? at < match->len
-                                       : is_in(match->local[at], next->class->octets);
+    return next->pattern->octets == NULL ? at < match->len
+                                         : is_in(match->local[at], next->pattern->octets);
 }
 
 /* The longest text first. */
-static bool match_class(struct match *match, size_t step, size_t at)
+static bool match_pattern(struct match *match, size_t step, size_t at)
 {
-    const struct class *class = match->steps[step].class;
+    const struct pattern *pattern = match->steps[step].pattern;
     const char *text = match->local + at;
-    size_t len = class->octets != NULL ? strspn(text, class->octets) : match->len - at;
+    size_t len = pattern->octets != NULL ? strspn(text, pattern->octets) : match->len - at;
 
-    if (len > class->max)
-        len = class->max;
-    for (; len >= class->min; len--) {
+    if (len > pattern->max)
+        len = pattern->max;
+    for (; len >= pattern->min; len--) {
         if (!can_follow(match, step + 1, at + len) ||
-            (class->accepts != NULL && !class->accepts(text, len)))
+            (pattern->accepts != NULL && !pattern->accepts(text, len)))
             continue;
         match->ends[step] = at + len;
         if (match_from(match, step + 1, at + len))
@@ -591,13 +590,13 @@ static bool match_from(struct match *match, size_t step, size_t at)
         return false;
 
     const bool fits = match->steps[step].text != NULL ? match_text(match, step, at)
-                                                      : match_class(match, step, at);
+                                                      : match_pattern(match, step, at);
     if (!fits)
         match->hopeless[step][at / WORD_BITS] |= bit;
     return fits;
 }
 
-/* --- The fold ------------------------------------------------------------- */
+/* --- The class ------------------------------------------------------------ */
 
 /* Only what stands in a local part without quotes: no machine writes a sender that needs them. */
 static bool is_plain(const char *local)
@@ -611,7 +610,7 @@ static bool is_plain(const char *local)
 }
 
 /* Every form has one of these octets; most people's addresses have none. */
-static bool can_fold(const char *local)
+static bool may_be_onetime(const char *local)
 {
     return strpbrk(local, DIGITS "=*_") != NULL && is_plain(local);
 }
@@ -624,46 +623,47 @@ static bool is_below(const char *domain_of_address, const char *wanted)
     return len == wanted_len || domain_of_address[len - wanted_len - 1] == '.';
 }
 
-static void write_base(const struct address *address, size_t at, size_t len, struct fold *fold)
+static void write_base(const struct address *address, size_t at, size_t len,
+                       struct onetime_class *class)
 {
     char base[LOCAL_MAX + 1 + RB_DOMAIN_MAX + 1];
 
     (void)snprintf(base, sizeof base, "%.*s@%s", (int)len, address->local + at, address->domain);
-    (void)text_copy(fold->base, sizeof fold->base, base);
+    (void)text_copy(class->base, sizeof class->base, base);
 }
 
 /* Nothing is written that is longer than what it stands for, so that key has room for it. */
-static void write_fold(const struct address *address, const struct form *form,
-                       const struct match *match, struct fold *fold)
+static void write_class(const struct address *address, const struct form *form,
+                        const struct match *match, struct onetime_class *class)
 {
-    char *out = fold->key;
+    char *out = class->key;
     size_t at = 0;
 
-    fold->kind = form->kind;
+    class->kind = form->kind;
     for (size_t i = 0; !is_last(match, i); i++) {
         const struct step *step = &form->steps[i];
         const size_t len = match->ends[i] - at;
-        if (step->folds)
-            *out++ = FOLD_ANYTHING;
-        else if (step->text != NULL && form->kind != FOLD_VERP)
+        if (step->varies)
+            *out++ = ONETIME_ANYTHING;
+        else if (step->text != NULL && form->kind != ONETIME_VERP)
             out = (char *)memcpy(out, step->text, len) + len;
         else
             out = (char *)memcpy(out, address->local + at, len) + len;
-        if (form->kind == FOLD_BATV && step->class == &user)
-            write_base(address, at, len, fold);
+        if (form->kind == ONETIME_BATV && step->pattern == &user)
+            write_base(address, at, len, class);
         at = match->ends[i];
     }
     *out++ = '@';
-    (void)text_copy(out, sizeof fold->key - (size_t)(out - fold->key), address->domain);
+    (void)text_copy(out, sizeof class->key - (size_t)(out - class->key), address->domain);
 }
 
-enum fold_kind fold_address(const struct address *address, struct fold *fold)
+enum onetime_kind onetime_classify(const struct address *address, struct onetime_class *class)
 {
     const size_t len = strlen(address->local);
 
-    *fold = (struct fold){.kind = FOLD_NONE};
-    if (len > LOCAL_MAX || !can_fold(address->local))
-        return FOLD_NONE;
+    *class = (struct onetime_class){.kind = ONETIME_NONE};
+    if (len > LOCAL_MAX || !may_be_onetime(address->local))
+        return ONETIME_NONE;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         const struct form *form = &forms[i];
         struct match match = {
@@ -673,9 +673,9 @@ enum fold_kind fold_address(const struct address *address, struct fold *fold)
         };
         if ((form->domain == NULL || is_below(address->domain, form->domain)) &&
             match_from(&match, 0, 0)) {
-            write_fold(address, form, &match, fold);
+            write_class(address, form, &match, class);
             break;
         }
     }
-    return fold->kind;
+    return class->kind;
 }

@@ -35,7 +35,7 @@ static void keep(struct rb_verifier *verifier, const struct flight *flight,
     if (flight->relay[0] != '\0')
         return;
     if (is_of_mailbox(record))
-        known_note_fold(verifier, flight->key + 1, rb_reason_verdict(record->reason));
+        known_note_onetime(verifier, flight->key + 1, rb_reason_verdict(record->reason));
     retry_note(verifier->retry, flight->key, record);
 }
 

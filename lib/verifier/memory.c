@@ -86,46 +86,47 @@ void rb_note_correspondent(struct rb_verifier *verifier, const char *address, si
     (void)cache_put_address(verifier->cache, key, &news);
 }
 
-/* --- Folds ---------------------------------------------------------------- */
+/* --- One-time senders ----------------------------------------------------- */
 
-static bool fold_answers(struct rb_verifier *verifier, const struct rb_lifetimes *lifetimes,
-                         const struct fold *fold, const char *address, int64_t now_s,
-                         struct address_record *record)
+static bool onetime_answers(struct rb_verifier *verifier, const struct rb_lifetimes *lifetimes,
+                            const struct onetime_class *onetime, const char *address, int64_t now_s,
+                            struct address_record *record)
 {
     static const char *const rules[] = {
-        [FOLD_NONE] = "",
-        [FOLD_BATV] = "shared_batv",
-        [FOLD_SRS] = "shared_srs",
-        [FOLD_VERP] = "shared_verp",
+        [ONETIME_NONE] = "",
+        [ONETIME_BATV] = "shared_batv",
+        [ONETIME_SRS] = "shared_srs",
+        [ONETIME_VERP] = "shared_verp",
     };
     char key[CACHE_KEY_MAX + 1];
-    struct fold_record known;
+    struct onetime_record known;
 
-    if (cache_fold_key(fold->kind, fold->key, key) != RB_OK ||
-        cache_get_fold(verifier->cache, key, &known) != RB_OK ||
-        !fold_record_answers(&known, fold->kind, address, lifetimes, now_s))
+    if (cache_onetime_key(onetime->kind, onetime->key, key) != RB_OK ||
+        cache_get_onetime(verifier->cache, key, &known) != RB_OK ||
+        !onetime_record_answers(&known, onetime->kind, address, lifetimes, now_s))
         return false;
-    *record = settled_record(RB_REASON_ACCEPTED, known.valid_s, rules[fold->kind]);
+    *record = settled_record(RB_REASON_ACCEPTED, known.valid_s, rules[onetime->kind]);
     return true;
 }
 
-void known_note_fold(struct rb_verifier *verifier, const char *address, enum rb_verdict verdict)
+void known_note_onetime(struct rb_verifier *verifier, const char *address, enum rb_verdict verdict)
 {
     char key[CACHE_KEY_MAX + 1];
-    struct fold_record record;
+    struct onetime_record record;
     struct address parsed;
-    struct fold fold;
+    struct onetime_class onetime;
 
     if (verifier->cache == NULL || verdict == RB_VERDICT_UNKNOWN ||
-        !address_from_key(address, &parsed) || fold_address(&parsed, &fold) == FOLD_NONE ||
-        (verdict == RB_VERDICT_INVALID && fold.kind != FOLD_VERP) ||
-        cache_fold_key(fold.kind, fold.key, key) != RB_OK)
+        !address_from_key(address, &parsed) ||
+        onetime_classify(&parsed, &onetime) == ONETIME_NONE ||
+        (verdict == RB_VERDICT_INVALID && onetime.kind != ONETIME_VERP) ||
+        cache_onetime_key(onetime.kind, onetime.key, key) != RB_OK)
         return;
     pthread_mutex_lock(&verifier->records);
-    if (cache_get_fold(verifier->cache, key, &record) != RB_OK)
-        record = (struct fold_record){0};
-    fold_record_note(&record, verdict, clock_wall_s(verifier->clock));
-    (void)cache_put_fold(verifier->cache, key, &record);
+    if (cache_get_onetime(verifier->cache, key, &record) != RB_OK)
+        record = (struct onetime_record){0};
+    onetime_record_note(&record, verdict, clock_wall_s(verifier->clock));
+    (void)cache_put_onetime(verifier->cache, key, &record);
     pthread_mutex_unlock(&verifier->records);
 }
 
@@ -148,13 +149,13 @@ static bool kind_settles(struct rb_verifier *verifier, const struct rb_lifetimes
                          const char *address, int64_t now_s, struct address_record *record)
 {
     struct address parsed;
-    struct fold fold;
+    struct onetime_class onetime;
 
-    if (!address_from_key(address, &parsed) || fold_address(&parsed, &fold) == FOLD_NONE)
+    if (!address_from_key(address, &parsed) || onetime_classify(&parsed, &onetime) == ONETIME_NONE)
         return false;
-    return (fold.base[0] != '\0' &&
-            is_correspondent(verifier, lifetimes, fold.base, now_s, record)) ||
-           fold_answers(verifier, lifetimes, &fold, address, now_s, record);
+    return (onetime.base[0] != '\0' &&
+            is_correspondent(verifier, lifetimes, onetime.base, now_s, record)) ||
+           onetime_answers(verifier, lifetimes, &onetime, address, now_s, record);
 }
 
 /* Whom our users write to is valid, whatever its host said of us or of the address. */

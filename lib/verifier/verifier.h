@@ -5,7 +5,7 @@
  * flights), known.c (what needs no asking), workers.c (the threads that ask), task.c (one callout
  * of theirs), landing.c (what comes of it). The public face is ringback.h.
  *
- * Locks: `lock` covers the fields marked [lock]; `records` serialises changes of host and fold
+ * Locks: `lock` covers the fields marked [lock]; `records` serialises changes of host and one-time
  * records. Neither is held while the other is taken, nor across I/O or hooks.
  */
 #ifndef RB_VERIFIER_H
@@ -96,10 +96,10 @@ enum known known_find(struct rb_verifier *verifier, const struct options *option
                       const char *domain, const char *relay, struct address_record *record);
 
 /*
- * Takes note of what a mail host said of an address (canonical) for others of its fold. No lock
+ * Takes note of what a mail host said of an address (canonical) for others of its one-time class. No lock
  * held.
  */
-void known_note_fold(struct rb_verifier *verifier, const char *address, enum rb_verdict verdict);
+void known_note_onetime(struct rb_verifier *verifier, const char *address, enum rb_verdict verdict);
 
 /* What the domain's facts alone settle. */
 bool known_settled(const struct options *options, const struct domain_record *facts, int64_t now_s,

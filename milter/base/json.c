@@ -163,18 +163,18 @@ static json_t *host_entry(const struct cache_entry *entry, int64_t now_s)
                      wire_text(rb_reason_name(record->reason)));
 }
 
-static const char *const fold_names[] = {
-    [FOLD_NONE] = "", [FOLD_BATV] = "batv", [FOLD_SRS] = "srs", [FOLD_VERP] = "verp"};
+static const char *const onetime_names[] = {
+    [ONETIME_NONE] = "", [ONETIME_BATV] = "batv", [ONETIME_SRS] = "srs", [ONETIME_VERP] = "verp"};
 
 /* What stands for anything is a control character: in JSON an escape, and read again as such. */
-static json_t *fold_entry(const struct cache_entry *entry)
+static json_t *onetime_entry(const struct cache_entry *entry)
 {
-    const struct fold_record *record = entry->fold_record;
-    const char *fold;
-    enum fold_kind kind = cache_split_fold_key(entry->key, &fold);
+    const struct onetime_record *record = entry->onetime_record;
+    const char *onetime;
+    enum onetime_kind kind = cache_split_onetime_key(entry->key, &onetime);
 
-    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "type", "fold", "kind", fold_names[kind],
-                     "fold", wire_text(fold != NULL ? fold : ""), "valids",
+    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "type", "fold", "kind", onetime_names[kind],
+                     "fold", wire_text(onetime != NULL ? onetime : ""), "valids",
                      (json_int_t)record->valids, "valid_s", (json_int_t)record->valid_s,
                      "invalid_s", (json_int_t)record->invalid_s);
 }
@@ -201,8 +201,8 @@ json_t *wire_entry(const struct cache_entry *entry, const struct rb_lifetimes *l
         return address_entry(entry, lifetimes, now_s);
     case CACHE_DOMAIN:
         return domain_entry(entry);
-    case CACHE_FOLD:
-        return fold_entry(entry);
+    case CACHE_ONETIME:
+        return onetime_entry(entry);
     case CACHE_RETRY:
         return retry_entry(entry, now_s);
     default:
@@ -398,8 +398,8 @@ static const char *read_host(json_t *object, struct wire_record *out)
     return NULL;
 }
 
-/* A fold's text: printable but for what stands for anything. */
-static bool read_fold_text(json_t *object, char *text, size_t size)
+/* The text of a one-time sender class: printable but for what stands for anything. */
+static bool read_onetime_text(json_t *object, char *text, size_t size)
 {
     json_t *member = json_object_get(object, "fold");
     char plain[CACHE_KEY_MAX + 1];
@@ -408,29 +408,31 @@ static bool read_fold_text(json_t *object, char *text, size_t size)
         strlen(plain) != json_string_length(member) || !text_copy(text, size, plain))
         return false;
     for (char *c = plain; *c != '\0'; c++)
-        if (*c == FOLD_ANYTHING)
+        if (*c == ONETIME_ANYTHING)
             *c = '*';
     return plain[0] != '\0' && text_is_clean(plain, strlen(plain));
 }
 
-static const char *read_fold(json_t *object, struct wire_record *out)
+static const char *read_onetime(json_t *object, struct wire_record *out)
 {
-    char kind[16], fold[CACHE_KEY_MAX];
+    char kind[16], onetime[CACHE_KEY_MAX];
     int64_t valids;
     unsigned i;
 
-    if (!read_text(object, "kind", kind, sizeof kind) || !read_fold_text(object, fold, sizeof fold))
+    if (!read_text(object, "kind", kind, sizeof kind) ||
+        !read_onetime_text(object, onetime, sizeof onetime))
         return "fold: not a text";
-    for (i = FOLD_BATV; i <= FOLD_VERP && strcmp(kind, fold_names[i]) != 0; i++)
+    for (i = ONETIME_BATV; i <= ONETIME_VERP && strcmp(kind, onetime_names[i]) != 0; i++)
         ;
-    if (i > FOLD_VERP)
+    if (i > ONETIME_VERP)
         return "kind: not batv, srs or verp";
-    if (!read_number(object, "valids", FOLD_VALIDS_MAX, &valids) ||
-        !read_number(object, "valid_s", stamp_max_s, &out->fold.valid_s) ||
-        !read_number(object, "invalid_s", stamp_max_s, &out->fold.invalid_s))
+    if (!read_number(object, "valids", ONETIME_VALIDS_MAX, &valids) ||
+        !read_number(object, "valid_s", stamp_max_s, &out->onetime.valid_s) ||
+        !read_number(object, "invalid_s", stamp_max_s, &out->onetime.invalid_s))
         return "a number is out of range";
-    out->fold.valids = (unsigned)valids;
-    return cache_fold_key((enum fold_kind)i, fold, out->key) == RB_OK ? NULL : "fold: too long";
+    out->onetime.valids = (unsigned)valids;
+    return cache_onetime_key((enum onetime_kind)i, onetime, out->key) == RB_OK ? NULL
+                                                                               : "fold: too long";
 }
 
 static const char *read_retry(json_t *object, struct wire_record *out)
@@ -549,7 +551,7 @@ bool wire_read_entry(json_t *object, struct wire_record *record, const char **wh
         const char *(*read)(json_t *object, struct wire_record *out);
     } types[] = {
         {"address", CACHE_ADDRESS, read_address}, {"domain", CACHE_DOMAIN, read_domain},
-        {"host", CACHE_HOST, read_host},          {"fold", CACHE_FOLD, read_fold},
+        {"host", CACHE_HOST, read_host},          {"fold", CACHE_ONETIME, read_onetime},
         {"retry", CACHE_RETRY, read_retry},
     };
     char type[16];

@@ -43,7 +43,7 @@ struct wire_record {
     struct address_record address;
     struct domain_record domain;
     struct host_record host;
-    struct fold_record fold;
+    struct onetime_record onetime;
     struct retry_record retry;
 };
 

@@ -45,14 +45,14 @@ static int action_stats(struct job *job)
         tool_print_json(json_pack(
             "{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "addresses", (json_int_t)stats.addresses,
             "domains", (json_int_t)stats.domains, "hosts", (json_int_t)stats.hosts, "folds",
-            (json_int_t)stats.folds, "retries", (json_int_t)stats.retries, "bytes",
+            (json_int_t)stats.onetimes, "retries", (json_int_t)stats.retries, "bytes",
             (json_int_t)stats.bytes, "max_bytes", (json_int_t)stats.max_bytes));
     else
         printf("%" PRIu64 " addresses, %" PRIu64 " domains, %" PRIu64 " hosts, %" PRIu64
                " kinds of one-time senders, %" PRIu64 " retries, %" PRIu64 " of %" PRIu64
                " octets\n",
-               stats.addresses, stats.domains, stats.hosts, stats.folds, stats.retries, stats.bytes,
-               stats.max_bytes);
+               stats.addresses, stats.domains, stats.hosts, stats.onetimes, stats.retries,
+               stats.bytes, stats.max_bytes);
     return EX_OK;
 }
 
@@ -126,8 +126,8 @@ static enum rb_error put(struct cache *cache, const struct wire_record *record)
         return cache_put_address(cache, record->key, &record->address);
     case CACHE_DOMAIN:
         return cache_put_domain(cache, record->key, &record->domain);
-    case CACHE_FOLD:
-        return cache_put_fold(cache, record->key, &record->fold);
+    case CACHE_ONETIME:
+        return cache_put_onetime(cache, record->key, &record->onetime);
     case CACHE_RETRY:
         return cache_put_retry(cache, record->key, &record->retry);
     default:

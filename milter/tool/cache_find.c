@@ -116,7 +116,7 @@ static const struct {
     enum cache_table table; /* 0: all of them */
 } kinds[] = {
     {"address", CACHE_ADDRESS}, {"domain", CACHE_DOMAIN}, {"host", CACHE_HOST},
-    {"fold", CACHE_FOLD},       {"retry", CACHE_RETRY},   {"all", 0},
+    {"fold", CACHE_ONETIME},    {"retry", CACHE_RETRY},   {"all", 0},
 };
 
 static bool kind_from_name(const char *name, enum cache_table *kind)
@@ -176,7 +176,7 @@ static bool is_of_domain(const struct cache_entry *entry, const char *wanted)
         return false;
     case CACHE_DOMAIN:
         return cache_split_facts_key(entry->key, domain, relay) && strcmp(domain, wanted) == 0;
-    case CACHE_FOLD:
+    case CACHE_ONETIME:
         return ends_in_domain(entry->key, wanted);
     default:
         return ends_in_domain(entry->address, wanted);
@@ -193,20 +193,21 @@ static bool is_of_relay(const struct cache_entry *entry, const char *wanted)
 }
 
 /* What was learned of the address's kind, where it is a one-time one. */
-static enum rb_error visit_fold(struct job *job, const struct address *address, visit_fn *visit)
+static enum rb_error visit_onetime(struct job *job, const struct address *address, visit_fn *visit)
 {
     char key[CACHE_KEY_MAX + 1];
-    struct fold_record record;
-    struct fold fold;
+    struct onetime_record record;
+    struct onetime_class onetime;
     enum rb_error error;
 
-    if (fold_address(address, &fold) == FOLD_NONE ||
-        cache_fold_key(fold.kind, fold.key, key) != RB_OK)
+    if (onetime_classify(address, &onetime) == ONETIME_NONE ||
+        cache_onetime_key(onetime.kind, onetime.key, key) != RB_OK)
         return RB_OK;
-    error = cache_get_fold(job->cache, key, &record);
+    error = cache_get_onetime(job->cache, key, &record);
     if (error == RB_OK)
-        (void)visit(&(struct cache_entry){.table = CACHE_FOLD, .key = key, .fold_record = &record},
-                    job);
+        (void)visit(
+            &(struct cache_entry){.table = CACHE_ONETIME, .key = key, .onetime_record = &record},
+            job);
     return error == RB_ERR_NOT_FOUND ? RB_OK : error;
 }
 
@@ -219,7 +220,7 @@ static enum rb_error visit_subject(struct job *job, const struct subject *subjec
     error = cache_walk_address(job->cache, CACHE_ADDRESS, subject->key, visit, job);
     if (error == RB_OK)
         error = cache_walk_address(job->cache, CACHE_RETRY, subject->key, visit, job);
-    return error == RB_OK && job->relay[0] == '\0' ? visit_fold(job, &subject->address, visit)
+    return error == RB_OK && job->relay[0] == '\0' ? visit_onetime(job, &subject->address, visit)
                                                    : error;
 }
 
@@ -342,14 +343,14 @@ static void note_correspondent(struct job *job, const struct address *address)
 {
     char key[CACHE_KEY_MAX + 1];
     struct address_record record;
-    struct fold fold;
+    struct onetime_class onetime;
 
-    if (fold_address(address, &fold) != FOLD_NONE && fold.base[0] != '\0' &&
-        cache_correspondent_key(fold.base, key) == RB_OK &&
+    if (onetime_classify(address, &onetime) != ONETIME_NONE && onetime.base[0] != '\0' &&
+        cache_correspondent_key(onetime.base, key) == RB_OK &&
         cache_get_address(job->cache, key, &record) == RB_OK)
         (void)tool_fail(EX_OK,
                         "note: that %s is a correspondent is still known, and answers for it",
-                        fold.base);
+                        onetime.base);
 }
 
 static void note_what_still_answers(struct job *job)

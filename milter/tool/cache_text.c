@@ -103,18 +103,20 @@ static void print_host(const struct cache_entry *entry, int64_t now_s)
     printf(", %s old\n", span);
 }
 
-static void print_fold(const struct cache_entry *entry, int64_t now_s)
+static void print_onetime(const struct cache_entry *entry, int64_t now_s)
 {
-    static const char *const names[] = {
-        [FOLD_NONE] = "?", [FOLD_BATV] = "batv", [FOLD_SRS] = "srs", [FOLD_VERP] = "verp"};
-    const struct fold_record *record = entry->fold_record;
-    const char *fold;
-    enum fold_kind kind = cache_split_fold_key(entry->key, &fold);
+    static const char *const names[] = {[ONETIME_NONE] = "?",
+                                        [ONETIME_BATV] = "batv",
+                                        [ONETIME_SRS] = "srs",
+                                        [ONETIME_VERP] = "verp"};
+    const struct onetime_record *record = entry->onetime_record;
+    const char *onetime;
+    enum onetime_kind kind = cache_split_onetime_key(entry->key, &onetime);
     char shown[CACHE_KEY_MAX + 1] = "", old[SPAN_MAX];
 
-    (void)text_copy(shown, sizeof shown, fold != NULL ? fold : "");
+    (void)text_copy(shown, sizeof shown, onetime != NULL ? onetime : "");
     for (char *c = shown; *c != '\0'; c++)
-        if (*c == FOLD_ANYTHING)
+        if (*c == ONETIME_ANYTHING)
             *c = '*';
     printf("one-time %s ", names[kind]);
     print_key(shown);
@@ -158,8 +160,8 @@ void tool_cache_print(const struct cache_entry *entry, const struct rb_lifetimes
     case CACHE_DOMAIN:
         print_domain(entry, now_s);
         break;
-    case CACHE_FOLD:
-        print_fold(entry, now_s);
+    case CACHE_ONETIME:
+        print_onetime(entry, now_s);
         break;
     case CACHE_RETRY:
         print_retry(entry, now_s);

@@ -26,8 +26,8 @@ static size_t encode(const struct wire_record *record, uint8_t *octets, size_t s
         return address_record_encode(&record->address, octets, size);
     case CACHE_DOMAIN:
         return domain_record_encode(&record->domain, octets, size);
-    case CACHE_FOLD:
-        return fold_record_encode(&record->fold, octets, size);
+    case CACHE_ONETIME:
+        return onetime_record_encode(&record->onetime, octets, size);
     case CACHE_RETRY:
         return retry_record_encode(&record->retry, octets, size);
     default:
@@ -47,7 +47,7 @@ static json_t *written(const struct wire_record *record, const struct rb_lifetim
         .address_record = &record->address,
         .domain_record = &record->domain,
         .host_record = &record->host,
-        .fold_record = &record->fold,
+        .onetime_record = &record->onetime,
         .retry_record = &record->retry,
     };
 

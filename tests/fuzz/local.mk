@@ -8,7 +8,7 @@ FUZZ = \
     tests/fuzz/fuzz_address \
     tests/fuzz/fuzz_config \
     tests/fuzz/fuzz_dialogue \
-    tests/fuzz/fuzz_fold \
+    tests/fuzz/fuzz_onetime \
     tests/fuzz/fuzz_headers \
     tests/fuzz/fuzz_record \
     tests/fuzz/fuzz_relay \
@@ -48,10 +48,10 @@ tests_fuzz_fuzz_dialogue_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_dialogue_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_dialogue_LDADD = $(fuzz_libs)
 
-tests_fuzz_fuzz_fold_SOURCES = tests/fuzz/fuzz_fold.c tests/fuzz/fuzz.h $(fuzz_main)
-tests_fuzz_fuzz_fold_CPPFLAGS = $(fuzz_cppflags)
-tests_fuzz_fuzz_fold_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_fold_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_onetime_SOURCES = tests/fuzz/fuzz_onetime.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_onetime_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_onetime_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_onetime_LDADD = $(fuzz_libs)
 
 tests_fuzz_fuzz_headers_SOURCES = tests/fuzz/fuzz_headers.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_headers_CPPFLAGS = $(fuzz_cppflags)

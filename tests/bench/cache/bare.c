@@ -124,7 +124,7 @@ static bool add_facts(uint64_t number, int64_t stamp_s)
     char key[CACHE_KEY_MAX + 1];
     uint8_t value[RECORD_SIZE_MAX] = {0};
     struct domain_record domain;
-    struct fold_record fold;
+    struct onetime_record onetime;
     struct host_record host;
     bool good = true;
     size_t len;
@@ -132,8 +132,8 @@ static bool add_facts(uint64_t number, int64_t stamp_s)
         len = domain_record_encode(&domain, value, sizeof value);
         good = add('D', key, value, len);
     }
-    if (good && people_fold(number, stamp_s, key, &fold)) {
-        len = fold_record_encode(&fold, value, sizeof value);
+    if (good && people_onetime(number, stamp_s, key, &onetime)) {
+        len = onetime_record_encode(&onetime, value, sizeof value);
         good = add('F', key, value, len);
     }
     if (good && people_host(number, stamp_s, key, &host)) {

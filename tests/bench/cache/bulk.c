@@ -46,15 +46,15 @@ static int put_number(struct bulk *bulk, uint64_t number, int64_t stamp_s)
     uint8_t out[RECORD_SIZE_MAX];
     struct address_record address;
     struct domain_record domain;
-    struct fold_record fold;
+    struct onetime_record onetime;
     struct host_record host;
     people_key(number, key);
     people_record(number, stamp_s, &address);
     int rc = put(bulk, CACHE_ADDRESS, key, out, address_record_encode(&address, out, sizeof out));
     if (rc == MDB_SUCCESS && people_domain(number, stamp_s, key, &domain))
         rc = put(bulk, CACHE_DOMAIN, key, out, domain_record_encode(&domain, out, sizeof out));
-    if (rc == MDB_SUCCESS && people_fold(number, stamp_s, key, &fold))
-        rc = put(bulk, CACHE_FOLD, key, out, fold_record_encode(&fold, out, sizeof out));
+    if (rc == MDB_SUCCESS && people_onetime(number, stamp_s, key, &onetime))
+        rc = put(bulk, CACHE_ONETIME, key, out, onetime_record_encode(&onetime, out, sizeof out));
     if (rc == MDB_SUCCESS && people_host(number, stamp_s, key, &host))
         rc = put(bulk, CACHE_HOST, key, out, host_record_encode(&host, out, sizeof out));
     return rc;

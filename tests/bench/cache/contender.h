@@ -18,7 +18,7 @@ enum {
 
 /* Octets on disk and records, all told. */
 struct contender_size {
-    uint64_t addresses, records; /* records: with facts, folds and hosts */
+    uint64_t addresses, records; /* records: with facts, classes and hosts */
     uint64_t bytes;              /* used by pages in use */
 };
 

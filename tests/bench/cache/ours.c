@@ -104,12 +104,12 @@ static bool put_facts(uint64_t number, int64_t stamp_s)
 {
     char key[CACHE_KEY_MAX + 1];
     struct domain_record domain;
-    struct fold_record fold;
+    struct onetime_record onetime;
     struct host_record host;
     return (!people_domain(number, stamp_s, key, &domain) ||
             cache_put_domain(cache, key, &domain) == RB_OK) &&
-           (!people_fold(number, stamp_s, key, &fold) ||
-            cache_put_fold(cache, key, &fold) == RB_OK) &&
+           (!people_onetime(number, stamp_s, key, &onetime) ||
+            cache_put_onetime(cache, key, &onetime) == RB_OK) &&
            (!people_host(number, stamp_s, key, &host) ||
             cache_put_host(cache, key, &host) == RB_OK);
 }
@@ -138,7 +138,7 @@ static bool size(struct contender_size *size)
         return false;
     *size = (struct contender_size){
         .addresses = stats.addresses,
-        .records = stats.addresses + stats.domains + stats.hosts + stats.folds,
+        .records = stats.addresses + stats.domains + stats.hosts + stats.onetimes,
         .bytes = stats.bytes,
     };
     return true;

@@ -106,15 +106,15 @@ bool people_domain(uint64_t number, int64_t stamp_s, char key[CACHE_KEY_MAX + 1]
     return true;
 }
 
-bool people_fold(uint64_t number, int64_t stamp_s, char key[CACHE_KEY_MAX + 1],
-                 struct fold_record *record)
+bool people_onetime(uint64_t number, int64_t stamp_s, char key[CACHE_KEY_MAX + 1],
+                    struct onetime_record *record)
 {
     char domain[DOMAIN_NAME_SIZE];
-    if (number % PEOPLE_PER_FOLD != 0)
+    if (number % PEOPLE_PER_CLASS != 0)
         return false;
     domain_name(number / PEOPLE_PER_DOMAIN, domain);
     (void)snprintf(key, CACHE_KEY_MAX + 1, "vnews-bounces+*@%s", domain);
-    *record = (struct fold_record){.valids = 7, .valid_s = stamp_s};
+    *record = (struct onetime_record){.valids = 7, .valid_s = stamp_s};
     return true;
 }
 

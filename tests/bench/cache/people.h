@@ -12,7 +12,7 @@
 
 enum {
     PEOPLE_PER_DOMAIN = 10, /* addresses for each domain's facts */
-    PEOPLE_PER_FOLD = 50,   /* addresses for each list's record */
+    PEOPLE_PER_CLASS = 50,  /* addresses for each list's record */
     PEOPLE_PER_HOST = 100,  /* addresses for each mail host's record */
     PEOPLE_REPLY = 40,      /* octets of a reply that are kept beside its codes */
 };
@@ -32,8 +32,8 @@ void people_record(uint64_t number, int64_t stamp_s, struct address_record *reco
 /* What comes with some of the addresses. False: nothing comes with this one. */
 bool people_domain(uint64_t number, int64_t stamp_s, char key[CACHE_KEY_MAX + 1],
                    struct domain_record *record);
-bool people_fold(uint64_t number, int64_t stamp_s, char key[CACHE_KEY_MAX + 1],
-                 struct fold_record *record);
+bool people_onetime(uint64_t number, int64_t stamp_s, char key[CACHE_KEY_MAX + 1],
+                    struct onetime_record *record);
 bool people_host(uint64_t number, int64_t stamp_s, char key[CACHE_KEY_MAX + 1],
                  struct host_record *record);
 

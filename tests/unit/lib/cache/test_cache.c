@@ -787,127 +787,127 @@ static void a_hosts_key_does_not_depend_on_its_spelling(void **state)
     }
 }
 
-/* ---- folds and correspondents ---- */
+/* ---- one-time senders and correspondents ---- */
 
-static enum rb_error put_fold(struct cache *cache, const char *key, unsigned valids,
-                              int64_t valid_s, int64_t invalid_s)
+static enum rb_error put_onetime(struct cache *cache, const char *key, unsigned valids,
+                                 int64_t valid_s, int64_t invalid_s)
 {
-    const struct fold_record record = {
+    const struct onetime_record record = {
         .valids = valids, .valid_s = valid_s, .invalid_s = invalid_s};
-    return cache_put_fold(cache, key, &record);
+    return cache_put_onetime(cache, key, &record);
 }
 
-static void assert_fold(struct cache *cache, const char *key, unsigned valids, int64_t valid_s,
-                        int64_t invalid_s)
+static void assert_onetime(struct cache *cache, const char *key, unsigned valids, int64_t valid_s,
+                           int64_t invalid_s)
 {
-    struct fold_record record;
-    assert_int_equal(cache_get_fold(cache, key, &record), RB_OK);
+    struct onetime_record record;
+    assert_int_equal(cache_get_onetime(cache, key, &record), RB_OK);
     assert_int_equal(record.valids, valids);
     assert_int_equal(record.valid_s, valid_s);
     assert_int_equal(record.invalid_s, invalid_s);
 }
 
-static void fold_is_seen_at_once_and_after_reopening(void **state)
+static void onetime_is_seen_at_once_and_after_reopening(void **state)
 {
     struct fixture *f = *state;
-    struct fold_record record = {.valids = 7};
-    assert_int_equal(cache_get_fold(f->cache, "vl@d", &record), RB_ERR_NOT_FOUND);
-    assert_int_equal(put_fold(f->cache, "vl@d", 3, NOW, NOW - 10), RB_OK);
-    assert_fold(f->cache, "vl@d", 3, NOW, NOW - 10);
+    struct onetime_record record = {.valids = 7};
+    assert_int_equal(cache_get_onetime(f->cache, "vl@d", &record), RB_ERR_NOT_FOUND);
+    assert_int_equal(put_onetime(f->cache, "vl@d", 3, NOW, NOW - 10), RB_OK);
+    assert_onetime(f->cache, "vl@d", 3, NOW, NOW - 10);
     cache_flush(f->cache);
-    assert_fold(f->cache, "vl@d", 3, NOW, NOW - 10);
-    assert_int_equal(stats_of(f->cache).folds, 1);
+    assert_onetime(f->cache, "vl@d", 3, NOW, NOW - 10);
+    assert_int_equal(stats_of(f->cache).onetimes, 1);
     reopen(f);
-    assert_fold(f->cache, "vl@d", 3, NOW, NOW - 10);
-    assert_int_equal(cache_delete(f->cache, CACHE_FOLD, "vl@d"), RB_OK);
-    assert_int_equal(cache_get_fold(f->cache, "vl@d", &record), RB_ERR_NOT_FOUND);
-    assert_int_equal(stats_of(f->cache).folds, 0);
+    assert_onetime(f->cache, "vl@d", 3, NOW, NOW - 10);
+    assert_int_equal(cache_delete(f->cache, CACHE_ONETIME, "vl@d"), RB_OK);
+    assert_int_equal(cache_get_onetime(f->cache, "vl@d", &record), RB_ERR_NOT_FOUND);
+    assert_int_equal(stats_of(f->cache).onetimes, 0);
 }
 
 /* Merged with what waits for the writer, and with what is committed. */
-static void folds_of_two_processes_come_together(void **state)
+static void onetime_counts_of_two_processes_come_together(void **state)
 {
     struct fixture *f = *state;
     for (int committed = 0; committed < 2; committed++) {
         const char *key = committed ? "va@d" : "vb@d";
-        assert_int_equal(put_fold(f->cache, key, 5, NOW - 50, 0), RB_OK);
+        assert_int_equal(put_onetime(f->cache, key, 5, NOW - 50, 0), RB_OK);
         if (committed)
             cache_flush(f->cache);
-        assert_int_equal(put_fold(f->cache, key, 3, NOW - 20, 0), RB_OK); /* counts no sum */
-        assert_fold(f->cache, key, 5, NOW - 20, 0);
-        assert_int_equal(put_fold(f->cache, key, 0, 0, NOW - 10), RB_OK); /* refused since */
-        assert_fold(f->cache, key, 0, NOW - 20, NOW - 10);
-        assert_int_equal(put_fold(f->cache, key, 9, NOW, NOW - 30),
+        assert_int_equal(put_onetime(f->cache, key, 3, NOW - 20, 0), RB_OK); /* counts no sum */
+        assert_onetime(f->cache, key, 5, NOW - 20, 0);
+        assert_int_equal(put_onetime(f->cache, key, 0, 0, NOW - 10), RB_OK); /* refused since */
+        assert_onetime(f->cache, key, 0, NOW - 20, NOW - 10);
+        assert_int_equal(put_onetime(f->cache, key, 9, NOW, NOW - 30),
                          RB_OK); /* knows nothing of it */
         cache_flush(f->cache);
-        assert_fold(f->cache, key, 0, NOW, NOW - 10);
+        assert_onetime(f->cache, key, 0, NOW, NOW - 10);
     }
 }
 
-static void fold_that_cannot_be_is_not_written(void **state)
+static void onetime_that_cannot_be_is_not_written(void **state)
 {
     struct fixture *f = *state;
-    assert_int_not_equal(put_fold(f->cache, "vl@d", FOLD_VALIDS_MAX + 1, NOW, 0), RB_OK);
-    assert_int_not_equal(put_fold(f->cache, "vl@d", 1, -1, 0), RB_OK);
-    assert_int_not_equal(put_fold(f->cache, "", 1, NOW, 0), RB_OK);
+    assert_int_not_equal(put_onetime(f->cache, "vl@d", ONETIME_VALIDS_MAX + 1, NOW, 0), RB_OK);
+    assert_int_not_equal(put_onetime(f->cache, "vl@d", 1, -1, 0), RB_OK);
+    assert_int_not_equal(put_onetime(f->cache, "", 1, NOW, 0), RB_OK);
     cache_flush(f->cache);
-    assert_int_equal(stats_of(f->cache).folds, 0);
+    assert_int_equal(stats_of(f->cache).onetimes, 0);
 }
 
-static void fold_keys_tell_their_kind(void **state)
+static void onetime_keys_tell_their_kind(void **state)
 {
-    static const enum fold_kind kinds[] = {FOLD_BATV, FOLD_SRS, FOLD_VERP};
+    static const enum onetime_kind kinds[] = {ONETIME_BATV, ONETIME_SRS, ONETIME_VERP};
     char keys[COUNT(kinds)][CACHE_KEY_MAX + 1], key[CACHE_KEY_MAX + 1], text[CACHE_KEY_MAX + 1];
-    const char *fold;
+    const char *onetime;
     (void)state;
     for (size_t i = 0; i < COUNT(kinds); i++) {
-        assert_int_equal(cache_fold_key(kinds[i], "\x1a=u@d", keys[i]), RB_OK);
-        assert_int_equal(cache_split_fold_key(keys[i], &fold), kinds[i]);
-        assert_string_equal(fold, "\x1a=u@d");
+        assert_int_equal(cache_onetime_key(kinds[i], "\x1a=u@d", keys[i]), RB_OK);
+        assert_int_equal(cache_split_onetime_key(keys[i], &onetime), kinds[i]);
+        assert_string_equal(onetime, "\x1a=u@d");
         for (size_t k = 0; k < i; k++)
             assert_string_not_equal(keys[i], keys[k]);
     }
-    assert_int_equal(cache_fold_key(FOLD_NONE, "u@d", key), RB_ERR_ARGUMENT);
-    assert_int_equal(cache_fold_key((enum fold_kind)99, "u@d", key), RB_ERR_ARGUMENT);
+    assert_int_equal(cache_onetime_key(ONETIME_NONE, "u@d", key), RB_ERR_ARGUMENT);
+    assert_int_equal(cache_onetime_key((enum onetime_kind)99, "u@d", key), RB_ERR_ARGUMENT);
     assert_string_equal(key, "");
     memset(text, 'a', sizeof text);
     text[CACHE_KEY_MAX] = '\0';
-    assert_int_equal(cache_fold_key(FOLD_SRS, text, key), RB_ERR_TOO_LONG);
-    assert_int_equal(cache_fold_key(FOLD_SRS, text + 1, key), RB_OK);
-    assert_int_equal(cache_split_fold_key("xu@d", &fold), FOLD_NONE);
-    assert_null(fold);
-    assert_int_equal(cache_split_fold_key("", &fold), FOLD_NONE);
+    assert_int_equal(cache_onetime_key(ONETIME_SRS, text, key), RB_ERR_TOO_LONG);
+    assert_int_equal(cache_onetime_key(ONETIME_SRS, text + 1, key), RB_OK);
+    assert_int_equal(cache_split_onetime_key("xu@d", &onetime), ONETIME_NONE);
+    assert_null(onetime);
+    assert_int_equal(cache_split_onetime_key("", &onetime), ONETIME_NONE);
 }
 
-static bool see_fold(const struct cache_entry *entry, void *arg)
+static bool see_onetime(const struct cache_entry *entry, void *arg)
 {
     char *text = arg;
     const size_t len = strlen(text);
-    assert_int_equal(entry->table, CACHE_FOLD);
+    assert_int_equal(entry->table, CACHE_ONETIME);
     assert_null(entry->address_record);
-    (void)snprintf(text + len, 200 - len, "[%s|%u]", entry->key, entry->fold_record->valids);
+    (void)snprintf(text + len, 200 - len, "[%s|%u]", entry->key, entry->onetime_record->valids);
     return true;
 }
 
-static void walk_shows_folds(void **state)
+static void walk_shows_onetimes(void **state)
 {
     struct fixture *f = *state;
     char text[200] = "";
     for (unsigned i = 3; i > 0; i--) {
         char key[32];
         (void)snprintf(key, sizeof key, "vlist%u@d", i);
-        assert_int_equal(put_fold(f->cache, key, i, NOW, 0), RB_OK);
+        assert_int_equal(put_onetime(f->cache, key, i, NOW, 0), RB_OK);
     }
     cache_flush(f->cache);
     close_cache(f);
-    write_raw(f, CACHE_FOLD, "vdamaged@d", "no record", 9);
+    write_raw(f, CACHE_ONETIME, "vdamaged@d", "no record", 9);
     open_cache(f, AMPLE);
-    assert_int_equal(cache_walk(f->cache, CACHE_FOLD, see_fold, text), RB_OK);
+    assert_int_equal(cache_walk(f->cache, CACHE_ONETIME, see_onetime, text), RB_OK);
     assert_string_equal(text, "[vlist1@d|1][vlist2@d|2][vlist3@d|3]");
     assert_int_equal(stats_of(f->cache).damaged, 1);
 }
 
-static void fold_is_swept_when_it_tells_nothing_any_more(void **state)
+static void onetime_is_swept_when_it_tells_nothing_any_more(void **state)
 {
     static const struct {
         int64_t valid_age_s, invalid_age_s; /* -1: none */
@@ -919,7 +919,7 @@ static void fold_is_swept_when_it_tells_nothing_any_more(void **state)
     };
     struct fixture *f = *state;
     struct rb_lifetimes lifetimes = LIFETIMES;
-    struct fold_record record;
+    struct onetime_record record;
     lifetimes.valid_refresh_s = 8 * DAY;
     lifetimes.domain_ttl_s = 10 * DAY;
     cache_set_lifetimes(f->cache, &lifetimes);
@@ -928,22 +928,22 @@ static void fold_is_swept_when_it_tells_nothing_any_more(void **state)
         const int64_t invalid_s = table[i].invalid_age_s < 0 ? 0 : NOW - table[i].invalid_age_s;
         char key[32];
         (void)snprintf(key, sizeof key, "vlist%zu@d", i);
-        assert_int_equal(put_fold(f->cache, key, 0, valid_s, invalid_s), RB_OK);
+        assert_int_equal(put_onetime(f->cache, key, 0, valid_s, invalid_s), RB_OK);
         assert_int_equal(cache_purge(f->cache, true, &(uint64_t){0}), RB_OK);
-        assert_int_equal(cache_get_fold(f->cache, key, &record),
+        assert_int_equal(cache_get_onetime(f->cache, key, &record),
                          table[i].stays ? RB_OK : RB_ERR_NOT_FOUND);
     }
 }
 
-static void purge_takes_folds_too(void **state)
+static void purge_takes_onetimes_too(void **state)
 {
     struct fixture *f = *state;
     uint64_t removed = 0;
-    assert_int_equal(put_fold(f->cache, "vl@d", 3, NOW, 0), RB_OK);
-    assert_int_equal(put_fold(f->cache, "bl@d", 3, NOW, 0), RB_OK);
+    assert_int_equal(put_onetime(f->cache, "vl@d", 3, NOW, 0), RB_OK);
+    assert_int_equal(put_onetime(f->cache, "bl@d", 3, NOW, 0), RB_OK);
     assert_int_equal(cache_purge(f->cache, false, &removed), RB_OK);
     assert_int_equal(removed, 2);
-    assert_int_equal(stats_of(f->cache).folds, 0);
+    assert_int_equal(stats_of(f->cache).onetimes, 0);
 }
 
 static void correspondent_is_kept_under_a_key_of_its_own_alone(void **state)
@@ -2289,13 +2289,13 @@ int main(void)
         CLOSED(walk_of_an_address_steps_over_foreign_keys),
         FRESH(walk_of_a_domain_or_host_shows_its_relays_too),
         FRESH(a_hosts_key_does_not_depend_on_its_spelling),
-        FRESH(fold_is_seen_at_once_and_after_reopening),
-        FRESH(folds_of_two_processes_come_together),
-        FRESH(fold_that_cannot_be_is_not_written),
-        FRESH(fold_keys_tell_their_kind),
-        FRESH(walk_shows_folds),
-        FRESH(fold_is_swept_when_it_tells_nothing_any_more),
-        FRESH(purge_takes_folds_too),
+        FRESH(onetime_is_seen_at_once_and_after_reopening),
+        FRESH(onetime_counts_of_two_processes_come_together),
+        FRESH(onetime_that_cannot_be_is_not_written),
+        FRESH(onetime_keys_tell_their_kind),
+        FRESH(walk_shows_onetimes),
+        FRESH(onetime_is_swept_when_it_tells_nothing_any_more),
+        FRESH(purge_takes_onetimes_too),
         FRESH(correspondent_is_kept_under_a_key_of_its_own_alone),
         FRESH(correspondent_goes_when_its_time_is_over),
         FRESH(record_takes_less_than_240_octets),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_fold: which senders are taken for one-time senders, what of them stays, and that nobody's
+ * test_onetime: which senders are taken for one-time senders, what of them stays, and that nobody's
  * mailbox is.
  */
 #include "config.h"
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <time.h>
 
-/* key: '#' stands for FOLD_ANYTHING. base: "" where there is none. */
+/* key: '#' stands for ONETIME_ANYTHING. base: "" where there is none. */
 struct row {
     const char *address;
     const char *key;
@@ -27,27 +27,28 @@ static struct address parse(const char *text)
     return address;
 }
 
-/* The fold of an address, its key made readable. */
-static struct fold fold_of(const char *text)
+/* The class of an address, its key made readable. */
+static struct onetime_class class_of(const char *text)
 {
     const struct address address = parse(text);
-    struct fold fold;
-    const enum fold_kind kind = fold_address(&address, &fold);
+    struct onetime_class onetime;
+    const enum onetime_kind kind = onetime_classify(&address, &onetime);
 
-    assert_int_equal(kind, fold.kind);
-    for (char *c = fold.key; *c != '\0'; c++)
-        if (*c == FOLD_ANYTHING)
+    assert_int_equal(kind, onetime.kind);
+    for (char *c = onetime.key; *c != '\0'; c++)
+        if (*c == ONETIME_ANYTHING)
             *c = '#';
-    return fold;
+    return onetime;
 }
 
-static void check_row(const struct row *row, enum fold_kind kind)
+static void check_row(const struct row *row, enum onetime_kind kind)
 {
-    const struct fold fold = fold_of(row->address);
+    const struct onetime_class onetime = class_of(row->address);
 
-    if (fold.kind != kind || strcmp(fold.key, row->key) != 0 || strcmp(fold.base, row->base) != 0)
+    if (onetime.kind != kind || strcmp(onetime.key, row->key) != 0 ||
+        strcmp(onetime.base, row->base) != 0)
         fail_msg("%s: kind %d, key '%s', base '%s'; wanted %d, '%s', '%s'", row->address,
-                 (int)fold.kind, fold.key, fold.base, (int)kind, row->key, row->base);
+                 (int)onetime.kind, onetime.key, onetime.base, (int)kind, row->key, row->base);
 }
 
 #define HASH32 "0123456789abcdef0123456789abcdef"
@@ -384,57 +385,57 @@ static void batv_keeps_the_mailbox(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(batv); i++)
-        check_row(&batv[i], FOLD_BATV);
+        check_row(&batv[i], ONETIME_BATV);
 }
 
 static void srs_keeps_who_is_forwarded_for(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(srs); i++)
-        check_row(&srs[i], FOLD_SRS);
+        check_row(&srs[i], ONETIME_SRS);
 }
 
 static void verp_keeps_the_list(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(verp); i++)
-        check_row(&verp[i], FOLD_VERP);
+        check_row(&verp[i], ONETIME_VERP);
 }
 
-static void a_mailbox_never_folds(void **state)
+static void a_mailbox_is_of_no_class(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(mailboxes); i++) {
         const struct row row = {mailboxes[i], "", ""};
-        check_row(&row, FOLD_NONE);
+        check_row(&row, ONETIME_NONE);
     }
 }
 
-static void what_does_not_fold_leaves_nothing_behind(void **state)
+static void what_is_of_no_class_leaves_nothing_behind(void **state)
 {
     (void)state;
-    static const struct fold zero;
+    static const struct onetime_class zero;
     const struct address address = parse("john.smith99@example.org"), none = {.local = ""};
-    struct fold fold;
+    struct onetime_class onetime;
 
-    memset(&fold, 'x', sizeof fold);
-    assert_int_equal(fold_address(&address, &fold), FOLD_NONE);
-    assert_memory_equal(&fold, &zero, sizeof zero);
-    memset(&fold, 'x', sizeof fold);
-    assert_int_equal(fold_address(&none, &fold), FOLD_NONE);
-    assert_memory_equal(&fold, &zero, sizeof zero);
+    memset(&onetime, 'x', sizeof onetime);
+    assert_int_equal(onetime_classify(&address, &onetime), ONETIME_NONE);
+    assert_memory_equal(&onetime, &zero, sizeof zero);
+    memset(&onetime, 'x', sizeof onetime);
+    assert_int_equal(onetime_classify(&none, &onetime), ONETIME_NONE);
+    assert_memory_equal(&onetime, &zero, sizeof zero);
 }
 
-static bool same_fold(const char *a, const char *b)
+static bool same_class(const char *a, const char *b)
 {
-    const struct fold one = fold_of(a), two = fold_of(b);
+    const struct onetime_class one = class_of(a), two = class_of(b);
 
-    assert_int_not_equal(one.kind, FOLD_NONE);
-    assert_int_not_equal(two.kind, FOLD_NONE);
+    assert_int_not_equal(one.kind, ONETIME_NONE);
+    assert_int_not_equal(two.kind, ONETIME_NONE);
     return one.kind == two.kind && strcmp(one.key, two.key) == 0;
 }
 
-static void what_differs_only_in_its_token_is_of_one_fold(void **state)
+static void what_differs_only_in_its_token_is_of_one_class(void **state)
 {
     static const char *const pairs[][2] = {
         {"prvs=1234abcdef=u@example.org", "prvs=5678abcdef=u@example.org"},
@@ -448,10 +449,10 @@ static void what_differs_only_in_its_token_is_of_one_fold(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(pairs); i++)
-        assert_true(same_fold(pairs[i][0], pairs[i][1]));
+        assert_true(same_class(pairs[i][0], pairs[i][1]));
 }
 
-static void another_user_list_customer_or_domain_is_another_fold(void **state)
+static void another_user_list_customer_or_domain_is_another_class(void **state)
 {
     static const char *const pairs[][2] = {
         {"prvs=1234abcdef=u@example.org", "prvs=1234abcdef=v@example.org"},
@@ -472,50 +473,51 @@ static void another_user_list_customer_or_domain_is_another_fold(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(pairs); i++)
-        assert_false(same_fold(pairs[i][0], pairs[i][1]));
+        assert_false(same_class(pairs[i][0], pairs[i][1]));
 }
 
-/* A star that a sender writes is a star, and stays another fold's key. */
+/* A star that a sender writes is a star, and stays another class's key. */
 static void a_key_is_nobodys_address(void **state)
 {
     const struct address address = parse("prvs=1234567890=a*b@example.org");
     const char *quoted = "\"prvs=\x1a=a*b\"@example.org";
     struct address again;
-    struct fold fold;
+    struct onetime_class onetime;
 
     (void)state;
-    assert_int_equal(fold_address(&address, &fold), FOLD_BATV);
-    assert_string_equal(fold.key, "prvs=\x1a=a*b@example.org");
-    assert_int_equal(address_parse(fold.key, strlen(fold.key), true, &again), ADDRESS_CONTROL);
+    assert_int_equal(onetime_classify(&address, &onetime), ONETIME_BATV);
+    assert_string_equal(onetime.key, "prvs=\x1a=a*b@example.org");
+    assert_int_equal(address_parse(onetime.key, strlen(onetime.key), true, &again),
+                     ADDRESS_CONTROL);
     assert_int_equal(address_parse(quoted, strlen(quoted), true, &again), ADDRESS_CONTROL);
-    assert_true(address_from_key(fold.base, &again));
+    assert_true(address_from_key(onetime.base, &again));
     assert_string_equal(again.local, "a*b");
 }
 
-enum { FOLDED_MAX = 128 /* octets of a local part */ };
+enum { ONETIME_MAX = 128 /* octets of a local part */ };
 
-static void the_longest_local_part_folds_and_a_longer_one_does_not(void **state)
+static void the_longest_local_part_has_a_class_and_a_longer_one_has_not(void **state)
 {
-    char text[FOLDED_MAX + 64], key[RB_ADDRESS_MAX + 1];
-    struct fold fold;
+    char text[ONETIME_MAX + 64], key[RB_ADDRESS_MAX + 1];
+    struct onetime_class onetime;
 
     (void)state;
     memset(text, 'u', sizeof text);
     memcpy(text, "prvs=1234567890=", 16);
-    (void)snprintf(text + FOLDED_MAX, sizeof text - FOLDED_MAX, "@example.org");
-    fold = fold_of(text);
-    assert_int_equal(fold.kind, FOLD_BATV);
-    assert_string_equal(fold.base, text + 16);
+    (void)snprintf(text + ONETIME_MAX, sizeof text - ONETIME_MAX, "@example.org");
+    onetime = class_of(text);
+    assert_int_equal(onetime.kind, ONETIME_BATV);
+    assert_string_equal(onetime.base, text + 16);
     (void)snprintf(key, sizeof key, "prvs=#=%s", text + 16);
-    assert_string_equal(fold.key, key);
-    (void)snprintf(text + FOLDED_MAX, sizeof text - FOLDED_MAX, "u@example.org");
-    assert_int_equal(fold_of(text).kind, FOLD_NONE);
+    assert_string_equal(onetime.key, key);
+    (void)snprintf(text + ONETIME_MAX, sizeof text - ONETIME_MAX, "u@example.org");
+    assert_int_equal(class_of(text).kind, ONETIME_NONE);
 }
 
 static void the_longest_domain_fits(void **state)
 {
     char text[RB_ADDRESS_MAX + 1], key[RB_ADDRESS_MAX + 1];
-    struct fold fold;
+    struct onetime_class onetime;
 
     (void)state;
     memset(text, 'd', sizeof text);
@@ -523,21 +525,21 @@ static void the_longest_domain_fits(void **state)
     for (size_t i = 18 + 63; i < RB_ADDRESS_MAX; i += 64)
         text[i] = '.';
     text[RB_ADDRESS_MAX] = '\0';
-    fold = fold_of(text);
-    assert_int_equal(fold.kind, FOLD_BATV);
-    assert_string_equal(fold.base, text + 16);
+    onetime = class_of(text);
+    assert_int_equal(onetime.kind, ONETIME_BATV);
+    assert_string_equal(onetime.base, text + 16);
     (void)snprintf(key, sizeof key, "prvs=#=%s", text + 16);
-    assert_string_equal(fold.key, key);
+    assert_string_equal(onetime.key, key);
 }
 
-static void the_base_of_a_tagged_list_sender_folds_again(void **state)
+static void the_base_of_a_tagged_list_sender_has_a_class_too(void **state)
 {
-    const struct fold outer = fold_of("prvs=1234567890=l-bounces+u=e.example@l.example");
-    const struct fold inner = fold_of(outer.base);
+    const struct onetime_class outer = class_of("prvs=1234567890=l-bounces+u=e.example@l.example");
+    const struct onetime_class inner = class_of(outer.base);
 
     (void)state;
-    assert_int_equal(outer.kind, FOLD_BATV);
-    assert_int_equal(inner.kind, FOLD_VERP);
+    assert_int_equal(outer.kind, ONETIME_BATV);
+    assert_int_equal(inner.kind, ONETIME_VERP);
     assert_string_equal(inner.key, "l-bounces+#=#@l.example");
 }
 
@@ -557,7 +559,7 @@ static void random_forms_keep_the_rules(void **state)
     for (int i = 0; i < 20000; i++) {
         struct address address = {.domain = "example.org"};
         char key[RB_ADDRESS_MAX + 1];
-        struct fold fold;
+        struct onetime_class onetime;
         for (int n = rand_r(&seed) % 16; n >= 0; n--) {
             const char *piece = pieces[(size_t)rand_r(&seed) % COUNT(pieces)];
             const size_t len = strlen(address.local);
@@ -565,12 +567,12 @@ static void random_forms_keep_the_rules(void **state)
                 (void)snprintf(address.local + len, sizeof address.local - len, "%s", piece);
         }
         assert_int_equal(address_key(&address, key, sizeof key), RB_OK);
-        if (fold_address(&address, &fold) == FOLD_NONE)
+        if (onetime_classify(&address, &onetime) == ONETIME_NONE)
             continue;
-        assert_true(strlen(fold.key) <= strlen(key));
-        assert_non_null(strchr(fold.key, FOLD_ANYTHING));
-        assert_string_equal(strrchr(fold.key, '@'), "@example.org");
-        assert_int_equal(fold.kind == FOLD_BATV, fold.base[0] != '\0');
+        assert_true(strlen(onetime.key) <= strlen(key));
+        assert_non_null(strchr(onetime.key, ONETIME_ANYTHING));
+        assert_string_equal(strrchr(onetime.key, '@'), "@example.org");
+        assert_int_equal(onetime.kind == ONETIME_BATV, onetime.base[0] != '\0');
     }
 }
 
@@ -580,16 +582,16 @@ int main(void)
         cmocka_unit_test(batv_keeps_the_mailbox),
         cmocka_unit_test(srs_keeps_who_is_forwarded_for),
         cmocka_unit_test(verp_keeps_the_list),
-        cmocka_unit_test(a_mailbox_never_folds),
-        cmocka_unit_test(what_does_not_fold_leaves_nothing_behind),
-        cmocka_unit_test(what_differs_only_in_its_token_is_of_one_fold),
-        cmocka_unit_test(another_user_list_customer_or_domain_is_another_fold),
+        cmocka_unit_test(a_mailbox_is_of_no_class),
+        cmocka_unit_test(what_is_of_no_class_leaves_nothing_behind),
+        cmocka_unit_test(what_differs_only_in_its_token_is_of_one_class),
+        cmocka_unit_test(another_user_list_customer_or_domain_is_another_class),
         cmocka_unit_test(a_key_is_nobodys_address),
-        cmocka_unit_test(the_longest_local_part_folds_and_a_longer_one_does_not),
+        cmocka_unit_test(the_longest_local_part_has_a_class_and_a_longer_one_has_not),
         cmocka_unit_test(the_longest_domain_fits),
-        cmocka_unit_test(the_base_of_a_tagged_list_sender_folds_again),
+        cmocka_unit_test(the_base_of_a_tagged_list_sender_has_a_class_too),
         cmocka_unit_test(random_forms_keep_the_rules),
     };
 
-    return cmocka_run_group_tests_name("fold", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("onetime", tests, NULL, NULL);
 }

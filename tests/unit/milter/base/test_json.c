@@ -598,41 +598,41 @@ static void a_correspondent_comes_back_as_one(void **state)
     }
 }
 
-static json_t *fold_json(enum fold_kind kind, const char *fold, const struct fold_record *record,
-                         char key[CACHE_KEY_MAX + 1])
+static json_t *onetime_json(enum onetime_kind kind, const char *onetime,
+                            const struct onetime_record *record, char key[CACHE_KEY_MAX + 1])
 {
-    const struct cache_entry entry = {.table = CACHE_FOLD, .key = key, .fold_record = record};
+    const struct cache_entry entry = {.table = CACHE_ONETIME, .key = key, .onetime_record = record};
 
-    assert_int_equal(cache_fold_key(kind, fold, key), RB_OK);
+    assert_int_equal(cache_onetime_key(kind, onetime, key), RB_OK);
     return wire_entry(&entry, &LIFETIMES, NOW);
 }
 
-static void a_fold_comes_back_as_it_was(void **state)
+static void a_onetime_class_comes_back_as_it_was(void **state)
 {
     static const struct {
-        enum fold_kind kind;
-        const char *fold;
-        struct fold_record record;
+        enum onetime_kind kind;
+        const char *onetime;
+        struct onetime_record record;
     } table[] = {
-        {FOLD_BATV, "prvs=\x1a=user@example.org", {.valids = 1, .valid_s = NOW}},
-        {FOLD_SRS, "SRS0=\x1a=\x1a=a.example=u@example.org", {.valids = 7, .valid_s = 1}},
-        {FOLD_VERP,
+        {ONETIME_BATV, "prvs=\x1a=user@example.org", {.valids = 1, .valid_s = NOW}},
+        {ONETIME_SRS, "SRS0=\x1a=\x1a=a.example=u@example.org", {.valids = 7, .valid_s = 1}},
+        {ONETIME_VERP,
          "list+bounces-\x1a-\x1a=\x1a@example.org",
-         {.valids = FOLD_VALIDS_MAX, .valid_s = NOW - 1, .invalid_s = NOW - 2}},
-        {FOLD_VERP, "j\xc3\xb6rg+bounces-\x1a@example.org", {.invalid_s = NOW}},
-        {FOLD_BATV, "prvs=\x1a=a b@example.org", {0}},
+         {.valids = ONETIME_VALIDS_MAX, .valid_s = NOW - 1, .invalid_s = NOW - 2}},
+        {ONETIME_VERP, "j\xc3\xb6rg+bounces-\x1a@example.org", {.invalid_s = NOW}},
+        {ONETIME_BATV, "prvs=\x1a=a b@example.org", {0}},
     };
     struct wire_record back;
     char key[CACHE_KEY_MAX + 1];
 
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++) {
-        read_back(fold_json(table[i].kind, table[i].fold, &table[i].record, key), &back);
-        assert_int_equal(back.table, CACHE_FOLD);
+        read_back(onetime_json(table[i].kind, table[i].onetime, &table[i].record, key), &back);
+        assert_int_equal(back.table, CACHE_ONETIME);
         assert_string_equal(back.key, key);
-        assert_int_equal(back.fold.valids, table[i].record.valids);
-        assert_int_equal(back.fold.valid_s, table[i].record.valid_s);
-        assert_int_equal(back.fold.invalid_s, table[i].record.invalid_s);
+        assert_int_equal(back.onetime.valids, table[i].record.valids);
+        assert_int_equal(back.onetime.valid_s, table[i].record.valid_s);
+        assert_int_equal(back.onetime.invalid_s, table[i].record.invalid_s);
     }
 }
 
@@ -709,13 +709,13 @@ static void a_retry_has_exactly_its_keys(void **state)
                      " \"ip\": \"192.0.2.25\"}");
 }
 
-static void a_fold_has_exactly_its_keys(void **state)
+static void a_onetime_class_has_exactly_its_keys(void **state)
 {
-    const struct fold_record record = {.valids = 3, .valid_s = NOW - 1, .invalid_s = 7};
+    const struct onetime_record record = {.valids = 3, .valid_s = NOW - 1, .invalid_s = 7};
     char key[CACHE_KEY_MAX + 1];
 
     (void)state;
-    assert_same_json(fold_json(FOLD_VERP, "list-return-\x1a@example.org", &record, key),
+    assert_same_json(onetime_json(ONETIME_VERP, "list-return-\x1a@example.org", &record, key),
                      "{\"type\": \"fold\", \"kind\": \"verp\","
                      " \"fold\": \"list-return-\\u001a@example.org\", \"valids\": 3,"
                      " \"valid_s\": 1999999999, \"invalid_s\": 7}");
@@ -739,7 +739,7 @@ static void assert_refused(json_t *object, const char *reason, const char *what)
 #define ADDRESS "\"type\":\"address\",\"address\":\"u@example.org\",\"reason\":\"accepted\""
 #define DOMAIN "\"type\":\"domain\",\"domain\":\"example.org\""
 #define HOST "\"type\":\"host\",\"ip\":\"192.0.2.1\""
-#define FOLD "\"type\":\"fold\",\"kind\":\"batv\",\"fold\":\"u@example.org\""
+#define ONETIME "\"type\":\"fold\",\"kind\":\"batv\",\"fold\":\"u@example.org\""
 #define RETRY                                                                                      \
     "\"type\":\"retry\",\"address\":\"u@example.org\",\"reason\":\"tempfail\",\"first_s\":1,"      \
     "\"due_s\":2"
@@ -847,12 +847,12 @@ static void hostile_json_is_refused_with_a_reason(void **state)
         {"{\"type\":\"fold\",\"fold\":\"u@d\",\"kind\":\"none\"}", "kind"},
         {"{\"type\":\"fold\",\"fold\":\"u@d\",\"kind\":\"BATV\"}", "kind"},
         {"{\"type\":\"fold\",\"fold\":\"u@d\",\"kind\":7}", "fold"},
-        {"{" FOLD ",\"valids\":1001}", "number"},
-        {"{" FOLD ",\"valids\":-1}", "number"},
-        {"{" FOLD ",\"valids\":\"3\"}", "number"},
-        {"{" FOLD ",\"valid_s\":-1}", "number"},
-        {"{" FOLD ",\"valid_s\":9223372036854775807}", "number"},
-        {"{" FOLD ",\"invalid_s\":1.5}", "number"},
+        {"{" ONETIME ",\"valids\":1001}", "number"},
+        {"{" ONETIME ",\"valids\":-1}", "number"},
+        {"{" ONETIME ",\"valids\":\"3\"}", "number"},
+        {"{" ONETIME ",\"valid_s\":-1}", "number"},
+        {"{" ONETIME ",\"valid_s\":9223372036854775807}", "number"},
+        {"{" ONETIME ",\"invalid_s\":1.5}", "number"},
         {"{" FRIEND "}", "address"},
         {"{" FRIEND ",\"address\":\"u\"}", "address"},
         {"{" FRIEND ",\"address\":\"u@a b\"}", "address"},
@@ -965,7 +965,7 @@ static json_t *random_entry(unsigned *seed)
     };
     static const char *const starts[] = {
         "{" ADDRESS "}", "{" DOMAIN "}", "{" HOST "}",
-        "{" FOLD "}",    "{" RETRY "}",  "{" FRIEND ",\"address\":\"u@example.org\"}"};
+        "{" ONETIME "}", "{" RETRY "}",  "{" FRIEND ",\"address\":\"u@example.org\"}"};
     json_t *object = json_loads(starts[(size_t)rand_r(seed) % COUNT(starts)], 0, NULL);
 
     for (int n = rand_r(seed) % 4; n >= 0; n--) {
@@ -989,8 +989,8 @@ static void assert_storable(const struct wire_record *record)
         assert_true(address_record_encode(&record->address, octets, sizeof octets) > 0);
     else if (record->table == CACHE_DOMAIN)
         assert_true(domain_record_encode(&record->domain, octets, sizeof octets) > 0);
-    else if (record->table == CACHE_FOLD)
-        assert_true(fold_record_encode(&record->fold, octets, sizeof octets) > 0);
+    else if (record->table == CACHE_ONETIME)
+        assert_true(onetime_record_encode(&record->onetime, octets, sizeof octets) > 0);
     else if (record->table == CACHE_RETRY)
         assert_true(retry_record_encode(&record->retry, octets, sizeof octets) > 0);
     else
@@ -1045,8 +1045,8 @@ int main(void)
         cmocka_unit_test(a_host_record_comes_back_as_it_was),
         cmocka_unit_test(a_host_that_answers_again_is_not_held),
         cmocka_unit_test(a_correspondent_comes_back_as_one),
-        cmocka_unit_test(a_fold_comes_back_as_it_was),
-        cmocka_unit_test(a_fold_has_exactly_its_keys),
+        cmocka_unit_test(a_onetime_class_comes_back_as_it_was),
+        cmocka_unit_test(a_onetime_class_has_exactly_its_keys),
         cmocka_unit_test(a_retry_comes_back_as_it_was_but_for_its_owner),
         cmocka_unit_test(a_retry_has_exactly_its_keys),
         cmocka_unit_test(hostile_json_is_refused_with_a_reason),
