@@ -7,8 +7,11 @@ libcore_la_SOURCES = \
     lib/ringback.h \
     lib/base/clock.c lib/base/clock.h \
     lib/base/hash.c lib/base/hash.h \
+    lib/base/ip.c lib/base/ip.h \
+    lib/base/memo.c lib/base/memo.h \
     lib/base/names.c \
     lib/base/pool.c lib/base/pool.h \
+    lib/base/random.c lib/base/random.h \
     lib/base/stack.c lib/base/stack.h \
     lib/base/stall.c lib/base/stall.h \
     lib/base/text.c lib/base/text.h \

@@ -4,8 +4,11 @@
 UNIT = \
     tests/unit/lib/base/test_clock \
     tests/unit/lib/base/test_hash \
+    tests/unit/lib/base/test_ip \
+    tests/unit/lib/base/test_memo \
     tests/unit/lib/base/test_names \
     tests/unit/lib/base/test_pool \
+    tests/unit/lib/base/test_random \
     tests/unit/lib/base/test_stack \
     tests/unit/lib/base/test_stall \
     tests/unit/lib/base/test_text \
@@ -116,6 +119,8 @@ tests_smtpd_smtpd_CPPFLAGS = $(AM_CPPFLAGS)
 tests_smtpd_smtpd_SOURCES = \
     lib/base/hash.c \
     lib/base/hash.h \
+    lib/base/random.c \
+    lib/base/random.h \
     tests/smtpd/buf.c \
     tests/smtpd/buf.h \
     tests/smtpd/conn.c \

@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * deadline: absolute points in time, so that many waits share one limit (clock_gettime(2),
- * CLOCK_MONOTONIC). It must not sleep, and nothing else in the library may ask the operating system
- * for the time.
- */
+/* clock: see the header. It must not sleep. */
 #include "config.h"
 
 #include "base/clock.h"
 
 #include <limits.h>
 #include <stddef.h>
-#include <time.h>
+
+enum { NS_PER_MS = 1000 * 1000, NS_PER_S = 1000 * NS_PER_MS };
 
 static int64_t system_monotonic_ms(void *arg)
 {
     struct timespec now = {.tv_sec = 0};
 
     (void)arg;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
 }
 
 static int64_t system_wall_s(void *arg)
@@ -47,7 +44,20 @@ int64_t clock_wall_s(const struct rb_clock *clock)
     return clock->wall_s(clock->arg);
 }
 
-/* Saturates: a deadline that is too far away to count is one that never comes. */
+struct timespec clock_timespec_in_ms(int64_t ms)
+{
+    struct timespec when = {.tv_sec = 0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &when);
+    when.tv_sec += ms / 1000;
+    when.tv_nsec += ms % 1000 * NS_PER_MS;
+    if (when.tv_nsec >= NS_PER_S) {
+        when.tv_sec++;
+        when.tv_nsec -= NS_PER_S;
+    }
+    return when;
+}
+
 deadline deadline_in(const struct rb_clock *clock, int64_t ms)
 {
     const int64_t now = clock_monotonic_ms(clock);
@@ -68,6 +78,11 @@ int deadline_left_ms(const struct rb_clock *clock, deadline when)
     /* Unsigned: the distance of two int64_t always fits, where their signed difference may not. */
     const uint64_t left = (uint64_t)when - (uint64_t)now;
     return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+bool deadline_is_over(const struct rb_clock *clock, deadline when)
+{
+    return when <= clock_monotonic_ms(clock);
 }
 
 deadline deadline_min(deadline a, deadline b)

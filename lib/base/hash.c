@@ -7,9 +7,10 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/random.h"
 
 struct sip {
     uint64_t v0, v1, v2, v3;
@@ -22,10 +23,10 @@ static void make_key(void)
 {
     struct timespec now;
 
-    if (getrandom(secret, sizeof secret, GRND_NONBLOCK) == (ssize_t)sizeof secret)
+    if (random_octets(secret, sizeof secret))
         return;
-    /* An early boot without entropy: worse than random, better than known. */
-    clock_gettime(CLOCK_REALTIME, &now);
+    /* The time and our addresses are worse than random octets, but better than a known key. */
+    (void)clock_gettime(CLOCK_REALTIME, &now);
     secret[0] = (uint64_t)now.tv_nsec * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)getpid();
     secret[1] = (uint64_t)now.tv_sec ^ (uint64_t)(uintptr_t)&now;
 }
@@ -49,7 +50,7 @@ static void round_once(struct sip *s)
     s->v2 = rotate(s->v2, 32);
 }
 
-static void take(struct sip *s, uint64_t word)
+static void mix_word(struct sip *s, uint64_t word)
 {
     s->v3 ^= word;
     round_once(s);
@@ -71,11 +72,11 @@ unsigned hash_octets(const void *octets, size_t len)
     };
     for (; len >= sizeof word; len -= sizeof word, at += sizeof word) {
         memcpy(&word, at, sizeof word);
-        take(&s, word);
+        mix_word(&s, word);
     }
     for (size_t i = 0; i < len; i++)
         last |= (uint64_t)at[i] << (8 * i);
-    take(&s, last);
+    mix_word(&s, last);
     s.v2 ^= 0xff;
     for (int i = 0; i < 3; i++)
         round_once(&s);

@@ -1,28 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * text: bounded copying, and making a stranger's octets harmless for logs, headers and terminals.
- * It must not know what the text is about. Locale-free: only printable ASCII (RFC 20) comes out.
- */
+/* text: see the header. It must not know what a text is about. */
 #include "config.h"
 
 #include "base/text.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
 bool text_copy(char *dst, size_t size, const char *src)
 {
-    const size_t len = strlen(src);
+    return text_copy_part(dst, size, src, strlen(src));
+}
 
-    if (len >= size) {
-        if (size > 0)
-            dst[0] = '\0';
-        return false;
-    }
-    memcpy(dst, src, len + 1);
-    return true;
+bool text_copy_part(char *dst, size_t size, const char *src, size_t src_len)
+{
+    const bool fits = src_len < size;
+
+    if (fits)
+        memcpy(dst, src, src_len);
+    if (size > 0)
+        dst[fits ? src_len : 0] = '\0';
+    return fits;
 }
 
 static bool is_white(char c)
@@ -39,7 +37,7 @@ static char harmless(char c)
 {
     if (is_white(c))
         return ' ';
-    if (is_control(c) || ((unsigned char)c & 0x80) != 0)
+    if (is_control(c) || char_is_8bit(c))
         return '?';
     return c;
 }
@@ -79,6 +77,28 @@ bool text_is_clean(const char *text, size_t len)
     for (; at < len; at++)
         found |= is_control(text[at]);
     return found == 0;
+}
+
+bool text_number(const char *text, size_t len, unsigned most, unsigned *number)
+{
+    uint64_t value = 0;
+    unsigned room = most;
+
+    for (size_t i = 0; i < len; i++, room /= 10) {
+        if (room == 0 || !char_is_digit(text[i]))
+            return false;
+        value = value * 10 + (unsigned)(text[i] - '0');
+    }
+    if (len == 0 || value > most)
+        return false;
+    *number = (unsigned)value;
+    return true;
+}
+
+void text_lower(char *text)
+{
+    for (; *text != '\0'; text++)
+        *text = char_lower(*text);
 }
 
 void text_duration(int64_t seconds, char *text, size_t size)

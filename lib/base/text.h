@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * text: bounded copying of text, and making what a stranger said harmless. Pure.
+ * text: bounded copying of text, making what a stranger said harmless, and ASCII without a locale
+ * (isalpha(3) and its kin ask it). Pure. Any thread.
  */
 #ifndef RB_BASE_TEXT_H
 #define RB_BASE_TEXT_H
@@ -8,22 +9,59 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
-/*
- * Copies src (NUL-terminated) to dst of size octets. False, and dst is "", when it does not fit.
- */
+/* Copies src (NUL-terminated) to dst of size octets. False, and dst is "", when it does not fit. */
 bool text_copy(char *dst, size_t size, const char *src);
+
+/* The same for exactly src_len octets, which hold no NUL. */
+bool text_copy_part(char *dst, size_t size, const char *src, size_t src_len);
 
 /*
  * Copies src_len octets so that dst is printable ASCII: control characters, NUL and 8-bit octets
  * become '?' (runs of white space, CR and LF become one space). What does not fit is cut and ends
- * in
- * "...". size must be at least 4. Returns the length of dst.
+ * in "...". size must be at least 4. Returns the length of dst.
  */
 size_t text_printable(char *dst, size_t size, const char *src, size_t src_len);
 
 /* True when text has none of CR, LF, NUL (within len) and other control characters. */
 bool text_is_clean(const char *text, size_t len);
+
+/*
+ * Reads exactly len octets as a decimal number of at most `most` (not 0): digits alone, and no more
+ * of them than `most` has. False, and *number stays as it was: it is none.
+ */
+bool text_number(const char *text, size_t len, unsigned most, unsigned *number);
+
+/* Makes the ASCII letters of a text small, in place. */
+void text_lower(char *text);
+
+static inline bool char_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool char_is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Whether the octet is beyond ASCII: a part of UTF-8, or of what nobody knows. */
+static inline bool char_is_8bit(char c)
+{
+    return ((unsigned char)c & 0x80) != 0;
+}
+
+static inline char char_lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+/* Whether c is one of the characters in `set`; a NUL is in none. */
+static inline bool char_is_in(char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
 
 /* "3 d 2 h", "2 h 5 min", "17 s": for people. 40 octets suffice. */
 void text_duration(int64_t seconds, char *text, size_t size);

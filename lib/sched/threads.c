@@ -143,7 +143,7 @@ void workers_call(struct rb_verifier *verifier)
 /* Waits for something to do. False: the worker is not needed any more. Under the lock. */
 static bool wait_for_work(struct rb_verifier *verifier)
 {
-    const struct timespec until = verifier_in_ms(WORKER_IDLE_MS);
+    const struct timespec until = clock_timespec_in_ms(WORKER_IDLE_MS);
     struct sleeper self = {.called = false};
     pthread_condattr_t attributes;
     int error = 0;
@@ -323,7 +323,7 @@ static void *watcher(void *arg)
         if (verifier->watch_rests) {
             pthread_cond_wait(&verifier->watch, &verifier->lock);
         } else {
-            until = verifier_in_ms(pause_ms);
+            until = clock_timespec_in_ms(pause_ms);
             (void)pthread_cond_timedwait(&verifier->watch, &verifier->lock, &until);
         }
         verifier->watch_rests = false;

@@ -260,7 +260,7 @@ static void wait_for_news(struct rb_verifier *verifier, struct flight *flight, e
                           int64_t wait_ms)
 {
     struct waiter waiter = {.flight = flight};
-    const struct timespec until = verifier_in_ms(wait_ms);
+    const struct timespec until = clock_timespec_in_ms(wait_ms);
     int error = 0;
 
     DL_APPEND(verifier->waiters, &waiter);

@@ -93,7 +93,7 @@ static bool rest(void *arg, const char *ip)
 {
     const struct task *task = arg;
     struct rb_verifier *verifier = task->verifier;
-    const struct timespec until = verifier_in_ms(task->options->o.idle_timeout_ms);
+    const struct timespec until = clock_timespec_in_ms(task->options->o.idle_timeout_ms);
     struct rest rest = {.end = REST_SENT_HOME};
     int error = 0;
 

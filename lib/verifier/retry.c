@@ -605,15 +605,8 @@ size_t retry_count(struct retry *retry)
 static void wait_for_change(struct retry *retry)
 {
     const long wait_ms = retry->table != NULL ? RETRY_TICK_MS : RETRY_REST_MS;
-    struct timespec until;
+    const struct timespec until = clock_timespec_in_ms(wait_ms);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
     (void)pthread_cond_timedwait(&retry->changed, &retry->lock, &until);
 }
 

@@ -171,20 +171,6 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
     return RB_OK;
 }
 
-struct timespec verifier_in_ms(int64_t ms)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    return until;
-}
-
 struct address_record verifier_moment(const struct rb_verifier *verifier, enum rb_reason reason,
                                       const char *rule)
 {

@@ -107,9 +107,6 @@ bool known_settled(const struct options *options, const struct domain_record *fa
 
 /* --- verifier.c ----------------------------------------------------------- */
 
-/* That long from now, by the real clock, as conditions of the verifier want it. */
-struct timespec verifier_in_ms(int64_t ms);
-
 /* An answer about this moment only: nothing was asked, or nothing heard. */
 struct address_record verifier_moment(const struct rb_verifier *verifier, enum rb_reason reason,
                                       const char *rule);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Unit tests of deadline: what is left of a limit, at its edges and at those of the types.
+ * test_clock: what is left of a limit, at its edges and at those of the types.
  */
 #include "config.h"
 
@@ -31,8 +31,10 @@ static void deadline_does_not_move_while_time_passes(void **state)
     assert_int_equal(deadline_left_ms(&fake.clock, when), 5000);
     fake_clock_advance_s(&fake, 4);
     assert_int_equal(deadline_left_ms(&fake.clock, when), 1000);
+    assert_false(deadline_is_over(&fake.clock, when));
     fake_clock_advance_s(&fake, 1);
     assert_int_equal(deadline_left_ms(&fake.clock, when), 0);
+    assert_true(deadline_is_over(&fake.clock, when));
 }
 
 static void nothing_is_left_of_what_has_passed(void **state)
@@ -108,6 +110,21 @@ static void system_clock_is_one_for_all(void **state)
     assert_ptr_equal(clock_system(), clock_system());
 }
 
+/* A condition that is waited for until then has been waited for at least that long. */
+static void a_time_to_wait_until_lies_that_far_ahead(void **state)
+{
+    static const int64_t ms[] = {0, 1, 999, 1000, 1001, 59999, INT64_C(86400000)};
+    (void)state;
+    for (size_t i = 0; i < sizeof ms / sizeof ms[0]; i++) {
+        const int64_t before_ms = clock_monotonic_ms(clock_system());
+        const struct timespec when = clock_timespec_in_ms(ms[i]);
+        const int64_t after_ms = clock_monotonic_ms(clock_system());
+        const int64_t when_ms = (int64_t)when.tv_sec * 1000 + when.tv_nsec / 1000000;
+        assert_in_range(when.tv_nsec, 0, 999999999);
+        assert_true(when_ms >= before_ms + ms[i] && when_ms <= after_ms + ms[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,7 +137,8 @@ int main(void)
         cmocka_unit_test(system_clock_never_goes_back),
         cmocka_unit_test(system_wall_clock_is_in_seconds_since_1970),
         cmocka_unit_test(system_clock_is_one_for_all),
+        cmocka_unit_test(a_time_to_wait_until_lies_that_far_ahead),
     };
 
-    return cmocka_run_group_tests_name("deadline", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }

@@ -188,6 +188,60 @@ static void cleanness_is_judged_within_len_only(void **state)
     assert_false(text_is_clean("a\0", 2));
 }
 
+static void part_of_a_text_is_copied_whole_or_not_at_all(void **state)
+{
+    char dst[4] = "???";
+    (void)state;
+    assert_true(text_copy_part(dst, sizeof dst, "abcdef", 3));
+    assert_string_equal(dst, "abc");
+    assert_false(text_copy_part(dst, sizeof dst, "abcdef", 4));
+    assert_string_equal(dst, "");
+    assert_true(text_copy_part(dst, sizeof dst, "abcdef", 0));
+    assert_string_equal(dst, "");
+    assert_false(text_copy_part(dst, 0, "abcdef", 0));
+}
+
+static void numbers_have_digits_alone_and_a_ceiling(void **state)
+{
+    static const char *const bad[] = {"",  "-1", "+1",     " 1",    "1 ",         "0x1",
+                                      "a", "1a", "000001", "65536", "4294967297", "99999999999"};
+    unsigned number = 7;
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(text_number(bad[i], strlen(bad[i]), 65535, &number));
+    assert_int_equal(number, 7);
+    assert_true(text_number("65535", 5, 65535, &number));
+    assert_int_equal(number, 65535);
+    assert_true(text_number("00025", 5, 65535, &number));
+    assert_int_equal(number, 25);
+    assert_true(text_number("4294967295", 10, UINT32_MAX, &number));
+    assert_int_equal(number, UINT32_MAX);
+    assert_false(text_number("4294967296", 10, UINT32_MAX, &number));
+    assert_true(text_number("123", 2, 65535, &number)); /* no further than it was told */
+    assert_int_equal(number, 12);
+}
+
+static void ascii_letters_alone_become_small(void **state)
+{
+    char text[] = "@AZ[`az{ \xc3\x84 9";
+    (void)state;
+    text_lower(text);
+    assert_string_equal(text, "@az[`az{ \xc3\x84 9");
+}
+
+static void characters_are_told_apart_by_ascii(void **state)
+{
+    (void)state;
+    for (int c = -128; c < 128; c++) {
+        const bool is_small = c >= 'a' && c <= 'z', is_large = c >= 'A' && c <= 'Z';
+        assert_int_equal(char_is_letter((char)c), is_small || is_large);
+        assert_int_equal(char_is_digit((char)c), c >= '0' && c <= '9');
+        assert_int_equal(char_is_8bit((char)c), c < 0);
+        assert_int_equal(char_lower((char)c), is_large ? c + 32 : c);
+        assert_int_equal(char_is_in((char)c, "az"), c == 'a' || c == 'z');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +256,10 @@ int main(void)
         cmocka_unit_test(only_printable_ascii_comes_out_of_random_octets),
         cmocka_unit_test(every_control_character_is_unclean_and_nothing_else),
         cmocka_unit_test(cleanness_is_judged_within_len_only),
+        cmocka_unit_test(part_of_a_text_is_copied_whole_or_not_at_all),
+        cmocka_unit_test(numbers_have_digits_alone_and_a_ceiling),
+        cmocka_unit_test(ascii_letters_alone_become_small),
+        cmocka_unit_test(characters_are_told_apart_by_ascii),
     };
 
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
