@@ -19,9 +19,10 @@
 #include "ringback.h"
 
 enum {
-    CALLOUT_HOST_MAX = 45 + 1 + 5,      /* octets of what hooks know a host by */
-    CALLOUT_SESSION_QUESTIONS_MAX = 10, /* addresses asked for in one run, and so in one session:
-                                           hosts count (visit.c); other destinations wait */
+    CALLOUT_HOST_MAX = 45 + 1 + 5, /* octets of what hooks know a host by */
+    CALLOUT_SESSION_QUESTIONS_MAX =
+        10, /* addresses asked for in one attempt, and so in one session:
+                                           hosts count (session.c); other destinations wait */
 };
 
 /* One address to ask for. The owner's; the callout writes only what stands behind `asked_ms`. */
@@ -39,9 +40,9 @@ struct callout_item {
 /* Whether a mail host may be called now. */
 enum callout_leave {
     CALLOUT_CALL,
-    CALLOUT_HELD,   /* left alone for a while: the next one */
-    CALLOUT_FULL,   /* as many sessions with it as there may be: what is left is handed back */
-    CALLOUT_PAUSED, /* it was too much for it a moment ago: what is left is not asked for now */
+    CALLOUT_HELD_BACK, /* left alone for a while: the next one */
+    CALLOUT_FULL,      /* as many sessions with it as there may be: what is left is handed back */
+    CALLOUT_PAUSED,    /* it was too much for it a moment ago: what is left is not asked for now */
 };
 
 /* Who finds out whether the domain accepts everything. */
@@ -57,10 +58,10 @@ struct callout_hooks {
     struct callout_item *(*next)(void *arg);
     /*
      * `next` had none: is it worth while to keep a session with the host open for another? Then
-     * `rest` waits until there may be one; false: it is not worth while any longer.
+     * `wait_for_more` waits until there may be one; false: it is not worth while any longer.
      */
-    bool (*may_rest)(void *arg, const char *ip);
-    bool (*rest)(void *arg, const char *ip);
+    bool (*may_keep_open)(void *arg, const char *ip);
+    bool (*wait_for_more)(void *arg, const char *ip);
     /* The item's final answer: exactly once for each item. */
     void (*answer)(void *arg, struct callout_item *item, const struct address_record *record);
     /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * visit: one session with one address of one mail host; see visit.h. The real address before the
+ * session: one session with one address of one mail host; see session.h. The real address before the
  * probe, the null sender before the fallback, TLS before clear; what the host answered is answered
  * for good, the rest is put by for the next host.
  */
@@ -48,7 +48,7 @@ enum {
 
 /* One connection. */
 struct session {
-    struct run *run;
+    struct attempt *attempt;
     const char *mx;
     struct sockaddr_storage address;
     struct transport transport;
@@ -57,9 +57,9 @@ struct session {
     unsigned asked;
     int64_t quickest_refusal_ms; /* 0: none so far */
     deadline until;              /* of what is asked for now, its probe included */
-    bool served;               /* some address was answered for: the host is one that talks to us */
-    bool worn_out;             /* nothing more is to be asked for in it */
-    bool told;                 /* hooks.called was */
+    bool got_answer;           /* some address was answered for: the host is one that talks to us */
+    bool exhausted;            /* nothing more is to be asked for in it */
+    bool reported;             /* hooks.called was */
     struct address_record how; /* what to tell hooks.called */
 };
 
@@ -76,7 +76,7 @@ static struct address_record record_of_session(const struct session *session)
 {
     const struct dialogue_answer *answer = &session->dialogue.answer;
     struct address_record record =
-        run_record(session->run, answer->reason, answer->stage, answer->rule);
+        attempt_record(session->attempt, answer->reason, answer->stage, answer->rule);
 
     record.code = answer->code;
     record.wait_s = answer->wait_s;
@@ -144,13 +144,13 @@ static const struct sockaddr_storage *source_address(const struct callout *callo
 
 static enum transport_status session_connect(struct session *session, bool use_tls)
 {
-    const struct run *run = session->run;
-    const struct callout *callout = run->callout;
+    const struct attempt *attempt = session->attempt;
+    const struct callout *callout = attempt->callout;
     const struct rb_options *o = &callout->options->o;
-    const struct callout_item *first = run->todo;
+    const struct callout_item *first = attempt->todo;
     struct transport_settings settings = {
         .clock = callout->clock,
-        .until = run->until,
+        .until = attempt->until,
         .connect_timeout_ms = o->connect_timeout_ms,
         .command_timeout_ms = o->command_timeout_ms,
         .cancel_fd = callout->cancel_fd,
@@ -164,7 +164,7 @@ static enum transport_status session_connect(struct session *session, bool use_t
     enum transport_status status;
 
     dialogue_init(&session->dialogue, o->helo_name, use_tls);
-    session->dialogue.lmtp = run->lmtp;
+    session->dialogue.lmtp = attempt->lmtp;
     status = transport_connect(&session->transport, &settings, &session->address);
     if (status != TRANSPORT_OK) {
         note_status(session, status);
@@ -175,7 +175,7 @@ static enum transport_status session_connect(struct session *session, bool use_t
     session->dialogue.source_ip = session->transport.source_ip;
     status = transport_drive(&session->transport, &session->dialogue);
     if (status != TRANSPORT_TIMEOUT && status != TRANSPORT_GAVE_WAY)
-        session->run->stirred = true;
+        session->attempt->host_reacted = true;
     return status;
 }
 
@@ -183,7 +183,7 @@ static enum transport_status session_connect(struct session *session, bool use_t
  * clear. */
 static bool session_open(struct session *session)
 {
-    bool use_tls = session->run->callout->options->o.tls;
+    bool use_tls = session->attempt->callout->options->o.tls;
     enum transport_status status = session_connect(session, use_tls);
 
     if (status == TRANSPORT_TLS_FAILED) {
@@ -211,12 +211,12 @@ static void session_ask(struct session *session, const struct dialogue_question 
         transport_remark(&session->transport, session->dialogue.answer.rule);
 }
 
-static struct dialogue_question question_for(const struct run *run, const char *address)
+static struct dialogue_question question_for(const struct attempt *attempt, const char *address)
 {
-    const struct rb_options *o = &run->callout->options->o;
+    const struct rb_options *o = &attempt->callout->options->o;
     const char *fallback = o->fallback_mail_from[0] != '\0' ? o->fallback_mail_from : NULL;
-    bool refused =
-        run->ask_with_fallback || run_knows(run, &run->facts.null_sender_refused, FACT_YES);
+    bool refused = attempt->ask_with_fallback ||
+                   attempt_knows(attempt, &attempt->facts.null_sender_refused, FACT_YES);
 
     return (struct dialogue_question){
         .address = address,
@@ -226,64 +226,66 @@ static struct dialogue_question question_for(const struct run *run, const char *
 }
 
 /* Whether it is known if the domain accepts everything. */
-static bool knows_worth(const struct run *run)
+static bool knows_worth(const struct attempt *attempt)
 {
-    return run_knows(run, &run->facts.catch_all, FACT_NO) ||
-           run_knows(run, &run->facts.catch_all, FACT_YES);
+    return attempt_knows(attempt, &attempt->facts.catch_all, FACT_NO) ||
+           attempt_knows(attempt, &attempt->facts.catch_all, FACT_YES);
 }
 
 /* Does the domain accept a local part that nobody has? Only 2yz means yes; nothing clear means not
  * known. */
 static void ask_for_nobody(struct session *session)
 {
-    struct run *run = session->run;
-    const struct callout *callout = run->callout;
+    struct attempt *attempt = session->attempt;
+    const struct callout *callout = attempt->callout;
     char local[17], address[sizeof local + 1 + RB_DOMAIN_MAX];
     struct dialogue_question question;
     enum rb_reason reason;
 
-    run->probed = true;
-    visit_probe_local(callout->probe_key, callout->domain, clock_wall_s(callout->clock), local);
+    attempt->probed = true;
+    session_probe_local(callout->probe_key, callout->domain, clock_wall_s(callout->clock), local);
     (void)snprintf(address, sizeof address, "%s@%s", local, callout->domain);
-    question = question_for(run, address);
+    question = question_for(attempt, address);
     /*
      * Whatever our sender is: a host that verifies senders lets the null sender pass, and would
      * call back about any other.
      */
-    if (!run->ask_with_fallback && !run_knows(run, &run->facts.null_sender_refused, FACT_YES))
+    if (!attempt->ask_with_fallback &&
+        !attempt_knows(attempt, &attempt->facts.null_sender_refused, FACT_YES))
         question.mail_from = "";
     session_ask(session, &question);
     reason = session->dialogue.answer.reason;
     if (reason == RB_REASON_ACCEPTED || reason == RB_REASON_CATCH_ALL)
-        run_learn_catch_all(run, true);
+        attempt_learn_catch_all(attempt, true);
     else if (rb_reason_verdict(reason) == RB_VERDICT_INVALID)
-        run_learn_catch_all(run, false);
+        attempt_learn_catch_all(attempt, false);
 }
 
 /* The host accepted the address: worth as much as is known of the domain. */
-static void answer_accepted(const struct run *run, struct callout_item *item,
+static void answer_accepted(const struct attempt *attempt, struct callout_item *item,
                             struct address_record *record)
 {
-    if (run_knows(run, &run->facts.catch_all, FACT_YES)) {
+    if (attempt_knows(attempt, &attempt->facts.catch_all, FACT_YES)) {
         record->reason = RB_REASON_CATCH_ALL;
         (void)text_copy(record->rule, sizeof record->rule, "accepts_every_local_part");
     }
-    run_answer(run, item, record);
+    attempt_answer(attempt, item, record);
 }
 
 /* Finds out for all that wait for it. */
 static void session_probe(struct session *session)
 {
     static const struct fact not_known = {.state = FACT_UNKNOWN};
-    struct run *run = session->run;
-    const struct callout_hooks *hooks = &run->callout->hooks;
+    struct attempt *attempt = session->attempt;
+    const struct callout_hooks *hooks = &attempt->callout->hooks;
     struct callout_item *parked, *next;
 
     ask_for_nobody(session);
-    parked = hooks->end_probe(hooks->arg, knows_worth(run) ? &run->facts.catch_all : &not_known);
+    parked =
+        hooks->end_probe(hooks->arg, knows_worth(attempt) ? &attempt->facts.catch_all : &not_known);
     for (; parked != NULL; parked = next) {
         next = parked->next;
-        answer_accepted(run, parked, &parked->best);
+        answer_accepted(attempt, parked, &parked->best);
     }
 }
 
@@ -294,12 +296,12 @@ static void session_probe(struct session *session)
 static bool weigh_acceptance(struct session *session, struct callout_item *item,
                              const struct address_record *record)
 {
-    struct run *run = session->run;
-    const struct callout_hooks *hooks = &run->callout->hooks;
+    struct attempt *attempt = session->attempt;
+    const struct callout_hooks *hooks = &attempt->callout->hooks;
 
-    if (knows_worth(run) || run->probed || session->dialogue.need != DIALOGUE_NEED_QUESTION)
+    if (knows_worth(attempt) || attempt->probed || session->dialogue.need != DIALOGUE_NEED_QUESTION)
         return true;
-    switch (hooks->begin_probe(hooks->arg, item, record, &run->facts.catch_all)) {
+    switch (hooks->begin_probe(hooks->arg, item, record, &attempt->facts.catch_all)) {
     case CALLOUT_PROBE_PARKED:
         return false;
     case CALLOUT_PROBE:
@@ -314,20 +316,20 @@ static bool weigh_acceptance(struct session *session, struct callout_item *item,
 static void session_answer(struct session *session, struct callout_item *item,
                            struct address_record *record)
 {
-    struct run *run = session->run;
+    struct attempt *attempt = session->attempt;
     bool accepted =
-        record->reason == RB_REASON_ACCEPTED && run->callout->options->o.catch_all_check;
+        record->reason == RB_REASON_ACCEPTED && attempt->callout->options->o.catch_all_check;
     bool settled = !accepted || weigh_acceptance(session, item, record);
 
-    session->served = true;
-    session->how = run_record(run, RB_REASON_ACCEPTED, RB_STAGE_NONE, "");
+    session->got_answer = true;
+    session->how = attempt_record(attempt, RB_REASON_ACCEPTED, RB_STAGE_NONE, "");
     transport_transcript(&session->transport, NULL, 0); /* it goes with the answer */
     if (!settled)
         return;
     if (accepted)
-        answer_accepted(run, item, record);
+        answer_accepted(attempt, item, record);
     else
-        run_answer(run, item, record);
+        attempt_answer(attempt, item, record);
 }
 
 static bool decides(enum rb_reason reason)
@@ -347,7 +349,7 @@ static void note_host(struct session *session, const struct address_record *reco
 {
     bool lost = session->dialogue.need == DIALOGUE_OVER && record->code == 0;
 
-    if (session->served)
+    if (session->got_answer)
         return;
     if (is_about_us(session, record) || record->reason == RB_REASON_PROTOCOL_ERROR ||
         record->code == 421 || (lost && record->reason == RB_REASON_UNREACHABLE))
@@ -358,19 +360,19 @@ static void note_host(struct session *session, const struct address_record *reco
 static void note_null_sender(struct session *session, const struct dialogue_question *question,
                              const struct address_record *record)
 {
-    struct run *run = session->run;
+    struct attempt *attempt = session->attempt;
 
-    if (run->ask_with_fallback && record->code != 0 && record->stage == RB_STAGE_RCPT &&
-        !run_knows(run, &run->facts.null_sender_refused, FACT_YES))
-        run_learn_null_sender(run);
+    if (attempt->ask_with_fallback && record->code != 0 && record->stage == RB_STAGE_RCPT &&
+        !attempt_knows(attempt, &attempt->facts.null_sender_refused, FACT_YES))
+        attempt_learn_null_sender(attempt);
     if (!session->dialogue.answer.null_sender_refused)
         return;
     if (record->reason != RB_REASON_NULL_SENDER_REFUSED) {
-        run_learn_null_sender(run);
+        attempt_learn_null_sender(attempt);
     } else if (session->dialogue.need == DIALOGUE_OVER && question->fallback_mail_from != NULL &&
                strcmp(record->mail_from, question->mail_from) == 0) {
         /* Closed over it: the fallback was never heard. */
-        run->ask_with_fallback = run->again = true;
+        attempt->ask_with_fallback = attempt->reconnect = true;
     }
 }
 
@@ -382,7 +384,7 @@ static void note_refusal(struct session *session, int64_t took_ms)
     const int64_t quickest_ms = session->quickest_refusal_ms;
 
     if (quickest_ms > 0 && took_ms >= SESSION_SLOW_REFUSAL_MS && 2 * took_ms >= 3 * quickest_ms)
-        session->worn_out = true;
+        session->exhausted = true;
     if (quickest_ms == 0 || took_ms < quickest_ms)
         session->quickest_refusal_ms = took_ms > 0 ? took_ms : 1;
 }
@@ -393,7 +395,7 @@ static void note_refusal(struct session *session, int64_t took_ms)
  * session, or speaks of us. That says nothing of the address or the host: Postfix ends a session
  * after 20 refused recipients.
  */
-static bool is_worn_out(const struct session *session, const struct address_record *record)
+static bool has_had_enough(const struct session *session, const struct address_record *record)
 {
     /* What it answered before it closed stands. */
     const bool lost = session->status == TRANSPORT_CLOSED && record->code == 0;
@@ -402,31 +404,32 @@ static bool is_worn_out(const struct session *session, const struct address_reco
         return false;
     if (session->dialogue.answer.subject == CLASSIFY_SESSION || record->code == 421 || lost)
         return true;
-    return session->served &&
+    return session->got_answer &&
            (is_about_us(session, record) ||
             (record->code == 452 && record->stage == RB_STAGE_RCPT &&
              (record->enhanced[0] == '\0' || strcmp(record->enhanced, "4.5.3") == 0)));
 }
 
 /* Another session with the host is to follow: it has its own time. */
-static void call_again(struct run *run)
+static void reconnect(struct attempt *attempt)
 {
-    run->again = true;
-    run->until = deadline_in(run->callout->clock, run->callout->options->o.total_timeout_ms);
+    attempt->reconnect = true;
+    attempt->until =
+        deadline_in(attempt->callout->clock, attempt->callout->options->o.total_timeout_ms);
 }
 
 /* What was to be asked for in this session is, first of all, in another one. */
-static void wear_out(struct session *session, struct callout_item *item)
+static void exhaust(struct session *session, struct callout_item *item)
 {
-    session->worn_out = true;
-    call_again(session->run);
-    run_put_by(&session->run->todo, item);
+    session->exhausted = true;
+    reconnect(session->attempt);
+    attempt_put_by(&session->attempt->todo, item);
 }
 
 /* Whether the host would soon have enough. */
 static bool is_exhausted(const struct session *session)
 {
-    return session->worn_out || session->dialogue.transactions >= SESSION_TRANSACTIONS_MAX ||
+    return session->exhausted || session->dialogue.transactions >= SESSION_TRANSACTIONS_MAX ||
            session->dialogue.refusals >= SESSION_REFUSALS_MAX;
 }
 
@@ -437,13 +440,13 @@ static bool is_exhausted(const struct session *session)
  */
 static bool hand_back(struct session *session, bool may_lag)
 {
-    struct run *run = session->run;
-    const struct callout_hooks *hooks = &run->callout->hooks;
+    struct attempt *attempt = session->attempt;
+    const struct callout_hooks *hooks = &attempt->callout->hooks;
 
-    if (!hooks->turned_away(hooks->arg, run->host, may_lag))
+    if (!hooks->turned_away(hooks->arg, attempt->host, may_lag))
         return false;
     transport_remark(&session->transport, "one connection too many: later");
-    session->worn_out = run->full = true;
+    session->exhausted = attempt->full = true;
     return true;
 }
 
@@ -453,12 +456,12 @@ static bool hand_back(struct session *session, bool may_lag)
  */
 static void pause_host(struct session *session, struct address_record *record)
 {
-    struct run *run = session->run;
-    const struct callout_hooks *hooks = &run->callout->hooks;
+    struct attempt *attempt = session->attempt;
+    const struct callout_hooks *hooks = &attempt->callout->hooks;
 
-    hooks->too_much(hooks->arg, run->host);
+    hooks->too_much(hooks->arg, attempt->host);
     transport_remark(&session->transport, "too much for the host: it is left alone for a while");
-    session->worn_out = run->paused = true;
+    session->exhausted = attempt->paused = true;
     record->reason = RB_REASON_LIMITED;
     (void)text_copy(record->rule, sizeof record->rule, "host_paused");
 }
@@ -479,22 +482,22 @@ static bool is_too_much(const struct session *session, const struct address_reco
 static bool is_put_off(struct session *session, struct callout_item *item,
                        struct address_record *record)
 {
-    struct run *run = session->run;
+    struct attempt *attempt = session->attempt;
     bool may_be_number = record->code == 421 && session->asked == 1 && !item->turned_away;
 
     if (may_be_number && hand_back(session, false)) {
         item->turned_away = true;
-        run_put_by(&run->todo, item);
+        attempt_put_by(&attempt->todo, item);
         return true;
     }
     if (is_too_much(session, record)) {
         pause_host(session, record);
-        run_limit(item, record);
-        run_put_by(&run->todo, item);
+        attempt_limit(item, record);
+        attempt_put_by(&attempt->todo, item);
         return true;
     }
-    if (is_worn_out(session, record)) {
-        wear_out(session, item);
+    if (has_had_enough(session, record)) {
+        exhaust(session, item);
         return true;
     }
     return false;
@@ -503,21 +506,21 @@ static bool is_put_off(struct session *session, struct callout_item *item,
 /* Asks for one item, and answers it or puts it by: for the next host, or for this one once more. */
 static void session_item(struct session *session, struct callout_item *item)
 {
-    struct run *run = session->run;
-    const struct rb_options *o = &run->callout->options->o;
-    struct dialogue_question question = question_for(run, item->address);
+    struct attempt *attempt = session->attempt;
+    const struct rb_options *o = &attempt->callout->options->o;
+    struct dialogue_question question = question_for(attempt, item->address);
     const unsigned refusals = session->dialogue.refusals;
-    const int64_t asked_ms = clock_monotonic_ms(run->callout->clock);
+    const int64_t asked_ms = clock_monotonic_ms(attempt->callout->clock);
     struct address_record record;
 
     question.needs_utf8 = item->needs_utf8;
-    question.data = o->data_check && run_knows(run, &run->facts.catch_all, FACT_YES);
+    question.data = o->data_check && attempt_knows(attempt, &attempt->facts.catch_all, FACT_YES);
     transport_transcript(&session->transport, item->transcript, item->asked_ms);
     if (session->asked > 1)
         transport_remark(&session->transport, "in a session that is open already");
     session_ask(session, &question);
     if (session->dialogue.refusals > refusals)
-        note_refusal(session, clock_monotonic_ms(run->callout->clock) - asked_ms);
+        note_refusal(session, clock_monotonic_ms(attempt->callout->clock) - asked_ms);
     record = record_of_session(session);
     if (is_put_off(session, item, &record))
         return;
@@ -527,43 +530,43 @@ static void session_item(struct session *session, struct callout_item *item)
         session_answer(session, item, &record);
         return;
     }
-    run_consider(item, &record);
-    run_put_by(run->again ? &run->todo : &run->later, item);
+    attempt_consider(item, &record);
+    attempt_put_by(attempt->reconnect ? &attempt->todo : &attempt->later, item);
 }
 
 /* Other destinations wait for this worker. */
-static struct callout_item *take_another(struct run *run)
+static struct callout_item *take_another(struct attempt *attempt)
 {
     struct callout_item *item;
 
-    if (run->taken >= CALLOUT_SESSION_QUESTIONS_MAX || run_gives_way(run))
+    if (attempt->taken >= CALLOUT_SESSION_QUESTIONS_MAX || attempt_gives_way(attempt))
         return NULL;
-    item = run_take(run);
+    item = attempt_take(attempt);
     if (item != NULL)
-        run->taken++;
+        attempt->taken++;
     return item;
 }
 
 /* The owner is told how the host took the call. */
-static void tell_owner(struct session *session)
+static void report(struct session *session)
 {
-    const struct callout_hooks *hooks = &session->run->callout->hooks;
+    const struct callout_hooks *hooks = &session->attempt->callout->hooks;
 
-    if (!session->told)
-        hooks->called(hooks->arg, session->run->host, &session->how);
-    session->told = true;
+    if (!session->reported)
+        hooks->called(hooks->arg, session->attempt->host, &session->how);
+    session->reported = true;
 }
 
 /* Whether a session with nothing more to ask is left in a state in which it can be kept. */
-static bool can_rest(struct session *session)
+static bool can_keep_open(struct session *session)
 {
-    struct run *run = session->run;
-    const struct callout *callout = run->callout;
+    struct attempt *attempt = session->attempt;
+    const struct callout *callout = attempt->callout;
     const unsigned idle_ms = callout->options->o.idle_timeout_ms;
 
-    if (idle_ms == 0 || !session->served || run->later != NULL || run_gives_way(run) ||
-        run->taken >= CALLOUT_SESSION_QUESTIONS_MAX || is_exhausted(session) ||
-        !callout->hooks.may_rest(callout->hooks.arg, run->host))
+    if (idle_ms == 0 || !session->got_answer || attempt->later != NULL ||
+        attempt_gives_way(attempt) || attempt->taken >= CALLOUT_SESSION_QUESTIONS_MAX ||
+        is_exhausted(session) || !callout->hooks.may_keep_open(callout->hooks.arg, attempt->host))
         return false;
     session->transport.settings.until = deadline_in(callout->clock, idle_ms);
     dialogue_reset(&session->dialogue);
@@ -575,36 +578,38 @@ static bool can_rest(struct session *session)
  * Waits for another address, with the session open. NULL: none came, or the host has meanwhile had
  * enough of the session.
  */
-static struct callout_item *rest(struct session *session)
+static struct callout_item *wait_for_more(struct session *session)
 {
-    struct run *run = session->run;
-    const struct callout_hooks *hooks = &run->callout->hooks;
+    struct attempt *attempt = session->attempt;
+    const struct callout_hooks *hooks = &attempt->callout->hooks;
     struct callout_item *item = NULL;
 
-    if (!can_rest(session))
+    if (!can_keep_open(session))
         return NULL;
-    tell_owner(session);
-    while (item == NULL && !run_gives_way(run) && hooks->rest(hooks->arg, run->host))
-        item = take_another(run);
+    report(session);
+    while (item == NULL && !attempt_gives_way(attempt) &&
+           hooks->wait_for_more(hooks->arg, attempt->host))
+        item = take_another(attempt);
     if (item == NULL)
         return NULL;
     if (!transport_is_quiet(&session->transport)) {
         transport_close(&session->transport);
-        wear_out(session, item);
+        exhaust(session, item);
         return NULL;
     }
-    run->until = deadline_in(run->callout->clock, run->callout->options->o.total_timeout_ms);
+    attempt->until =
+        deadline_in(attempt->callout->clock, attempt->callout->options->o.total_timeout_ms);
     return item;
 }
 
-/* The run's time is that of its first address; those asked for behind it have their own. */
+/* The attempt's time is that of its first address; those asked for behind it have their own. */
 static deadline time_for_item(const struct session *session)
 {
-    const struct run *run = session->run;
+    const struct attempt *attempt = session->attempt;
 
     return session->asked > 1
-               ? deadline_in(run->callout->clock, run->callout->options->o.total_timeout_ms)
-               : run->until;
+               ? deadline_in(attempt->callout->clock, attempt->callout->options->o.total_timeout_ms)
+               : attempt->until;
 }
 
 /*
@@ -613,8 +618,8 @@ static deadline time_for_item(const struct session *session)
  */
 static void leave_unasked(struct session *session, struct callout_item *unasked)
 {
-    struct run *run = session->run;
-    struct callout_item **end = &run->todo, *item;
+    struct attempt *attempt = session->attempt;
+    struct callout_item **end = &attempt->todo, *item;
 
     if (unasked == NULL)
         return;
@@ -622,32 +627,32 @@ static void leave_unasked(struct session *session, struct callout_item *unasked)
         while (*end != NULL) /* behind the one that was put by first of all */
             end = &(*end)->next;
         *end = unasked;
-        if (!run->full && !run->paused)
-            call_again(run);
+        if (!attempt->full && !attempt->paused)
+            reconnect(attempt);
         return;
     }
     while ((item = unasked) != NULL) {
         unasked = item->next;
-        run_consider(item, &session->how);
-        run_put_by(&run->later, item);
+        attempt_consider(item, &session->how);
+        attempt_put_by(&attempt->later, item);
     }
 }
 
 /*
  * Asks for everything there is, as long as the host goes along. What the host did not answer is in
- * run->later then, what it was not asked for in run->todo.
+ * attempt->later then, what it was not asked for in attempt->todo.
  */
 static void session_items(struct session *session)
 {
-    struct run *run = session->run;
-    struct callout_item *unasked = run->todo, *item;
+    struct attempt *attempt = session->attempt;
+    struct callout_item *unasked = attempt->todo, *item;
 
-    run->todo = NULL;
+    attempt->todo = NULL;
     while (session->dialogue.need == DIALOGUE_NEED_QUESTION && !is_exhausted(session)) {
         item = unasked;
         if (item != NULL)
             unasked = item->next;
-        else if ((item = take_another(run)) == NULL && (item = rest(session)) == NULL)
+        else if ((item = take_another(attempt)) == NULL && (item = wait_for_more(session)) == NULL)
             break;
         session->asked++;
         session->until = time_for_item(session);
@@ -668,7 +673,7 @@ static bool is_one_too_many(const struct session *session)
 /* The session ended before anything could be asked. */
 static void not_opened(struct session *session)
 {
-    struct run *run = session->run;
+    struct attempt *attempt = session->attempt;
     struct callout_item *item;
 
     /* Who refuses connections counts them well, or is not there. */
@@ -676,19 +681,19 @@ static void not_opened(struct session *session)
         return;
     if (session->dialogue.answer.subject == CLASSIFY_PACE) {
         pause_host(session, &session->how);
-        for (item = run->todo; item != NULL; item = item->next)
-            run_limit(item, &session->how);
+        for (item = attempt->todo; item != NULL; item = item->next)
+            attempt_limit(item, &session->how);
         return;
     }
-    run_consider_all(run, &session->how);
+    attempt_consider_all(attempt, &session->how);
 }
 
 /* Whether what came of the session is news of the host, and not of us or of this moment. */
 static bool is_news(const struct session *session)
 {
-    if (session->served)
+    if (session->got_answer)
         return true;
-    if (session->run->full || session->run->paused)
+    if (session->attempt->full || session->attempt->paused)
         return false;
     switch (session->status) {
     case TRANSPORT_NO_ROUTE:
@@ -711,39 +716,39 @@ static struct address_record kept_waiting(const struct session *session)
 }
 
 /* Calls one address of one mail host. */
-void visit_address(struct run *run, const char *mx, const struct sockaddr_storage *address)
+void session_run(struct attempt *attempt, const char *mx, const struct sockaddr_storage *address)
 {
     struct session *session = calloc(1, sizeof *session);
 
     if (session == NULL) {
         const struct address_record none =
-            run_record(run, RB_REASON_INTERNAL_ERROR, RB_STAGE_CONNECT, "no_memory");
+            attempt_record(attempt, RB_REASON_INTERNAL_ERROR, RB_STAGE_CONNECT, "no_memory");
 
-        run_consider_all(run, &none);
+        attempt_consider_all(attempt, &none);
         return;
     }
-    session->run = run;
+    session->attempt = attempt;
     session->mx = mx;
     session->address = *address;
-    session->how = run_record(run, RB_REASON_ACCEPTED, RB_STAGE_NONE, "");
+    session->how = attempt_record(attempt, RB_REASON_ACCEPTED, RB_STAGE_NONE, "");
     if (session_open(session)) {
-        run->reached = true;
-        run_learn_alive(run);
+        attempt->reached = true;
+        attempt_learn_alive(attempt);
         session_items(session);
     } else {
         not_opened(session);
     }
     if (session->status == TRANSPORT_NO_ROUTE)
-        run->no_route++;
-    if (session->status == TRANSPORT_GAVE_WAY && !session->served)
+        attempt->no_route++;
+    if (session->status == TRANSPORT_GAVE_WAY && !session->got_answer)
         session->how = kept_waiting(session);
     if (is_news(session))
-        tell_owner(session);
+        report(session);
     transport_quit(&session->transport, &session->dialogue);
     free(session);
 }
 
-void visit_probe_local(const uint8_t key[32], const char *domain, int64_t now_s, char local[17])
+void session_probe_local(const uint8_t key[32], const char *domain, int64_t now_s, char local[17])
 {
     static const char alphabet[] = "abcdefghijkmnpqrstuvwxyz23456789"; /* 32 of them */
     char text[RB_DOMAIN_MAX + 32];

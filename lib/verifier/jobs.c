@@ -160,7 +160,7 @@ static enum callout_leave may_call(void *arg, const char *ip)
     static const enum callout_leave meaning[] = {
         [SLOTS_TAKEN] = CALLOUT_CALL,
         [SLOTS_FULL] = CALLOUT_FULL,
-        [SLOTS_REFUSED] = CALLOUT_HELD,
+        [SLOTS_REFUSED] = CALLOUT_HELD_BACK,
         [SLOTS_PAUSED] = CALLOUT_PAUSED,
     };
     struct task *task = arg;
@@ -170,7 +170,7 @@ static enum callout_leave may_call(void *arg, const char *ip)
     bool on_trial;
 
     if (is_held(task, ip, &on_trial))
-        return CALLOUT_HELD;
+        return CALLOUT_HELD_BACK;
     task->stay = (struct slots_stay){0};
     task->answered = false;
     pthread_mutex_lock(&verifier->lock);

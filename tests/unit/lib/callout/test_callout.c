@@ -73,7 +73,7 @@ static struct world {
     enum fact_state probe_said;
     unsigned probes_begun, probes_ended;
     unsigned parked_away[ITEMS_MAX];
-    bool (*while_resting)(void); /* NULL: it never pays to rest */
+    bool (*while_kept_open)(void); /* NULL: it never pays to keep a session open */
     unsigned rests, called_before_rest;
     bool never_rest;
 } world;
@@ -143,20 +143,20 @@ static struct callout_item *next_item(void *arg)
     return world.next < world.item_count ? &world.item[world.next++] : NULL;
 }
 
-static bool may_rest(void *arg, const char *ip)
+static bool may_keep_open(void *arg, const char *ip)
 {
     (void)arg;
     (void)ip;
     return !world.never_rest;
 }
 
-static bool rest(void *arg, const char *ip)
+static bool wait_for_more(void *arg, const char *ip)
 {
     (void)arg;
     (void)ip;
     if (world.rests++ == 0)
         world.called_before_rest = (unsigned)world.called_count;
-    return world.while_resting != NULL && world.while_resting();
+    return world.while_kept_open != NULL && world.while_kept_open();
 }
 
 static void take_answer(void *arg, struct callout_item *item, const struct address_record *record)
@@ -178,7 +178,7 @@ static enum callout_leave may_call(void *arg, const char *ip)
 {
     (void)arg;
     if (is_ip(world.held_ip, ip))
-        return CALLOUT_HELD;
+        return CALLOUT_HELD_BACK;
     if (is_ip(world.full_ip, ip))
         return CALLOUT_FULL;
     if (is_ip(world.paused_ip, ip))
@@ -367,8 +367,8 @@ static void run(const char *domain)
         .domain = domain,
         .relay = world.relay,
         .facts = world.facts,
-        .hooks = {next_item, may_rest, rest, take_answer, may_call, left, turned_away, too_much,
-                  put_back, begin_probe, end_probe, was_called, was_learned, &world},
+        .hooks = {next_item, may_keep_open, wait_for_more, take_answer, may_call, left, turned_away,
+                  too_much, put_back, begin_probe, end_probe, was_called, was_learned, &world},
     };
 
     world.options.port = world.port != 0 ? world.port : 25;
@@ -435,7 +435,7 @@ static void probe_address(const char *domain, char text[RB_ADDRESS_MAX + 1])
 {
     char local[17];
 
-    visit_probe_local(probe_key, domain, clock_wall_s(&world.clock), local);
+    session_probe_local(probe_key, domain, clock_wall_s(&world.clock), local);
     (void)snprintf(text, RB_ADDRESS_MAX + 1, "%s@%s", local, domain);
 }
 
@@ -1585,7 +1585,7 @@ static void a_session_that_rests_between_questions_has_no_more_of_them(void **st
     struct fake_host *host = start_saying(0, ACCEPTS_ALL);
 
     world.options.idle_timeout_ms = LONG_MS;
-    world.while_resting = another_always_comes;
+    world.while_kept_open = another_always_comes;
     ask("one.example", "u@one.example");
     assert_int_equal(world.next, 10);
     assert_int_equal(world.rests, 9);
@@ -1679,7 +1679,7 @@ static void a_host_that_serves_one_address_a_session_is_called_for_each(void **s
     assert_int_equal(fake_host_connections(host), 5);
 }
 
-static void a_worn_out_session_does_not_ask_twice_for_what_was_put_off(void **state)
+static void an_exhausted_session_does_not_ask_twice_for_what_was_put_off(void **state)
 {
     (void)state;
     static const struct fake_host_step steps[] = {OPENING,
@@ -2046,7 +2046,7 @@ static void what_comes_while_a_session_rests_is_asked_in_it(void **state)
     struct fake_host *host = start_saying(0, UNKNOWN_USER);
 
     world.options.idle_timeout_ms = LONG_MS;
-    world.while_resting = another_comes;
+    world.while_kept_open = another_comes;
     ask("one.example", "u@one.example");
     assert_int_equal(world.rests, 3);
     assert_int_equal(world.next, 3);
@@ -2079,7 +2079,7 @@ static void a_host_that_has_gone_meanwhile_is_called_again(void **state)
 
     world.options.max_hosts = 1;
     world.options.idle_timeout_ms = LONG_MS;
-    world.while_resting = another_comes_when_the_host_has_gone;
+    world.while_kept_open = another_comes_when_the_host_has_gone;
     ask("one.example", "u@one.example");
     assert_int_equal(world.next, 2);
     is(&world.answer[1], RB_REASON_NO_SUCH_USER);
@@ -2116,7 +2116,7 @@ static void a_session_that_cannot_be_reset_does_not_rest(void **state)
     };
 
     world.options.idle_timeout_ms = SHORT_MS;
-    world.while_resting = another_comes;
+    world.while_kept_open = another_comes;
     for (size_t i = 0; i < COUNT(scripts); i++) {
         struct fake_host *host = start_playing(0, &scripts[i], 1);
 
@@ -2150,7 +2150,7 @@ static void a_session_in_which_nobody_was_answered_for_does_not_rest(void **stat
     struct fake_host *host = start_saying(0, "451 4.3.0 not now");
 
     world.options.idle_timeout_ms = LONG_MS;
-    world.while_resting = another_comes;
+    world.while_kept_open = another_comes;
     is(ask("one.example", "u@one.example"), RB_REASON_TEMPFAIL);
     assert_int_equal(world.rests, 0);
     heard(host, "RSET", 0);
@@ -2200,7 +2200,7 @@ static void a_session_with_many_refusals_does_not_rest(void **state)
     struct fake_host *host = start_saying(0, UNKNOWN_USER);
 
     world.options.idle_timeout_ms = LONG_MS;
-    world.while_resting = another_always_comes;
+    world.while_kept_open = another_always_comes;
     ask("one.example", "u@one.example");
     assert_int_equal(world.next, 9);
     heard(host, "QUIT", 1);
@@ -2212,7 +2212,7 @@ static void a_session_at_its_ceiling_does_not_rest(void **state)
     start_saying(0, "250 2.1.5 Ok");
 
     world.options.idle_timeout_ms = LONG_MS;
-    world.while_resting = another_comes;
+    world.while_kept_open = another_comes;
     for (int i = 0; i < CALLOUT_SESSION_QUESTIONS_MAX; i++)
         add("u@one.example");
     run("one.example");
@@ -2755,17 +2755,17 @@ static void the_probe_is_the_same_for_a_month_and_a_domain(void **state)
     const int64_t begin_s = 700 * month_s;
     char local[17], other[17];
 
-    visit_probe_local(probe_key, "d.example", begin_s, local);
+    session_probe_local(probe_key, "d.example", begin_s, local);
     assert_int_equal(strspn(local, "abcdefghijklmnopqrstuvwxyz0123456789"), 16);
     assert_int_equal(strlen(local), 16);
     assert_in_range(local[0], 'a', 'z');
-    visit_probe_local(probe_key, "d.example", begin_s + month_s - 1, other);
+    session_probe_local(probe_key, "d.example", begin_s + month_s - 1, other);
     assert_string_equal(other, local);
-    visit_probe_local(probe_key, "d.example", begin_s + month_s, other);
+    session_probe_local(probe_key, "d.example", begin_s + month_s, other);
     assert_string_not_equal(other, local);
-    visit_probe_local(probe_key, "e.example", begin_s, other);
+    session_probe_local(probe_key, "e.example", begin_s, other);
     assert_string_not_equal(other, local);
-    visit_probe_local(other_key, "d.example", begin_s, other);
+    session_probe_local(other_key, "d.example", begin_s, other);
     assert_string_not_equal(other, local);
 }
 
@@ -2957,7 +2957,7 @@ int main(void)
         T(what_a_session_is_left_before_is_asked_in_the_next),
         T(a_session_that_wears_out_is_followed_by_another),
         T(a_host_that_serves_one_address_a_session_is_called_for_each),
-        T(a_worn_out_session_does_not_ask_twice_for_what_was_put_off),
+        T(an_exhausted_session_does_not_ask_twice_for_what_was_put_off),
         T(what_a_session_was_left_over_is_asked_first_in_the_next),
         T(a_limit_of_a_session_is_no_answer),
         T(a_limit_of_a_session_that_holds_in_a_new_one_is_an_answer),
