@@ -75,7 +75,7 @@ libcore_la_SOURCES = \
     lib/verifier/inflight.c lib/verifier/inflight.h \
     lib/verifier/jobs.c lib/verifier/jobs.h \
     lib/verifier/landing.c \
-    lib/verifier/memory.c \
+    lib/verifier/memory.c lib/verifier/memory.h \
     lib/verifier/peek.c \
     lib/verifier/retry.c lib/verifier/retry.h \
     lib/verifier/verifier.c lib/verifier/verifier.h

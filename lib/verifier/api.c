@@ -42,28 +42,30 @@ static void answer_at_once(struct rb_ticket *ticket, const struct address_record
     ticket->cached = cached;
 }
 
-static void count_lookup(struct rb_verifier *verifier, enum known known)
+static void count_lookup(struct rb_verifier *verifier, enum memory_answer known, bool by_fact)
 {
     struct counters *counters = &verifier->counters;
 
-    atomic_fetch_add(known == KNOWN_FRESH   ? &counters->cache_hit
-                     : known == KNOWN_STALE ? &counters->cache_stale
+    atomic_fetch_add(known == CACHE_FRESH   ? &counters->cache_hit
+                     : known == CACHE_STALE ? &counters->cache_stale
                                             : &counters->cache_miss,
                      1);
+    if (by_fact)
+        atomic_fetch_add(&counters->settled_by_fact, 1);
 }
 
 /* The gate is open, or there is none: what the cache said stands, or the world is asked. */
 static enum rb_error go_on(struct rb_ticket *ticket, const struct options *options,
                            const struct rb_question *question, const struct address *address,
-                           const char *key, enum known known)
+                           const char *key, enum memory_answer known)
 {
     struct rb_verifier *verifier = ticket->verifier;
     struct flight *flight;
 
-    if (known == KNOWN_FRESH)
+    if (known == CACHE_FRESH)
         return RB_OK;
     flight = board_flight(verifier, options, question, address, key);
-    if (known == KNOWN_STALE) { /* answers at once; the refresh is for those who come later */
+    if (known == CACHE_STALE) { /* answers at once; the refresh is for those who come later */
         board_leave(verifier, flight);
         return RB_OK;
     }
@@ -89,19 +91,19 @@ static void turn_back(struct rb_ticket *ticket)
  */
 static enum rb_error wait_at_gate(struct rb_ticket *ticket, struct check *check,
                                   const struct rb_question *question, const struct address *address,
-                                  const char *key, enum known known)
+                                  const char *key, enum memory_answer known)
 {
     struct rb_verifier *verifier = ticket->verifier;
     struct flight *flight = NULL;
 
-    if (known != KNOWN_FRESH) {
+    if (known != CACHE_FRESH) {
         flight = board_prepare(verifier, question, address, key);
         if (flight == NULL) {
             check_free(check);
-            return known == KNOWN_NOT ? RB_ERR_NOMEM : RB_OK;
+            return known == CACHE_MISS ? RB_ERR_NOMEM : RB_OK;
         }
     }
-    if (known == KNOWN_NOT) {
+    if (known == CACHE_MISS) {
         flight->holders++;
         ticket->flight = flight;
     }
@@ -111,7 +113,7 @@ static enum rb_error wait_at_gate(struct rb_ticket *ticket, struct check *check,
 
 static enum rb_error pass_gate(struct rb_ticket *ticket, const struct setup *setup,
                                const struct rb_question *question, const struct address *address,
-                               const char *key, enum known known)
+                               const char *key, enum memory_answer known)
 {
     const struct spf_question asked = {.client = question->client,
                                        .helo = question->helo,
@@ -130,7 +132,7 @@ static enum rb_error pass_gate(struct rb_ticket *ticket, const struct setup *set
     case GATE_NO_MEMORY:
         break;
     }
-    return known == KNOWN_NOT ? RB_ERR_NOMEM : RB_OK;
+    return known == CACHE_MISS ? RB_ERR_NOMEM : RB_OK;
 }
 
 /* --- Questions ------------------------------------------------------------ */
@@ -141,19 +143,20 @@ static enum rb_error ask(struct rb_ticket *ticket, const struct setup *setup,
 {
     struct rb_verifier *verifier = ticket->verifier;
     const struct options *options = setup->options;
-    enum known known = KNOWN_NOT;
+    enum memory_answer known = CACHE_MISS;
+    bool by_fact;
     char key[CACHE_KEY_MAX + 1];
     enum rb_error error = cache_address_key(question->relay, ticket->address, key);
 
     if (error != RB_OK)
         return error;
     if (!question->no_cache && !question->transcript) {
-        known =
-            known_find(verifier, options, key, address->domain, question->relay, &ticket->record);
-        count_lookup(verifier, known);
+        known = memory_find(&verifier->memory, options, key, address->domain, question->relay,
+                            &ticket->record, &by_fact);
+        count_lookup(verifier, known, by_fact);
     }
-    ticket->cached = known != KNOWN_NOT;
-    if (question->only_cache && known == KNOWN_NOT) {
+    ticket->cached = known != CACHE_MISS;
+    if (question->only_cache && known == CACHE_MISS) {
         struct address_record record = verifier_moment(verifier, RB_REASON_TIMEOUT, "not_in_cache");
 
         answer_at_once(ticket, &record, false);
@@ -163,7 +166,7 @@ static enum rb_error ask(struct rb_ticket *ticket, const struct setup *setup,
      * that is.
      */
     if (question->only_cache ||
-        (known == KNOWN_FRESH && rb_reason_verdict(ticket->record.reason) == RB_VERDICT_INVALID))
+        (known == CACHE_FRESH && rb_reason_verdict(ticket->record.reason) == RB_VERDICT_INVALID))
         return RB_OK;
     return gate_is_for(options, question) ? pass_gate(ticket, setup, question, address, key, known)
                                           : go_on(ticket, options, question, address, key, known);
@@ -238,7 +241,7 @@ static void fill_answer(const struct rb_ticket *ticket, const struct address_rec
         ticket->answered_ms != 0 ? ticket->answered_ms : clock_monotonic_ms(verifier->clock);
     const char *relay = ticket->flight != NULL ? ticket->flight->relay : "";
 
-    verifier_fill_answer(verifier, options, relay, ticket->address, record, answer);
+    memory_fill_answer(&verifier->memory, options, relay, ticket->address, record, answer);
     answer->cached = cached;
     answer->elapsed_ms = until_ms - ticket->asked_ms;
     memcpy(answer->domain, ticket->domain, sizeof answer->domain);
@@ -413,4 +416,9 @@ enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *
     error = rb_wait(ticket, until_ms, answer);
     rb_ticket_free(ticket);
     return error;
+}
+
+void rb_note_correspondent(struct rb_verifier *verifier, const char *address, size_t address_len)
+{
+    memory_note_correspondent(&verifier->memory, address, address_len);
 }

@@ -96,9 +96,12 @@ static void launch_or_land(struct rb_verifier *verifier, const struct options *o
 {
     const char *relay = flight->relay[0] != '\0' ? flight->relay : NULL;
     struct address_record record;
+    bool by_fact;
 
-    if (!flight->no_cache &&
-        known_find(verifier, options, flight->key, flight->domain, relay, &record) == KNOWN_FRESH) {
+    if (!flight->no_cache && memory_find(&verifier->memory, options, flight->key, flight->domain,
+                                         relay, &record, &by_fact) == CACHE_FRESH) {
+        if (by_fact)
+            atomic_fetch_add(&verifier->counters.settled_by_fact, 1);
         flight->from_cache = true;
         verifier_land(verifier, flight, &record);
         return;

@@ -12,9 +12,6 @@
 #include <limits.h>
 #include <poll.h>
 
-/* A relay that failed so often on end is left alone for so long: it may be back at any moment. */
-enum { OURS_FAILURES = 2, OURS_HOLD_S = 30 };
-
 /* A host that may not have noticed yet that a session of ours has ended is given so long. */
 enum { NOTICE_MS = 500 };
 
@@ -26,8 +23,7 @@ struct task {
     struct patience_call *call;
     struct slots_stay stay; /* with the host called now */
     bool answered;          /* by that host, about some address */
-    char facts_key[CACHE_KEY_MAX + 1];
-    bool settled; /* by the domain's facts: */
+    bool settled;           /* by the domain's facts: */
     struct address_record settlement;
     int64_t held_until_s; /* the first of the hosts that were held back; 0: none was */
 };
@@ -126,18 +122,11 @@ static void answer_item(void *arg, struct callout_item *item, const struct addre
  */
 static bool is_held(struct task *task, const char *ip, bool *on_trial)
 {
-    struct cache *cache = task->verifier->cache;
-    struct host_record host;
+    const int64_t until_s = memory_host_held_until_s(&task->verifier->memory, ip, on_trial);
 
-    *on_trial = false;
-    if (cache == NULL || cache_get_host(cache, ip, &host) != RB_OK)
-        return false;
-    *on_trial = host.trips > 0;
-    if (!breaker_holds_back(&host, clock_wall_s(task->verifier->clock)))
-        return false;
-    if (task->held_until_s == 0 || host.held_until_s < task->held_until_s)
-        task->held_until_s = host.held_until_s;
-    return true;
+    if (until_s != 0 && (task->held_until_s == 0 || until_s < task->held_until_s))
+        task->held_until_s = until_s;
+    return until_s != 0;
 }
 
 /*
@@ -313,39 +302,26 @@ static void host_called(void *arg, const char *ip, const struct address_record *
 {
     struct task *task = arg;
     struct rb_verifier *verifier = task->verifier;
-    const struct rb_options *o = &task->options->o;
-    int64_t now_s = clock_wall_s(verifier->clock);
-    struct host_record host;
-    bool known, failed = is_failure(task, how), forgiven;
 
     atomic_fetch_add(&verifier->counters.sessions, 1);
     task->stay.let_in = task->stay.let_in || how->reason == RB_REASON_ACCEPTED;
-    if (verifier->cache == NULL || ip[0] == '\0' || is_of_one_address(verifier, ip, how))
-        return;
-    pthread_mutex_lock(&verifier->records);
-    known = cache_get_host(verifier->cache, ip, &host) == RB_OK;
-    if (!known)
-        host = (struct host_record){0};
-    forgiven = !failed && (host.failures > 0 || host.trips > 0);
-    if (failed && is_ours(task)) {
-        host.trips = 0; /* always for the same short while */
-        breaker_host_failed(&host, how->reason, OURS_FAILURES, OURS_HOLD_S, now_s);
-    } else if (failed) {
-        breaker_host_failed(&host, how->reason, o->breaker_failures, o->breaker_hold_s, now_s);
-    }
-    if (!failed)
-        breaker_host_answered(&host, now_s);
-    if (failed || forgiven) /* a host that never failed needs no record */
-        (void)cache_put_host(verifier->cache, ip, &host);
-    pthread_mutex_unlock(&verifier->records);
+    if (ip[0] != '\0' && !is_of_one_address(verifier, ip, how))
+        memory_host_called(&verifier->memory, &task->options->o, ip, how->reason,
+                           is_failure(task, how), is_ours(task));
+}
+
+/* NULL: none. */
+static const char *relay_of(const struct destination *destination)
+{
+    return destination->relay[0] != '\0' ? destination->relay : NULL;
 }
 
 static void learned(void *arg, const struct domain_record *news)
 {
-    struct task *task = arg;
+    const struct task *task = arg;
 
-    if (task->verifier->cache != NULL)
-        (void)cache_put_domain(task->verifier->cache, task->facts_key, news);
+    memory_learned(&task->verifier->memory, relay_of(task->destination), task->destination->domain,
+                   news);
 }
 
 void task_run(struct rb_verifier *verifier, struct destination *destination,
@@ -364,16 +340,13 @@ void task_run(struct rb_verifier *verifier, struct destination *destination,
         .patience = call,
         .probe_key = verifier->probe_key,
         .domain = destination->domain,
-        .relay = destination->relay[0] != '\0' ? destination->relay : NULL,
+        .relay = relay_of(destination),
         .hooks = {next_item, may_rest, rest, answer_item, may_call, left, turned_away, too_much,
                   put_back, begin_probe, end_probe, host_called, learned, &task},
     };
 
-    if (cache_facts_key(callout.relay, destination->domain, task.facts_key) != RB_OK ||
-        verifier->cache == NULL ||
-        cache_get_domain(verifier->cache, task.facts_key, &callout.facts) != RB_OK)
-        callout.facts = (struct domain_record){0};
-    task.settled = known_settled(task.options, &callout.facts, clock_wall_s(verifier->clock),
-                                 &task.settlement);
+    memory_facts(&verifier->memory, callout.relay, callout.domain, &callout.facts);
+    task.settled =
+        memory_settles(&verifier->memory, task.options, &callout.facts, &task.settlement);
     callout_run(&callout);
 }

@@ -7,44 +7,23 @@
 
 #include "verifier/verifier.h"
 
-/* Whether the answer is about the mailbox, so that it tells for what the domain is being used. */
-static bool is_of_mailbox(const struct address_record *record)
-{
-    return rb_reason_verdict(record->reason) == RB_VERDICT_VALID || record->stage >= RB_STAGE_RCPT;
-}
-
-bool verifier_keeps(const char *relay, enum rb_reason reason)
-{
-    bool of_our_own = relay[0] != '\0' && !relay_is_mx(relay);
-
-    return address_record_is_kept(reason) &&
-           (!of_our_own || rb_reason_verdict(reason) != RB_VERDICT_UNKNOWN ||
-            reason == RB_REASON_CATCH_ALL);
-}
-
 /* What the world said goes into the cache, and on or off the schedule of retries. */
 static void keep(struct rb_verifier *verifier, const struct flight *flight,
                  const struct address_record *record)
 {
-    if (!verifier_keeps(flight->relay, record->reason)) {
+    if (!memory_note_answer(&verifier->memory, flight->key, flight->relay, record)) {
         if (flight->retry)
             retry_postpone(verifier->retry, flight->key, flight->held_until_s);
-        return;
+    } else if (flight->relay[0] == '\0') {
+        retry_note(verifier->retry, flight->key, record);
     }
-    (void)cache_put_address(verifier->cache, flight->key, record);
-    if (flight->relay[0] != '\0')
-        return;
-    if (is_of_mailbox(record))
-        known_note_onetime(verifier, flight->key + 1, rb_reason_verdict(record->reason));
-    retry_note(verifier->retry, flight->key, record);
 }
 
 /* Under the lock. */
 static void note_for_shield(struct rb_verifier *verifier, const struct flight *flight,
                             const struct address_record *record)
 {
-
-    if (flight->relay[0] == '\0' && !flight->from_cache && is_of_mailbox(record))
+    if (flight->relay[0] == '\0' && !flight->from_cache && memory_is_of_mailbox(record))
         (void)shield_note(verifier->limits.shield, flight->domain, flight->key,
                           rb_reason_verdict(record->reason), &verifier->setup->options->o.shield,
                           clock_wall_s(verifier->clock));
@@ -54,7 +33,7 @@ void verifier_land(struct rb_verifier *verifier, struct flight *flight,
                    const struct address_record *record)
 {
     /* Into the cache first: whoever finds no flight any more must find the answer there. */
-    if (verifier->cache != NULL && !flight->from_cache)
+    if (!flight->from_cache)
         keep(verifier, flight, record);
     pthread_mutex_lock(&verifier->lock);
     /*

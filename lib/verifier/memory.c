@@ -1,21 +1,53 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * known: answers that cost nobody anything: what the cache holds of an address, whom our own users
- * write to, what the facts of its domain settle, and what was learned of other senders of its kind.
- * Part of the verifier; see verifier.h. Must not call anybody.
- */
+/* memory: what is known and what is learned; see memory.h, which names what it owns and its lock. */
 #include "config.h"
 
-#include "verifier/verifier.h"
+#include "verifier/memory.h"
 
+#include "limits/breaker.h"
 #include "mail/address.h"
 #include "mail/onetime.h"
+#include "mail/relay.h"
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <string.h>
 
+/* A mail store of ours that failed so often in a row is left alone for so long. */
+enum { OURS_FAILURES = 2, OURS_HOLD_S = 30 };
+
 /* How often a correspondent is written down anew: each message need not be. */
 enum { CORRESPONDENT_FRESH_S = 24 * 3600 };
+
+/* --- Opening and closing -------------------------------------------------- */
+
+enum rb_error memory_open(struct memory *memory, const struct rb_options *o, char *detail,
+                          size_t detail_size)
+{
+    const struct cache_settings settings = {
+        .store = o->store,
+        .max_bytes = o->store_max_bytes,
+        .lifetimes = o->lifetimes,
+        .clock = o->clock,
+        .owner_fix = o->store_owner_fix,
+        .read_only = o->store_read_only,
+        .observer = o->observer,
+    };
+
+    *memory = (struct memory){.clock = o->clock};
+    pthread_mutex_init(&memory->records, NULL);
+    if (o->store[0] == '\0')
+        return RB_OK;
+    return cache_open(&settings, &memory->cache, detail, detail_size);
+}
+
+void memory_close(struct memory *memory)
+{
+    cache_close(memory->cache);
+    pthread_mutex_destroy(&memory->records);
+}
+
+/* --- Facts ---------------------------------------------------------------- */
 
 /* How long a dead domain stays dead: a domain that does not exist may be bought, a host may come
  * back. */
@@ -35,10 +67,11 @@ static struct address_record settled_record(enum rb_reason reason, int64_t stamp
     return record;
 }
 
-bool known_settled(const struct options *options, const struct domain_record *facts, int64_t now_s,
-                   struct address_record *record)
+bool memory_settles(const struct memory *memory, const struct options *options,
+                    const struct domain_record *facts, struct address_record *record)
 {
     const struct rb_lifetimes *lifetimes = &options->o.lifetimes;
+    const int64_t now_s = clock_wall_s(memory->clock);
 
     if (facts->dead.state == FACT_YES && facts->dead_reason != RB_REASON_NONE &&
         fact_is_live(&facts->dead, dead_ttl_s(lifetimes, facts->dead_reason), now_s)) {
@@ -54,41 +87,59 @@ bool known_settled(const struct options *options, const struct domain_record *fa
     return false;
 }
 
+void memory_facts(struct memory *memory, const char *relay, const char *domain,
+                  struct domain_record *facts)
+{
+    char key[CACHE_KEY_MAX + 1];
+
+    if (memory->cache == NULL || cache_facts_key(relay, domain, key) != RB_OK ||
+        cache_get_domain(memory->cache, key, facts) != RB_OK)
+        *facts = (struct domain_record){0};
+}
+
+void memory_learned(struct memory *memory, const char *relay, const char *domain,
+                    const struct domain_record *news)
+{
+    char key[CACHE_KEY_MAX + 1];
+
+    if (memory->cache != NULL && cache_facts_key(relay, domain, key) == RB_OK)
+        (void)cache_put_domain(memory->cache, key, news);
+}
+
 /* --- Correspondents ------------------------------------------------------- */
 
-static bool is_correspondent(struct rb_verifier *verifier, const struct rb_lifetimes *lifetimes,
+static bool is_correspondent(struct memory *memory, const struct rb_lifetimes *lifetimes,
                              const char *address, int64_t now_s, struct address_record *record)
 {
     char key[CACHE_KEY_MAX + 1];
 
     return cache_correspondent_key(address, key) == RB_OK &&
-           cache_get_address(verifier->cache, key, record) == RB_OK &&
+           cache_get_address(memory->cache, key, record) == RB_OK &&
            address_record_freshness(record, lifetimes, now_s, NULL) != RECORD_EXPIRED;
 }
 
-void rb_note_correspondent(struct rb_verifier *verifier, const char *address, size_t address_len)
+void memory_note_correspondent(struct memory *memory, const char *address, size_t len)
 {
-    int64_t now_s = clock_wall_s(verifier->clock);
+    int64_t now_s = clock_wall_s(memory->clock);
     const struct address_record news =
         settled_record(RB_REASON_CORRESPONDENT, now_s, "correspondent");
     char text[RB_ADDRESS_MAX + 1], key[CACHE_KEY_MAX + 1];
     struct address_record before;
     struct address parsed;
 
-    if (verifier->cache == NULL ||
-        address_parse(address, address_len, true, &parsed) != ADDRESS_OK ||
+    if (memory->cache == NULL || address_parse(address, len, true, &parsed) != ADDRESS_OK ||
         address_key(&parsed, text, sizeof text) != RB_OK ||
         cache_correspondent_key(text, key) != RB_OK)
         return;
-    if (cache_get_address(verifier->cache, key, &before) == RB_OK && before.stamp_s <= now_s &&
+    if (cache_get_address(memory->cache, key, &before) == RB_OK && before.stamp_s <= now_s &&
         now_s - before.stamp_s < CORRESPONDENT_FRESH_S)
         return;
-    (void)cache_put_address(verifier->cache, key, &news);
+    (void)cache_put_address(memory->cache, key, &news);
 }
 
-/* --- One-time senders ----------------------------------------------------- */
+/* --- One-time senders ---------------------------------------------------------------- */
 
-static bool onetime_answers(struct rb_verifier *verifier, const struct rb_lifetimes *lifetimes,
+static bool onetime_answers(struct memory *memory, const struct rb_lifetimes *lifetimes,
                             const struct onetime_class *onetime, const char *address, int64_t now_s,
                             struct address_record *record)
 {
@@ -102,50 +153,47 @@ static bool onetime_answers(struct rb_verifier *verifier, const struct rb_lifeti
     struct onetime_record known;
 
     if (cache_onetime_key(onetime->kind, onetime->key, key) != RB_OK ||
-        cache_get_onetime(verifier->cache, key, &known) != RB_OK ||
+        cache_get_onetime(memory->cache, key, &known) != RB_OK ||
         !onetime_record_answers(&known, onetime->kind, address, lifetimes, now_s))
         return false;
     *record = settled_record(RB_REASON_ACCEPTED, known.valid_s, rules[onetime->kind]);
     return true;
 }
 
-void known_note_onetime(struct rb_verifier *verifier, const char *address, enum rb_verdict verdict)
+/* What a mail host said of an address (canonical) counts for others of its class. */
+static void note_onetime(struct memory *memory, const char *address, enum rb_verdict verdict)
 {
     char key[CACHE_KEY_MAX + 1];
     struct onetime_record record;
     struct address parsed;
     struct onetime_class onetime;
 
-    if (verifier->cache == NULL || verdict == RB_VERDICT_UNKNOWN ||
-        !address_from_key(address, &parsed) ||
+    if (verdict == RB_VERDICT_UNKNOWN || !address_from_key(address, &parsed) ||
         onetime_classify(&parsed, &onetime) == ONETIME_NONE ||
         (verdict == RB_VERDICT_INVALID && onetime.kind != ONETIME_VERP) ||
         cache_onetime_key(onetime.kind, onetime.key, key) != RB_OK)
         return;
-    pthread_mutex_lock(&verifier->records);
-    if (cache_get_onetime(verifier->cache, key, &record) != RB_OK)
+    pthread_mutex_lock(&memory->records);
+    if (cache_get_onetime(memory->cache, key, &record) != RB_OK)
         record = (struct onetime_record){0};
-    onetime_record_note(&record, verdict, clock_wall_s(verifier->clock));
-    (void)cache_put_onetime(verifier->cache, key, &record);
-    pthread_mutex_unlock(&verifier->records);
+    onetime_record_note(&record, verdict, clock_wall_s(memory->clock));
+    (void)cache_put_onetime(memory->cache, key, &record);
+    pthread_mutex_unlock(&memory->records);
 }
 
-/* --- All of it ------------------------------------------------------------ */
+/* --- Finding --------------------------------------------------------------- */
 
-static bool facts_settle(struct rb_verifier *verifier, const struct options *options,
-                         const char *domain, const char *relay, int64_t now_s,
-                         struct address_record *record)
+static bool facts_settle(struct memory *memory, const struct options *options, const char *domain,
+                         const char *relay, struct address_record *record)
 {
-    char key[CACHE_KEY_MAX + 1];
     struct domain_record facts;
 
-    return cache_facts_key(relay, domain, key) == RB_OK &&
-           cache_get_domain(verifier->cache, key, &facts) == RB_OK &&
-           known_settled(options, &facts, now_s, record);
+    memory_facts(memory, relay, domain, &facts);
+    return memory_settles(memory, options, &facts, record);
 }
 
 /* What other senders of the address's kind tell of it, and correspondents with a tag of theirs. */
-static bool kind_settles(struct rb_verifier *verifier, const struct rb_lifetimes *lifetimes,
+static bool kind_settles(struct memory *memory, const struct rb_lifetimes *lifetimes,
                          const char *address, int64_t now_s, struct address_record *record)
 {
     struct address parsed;
@@ -154,54 +202,146 @@ static bool kind_settles(struct rb_verifier *verifier, const struct rb_lifetimes
     if (!address_from_key(address, &parsed) || onetime_classify(&parsed, &onetime) == ONETIME_NONE)
         return false;
     return (onetime.base[0] != '\0' &&
-            is_correspondent(verifier, lifetimes, onetime.base, now_s, record)) ||
-           onetime_answers(verifier, lifetimes, &onetime, address, now_s, record);
+            is_correspondent(memory, lifetimes, onetime.base, now_s, record)) ||
+           onetime_answers(memory, lifetimes, &onetime, address, now_s, record);
 }
 
 /* Whom our users write to is valid, whatever its host said of us or of the address. */
-static bool overrules(struct rb_verifier *verifier, const struct rb_lifetimes *lifetimes,
+static bool overrules(struct memory *memory, const struct rb_lifetimes *lifetimes,
                       const char *address, const struct address_record *own, int64_t now_s,
                       struct address_record *record)
 {
     return rb_reason_verdict(own->reason) != RB_VERDICT_VALID &&
-           is_correspondent(verifier, lifetimes, address, now_s, record);
+           is_correspondent(memory, lifetimes, address, now_s, record);
 }
 
-enum known known_look(struct rb_verifier *verifier, const struct options *options, const char *key,
-                      const char *domain, const char *relay, struct address_record *record,
-                      bool *by_fact)
+enum memory_answer memory_find(struct memory *memory, const struct options *options,
+                               const char *key, const char *domain, const char *relay,
+                               struct address_record *record, bool *by_fact)
 {
     const struct rb_lifetimes *lifetimes = &options->o.lifetimes;
-    int64_t now_s = clock_wall_s(verifier->clock);
+    int64_t now_s = clock_wall_s(memory->clock);
     const char *address = key + 1; /* of the world's answer: a relay's has no use for it */
     struct address_record own = {.reason = RB_REASON_NONE};
     enum freshness freshness = RECORD_EXPIRED;
 
     *by_fact = false;
-    if (verifier->cache == NULL)
-        return KNOWN_NOT;
-    if (cache_get_address(verifier->cache, key, &own) == RB_OK)
+    if (memory->cache == NULL)
+        return CACHE_MISS;
+    if (cache_get_address(memory->cache, key, &own) == RB_OK)
         freshness = address_record_freshness(&own, lifetimes, now_s, NULL);
     if (freshness == RECORD_EXPIRED)
         own.reason = RB_REASON_NONE;
-    if (relay == NULL && overrules(verifier, lifetimes, address, &own, now_s, record))
-        return KNOWN_FRESH;
+    if (relay == NULL && overrules(memory, lifetimes, address, &own, now_s, record))
+        return CACHE_FRESH;
     if (freshness != RECORD_EXPIRED) {
         *record = own;
-        return freshness == RECORD_FRESH ? KNOWN_FRESH : KNOWN_STALE;
+        return freshness == RECORD_FRESH ? CACHE_FRESH : CACHE_STALE;
     }
-    *by_fact = facts_settle(verifier, options, domain, relay, now_s, record) ||
-               (relay == NULL && kind_settles(verifier, lifetimes, address, now_s, record));
-    return *by_fact ? KNOWN_FRESH : KNOWN_NOT;
+    *by_fact = facts_settle(memory, options, domain, relay, record) ||
+               (relay == NULL && kind_settles(memory, lifetimes, address, now_s, record));
+    return *by_fact ? CACHE_FRESH : CACHE_MISS;
 }
 
-enum known known_find(struct rb_verifier *verifier, const struct options *options, const char *key,
-                      const char *domain, const char *relay, struct address_record *record)
-{
-    bool by_fact;
-    enum known known = known_look(verifier, options, key, domain, relay, record, &by_fact);
+/* --- Answers --------------------------------------------------------------- */
 
-    if (by_fact)
-        atomic_fetch_add(&verifier->counters.settled_by_fact, 1);
-    return known;
+bool memory_keeps(const char *relay, enum rb_reason reason)
+{
+    bool of_our_own = relay[0] != '\0' && !relay_is_mx(relay);
+
+    return address_record_is_kept(reason) &&
+           (!of_our_own || rb_reason_verdict(reason) != RB_VERDICT_UNKNOWN ||
+            reason == RB_REASON_CATCH_ALL);
+}
+
+bool memory_is_of_mailbox(const struct address_record *record)
+{
+    return rb_reason_verdict(record->reason) == RB_VERDICT_VALID || record->stage >= RB_STAGE_RCPT;
+}
+
+bool memory_note_answer(struct memory *memory, const char *key, const char *relay,
+                        const struct address_record *record)
+{
+    if (memory->cache == NULL || !memory_keeps(relay, record->reason))
+        return false;
+    (void)cache_put_address(memory->cache, key, record);
+    if (relay[0] == '\0' && memory_is_of_mailbox(record))
+        note_onetime(memory, key + 1, rb_reason_verdict(record->reason));
+    return true;
+}
+
+void memory_fill_answer(const struct memory *memory, const struct options *options,
+                        const char *relay, const char *address, const struct address_record *record,
+                        struct rb_answer *answer)
+{
+    int64_t now_s = clock_wall_s(memory->clock), left_s = -1;
+
+    *answer = (struct rb_answer){
+        .verdict = rb_reason_verdict(record->reason),
+        .reason = record->reason,
+        .age_s = now_s > record->stamp_s ? now_s - record->stamp_s : 0,
+        .expires_s = -1,
+        .port = record->port,
+        .stage = record->stage,
+        .code = record->code,
+        .mail_from_known = record->mail_from_known,
+        .wait_s = record->wait_s,
+    };
+    if (memory->cache != NULL && address[0] != '\0' &&
+        (memory_keeps(relay, record->reason) || record->reason == RB_REASON_CORRESPONDENT) &&
+        address_record_freshness(record, &options->o.lifetimes, now_s, &left_s) != RECORD_EXPIRED)
+        answer->expires_s = left_s;
+    (void)text_copy(answer->address, sizeof answer->address, address);
+    memcpy(answer->rule, record->rule, sizeof answer->rule);
+    memcpy(answer->mx, record->mx, sizeof answer->mx);
+    memcpy(answer->ip, record->ip, sizeof answer->ip);
+    memcpy(answer->tls, record->tls, sizeof answer->tls);
+    memcpy(answer->enhanced, record->enhanced, sizeof answer->enhanced);
+    memcpy(answer->reply, record->reply, sizeof answer->reply);
+    memcpy(answer->mail_from, record->mail_from, sizeof answer->mail_from);
+}
+
+/* --- Hosts ------------------------------------------------------------------ */
+
+int64_t memory_host_held_until_s(struct memory *memory, const char *ip, bool *on_trial)
+{
+    struct host_record host;
+
+    *on_trial = false;
+    if (memory->cache == NULL || cache_get_host(memory->cache, ip, &host) != RB_OK)
+        return 0;
+    *on_trial = host.trips > 0;
+    return breaker_holds_back(&host, clock_wall_s(memory->clock)) ? host.held_until_s : 0;
+}
+
+/* Whether the record has changed: a host that never failed needs none. */
+static bool note_call(struct host_record *host, const struct rb_options *o, enum rb_reason reason,
+                      bool failed, bool is_ours, int64_t now_s)
+{
+    const bool had_failed = host->failures > 0 || host->trips > 0;
+
+    if (!failed) {
+        breaker_host_answered(host, now_s);
+        return had_failed;
+    }
+    if (is_ours)
+        host->trips = 0; /* always for the same short while */
+    breaker_host_failed(host, reason, is_ours ? OURS_FAILURES : o->breaker_failures,
+                        is_ours ? OURS_HOLD_S : o->breaker_hold_s, now_s);
+    return true;
+}
+
+void memory_host_called(struct memory *memory, const struct rb_options *o, const char *ip,
+                        enum rb_reason reason, bool failed, bool is_ours)
+{
+    struct host_record host;
+
+    if (memory->cache == NULL)
+        return;
+    pthread_mutex_lock(&memory->records);
+    if (cache_get_host(memory->cache, ip, &host) != RB_OK)
+        host = (struct host_record){0};
+    if (note_call(&host, o, reason, failed, is_ours, clock_wall_s(memory->clock)))
+        (void)cache_put_host(memory->cache, ip, &host);
+    pthread_mutex_unlock(&memory->records);
 }

@@ -28,7 +28,8 @@ static void answer(const struct peek *peek, const struct address_record *record,
     struct rb_answer *made = &peek->prospect->answer;
     const char *relay = peek->question->relay != NULL ? peek->question->relay : "";
 
-    verifier_fill_answer(peek->verifier, peek->setup->options, relay, peek->text, record, made);
+    memory_fill_answer(&peek->verifier->memory, peek->setup->options, relay, peek->text, record,
+                       made);
     made->cached = cached;
     if (peek->text[0] != '\0')
         (void)text_copy(made->domain, sizeof made->domain, peek->address.domain);
@@ -42,10 +43,10 @@ static void answer_moment(const struct peek *peek, enum rb_reason reason, const 
 }
 
 /* Whether the SPF gate turns the client back: what the cache knows waits for no name server. */
-static bool is_turned_back(const struct peek *peek, enum known known)
+static bool is_turned_back(const struct peek *peek, enum memory_answer known)
 {
     const struct rb_clock *clock = peek->verifier->clock;
-    const deadline until = known == KNOWN_NOT ? peek->until : deadline_in(clock, 0);
+    const deadline until = known == CACHE_MISS ? peek->until : deadline_in(clock, 0);
     const struct spf_question asked = {
         .client = peek->question->client,
         .helo = peek->question->helo,
@@ -86,23 +87,23 @@ static enum rb_error peek_at_address(const struct peek *peek)
     const struct rb_question *question = peek->question;
     char key[CACHE_KEY_MAX + 1];
     struct address_record record = {.reason = RB_REASON_NONE};
-    enum known known = KNOWN_NOT;
+    enum memory_answer known = CACHE_MISS;
     enum rb_error error = cache_address_key(question->relay, peek->text, key);
     bool by_fact;
 
     if (error != RB_OK)
         return error;
     if (!question->no_cache)
-        known = known_look(peek->verifier, peek->setup->options, key, peek->address.domain,
-                           question->relay, &record, &by_fact);
-    if ((known != KNOWN_FRESH || rb_reason_verdict(record.reason) != RB_VERDICT_INVALID) &&
+        known = memory_find(&peek->verifier->memory, peek->setup->options, key,
+                            peek->address.domain, question->relay, &record, &by_fact);
+    if ((known != CACHE_FRESH || rb_reason_verdict(record.reason) != RB_VERDICT_INVALID) &&
         is_turned_back(peek, known)) {
         answer_moment(peek, RB_REASON_SPF_FAIL, "spf_fail");
-    } else if (known == KNOWN_NOT) {
+    } else if (known == CACHE_MISS) {
         look_at_board(peek, key);
     } else {
         answer(peek, &record, true);
-        peek->prospect->would_refresh = known == KNOWN_STALE;
+        peek->prospect->would_refresh = known == CACHE_STALE;
     }
     return RB_OK;
 }

@@ -40,30 +40,11 @@ static void make_probe_key(const char *helo_name, uint8_t key[32])
     SHA256((const unsigned char *)text, len, key);
 }
 
-static enum rb_error open_cache(struct rb_verifier *verifier, const struct rb_options *o,
-                                char *detail, size_t detail_size)
-{
-    const struct cache_settings settings = {
-        .store = o->store,
-        .max_bytes = o->store_max_bytes,
-        .lifetimes = o->lifetimes,
-        .clock = verifier->clock,
-        .owner_fix = o->store_owner_fix,
-        .read_only = o->store_read_only,
-        .observer = o->observer,
-    };
-
-    if (o->store == NULL || o->store[0] == '\0')
-        return RB_OK;
-    return cache_open(&settings, &verifier->cache, detail, detail_size);
-}
-
 static void init_locks(struct rb_verifier *verifier)
 {
     pthread_condattr_t attributes;
 
     pthread_mutex_init(&verifier->lock, NULL);
-    pthread_mutex_init(&verifier->records, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&verifier->idle_cond, &attributes);
@@ -74,7 +55,7 @@ static void init_locks(struct rb_verifier *verifier)
 static void destroy(struct rb_verifier *verifier)
 {
     retry_close(verifier->retry);
-    cache_close(verifier->cache);
+    memory_close(&verifier->memory);
     slots_free(&verifier->slots);
     checks_free(&verifier->checks);
     limits_fini(&verifier->limits);
@@ -86,7 +67,6 @@ static void destroy(struct rb_verifier *verifier)
         close(verifier->cancel_fd);
     pthread_cond_destroy(&verifier->idle_cond);
     pthread_cond_destroy(&verifier->watch);
-    pthread_mutex_destroy(&verifier->records);
     pthread_mutex_destroy(&verifier->lock);
     pool_fini(&verifier->tickets);
     free(verifier);
@@ -115,9 +95,9 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
     verifier->spf = spf_memo_new(verifier->clock);
     error = verifier->spf != NULL ? limits_init(&verifier->limits) : RB_ERR_NOMEM;
     if (error == RB_OK)
-        error = open_cache(verifier, o, detail, detail_size);
-    if (error == RB_OK && verifier->cache != NULL && !o->store_read_only)
-        error = retry_open(verifier->cache, verifier->clock, &hooks, &verifier->retry);
+        error = memory_open(&verifier->memory, o, detail, detail_size);
+    if (error == RB_OK && verifier->memory.cache != NULL && !o->store_read_only)
+        error = retry_open(verifier->memory.cache, verifier->clock, &hooks, &verifier->retry);
     return error == RB_OK ? retry_configure(verifier->retry, o) : error;
 }
 
@@ -164,9 +144,9 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
     verifier->setup = fresh;
     pthread_mutex_unlock(&verifier->lock);
     setup_put(verifier, old);
-    if (verifier->cache != NULL) {
-        cache_set_lifetimes(verifier->cache, &options->lifetimes);
-        cache_check(verifier->cache);
+    if (verifier->memory.cache != NULL) {
+        cache_set_lifetimes(verifier->memory.cache, &options->lifetimes);
+        cache_check(verifier->memory.cache);
     }
     return RB_OK;
 }
@@ -178,37 +158,6 @@ struct address_record verifier_moment(const struct rb_verifier *verifier, enum r
 
     (void)text_printable(record.rule, sizeof record.rule, rule, strlen(rule));
     return record;
-}
-
-void verifier_fill_answer(const struct rb_verifier *verifier, const struct options *options,
-                          const char *relay, const char *address,
-                          const struct address_record *record, struct rb_answer *answer)
-{
-    int64_t now_s = clock_wall_s(verifier->clock), left_s = -1;
-
-    *answer = (struct rb_answer){
-        .verdict = rb_reason_verdict(record->reason),
-        .reason = record->reason,
-        .age_s = now_s > record->stamp_s ? now_s - record->stamp_s : 0,
-        .expires_s = -1,
-        .port = record->port,
-        .stage = record->stage,
-        .code = record->code,
-        .mail_from_known = record->mail_from_known,
-        .wait_s = record->wait_s,
-    };
-    if (verifier->cache != NULL && address[0] != '\0' &&
-        (verifier_keeps(relay, record->reason) || record->reason == RB_REASON_CORRESPONDENT) &&
-        address_record_freshness(record, &options->o.lifetimes, now_s, &left_s) != RECORD_EXPIRED)
-        answer->expires_s = left_s;
-    (void)text_copy(answer->address, sizeof answer->address, address);
-    memcpy(answer->rule, record->rule, sizeof answer->rule);
-    memcpy(answer->mx, record->mx, sizeof answer->mx);
-    memcpy(answer->ip, record->ip, sizeof answer->ip);
-    memcpy(answer->tls, record->tls, sizeof answer->tls);
-    memcpy(answer->enhanced, record->enhanced, sizeof answer->enhanced);
-    memcpy(answer->reply, record->reply, sizeof answer->reply);
-    memcpy(answer->mail_from, record->mail_from, sizeof answer->mail_from);
 }
 
 static struct callout_item *drain_one(struct rb_verifier *verifier)
@@ -272,7 +221,8 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
     };
     for (int i = 0; i < RB_REASON_MAX; i++)
         stats->callouts[i] = atomic_load(&counters->callouts[i]);
-    if (verifier->cache != NULL && cache_get_stats(verifier->cache, &cache) == RB_OK) {
+    if (verifier->memory.cache != NULL &&
+        cache_get_stats(verifier->memory.cache, &cache) == RB_OK) {
         stats->cache_entries = cache.addresses;
         stats->cache_bytes = cache.bytes;
         stats->dropped_writes = cache.dropped;

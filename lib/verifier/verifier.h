@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * verifier: what its parts share: verifier.c (the whole), ask.c (the questions), peek.c (questions
+ * verifier: what its parts share: verifier.c (the whole), api.c (the questions), peek.c (questions
  * that are only thought of), gate.c (whether somebody may be called for them), board.c (their
- * flights), known.c (what needs no asking), workers.c (the threads that ask), task.c (one callout
- * of theirs), landing.c (what comes of it). The public face is ringback.h.
+ * flights), threads.c (the threads that ask), jobs.c (one callout of theirs), landing.c (what comes
+ * of it). The public face is ringback.h.
  *
- * Locks: `lock` covers the fields marked [lock]; `records` serialises changes of host and one-time
- * records. Neither is held while the other is taken, nor across I/O or hooks.
+ * Lock: `lock` covers the fields marked [lock]. No other is held or taken under it, nor is it held
+ * across I/O or hooks.
  */
 #ifndef RB_VERIFIER_H
 #define RB_VERIFIER_H
 
 #include "limits/limits.h"
-#include "cache/cache.h"
 #include "verifier/checks.h"
 #include "dns/dns.h"
 #include "verifier/inflight.h"
+#include "verifier/memory.h"
 #include "verifier/identity.h"
 #include "options/options.h"
 #include "base/stall.h"
@@ -45,7 +45,7 @@ struct waiter {
 
 struct rb_verifier {
     const struct rb_clock *clock;
-    struct cache *cache; /* NULL: nothing is kept */
+    struct memory memory; /* has a lock of its own */
     struct retry *
         retry; /* NULL: no cache to write to; what is asked again by itself; has a lock of its own */
     struct spf_memo *spf; /* what SPF said lately; has a lock of its own */
@@ -55,8 +55,6 @@ struct rb_verifier {
     unsigned workers_max;
     struct pool tickets; /* has a lock of its own */
     struct counters counters;
-
-    pthread_mutex_t records;
 
     pthread_mutex_t lock;
     pthread_cond_t idle_cond; /* a worker has ended */
@@ -79,45 +77,11 @@ struct rb_verifier {
     bool stopping;              /* [lock] */
 };
 
-/* --- known.c: answers that cost nobody anything --------------------------- */
-
-enum known { KNOWN_NOT, KNOWN_STALE, KNOWN_FRESH };
-
-/*
- * What the cache, then the domain's facts and the address's kind, know of an address; by_fact: it
- * was those. Counts nothing. Any thread, no lock held.
- */
-enum known known_look(struct rb_verifier *verifier, const struct options *options, const char *key,
-                      const char *domain, const char *relay, struct address_record *record,
-                      bool *by_fact);
-
-/* The same, for a question that is asked. */
-enum known known_find(struct rb_verifier *verifier, const struct options *options, const char *key,
-                      const char *domain, const char *relay, struct address_record *record);
-
-/*
- * Takes note of what a mail host said of an address (canonical) for others of its one-time class. No lock
- * held.
- */
-void known_note_onetime(struct rb_verifier *verifier, const char *address, enum rb_verdict verdict);
-
-/* What the domain's facts alone settle. */
-bool known_settled(const struct options *options, const struct domain_record *facts, int64_t now_s,
-                   struct address_record *record);
-
 /* --- verifier.c ----------------------------------------------------------- */
 
 /* An answer about this moment only: nothing was asked, or nothing heard. */
 struct address_record verifier_moment(const struct rb_verifier *verifier, enum rb_reason reason,
                                       const char *rule);
-
-/*
- * What a record says, as an answer: all but domain, cached and elapsed_ms. relay: "" where there is
- * none; address: canonical.
- */
-void verifier_fill_answer(const struct rb_verifier *verifier, const struct options *options,
-                          const char *relay, const char *address,
-                          const struct address_record *record, struct rb_answer *answer);
 
 /* What the limits hold back now, as shield_list_up and rates_list_limited tell it. No lock held. */
 size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, size_t size);
@@ -213,12 +177,6 @@ void board_leave(struct rb_verifier *verifier, struct flight *flight);
 bool verifier_ask_again(void *arg, const char *key);
 
 /* --- landing.c ------------------------------------------------------------ */
-
-/*
- * Whether an answer with that reason is written down. relay: "" where there is none. That a mail
- * store of our own gave no answer is of this moment: the next one asks it again.
- */
-bool verifier_keeps(const char *relay, enum rb_reason reason);
 
 /*
  * Lands a flight with its final answer: cache, counters, waiters. No lock held. Drops the callout's

@@ -296,8 +296,8 @@ void service_stop(void)
 
 void service_flush(void)
 {
-    if (world.verifier->cache != NULL)
-        cache_flush(world.verifier->cache);
+    if (world.verifier->memory.cache != NULL)
+        cache_flush(world.verifier->memory.cache);
 }
 
 void service_end(void)

@@ -153,7 +153,7 @@ static json_t *rates(size_t *count)
 static json_t *limits_object(const struct config *config)
 {
     struct held held = {.hosts = json_array(), .now_s = time(NULL)};
-    struct cache *cache = service_world()->verifier->cache;
+    struct cache *cache = service_world()->verifier->memory.cache;
     json_t *shield_list, *rate_list;
     size_t shield_count, rate_count;
 

@@ -85,15 +85,15 @@ static struct rb_prospect peek(struct rig *f, const struct rb_question *question
     size_t len, now_len;
     char *octets, *now;
 
-    if (f->verifier->cache != NULL)
-        cache_flush(f->verifier->cache);
+    if (f->verifier->memory.cache != NULL)
+        cache_flush(f->verifier->memory.cache);
     octets = read_cache(f, &len);
     before = rig_stats(f);
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(rb_peek(f->verifier, question, rig_until(WAIT_MS), &prospect), RB_OK);
     after = rig_stats(f);
-    if (f->verifier->cache != NULL)
-        cache_flush(f->verifier->cache);
+    if (f->verifier->memory.cache != NULL)
+        cache_flush(f->verifier->memory.cache);
     now = read_cache(f, &now_len);
     assert_int_equal(len, now_len);
     assert_memory_equal(octets, now, len);

@@ -506,7 +506,7 @@ static void let_pass(struct rig *f, int64_t seconds)
 
     for (int64_t s = 0; s < seconds; s += MINUTE) {
         fake_clock_advance_s(&f->clock, MINUTE);
-        assert_int_equal(cache_purge(f->verifier->cache, true, &removed), RB_OK);
+        assert_int_equal(cache_purge(f->verifier->memory.cache, true, &removed), RB_OK);
         retry_look(f->verifier->retry);
         rig_await_idle(f);
     }
@@ -572,7 +572,7 @@ static void a_retry_that_meets_a_host_held_back_waits_for_it(void **state)
     const struct address_record said = {.reason = RB_REASON_TEMPFAIL,
                                         .stamp_s = clock_wall_s(&f->clock.clock),
                                         .ip = "192.0.2.99"}; /* by another host, then */
-    assert_int_equal(cache_put_host(f->verifier->cache, "127.0.0.1", &held), RB_OK);
+    assert_int_equal(cache_put_host(f->verifier->memory.cache, "127.0.0.1", &held), RB_OK);
     retry_note(f->verifier->retry, "slater@example.org", &said);
     let_pass(f, 5 * HOUR);
     assert_int_equal(rig_stats(f).callouts[RB_REASON_LIMITED], 1);
@@ -699,7 +699,7 @@ static void a_reload_sees_that_the_store_is_another_one(void **state)
     assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     rig_reload(f);
     assert_int_equal(atomic_load(&told.count), 0);
-    cache_flush(f->verifier->cache); /* what still waits would go into the new one */
+    cache_flush(f->verifier->memory.cache); /* what still waits would go into the new one */
     (void)snprintf(away, sizeof away, "%s/away", f->folder);
     assert_int_equal(rename(f->path, away), 0);
     rig_reload(f);
