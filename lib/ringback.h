@@ -163,6 +163,9 @@ struct rb_greylist {
 
 enum rb_ip_version { RB_IP_ANY = 0, RB_IP_V4, RB_IP_V6 };
 
+/* STARTTLS (RFC 3207): not used; or where the host offers it, and in clear where that fails. */
+enum rb_tls { RB_TLS_NEVER = 0, RB_TLS_MAY };
+
 /* What the administrator should hear of. */
 enum rb_event {
     RB_EVENT_STORE_RENEWED = 1, /* the store was not in place or not usable any more: opened anew */
@@ -204,7 +207,7 @@ struct rb_options {
     size_t allowed_count;
 
     /* how */
-    bool tls;
+    enum rb_tls tls;
     bool catch_all_check;
     bool data_check;
     bool smtputf8;

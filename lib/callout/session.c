@@ -183,7 +183,7 @@ static enum transport_status session_connect(struct session *session, bool use_t
  * clear. */
 static bool session_open(struct session *session)
 {
-    bool use_tls = session->attempt->callout->options->o.tls;
+    bool use_tls = session->attempt->callout->options->o.tls != RB_TLS_NEVER;
     enum transport_status status = session_connect(session, use_tls);
 
     if (status == TRANSPORT_TLS_FAILED) {

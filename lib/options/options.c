@@ -52,7 +52,7 @@ void rb_options_init(struct rb_options *options)
         .fallback_mail_from = "",
         .port = 25,
         .ip_version = RB_IP_ANY,
-        .tls = true,
+        .tls = RB_TLS_MAY,
         .catch_all_check = true,
         .data_check = false,
         .smtputf8 = true,
@@ -124,6 +124,7 @@ static enum rb_error check_numbers(const struct rb_options *from, const struct d
     const struct range ranges[] = {
         {"port", from->port, 1, UINT16_MAX},
         {"ip_version", (int64_t)from->ip_version, RB_IP_ANY, RB_IP_V6},
+        {"tls", (int64_t)from->tls, RB_TLS_NEVER, RB_TLS_MAY},
         {"connect_timeout", from->connect_timeout_ms, 1, TIMEOUT_MAX_MS},
         {"command_timeout", from->command_timeout_ms, 1, TIMEOUT_MAX_MS},
         {"total_timeout", from->total_timeout_ms, 1, TIMEOUT_MAX_MS},

@@ -30,8 +30,6 @@ enum {
 
 enum decide_at { DECIDE_RCPT = 0, DECIDE_DATA, DECIDE_EOM };
 
-enum callout_tls { TLS_NEVER = 0, TLS_MAY };
-
 /* Where recipients of a domain are verified. */
 struct relay {
     char *
@@ -65,7 +63,7 @@ struct config {
         unsigned port;
         struct text_list bind;
         enum rb_ip_version ip_version;
-        enum callout_tls tls;
+        enum rb_tls tls;
         unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms, idle_timeout_ms;
         unsigned max_workers, max_held, max_pending;
         bool catch_all_check, data_check, smtputf8;

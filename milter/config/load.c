@@ -680,7 +680,7 @@ void config_options(const struct config *config, struct rb_options *options)
     options->ip_version = config->callout.ip_version;
     options->allowed_networks = config->callout.allowed_networks.items;
     options->allowed_count = config->callout.allowed_networks.count;
-    options->tls = config->callout.tls == TLS_MAY;
+    options->tls = config->callout.tls;
     options->catch_all_check = config->callout.catch_all_check;
     options->data_check = config->callout.data_check;
     options->smtputf8 = config->callout.smtputf8;

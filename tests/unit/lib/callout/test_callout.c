@@ -2352,7 +2352,7 @@ static void tls_is_not_used_when_it_is_off(void **state)
     (void)state;
     struct fake_host *host = start(0, &(const struct fake_host_options){.starttls = true});
 
-    world.options.tls = false;
+    world.options.tls = RB_TLS_NEVER;
     is(ask("one.example", "u@one.example"), RB_REASON_NO_SUCH_USER);
     assert_string_equal(world.answer[0].tls, "");
     heard(host, "STARTTLS", 0);

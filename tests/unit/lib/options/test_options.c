@@ -68,7 +68,8 @@ static void defaults_are_the_documented_ones(void **state)
     assert_int_equal(o.port, 25);
     assert_int_equal(o.bind_count + o.resolver_count + o.allowed_count, 0);
     assert_int_equal(o.ip_version, RB_IP_ANY);
-    assert_true(o.tls && o.catch_all_check && o.smtputf8);
+    assert_int_equal(o.tls, RB_TLS_MAY);
+    assert_true(o.catch_all_check && o.smtputf8);
     assert_false(o.data_check || o.store_owner_fix);
     assert_int_equal(o.connect_timeout_ms, 10000);
     assert_int_equal(o.command_timeout_ms, 30000);
@@ -275,6 +276,7 @@ static const struct number {
     int64_t min, max;
 } numbers[] = {
     NUMBER(port, "port", 1, 65535),
+    NUMBER(tls, "tls", RB_TLS_NEVER, RB_TLS_MAY),
     NUMBER(connect_timeout_ms, "connect_timeout", 1, 86400000),
     NUMBER(command_timeout_ms, "command_timeout", 1, 86400000),
     NUMBER(total_timeout_ms, "total_timeout", 1, 86400000),

@@ -160,7 +160,7 @@ static void assert_callout_defaults(const struct config *config)
     assert_int_equal(config->callout.port, 25);
     assert_int_equal(config->callout.bind.count, 0);
     assert_int_equal(config->callout.ip_version, RB_IP_ANY);
-    assert_int_equal(config->callout.tls, TLS_MAY);
+    assert_int_equal(config->callout.tls, RB_TLS_MAY);
     assert_int_equal(config->callout.connect_timeout_ms, 10000);
     assert_int_equal(config->callout.command_timeout_ms, 30000);
     assert_int_equal(config->callout.total_timeout_ms, 120000);
@@ -585,7 +585,7 @@ static void every_kind_of_directive_is_read(void **state)
     assert_int_equal(config->trusted_networks.count, 3);
     assert_int_equal(config->callout.port, 2525);
     assert_int_equal(config->callout.ip_version, RB_IP_V6);
-    assert_int_equal(config->callout.tls, TLS_NEVER);
+    assert_int_equal(config->callout.tls, RB_TLS_NEVER);
     assert_string_equal(config->callout.bind.items[0], "192.0.2.9");
     assert_string_equal(config->callout.mail_from, "verify@example.org");
     assert_int_equal(config->callout.allowed_networks.items[0].bits, 96 + 8);
