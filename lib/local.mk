@@ -66,7 +66,8 @@ libcore_la_SOURCES = \
     lib/sched/hostslots.c lib/sched/hostslots.h \
     lib/sched/idle.c lib/sched/idle.h \
     lib/sched/probing.c lib/sched/probing.h \
-    lib/sched/threads.c \
+    lib/sched/sched.c lib/sched/sched.h \
+    lib/sched/threads.c lib/sched/threads.h \
     lib/verifier/api.c \
     lib/verifier/board.c \
     lib/verifier/checks.c lib/verifier/checks.h \

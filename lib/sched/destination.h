@@ -16,6 +16,8 @@
 #include "mail/relay.h"
 #include "sched/idle.h"
 
+#include <stdatomic.h>
+
 struct destination {
     char domain[RB_DOMAIN_MAX + 1];
     char relay[RELAY_MAX + 1]; /* "": the domain's mail hosts */
@@ -43,7 +45,7 @@ struct queue {
     struct destination *table;
     struct destination *ready;
     unsigned ready_count;
-    unsigned pending;     /* items */
+    atomic_uint pending;  /* items; may be read without the lock */
     unsigned running;     /* sessions */
     struct rest *resting; /* of these, those that rest: rest.c's */
     unsigned resting_count;

@@ -153,40 +153,40 @@ static bool wake_next(struct queue *queue, struct slot *slot, unsigned sessions_
     return woken;
 }
 
-enum slots_entry slots_enter(struct slots *slots, struct queue *queue,
-                             struct destination *destination, const char *ip, unsigned sessions_max,
-                             bool on_trial, int64_t now_ms)
+enum callout_leave slots_enter(struct slots *slots, struct queue *queue,
+                               struct destination *destination, const char *ip,
+                               unsigned sessions_max, bool on_trial, int64_t now_ms)
 {
     struct slot *slot = find_or_add(slots, ip);
 
     if (slot == NULL || (on_trial && slot->running > 0))
-        return SLOTS_REFUSED;
+        return CALLOUT_HELD_BACK;
     if (destination->due == slot)
         clear_due(destination);
     if (now_ms < slot->paused_until_ms) {
         note_if_idle(slots, slot);
-        return SLOTS_PAUSED;
+        return CALLOUT_PAUSED;
     }
     set_idle(slots, slot, false);
     if (slot->running + slot->due >= sessions_of(slot, sessions_max, now_ms)) {
         set_aside(queue, slot, destination);
-        return SLOTS_FULL;
+        return CALLOUT_FULL;
     }
     slot->running++;
-    return SLOTS_TAKEN;
+    return CALLOUT_CALL;
 }
 
 bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsigned sessions_max,
-                 const struct slots_stay *stay, int64_t now_ms)
+                 const struct sched_contact *contact, int64_t now_ms)
 {
     struct slot *slot = find(slots, ip);
     bool woken;
 
     assert(slot != NULL && slot->running > 0);
     slot->running--;
-    if (stay->sent_away)
+    if (contact->sent_away)
         slot->sent_away--;
-    if (stay->let_in) {
+    if (contact->let_in) {
         slot->ended_ms = now_ms;
         slot->lags = 0;
     }
@@ -195,29 +195,29 @@ bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsig
     return woken;
 }
 
-enum slots_excess slots_turned_away(struct slots *slots, struct queue *queue,
+enum sched_excess slots_turned_away(struct slots *slots, struct queue *queue,
                                     struct destination *destination, const char *ip, bool may_lag,
-                                    struct slots_stay *stay, int64_t now_ms)
+                                    struct sched_contact *contact, int64_t now_ms)
 {
     struct slot *slot = find(slots, ip);
     unsigned others;
     bool just_ended;
 
-    assert(slot != NULL && slot->running > slot->sent_away && !stay->sent_away);
+    assert(slot != NULL && slot->running > slot->sent_away && !contact->sent_away);
     others = slot->running - slot->sent_away - 1;
-    just_ended = stay->let_in || (slot->ended_ms != 0 && now_ms - slot->ended_ms < SLOTS_LAG_MS);
+    just_ended = contact->let_in || (slot->ended_ms != 0 && now_ms - slot->ended_ms < SLOTS_LAG_MS);
     if (others == 0 && (!may_lag || !just_ended || slot->lags == SLOTS_LAGS_MAX))
-        return SLOTS_ALONE;
+        return SCHED_ALONE;
     if (others == 0)
         slot->lags++;
     slot->allowed = others > 0 ? others : 1;
     slot->allowed_until_ms = now_ms + SLOTS_ALLOWED_MS;
     slot->sent_away++;
-    stay->sent_away = true;
+    contact->sent_away = true;
     if (others == 0)
-        return SLOTS_LAGS;
+        return SCHED_LAGS;
     set_aside(queue, slot, destination);
-    return SLOTS_OTHERS;
+    return SCHED_OTHERS;
 }
 
 void slots_pause(struct slots *slots, const char *ip, int64_t now_ms)

@@ -11,6 +11,7 @@
 #define RB_SCHED_HOSTSLOTS_H
 
 #include "sched/destination.h"
+#include "sched/sched.h"
 
 struct slot;
 
@@ -37,50 +38,30 @@ struct slots {
     unsigned idle_count;
 };
 
-enum slots_entry {
-    SLOTS_TAKEN,   /* the host may be called; slots_leave when done with it */
-    SLOTS_FULL,    /* not now: the destination is set aside until a slot is free */
-    SLOTS_REFUSED, /* not at all: another one is just being tried, or out of memory */
-    SLOTS_PAUSED,  /* not for a while: slots_pause */
-};
-
-/* How it goes for the sessions of one run with a host. */
-struct slots_stay {
-    bool let_in;    /* the host has spoken with one of them */
-    bool sent_away; /* slots_turned_away's */
-};
-
-/* What a session that was sent away as one too many says. */
-enum slots_excess {
-    SLOTS_ALONE,  /* nothing: no other was open, nor had just ended */
-    SLOTS_OTHERS, /* as many as are open besides are allowed; there will be no more */
-    SLOTS_LAGS,   /* one that has just ended may still count with the host */
-};
-
 /*
  * May a session of this destination call this IP address? on_trial: the host was held back until
  * now, so that one session alone finds out whether it is well again. Those set aside before come
  * first. now_ms: monotonic.
  */
-enum slots_entry slots_enter(struct slots *slots, struct queue *queue,
-                             struct destination *destination, const char *ip, unsigned sessions_max,
-                             bool on_trial, int64_t now_ms);
+enum callout_leave slots_enter(struct slots *slots, struct queue *queue,
+                               struct destination *destination, const char *ip,
+                               unsigned sessions_max, bool on_trial, int64_t now_ms);
 
 /*
  * A session is over: those set aside for longest may run again (true: workers are to come for
  * them). sessions_max: of the host, as above.
  */
 bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsigned sessions_max,
-                 const struct slots_stay *stay, int64_t now_ms);
+                 const struct sched_contact *contact, int64_t now_ms);
 
 /*
  * A session of the destination that has entered was sent away by the host, as one too many. It is
  * still to leave; where others are open the destination is set aside until a slot is free. may_lag:
- * whether SLOTS_LAGS is an explanation.
+ * whether SCHED_LAGS is an explanation.
  */
-enum slots_excess slots_turned_away(struct slots *slots, struct queue *queue,
+enum sched_excess slots_turned_away(struct slots *slots, struct queue *queue,
                                     struct destination *destination, const char *ip, bool may_lag,
-                                    struct slots_stay *stay, int64_t now_ms);
+                                    struct sched_contact *contact, int64_t now_ms);
 
 /* We were too much for the host. Only between slots_enter and slots_leave. */
 void slots_pause(struct slots *slots, const char *ip, int64_t now_ms);

@@ -19,9 +19,11 @@ enum callout_probe probing_begin(struct probing *probing, struct callout_item *i
         probing->under_way = true;
         return CALLOUT_PROBE;
     }
-    item->best = *accepted;
-    item->next = probing->parked;
-    probing->parked = item;
+    if (item != NULL) {
+        item->best = *accepted;
+        item->next = probing->parked;
+        probing->parked = item;
+    }
     return CALLOUT_PROBE_PARKED;
 }
 

@@ -23,7 +23,7 @@ struct probing {
  * CALLOUT_PROBE: the session finds out, and tells by probing_end. CALLOUT_PROBE_PARKED: another one
  * is about to; the item is kept, with what its host said in `best`, and handed over by probing_end.
  * CALLOUT_PROBE_KNOWN: another one has found out; *catch_all. A fact older than ttl_s counts as
- * none.
+ * none. item NULL: nothing is parked, it is only said who probes.
  */
 enum callout_probe probing_begin(struct probing *probing, struct callout_item *item,
                                  const struct address_record *accepted, int64_t ttl_s,

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * workers: the threads that call. Each takes a ready destination, runs one callout over what waits
- * for it, and lets go; or makes one look-up for the gate. Of both, if there are both, in turn.
- * Started as needed up to the ceiling, with small stacks. Those whose callouts
- * are held (patience.h), or whose sessions rest (rest.h), do not count; one that finds itself above
- * the ceiling ends. A watcher sleeps until the next callout is held, but only while something is
- * ready that no worker may come for. Part of the verifier; see verifier.h for the locks.
+ * threads: the workers and their watcher. A worker takes a ready destination, runs one callout over
+ * what waits for it, and lets go; or makes one look-up. Of both, if there are both, in turn. Workers
+ * are started as needed up to the ceiling, with small stacks. Those whose callouts are held
+ * (base/stall.h), or whose sessions rest (idle.h), do not count; one that finds itself above the
+ * ceiling ends. The watcher sleeps until the next callout is held, but only while something is ready
+ * that no worker may come for.
+ *
+ * Thread rule: every function is called under the lock of sched; the hooks are called without it.
  */
 #include "config.h"
 
-#include "verifier/verifier.h"
+#include "sched/threads.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
-#include "verifier/jobs.h"
 
-#include <assert.h>
+#include <limits.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 enum {
     WORKER_STACK_SIZE = RB_STACK_KIB * 1024,
@@ -38,56 +37,54 @@ struct sleeper {
     struct sleeper *prev, *next;
 };
 
-static bool start_worker(struct rb_verifier *verifier);
-static void watch(struct rb_verifier *verifier);
+static bool start_worker(struct sched *sched);
+static void watch(struct sched *sched);
 
 /* --- How many -------------------------------------------------------------- */
 
-static struct patience_view look(const struct rb_verifier *verifier,
-                                 const struct patience *patience)
+static struct patience_view look(const struct sched *sched, const struct patience *patience)
 {
-    return patience_look(patience, verifier->setup->options->o.max_held,
-                         clock_monotonic_ms(verifier->clock));
+    return patience_look(patience, sched->limits.max_held, clock_monotonic_ms(sched->clock));
 }
 
-unsigned workers_held(const struct rb_verifier *verifier)
+unsigned threads_held(const struct sched *sched)
 {
-    return look(verifier, &verifier->patience).held;
+    return look(sched, &sched->callouts_under_way).held;
 }
 
 /* Workers that do not count: nobody answers them, or their sessions rest. */
-static unsigned spared(const struct rb_verifier *verifier)
+static unsigned spared(const struct sched *sched)
 {
-    const unsigned max = verifier->setup->options->o.max_held;
-    const unsigned count = workers_held(verifier) + look(verifier, &verifier->lookups).held +
-                           verifier->queue.resting_count;
+    const unsigned max = sched->limits.max_held;
+    const unsigned count = threads_held(sched) + look(sched, &sched->lookups_under_way).held +
+                           sched->queue.resting_count;
 
     return count < max ? count : max;
 }
 
 /* Workers that count. */
-static unsigned brisk(const struct rb_verifier *verifier)
+static unsigned brisk(const struct sched *sched)
 {
     /* Below the ceiling there is nothing to be found out by looking at each. */
-    return verifier->workers < verifier->workers_max ? verifier->workers
-                                                     : verifier->workers - spared(verifier);
+    return sched->workers < sched->limits.workers_max ? sched->workers
+                                                      : sched->workers - spared(sched);
 }
 
-static unsigned room(const struct rb_verifier *verifier)
+static unsigned room(const struct sched *sched)
 {
-    const unsigned count = brisk(verifier);
+    const unsigned count = brisk(sched);
 
-    return count < verifier->workers_max ? verifier->workers_max - count : 0;
+    return count < sched->limits.workers_max ? sched->limits.workers_max - count : 0;
 }
 
 /*
  * Look-ups that may be made now. A name server that is silent keeps its worker waiting as a mail
  * host does; there are never so many that callouts which are kept waiting would not be spared.
  */
-static unsigned lookups_ready(const struct rb_verifier *verifier)
+static unsigned lookups_ready(const struct sched *sched)
 {
-    const unsigned max = (verifier->workers_max + verifier->setup->options->o.max_held + 1) / 2;
-    const unsigned running = verifier->checks.running, waiting = verifier->checks.line_count;
+    const unsigned max = (sched->limits.workers_max + sched->limits.max_held + 1) / 2;
+    const unsigned running = sched->lookups_running, waiting = sched->lookups_waiting;
     const unsigned may = running < max ? max - running : 0;
 
     return waiting < may ? waiting : may;
@@ -97,51 +94,52 @@ static unsigned lookups_ready(const struct rb_verifier *verifier)
  * Ready destinations and look-ups that no worker is on its way to. Started or woken ones are, until
  * they run.
  */
-static unsigned wanted(const struct rb_verifier *verifier)
+static unsigned wanted(const struct sched *sched)
 {
-    const unsigned ready = verifier->queue.ready_count + lookups_ready(verifier);
+    const unsigned ready = sched->queue.ready_count + lookups_ready(sched);
 
-    return ready > verifier->idle ? ready - verifier->idle : 0;
+    return ready > sched->idle ? ready - sched->idle : 0;
 }
 
 /* NULL is fine: nobody sleeps. */
-static void wake(struct rb_verifier *verifier, struct sleeper *sleeper)
+static void wake(struct sched *sched, struct sleeper *sleeper)
 {
     if (sleeper == NULL)
         return;
-    DL_DELETE(verifier->sleepers, sleeper);
+    DL_DELETE(sched->sleepers, sleeper);
     sleeper->called = true;
     pthread_cond_signal(&sleeper->call);
 }
 
-void workers_wake_all(struct rb_verifier *verifier)
+void threads_wake_all(struct sched *sched)
 {
-    while (verifier->sleepers != NULL)
-        wake(verifier, verifier->sleepers);
-    while (rest_send_home(&verifier->queue, NULL)) {
+    while (sched->sleepers != NULL)
+        wake(sched, sched->sleepers);
+    while (rest_send_home(&sched->queue, NULL)) {
     }
+    pthread_cond_signal(&sched->watch);
 }
 
-void workers_call(struct rb_verifier *verifier)
+void threads_call(struct sched *sched)
 {
-    unsigned missing = wanted(verifier), may_start = missing > 0 ? room(verifier) : 0;
+    unsigned missing = wanted(sched), may_start = missing > 0 ? room(sched) : 0;
 
-    while (missing > 0 && may_start > 0 && start_worker(verifier)) {
+    while (missing > 0 && may_start > 0 && start_worker(sched)) {
         missing--;
         may_start--;
     }
     if (missing > 0)
-        watch(verifier);
-    while (missing > 0 && rest_send_home(&verifier->queue, NULL))
+        watch(sched);
+    while (missing > 0 && rest_send_home(&sched->queue, NULL))
         missing--;
-    if (verifier->queue.ready_count > 0 || lookups_ready(verifier) > 0)
-        wake(verifier, verifier->sleepers);
+    if (sched->queue.ready_count > 0 || lookups_ready(sched) > 0)
+        wake(sched, sched->sleepers);
 }
 
 /* --- The work ------------------------------------------------------------- */
 
-/* Waits for something to do. False: the worker is not needed any more. Under the lock. */
-static bool wait_for_work(struct rb_verifier *verifier)
+/* Waits for something to do. False: the worker is not needed any more. */
+static bool wait_for_work(struct sched *sched)
 {
     const struct timespec until = clock_timespec_in_ms(WORKER_IDLE_MS);
     struct sleeper self = {.called = false};
@@ -152,103 +150,112 @@ static bool wait_for_work(struct rb_verifier *verifier)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&self.call, &attributes);
     pthread_condattr_destroy(&attributes);
-    DL_PREPEND(verifier->sleepers, &self);
-    verifier->idle++;
+    DL_PREPEND(sched->sleepers, &self);
+    sched->idle++;
     while (!self.called && error == 0)
-        error = pthread_cond_timedwait(&self.call, &verifier->lock, &until);
-    verifier->idle--;
+        error = pthread_cond_timedwait(&self.call, &sched->lock, &until);
+    sched->idle--;
     if (!self.called)
-        DL_DELETE(verifier->sleepers, &self);
+        DL_DELETE(sched->sleepers, &self);
     pthread_cond_destroy(&self.call);
-    /* A question may have come just as the time was up: it counted on this worker. */
-    return self.called || verifier->queue.ready != NULL || lookups_ready(verifier) > 0;
+    /* What was pushed just as the time was up counted on this worker. */
+    return self.called || sched->queue.ready != NULL || lookups_ready(sched) > 0;
 }
 
-/* False: no destination is ready. Under the lock, as those below. */
-static bool call_once(struct rb_verifier *verifier)
+unsigned threads_per_host(const struct sched *sched, const struct destination *destination)
 {
-    struct destination *destination =
-        queue_next(&verifier->queue, verifier->setup->options->o.per_domain_sessions);
-    struct setup *setup = verifier->setup;
+    const bool of_our_own = destination->relay[0] != '\0' && !relay_is_mx(destination->relay);
+
+    return of_our_own ? UINT_MAX : sched->limits.per_host_sessions;
+}
+
+/* False: no destination is ready. */
+static bool call_once(struct sched *sched)
+{
+    struct destination *destination = queue_next(&sched->queue, sched->limits.per_domain_sessions);
     struct patience_call call;
-    int64_t now_ms;
 
     if (destination == NULL)
         return false;
-    workers_call(verifier); /* it may be worth another session, which nobody else sees */
-    setup->users++;
-    patience_enter(&verifier->patience, &call, clock_monotonic_ms(verifier->clock));
-    pthread_mutex_unlock(&verifier->lock);
-    task_run(verifier, destination, setup, &call);
-    setup_put(verifier, setup);
-    now_ms = clock_monotonic_ms(verifier->clock);
-    pthread_mutex_lock(&verifier->lock);
-    patience_leave(&verifier->patience, &call);
-    (void)slots_settle(&verifier->slots, &verifier->queue, destination,
-                       verifier->setup->options->o.per_host_sessions, now_ms);
-    queue_release(&verifier->queue, destination, verifier->setup->options->o.per_domain_sessions);
+    threads_call(sched); /* it may be worth another session, which nobody else sees */
+    patience_enter(&sched->callouts_under_way, &call, clock_monotonic_ms(sched->clock));
+    pthread_mutex_unlock(&sched->lock);
+    sched->hooks.run(sched->hooks.arg, destination, &call);
+    pthread_mutex_lock(&sched->lock);
+    patience_leave(&sched->callouts_under_way, &call);
+    (void)slots_settle(&sched->slots, &sched->queue, destination,
+                       threads_per_host(sched, destination), clock_monotonic_ms(sched->clock));
+    queue_release(&sched->queue, destination, sched->limits.per_domain_sessions);
     return true;
 }
 
-/* False: no look-up is ready. */
-static bool look_up_once(struct rb_verifier *verifier)
+static struct sched_lookup *take_lookup(struct sched *sched)
 {
-    struct lookup *lookup = lookups_ready(verifier) > 0 ? checks_next(&verifier->checks) : NULL;
-    struct setup *setup = verifier->setup;
+    struct sched_lookup *lookup = sched->lookups;
+
+    DL_DELETE(sched->lookups, lookup);
+    sched->lookups_waiting--;
+    sched->lookups_running++;
+    return lookup;
+}
+
+/* False: no look-up is ready. */
+static bool look_up_once(struct sched *sched)
+{
+    struct sched_lookup *lookup = lookups_ready(sched) > 0 ? take_lookup(sched) : NULL;
     struct patience_call call;
 
     if (lookup == NULL)
         return false;
-    setup->users++;
-    patience_enter(&verifier->lookups, &call, clock_monotonic_ms(verifier->clock));
-    pthread_mutex_unlock(&verifier->lock);
-    gate_look_up(verifier, setup, lookup, &call);
-    setup_put(verifier, setup);
-    pthread_mutex_lock(&verifier->lock);
-    patience_leave(&verifier->lookups, &call);
+    patience_enter(&sched->lookups_under_way, &call, clock_monotonic_ms(sched->clock));
+    pthread_mutex_unlock(&sched->lock);
+    sched->hooks.look_up(sched->hooks.arg, lookup, &call);
+    pthread_mutex_lock(&sched->lock);
+    patience_leave(&sched->lookups_under_way, &call);
+    sched->lookups_running--;
     return true;
 }
 
 /* False: nothing is ready. */
-static bool work_once(struct rb_verifier *verifier)
+static bool work_once(struct sched *sched)
 {
-    verifier->lookup_first = !verifier->lookup_first;
-    return verifier->lookup_first ? look_up_once(verifier) || call_once(verifier)
-                                  : call_once(verifier) || look_up_once(verifier);
+    sched->lookup_first = !sched->lookup_first;
+    return sched->lookup_first ? look_up_once(sched) || call_once(sched)
+                               : call_once(sched) || look_up_once(sched);
 }
 
 /*
  * The last thing that a thread does; under the lock, which it leaves. Each that ends waits until the
  * one before it is gone, so that there is but one to wait for in the end.
  */
-static void end_thread(struct rb_verifier *verifier)
+static void end_thread(struct sched *sched)
 {
-    const pthread_t before = verifier->ended;
-    const bool has_before = verifier->has_ended;
+    const pthread_t before = sched->ended;
+    const bool has_before = sched->has_ended;
 
-    verifier->ended = pthread_self();
-    verifier->has_ended = true;
-    pthread_cond_broadcast(&verifier->idle_cond);
-    pthread_mutex_unlock(&verifier->lock);
+    sched->ended = pthread_self();
+    sched->has_ended = true;
+    pthread_cond_broadcast(&sched->thread_ended);
+    pthread_mutex_unlock(&sched->lock);
     if (has_before)
         pthread_join(before, NULL);
 }
 
 static void *worker(void *arg)
 {
-    struct rb_verifier *verifier = arg;
+    struct sched *sched = arg;
     bool needed = true;
 
-    pthread_mutex_lock(&verifier->lock);
-    verifier->idle--;
-    while (needed && !verifier->stopping && brisk(verifier) <= verifier->workers_max) {
-        if (!work_once(verifier))
-            needed = wait_for_work(verifier);
+    pthread_mutex_lock(&sched->lock);
+    sched->idle--;
+    while (needed && !sched->stopping && brisk(sched) <= sched->limits.workers_max) {
+        if (!work_once(sched))
+            needed = wait_for_work(sched);
     }
-    verifier->workers--;
-    if (!verifier->stopping)
-        workers_call(verifier); /* what is ready may have counted on this one */
-    end_thread(verifier);
+    sched->workers--;
+    if (!sched->stopping)
+        threads_call(sched); /* what is ready may have counted on this one */
+    end_thread(sched);
     return NULL;
 }
 
@@ -256,7 +263,7 @@ static void *worker(void *arg)
  * Signals are the program's business: none is delivered to a thread of ours, and SIGPIPE ends
  * nobody.
  */
-static bool start_thread(struct rb_verifier *verifier, void *(*body)(void *))
+static bool start_thread(struct sched *sched, void *(*body)(void *))
 {
     pthread_attr_t attributes;
     sigset_t all, before;
@@ -268,43 +275,42 @@ static bool start_thread(struct rb_verifier *verifier, void *(*body)(void *))
     pthread_attr_setstacksize(&attributes, WORKER_STACK_SIZE);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&thread, &attributes, body, verifier);
+    error = pthread_create(&thread, &attributes, body, sched);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     return error == 0;
 }
 
-static bool start_worker(struct rb_verifier *verifier)
+static bool start_worker(struct sched *sched)
 {
-    if (!start_thread(verifier, worker))
+    if (!start_thread(sched, worker))
         return false;
-    verifier->workers++;
-    verifier->idle++; /* until it runs */
+    sched->workers++;
+    sched->idle++; /* until it runs */
     return true;
 }
 
 /* --- The watcher ----------------------------------------------------------- */
 
 /*
- * Does what the moment asks for. When to look again, in milliseconds; 0: when told to. Under the
- * lock.
+ * Does what the moment asks for. When to look again, in milliseconds; 0: when told to.
  */
-static int64_t watch_once(struct rb_verifier *verifier)
+static int64_t watch_once(struct sched *sched)
 {
-    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
+    const int64_t now_ms = clock_monotonic_ms(sched->clock);
     struct patience_view view;
     unsigned missing, excess;
     int64_t next_ms;
 
-    workers_call(verifier);
-    missing = wanted(verifier);
+    threads_call(sched);
+    missing = wanted(sched);
     if (missing == 0)
         return 0;
-    view = look(verifier, &verifier->patience);
-    next_ms = deadline_min(view.next_ms, look(verifier, &verifier->lookups).next_ms);
+    view = look(sched, &sched->callouts_under_way);
+    next_ms = deadline_min(view.next_ms, look(sched, &sched->lookups_under_way).next_ms);
     excess = view.excess < missing ? view.excess : missing;
     if (excess > 0) /* of callouts alone: look-ups end soon */
-        (void)patience_give_way(&verifier->patience, excess, now_ms);
+        (void)patience_give_way(&sched->callouts_under_way, excess, now_ms);
     if (next_ms > now_ms + WATCH_MAX_MS)
         return WATCH_MAX_MS;
     return next_ms > now_ms + WATCH_MIN_MS ? next_ms - now_ms : WATCH_MIN_MS;
@@ -312,70 +318,54 @@ static int64_t watch_once(struct rb_verifier *verifier)
 
 static void *watcher(void *arg)
 {
-    struct rb_verifier *verifier = arg;
+    struct sched *sched = arg;
 
-    pthread_mutex_lock(&verifier->lock);
-    while (!verifier->stopping) {
-        int64_t pause_ms = watch_once(verifier);
+    pthread_mutex_lock(&sched->lock);
+    while (!sched->stopping) {
+        int64_t pause_ms = watch_once(sched);
         struct timespec until;
 
-        verifier->watch_rests = pause_ms == 0;
-        if (verifier->watch_rests) {
-            pthread_cond_wait(&verifier->watch, &verifier->lock);
+        sched->watch_rests = pause_ms == 0;
+        if (sched->watch_rests) {
+            pthread_cond_wait(&sched->watch, &sched->lock);
         } else {
             until = clock_timespec_in_ms(pause_ms);
-            (void)pthread_cond_timedwait(&verifier->watch, &verifier->lock, &until);
+            (void)pthread_cond_timedwait(&sched->watch, &sched->lock, &until);
         }
-        verifier->watch_rests = false;
+        sched->watch_rests = false;
     }
-    verifier->watching = false;
-    end_thread(verifier);
+    sched->watching = false;
+    end_thread(sched);
     return NULL;
 }
 
-/* Sees to it that somebody notices when there is room for another worker. Under the lock. */
-static void watch(struct rb_verifier *verifier)
+/* Sees to it that somebody notices when there is room for another worker. */
+static void watch(struct sched *sched)
 {
-    if (verifier->watch_rests)
-        pthread_cond_signal(&verifier->watch);
-    else if (!verifier->watching && !verifier->stopping)
-        verifier->watching = start_thread(verifier, watcher);
+    if (sched->watch_rests)
+        pthread_cond_signal(&sched->watch);
+    else if (!sched->watching && !sched->stopping)
+        sched->watching = start_thread(sched, watcher);
 }
 
 /* --- For the others -------------------------------------------------------- */
 
-bool workers_any(struct rb_verifier *verifier)
+bool threads_any(struct sched *sched)
 {
-    return verifier->workers > 0 || start_worker(verifier);
+    return sched->workers > 0 || start_worker(sched);
 }
 
-enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight)
-{
-    unsigned sessions_max = verifier->setup->options->o.per_domain_sessions;
-    enum rb_error error;
-
-    /* An item that nobody comes for would wait for ever. */
-    if (!workers_any(verifier))
-        return RB_ERR_NOMEM;
-    error =
-        queue_push(&verifier->queue, flight->relay, flight->domain, &flight->item, sessions_max);
-    if (error != RB_OK)
-        return error;
-    workers_call(verifier);
-    return RB_OK;
-}
-
-void workers_join(struct rb_verifier *verifier)
+void threads_join(struct sched *sched)
 {
     bool has_ended;
 
-    pthread_mutex_lock(&verifier->lock);
-    workers_wake_all(verifier);
-    while (verifier->workers > 0 || verifier->watching)
-        pthread_cond_wait(&verifier->idle_cond, &verifier->lock);
-    has_ended = verifier->has_ended;
-    verifier->has_ended = false;
-    pthread_mutex_unlock(&verifier->lock);
+    pthread_mutex_lock(&sched->lock);
+    threads_wake_all(sched);
+    while (sched->workers > 0 || sched->watching)
+        pthread_cond_wait(&sched->thread_ended, &sched->lock);
+    has_ended = sched->has_ended;
+    sched->has_ended = false;
+    pthread_mutex_unlock(&sched->lock);
     if (has_ended)
-        pthread_join(verifier->ended, NULL);
+        pthread_join(sched->ended, NULL);
 }

@@ -130,6 +130,7 @@ static enum rb_error pass_gate(struct rb_ticket *ticket, const struct setup *set
     case GATE_ASKS:
         return wait_at_gate(ticket, check, question, address, key, known);
     case GATE_NO_MEMORY:
+    case GATE_NO_WORKER:
         break;
     }
     return known == CACHE_MISS ? RB_ERR_NOMEM : RB_OK;

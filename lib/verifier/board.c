@@ -34,12 +34,46 @@ enum rb_reason board_forbids(const struct rb_verifier *verifier, const char *dom
         *rule = "shutting_down";
         return RB_REASON_TIMEOUT;
     }
-    if (verifier->queue.pending >= o->max_pending) {
+    if (sched_pending(verifier->sched) >= o->max_pending) {
         *rule = "queue_full";
         return RB_REASON_BUSY;
     }
     *rule = relay[0] == '\0' ? limits_forbids(&verifier->limits, o, &request) : NULL;
     return *rule != NULL ? RB_REASON_LIMITED : RB_REASON_NONE;
+}
+
+/* Whether the limits let a question be asked; it is counted in them then. No lock held. */
+static enum rb_reason admit(struct rb_verifier *verifier, const struct flight *flight,
+                            const char **rule)
+{
+    const struct limits_request request = request_of(verifier, flight->domain, flight->client);
+    enum rb_reason reason;
+
+    pthread_mutex_lock(&verifier->lock);
+    reason = board_forbids(verifier, flight->domain, flight->relay, flight->client, rule);
+    if (reason == RB_REASON_NONE && flight->relay[0] == '\0')
+        (void)limits_refusal(&verifier->limits, &verifier->setup->options->o, &request);
+    pthread_mutex_unlock(&verifier->lock);
+    return reason;
+}
+
+/* Hands the flight's item to sched. Nobody's lock held. */
+static enum rb_reason push(struct rb_verifier *verifier, struct flight *flight, const char **rule)
+{
+    switch (sched_push(verifier->sched, flight->relay, flight->domain, &flight->item)) {
+    case SCHED_PUSHED:
+        return RB_REASON_NONE;
+    case SCHED_FULL: /* it has become so a moment ago: the question has counted in its rates */
+        *rule = "queue_full";
+        return RB_REASON_BUSY;
+    case SCHED_STOPPED:
+        *rule = "shutting_down";
+        return RB_REASON_TIMEOUT;
+    case SCHED_NO_WORKER:
+        break;
+    }
+    *rule = "no_worker";
+    return RB_REASON_INTERNAL_ERROR;
 }
 
 static void count_refusal(struct rb_verifier *verifier, enum rb_reason reason)
@@ -50,40 +84,26 @@ static void count_refusal(struct rb_verifier *verifier, enum rb_reason reason)
         atomic_fetch_add(&verifier->counters.limited, 1);
 }
 
-/* Why a flight does not take place; RB_REASON_NONE: it does. Under the lock. */
-static enum rb_reason try_to_launch(struct rb_verifier *verifier, struct flight *flight,
-                                    const char **rule)
-{
-    const struct limits_request request = request_of(verifier, flight->domain, flight->client);
-    enum rb_reason reason =
-        board_forbids(verifier, flight->domain, flight->relay, flight->client, rule);
-
-    count_refusal(verifier, reason);
-    if (reason != RB_REASON_NONE)
-        return reason;
-    if (flight->relay[0] == '\0')
-        (void)limits_refusal(&verifier->limits, &verifier->setup->options->o, &request);
-    if (workers_submit(verifier, flight) == RB_OK)
-        return RB_REASON_NONE;
-    *rule = "no_worker";
-    return RB_REASON_INTERNAL_ERROR;
-}
-
 /*
- * Puts a flight on its way. Under the lock; on failure it lands at once. Returns the reason of
- * that.
+ * Puts a flight on its way: from then on it may land, and be gone, at any moment. On failure it
+ * lands at once. Returns the reason of that. No lock held.
  */
 static enum rb_reason launch(struct rb_verifier *verifier, struct flight *flight)
 {
     const char *rule;
-    enum rb_reason reason = try_to_launch(verifier, flight, &rule);
+    enum rb_reason reason = admit(verifier, flight, &rule);
     struct address_record record;
 
     if (reason == RB_REASON_NONE)
+        reason = push(verifier, flight, &rule);
+    if (reason == RB_REASON_NONE)
         return reason;
+    count_refusal(verifier, reason);
     record = verifier_moment(verifier, reason, rule);
+    pthread_mutex_lock(&verifier->lock);
     flight_land(&verifier->flights, flight, &record, clock_monotonic_ms(verifier->clock));
     flight_put(flight);
+    pthread_mutex_unlock(&verifier->lock);
     return reason;
 }
 
@@ -106,9 +126,7 @@ static void launch_or_land(struct rb_verifier *verifier, const struct options *o
         verifier_land(verifier, flight, &record);
         return;
     }
-    pthread_mutex_lock(&verifier->lock);
     (void)launch(verifier, flight);
-    pthread_mutex_unlock(&verifier->lock);
 }
 
 struct flight *board_prepare(struct rb_verifier *verifier, const struct rb_question *question,
@@ -200,26 +218,36 @@ static struct flight *flight_again(struct rb_verifier *verifier, const char *key
     return flight;
 }
 
+/*
+ * Lists a flight that nobody waits for. False: *asked says whether that is because somebody asks
+ * already, or because those who wait come first.
+ */
+static bool list_again(struct rb_verifier *verifier, struct flight *flight, bool *asked)
+{
+    bool listed;
+
+    pthread_mutex_lock(&verifier->lock);
+    *asked = flights_find(&verifier->flights, flight->key) != NULL;
+    listed =
+        !*asked && sched_pending(verifier->sched) < verifier->setup->options->o.max_pending / 2;
+    if (listed)
+        (void)flights_list(&verifier->flights, flight);
+    else
+        flight_put(flight);
+    pthread_mutex_unlock(&verifier->lock);
+    return listed;
+}
+
 bool verifier_ask_again(void *arg, const char *key)
 {
     struct rb_verifier *verifier = arg;
     struct flight *flight = flight_again(verifier, key);
-    bool asked = true;
+    bool asked;
 
     if (flight == NULL)
         return false; /* no key of ours, or no memory */
-    pthread_mutex_lock(&verifier->lock);
-    if (flights_find(&verifier->flights, key) != NULL) {
-        flight_put(flight); /* somebody asks already */
-    } else if (verifier->queue.pending >= verifier->setup->options->o.max_pending / 2) {
-        flight_put(flight); /* those who wait come first */
-        asked = false;
-    } else {
-        (void)flights_list(&verifier->flights, flight);
-        asked = launch(verifier, flight) == RB_REASON_NONE;
-    }
-    pthread_mutex_unlock(&verifier->lock);
-    return asked;
+    return list_again(verifier, flight, &asked) ? launch(verifier, flight) == RB_REASON_NONE
+                                                : asked;
 }
 
 void board_leave(struct rb_verifier *verifier, struct flight *flight)

@@ -8,14 +8,14 @@
 
 #include <assert.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct lookup {
-    struct spf_lookup of; /* the key: zeroed behind the name */
-    bool in_line;
+    struct sched_lookup entry;
+    struct spf_lookup of;       /* the key: zeroed behind the name */
     struct check *first, **end; /* those that wait for it */
-    struct lookup *prev, *next;
     UT_hash_handle hh;
 };
 
@@ -139,7 +139,8 @@ void checks_forget(struct checks *checks, struct applicant *applicant)
 
 /* --- Look-ups ------------------------------------------------------------------ */
 
-static struct lookup *find_or_add(struct checks *checks, const struct spf_lookup *of)
+static struct lookup *find_or_add(struct checks *checks, const struct spf_lookup *of,
+                                  struct lookup **fresh)
 {
     struct spf_lookup key;
     struct lookup *lookup;
@@ -160,16 +161,16 @@ static struct lookup *find_or_add(struct checks *checks, const struct spf_lookup
         free(lookup);
         return NULL;
     }
-    lookup->in_line = true;
-    DL_APPEND(checks->line, lookup);
-    checks->line_count++;
+    *fresh = lookup;
     return lookup;
 }
 
-enum rb_error checks_await(struct checks *checks, struct check *check)
+enum rb_error checks_await(struct checks *checks, struct check *check, struct lookup **fresh)
 {
-    struct lookup *lookup = find_or_add(checks, &check->wanted);
+    struct lookup *lookup;
 
+    *fresh = NULL;
+    lookup = find_or_add(checks, &check->wanted, fresh);
     if (lookup == NULL)
         return RB_ERR_NOMEM;
     check->next = NULL;
@@ -178,17 +179,14 @@ enum rb_error checks_await(struct checks *checks, struct check *check)
     return RB_OK;
 }
 
-struct lookup *checks_next(struct checks *checks)
+struct sched_lookup *lookup_entry(struct lookup *lookup)
 {
-    struct lookup *lookup = checks->line;
+    return &lookup->entry;
+}
 
-    if (lookup == NULL)
-        return NULL;
-    DL_DELETE(checks->line, lookup);
-    lookup->in_line = false;
-    checks->line_count--;
-    checks->running++;
-    return lookup;
+struct lookup *lookup_of_entry(struct sched_lookup *entry)
+{
+    return (struct lookup *)((char *)entry - offsetof(struct lookup, entry));
 }
 
 const struct spf_lookup *lookup_of(const struct lookup *lookup)
@@ -200,8 +198,6 @@ struct check *checks_land(struct checks *checks, struct lookup *lookup)
 {
     struct check *first = lookup->first;
 
-    assert(!lookup->in_line && checks->running > 0);
-    checks->running--;
     HASH_DEL(checks->lookups, lookup);
     free(lookup);
     return first;
@@ -224,7 +220,6 @@ void checks_free(struct checks *checks)
 {
     struct lookup *lookup, *next;
 
-    assert(checks->running == 0);
     HASH_ITER(hh, checks->lookups, lookup, next)
     {
         free_waiting(checks, lookup);

@@ -12,6 +12,7 @@
 #define RB_VERIFIER_CHECKS_H
 
 #include "base/hash.h"
+#include "sched/sched.h"
 #include "spf/memo.h"
 
 struct flight;
@@ -50,9 +51,6 @@ struct lookup; /* opaque */
 struct checks {
     struct check *table;
     struct lookup *lookups;
-    struct lookup *line; /* those that nobody makes yet, the oldest first */
-    unsigned line_count;
-    unsigned running; /* look-ups that are being made */
     unsigned waiting; /* applicants that have not gone on yet */
 };
 
@@ -87,13 +85,14 @@ struct applicant *check_take_applicant(struct check *check);
 void checks_forget(struct checks *checks, struct applicant *applicant);
 
 /*
- * A check of the table waits for the look-up that it wants: one under way, or a new one behind all
- * others. RB_ERR_NOMEM: it does not.
+ * A check of the table waits for the look-up that it wants. *fresh: that is a new one, which the
+ * caller is to have made; NULL: it is under way. RB_ERR_NOMEM: it does not wait.
  */
-enum rb_error checks_await(struct checks *checks, struct check *check);
+enum rb_error checks_await(struct checks *checks, struct check *check, struct lookup **fresh);
 
-/* The next look-up that is to be made; NULL when none is. It is the caller's until it has landed. */
-struct lookup *checks_next(struct checks *checks);
+/* What sched knows a look-up by, and the other way round. */
+struct sched_lookup *lookup_entry(struct lookup *lookup);
+struct lookup *lookup_of_entry(struct sched_lookup *entry);
 
 /* What it asks for. */
 const struct spf_lookup *lookup_of(const struct lookup *lookup);

@@ -127,19 +127,21 @@ static enum rb_reason refusal(struct rb_verifier *verifier, const char **rule)
         *rule = "shutting_down";
         return RB_REASON_TIMEOUT;
     }
-    if (verifier->queue.pending + verifier->checks.waiting >=
+    if (sched_pending(verifier->sched) + verifier->checks.waiting >=
         verifier->setup->options->o.max_pending) {
         *rule = "queue_full";
         atomic_fetch_add(&verifier->counters.busy, 1);
         return RB_REASON_BUSY;
     }
-    *rule = "no_worker";
-    return workers_any(verifier) ? RB_REASON_NONE : RB_REASON_INTERNAL_ERROR;
+    return RB_REASON_NONE;
 }
 
-/* Joins an equal check, or begins to wait. The check is taken. Under the lock. */
+/*
+ * Joins an equal check, or begins to wait. The check is taken. *fresh: a look-up that is to be
+ * made. Under the lock.
+ */
 static enum rb_error begin(struct rb_verifier *verifier, struct check *check,
-                           struct applicant *applicant)
+                           struct applicant *applicant, struct lookup **fresh)
 {
     struct checks *checks = &verifier->checks;
     struct check *equal = checks_find(checks, check);
@@ -155,21 +157,20 @@ static enum rb_error begin(struct rb_verifier *verifier, struct check *check,
     } else {
         error = checks_list(checks, check);
         if (error == RB_OK)
-            error = checks_await(checks, check);
+            error = checks_await(checks, check, fresh);
         if (error != RB_OK) {
             checks_remove(checks, check);
             check_free(check);
             return error;
         }
-        workers_call(verifier);
     }
     checks_add_applicant(checks, check, applicant);
     return RB_OK;
 }
 
-/* Under the lock. The applicant is forgotten where it cannot wait. */
+/* The same; the applicant is forgotten where it cannot wait. */
 static void wait_or_land(struct rb_verifier *verifier, struct check *check,
-                         struct applicant *applicant)
+                         struct applicant *applicant, struct lookup **fresh)
 {
     struct flight *flight = applicant->flight;
     const char *rule;
@@ -177,7 +178,7 @@ static void wait_or_land(struct rb_verifier *verifier, struct check *check,
 
     if (reason != RB_REASON_NONE) {
         check_free(check);
-    } else if (begin(verifier, check, applicant) != RB_OK) {
+    } else if (begin(verifier, check, applicant, fresh) != RB_OK) {
         reason = RB_REASON_INTERNAL_ERROR;
         rule = "no_memory";
     }
@@ -187,9 +188,12 @@ static void wait_or_land(struct rb_verifier *verifier, struct check *check,
     }
 }
 
+static void have_made(struct rb_verifier *verifier, struct lookup *lookup);
+
 void gate_wait(struct rb_verifier *verifier, struct check *check, struct flight *flight)
 {
     struct applicant *applicant = calloc(1, sizeof *applicant);
+    struct lookup *fresh = NULL;
 
     pthread_mutex_lock(&verifier->lock);
     if (applicant == NULL) {
@@ -198,9 +202,11 @@ void gate_wait(struct rb_verifier *verifier, struct check *check, struct flight 
     } else {
         applicant->subject = check->subject;
         applicant->flight = flight;
-        wait_or_land(verifier, check, applicant);
+        wait_or_land(verifier, check, applicant, &fresh);
     }
     pthread_mutex_unlock(&verifier->lock);
+    if (fresh != NULL)
+        have_made(verifier, fresh);
 }
 
 /* --- What becomes of them ---------------------------------------------------------- */
@@ -213,10 +219,10 @@ static void close_for(struct rb_verifier *verifier, struct flight *flight)
     pthread_mutex_unlock(&verifier->lock);
 }
 
-static void fail(struct rb_verifier *verifier, struct flight *flight)
+static void fail(struct rb_verifier *verifier, struct flight *flight, const char *rule)
 {
     pthread_mutex_lock(&verifier->lock);
-    turn_away(verifier, flight, RB_REASON_INTERNAL_ERROR, "no_memory");
+    turn_away(verifier, flight, RB_REASON_INTERNAL_ERROR, rule);
     pthread_mutex_unlock(&verifier->lock);
 }
 
@@ -237,7 +243,7 @@ static void settle(struct rb_verifier *verifier, const struct setup *setup, stru
     else if (word == GATE_CLOSED)
         close_for(verifier, flight);
     else
-        fail(verifier, flight);
+        fail(verifier, flight, word == GATE_NO_WORKER ? "no_worker" : "no_memory");
 }
 
 /* The check that it waited for tells nothing of it: a check of its own, as narrow as can be. */
@@ -272,14 +278,14 @@ static void forget(struct rb_verifier *verifier, struct applicant *applicant)
     pthread_mutex_unlock(&verifier->lock);
 }
 
-/* It is done, or there is no memory to go on. No lock held. */
+/* It is done, or cannot go on: then setup may be NULL. No lock held. */
 static void finish(struct rb_verifier *verifier, const struct setup *setup, struct check *check,
                    enum gate_word word)
 {
     struct applicant *applicant;
 
     while ((applicant = take_applicant(verifier, check)) != NULL) {
-        const bool is_told = word == GATE_NO_MEMORY ||
+        const bool is_told = word == GATE_NO_MEMORY || word == GATE_NO_WORKER ||
                              holds_for(&check->answer, &check->subject, &applicant->subject);
 
         if (applicant->flight != NULL && is_told)
@@ -291,16 +297,43 @@ static void finish(struct rb_verifier *verifier, const struct setup *setup, stru
     check_free(check);
 }
 
+/* *stopping: what was said may be for want of our own time, and is not to be believed. */
+static struct check *land(struct rb_verifier *verifier, struct lookup *lookup, bool *stopping)
+{
+    struct check *first;
+
+    pthread_mutex_lock(&verifier->lock);
+    first = checks_land(&verifier->checks, lookup);
+    *stopping = verifier->stopping;
+    pthread_mutex_unlock(&verifier->lock);
+    return first;
+}
+
+/* Hands a look-up to sched; where nobody comes for it, what waits for it ends. No lock held. */
+static void have_made(struct rb_verifier *verifier, struct lookup *lookup)
+{
+    struct check *check, *next;
+    bool stopping;
+
+    if (sched_push_lookup(verifier->sched, lookup_entry(lookup)) == RB_OK)
+        return;
+    for (check = land(verifier, lookup, &stopping); check != NULL; check = next) {
+        next = check->next;
+        finish(verifier, NULL, check, GATE_NO_WORKER);
+    }
+}
+
 /* It needs another look-up. False: there is no memory for that. No lock held. */
 static bool wait_on(struct rb_verifier *verifier, struct check *check)
 {
+    struct lookup *fresh;
     bool waits;
 
     pthread_mutex_lock(&verifier->lock);
-    waits = checks_await(&verifier->checks, check) == RB_OK;
-    if (waits)
-        workers_call(verifier);
+    waits = checks_await(&verifier->checks, check, &fresh) == RB_OK;
     pthread_mutex_unlock(&verifier->lock);
+    if (fresh != NULL)
+        have_made(verifier, fresh);
     return waits;
 }
 
@@ -332,25 +365,13 @@ static void give_up(struct rb_verifier *verifier, const struct setup *setup, str
 
 /* --- Look-ups ------------------------------------------------------------------------ */
 
-/* *stopping: what was said may be for want of our own time, and is not to be believed. */
-static struct check *land(struct rb_verifier *verifier, struct lookup *lookup, bool *stopping)
-{
-    struct check *first;
-
-    pthread_mutex_lock(&verifier->lock);
-    first = checks_land(&verifier->checks, lookup);
-    *stopping = verifier->stopping;
-    pthread_mutex_unlock(&verifier->lock);
-    return first;
-}
-
 /*
  * Its time begins when a worker has come for it, and is the same whoever waits for it: that we had
  * no worker for so long, or that somebody else's check has taken long, is no silence of a name
  * server.
  */
-void gate_look_up(struct rb_verifier *verifier, const struct setup *setup, struct lookup *lookup,
-                  struct patience_call *call)
+static void look_up(struct rb_verifier *verifier, const struct setup *setup, struct lookup *lookup,
+                    struct patience_call *call)
 {
     const struct spf_lookup of = *lookup_of(lookup);
     const int64_t began_ms = clock_monotonic_ms(verifier->clock);
@@ -377,6 +398,15 @@ void gate_look_up(struct rb_verifier *verifier, const struct setup *setup, struc
             go_on(verifier, setup, check);
     }
     dns_records_free(&list);
+}
+
+void gate_look_up(void *arg, struct sched_lookup *lookup, struct patience_call *call)
+{
+    struct rb_verifier *verifier = arg;
+    struct setup *setup = setup_get(verifier);
+
+    look_up(verifier, setup, lookup_of_entry(lookup), call);
+    setup_put(verifier, setup);
 }
 
 /* Those that are being settled just now find out for themselves. */

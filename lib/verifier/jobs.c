@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * task: the hooks of one callout; see task.h. Each is called from the worker's thread, with no lock
+ * jobs: the hooks of one callout; see jobs.h. Each is called from the worker's thread, with no lock
  * held.
  */
 #include "config.h"
@@ -8,8 +8,8 @@
 #include "verifier/jobs.h"
 
 #include "limits/breaker.h"
+#include "verifier/verifier.h"
 
-#include <limits.h>
 #include <poll.h>
 
 /* A host that may not have noticed yet that a session of ours has ended is given so long. */
@@ -21,9 +21,8 @@ struct task {
     struct destination *destination;
     const struct options *options;
     struct patience_call *call;
-    struct slots_stay stay; /* with the host called now */
-    bool answered;          /* by that host, about some address */
-    bool settled;           /* by the domain's facts: */
+    struct sched_contact contact; /* with the host called now */
+    bool settled;                 /* by the domain's facts: */
     struct address_record settlement;
     int64_t held_until_s; /* the first of the hosts that were held back; 0: none was */
 };
@@ -32,14 +31,7 @@ struct task {
 
 static struct callout_item *take_item(const struct task *task)
 {
-    struct rb_verifier *verifier = task->verifier;
-    struct callout_item *item = NULL;
-
-    pthread_mutex_lock(&verifier->lock);
-    if (!verifier->stopping)
-        item = queue_take(&verifier->queue, task->destination);
-    pthread_mutex_unlock(&verifier->lock);
-    return item;
+    return sched_take(task->verifier->sched, task->destination);
 }
 
 /*
@@ -59,51 +51,20 @@ static struct callout_item *next_item(void *arg)
     return item;
 }
 
-/*
- * Whether it pays that a session rests: its destination is asked about often enough, and nothing
- * that waits could use its worker, or its place with the mail host, better. Under the lock.
- */
-static bool rest_pays(const struct task *task, const char *ip)
-{
-    const struct rb_verifier *verifier = task->verifier;
-    const struct destination *destination = task->destination;
-
-    return destination->gap_ms <= task->options->o.idle_timeout_ms && !verifier->stopping &&
-           destination->wanted == NULL && destination->due == NULL &&
-           verifier->queue.ready_count <= verifier->idle && !slots_awaited(&verifier->slots, ip);
-}
-
 static bool may_rest(void *arg, const char *ip)
 {
     const struct task *task = arg;
-    bool pays;
 
-    pthread_mutex_lock(&task->verifier->lock);
-    pays = rest_pays(task, ip);
-    pthread_mutex_unlock(&task->verifier->lock);
-    return pays;
+    return sched_may_keep_alive(task->verifier->sched, task->destination, ip,
+                                task->options->o.idle_timeout_ms);
 }
 
-/* A session that rests is no callout under way: no host keeps it waiting. */
 static bool rest(void *arg, const char *ip)
 {
     const struct task *task = arg;
-    struct rb_verifier *verifier = task->verifier;
-    const struct timespec until = clock_timespec_in_ms(task->options->o.idle_timeout_ms);
-    struct rest rest = {.end = REST_SENT_HOME};
-    int error = 0;
 
-    pthread_mutex_lock(&verifier->lock);
-    if (rest_pays(task, ip)) {
-        patience_leave(&verifier->patience, task->call);
-        rest_begin(&rest, &verifier->queue, task->destination, ip);
-        while (rest.end == REST_GOES_ON && error == 0)
-            error = pthread_cond_timedwait(&rest.woken, &verifier->lock, &until);
-        rest_finish(&rest, &verifier->queue);
-        patience_enter(&verifier->patience, task->call, clock_monotonic_ms(verifier->clock));
-    }
-    pthread_mutex_unlock(&verifier->lock);
-    return rest.end == REST_CALLED;
+    return sched_keep_alive(task->verifier->sched, task->destination, ip,
+                            task->options->o.idle_timeout_ms, task->call);
 }
 
 static void answer_item(void *arg, struct callout_item *item, const struct address_record *record)
@@ -112,7 +73,7 @@ static void answer_item(void *arg, struct callout_item *item, const struct addre
 
     flight_of(item)->held_until_s = task->held_until_s;
     if (record->stage >= RB_STAGE_RCPT && rb_reason_verdict(record->reason) != RB_VERDICT_UNKNOWN)
-        task->answered = true;
+        task->contact.answered = true;
     verifier_land(task->verifier, flight_of(item), record);
 }
 
@@ -135,55 +96,27 @@ static bool is_held(struct task *task, const char *ip, bool *on_trial)
  */
 static bool is_ours(const struct task *task)
 {
-    return task->destination->relay[0] != '\0' && !relay_is_mx(task->destination->relay);
-}
+    const char *relay = sched_relay(task->destination);
 
-/* A store of ours may have as many sessions as come, until it says otherwise itself. */
-static unsigned sessions_max(const struct task *task)
-{
-    return is_ours(task) ? UINT_MAX : task->options->o.per_host_sessions;
+    return relay[0] != '\0' && !relay_is_mx(relay);
 }
 
 static enum callout_leave may_call(void *arg, const char *ip)
 {
-    static const enum callout_leave meaning[] = {
-        [SLOTS_TAKEN] = CALLOUT_CALL,
-        [SLOTS_FULL] = CALLOUT_FULL,
-        [SLOTS_REFUSED] = CALLOUT_HELD_BACK,
-        [SLOTS_PAUSED] = CALLOUT_PAUSED,
-    };
     struct task *task = arg;
-    struct rb_verifier *verifier = task->verifier;
-    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
-    enum slots_entry entry;
     bool on_trial;
 
     if (is_held(task, ip, &on_trial))
         return CALLOUT_HELD_BACK;
-    task->stay = (struct slots_stay){0};
-    task->answered = false;
-    pthread_mutex_lock(&verifier->lock);
-    entry = slots_enter(&verifier->slots, &verifier->queue, task->destination, ip,
-                        sessions_max(task), on_trial, now_ms);
-    if (entry == SLOTS_FULL)
-        (void)rest_send_home(&verifier->queue, ip);
-    pthread_mutex_unlock(&verifier->lock);
-    return meaning[entry];
+    task->contact = (struct sched_contact){.let_in = false};
+    return sched_host_enter(task->verifier->sched, task->destination, ip, on_trial);
 }
 
 static void left(void *arg, const char *ip)
 {
     const struct task *task = arg;
-    struct rb_verifier *verifier = task->verifier;
-    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
 
-    pthread_mutex_lock(&verifier->lock);
-    if (task->answered)
-        slots_note_answer(&verifier->slots, ip, now_ms);
-    if (slots_leave(&verifier->slots, &verifier->queue, ip, sessions_max(task), &task->stay,
-                    now_ms))
-        workers_call(verifier);
-    pthread_mutex_unlock(&verifier->lock);
+    sched_host_leave(task->verifier->sched, task->destination, ip, &task->contact);
 }
 
 static void wait_a_moment(const struct rb_verifier *verifier)
@@ -196,93 +129,70 @@ static void wait_a_moment(const struct rb_verifier *verifier)
 static bool turned_away(void *arg, const char *ip, bool may_lag)
 {
     struct task *task = arg;
-    struct rb_verifier *verifier = task->verifier;
-    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
-    enum slots_excess excess;
+    enum sched_excess excess;
 
     if (ip[0] == '\0') /* a path has no slots */
         return false;
-    pthread_mutex_lock(&verifier->lock);
-    excess = slots_turned_away(&verifier->slots, &verifier->queue, task->destination, ip, may_lag,
-                               &task->stay, now_ms);
-    if (excess == SLOTS_OTHERS)
-        (void)rest_send_home(&verifier->queue, ip);
-    pthread_mutex_unlock(&verifier->lock);
-    if (excess == SLOTS_LAGS)
-        wait_a_moment(verifier);
-    return excess != SLOTS_ALONE;
+    excess =
+        sched_turned_away(task->verifier->sched, task->destination, ip, may_lag, &task->contact);
+    if (excess == SCHED_LAGS)
+        wait_a_moment(task->verifier);
+    return excess != SCHED_ALONE;
 }
 
 static void too_much(void *arg, const char *ip)
 {
     const struct task *task = arg;
-    struct rb_verifier *verifier = task->verifier;
-    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
 
-    if (ip[0] == '\0')
-        return;
-    pthread_mutex_lock(&verifier->lock);
-    slots_pause(&verifier->slots, ip, now_ms);
-    pthread_mutex_unlock(&verifier->lock);
+    if (ip[0] != '\0')
+        sched_pause_host(task->verifier->sched, ip);
 }
 
 static bool put_back(void *arg, struct callout_item *item)
 {
     const struct task *task = arg;
-    struct rb_verifier *verifier = task->verifier;
-    int64_t waited_ms = clock_monotonic_ms(verifier->clock) - item->asked_ms;
-    bool taken;
+    const int64_t waited_ms = clock_monotonic_ms(task->verifier->clock) - item->asked_ms;
 
-    pthread_mutex_lock(&verifier->lock);
-    taken = !verifier->stopping && waited_ms < (int64_t)task->options->o.total_timeout_ms;
-    if (taken)
-        queue_put_back(&verifier->queue, task->destination, item);
-    pthread_mutex_unlock(&verifier->lock);
-    return taken;
+    return waited_ms < (int64_t)task->options->o.total_timeout_ms &&
+           sched_put_back(task->verifier->sched, task->destination, item);
 }
 
+/*
+ * Those who wait are told before the item is parked: then it may be answered, and gone, at any
+ * moment.
+ */
 static enum callout_probe begin_probe(void *arg, struct callout_item *item,
                                       const struct address_record *accepted, struct fact *catch_all)
 {
     const struct task *task = arg;
     struct rb_verifier *verifier = task->verifier;
-    enum callout_probe turn;
+    const int64_t ttl_s = task->options->o.lifetimes.domain_ttl_s;
+    enum callout_probe turn =
+        sched_begin_probe(verifier->sched, task->destination, NULL, accepted, ttl_s, catch_all);
 
+    if (turn == CALLOUT_PROBE_KNOWN)
+        return turn;
     pthread_mutex_lock(&verifier->lock);
-    turn = probing_begin(&task->destination->probing, item, accepted,
-                         task->options->o.lifetimes.domain_ttl_s, clock_wall_s(verifier->clock),
-                         catch_all);
-    if (turn != CALLOUT_PROBE_KNOWN)
-        flight_accepted(flight_of(item), accepted);
+    flight_accepted(flight_of(item), accepted);
     pthread_mutex_unlock(&verifier->lock);
-    return turn;
+    return turn == CALLOUT_PROBE ? turn
+                                 : sched_begin_probe(verifier->sched, task->destination, item,
+                                                     accepted, ttl_s, catch_all);
 }
 
 static struct callout_item *end_probe(void *arg, const struct fact *catch_all)
 {
     const struct task *task = arg;
-    struct rb_verifier *verifier = task->verifier;
-    struct callout_item *parked;
 
-    pthread_mutex_lock(&verifier->lock);
-    parked = probing_end(&task->destination->probing, catch_all);
-    pthread_mutex_unlock(&verifier->lock);
-    return parked;
+    return sched_end_probe(task->verifier->sched, task->destination, catch_all);
 }
 
 /* Whether a refusal is one recipient's: the host answers about others. */
 static bool is_of_one_address(struct rb_verifier *verifier, const char *ip,
                               const struct address_record *how)
 {
-    const int64_t now_ms = clock_monotonic_ms(verifier->clock);
-    bool answered;
-
-    if (how->reason != RB_REASON_BLOCKED || how->stage < RB_STAGE_RCPT)
-        return false;
-    pthread_mutex_lock(&verifier->lock);
-    answered = slots_answered(&verifier->slots, ip, now_ms);
-    pthread_mutex_unlock(&verifier->lock);
-    return answered;
+    return how->reason == RB_REASON_BLOCKED && how->stage >= RB_STAGE_RCPT &&
+           sched_host_answered(verifier->sched, ip);
 }
 
 /*
@@ -304,7 +214,7 @@ static void host_called(void *arg, const char *ip, const struct address_record *
     struct rb_verifier *verifier = task->verifier;
 
     atomic_fetch_add(&verifier->counters.sessions, 1);
-    task->stay.let_in = task->stay.let_in || how->reason == RB_REASON_ACCEPTED;
+    task->contact.let_in = task->contact.let_in || how->reason == RB_REASON_ACCEPTED;
     if (ip[0] != '\0' && !is_of_one_address(verifier, ip, how))
         memory_host_called(&verifier->memory, &task->options->o, ip, how->reason,
                            is_failure(task, how), is_ours(task));
@@ -313,22 +223,22 @@ static void host_called(void *arg, const char *ip, const struct address_record *
 /* NULL: none. */
 static const char *relay_of(const struct destination *destination)
 {
-    return destination->relay[0] != '\0' ? destination->relay : NULL;
+    const char *relay = sched_relay(destination);
+
+    return relay[0] != '\0' ? relay : NULL;
 }
 
 static void learned(void *arg, const struct domain_record *news)
 {
     const struct task *task = arg;
 
-    memory_learned(&task->verifier->memory, relay_of(task->destination), task->destination->domain,
-                   news);
+    memory_learned(&task->verifier->memory, relay_of(task->destination),
+                   sched_domain(task->destination), news);
 }
 
-void task_run(struct rb_verifier *verifier, struct destination *destination,
-              const struct setup *setup, struct patience_call *call)
+static void run(struct task *task, const struct setup *setup)
 {
-    struct task task = {
-        .verifier = verifier, .destination = destination, .options = setup->options, .call = call};
+    struct rb_verifier *verifier = task->verifier;
     struct callout callout = {
         .options = setup->options,
         .dns = setup->dns,
@@ -337,16 +247,27 @@ void task_run(struct rb_verifier *verifier, struct destination *destination,
         .own_count = setup->own_count,
         .tls_context = verifier->tls_context,
         .cancel_fd = verifier->cancel_fd,
-        .patience = call,
+        .patience = task->call,
         .probe_key = verifier->probe_key,
-        .domain = destination->domain,
-        .relay = relay_of(destination),
+        .domain = sched_domain(task->destination),
+        .relay = relay_of(task->destination),
         .hooks = {next_item, may_rest, rest, answer_item, may_call, left, turned_away, too_much,
-                  put_back, begin_probe, end_probe, host_called, learned, &task},
+                  put_back, begin_probe, end_probe, host_called, learned, task},
     };
 
     memory_facts(&verifier->memory, callout.relay, callout.domain, &callout.facts);
-    task.settled =
-        memory_settles(&verifier->memory, task.options, &callout.facts, &task.settlement);
+    task->settled =
+        memory_settles(&verifier->memory, task->options, &callout.facts, &task->settlement);
     callout_run(&callout);
+}
+
+void jobs_run(void *arg, struct destination *destination, struct patience_call *call)
+{
+    struct rb_verifier *verifier = arg;
+    struct setup *setup = setup_get(verifier);
+    struct task task = {
+        .verifier = verifier, .destination = destination, .options = setup->options, .call = call};
+
+    run(&task, setup);
+    setup_put(verifier, setup);
 }

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * task: one callout on the verifier's behalf: what a callout wants of its owner (more items, leave
- * to call a host, a place for answers and facts) out of queue, slots, cache and breaker. Part of
- * the verifier; see verifier.h for the locks.
+ * jobs: one callout on the verifier's behalf: what a callout wants of its owner (more items, leave
+ * to call a host, a place for answers and facts) out of sched, cache and breaker. Part of the
+ * verifier; see verifier.h for the locks.
  */
 #ifndef RB_VERIFIER_JOBS_H
 #define RB_VERIFIER_JOBS_H
 
-#include "verifier/verifier.h"
+#include "sched/sched.h"
 
 /*
- * Asks what waits for the destination. A worker's thread, no lock held; the setup is held by the
- * caller, who has entered the call with the verifier's patience.
+ * Asks what waits for the destination: the hook of sched. arg: the verifier. A worker's thread, no
+ * lock held.
  */
-void task_run(struct rb_verifier *verifier, struct destination *destination,
-              const struct setup *setup, struct patience_call *call);
+void jobs_run(void *arg, struct destination *destination, struct patience_call *call);
 
 #endif

@@ -8,6 +8,7 @@
 #include "verifier/verifier.h"
 
 #include "base/text.h"
+#include "verifier/jobs.h"
 #include "smtp/transport.h"
 
 #include <errno.h>
@@ -40,36 +41,40 @@ static void make_probe_key(const char *helo_name, uint8_t key[32])
     SHA256((const unsigned char *)text, len, key);
 }
 
-static void init_locks(struct rb_verifier *verifier)
-{
-    pthread_condattr_t attributes;
-
-    pthread_mutex_init(&verifier->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&verifier->idle_cond, &attributes);
-    pthread_cond_init(&verifier->watch, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 static void destroy(struct rb_verifier *verifier)
 {
-    retry_close(verifier->retry);
+    retry_close(verifier->retry); /* it asks until then */
+    sched_close(verifier->sched);
     memory_close(&verifier->memory);
-    slots_free(&verifier->slots);
     checks_free(&verifier->checks);
     limits_fini(&verifier->limits);
     spf_memo_free(verifier->spf);
-    queue_free(&verifier->queue);
     setup_free(verifier->setup);
     transport_tls_context_free(verifier->tls_context);
     if (verifier->cancel_fd >= 0)
         close(verifier->cancel_fd);
-    pthread_cond_destroy(&verifier->idle_cond);
-    pthread_cond_destroy(&verifier->watch);
     pthread_mutex_destroy(&verifier->lock);
     pool_fini(&verifier->tickets);
     free(verifier);
+}
+
+static struct sched_limits limits_of(const struct rb_options *o)
+{
+    return (struct sched_limits){
+        .workers_max = o->max_workers,
+        .max_held = o->max_held,
+        .max_pending = o->max_pending,
+        .per_domain_sessions = o->per_domain_sessions,
+        .per_host_sessions = o->per_host_sessions,
+    };
+}
+
+static enum rb_error open_sched(struct rb_verifier *verifier, const struct rb_options *o)
+{
+    const struct sched_limits limits = limits_of(o);
+    const struct sched_hooks hooks = {.run = jobs_run, .look_up = gate_look_up, .arg = verifier};
+
+    return sched_open(&limits, &hooks, verifier->clock, &verifier->sched);
 }
 
 static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_options *options,
@@ -87,13 +92,14 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
         return error;
     o = &verifier->setup->options->o;
     verifier->clock = o->clock;
-    verifier->workers_max = o->max_workers;
     make_probe_key(o->helo_name, verifier->probe_key);
     verifier->tls_context = transport_tls_context();
     if (verifier->tls_context == NULL)
         return RB_ERR_SYSTEM;
     verifier->spf = spf_memo_new(verifier->clock);
     error = verifier->spf != NULL ? limits_init(&verifier->limits) : RB_ERR_NOMEM;
+    if (error == RB_OK)
+        error = open_sched(verifier, o);
     if (error == RB_OK)
         error = memory_open(&verifier->memory, o, detail, detail_size);
     if (error == RB_OK && verifier->memory.cache != NULL && !o->store_read_only)
@@ -114,7 +120,7 @@ enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verif
     if (made == NULL)
         return RB_ERR_NOMEM;
     made->cancel_fd = -1;
-    init_locks(made);
+    pthread_mutex_init(&made->lock, NULL);
     ask_init(made);
     error = open_parts(made, options, detail, detail_size);
     if (error == RB_OK) {
@@ -130,6 +136,7 @@ enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verif
 enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
                                       const struct rb_options *options)
 {
+    const struct sched_limits limits = limits_of(options);
     struct setup *fresh, *old;
     enum rb_error error = setup_new(options, verifier->cancel_fd, &fresh, NULL, 0);
 
@@ -144,6 +151,7 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
     verifier->setup = fresh;
     pthread_mutex_unlock(&verifier->lock);
     setup_put(verifier, old);
+    sched_set_limits(verifier->sched, &limits);
     if (verifier->memory.cache != NULL) {
         cache_set_lifetimes(verifier->memory.cache, &options->lifetimes);
         cache_check(verifier->memory.cache);
@@ -160,35 +168,26 @@ struct address_record verifier_moment(const struct rb_verifier *verifier, enum r
     return record;
 }
 
-static struct callout_item *drain_one(struct rb_verifier *verifier)
-{
-    struct callout_item *item;
-
-    pthread_mutex_lock(&verifier->lock);
-    item = queue_drain(&verifier->queue);
-    pthread_mutex_unlock(&verifier->lock);
-    return item;
-}
-
 void rb_verifier_stop(struct rb_verifier *verifier)
 {
     const struct address_record record =
         verifier_moment(verifier, RB_REASON_TIMEOUT, "shutting_down");
-    struct callout_item *item;
+    struct callout_item *item, *next;
     struct waiter *waiter;
 
     pthread_mutex_lock(&verifier->lock);
     verifier->stopping = true;
     gate_stop(verifier);
-    workers_wake_all(verifier);
-    pthread_cond_broadcast(&verifier->watch);
     /* Not by the table of flights: those that may not be joined are not in it. */
     for (waiter = verifier->waiters; waiter != NULL; waiter = waiter->next)
         pthread_cond_broadcast(&waiter->flight->landing);
     pthread_mutex_unlock(&verifier->lock);
+    item = sched_stop(verifier->sched);
     (void)!eventfd_write(verifier->cancel_fd, 1);
-    while ((item = drain_one(verifier)) != NULL)
+    for (; item != NULL; item = next) {
+        next = item->next;
         verifier_land(verifier, flight_of(item), &record);
+    }
 }
 
 void rb_verifier_close(struct rb_verifier *verifier)
@@ -196,7 +195,7 @@ void rb_verifier_close(struct rb_verifier *verifier)
     if (verifier == NULL)
         return;
     rb_verifier_stop(verifier);
-    workers_join(verifier);
+    sched_join(verifier->sched);
     destroy(verifier);
 }
 
@@ -205,6 +204,7 @@ void rb_verifier_close(struct rb_verifier *verifier)
 void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
 {
     const struct counters *counters = &verifier->counters;
+    struct sched_gauges gauges;
     struct cache_stats cache = {0};
 
     *stats = (struct rb_stats){
@@ -228,11 +228,12 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
         stats->dropped_writes = cache.dropped;
     }
     stats->retries_scheduled = retry_count(verifier->retry);
+    sched_get_gauges(verifier->sched, &gauges);
+    stats->running = gauges.running;
+    stats->held = gauges.held;
+    stats->resting = gauges.idle;
     pthread_mutex_lock(&verifier->lock);
-    stats->running = verifier->queue.running;
-    stats->held = workers_held(verifier);
-    stats->resting = verifier->queue.resting_count;
-    stats->pending = verifier->queue.pending + verifier->checks.waiting;
+    stats->pending = gauges.pending + verifier->checks.waiting;
     pthread_mutex_unlock(&verifier->lock);
 }
 

@@ -2,8 +2,8 @@
 /*
  * verifier: what its parts share: verifier.c (the whole), api.c (the questions), peek.c (questions
  * that are only thought of), gate.c (whether somebody may be called for them), board.c (their
- * flights), threads.c (the threads that ask), jobs.c (one callout of theirs), landing.c (what comes
- * of it). The public face is ringback.h.
+ * flights), jobs.c (one callout of the threads of sched), landing.c (what comes of it). The public
+ * face is ringback.h.
  *
  * Lock: `lock` covers the fields marked [lock]. No other is held or taken under it, nor is it held
  * across I/O or hooks.
@@ -18,18 +18,15 @@
 #include "verifier/memory.h"
 #include "verifier/identity.h"
 #include "options/options.h"
-#include "base/stall.h"
 #include "base/pool.h"
-#include "sched/destination.h"
+#include "sched/sched.h"
 #include "verifier/retry.h"
 #include "ringback.h"
 #include "options/snapshot.h"
-#include "sched/hostslots.h"
 #include "spf/memo.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 struct counters {
     atomic_ullong questions, cache_hit, cache_stale, cache_miss, coalesced, settled_by_fact;
@@ -48,33 +45,21 @@ struct rb_verifier {
     struct memory memory; /* has a lock of its own */
     struct retry *
         retry; /* NULL: no cache to write to; what is asked again by itself; has a lock of its own */
+    struct sched *sched;  /* what is to be asked, and the threads that do; has a lock of its own */
     struct spf_memo *spf; /* what SPF said lately; has a lock of its own */
     void *tls_context;
     int cancel_fd; /* readable once the verifier stops */
     uint8_t probe_key[32];
-    unsigned workers_max;
     struct pool tickets; /* has a lock of its own */
     struct counters counters;
 
     pthread_mutex_t lock;
-    pthread_cond_t idle_cond; /* a worker has ended */
-    pthread_t ended;          /* [lock] the last thread that has; to be joined */
-    bool has_ended;           /* [lock] */
-    struct setup *setup;      /* [lock] replaced as a whole */
-    struct flights flights;   /* [lock] */
-    struct checks checks;     /* [lock] */
-    struct queue queue;       /* [lock] */
-    struct slots slots;       /* [lock] */
-    struct limits limits;     /* [lock] */
-    struct waiter *waiters;   /* [lock] */
-    unsigned workers, idle;   /* [lock] */
-    bool lookup_first;        /* [lock] whether the next of the workers looks for look-ups first */
-    struct sleeper *sleepers; /* [lock] idle workers, the last one first */
-    struct patience patience; /* [lock] callouts under way, and who keeps them waiting */
-    struct patience lookups;  /* [lock] the same of look-ups for the gate */
-    pthread_cond_t watch;     /* something is ready, and no worker may come for it */
-    bool watching, watch_rests; /* [lock] there is a watcher; it waits for `watch` alone */
-    bool stopping;              /* [lock] */
+    struct setup *setup;    /* [lock] replaced as a whole */
+    struct flights flights; /* [lock] */
+    struct checks checks;   /* [lock] */
+    struct limits limits;   /* [lock] */
+    struct waiter *waiters; /* [lock] */
+    bool stopping;          /* [lock] */
 };
 
 /* --- verifier.c ----------------------------------------------------------- */
@@ -109,6 +94,7 @@ enum gate_word {
     GATE_CLOSED, /* the domain disowns the client */
     GATE_ASKS,   /* not known without asking DNS */
     GATE_NO_MEMORY,
+    GATE_NO_WORKER, /* nobody would come for the look-up */
 };
 
 /* Whether a question must pass the gate before anybody is called. */
@@ -129,11 +115,10 @@ enum gate_word gate_ask(struct rb_verifier *verifier, const struct setup *setup,
 void gate_wait(struct rb_verifier *verifier, struct check *check, struct flight *flight);
 
 /*
- * Makes a look-up, and goes on with what waited for it. A worker's thread, no lock held; the setup
- * is held by the caller; call: who keeps this thread waiting.
+ * Makes a look-up, and goes on with what waited for it: the hook of sched. arg: the verifier. A
+ * worker's thread, no lock held; call: who keeps this thread waiting.
  */
-void gate_look_up(struct rb_verifier *verifier, const struct setup *setup, struct lookup *lookup,
-                  struct patience_call *call);
+void gate_look_up(void *arg, struct sched_lookup *lookup, struct patience_call *call);
 
 /* The end: what waits at the gate lands. Under the lock. */
 void gate_stop(struct rb_verifier *verifier);
@@ -184,31 +169,5 @@ bool verifier_ask_again(void *arg, const char *key);
  */
 void verifier_land(struct rb_verifier *verifier, struct flight *flight,
                    const struct address_record *record);
-
-/* --- workers.c ------------------------------------------------------------ */
-
-/*
- * Queues a flight's item and sees to it that a worker comes for it. Under the lock. RB_ERR_NOMEM:
- * nobody will.
- */
-enum rb_error workers_submit(struct rb_verifier *verifier, struct flight *flight);
-
-/* Whether there is a worker at all; one is started where there is none. Under the lock. */
-bool workers_any(struct rb_verifier *verifier);
-
-/* Sees to it that a worker comes for what is ready. Under the lock. */
-void workers_call(struct rb_verifier *verifier);
-
-/* Wakes all that rest: the end has come. Under the lock. */
-void workers_wake_all(struct rb_verifier *verifier);
-
-/* Callouts that are held now (patience.h). Under the lock. */
-unsigned workers_held(const struct rb_verifier *verifier);
-
-/*
- * Waits until all workers, and their watcher, are gone: none is left that could touch the verifier.
- * After rb_verifier_stop; no lock held.
- */
-void workers_join(struct rb_verifier *verifier);
 
 #endif

@@ -54,7 +54,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static enum slots_entry enter(struct fixture *f, int domain, const char *ip, unsigned max)
+static enum callout_leave enter(struct fixture *f, int domain, const char *ip, unsigned max)
 {
     return slots_enter(&f->slots, &f->queue, f->destination[domain], ip, max, false, f->now_ms);
 }
@@ -62,12 +62,12 @@ static enum slots_entry enter(struct fixture *f, int domain, const char *ip, uns
 /* A session that the host had let in is over. */
 static bool leave(struct fixture *f, const char *ip, unsigned max)
 {
-    const struct slots_stay stay = {.let_in = true};
+    const struct sched_contact stay = {.let_in = true};
 
     return slots_leave(&f->slots, &f->queue, ip, max, &stay, f->now_ms);
 }
 
-static enum slots_entry try_out(struct fixture *f, int domain)
+static enum callout_leave try_out(struct fixture *f, int domain)
 {
     return slots_enter(&f->slots, &f->queue, f->destination[domain], HOST, 5, true, f->now_ms);
 }
@@ -85,40 +85,40 @@ static void a_host_takes_as_many_sessions_as_it_may(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(enter(f, 0, HOST, 2), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 1, HOST, 2), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 2, HOST, 2), SLOTS_FULL);
+    assert_int_equal(enter(f, 0, HOST, 2), CALLOUT_CALL);
+    assert_int_equal(enter(f, 1, HOST, 2), CALLOUT_CALL);
+    assert_int_equal(enter(f, 2, HOST, 2), CALLOUT_FULL);
     assert_int_equal(slots_running(&f->slots, HOST), 2);
-    assert_int_equal(enter(f, 3, OTHER, 2), SLOTS_TAKEN); /* another host is not concerned */
+    assert_int_equal(enter(f, 3, OTHER, 2), CALLOUT_CALL); /* another host is not concerned */
 }
 
 static void what_is_set_aside_needs_no_worker_until_a_slot_is_free(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(enter(f, 0, HOST, 1), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 1, HOST, 1), SLOTS_FULL);
+    assert_int_equal(enter(f, 0, HOST, 1), CALLOUT_CALL);
+    assert_int_equal(enter(f, 1, HOST, 1), CALLOUT_FULL);
     assert_false(end_run(f, 1, 1));
     assert_null(queue_next(&f->queue, 1));
     assert_true(leave(f, HOST, 1));
     assert_ptr_equal(queue_next(&f->queue, 1), f->destination[1]);
-    assert_int_equal(enter(f, 1, HOST, 1), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 1, HOST, 1), CALLOUT_CALL);
 }
 
 static void the_longest_set_aside_comes_first(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(enter(f, 0, HOST, 1), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 0, HOST, 1), CALLOUT_CALL);
     for (int i = 1; i < 4; i++) {
-        assert_int_equal(enter(f, i, HOST, 1), SLOTS_FULL);
+        assert_int_equal(enter(f, i, HOST, 1), CALLOUT_FULL);
         end_run(f, i, 1);
     }
     for (int i = 1; i < 4; i++) {
         assert_true(leave(f, HOST, 1));
         assert_ptr_equal(queue_next(&f->queue, 1), f->destination[i]);
         assert_null(queue_next(&f->queue, 1));
-        assert_int_equal(enter(f, i, HOST, 1), SLOTS_TAKEN);
+        assert_int_equal(enter(f, i, HOST, 1), CALLOUT_CALL);
     }
     assert_false(leave(f, HOST, 1));
 }
@@ -127,60 +127,60 @@ static void newcomers_do_not_overtake(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(enter(f, 0, HOST, 1), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 1, HOST, 1), SLOTS_FULL);
+    assert_int_equal(enter(f, 0, HOST, 1), CALLOUT_CALL);
+    assert_int_equal(enter(f, 1, HOST, 1), CALLOUT_FULL);
     end_run(f, 1, 1);
     assert_true(leave(f, HOST, 1));
-    assert_int_equal(enter(f, 2, HOST, 1), SLOTS_FULL);
-    assert_int_equal(enter(f, 1, HOST, 1), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 2, HOST, 1), CALLOUT_FULL);
+    assert_int_equal(enter(f, 1, HOST, 1), CALLOUT_CALL);
 }
 
 static void a_slot_that_is_not_taken_up_goes_to_the_next(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(enter(f, 0, HOST, 1), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 0, HOST, 1), CALLOUT_CALL);
     for (int i = 1; i < 3; i++) {
-        assert_int_equal(enter(f, i, HOST, 1), SLOTS_FULL);
+        assert_int_equal(enter(f, i, HOST, 1), CALLOUT_FULL);
         end_run(f, i, 1);
     }
     assert_true(leave(f, HOST, 1));
     assert_ptr_equal(queue_next(&f->queue, 1), f->destination[1]);
-    assert_int_equal(enter(f, 1, OTHER, 1), SLOTS_TAKEN); /* its domain has moved */
+    assert_int_equal(enter(f, 1, OTHER, 1), CALLOUT_CALL); /* its domain has moved */
     assert_false(leave(f, OTHER, 1));
     assert_true(end_run(f, 1, 1));
-    assert_int_equal(enter(f, 2, HOST, 1), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 2, HOST, 1), CALLOUT_CALL);
 }
 
 static void what_has_nothing_left_to_ask_is_not_set_aside(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(enter(f, 0, HOST, 1), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 1, HOST, 1), SLOTS_FULL);
+    assert_int_equal(enter(f, 0, HOST, 1), CALLOUT_CALL);
+    assert_int_equal(enter(f, 1, HOST, 1), CALLOUT_FULL);
     assert_ptr_equal(queue_take(&f->queue, f->destination[1]), &f->item[1]);
     end_run(f, 1, 1); /* frees it */
     assert_false(leave(f, HOST, 1));
-    assert_int_equal(enter(f, 2, HOST, 1), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 2, HOST, 1), CALLOUT_CALL);
 }
 
 static void one_alone_tries_a_host_that_was_held_back(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(try_out(f, 0), SLOTS_TAKEN);
-    assert_int_equal(try_out(f, 1), SLOTS_REFUSED);
+    assert_int_equal(try_out(f, 0), CALLOUT_CALL);
+    assert_int_equal(try_out(f, 1), CALLOUT_HELD_BACK);
     assert_false(leave(f, HOST, 5));
-    assert_int_equal(try_out(f, 1), SLOTS_TAKEN);
+    assert_int_equal(try_out(f, 1), CALLOUT_CALL);
 }
 
 /* --- What the host lets us know ------------------------------------------- */
 
 /* A session that has entered is sent away, and leaves. */
-static enum slots_excess send_away(struct fixture *f, int domain, const char *ip, unsigned max)
+static enum sched_excess send_away(struct fixture *f, int domain, const char *ip, unsigned max)
 {
-    struct slots_stay stay = {0};
-    enum slots_excess excess =
+    struct sched_contact stay = {0};
+    enum sched_excess excess =
         slots_turned_away(&f->slots, &f->queue, f->destination[domain], ip, true, &stay, f->now_ms);
 
     (void)slots_leave(&f->slots, &f->queue, ip, max, &stay, f->now_ms);
@@ -192,31 +192,31 @@ static void one_sent_away_shows_how_many_a_host_allows(void **state)
     struct fixture *f = *state;
 
     for (int i = 0; i < 4; i++)
-        assert_int_equal(enter(f, i, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(send_away(f, 3, HOST, 10), SLOTS_OTHERS);
+        assert_int_equal(enter(f, i, HOST, 10), CALLOUT_CALL);
+    assert_int_equal(send_away(f, 3, HOST, 10), SCHED_OTHERS);
     end_run(f, 3, 10);
     assert_int_equal(slots_running(&f->slots, HOST), 3);
     assert_null(queue_next(&f->queue, 1)); /* it is set aside */
-    assert_int_equal(enter(f, 4, HOST, 10), SLOTS_FULL);
+    assert_int_equal(enter(f, 4, HOST, 10), CALLOUT_FULL);
     assert_true(leave(f, HOST, 10));
     assert_ptr_equal(queue_next(&f->queue, 1), f->destination[3]);
-    assert_int_equal(enter(f, 3, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 5, HOST, 10), SLOTS_FULL);
-    assert_int_equal(enter(f, 5, OTHER, 10), SLOTS_TAKEN); /* another host is not concerned */
+    assert_int_equal(enter(f, 3, HOST, 10), CALLOUT_CALL);
+    assert_int_equal(enter(f, 5, HOST, 10), CALLOUT_FULL);
+    assert_int_equal(enter(f, 5, OTHER, 10), CALLOUT_CALL); /* another host is not concerned */
 }
 
 /* All are sent away at one time: those that have not left yet are none of those allowed. */
 static void several_sent_away_at_once_are_counted_once_each(void **state)
 {
     struct fixture *f = *state;
-    struct slots_stay stay[3] = {{0}};
+    struct sched_contact stay[3] = {{0}};
 
     for (int i = 0; i < 6; i++)
-        assert_int_equal(enter(f, i, HOST, 10), SLOTS_TAKEN);
+        assert_int_equal(enter(f, i, HOST, 10), CALLOUT_CALL);
     for (int i = 0; i < 3; i++)
         assert_int_equal(slots_turned_away(&f->slots, &f->queue, f->destination[i], HOST, true,
                                            &stay[i], f->now_ms),
-                         SLOTS_OTHERS);
+                         SCHED_OTHERS);
     for (int i = 0; i < 3; i++) {
         (void)slots_leave(&f->slots, &f->queue, HOST, 10, &stay[i], f->now_ms);
         end_run(f, i, 10);
@@ -231,16 +231,16 @@ static void what_a_host_allows_is_forgotten_after_some_minutes(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(send_away(f, 1, HOST, 10), SLOTS_OTHERS);
+    assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL);
+    assert_int_equal(enter(f, 1, HOST, 10), CALLOUT_CALL);
+    assert_int_equal(send_away(f, 1, HOST, 10), SCHED_OTHERS);
     for (int i = 1; i < 4; i++) {
         if (i > 1)
-            assert_int_equal(enter(f, i, HOST, 10), SLOTS_FULL);
+            assert_int_equal(enter(f, i, HOST, 10), CALLOUT_FULL);
         end_run(f, i, 10);
     }
     f->now_ms += SLOTS_ALLOWED_MS - 1;
-    assert_int_equal(enter(f, 4, HOST, 10), SLOTS_FULL);
+    assert_int_equal(enter(f, 4, HOST, 10), CALLOUT_FULL);
     f->now_ms++;
     assert_true(leave(f, HOST, 10));
     for (int i = 1; i < 4; i++) /* all that wait, at once */
@@ -252,15 +252,15 @@ static void what_a_host_allows_is_remembered_while_it_is_idle(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(send_away(f, 1, HOST, 10), SLOTS_OTHERS);
+    assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL);
+    assert_int_equal(enter(f, 1, HOST, 10), CALLOUT_CALL);
+    assert_int_equal(send_away(f, 1, HOST, 10), SCHED_OTHERS);
     (void)leave(f, HOST, 10);
     assert_ptr_equal(queue_take(&f->queue, f->destination[1]), &f->item[1]);
     end_run(f, 1, 10); /* it had nothing left to ask */
     assert_int_equal(slots_running(&f->slots, HOST), 0);
-    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 2, HOST, 10), SLOTS_FULL);
+    assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL);
+    assert_int_equal(enter(f, 2, HOST, 10), CALLOUT_FULL);
 }
 
 /* Dead, or closed to us: the last one to find out has found out. */
@@ -268,12 +268,12 @@ static void one_alone_that_is_sent_away_has_met_a_failure(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(send_away(f, 1, HOST, 10), SLOTS_OTHERS);
-    assert_int_equal(send_away(f, 0, HOST, 10), SLOTS_ALONE);
-    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_TAKEN); /* let out for it */
-    assert_int_equal(send_away(f, 1, HOST, 10), SLOTS_ALONE);
+    assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL);
+    assert_int_equal(enter(f, 1, HOST, 10), CALLOUT_CALL);
+    assert_int_equal(send_away(f, 1, HOST, 10), SCHED_OTHERS);
+    assert_int_equal(send_away(f, 0, HOST, 10), SCHED_ALONE);
+    assert_int_equal(enter(f, 1, HOST, 10), CALLOUT_CALL); /* let out for it */
+    assert_int_equal(send_away(f, 1, HOST, 10), SCHED_ALONE);
 }
 
 /* A host may close its books on a session later than it said goodbye. */
@@ -281,25 +281,25 @@ static void a_session_that_has_just_ended_may_still_count(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL);
     (void)leave(f, HOST, 10);
-    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-    assert_int_equal(send_away(f, 0, HOST, 10), SLOTS_LAGS);
-    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN); /* one is allowed all the same */
-    assert_int_equal(enter(f, 1, HOST, 10), SLOTS_FULL);
+    assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL);
+    assert_int_equal(send_away(f, 0, HOST, 10), SCHED_LAGS);
+    assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL); /* one is allowed all the same */
+    assert_int_equal(enter(f, 1, HOST, 10), CALLOUT_FULL);
     f->now_ms += SLOTS_LAG_MS;
-    assert_int_equal(send_away(f, 0, HOST, 10), SLOTS_ALONE);
+    assert_int_equal(send_away(f, 0, HOST, 10), SCHED_ALONE);
 }
 
 static void one_that_has_just_ended_explains_no_refused_connection(void **state)
 {
     struct fixture *f = *state;
-    struct slots_stay stay = {.let_in = true};
+    struct sched_contact stay = {.let_in = true};
 
-    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL);
     assert_int_equal(
         slots_turned_away(&f->slots, &f->queue, f->destination[0], HOST, false, &stay, f->now_ms),
-        SLOTS_ALONE);
+        SCHED_ALONE);
 }
 
 static void it_is_not_waited_for_without_end(void **state)
@@ -307,15 +307,15 @@ static void it_is_not_waited_for_without_end(void **state)
     struct fixture *f = *state;
 
     for (int round = 0; round < 2; round++) {
-        assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+        assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL);
         (void)leave(f, HOST, 10);
         for (int i = 0; i < SLOTS_LAGS_MAX; i++) {
-            assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-            assert_int_equal(send_away(f, 0, HOST, 10), SLOTS_LAGS);
+            assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL);
+            assert_int_equal(send_away(f, 0, HOST, 10), SCHED_LAGS);
         }
         for (int i = 0; i < 2; i++) {
-            assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
-            assert_int_equal(send_away(f, 0, HOST, 10), SLOTS_ALONE);
+            assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL);
+            assert_int_equal(send_away(f, 0, HOST, 10), SCHED_ALONE);
         }
     }
 }
@@ -323,12 +323,12 @@ static void it_is_not_waited_for_without_end(void **state)
 static void the_session_before_in_the_same_run_counts_as_one(void **state)
 {
     struct fixture *f = *state;
-    struct slots_stay stay = {.let_in = true};
+    struct sched_contact stay = {.let_in = true};
 
-    assert_int_equal(enter(f, 0, HOST, 10), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL);
     assert_int_equal(
         slots_turned_away(&f->slots, &f->queue, f->destination[0], HOST, true, &stay, f->now_ms),
-        SLOTS_LAGS);
+        SCHED_LAGS);
     (void)slots_leave(&f->slots, &f->queue, HOST, 10, &stay, f->now_ms);
 }
 
@@ -336,20 +336,20 @@ static void the_session_before_in_the_same_run_counts_as_one(void **state)
 static void who_is_let_out_twice_leaves_nobody_behind(void **state)
 {
     struct fixture *f = *state;
-    struct slots_stay stay = {0};
+    struct sched_contact stay = {0};
 
-    assert_int_equal(enter(f, 0, OTHER, 1), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 0, OTHER, 1), CALLOUT_CALL);
     for (int i = 1; i < 3; i++) {
-        assert_int_equal(enter(f, i, OTHER, 1), SLOTS_FULL);
+        assert_int_equal(enter(f, i, OTHER, 1), CALLOUT_FULL);
         end_run(f, i, 1);
     }
-    assert_int_equal(enter(f, 3, HOST, 2), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 3, HOST, 2), CALLOUT_CALL);
     assert_true(leave(f, OTHER, 1));
     assert_ptr_equal(queue_next(&f->queue, 1), f->destination[1]);
-    assert_int_equal(enter(f, 1, HOST, 2), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 1, HOST, 2), CALLOUT_CALL);
     assert_int_equal(
         slots_turned_away(&f->slots, &f->queue, f->destination[1], HOST, true, &stay, f->now_ms),
-        SLOTS_OTHERS);
+        SCHED_OTHERS);
     assert_false(leave(f, HOST, 2)); /* the other one, while this one says goodbye */
     assert_true(slots_leave(&f->slots, &f->queue, HOST, 2, &stay, f->now_ms));
     assert_true(end_run(f, 1, 1));
@@ -361,24 +361,24 @@ static void who_is_let_out_twice_leaves_nobody_behind(void **state)
 static void a_host_that_is_left_alone_is_so_for_all_that_wait(void **state)
 {
     struct fixture *f = *state;
-    const struct slots_stay stay = {.let_in = true};
+    const struct sched_contact stay = {.let_in = true};
 
-    assert_int_equal(enter(f, 0, HOST, 1), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 0, HOST, 1), CALLOUT_CALL);
     for (int i = 1; i < 3; i++) {
-        assert_int_equal(enter(f, i, HOST, 1), SLOTS_FULL);
+        assert_int_equal(enter(f, i, HOST, 1), CALLOUT_FULL);
         end_run(f, i, 1);
     }
     slots_pause(&f->slots, HOST, f->now_ms);
     assert_true(slots_leave(&f->slots, &f->queue, HOST, 1, &stay, f->now_ms));
     for (int i = 1; i < 3; i++) {
         assert_ptr_equal(queue_next(&f->queue, 1), f->destination[i]);
-        assert_int_equal(enter(f, i, HOST, 1), SLOTS_PAUSED);
+        assert_int_equal(enter(f, i, HOST, 1), CALLOUT_PAUSED);
         end_run(f, i, 1);
     }
     f->now_ms += SLOTS_PAUSE_MS - 1;
-    assert_int_equal(enter(f, 1, HOST, 1), SLOTS_PAUSED);
+    assert_int_equal(enter(f, 1, HOST, 1), CALLOUT_PAUSED);
     f->now_ms++;
-    assert_int_equal(enter(f, 1, HOST, 1), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 1, HOST, 1), CALLOUT_CALL);
 }
 
 static void an_answer_is_remembered_for_a_while(void **state)
@@ -387,7 +387,7 @@ static void an_answer_is_remembered_for_a_while(void **state)
 
     slots_note_answer(&f->slots, HOST, f->now_ms); /* nobody of that name */
     assert_false(slots_answered(&f->slots, HOST, f->now_ms));
-    assert_int_equal(enter(f, 0, HOST, 1), SLOTS_TAKEN);
+    assert_int_equal(enter(f, 0, HOST, 1), CALLOUT_CALL);
     assert_false(slots_answered(&f->slots, HOST, f->now_ms));
     slots_note_answer(&f->slots, HOST, f->now_ms);
     (void)leave(f, HOST, 1);
@@ -406,7 +406,7 @@ static void so_many_idle_hosts_are_remembered_and_no_more(void **state)
         char ip[46];
 
         (void)snprintf(ip, sizeof ip, "192.0.%d.%d", i / 256, i % 256);
-        assert_int_equal(enter(f, 0, ip, 1), SLOTS_TAKEN);
+        assert_int_equal(enter(f, 0, ip, 1), CALLOUT_CALL);
         slots_note_answer(&f->slots, ip, f->now_ms);
         (void)leave(f, ip, 1);
     }
@@ -443,7 +443,7 @@ static void whatever_happens_the_limit_holds_and_nobody_is_forgotten(void **stat
             at[i] = ASIDE; /* its item is still there: it is ready at once */
             running--;
         } else if (at[i] == IDLE) {
-            if (enter(f, i, HOST, 2) == SLOTS_TAKEN) {
+            if (enter(f, i, HOST, 2) == CALLOUT_CALL) {
                 at[i] = CALLING;
                 running++;
             } else {

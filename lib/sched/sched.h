@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sched: which destination is asked when, and by which thread. Questions (callout items) and
+ * look-ups are pushed from above; threads of its own take them and call up by the hooks given at
+ * open.
+ *
+ * Owns: the destinations and what waits for them, the slots of mail hosts, the lists of callouts and
+ * look-ups under way and how long they have been kept waiting, the idle sessions, the threads.
+ * Lock: one, its own. Each function takes it itself and leaves it before it returns; hooks are
+ * called without it. Nobody may call in here while holding a lock that a hook takes.
+ *
+ * Thread rule: any thread; a destination and its call are for the thread that was handed them by
+ * `run`.
+ */
+#ifndef RB_SCHED_SCHED_H
+#define RB_SCHED_SCHED_H
+
+#include "base/stall.h"
+#include "callout/callout.h"
+#include "ringback.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sched;       /* opaque */
+struct destination; /* opaque: lives until `run` returns */
+
+/* What the options allow; all but workers_max may change while it is open. */
+struct sched_limits {
+    unsigned workers_max;         /* threads whose hosts answer */
+    unsigned max_held;            /* threads beside them that are kept waiting, or hold a session */
+    unsigned max_pending;         /* items that wait */
+    unsigned per_domain_sessions; /* callouts at a time over one destination */
+    unsigned per_host_sessions; /* sessions at a time with one IP address, over all destinations */
+};
+
+/* A look-up that waits for a thread. Its owner embeds it; it must not move until it is made. */
+struct sched_lookup {
+    struct sched_lookup *prev, *next;
+};
+
+/* What the threads call, without a lock. `call` is told of every wait for somebody's answer. */
+struct sched_hooks {
+    /* One callout over what waits for a destination: items come by sched_take. */
+    void (*run)(void *arg, struct destination *destination, struct patience_call *call);
+    /* Makes a look-up; it is the hook's from then on. */
+    void (*look_up)(void *arg, struct sched_lookup *lookup, struct patience_call *call);
+    void *arg;
+};
+
+/* The clock and what the hooks' arg points to must outlive it. RB_ERR_NOMEM: *sched is NULL. */
+enum rb_error sched_open(const struct sched_limits *limits, const struct sched_hooks *hooks,
+                         const struct rb_clock *clock, struct sched **sched);
+
+/* Replaces the limits, but for workers_max. */
+void sched_set_limits(struct sched *sched, const struct sched_limits *limits);
+
+/*
+ * No item is handed out any more, and none is taken. What still waits is the caller's, a list; that
+ * is so once. Idle sessions and sleeping threads are woken, and end.
+ */
+struct callout_item *sched_stop(struct sched *sched);
+
+/* Waits until all threads are gone. After sched_stop. */
+void sched_join(struct sched *sched);
+
+/*
+ * Frees. After sched_join, or before anything was pushed; look-ups that were pushed and not made are
+ * left to their owner. NULL is fine.
+ */
+void sched_close(struct sched *sched);
+
+/* --- Questions ------------------------------------------------------------ */
+
+enum sched_push {
+    SCHED_PUSHED,    /* the item is sched's, until `run` takes it or sched_stop hands it back */
+    SCHED_FULL,      /* max_pending items wait */
+    SCHED_STOPPED,   /* sched_stop was called */
+    SCHED_NO_WORKER, /* out of memory: nobody would come for it */
+};
+
+/* Puts an item, with its asked_ms, behind the others of its destination. relay: "" for none. */
+enum sched_push sched_push(struct sched *sched, const char *relay, const char *domain,
+                           struct callout_item *item);
+
+/*
+ * Puts a look-up behind the others. RB_ERR_NOMEM: nobody would come for it, and it is the caller's.
+ * After sched_stop nobody makes it.
+ */
+enum rb_error sched_push_lookup(struct sched *sched, struct sched_lookup *lookup);
+
+/* Items that wait now. Takes no lock. */
+unsigned sched_pending(const struct sched *sched);
+
+struct sched_gauges {
+    unsigned pending; /* items */
+    unsigned running; /* callouts */
+    unsigned held;    /* of these, those whose hosts keep them waiting */
+    unsigned idle;    /* of these, those that keep a session open, with nothing to ask */
+};
+
+void sched_get_gauges(struct sched *sched, struct sched_gauges *gauges);
+
+/* --- For a callout: from `run` alone --------------------------------------- */
+
+/* As in sched_push; both live as long as the destination. */
+const char *sched_relay(const struct destination *destination);
+const char *sched_domain(const struct destination *destination);
+
+/* An item of the destination; NULL when none waits, or after sched_stop. */
+struct callout_item *sched_take(struct sched *sched, struct destination *destination);
+
+/* Takes an item back, to be asked about before all others. False: after sched_stop. */
+bool sched_put_back(struct sched *sched, struct destination *destination,
+                    struct callout_item *item);
+
+/*
+ * Whether it pays to keep a session with a host open: the destination was asked about twice within
+ * idle_ms, and nothing that waits could use the thread, or the session's slot, better.
+ */
+bool sched_may_keep_alive(struct sched *sched, struct destination *destination, const char *host,
+                          int64_t idle_ms);
+
+/*
+ * Waits until there may be an item for the session that is kept open; false: it is to end. While
+ * it is idle, its callout is not listed as one under way. `host` must live until this returns.
+ */
+bool sched_keep_alive(struct sched *sched, struct destination *destination, const char *host,
+                      int64_t idle_ms, struct patience_call *call);
+
+/*
+ * Who finds out whether the destination's domain accepts everything; see probing.h. item: parked
+ * where another one does; NULL: none is, it is only said who does.
+ */
+enum callout_probe sched_begin_probe(struct sched *sched, struct destination *destination,
+                                     struct callout_item *item,
+                                     const struct address_record *accepted, int64_t ttl_s,
+                                     struct fact *catch_all);
+struct callout_item *sched_end_probe(struct sched *sched, struct destination *destination,
+                                     const struct fact *catch_all);
+
+/* --- For a callout: its mail hosts ----------------------------------------- */
+
+/* How it went for the sessions of one callout with one host. Zeroed: none was begun. */
+struct sched_contact {
+    bool let_in;    /* the host has spoken with one of them: the callout's to set */
+    bool answered;  /* it has said something of an address: the callout's to set */
+    bool sent_away; /* sched_turned_away's */
+};
+
+/* What explains that a host sent a session away as one too many. */
+enum sched_excess {
+    SCHED_ALONE,  /* nothing does: no other was open, nor had just ended */
+    SCHED_OTHERS, /* others are open: there will be no more than these for a while */
+    SCHED_LAGS,   /* the host may still count one that has just ended */
+};
+
+/*
+ * May a session of the destination call this host? After CALLOUT_CALL sched_host_leave follows.
+ * on_trial: the host was held back until now: one session alone finds out whether it is well again.
+ */
+enum callout_leave sched_host_enter(struct sched *sched, struct destination *destination,
+                                    const char *host, bool on_trial);
+void sched_host_leave(struct sched *sched, struct destination *destination, const char *host,
+                      const struct sched_contact *contact);
+
+/* may_lag: whether SCHED_LAGS is an explanation. Between sched_host_enter and sched_host_leave. */
+enum sched_excess sched_turned_away(struct sched *sched, struct destination *destination,
+                                    const char *host, bool may_lag, struct sched_contact *contact);
+
+/* We were too much for the host: for a while it is called no more. Between enter and leave. */
+void sched_pause_host(struct sched *sched, const char *host);
+
+/* Whether the host has said something of an address lately. */
+bool sched_host_answered(struct sched *sched, const char *host);
+
+#endif
