@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* wire: JSON of answers and cache records; see wire.h. */
+/* json: see json.h. */
 #include "config.h"
 
 #include "base/json.h"
@@ -16,7 +16,7 @@ enum { WIRE_TEXT_MAX = 2000 };
 /* The latest moment that a record can hold (record.c): some 35,000 years on. */
 static const int64_t stamp_max_s = INT64_C(1) << 40;
 
-json_t *wire_text(const char *text)
+json_t *json_text(const char *text)
 {
     char printable[WIRE_TEXT_MAX + 1];
     json_t *string;
@@ -37,7 +37,7 @@ static json_t *number_or_null(int64_t number, int64_t nothing)
 
 static json_t *mail_from(bool known, const char *text)
 {
-    return known ? (text[0] == '\0' ? json_string("") : wire_text(text)) : json_null();
+    return known ? (text[0] == '\0' ? json_string("") : json_text(text)) : json_null();
 }
 
 static json_t *transcript_array(const struct rb_transcript *transcript)
@@ -51,35 +51,35 @@ static json_t *transcript_array(const struct rb_transcript *transcript)
 
         json_array_append_new(array,
                               json_pack("{s:I, s:o, s:o, s:s, s:s}", "t_ms", (json_int_t)line.t_ms,
-                                        "mx", wire_text(line.mx), "ip", wire_text(line.ip), "dir",
+                                        "mx", json_text(line.mx), "ip", json_text(line.ip), "dir",
                                         dir, "text", line.text));
     }
     return array;
 }
 
-json_t *wire_answer(const struct rb_answer *answer, const char *input, bool with_transcript)
+json_t *json_answer(const struct rb_answer *answer, const char *input, bool with_transcript)
 {
     const char *address = answer->address[0] != '\0' ? answer->address : input;
     json_t *object = json_object();
 
-    json_object_set_new(object, "address", wire_text(address));
+    json_object_set_new(object, "address", json_text(address));
     json_object_set_new(object, "verdict", json_string(rb_verdict_name(answer->verdict)));
     json_object_set_new(object, "reason", json_string(rb_reason_name(answer->reason)));
     json_object_set_new(object, "cached", json_boolean(answer->cached));
     json_object_set_new(object, "age_s", number_or_null(answer->age_s, -1));
     json_object_set_new(object, "expires_s", number_or_null(answer->expires_s, -1));
-    json_object_set_new(object, "domain", wire_text(answer->domain));
-    json_object_set_new(object, "mx", wire_text(answer->mx));
-    json_object_set_new(object, "ip", wire_text(answer->ip));
+    json_object_set_new(object, "domain", json_text(answer->domain));
+    json_object_set_new(object, "mx", json_text(answer->mx));
+    json_object_set_new(object, "ip", json_text(answer->ip));
     json_object_set_new(object, "port", number_or_null(answer->port, 0));
-    json_object_set_new(object, "tls", wire_text(answer->tls));
-    json_object_set_new(object, "stage", wire_text(rb_stage_name(answer->stage)));
+    json_object_set_new(object, "tls", json_text(answer->tls));
+    json_object_set_new(object, "stage", json_text(rb_stage_name(answer->stage)));
     json_object_set_new(object, "code", number_or_null(answer->code, 0));
-    json_object_set_new(object, "enhanced", wire_text(answer->enhanced));
-    json_object_set_new(object, "reply", wire_text(answer->reply));
+    json_object_set_new(object, "enhanced", json_text(answer->enhanced));
+    json_object_set_new(object, "reply", json_text(answer->reply));
     json_object_set_new(object, "mail_from", mail_from(answer->mail_from_known, answer->mail_from));
     json_object_set_new(object, "elapsed_ms", json_integer(answer->elapsed_ms));
-    json_object_set_new(object, "rule", wire_text(answer->rule));
+    json_object_set_new(object, "rule", json_text(answer->rule));
     if (with_transcript)
         json_object_set_new(object, "transcript", transcript_array(answer->transcript));
     return object;
@@ -97,8 +97,8 @@ static json_t *address_entry(const struct cache_entry *entry, const struct rb_li
 
     freshness = address_record_freshness(record, lifetimes, now_s, &left_s);
     json_object_set_new(object, "type", json_string("address"));
-    json_object_set_new(object, "address", wire_text(entry->address));
-    json_object_set_new(object, "relay", wire_text(entry->relay));
+    json_object_set_new(object, "address", json_text(entry->address));
+    json_object_set_new(object, "relay", json_text(entry->relay));
     json_object_set_new(object, "verdict",
                         json_string(rb_verdict_name(rb_reason_verdict(record->reason))));
     json_object_set_new(object, "reason", json_string(rb_reason_name(record->reason)));
@@ -111,19 +111,19 @@ static json_t *address_entry(const struct cache_entry *entry, const struct rb_li
                         json_integer(now_s > record->stamp_s ? now_s - record->stamp_s : 0));
     json_object_set_new(object, "expires_s",
                         json_integer(freshness == RECORD_EXPIRED ? 0 : left_s));
-    json_object_set_new(object, "mx", wire_text(record->mx));
-    json_object_set_new(object, "ip", wire_text(record->ip));
+    json_object_set_new(object, "mx", json_text(record->mx));
+    json_object_set_new(object, "ip", json_text(record->ip));
     json_object_set_new(object, "port", number_or_null(record->port, 0));
-    json_object_set_new(object, "tls", wire_text(record->tls));
-    json_object_set_new(object, "stage", wire_text(rb_stage_name(record->stage)));
+    json_object_set_new(object, "tls", json_text(record->tls));
+    json_object_set_new(object, "stage", json_text(rb_stage_name(record->stage)));
     json_object_set_new(object, "code", number_or_null(record->code, 0));
-    json_object_set_new(object, "enhanced", wire_text(record->enhanced));
-    json_object_set_new(object, "reply", wire_text(record->reply));
+    json_object_set_new(object, "enhanced", json_text(record->enhanced));
+    json_object_set_new(object, "reply", json_text(record->reply));
     json_object_set_new(object, "mail_from", mail_from(record->mail_from_known, record->mail_from));
     json_object_set_new(object, "wait_s", number_or_null(record->wait_s, 0));
     json_object_set_new(object, "tried_s", number_or_null(record->tried_s, 0));
     json_object_set_new(object, "denied_s", number_or_null(record->denied_s, 0));
-    json_object_set_new(object, "rule", wire_text(record->rule));
+    json_object_set_new(object, "rule", json_text(record->rule));
     return object;
 }
 
@@ -145,10 +145,10 @@ static json_t *domain_entry(const struct cache_entry *entry)
 
     (void)cache_split_facts_key(entry->key, domain, relay);
     return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "type", "domain", "domain",
-                     wire_text(domain), "relay", wire_text(relay), "catch_all",
+                     json_text(domain), "relay", json_text(relay), "catch_all",
                      fact_object(&record->catch_all), "null_sender_refused",
                      fact_object(&record->null_sender_refused), "dead", fact_object(&record->dead),
-                     "dead_reason", wire_text(rb_reason_name(record->dead_reason)));
+                     "dead_reason", json_text(rb_reason_name(record->dead_reason)));
 }
 
 static json_t *host_entry(const struct cache_entry *entry, int64_t now_s)
@@ -157,10 +157,10 @@ static json_t *host_entry(const struct cache_entry *entry, int64_t now_s)
     int64_t held_s = record->held_until_s > now_s ? record->held_until_s - now_s : 0;
 
     return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "type", "host", "ip",
-                     wire_text(entry->key), "failures", (json_int_t)record->failures, "trips",
+                     json_text(entry->key), "failures", (json_int_t)record->failures, "trips",
                      (json_int_t)record->trips, "held_until_s", (json_int_t)record->held_until_s,
                      "held_s", (json_int_t)held_s, "stamp_s", (json_int_t)record->stamp_s, "reason",
-                     wire_text(rb_reason_name(record->reason)));
+                     json_text(rb_reason_name(record->reason)));
 }
 
 static const char *const onetime_names[] = {
@@ -174,7 +174,7 @@ static json_t *onetime_entry(const struct cache_entry *entry)
     enum onetime_kind kind = cache_split_onetime_key(entry->key, &onetime);
 
     return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "type", "fold", "kind", onetime_names[kind],
-                     "fold", wire_text(onetime != NULL ? onetime : ""), "valids",
+                     "fold", json_text(onetime != NULL ? onetime : ""), "valids",
                      (json_int_t)record->valids, "valid_s", (json_int_t)record->valid_s,
                      "invalid_s", (json_int_t)record->invalid_s);
 }
@@ -186,14 +186,14 @@ static json_t *retry_entry(const struct cache_entry *entry, int64_t now_s)
     int64_t left_s = record->due_s > now_s ? record->due_s - now_s : 0;
 
     return json_pack("{s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "type", "retry",
-                     "address", wire_text(entry->address), "relay", wire_text(entry->relay),
+                     "address", json_text(entry->address), "relay", json_text(entry->relay),
                      "reason", rb_reason_name(record->reason), "first_s",
                      (json_int_t)record->first_s, "tries", (json_int_t)record->tries, "due_s",
                      (json_int_t)record->due_s, "left_s", (json_int_t)left_s, "wait_s",
-                     number_or_null(record->wait_s, 0), "ip", wire_text(record->host));
+                     number_or_null(record->wait_s, 0), "ip", json_text(record->host));
 }
 
-json_t *wire_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
+json_t *json_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
                    int64_t now_s)
 {
     switch (entry->table) {
@@ -299,7 +299,7 @@ static const char *read_address_key(json_t *object, bool correspondent, char *ke
     return NULL;
 }
 
-static const char *read_address(json_t *object, struct wire_record *out)
+static const char *read_address(json_t *object, struct json_record *out)
 {
     struct address_record *record = &out->address;
     char reason[64], stage[32];
@@ -362,7 +362,7 @@ static bool read_dead_reason(json_t *object, enum rb_reason *reason)
     }
 }
 
-static const char *read_domain(json_t *object, struct wire_record *out)
+static const char *read_domain(json_t *object, struct json_record *out)
 {
     char domain[RB_DOMAIN_MAX + 1], canonical[RB_DOMAIN_MAX + 1], relay[RELAY_NAME_MAX + 1];
 
@@ -379,7 +379,7 @@ static const char *read_domain(json_t *object, struct wire_record *out)
     return cache_facts_key(relay, canonical, out->key) == RB_OK ? NULL : "domain: too long";
 }
 
-static const char *read_host(json_t *object, struct wire_record *out)
+static const char *read_host(json_t *object, struct json_record *out)
 {
     int64_t failures, trips;
     char reason[64], host[CACHE_KEY_MAX + 1];
@@ -413,7 +413,7 @@ static bool read_onetime_text(json_t *object, char *text, size_t size)
     return plain[0] != '\0' && text_is_clean(plain, strlen(plain));
 }
 
-static const char *read_onetime(json_t *object, struct wire_record *out)
+static const char *read_onetime(json_t *object, struct json_record *out)
 {
     char kind[16], onetime[CACHE_KEY_MAX];
     int64_t valids;
@@ -435,7 +435,7 @@ static const char *read_onetime(json_t *object, struct wire_record *out)
                                                                                : "fold: too long";
 }
 
-static const char *read_retry(json_t *object, struct wire_record *out)
+static const char *read_retry(json_t *object, struct json_record *out)
 {
     struct retry_record *record = &out->retry;
     int64_t tries;
@@ -474,7 +474,7 @@ static bool read_answer_texts(json_t *object, struct rb_answer *answer)
            read_text(object, "mail_from", answer->mail_from, sizeof answer->mail_from);
 }
 
-bool wire_read_answer(json_t *object, struct rb_answer *answer)
+bool json_read_answer(json_t *object, struct rb_answer *answer)
 {
     char reason[64], stage[32];
     int64_t port, code;
@@ -496,7 +496,7 @@ bool wire_read_answer(json_t *object, struct rb_answer *answer)
     return answer->reason != RB_REASON_NONE;
 }
 
-json_t *wire_octets(const char *octets)
+json_t *json_octets(const char *octets)
 {
     char *text = malloc(2 * strlen(octets) + 1), *end = text;
     json_t *string = NULL;
@@ -514,7 +514,7 @@ json_t *wire_octets(const char *octets)
     return string;
 }
 
-char *wire_read_octets(json_t *string)
+char *json_read_octets(json_t *string)
 {
     const unsigned char *c = (const unsigned char *)json_string_value(string);
     char *octets;
@@ -543,12 +543,12 @@ char *wire_read_octets(json_t *string)
 
 /* --- All of it ------------------------------------------------------------ */
 
-bool wire_read_entry(json_t *object, struct wire_record *record, const char **why)
+bool json_read_entry(json_t *object, struct json_record *record, const char **why)
 {
     static const struct {
         const char *type;
         enum cache_table table;
-        const char *(*read)(json_t *object, struct wire_record *out);
+        const char *(*read)(json_t *object, struct json_record *out);
     } types[] = {
         {"address", CACHE_ADDRESS, read_address}, {"domain", CACHE_DOMAIN, read_domain},
         {"host", CACHE_HOST, read_host},          {"fold", CACHE_ONETIME, read_onetime},
@@ -556,7 +556,7 @@ bool wire_read_entry(json_t *object, struct wire_record *record, const char **wh
     };
     char type[16];
 
-    *record = (struct wire_record){0};
+    *record = (struct json_record){0};
     *why = "type: not address, domain, host, fold or retry";
     if (!json_is_object(object) || !read_text(object, "type", type, sizeof type))
         return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * wire: answers and cache records as JSON, for `ringback`, the control socket and exports. The keys
+ * json: answers and cache records as JSON, for `ringback`, the control socket and exports. The keys
  * are fixed: scripts depend on them. Every string is valid UTF-8, whatever a stranger said.
  */
 #ifndef RB_MILTER_BASE_JSON_H
@@ -16,28 +16,28 @@
  * there is no canonical address. with_transcript: the "transcript" key too. The caller's
  * (json_decref); NULL: out of memory.
  */
-json_t *wire_answer(const struct rb_answer *answer, const char *input, bool with_transcript);
+json_t *json_answer(const struct rb_answer *answer, const char *input, bool with_transcript);
 
-/* What wire_answer wrote, read again, but for its transcript. False: not such an object. Input is
+/* What json_answer wrote, read again, but for its transcript. False: not such an object. Input is
  * hostile. */
-bool wire_read_answer(json_t *object, struct rb_answer *answer);
+bool json_read_answer(json_t *object, struct rb_answer *answer);
 
 /*
  * Octets of any kind as a JSON string and back: each is the character of its number. The text is
  * the caller's (free); NULL: no such string, or no memory.
  */
-json_t *wire_octets(const char *octets);
-char *wire_read_octets(json_t *string);
+json_t *json_octets(const char *octets);
+char *json_read_octets(json_t *string);
 
 /*
  * One cache record, "type" being "address", "domain", "host", "fold" or "retry". lifetimes and now_s
  * tell age and what is left.
  */
-json_t *wire_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
+json_t *json_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
                    int64_t now_s);
 
-/* What wire_entry wrote, read again. Exactly the member for the table is filled. */
-struct wire_record {
+/* What json_entry wrote, read again. Exactly the member for the table is filled. */
+struct json_record {
     enum cache_table table;
     char key[CACHE_KEY_MAX + 1];
     struct address_record address;
@@ -48,9 +48,9 @@ struct wire_record {
 };
 
 /* False: not such an object; why says what is wrong (static). Input is hostile. */
-bool wire_read_entry(json_t *object, struct wire_record *record, const char **why);
+bool json_read_entry(json_t *object, struct json_record *record, const char **why);
 
 /* A JSON string of text, with octets that are no UTF-8 replaced; JSON null for "". */
-json_t *wire_text(const char *text);
+json_t *json_text(const char *text);
 
 #endif

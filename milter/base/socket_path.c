@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* unixpath: see unixpath.h. Never waits: who does not accept is there all the same. */
+/* socket_path: see socket_path.h. Never waits: who does not accept is there all the same. */
 #include "config.h"
 
 #include "base/socket_path.h"
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool unixpath_address(const char *path, struct sockaddr_un *address)
+bool socket_path_address(const char *path, struct sockaddr_un *address)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     return text_copy(address->sun_path, sizeof address->sun_path, path);
@@ -48,13 +48,13 @@ static int holder(const struct sockaddr_un *address)
     }
 }
 
-bool unixpath_clear(const char *path)
+bool socket_path_clear(const char *path)
 {
     struct sockaddr_un address;
     struct stat there;
     int error;
 
-    if (!unixpath_address(path, &address)) {
+    if (!socket_path_address(path, &address)) {
         errno = ENAMETOOLONG;
         return false;
     }

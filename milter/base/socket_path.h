@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * unixpath: the place of a unix socket, made ready for bind(2). What a daemon that died has left is
+ * socket_path: the place of a unix socket, made ready for bind(2). What a daemon that died has left is
  * removed; what somebody answers, or what is no socket at all, never is.
  */
 #ifndef RB_MILTER_BASE_SOCKET_PATH_H
@@ -10,7 +10,7 @@
 #include <sys/un.h>
 
 /* False: the path is too long for an address. */
-bool unixpath_address(const char *path, struct sockaddr_un *address)
+bool socket_path_address(const char *path, struct sockaddr_un *address)
     __attribute__((warn_unused_result));
 
 /*
@@ -18,6 +18,6 @@ bool unixpath_address(const char *path, struct sockaddr_un *address)
  * errno is EADDRINUSE when it is answered, ENOTSOCK when it is something else than a socket (a link
  * is), ENAMETOOLONG, or what the system said: with EACCES it cannot be told whether it is answered.
  */
-bool unixpath_clear(const char *path) __attribute__((warn_unused_result));
+bool socket_path_clear(const char *path) __attribute__((warn_unused_result));
 
 #endif

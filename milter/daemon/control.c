@@ -91,7 +91,7 @@ static void send_object(int fd, json_t *object)
 
 static json_t *result(bool good, const char *message)
 {
-    return json_pack("{s:b, s:o}", "ok", (int)good, "message", wire_text(message));
+    return json_pack("{s:b, s:o}", "ok", (int)good, "message", json_text(message));
 }
 
 static json_t *reload(void)
@@ -355,7 +355,7 @@ static bool open_listener(void)
     mode_t mask;
     int error;
 
-    if (!unixpath_clear(own.sun_path))
+    if (!socket_path_clear(own.sun_path))
         return false;
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (listener < 0)
@@ -382,7 +382,7 @@ bool control_start(const char *path)
 {
     if (path[0] == '\0')
         return true;
-    if (!unixpath_address(path, &own)) {
+    if (!socket_path_address(path, &own)) {
         errno = ENAMETOOLONG;
         return false;
     }

@@ -111,7 +111,7 @@ static bool add_held(const struct cache_entry *entry, void *arg)
     if (!breaker_holds_back(entry->host_record, held->now_s))
         return true;
     if (held->count++ < STATUS_HOSTS_MAX)
-        json_array_append_new(held->hosts, wire_entry(entry, NULL, held->now_s));
+        json_array_append_new(held->hosts, json_entry(entry, NULL, held->now_s));
     return true;
 }
 
@@ -125,7 +125,7 @@ static json_t *shields(size_t *count)
     *count =
         verifier_shields(service_world()->verifier, list, list != NULL ? STATUS_LIMITS_MAX : 0);
     for (size_t i = 0; list != NULL && i < *count && i < STATUS_LIMITS_MAX; i++)
-        json_array_append_new(shields, json_pack("{s:o, s:I}", "domain", wire_text(list[i].domain),
+        json_array_append_new(shields, json_pack("{s:o, s:I}", "domain", json_text(list[i].domain),
                                                  "held_s", (json_int_t)(list[i].until_s - now_s)));
     free(list);
     return shields;
@@ -143,7 +143,7 @@ static json_t *rates(size_t *count)
         const char *kind = whose[0] == 'd' ? "domain" : whose[0] == 'c' ? "client" : "global";
 
         json_array_append_new(rates,
-                              json_pack("{s:s, s:o, s:I}", "rate", kind, "of", wire_text(whose + 1),
+                              json_pack("{s:s, s:o, s:I}", "rate", kind, "of", json_text(whose + 1),
                                         "wait_ms", (json_int_t)list[i].wait_ms));
     }
     free(list);
@@ -181,14 +181,14 @@ static json_t *identity_warnings(void)
         return json_null();
     warnings = json_array();
     for (size_t i = 0; i < identity.count; i++)
-        json_array_append_new(warnings, wire_text(identity.warning[i]));
+        json_array_append_new(warnings, json_text(identity.warning[i]));
     return warnings;
 }
 
 /* "" where there is none. */
 static json_t *text_of_ours(const char *text)
 {
-    return text[0] != '\0' ? wire_text(text) : json_string("");
+    return text[0] != '\0' ? json_text(text) : json_string("");
 }
 
 json_t *status_object(void)
@@ -203,7 +203,7 @@ json_t *status_object(void)
         "{s:s, s:i, s:I, s:o, s:I, s:o, s:b, s:{s:I, s:I}, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
         "version", PACKAGE_VERSION, "pid", (int)getpid(), "uptime_s",
         (json_int_t)(now - service_started()), "config", text_of_ours(config->path), "config_age_s",
-        (json_int_t)(now - service_configured()), "hostname", wire_text(config->hostname),
+        (json_int_t)(now - service_configured()), "hostname", json_text(config->hostname),
         "dry_run", (int)config->dry_run, "sessions", "open", (json_int_t)metrics_sessions_open(),
         "total", (json_int_t)metrics_sessions_total(), "callouts", callout_object(&stats),
         "retries_scheduled", (json_int_t)stats.retries_scheduled, "verdicts", verdict_counts(),

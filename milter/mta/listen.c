@@ -118,7 +118,7 @@ static int check_folder(const char *listen, const char *path, char error[LISTEN_
 
 static int clear_path(const char *listen, const char *path, char error[LISTEN_ERROR_SIZE])
 {
-    if (unixpath_clear(path))
+    if (socket_path_clear(path))
         return EX_OK;
     if (errno == EADDRINUSE)
         return refuse(error, EX_UNAVAILABLE,
@@ -138,7 +138,7 @@ static int prepare_unix(const struct config *config, struct listen_place *place,
     int status;
 
     if (!text_copy(place->conn, sizeof place->conn, listen) ||
-        !unixpath_address(value_unix_path(listen), (struct sockaddr_un *)&place->address))
+        !socket_path_address(value_unix_path(listen), (struct sockaddr_un *)&place->address))
         return refuse_errno(error, listen, ENAMETOOLONG);
     place->path = value_unix_path(place->conn);
     place->address_len = sizeof(struct sockaddr_un);

@@ -274,7 +274,7 @@ static bool read_answers(json_t *answers, struct explanation *explanation)
         json_t *answer = json_object_get(answers, names[of]);
 
         explanation->is_given[of] = answer != NULL;
-        if (answer != NULL && !wire_read_answer(answer, &explanation->given[of]))
+        if (answer != NULL && !json_read_answer(answer, &explanation->given[of]))
             return false;
     }
     return true;
@@ -285,9 +285,9 @@ static const char *read_request(json_t *request, struct explanation *explanation
 {
     const char *client = json_string_value(json_object_get(request, "client"));
 
-    explanation->helo = wire_read_octets(json_object_get(request, "helo"));
-    explanation->from = wire_read_octets(json_object_get(request, "from"));
-    explanation->to = wire_read_octets(json_object_get(request, "to"));
+    explanation->helo = json_read_octets(json_object_get(request, "helo"));
+    explanation->from = json_read_octets(json_object_get(request, "from"));
+    explanation->to = json_read_octets(json_object_get(request, "to"));
     explanation->authenticated = json_is_true(json_object_get(request, "authenticated"));
     if (client == NULL || !session_client_from_text(client, &explanation->client))
         return "client: not an IP address";
@@ -309,8 +309,8 @@ static json_t *wanted_object(const struct explanation *explanation)
 
     return json_pack("{s:s, s:o, s:o, s:b, s:i}", "of",
                      wanted->of == OF_SENDER ? "sender" : "recipient", "address",
-                     wire_octets(wanted->address != NULL ? wanted->address : ""), "relay",
-                     wire_text(wanted->relay), "under_way", (int)wanted->under_way, "max_wait_ms",
+                     json_octets(wanted->address != NULL ? wanted->address : ""), "relay",
+                     json_text(wanted->relay), "under_way", (int)wanted->under_way, "max_wait_ms",
                      (int)explanation->config->max_wait_ms);
 }
 
@@ -343,7 +343,7 @@ static json_t *explain_in_words(struct explanation *explanation)
         return NULL;
     object = explain(explanation);
     if (fclose(explanation->out) == 0 && json_is_true(json_object_get(object, "ok"))) {
-        json_object_set_new(object, "text", wire_text(text));
+        json_object_set_new(object, "text", json_text(text));
         if (explanation->wanted.is_any)
             json_object_set_new(object, "ask", wanted_object(explanation));
     }

@@ -20,7 +20,7 @@
  *     {"client": "192.0.2.1", "helo": octets, "from": octets, "to": octets, "authenticated": bool,
  *      "answers": {"sender": answer, "recipient": answer}}
  *
- * with octets as of wire_octets and answers as of wire_answer; those that are not there were not
+ * with octets as of json_octets and answers as of json_answer; those that are not there were not
  * asked for yet. The result, the caller's (json_decref), NULL without memory:
  *
  *     {"ok": true, "text": lines}

@@ -104,7 +104,7 @@ static bool export_one(const struct cache_entry *entry, void *arg)
 {
     const struct job *job = arg;
 
-    tool_print_json(wire_entry(entry, &job->lifetimes, job->now_s));
+    tool_print_json(json_entry(entry, &job->lifetimes, job->now_s));
     return !ferror(stdout);
 }
 
@@ -119,7 +119,7 @@ static int action_export(struct job *job)
     return EX_OK;
 }
 
-static enum rb_error put(struct cache *cache, const struct wire_record *record)
+static enum rb_error put(struct cache *cache, const struct json_record *record)
 {
     switch (record->table) {
     case CACHE_ADDRESS:
@@ -141,11 +141,11 @@ static int import_line(struct job *job, const char *line, size_t len, uint64_t n
     json_error_t error;
     json_t *object =
         len <= IMPORT_LINE_MAX ? json_loadb(line, len, JSON_REJECT_DUPLICATES, &error) : NULL;
-    struct wire_record *record = malloc(sizeof *record);
+    struct json_record *record = malloc(sizeof *record);
     const char *why = len <= IMPORT_LINE_MAX ? "not JSON" : "too long";
     int status = EX_OK;
 
-    if (record == NULL || object == NULL || !wire_read_entry(object, record, &why))
+    if (record == NULL || object == NULL || !json_read_entry(object, record, &why))
         status = tool_fail(EX_DATAERR, "standard input:%" PRIu64 ": %s", number, why);
     else if (put(job->cache, record) != RB_OK)
         status =

@@ -251,7 +251,7 @@ static void show(struct job *job, const struct cache_entry *entry)
 {
     job->count++;
     if (job->request->json)
-        tool_print_json(wire_entry(entry, &job->lifetimes, job->now_s));
+        tool_print_json(json_entry(entry, &job->lifetimes, job->now_s));
     else
         tool_cache_print(entry, &job->lifetimes, job->now_s);
 }

@@ -23,7 +23,7 @@ static int connect_to(const char *path)
     struct sockaddr_un address;
     int fd, saved;
 
-    if (!unixpath_address(path, &address)) {
+    if (!socket_path_address(path, &address)) {
         errno = ENAMETOOLONG;
         return -1;
     }

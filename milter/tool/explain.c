@@ -91,8 +91,8 @@ static const struct syntax syntax = {
 static json_t *new_request(const struct transaction_arguments *arguments)
 {
     return json_pack("{s:s, s:o, s:o, s:o, s:b, s:{}}", "client", arguments->client, "helo",
-                     wire_octets(arguments->helo), "from", wire_octets(arguments->from), "to",
-                     wire_octets(arguments->to), "authenticated", (int)arguments->authenticated,
+                     json_octets(arguments->helo), "from", json_octets(arguments->from), "to",
+                     json_octets(arguments->to), "authenticated", (int)arguments->authenticated,
                      "answers");
 }
 
@@ -257,7 +257,7 @@ static int prepare(struct run *run)
 /* Asks what the daemon would ask. NULL, and *status: it could not be asked. */
 static json_t *call(struct run *run, json_t *wanted, int *status)
 {
-    char *address = wire_read_octets(json_object_get(wanted, "address"));
+    char *address = json_read_octets(json_object_get(wanted, "address"));
     const char *relay = json_string_value(json_object_get(wanted, "relay"));
     struct rb_question question = {.address = address, .relay = relay};
     struct rb_answer answer = {0};
@@ -270,7 +270,7 @@ static json_t *call(struct run *run, json_t *wanted, int *status)
         error = rb_verify(run->verifier, &question, rb_now_ms(run->verifier) + wait_ms, &answer);
     }
     if (error == RB_OK || error == RB_ERR_NOT_YET)
-        object = wire_answer(&answer, address, false);
+        object = json_answer(&answer, address, false);
     else
         *status = tool_fail(EX_OSERR, "%s", rb_error_text(error));
     rb_answer_fini(&answer);

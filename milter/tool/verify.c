@@ -103,7 +103,7 @@ static bool print_json(FILE *out, const struct rb_answer *answer, const char *in
         for (size_t i = 0; i < len; i++)
             shown[i] = (char)(input[i] != '\0' ? input[i] : '?');
         shown[len] = '\0';
-        object = wire_answer(answer, shown, transcript);
+        object = json_answer(answer, shown, transcript);
     }
     good = object != NULL && json_dumpf(object, out, JSON_COMPACT) == 0;
     (void)fputc('\n', out);

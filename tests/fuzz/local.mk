@@ -10,11 +10,11 @@ FUZZ = \
     tests/fuzz/fuzz_dialogue \
     tests/fuzz/fuzz_onetime \
     tests/fuzz/fuzz_headers \
+    tests/fuzz/fuzz_json \
     tests/fuzz/fuzz_record \
     tests/fuzz/fuzz_relay \
     tests/fuzz/fuzz_reply \
-    tests/fuzz/fuzz_spf \
-    tests/fuzz/fuzz_wire
+    tests/fuzz/fuzz_spf
 
 if FUZZING
 noinst_PROGRAMS += $(FUZZ)
@@ -58,6 +58,11 @@ tests_fuzz_fuzz_headers_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_headers_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_headers_LDADD = $(fuzz_libs)
 
+tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_json_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_json_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_json_LDADD = $(fuzz_libs)
+
 tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_record_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_record_LDFLAGS = $(fuzz_ldflags)
@@ -77,11 +82,6 @@ tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz_spf.c tests/fuzz/fuzz.h $(fuzz_mai
 tests_fuzz_fuzz_spf_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_spf_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_spf_LDADD = $(fuzz_libs)
-
-tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c tests/fuzz/fuzz.h $(fuzz_main)
-tests_fuzz_fuzz_wire_CPPFLAGS = $(fuzz_cppflags)
-tests_fuzz_fuzz_wire_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_wire_LDADD = $(fuzz_libs)
 
 CLEANFILES += fuzz-*.failed
 EXTRA_DIST += tests/fuzz/replay.c tests/fuzz/corpus

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_wire: the JSON that scripts depend on: every key there, null where nothing is known, and
+ * test_json: the JSON that scripts depend on: every key there, null where nothing is known, and
  * cache records that come back as what they were. What is read back may have been written by
  * anybody.
  */
@@ -88,7 +88,7 @@ static void an_answer_has_exactly_the_keys_of_the_contract(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(answers); i++) {
-        json_t *object = wire_answer(&answers[i], "x@example.org", false);
+        json_t *object = json_answer(&answers[i], "x@example.org", false);
 
         assert_int_equal(json_object_size(object), COUNT(answer_keys));
         for (size_t k = 0; k < COUNT(answer_keys); k++)
@@ -103,7 +103,7 @@ static void an_answer_is_written_as_the_contract_has_it(void **state)
 
     (void)state;
     assert_same_json(
-        wire_answer(&answer, "<User@Example.ORG>", false),
+        json_answer(&answer, "<User@Example.ORG>", false),
         "{\"address\": \"user@example.org\", \"verdict\": \"valid\", \"reason\": \"accepted\","
         " \"cached\": true, \"age_s\": 0, \"expires_s\": 2678400, \"domain\": \"example.org\","
         " \"mx\": \"mx1.example.org\", \"ip\": \"192.0.2.25\", \"port\": 25, \"tls\": \"TLSv1.3\","
@@ -118,7 +118,7 @@ static void what_is_not_known_is_null(void **state)
 
     (void)state;
     assert_same_json(
-        wire_answer(&answer, "what was asked", false),
+        json_answer(&answer, "what was asked", false),
         "{\"address\": \"what was asked\", \"verdict\": \"unknown\", \"reason\": \"timeout\","
         " \"cached\": false, \"age_s\": null, \"expires_s\": null, \"domain\": null, \"mx\": null,"
         " \"ip\": null, \"port\": null, \"tls\": null, \"stage\": null, \"code\": null,"
@@ -133,11 +133,11 @@ static void an_answer_is_read_again_as_it_was(void **state)
     (void)state;
     answers[1].age_s = 0; /* what is not known is not told from this */
     for (size_t i = 0; i < COUNT(answers); i++) {
-        json_t *object = wire_answer(&answers[i], "", false), *same;
+        json_t *object = json_answer(&answers[i], "", false), *same;
 
-        assert_true(wire_read_answer(object, &again));
+        assert_true(json_read_answer(object, &again));
         again.expires_s = answers[i].expires_s; /* nobody wants to know */
-        same = wire_answer(&again, "", false);
+        same = json_answer(&again, "", false);
         assert_true(json_equal(object, same));
         json_decref(object);
         json_decref(same);
@@ -166,7 +166,7 @@ static void what_is_no_answer_is_refused(void **state)
         json_t *object = json_loads(wrong[i], JSON_DECODE_ANY, NULL);
 
         assert_non_null(object);
-        if (wire_read_answer(object, &answer))
+        if (json_read_answer(object, &answer))
             fail_msg("taken: %s", wrong[i]);
         json_decref(object);
     }
@@ -183,16 +183,16 @@ static void octets_come_back_as_they_were(void **state)
     for (int i = 0; i < 255; i++)
         octets[i] = (char)(i + 1);
     octets[255] = '\0';
-    string = wire_octets(octets);
+    string = json_octets(octets);
     assert_int_equal(json_string_length(string), 127 + 2 * 128);
-    again = wire_read_octets(string);
+    again = json_read_octets(string);
     assert_string_equal(again, octets);
     free(again);
     json_decref(string);
     for (size_t i = 0; i < COUNT(wrong); i++) {
         string = json_loads(wrong[i], JSON_DECODE_ANY, NULL);
         assert_non_null(string);
-        assert_null(wire_read_octets(string));
+        assert_null(json_read_octets(string));
         json_decref(string);
     }
 }
@@ -200,13 +200,13 @@ static void octets_come_back_as_they_were(void **state)
 static void the_null_sender_is_not_an_unknown_one(void **state)
 {
     struct rb_answer answer = full_answer();
-    json_t *object = wire_answer(&answer, "", false);
+    json_t *object = json_answer(&answer, "", false);
 
     (void)state;
     assert_string_equal(json_string_value(json_object_get(object, "mail_from")), "");
     json_decref(object);
     assert_true(text_copy(answer.mail_from, sizeof answer.mail_from, "postmaster@mx.example.net"));
-    object = wire_answer(&answer, "", false);
+    object = json_answer(&answer, "", false);
     assert_string_equal(json_string_value(json_object_get(object, "mail_from")),
                         "postmaster@mx.example.net");
     json_decref(object);
@@ -218,12 +218,12 @@ static void an_address_of_8_bit_octets_is_utf8_or_replaced(void **state)
 
     (void)state;
     assert_true(text_copy(answer.address, sizeof answer.address, "j\xc3\xb6rg@example.org"));
-    json_t *object = wire_answer(&answer, "", false);
+    json_t *object = json_answer(&answer, "", false);
     assert_string_equal(json_string_value(json_object_get(object, "address")),
                         "j\xc3\xb6rg@example.org");
     json_decref(object);
     answer.address[0] = '\0';
-    object = wire_answer(&answer, "j\xf6rg@\x80\xff", false);
+    object = json_answer(&answer, "j\xf6rg@\x80\xff", false);
     assert_string_equal(json_string_value(json_object_get(object, "address")), "j?rg@??");
     json_decref(object);
 }
@@ -233,7 +233,7 @@ static void text_of_any_octets_becomes_json(void **state)
     (void)state;
     for (int octet = 1; octet < 256; octet++) {
         const char text[] = {'a', (char)octet, 'b', '\0'};
-        json_t *string = wire_text(text);
+        json_t *string = json_text(text);
         char *dumped = json_dumps(string, JSON_ENCODE_ANY);
         json_t *again = json_loads(dumped, JSON_DECODE_ANY, NULL);
 
@@ -243,7 +243,7 @@ static void text_of_any_octets_becomes_json(void **state)
         json_decref(again);
         json_decref(string);
     }
-    assert_true(json_is_null(wire_text("")));
+    assert_true(json_is_null(json_text("")));
 }
 
 static void a_transcript_is_there_when_asked_for(void **state)
@@ -255,7 +255,7 @@ static void a_transcript_is_there_when_asked_for(void **state)
     transcript_add(answer.transcript, 0, '-', "mx1.example.org", "192.0.2.25", "connecting", 10);
     transcript_add(answer.transcript, 12, '<', "mx1.example.org", "192.0.2.25", "220 \xff\x01", 6);
     transcript_add(answer.transcript, 13, '>', NULL, NULL, "QUIT", 4);
-    json_t *object = wire_answer(&answer, "", true);
+    json_t *object = json_answer(&answer, "", true);
     assert_int_equal(json_object_size(object), COUNT(answer_keys) + 1);
     assert_same_json(json_incref(json_object_get(object, "transcript")),
                      "[{\"t_ms\": 0, \"mx\": \"mx1.example.org\", \"ip\": \"192.0.2.25\","
@@ -265,7 +265,7 @@ static void a_transcript_is_there_when_asked_for(void **state)
                      " {\"t_ms\": 13, \"mx\": null, \"ip\": null, \"dir\": \">\","
                      "  \"text\": \"QUIT\"}]");
     json_decref(object);
-    object = wire_answer(&answer, "", false);
+    object = json_answer(&answer, "", false);
     assert_null(json_object_get(object, "transcript"));
     json_decref(object);
     rb_answer_fini(&answer);
@@ -274,7 +274,7 @@ static void a_transcript_is_there_when_asked_for(void **state)
 static void a_transcript_that_was_not_kept_is_empty(void **state)
 {
     const struct rb_answer answer = empty_answer();
-    json_t *object = wire_answer(&answer, "", true);
+    json_t *object = json_answer(&answer, "", true);
 
     (void)state;
     assert_true(json_is_array(json_object_get(object, "transcript")));
@@ -316,18 +316,18 @@ static json_t *address_json(const char *relay, const char *address,
     };
 
     assert_int_equal(cache_address_key(relay, address, key), RB_OK);
-    return wire_entry(&entry, &LIFETIMES, NOW);
+    return json_entry(&entry, &LIFETIMES, NOW);
 }
 
 /* Through text, as an export goes. */
-static void read_back(json_t *object, struct wire_record *record)
+static void read_back(json_t *object, struct json_record *record)
 {
     char *text = json_dumps(object, 0);
     json_t *again = json_loads(text, 0, NULL);
     const char *why = NULL;
 
     assert_non_null(again);
-    if (!wire_read_entry(again, record, &why))
+    if (!json_read_entry(again, record, &why))
         fail_msg("%s\nwas refused: %s", text, why);
     assert_null(why);
     free(text);
@@ -353,7 +353,7 @@ static void an_address_record_comes_back_as_it_was(void **state)
         {.reason = RB_REASON_NO_DOMAIN, .stage = RB_STAGE_DNS, .stamp_s = 1, .rule = "nxdomain"},
     };
     const char *const relays[] = {"", "relay.example.net:2525"};
-    struct wire_record back;
+    struct json_record back;
     char key[CACHE_KEY_MAX + 1];
 
     (void)state;
@@ -370,7 +370,7 @@ static void an_address_record_comes_back_as_it_was(void **state)
 static void every_reason_and_stage_comes_back(void **state)
 {
     struct address_record record = full_record();
-    struct wire_record back;
+    struct json_record back;
     char key[CACHE_KEY_MAX + 1];
 
     (void)state;
@@ -395,7 +395,7 @@ static void odd_local_parts_come_back_as_their_own(void **state)
         "user@[IPv6:2001:db8::1]", "user@xn--bcher-kva.example",  ".dots..@example.org",
     };
     const struct address_record record = full_record();
-    struct wire_record back;
+    struct json_record back;
     char key[CACHE_KEY_MAX + 1];
 
     (void)state;
@@ -421,7 +421,7 @@ static void a_domain_written_otherwise_is_made_canonical(void **state)
     for (size_t i = 0; i < COUNT(table); i++) {
         json_t *object = json_pack("{s:s, s:s, s:s}", "type", "address", "address",
                                    table[i].written, "reason", "accepted");
-        struct wire_record back;
+        struct json_record back;
 
         read_back(object, &back);
         assert_string_equal(back.key, table[i].key);
@@ -479,7 +479,7 @@ static json_t *domain_json(const char *domain, const struct domain_record *recor
     const struct cache_entry entry = {
         .table = CACHE_DOMAIN, .key = domain, .domain_record = record};
 
-    return wire_entry(&entry, &LIFETIMES, NOW);
+    return json_entry(&entry, &LIFETIMES, NOW);
 }
 
 static void assert_same_fact(const struct fact *a, const struct fact *b)
@@ -494,7 +494,7 @@ static void a_domain_record_comes_back_as_it_was(void **state)
                                           RB_REASON_NULL_MX,     RB_REASON_BOGUS_MX,
                                           RB_REASON_UNREACHABLE, RB_REASON_NONE};
     static const char *const domains[] = {"example.org", "[192.0.2.1]", "_u.xn--bcher-kva.example"};
-    struct wire_record back;
+    struct json_record back;
 
     (void)state;
     for (size_t i = 0; i < COUNT(dead); i++) {
@@ -536,13 +536,13 @@ static void a_host_record_comes_back_as_it_was(void **state)
                                        .held_until_s = NOW + 900,
                                        .stamp_s = NOW - 1,
                                        .reason = RB_REASON_BLOCKED};
-    struct wire_record back;
+    struct json_record back;
 
     (void)state;
     for (size_t i = 0; i < COUNT(ips); i++) {
         const struct cache_entry entry = {
             .table = CACHE_HOST, .key = ips[i], .host_record = &record};
-        json_t *object = wire_entry(&entry, &LIFETIMES, NOW);
+        json_t *object = json_entry(&entry, &LIFETIMES, NOW);
 
         assert_int_equal(json_integer_value(json_object_get(object, "held_s")), 900);
         read_back(object, &back);
@@ -563,7 +563,7 @@ static void a_host_that_answers_again_is_not_held(void **state)
         .table = CACHE_HOST, .key = "192.0.2.1", .host_record = &record};
 
     (void)state;
-    assert_same_json(wire_entry(&entry, &LIFETIMES, NOW),
+    assert_same_json(json_entry(&entry, &LIFETIMES, NOW),
                      "{\"type\": \"host\", \"ip\": \"192.0.2.1\", \"failures\": 0, \"trips\": 0,"
                      " \"held_until_s\": 1999999999, \"held_s\": 0, \"stamp_s\": 1999999999,"
                      " \"reason\": null}");
@@ -575,7 +575,7 @@ static void a_correspondent_comes_back_as_one(void **state)
                                             "j\xc3\xb6rg@example.org"};
     const struct address_record record = {
         .reason = RB_REASON_CORRESPONDENT, .stamp_s = NOW - 8999, .rule = "correspondent"};
-    struct wire_record back;
+    struct json_record back;
     char key[CACHE_KEY_MAX + 1];
 
     (void)state;
@@ -587,7 +587,7 @@ static void a_correspondent_comes_back_as_one(void **state)
                                           .address_record = &record};
 
         assert_int_equal(cache_correspondent_key(addresses[i], key), RB_OK);
-        json_t *object = wire_entry(&entry, &LIFETIMES, NOW);
+        json_t *object = json_entry(&entry, &LIFETIMES, NOW);
         assert_string_equal(json_string_value(json_object_get(object, "freshness")), "fresh");
         assert_int_equal(json_integer_value(json_object_get(object, "expires_s")), 1);
         read_back(object, &back);
@@ -604,7 +604,7 @@ static json_t *onetime_json(enum onetime_kind kind, const char *onetime,
     const struct cache_entry entry = {.table = CACHE_ONETIME, .key = key, .onetime_record = record};
 
     assert_int_equal(cache_onetime_key(kind, onetime, key), RB_OK);
-    return wire_entry(&entry, &LIFETIMES, NOW);
+    return json_entry(&entry, &LIFETIMES, NOW);
 }
 
 static void a_onetime_class_comes_back_as_it_was(void **state)
@@ -622,7 +622,7 @@ static void a_onetime_class_comes_back_as_it_was(void **state)
         {ONETIME_VERP, "j\xc3\xb6rg+bounces-\x1a@example.org", {.invalid_s = NOW}},
         {ONETIME_BATV, "prvs=\x1a=a b@example.org", {0}},
     };
-    struct wire_record back;
+    struct json_record back;
     char key[CACHE_KEY_MAX + 1];
 
     (void)state;
@@ -646,7 +646,7 @@ static json_t *retry_json(const char *relay, const char *address, const struct r
                                       .retry_record = record};
 
     assert_int_equal(cache_address_key(relay, address, key), RB_OK);
-    return wire_entry(&entry, &LIFETIMES, NOW);
+    return json_entry(&entry, &LIFETIMES, NOW);
 }
 
 static void a_retry_comes_back_as_it_was_but_for_its_owner(void **state)
@@ -671,7 +671,7 @@ static void a_retry_comes_back_as_it_was_but_for_its_owner(void **state)
          "u@example.org",
          {.reason = RB_REASON_TEMPFAIL, .first_s = NOW, .due_s = NOW}},
     };
-    struct wire_record back;
+    struct json_record back;
     char key[CACHE_KEY_MAX + 1];
 
     (void)state;
@@ -725,10 +725,10 @@ static void a_onetime_class_has_exactly_its_keys(void **state)
 
 static void assert_refused(json_t *object, const char *reason, const char *what)
 {
-    struct wire_record record;
+    struct json_record record;
     const char *why = NULL;
 
-    if (wire_read_entry(object, &record, &why))
+    if (json_read_entry(object, &record, &why))
         fail_msg("%s was taken", what);
     assert_non_null(why);
     if (strstr(why, reason) == NULL)
@@ -905,7 +905,7 @@ static void texts_that_do_not_fit_are_refused(void **state)
 
 static void what_is_longer_than_a_path_is_no_key(void **state)
 {
-    struct wire_record record;
+    struct json_record record;
     const char *why;
     char text[RB_ADDRESS_MAX + 2];
 
@@ -917,7 +917,7 @@ static void what_is_longer_than_a_path_is_no_key(void **state)
         "address", text);
     json_t *object =
         json_pack("{s:s, s:s, s:s}", "type", "address", "reason", "accepted", "address", text + 1);
-    assert_true(wire_read_entry(object, &record, &why));
+    assert_true(json_read_entry(object, &record, &why));
     assert_string_equal(record.key + 1, text + 1);
     json_decref(object);
     /* nor one that becomes so in A-labels */
@@ -980,7 +980,7 @@ static json_t *random_entry(unsigned *seed)
 }
 
 /* Whatever is taken can be stored: the key fits, and the codec takes the record. */
-static void assert_storable(const struct wire_record *record)
+static void assert_storable(const struct json_record *record)
 {
     uint8_t octets[RECORD_SIZE_MAX];
 
@@ -1005,10 +1005,10 @@ static void random_json_is_taken_or_refused_with_a_reason(void **state)
     print_message("# seed %u\n", seed);
     for (int i = 0; i < MUTATIONS; i++) {
         json_t *object = random_entry(&seed);
-        struct wire_record record;
+        struct json_record record;
         const char *why = NULL;
 
-        if (wire_read_entry(object, &record, &why)) {
+        if (json_read_entry(object, &record, &why)) {
             assert_null(why);
             assert_storable(&record);
             taken++;
@@ -1054,5 +1054,5 @@ int main(void)
         cmocka_unit_test(what_is_longer_than_a_path_is_no_key),
         cmocka_unit_test(random_json_is_taken_or_refused_with_a_reason),
     };
-    return cmocka_run_group_tests_name("wire", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

@@ -90,7 +90,7 @@ static int open_unix(int type)
     struct sockaddr_un address;
     const int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
-    assert_true(fd >= 0 && unixpath_address(path, &address));
+    assert_true(fd >= 0 && socket_path_address(path, &address));
     assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
     return fd;
 }
@@ -137,7 +137,7 @@ static bool has_ipv6(void)
 static void nothing_there_is_fine(void **state)
 {
     (void)state;
-    assert_true(unixpath_clear(path));
+    assert_true(socket_path_clear(path));
 }
 
 static void a_socket_that_nobody_answers_is_removed(void **state)
@@ -148,7 +148,7 @@ static void a_socket_that_nobody_answers_is_removed(void **state)
     for (size_t i = 0; i < COUNT(types); i++) {
         close(open_unix(types[i]));
         assert_int_equal(access(path, F_OK), 0);
-        assert_true(unixpath_clear(path));
+        assert_true(socket_path_clear(path));
         assert_int_equal(access(path, F_OK), -1);
     }
 }
@@ -159,7 +159,7 @@ static void a_socket_that_is_answered_is_left(void **state)
 
     (void)state;
     assert_int_equal(listen(fd, 8), 0);
-    assert_false(unixpath_clear(path));
+    assert_false(socket_path_clear(path));
     assert_int_equal(errno, EADDRINUSE);
     assert_int_equal(access(path, F_OK), 0);
     close(fd);
@@ -173,13 +173,13 @@ static void a_socket_whose_backlog_is_full_is_left(void **state)
 
     (void)state;
     assert_int_equal(listen(fd, 0), 0);
-    assert_true(unixpath_address(path, &address));
+    assert_true(socket_path_address(path, &address));
     for (size_t i = 0; i < COUNT(clients); i++) {
         clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         assert_true(clients[i] >= 0);
         (void)!connect(clients[i], (const struct sockaddr *)&address, sizeof address);
     }
-    assert_false(unixpath_clear(path));
+    assert_false(socket_path_clear(path));
     assert_int_equal(errno, EADDRINUSE);
     for (size_t i = 0; i < COUNT(clients); i++)
         close(clients[i]);
@@ -191,7 +191,7 @@ static void a_socket_of_another_type_that_is_held_is_left(void **state)
     const int fd = open_unix(SOCK_DGRAM);
 
     (void)state;
-    assert_false(unixpath_clear(path));
+    assert_false(socket_path_clear(path));
     assert_int_equal(errno, EADDRINUSE);
     assert_int_equal(access(path, F_OK), 0);
     close(fd);
@@ -206,14 +206,14 @@ static void what_is_no_socket_is_left(void **state)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, "x", 1), 1);
     close(fd);
-    assert_false(unixpath_clear(path));
+    assert_false(socket_path_clear(path));
     assert_int_equal(errno, ENOTSOCK);
     assert_int_equal(stat(path, &there), 0);
     assert_int_equal(there.st_size, 1);
     assert_int_equal(unlink(path), 0);
 
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_false(unixpath_clear(path));
+    assert_false(socket_path_clear(path));
     assert_int_equal(errno, ENOTSOCK);
     assert_int_equal(rmdir(path), 0);
 }
@@ -222,7 +222,7 @@ static void a_link_is_left_wherever_it_leads(void **state)
 {
     (void)state;
     assert_int_equal(symlink("nowhere", path), 0);
-    assert_false(unixpath_clear(path));
+    assert_false(socket_path_clear(path));
     assert_int_equal(errno, ENOTSOCK);
 }
 
@@ -232,7 +232,7 @@ static void a_path_that_no_address_holds_is_refused(void **state)
 
     (void)state;
     memset(name + 1, 'x', 107);
-    assert_false(unixpath_clear(name));
+    assert_false(socket_path_clear(name));
     assert_int_equal(errno, ENAMETOOLONG);
 }
 

@@ -86,8 +86,8 @@ static json_t *request_of(const struct asked *transaction)
 {
     return json_pack(
         "{s:s, s:o, s:o, s:o, s:b, s:o}", "client", transaction->client, "helo",
-        wire_octets("client.example"), "from", wire_octets(transaction->from), "to",
-        wire_octets(transaction->to), "authenticated", (int)transaction->authenticated, "answers",
+        json_octets("client.example"), "from", json_octets(transaction->from), "to",
+        json_octets(transaction->to), "authenticated", (int)transaction->authenticated, "answers",
         transaction->answers != NULL ? json_loads(transaction->answers, 0, NULL) : json_object());
 }
 

@@ -14,12 +14,12 @@
 #include "base/text.h"
 #include "base/json.h"
 
-const char fuzz_name[] = "wire";
+const char fuzz_name[] = "json";
 
 enum { NOW = 2000000000 };
 
 /* Octets of the record as the store would hold it; all of it is in them. */
-static size_t encode(const struct wire_record *record, uint8_t *octets, size_t size)
+static size_t encode(const struct json_record *record, uint8_t *octets, size_t size)
 {
     switch (record->table) {
     case CACHE_ADDRESS:
@@ -36,7 +36,7 @@ static size_t encode(const struct wire_record *record, uint8_t *octets, size_t s
 }
 
 /* As cache_walk shows it: the key of an address is taken apart. */
-static json_t *written(const struct wire_record *record, const struct rb_lifetimes *lifetimes)
+static json_t *written(const struct json_record *record, const struct rb_lifetimes *lifetimes)
 {
     char relay[CACHE_KEY_MAX + 1] = "";
     struct cache_entry entry = {
@@ -59,14 +59,14 @@ static json_t *written(const struct wire_record *record, const struct rb_lifetim
         relay[len - 1] = '\0';
         entry.address = record->key + len + 1;
     }
-    return wire_entry(&entry, lifetimes, NOW);
+    return json_entry(&entry, lifetimes, NOW);
 }
 
-static void check_taken(const struct wire_record *record)
+static void check_taken(const struct json_record *record)
 {
     uint8_t octets[RECORD_SIZE_MAX], again_octets[RECORD_SIZE_MAX];
     size_t len = encode(record, octets, sizeof octets), key_len = strlen(record->key);
-    struct wire_record again;
+    struct json_record again;
     struct rb_options options;
     const char *why = "";
     char *text;
@@ -80,7 +80,7 @@ static void check_taken(const struct wire_record *record)
     text = json_dumps(object, JSON_COMPACT);
     HOLDS(text != NULL);
     free(text);
-    HOLDS(wire_read_entry(object, &again, &why));
+    HOLDS(json_read_entry(object, &again, &why));
     json_decref(object);
     HOLDS(again.table == record->table && strcmp(again.key, record->key) == 0);
     HOLDS(encode(&again, again_octets, sizeof again_octets) == len);
@@ -93,12 +93,12 @@ static void check_answer(json_t *object)
     struct rb_answer answer, again;
     json_t *written;
 
-    if (!wire_read_answer(object, &answer))
+    if (!json_read_answer(object, &answer))
         return;
     HOLDS(answer.reason > RB_REASON_NONE && answer.reason < RB_REASON_MAX);
     HOLDS(text_is_clean(answer.reply, strlen(answer.reply)));
-    written = wire_answer(&answer, "", false);
-    HOLDS(wire_read_answer(written, &again));
+    written = json_answer(&answer, "", false);
+    HOLDS(json_read_answer(written, &again));
     HOLDS(again.reason == answer.reason && again.port == answer.port && again.code == answer.code);
     HOLDS(strcmp(again.mx, answer.mx) == 0 && strcmp(again.rule, answer.rule) == 0);
     json_decref(written);
@@ -106,8 +106,8 @@ static void check_answer(json_t *object)
 
 static void check_octets(json_t *object)
 {
-    char *octets = wire_read_octets(object);
-    json_t *written = octets != NULL ? wire_octets(octets) : NULL;
+    char *octets = json_read_octets(object);
+    json_t *written = octets != NULL ? json_octets(octets) : NULL;
 
     if (octets != NULL)
         HOLDS(written != NULL && json_equal(written, object));
@@ -118,12 +118,12 @@ static void check_octets(json_t *object)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     json_t *object = json_loadb((const char *)data, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    struct wire_record record;
+    struct json_record record;
     const char *why = NULL;
 
     if (object == NULL)
         return 0;
-    if (wire_read_entry(object, &record, &why)) {
+    if (json_read_entry(object, &record, &why)) {
         HOLDS(why == NULL);
         check_taken(&record);
     } else {
