@@ -13,7 +13,7 @@ libmilterparts_la_SOURCES = \
     milter/config/configuration.h \
     milter/config/grammar.c milter/config/grammar.h \
     milter/config/load.c \
-    milter/config/parse.c milter/config/parse.h \
+    milter/config/scan.c milter/config/scan.h \
     milter/config/policy.c milter/config/policy.h \
     milter/config/table.c milter/config/table.h \
     milter/config/value.c milter/config/value.h \

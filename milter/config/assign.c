@@ -281,7 +281,7 @@ static bool add_file(struct fault *fault, const struct where *where,
     if (path[0] != '/')
         return setting_refuse(fault, where, path,
                               "is no path from /; \"file:/PATH\" would be right");
-    error = conffile_read(path, CONFFILE_LIST_MAX, &text, &len, &unread);
+    error = scan_file(path, SCAN_LIST_MAX, &text, &len, &unread);
     if (error != RB_OK)
         return fault_at(fault, error, where->file, where->line, "%s: %s", where->label, problem);
     fine = add_lines(fault, &inside, directive, text, list);

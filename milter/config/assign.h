@@ -6,7 +6,7 @@
 #ifndef RB_MILTER_CONFIG_ASSIGN_H
 #define RB_MILTER_CONFIG_ASSIGN_H
 
-#include "config/parse.h"
+#include "config/scan.h"
 #include "config/table.h"
 
 /* Where a value stands, for messages. */

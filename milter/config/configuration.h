@@ -134,7 +134,7 @@ enum config_scope {
 enum rb_error config_load_scope(const char *path, enum config_scope scope, struct config **config,
                                 char *error, size_t error_size) __attribute__((warn_unused_result));
 
-/* The names of the statements that a scope keeps, as conffile_keep takes them; NULL: all. */
+/* The names of the statements that a scope keeps, as scan_keep takes them; NULL: all. */
 const char *const *config_scope_names(enum config_scope scope);
 
 /* The configuration of an empty file. RB_ERR_NOMEM. */

@@ -7,12 +7,12 @@
 #ifndef RB_MILTER_CONFIG_GRAMMAR_H
 #define RB_MILTER_CONFIG_GRAMMAR_H
 
-#include "config/parse.h"
+#include "config/scan.h"
 
 #include <confuse.h>
 
 /*
- * Reads text that conffile_scan has been through, under the tables of directive.h. path is for
+ * Reads text that scan_text has been through, under the tables of directive.h. path is for
  * messages. NULL, with the fault written, when it does not have the form. The tree is the caller's,
  * for grammar_free; values in it are read by grammar_value. Any thread; they wait for each other.
  */

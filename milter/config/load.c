@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "mail/address.h"
-#include "config/parse.h"
+#include "config/scan.h"
 #include "config/table.h"
 #include "config/grammar.h"
 #include "mail/relay.h"
@@ -561,8 +561,8 @@ static bool understand(struct loader *loader, char *text, size_t len)
     bool fine;
 
     if (config_scope_names(loader->scope) != NULL)
-        conffile_keep(text, len, config_scope_names(loader->scope), titled);
-    if (!conffile_scan(loader->path, text, len, loader->fault))
+        scan_keep(text, len, config_scope_names(loader->scope), titled);
+    if (!scan_text(loader->path, text, len, loader->fault))
         return false;
     root = grammar_read(loader->path, text, len, loader->fault);
     if (root == NULL)
@@ -603,7 +603,7 @@ static enum rb_error load_file(const char *path, enum config_scope scope, struct
 
     if (path == NULL)
         return load_text(path, scope, nothing, 1, fault, config);
-    result = conffile_read(path, CONFFILE_CONFIG_MAX, &text, &len, fault);
+    result = scan_file(path, SCAN_CONFIG_MAX, &text, &len, fault);
     if (result == RB_OK)
         result = load_text(path, scope, text, len, fault, config);
     free(text);

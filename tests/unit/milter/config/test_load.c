@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "config/configuration.h"
-#include "config/parse.h"
+#include "config/scan.h"
 #include "config/table.h"
 #include "mail/relay.h"
 
@@ -1061,7 +1061,7 @@ static void huge_file_is_refused(void **state)
 
     (void)state;
     write_text(path, "");
-    assert_int_equal(truncate(path, CONFFILE_CONFIG_MAX + 1), 0);
+    assert_int_equal(truncate(path, SCAN_CONFIG_MAX + 1), 0);
     assert_int_equal(config_load(path, &config, error, sizeof(error)), RB_ERR_ARGUMENT);
     assert_non_null(
         strstr(error, ": is too large: 1048577 octets, at most 1048576 would be right"));

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * conffile: see conffile.h. The scanner follows libconfuse's lexer: a word ends at white space,
+ * scan: see scan.h. The scanner follows libconfuse's lexer: a word ends at white space,
  * quotes, any of ={}()+,* and "#"; "//" begins a comment only where a word could begin, so that a
  * URL stays whole. libconfuse itself never sees a comment: its own reading of them loses count of
  * lines and refuses them inside lists.
  */
 #include "config.h"
 
-#include "config/parse.h"
+#include "config/scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -140,8 +140,7 @@ static bool read_text(int fd, const char *path, size_t max, char **text, size_t 
     return true;
 }
 
-enum rb_error conffile_read(const char *path, size_t max, char **text, size_t *len,
-                            struct fault *fault)
+enum rb_error scan_file(const char *path, size_t max, char **text, size_t *len, struct fault *fault)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     bool fine;
@@ -168,7 +167,7 @@ struct scan {
     char *text;
     size_t len, at;
     unsigned line;
-    unsigned open_line[CONFFILE_DEPTH_MAX]; /* where each open brace stands */
+    unsigned open_line[SCAN_DEPTH_MAX]; /* where each open brace stands */
     size_t depth;
     bool in_word;
 };
@@ -234,7 +233,7 @@ static bool skip_string(struct scan *scan)
 
 static bool open_brace(struct scan *scan)
 {
-    if (scan->depth == CONFFILE_DEPTH_MAX)
+    if (scan->depth == SCAN_DEPTH_MAX)
         return complain(scan, scan->line, "too many braces within braces");
     scan->open_line[scan->depth++] = scan->line;
     return true;
@@ -289,7 +288,7 @@ static bool scan_all(struct scan *scan)
     return true;
 }
 
-bool conffile_scan(const char *path, char *text, size_t len, struct fault *fault)
+bool scan_text(const char *path, char *text, size_t len, struct fault *fault)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
     struct scan scan = {.path = path, .fault = fault, .text = text, .len = len, .line = 1};
@@ -461,11 +460,11 @@ static void pass_one(struct keep *keep)
     }
 }
 
-void conffile_keep(char *text, size_t len, const char *const *names, const char *const *titled)
+void scan_keep(char *text, size_t len, const char *const *names, const char *const *titled)
 {
     struct keep keep = {.scan = {.text = text, .len = len}, .names = names, .titled = titled};
 
-    (void)!conffile_scan("", text, len, NULL);
+    (void)!scan_text("", text, len, NULL);
     for (skip_blanks(&keep.scan); keep.scan.at < len; skip_blanks(&keep.scan))
         pass_one(&keep);
     blank(&keep, len);

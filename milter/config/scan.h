@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * conffile: configuration text before its grammar: reads a file under a ceiling, blanks comments,
+ * scan: configuration text before its grammar: reads a file under a ceiling, blanks comments,
  * and finds what libconfuse would let pass (an open brace or comment at the end, a string without
  * an end). Also the one way in which the configuration's readers say what is wrong. Knows no
  * directive.
  */
-#ifndef RB_MILTER_CONFIG_PARSE_H
-#define RB_MILTER_CONFIG_PARSE_H
+#ifndef RB_MILTER_CONFIG_SCAN_H
+#define RB_MILTER_CONFIG_SCAN_H
 
 #include "ringback.h"
 
 #include <stddef.h>
 
 enum {
-    CONFFILE_CONFIG_MAX = 1024 * 1024,    /* octets of a configuration: thousands of policies */
-    CONFFILE_LIST_MAX = 16 * 1024 * 1024, /* octets of a list file: half a million entries */
-    CONFFILE_DEPTH_MAX = 8,               /* braces within braces; the grammar needs three */
+    SCAN_CONFIG_MAX = 1024 * 1024,    /* octets of a configuration: thousands of policies */
+    SCAN_LIST_MAX = 16 * 1024 * 1024, /* octets of a list file: half a million entries */
+    SCAN_DEPTH_MAX = 8,               /* braces within braces; the grammar needs three */
 };
 
 /* Where the first fault is written: one printable line "FILE:LINE: what is wrong", cut to fit. */
@@ -35,14 +35,14 @@ bool fault_at(struct fault *fault, enum rb_error error, const char *file, unsign
  * is added where there is none) and a NUL, and holds no other NUL. RB_ERR_SYSTEM (errno says why)
  * when it cannot be read, RB_ERR_ARGUMENT when it is no text. The fault is written.
  */
-enum rb_error conffile_read(const char *path, size_t max, char **text, size_t *len,
-                            struct fault *fault) __attribute__((warn_unused_result));
+enum rb_error scan_file(const char *path, size_t max, char **text, size_t *len, struct fault *fault)
+    __attribute__((warn_unused_result));
 
 /*
  * Blanks comments (#, //, and C's) in place, lines keeping their numbers. False, with the fault
  * written: a string, comment or brace without an end, a control character.
  */
-bool conffile_scan(const char *path, char *text, size_t len, struct fault *fault)
+bool scan_text(const char *path, char *text, size_t len, struct fault *fault)
     __attribute__((warn_unused_result));
 
 /*
@@ -50,8 +50,8 @@ bool conffile_scan(const char *path, char *text, size_t len, struct fault *fault
  * those that begin with one of `names`, in any depth of braces, since one may be missing. A name
  * ends with "=" where it is a directive's, with "{" where it is a section's. `titled` are the words
  * behind which a section's title stands. Both end with NULL. What is kept is still for
- * conffile_scan and the grammar to judge.
+ * scan_text and the grammar to judge.
  */
-void conffile_keep(char *text, size_t len, const char *const *names, const char *const *titled);
+void scan_keep(char *text, size_t len, const char *const *names, const char *const *titled);
 
 #endif
