@@ -11,10 +11,10 @@ libmilterparts_la_SOURCES = \
     milter/base/socket_path.c milter/base/socket_path.h \
     milter/config/assign.c milter/config/assign.h \
     milter/config/configuration.h \
-    milter/config/grammar.c milter/config/grammar.h \
     milter/config/load.c \
-    milter/config/scan.c milter/config/scan.h \
+    milter/config/parse.c milter/config/parse.h \
     milter/config/policy.c milter/config/policy.h \
+    milter/config/scan.c milter/config/scan.h \
     milter/config/table.c milter/config/table.h \
     milter/config/value.c milter/config/value.h \
     milter/session/decide.c milter/session/decide.h \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * config: see conf.h. Goes through what the grammar has read, table by table, and gives each value
+ * load: see configuration.h. Goes through what the grammar has read, table by table, and gives each value
  * its meaning; then what no single value tells: this machine's name, policies out of reach, what is
  * not in this release.
  */
@@ -18,7 +18,7 @@
 #include "mail/address.h"
 #include "config/scan.h"
 #include "config/table.h"
-#include "config/grammar.h"
+#include "config/parse.h"
 #include "mail/relay.h"
 #include "config/assign.h"
 #include "base/text.h"
@@ -79,7 +79,7 @@ static bool set_directive(struct loader *loader, const struct directive *directi
     const char *value = directive->standard;
 
     for (unsigned i = 0; directive_is_list(directive) && i < cfg_opt_size(option); i++) {
-        value = grammar_value(cfg_opt_getnstr(option, i), &where.line);
+        value = parse_value(cfg_opt_getnstr(option, i), &where.line);
         if (!setting_add(loader->fault, &where, directive, value, field))
             return false;
     }
@@ -89,7 +89,7 @@ static bool set_directive(struct loader *loader, const struct directive *directi
         return true;
     }
     if (cfg_opt_size(option) > 0)
-        value = grammar_value(cfg_opt_getnstr(option, 0), &where.line);
+        value = parse_value(cfg_opt_getnstr(option, 0), &where.line);
     return setting_set(loader->fault, &where, directive, value, field) &&
            warn_if_not_in_release(loader, &where, directive, field);
 }
@@ -120,8 +120,8 @@ static bool warn_of_refresh(struct loader *loader, cfg_t *cache, const char *ver
 
     snprintf(ttl, sizeof(ttl), "%s_ttl", verdict);
     snprintf(refresh, sizeof(refresh), "%s_refresh", verdict);
-    ttl_line = grammar_line(cache, ttl);
-    refresh_line = grammar_line(cache, refresh);
+    ttl_line = parse_line(cache, ttl);
+    refresh_line = parse_line(cache, refresh);
     if (refresh_s < ttl_s || (ttl_line == 0 && refresh_line == 0))
         return true;
     return warn(loader, refresh_line > 0 ? refresh_line : ttl_line,
@@ -139,7 +139,7 @@ static bool warn_of_max_wait(struct loader *loader, cfg_t *root)
 {
     if (loader->config->max_wait_ms < MTA_PATIENCE_MS)
         return true;
-    return warn(loader, grammar_line(root, "max_wait"),
+    return warn(loader, parse_line(root, "max_wait"),
                 "max_wait: the MTA gives a filter up before that, unless told to wait longer "
                 "(Postfix after 30s, Sendmail after 10s)");
 }
@@ -153,9 +153,9 @@ static bool warn_of_listen(struct loader *loader, cfg_t *root)
     if (value_unix_path(config->listen) != NULL)
         return true;
     return (strcmp(config->listen_mode, "0660") == 0 ||
-            warn(loader, grammar_line(root, "listen_mode"), wrong, "listen_mode")) &&
+            warn(loader, parse_line(root, "listen_mode"), wrong, "listen_mode")) &&
            (config->listen_group[0] == '\0' ||
-            warn(loader, grammar_line(root, "listen_group"), wrong, "listen_group"));
+            warn(loader, parse_line(root, "listen_group"), wrong, "listen_group"));
 }
 
 static bool set_main(struct loader *loader, cfg_t *root)
@@ -200,7 +200,7 @@ static bool is_policy_name(const char *name)
 /* A policy whose name is fit to be shown: what its block says. */
 static bool set_policy_block(struct loader *loader, cfg_t *section, struct policy *policy)
 {
-    unsigned line = grammar_opening(section);
+    unsigned line = parse_opening(section);
     char prefix[TITLE_MAX + 32];
 
     snprintf(prefix, sizeof(prefix), "policy \"%s\": match.", policy->name);
@@ -224,7 +224,7 @@ static bool set_policy(struct loader *loader, cfg_t *section, struct policy *pol
     struct where where = {.file = loader->path, .label = "policy"};
     const char *name = cfg_title(section);
 
-    where.line = grammar_opening(section);
+    where.line = parse_opening(section);
     if (!is_policy_name(name))
         return setting_refuse(
             loader->fault, &where, name,
@@ -244,7 +244,7 @@ static bool set_policy(struct loader *loader, cfg_t *section, struct policy *pol
 
 static bool too_many(struct loader *loader, cfg_t *section, const char *what, unsigned max)
 {
-    return fault_at(loader->fault, RB_ERR_ARGUMENT, loader->path, grammar_opening(section),
+    return fault_at(loader->fault, RB_ERR_ARGUMENT, loader->path, parse_opening(section),
                     "one %s too many; up to %u would be right", what, max);
 }
 
@@ -334,7 +334,7 @@ static bool set_relay(struct loader *loader, cfg_t *section)
     char domain[RB_DOMAIN_MAX + 2], prefix[RB_DOMAIN_MAX + 32];
     struct where where = {.file = loader->path, .label = "relay"};
 
-    where.line = grammar_opening(section);
+    where.line = parse_opening(section);
     if (!relay_domain(title, domain))
         return setting_refuse(loader->fault, &where, title,
                               "is no domain; \"example.org\", \".example.org\" (its subdomains) or "
@@ -441,7 +441,7 @@ static bool warn_of_hostname(struct loader *loader, cfg_t *root, bool given)
         return warn(loader, 0,
                     "hostname: it is not given, and this machine's name has no domain: "
                     "the daemon asks the resolver for it");
-    return warn(loader, grammar_line(root, "hostname"),
+    return warn(loader, parse_line(root, "hostname"),
                 "hostname: %s \"%s\" is not fully qualified: mail hosts may refuse it; one such as "
                 "\"mx.example.org\" would be right",
                 given ? "the name" : "this machine's name", name);
@@ -473,7 +473,7 @@ static bool set_fallback(struct loader *loader, cfg_t *root)
 
     if (mark == NULL || mark[strlen("@HOSTNAME")] != '\0' || loader->config->hostname[0] == '\0')
         return true;
-    where.line = grammar_line(cfg_getsec(root, "callout"), "fallback_mail_from");
+    where.line = parse_line(cfg_getsec(root, "callout"), "fallback_mail_from");
     snprintf(mailbox, sizeof(mailbox), "%.*s@%s", (int)(mark - *field), *field,
              loader->config->hostname);
     if (value_mail_from(mailbox, kept) != NULL)
@@ -519,7 +519,7 @@ static bool warn_of_idle_relays(struct loader *loader, cfg_t *root)
         if (policy_verifies_recipient(&config->policies[i]))
             return true;
     return config->relay_count == 0 ||
-           warn(loader, grammar_opening(cfg_getnsec(root, "relay", 0)),
+           warn(loader, parse_opening(cfg_getnsec(root, "relay", 0)),
                 "relay \"%s\": is never asked: no policy has verify = \"recipient\" or \"both\"",
                 config->relays[0].domain);
 }
@@ -564,11 +564,11 @@ static bool understand(struct loader *loader, char *text, size_t len)
         scan_keep(text, len, config_scope_names(loader->scope), titled);
     if (!scan_text(loader->path, text, len, loader->fault))
         return false;
-    root = grammar_read(loader->path, text, len, loader->fault);
+    root = parse_text(loader->path, text, len, loader->fault);
     if (root == NULL)
         return false;
     fine = set_all(loader, root);
-    grammar_free(root);
+    parse_free(root);
     return fine;
 }
 

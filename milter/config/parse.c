@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * grammar: see grammar.h. libconfuse has one lexer for the process: lexer_lock is held while it
+ * parse: see parse.h. libconfuse has one lexer for the process: lexer_lock is held while it
  * works.
  */
 #include "config.h"
 
-#include "config/grammar.h"
+#include "config/parse.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -234,7 +234,7 @@ static bool parse(cfg_t *root, const char *path, char *text, size_t len, struct 
     return fault_at(fault, RB_ERR_ARGUMENT, path, (unsigned)root->line, "cannot be understood");
 }
 
-cfg_t *grammar_read(const char *path, char *text, size_t len, struct fault *fault)
+cfg_t *parse_text(const char *path, char *text, size_t len, struct fault *fault)
 {
     cfg_t *root;
 
@@ -250,14 +250,14 @@ cfg_t *grammar_read(const char *path, char *text, size_t len, struct fault *faul
     return root;
 }
 
-void grammar_free(cfg_t *root)
+void parse_free(cfg_t *root)
 {
     pthread_mutex_lock(&lexer_lock);
     cfg_free(root);
     pthread_mutex_unlock(&lexer_lock);
 }
 
-const char *grammar_value(const char *marked, unsigned *line)
+const char *parse_value(const char *marked, unsigned *line)
 {
     char *end;
 
@@ -265,17 +265,17 @@ const char *grammar_value(const char *marked, unsigned *line)
     return *end == ' ' ? end + 1 : end;
 }
 
-unsigned grammar_line(cfg_t *section, const char *name)
+unsigned parse_line(cfg_t *section, const char *name)
 {
     cfg_opt_t *option = cfg_getopt(section, name);
     unsigned line = 0;
 
     if (cfg_opt_size(option) > 0)
-        grammar_value(cfg_opt_getnstr(option, 0), &line);
+        parse_value(cfg_opt_getnstr(option, 0), &line);
     return line;
 }
 
-unsigned grammar_opening(cfg_t *block)
+unsigned parse_opening(cfg_t *block)
 {
-    return grammar_line(block, opening);
+    return parse_line(block, opening);
 }
