@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * setting: see setting.h. Values are foreign text: they are shown cut and printable.
+ * assign: see assign.h. Values are foreign text: they are shown cut and printable.
  */
 #include "config.h"
 
@@ -16,8 +16,8 @@
 #include "base/text.h"
 
 /* The value is last: text that is foreign and may be long. */
-bool setting_refuse(struct fault *fault, const struct where *where, const char *value,
-                    const char *wrong)
+bool assign_refuse(struct fault *fault, const struct where *where, const char *value,
+                   const char *wrong)
 {
     char shown[80];
 
@@ -49,7 +49,7 @@ static bool in_range(struct fault *fault, const struct where *where,
         snprintf(high, sizeof(high), "%" PRId64, directive->max);
     }
     snprintf(wrong, sizeof(wrong), "is out of range; %s to %s would be right", low, high);
-    return setting_refuse(fault, where, value, wrong);
+    return assign_refuse(fault, where, value, wrong);
 }
 
 static bool set_number(struct fault *fault, const struct where *where,
@@ -58,7 +58,7 @@ static bool set_number(struct fault *fault, const struct where *where,
     uint64_t number;
 
     if (!value_number(value, &number))
-        return setting_refuse(fault, where, value, "is no number; digits alone would be right");
+        return assign_refuse(fault, where, value, "is no number; digits alone would be right");
     if (!in_range(fault, where, directive, value, (int64_t)number))
         return false;
     *field = (unsigned)number;
@@ -71,7 +71,7 @@ static bool set_duration(struct fault *fault, const struct where *where,
     int64_t ms;
 
     if (!value_duration(value, &ms))
-        return setting_refuse(
+        return assign_refuse(
             fault, where, value,
             "is no duration; a whole number with ms, s, m, h or d, such as \"10s\", "
             "would be right");
@@ -82,8 +82,8 @@ static bool set_duration(struct fault *fault, const struct where *where,
         return true;
     }
     if (ms % SECOND != 0)
-        return setting_refuse(fault, where, value,
-                              "is finer than it may be here; whole seconds would be right");
+        return assign_refuse(fault, where, value,
+                             "is finer than it may be here; whole seconds would be right");
     *(int64_t *)field = ms / SECOND;
     return true;
 }
@@ -94,7 +94,7 @@ static bool set_size(struct fault *fault, const struct where *where,
     uint64_t octets;
 
     if (!value_size(value, &octets))
-        return setting_refuse(
+        return assign_refuse(
             fault, where, value,
             "is no size; a whole number with KB, MB, GB or TB, such as \"500MB\", would "
             "be right");
@@ -110,7 +110,7 @@ static bool set_rate(struct fault *fault, const struct where *where,
     struct rb_rate rate;
 
     if (!value_rate(value, &rate))
-        return setting_refuse(
+        return assign_refuse(
             fault, where, value,
             "is no rate; a number above 0 with /s, /m, /h or /d, such as \"60/m\", would "
             "be right");
@@ -136,14 +136,14 @@ static bool set_name(struct fault *fault, const struct where *where,
                                 directive->names[i]);
     }
     snprintf(wrong + len, sizeof(wrong) - len, " would be right");
-    return setting_refuse(fault, where, value, wrong);
+    return assign_refuse(fault, where, value, wrong);
 }
 
 static bool set_yes_no(struct fault *fault, const struct where *where, const char *value,
                        bool *field)
 {
     return value_yes_no(value, field) ||
-           setting_refuse(fault, where, value, "is neither; yes or no would be right");
+           assign_refuse(fault, where, value, "is neither; yes or no would be right");
 }
 
 static bool set_text(struct fault *fault, const struct where *where,
@@ -153,14 +153,14 @@ static bool set_text(struct fault *fault, const struct where *where,
     const char *wrong = directive->check(value, kept);
 
     if (wrong != NULL)
-        return setting_refuse(fault, where, value, wrong);
+        return assign_refuse(fault, where, value, wrong);
     free(*field);
     *field = strdup(kept);
     return *field != NULL || no_memory(fault, where);
 }
 
-bool setting_set(struct fault *fault, const struct where *where, const struct directive *directive,
-                 const char *value, void *field)
+bool assign_set(struct fault *fault, const struct where *where, const struct directive *directive,
+                const char *value, void *field)
 {
     switch (directive->kind) {
     case KIND_YES_NO:
@@ -190,7 +190,7 @@ static bool has_room(struct fault *fault, const struct where *where,
     if ((int64_t)count < max)
         return true;
     snprintf(wrong, sizeof(wrong), "is one too many; up to %" PRId64 " would be right", max);
-    return setting_refuse(fault, where, entry, wrong);
+    return assign_refuse(fault, where, entry, wrong);
 }
 
 static bool add_network(struct fault *fault, const struct where *where,
@@ -200,9 +200,9 @@ static bool add_network(struct fault *fault, const struct where *where,
     struct rb_network network;
 
     if (rb_network_parse(entry, &network) != RB_OK)
-        return setting_refuse(fault, where, entry,
-                              "is no network; \"192.0.2.0/24\", \"2001:db8::/32\" (no bits set "
-                              "behind the prefix) or an address alone would be right");
+        return assign_refuse(fault, where, entry,
+                             "is no network; \"192.0.2.0/24\", \"2001:db8::/32\" (no bits set "
+                             "behind the prefix) or an address alone would be right");
     return has_room(fault, where, directive, entry, list->count) &&
            (network_list_add(list, &network) || no_memory(fault, where));
 }
@@ -216,7 +216,7 @@ static bool add_pattern(struct fault *fault, const struct where *where,
     const char *wrong = pattern_key(kind, entry, key);
 
     if (wrong != NULL)
-        return setting_refuse(fault, where, entry, wrong);
+        return assign_refuse(fault, where, entry, wrong);
     return has_room(fault, where, directive, entry, list->count) &&
            (pattern_list_add(list, key) || no_memory(fault, where));
 }
@@ -279,8 +279,8 @@ static bool add_file(struct fault *fault, const struct where *where,
     bool fine;
 
     if (path[0] != '/')
-        return setting_refuse(fault, where, path,
-                              "is no path from /; \"file:/PATH\" would be right");
+        return assign_refuse(fault, where, path,
+                             "is no path from /; \"file:/PATH\" would be right");
     error = scan_file(path, SCAN_LIST_MAX, &text, &len, &unread);
     if (error != RB_OK)
         return fault_at(fault, error, where->file, where->line, "%s: %s", where->label, problem);
@@ -296,14 +296,14 @@ static bool add_text(struct fault *fault, const struct where *where,
     const char *wrong = directive->check(value, kept);
 
     if (wrong != NULL)
-        return setting_refuse(fault, where, value, wrong);
+        return assign_refuse(fault, where, value, wrong);
     return has_room(fault, where, directive, value, list->count) &&
            (text_list_add(list, kept) || no_memory(fault, where));
 }
 
 /* One value of a list: what was written is kept beside what it comes to. */
-bool setting_add(struct fault *fault, const struct where *where, const struct directive *directive,
-                 const char *value, void *field)
+bool assign_add(struct fault *fault, const struct where *where, const struct directive *directive,
+                const char *value, void *field)
 {
     static const char file_mark[] = "file:";
     struct text_list *written;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * conf: the configuration, read from ringback.conf(5) and never changed afterwards. Functions are
+ * configuration: the configuration, read from ringback.conf(5) and never changed afterwards. Functions are
  * named config_…; the header is not, because config.h is what configure writes.
  *
  * A configuration is shared by counting references: who wants to keep one takes it with config_get

@@ -64,7 +64,7 @@ static bool warn_if_not_in_release(struct loader *loader, const struct where *wh
 
     if (where->line == 0 || directive->inert == NULL)
         return true;
-    directive_format(directive, field, text, sizeof(text));
+    table_format(directive, field, text, sizeof(text));
     return strcmp(text, directive->inert) == 0 ||
            warn(loader, where->line, "%s: not in this release, has no effect", where->label);
 }
@@ -78,19 +78,19 @@ static bool set_directive(struct loader *loader, const struct directive *directi
     struct where where = {.file = loader->path, .label = label};
     const char *value = directive->standard;
 
-    for (unsigned i = 0; directive_is_list(directive) && i < cfg_opt_size(option); i++) {
+    for (unsigned i = 0; table_is_list(directive) && i < cfg_opt_size(option); i++) {
         value = parse_value(cfg_opt_getnstr(option, i), &where.line);
-        if (!setting_add(loader->fault, &where, directive, value, field))
+        if (!assign_add(loader->fault, &where, directive, value, field))
             return false;
     }
-    if (directive_is_list(directive)) {
+    if (table_is_list(directive)) {
         if (directive->kind == KIND_ADDRESS_PATTERNS || directive->kind == KIND_HOST_PATTERNS)
             pattern_list_sort(field);
         return true;
     }
     if (cfg_opt_size(option) > 0)
         value = parse_value(cfg_opt_getnstr(option, 0), &where.line);
-    return setting_set(loader->fault, &where, directive, value, field) &&
+    return assign_set(loader->fault, &where, directive, value, field) &&
            warn_if_not_in_release(loader, &where, directive, field);
 }
 
@@ -226,7 +226,7 @@ static bool set_policy(struct loader *loader, cfg_t *section, struct policy *pol
 
     where.line = parse_opening(section);
     if (!is_policy_name(name))
-        return setting_refuse(
+        return assign_refuse(
             loader->fault, &where, name,
             "is no name; up to 64 printable characters without space, quote, backslash, "
             "\";\" or \"=\" would be right");
@@ -282,9 +282,9 @@ static bool set_default_policy(struct loader *loader)
     for (size_t i = 0; i < policy_table.count; i++) {
         const struct directive *directive = &policy_table.directives[i];
 
-        if (!directive_is_list(directive) &&
-            !setting_set(loader->fault, &where, directive, directive->standard,
-                         (char *)policy + directive->offset))
+        if (!table_is_list(directive) &&
+            !assign_set(loader->fault, &where, directive, directive->standard,
+                        (char *)policy + directive->offset))
             return false;
     }
     return true;
@@ -336,12 +336,12 @@ static bool set_relay(struct loader *loader, cfg_t *section)
 
     where.line = parse_opening(section);
     if (!relay_domain(title, domain))
-        return setting_refuse(loader->fault, &where, title,
-                              "is no domain; \"example.org\", \".example.org\" (its subdomains) or "
-                              "\"*\" would be right");
+        return assign_refuse(loader->fault, &where, title,
+                             "is no domain; \"example.org\", \".example.org\" (its subdomains) or "
+                             "\"*\" would be right");
     if (is_known_relay(config, domain))
-        return setting_refuse(loader->fault, &where, title,
-                              "is given twice; one relay for each domain would be right");
+        return assign_refuse(loader->fault, &where, title,
+                             "is given twice; one relay for each domain would be right");
     *relay = (struct relay){.domain = strdup(domain)};
     config->relay_count++;
     if (relay->domain == NULL)
@@ -350,12 +350,12 @@ static bool set_relay(struct loader *loader, cfg_t *section)
     if (!set_section(loader, &relay_table, "relay", prefix, section, relay))
         return false;
     if (relay->to.count == 0)
-        return setting_refuse(loader->fault, &where, title,
-                              "has no host to ask; to = { \"host:25\" } would be right");
+        return assign_refuse(loader->fault, &where, title,
+                             "has no host to ask; to = { \"host:25\" } would be right");
     if (!join_targets(loader, relay))
         return false;
     return relay_is_good(relay->list) ||
-           setting_refuse(
+           assign_refuse(
                loader->fault, &where, title,
                "has hosts whose names are too long together; shorter ones would be right");
 }
@@ -477,8 +477,8 @@ static bool set_fallback(struct loader *loader, cfg_t *root)
     snprintf(mailbox, sizeof(mailbox), "%.*s@%s", (int)(mark - *field), *field,
              loader->config->hostname);
     if (value_mail_from(mailbox, kept) != NULL)
-        return setting_refuse(loader->fault, &where, mailbox,
-                              "is no mail address; a shorter one would be right");
+        return assign_refuse(loader->fault, &where, mailbox,
+                             "is no mail address; a shorter one would be right");
     free(*field);
     *field = strdup(kept);
     return *field != NULL || no_memory(loader);
@@ -488,19 +488,19 @@ static bool set_fallback(struct loader *loader, cfg_t *root)
 
 static void free_policy(struct policy *policy)
 {
-    directive_free_all(&policy_table, policy);
+    table_free_fields(&policy_table, policy);
     free(policy->name);
 }
 
 static void free_config(struct config *config)
 {
-    directive_free_all(&main_table, config);
+    table_free_fields(&main_table, config);
     for (size_t i = 0; i < config->policy_count; i++)
         free_policy(&config->policies[i]);
     free(config->policies);
     free_policy(&config->default_policy);
     for (size_t i = 0; i < config->relay_count; i++) {
-        directive_free_all(&relay_table, &config->relays[i]);
+        table_free_fields(&relay_table, &config->relays[i]);
         free(config->relays[i].domain);
         free(config->relays[i].list);
     }
@@ -733,9 +733,8 @@ bool config_fixed_difference(const struct config *running, const struct config *
 
         if (!directive->fixed)
             continue;
-        directive_format(directive, (const char *)running + directive->offset, before,
-                         sizeof(before));
-        directive_format(directive, (const char *)loaded + directive->offset, after, sizeof(after));
+        table_format(directive, (const char *)running + directive->offset, before, sizeof(before));
+        table_format(directive, (const char *)loaded + directive->offset, after, sizeof(after));
         if (strcmp(before, after) == 0)
             continue;
         snprintf(name, size, "%s%s%s", directive->section, directive->section[0] == '\0' ? "" : ".",

@@ -167,9 +167,9 @@ static size_t add_options(cfg_opt_t *options, size_t count, const struct table *
         const struct directive *directive = &table->directives[i];
 
         if (strcmp(directive->section, section) == 0)
-            options[count++] = string_option(
-                directive->name, directive_is_list(directive) ? directive->standard : "",
-                directive_is_list(directive) ? CFGF_LIST : CFGF_NONE);
+            options[count++] =
+                string_option(directive->name, table_is_list(directive) ? directive->standard : "",
+                              table_is_list(directive) ? CFGF_LIST : CFGF_NONE);
     }
     return count;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * directive: see directive.h.
+ * table: see table.h.
  */
 #include "config.h"
 
@@ -179,7 +179,7 @@ const struct table relay_table = TABLE(relay_directives);
 const char *const main_sections[MAIN_SECTIONS] = {"",         "callout", "cache",
                                                   "greylist", "limits",  "spf"};
 
-bool directive_is_list(const struct directive *directive)
+bool table_is_list(const struct directive *directive)
 {
     return directive->kind >= KIND_TEXTS;
 }
@@ -205,14 +205,14 @@ static void free_field(const struct directive *directive, void *field)
     }
 }
 
-void directive_free_all(const struct table *table, void *base)
+void table_free_fields(const struct table *table, void *base)
 {
     for (size_t i = 0; i < table->count; i++)
         free_field(&table->directives[i], (char *)base + table->directives[i].offset);
 }
 
 /* A value as the file would have it, without quotes. Not for lists. */
-void directive_format(const struct directive *directive, const void *field, char *text, size_t size)
+void table_format(const struct directive *directive, const void *field, char *text, size_t size)
 {
     switch (directive->kind) {
     case KIND_YES_NO:
@@ -282,10 +282,10 @@ static void print_directive(FILE *stream, const struct directive *directive, con
     char text[VALUE_TEXT_MAX + 1];
 
     fprintf(stream, "%s%s = ", indent, directive->name);
-    if (directive_is_list(directive)) {
+    if (table_is_list(directive)) {
         print_list(stream, written_list(directive, field));
     } else {
-        directive_format(directive, field, text, sizeof(text));
+        table_format(directive, field, text, sizeof(text));
         if (directive->kind == KIND_YES_NO || directive->kind == KIND_NUMBER)
             fputs(text, stream);
         else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * directive: what ringback.conf(5) can say: one table tells each directive's kind, place, default
+ * table: what ringback.conf(5) can say: one table tells each directive's kind, place, default
  * and range. Reading, printing, freeing and comparing go through it.
  */
 #ifndef RB_MILTER_CONFIG_TABLE_H
@@ -59,15 +59,14 @@ extern const char
     *const main_sections[MAIN_SECTIONS]; /* "" first, then in the order of the manual */
 
 /* Whether the directive's value is a list. */
-bool directive_is_list(const struct directive *directive);
+bool table_is_list(const struct directive *directive);
 
 /* Frees all fields of the table within base. */
-void directive_free_all(const struct table *table, void *base);
+void table_free_fields(const struct table *table, void *base);
 
 /* A value as the file would have it, without quotes. Not for lists. VALUE_TEXT_MAX + 1 octets
  * suffice. */
-void directive_format(const struct directive *directive, const void *field, char *text,
-                      size_t size);
+void table_format(const struct directive *directive, const void *field, char *text, size_t size);
 
 /* "NAME = VALUE" for each directive of the section, a line each. */
 void directive_print_section(FILE *stream, const struct table *table, const char *section,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * values: see values.h. Nothing here cuts a value: what does not fit is refused.
+ * value: see value.h. Nothing here cuts a value: what does not fit is refused.
  */
 #include "config.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * values: the values a configuration is written with: durations, sizes, rates, addresses to listen
+ * value: the values a configuration is written with: durations, sizes, rates, addresses to listen
  * at and to call. Text to number and back. Pure; knows no directive and no file.
  */
 #ifndef RB_MILTER_CONFIG_VALUE_H
