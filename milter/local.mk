@@ -47,7 +47,7 @@ ringback_SOURCES = \
     milter/tool/cache_find.c \
     milter/tool/cache_text.c \
     milter/tool/config.c \
-    milter/tool/control.c \
+    milter/tool/status.c \
     milter/tool/daemon.c milter/tool/daemon.h \
     milter/tool/explain.c \
     milter/tool/list.c milter/tool/list.h \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tool_control: `ringback status` and `ringback reload`: asking the running daemon at its control
+/* status: `ringback status` and `ringback reload`: asking the running daemon at its control
  * socket. */
 #include "config.h"
 
