@@ -44,14 +44,14 @@ ringback_milter_LDADD = libmilterparts.la $(MILTER_LIBS)
 bin_PROGRAMS += ringback
 ringback_SOURCES = \
     milter/tool/cache.c milter/tool/cache.h \
-    milter/tool/cache_find.c \
-    milter/tool/cache_text.c \
     milter/tool/config.c \
-    milter/tool/status.c \
-    milter/tool/daemon.c milter/tool/daemon.h \
+    milter/tool/control.c milter/tool/control.h \
     milter/tool/explain.c \
     milter/tool/list.c milter/tool/list.h \
+    milter/tool/record_text.c \
+    milter/tool/records.c \
     milter/tool/spf.c \
+    milter/tool/status.c \
     milter/tool/tool.c milter/tool/tool.h \
     milter/tool/verify.c \
     milter/tool/window.c milter/tool/window.h

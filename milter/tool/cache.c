@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_cache: `ringback cache`: looks into the cache and changes it, while the daemon runs too.
+ * cache: `ringback cache`: looks into the cache and changes it, while the daemon runs too.
  * Reads and writes the store itself; the daemon sees what was changed at once.
  */
 #include "config.h"
@@ -29,7 +29,7 @@ int tool_cache_failed(enum rb_error error)
     return tool_fail(EX_IOERR, "%s", rb_error_text(error));
 }
 
-void tool_cache_print_count(uint64_t count, const char *what_became_of_them)
+void record_text_print_count(uint64_t count, const char *what_became_of_them)
 {
     printf("%" PRIu64 " record%s %s\n", count, count == 1 ? "" : "s", what_became_of_them);
 }
@@ -94,7 +94,7 @@ static int action_purge(struct job *job)
     error = cache_purge(job->cache, request->expired, &removed);
     if (error != RB_OK)
         return tool_cache_failed(error);
-    tool_cache_print_count(removed, "removed");
+    record_text_print_count(removed, "removed");
     return EX_OK;
 }
 
@@ -178,7 +178,7 @@ static int action_import(struct job *job)
     }
     free(line);
     cache_flush(job->cache);
-    tool_cache_print_count(job->count, "taken");
+    record_text_print_count(job->count, "taken");
     return status;
 }
 
@@ -299,20 +299,20 @@ static const struct cache_action {
                 .arguments = "ADDRESS|DOMAIN...",
                 .arguments_required = true,
                 .help = "Shows all that is known of addresses, or of domains.\n"},
-     .check = tool_cache_check_get,
-     .action = tool_cache_get},
+     .check = records_check_get,
+     .action = records_get},
     {.syntax = {.name = "cache list",
                 .options = list_options,
                 .help = "Lists what is known: of addresses, of domains, of mail hosts.\n"},
-     .check = tool_cache_check_list,
-     .action = tool_cache_list},
+     .check = records_check_list,
+     .action = records_list},
     {.syntax = {.name = "cache delete",
                 .options = delete_options,
                 .arguments = "ADDRESS...",
                 .help = "Forgets all that is known of addresses, so that the next mail asks anew;\n"
                         "or of a domain, or of a mail host.\n"},
-     .check = tool_cache_check_delete,
-     .action = tool_cache_delete,
+     .check = records_check_delete,
+     .action = records_delete,
      .changes = true},
     {.syntax = {.name = "cache purge",
                 .options = purge_options,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_cache: what the actions of `ringback cache` share: what was asked for, and the cache, open.
+ * cache: what the actions of `ringback cache` share: what was asked for, and the cache, open.
  * Nothing is opened before all that was asked for makes sense.
  */
 #ifndef RB_MILTER_TOOL_CACHE_H
@@ -37,18 +37,18 @@ typedef int job_check(struct job *job);
 /* Does it; the exit status. */
 typedef int job_action(struct job *job);
 
-/* tool_cache_find.c */
-job_check tool_cache_check_get, tool_cache_check_list, tool_cache_check_delete;
-job_action tool_cache_get, tool_cache_list, tool_cache_delete;
+/* records.c */
+job_check records_check_get, records_check_list, records_check_delete;
+job_action records_get, records_list, records_delete;
 
-/* tool_cache_text.c: one record in a line, for people. */
-void tool_cache_print(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
-                      int64_t now_s);
+/* record_text.c: one record in a line, for people. */
+void record_text_print(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
+                       int64_t now_s);
 
 /* Says on standard error that the store cannot be used; the exit status. */
 int tool_cache_failed(enum rb_error error);
 
 /* "3 records removed". */
-void tool_cache_print_count(uint64_t count, const char *what_became_of_them);
+void record_text_print_count(uint64_t count, const char *what_became_of_them);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tool_config: `ringback config`: the effective configuration, in the file's own syntax. */
+/* config: `ringback config`: the effective configuration, in the file's own syntax. */
 #include "config.h"
 
 #include "tool/tool.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_explain: `ringback explain`: what the milter would do with a transaction, and why. The
+ * explain: `ringback explain`: what the milter would do with a transaction, and why. The
  * running daemon says it, where there is one, with its configuration, its limits and its shield;
  * else this process, with what the file says (explain.h). Where a mail host would be called, this
  * process calls it, as the daemon would, and keeps nothing of what it learns.
@@ -8,7 +8,7 @@
 #include "config.h"
 
 #include "tool/tool.h"
-#include "tool/daemon.h"
+#include "tool/control.h"
 #include "tool/syntax.h"
 
 #include "daemon/control.h"
@@ -145,7 +145,7 @@ static void say_who(json_t *said)
 static json_t *ask_daemon(const struct run *run)
 {
     char *line = request_line(run->request);
-    json_t *said = line != NULL ? daemon_ask(run->control, line) : NULL;
+    json_t *said = line != NULL ? control_ask(run->control, line) : NULL;
     int saved = errno;
 
     free(line);
@@ -169,7 +169,7 @@ static json_t *begin_with_daemon(struct run *run)
         printf("daemon      none at %s: its limits and its shield are not known here\n",
                run->control);
     else if (said == NULL)
-        daemon_say_why(run->control, error);
+        control_say_why(run->control, error);
     else if (!json_is_true(json_object_get(said, "ok")))
         (void)tool_fail(EX_OK, "the daemon at %s does not explain: %s", run->control,
                         text_of(said, "message"));

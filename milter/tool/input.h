@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_input: the lines of a list that `ringback verify -` reads, whatever is in them: each in
+ * input: the lines of a list that `ringback verify -` reads, whatever is in them: each in
  * bounded memory, without ever waiting for one, and with a checksum of all that came so far, by
  * which a list is known again. One thread.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_list: see tool_list.h. The file has one line, of always the same length, which is written
+ * list: see tool_list.h. The file has one line, of always the same length, which is written
  * over in place:
  *
  *     ringback-list 2 OCTETS CHECK VALID INVALID UNKNOWN SUM

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_list: how far `ringback verify` has come with a list: shown on a terminal, with rate and
+ * list: how far `ringback verify` has come with a list: shown on a terminal, with rate and
  * time left, or with whom it waits for, and kept in a file, so that a list that was broken off can be taken up again. It
  * writes the answers, too: one is written before it counts as done, and counts at once, so that
  * whenever the tool is killed no answer is lost and the last one at most comes twice. One thread.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_spf: `ringback spf`: what the sender's domain says by SPF (RFC 7208) of a client, and by
+ * spf: `ringback spf`: what the sender's domain says by SPF (RFC 7208) of a client, and by
  * which term of whose record. Asks DNS alone.
  */
 #include "config.h"

@@ -4,7 +4,7 @@
 #include "config.h"
 
 #include "tool/tool.h"
-#include "tool/daemon.h"
+#include "tool/control.h"
 #include "tool/syntax.h"
 
 #include "base/text.h"
@@ -182,9 +182,9 @@ static json_t *ask_at(const char *control, const char *config_path, const char *
                         config_path);
         return NULL;
     }
-    object = daemon_ask(control, line);
+    object = control_ask(control, line);
     if (object == NULL)
-        daemon_say_why(control, errno);
+        control_say_why(control, errno);
     return object;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_syntax: what a verb of `ringback` takes on its command line: one table says it to the parser
+ * syntax: what a verb of `ringback` takes on its command line: one table says it to the parser
  * and to the help. What is not in the table is refused, and so is what is given twice: an option
  * that was passed over in silence might have been meant to spare something.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_verify: `ringback verify`: asks now. Many addresses are asked for in parallel, in bounded
- * memory: a window of questions (tool_window) moves over the input (tool_input), and how far it is,
- * is kept (tool_list).
+ * verify: `ringback verify`: asks now. Many addresses are asked for in parallel, in bounded
+ * memory: a window of questions (window) moves over the input (input), and how far it is,
+ * is kept (list).
  */
 #include "config.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tool_window: see tool_window.h. Must not read, nor write. */
+/* window: see tool_window.h. Must not read, nor write. */
 #include "config.h"
 
 #include "tool/window.h"

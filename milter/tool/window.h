@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_window: the questions of a list that are asked, or wait to be, between the line that was
+ * window: the questions of a list that are asked, or wait to be, between the line that was
  * read last and the answer that was given last. Answers come out in the order of the questions.
  * Bounded: so many lines, so many of them under way. A list is in no hurry: what a rate forbids now
  * is asked again when the rate allows it, what was too much for its mail host when that has been

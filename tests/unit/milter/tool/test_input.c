@@ -274,5 +274,5 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_is_an_error),
     };
 
-    return cmocka_run_group_tests_name("tool_input", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("input", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_tool_window: a list is in no hurry: what a limit forbids is asked again when it does not. */
+/* test_window: a list is in no hurry: what a limit forbids is asked again when it does not. */
 #include "config.h"
 
 #include "check.h"
@@ -129,5 +129,5 @@ int main(void)
             rig_tear_down),
     };
 
-    return cmocka_run_group_tests_name("tool_window", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("window", tests, NULL, NULL);
 }

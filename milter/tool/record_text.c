@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tool_cache_text: records of the cache in words, a line each. */
+/* record_text: records of the cache in words, a line each. */
 #include "config.h"
 
 #include "tool/cache.h"
@@ -150,8 +150,8 @@ static void print_retry(const struct cache_entry *entry, int64_t now_s)
         puts("due now");
 }
 
-void tool_cache_print(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
-                      int64_t now_s)
+void record_text_print(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
+                       int64_t now_s)
 {
     switch (entry->table) {
     case CACHE_ADDRESS:

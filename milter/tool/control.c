@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tool_daemon: see tool_daemon.h. */
+/* control: see control.h. */
 #include "config.h"
 
-#include "tool/daemon.h"
+#include "tool/control.h"
 
 #include "tool/tool.h"
 
@@ -48,7 +48,7 @@ static bool make_room(struct answer *answer)
 
     if (answer->len < answer->room)
         return true;
-    text = room <= DAEMON_ANSWER_MAX ? realloc(answer->text, room + 1) : NULL;
+    text = room <= CONTROL_ANSWER_MAX ? realloc(answer->text, room + 1) : NULL;
     if (text == NULL)
         return false;
     answer->text = text;
@@ -59,7 +59,7 @@ static bool make_room(struct answer *answer)
 /* All there is until the end. False: nothing came, too much, or not in time. */
 static bool read_all(int fd, struct answer *answer)
 {
-    const deadline until = deadline_in(clock_system(), DAEMON_WAIT_S * INT64_C(1000));
+    const deadline until = deadline_in(clock_system(), CONTROL_WAIT_S * INT64_C(1000));
     struct pollfd at = {.fd = fd, .events = POLLIN};
     ssize_t n = 1;
 
@@ -73,7 +73,7 @@ static bool read_all(int fd, struct answer *answer)
     return n == 0 && answer->len > 0;
 }
 
-json_t *daemon_ask(const char *path, const char *request)
+json_t *control_ask(const char *path, const char *request)
 {
     struct answer answer = {.text = NULL};
     json_t *object = NULL;
@@ -90,7 +90,7 @@ json_t *daemon_ask(const char *path, const char *request)
     return object;
 }
 
-void daemon_say_why(const char *path, int error)
+void control_say_why(const char *path, int error)
 {
     switch (error) {
     case 0:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tool_cache_find: `ringback cache get`, `list` and `delete`: which records are meant. All that
+ * records: `ringback cache get`, `list` and `delete`: which records are meant. All that
  * answers for an address is meant by it: what the world says, what each relay says, that a user of
  * ours writes to it, what was learned of other one-time addresses of its kind; and that it is to be
  * asked about again.
@@ -81,7 +81,7 @@ static int check_host(struct job *job)
     return syntax_fail(job->syntax, "--host: \"%s\" is not an IP address", host);
 }
 
-int tool_cache_check_get(struct job *job)
+int records_check_get(struct job *job)
 {
     struct subject subject;
 
@@ -91,7 +91,7 @@ int tool_cache_check_get(struct job *job)
     return check_relay(job);
 }
 
-int tool_cache_check_delete(struct job *job)
+int records_check_delete(struct job *job)
 {
     const struct request *request = job->request;
     bool of_all = request->domain != NULL || request->host != NULL;
@@ -148,7 +148,7 @@ static int check_kind(struct job *job)
     return -1;
 }
 
-int tool_cache_check_list(struct job *job)
+int records_check_list(struct job *job)
 {
     int status = check_domain(job);
 
@@ -253,7 +253,7 @@ static void show(struct job *job, const struct cache_entry *entry)
     if (job->request->json)
         tool_print_json(json_entry(entry, &job->lifetimes, job->now_s));
     else
-        tool_cache_print(entry, &job->lifetimes, job->now_s);
+        record_text_print(entry, &job->lifetimes, job->now_s);
 }
 
 static bool show_if_of_relay(const struct cache_entry *entry, void *arg)
@@ -265,7 +265,7 @@ static bool show_if_of_relay(const struct cache_entry *entry, void *arg)
     return true;
 }
 
-int tool_cache_get(struct job *job)
+int records_get(struct job *job)
 {
     return visit_arguments(job, show_if_of_relay);
 }
@@ -292,7 +292,7 @@ static bool show_if_listed(const struct cache_entry *entry, void *arg)
     return !is_full(job);
 }
 
-int tool_cache_list(struct job *job)
+int records_list(struct job *job)
 {
     for (size_t i = 0; i < cache_table_count && !is_full(job); i++) {
         enum rb_error error = RB_OK;
@@ -403,13 +403,13 @@ static int forget_all_of(struct job *job)
                                       job->host[0] != '\0' ? job->host : job->domain);
 }
 
-int tool_cache_delete(struct job *job)
+int records_delete(struct job *job)
 {
     int status = job->request->arguments[0] != NULL ? visit_arguments(job, forget_if_of_relay)
                                                     : forget_all_of(job);
 
     if (job->count > 0)
-        tool_cache_print_count(job->count, "removed");
+        record_text_print_count(job->count, "removed");
     note_what_still_answers(job);
     return status;
 }
