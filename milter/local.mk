@@ -5,6 +5,7 @@
 noinst_LTLIBRARIES += libmilterparts.la
 # Rooms from the ground up, as in lib.
 libmilterparts_la_SOURCES = \
+    milter/base/control_protocol.h \
     milter/base/json.c milter/base/json.h \
     milter/base/log.c milter/base/log.h \
     milter/base/signals.c milter/base/signals.h \
@@ -43,16 +44,20 @@ ringback_milter_LDADD = libmilterparts.la $(MILTER_LIBS)
 
 bin_PROGRAMS += ringback
 ringback_SOURCES = \
-    milter/tool/cache.c milter/tool/cache.h \
+    milter/tool/cache.c \
     milter/tool/config.c \
     milter/tool/control.c milter/tool/control.h \
     milter/tool/explain.c \
     milter/tool/list.c milter/tool/list.h \
-    milter/tool/record_text.c \
-    milter/tool/records.c \
+    milter/tool/load.c milter/tool/load.h \
+    milter/tool/record_text.c milter/tool/record_text.h \
+    milter/tool/records.c milter/tool/records.h \
+    milter/tool/reload.c \
+    milter/tool/say.c milter/tool/say.h \
     milter/tool/spf.c \
     milter/tool/status.c \
-    milter/tool/tool.c milter/tool/tool.h \
+    milter/tool/tool.c \
+    milter/tool/verbs.h \
     milter/tool/verify.c \
     milter/tool/window.c milter/tool/window.h
 ringback_LDADD = libmilterparts.la

@@ -4,21 +4,21 @@
 
 #include "base/json.h"
 
-#include "mail/address.h"
-#include "base/text.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIRE_TEXT_MAX = 2000 };
+#include "base/text.h"
+#include "mail/address.h"
+
+enum { JSON_TEXT_MAX = 2000 };
 
 /* The latest moment that a record can hold (record.c): some 35,000 years on. */
 static const int64_t stamp_max_s = INT64_C(1) << 40;
 
 json_t *json_text(const char *text)
 {
-    char printable[WIRE_TEXT_MAX + 1];
+    char printable[JSON_TEXT_MAX + 1];
     json_t *string;
 
     if (text[0] == '\0')
@@ -28,6 +28,13 @@ json_t *json_text(const char *text)
         return string;
     text_printable(printable, sizeof printable, text, strlen(text));
     return json_string(printable);
+}
+
+const char *json_member_text(json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "";
 }
 
 static json_t *number_or_null(int64_t number, int64_t nothing)

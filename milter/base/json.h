@@ -6,10 +6,10 @@
 #ifndef RB_MILTER_BASE_JSON_H
 #define RB_MILTER_BASE_JSON_H
 
+#include <jansson.h>
+
 #include "cache/cache.h"
 #include "ringback.h"
-
-#include <jansson.h>
 
 /*
  * One verification, all keys present, null where not known. input: what was asked for, used where
@@ -49,6 +49,9 @@ struct json_record {
 
 /* False: not such an object; why says what is wrong (static). Input is hostile. */
 bool json_read_entry(json_t *object, struct json_record *record, const char **why);
+
+/* The text of an object's member; "" where it has none of that name. As long as the object. */
+const char *json_member_text(json_t *object, const char *name);
 
 /* A JSON string of text, with octets that are no UTF-8 replaced; JSON null for "". */
 json_t *json_text(const char *text);

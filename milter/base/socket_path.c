@@ -4,12 +4,12 @@
 
 #include "base/socket_path.h"
 
-#include "base/text.h"
-
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/text.h"
 
 bool socket_path_address(const char *path, struct sockaddr_un *address)
 {

@@ -4,12 +4,6 @@
 
 #include "daemon/control.h"
 
-#include "base/clock.h"
-#include "daemon/service.h"
-#include "daemon/status.h"
-#include "base/socket_path.h"
-#include "base/json.h"
-
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
@@ -23,6 +17,13 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "base/control_protocol.h"
+#include "base/json.h"
+#include "base/socket_path.h"
+#include "daemon/service.h"
+#include "daemon/status.h"
 
 enum { ACCEPT_PAUSE_MS = 100, BACKLOG = 64 };
 
@@ -104,17 +105,15 @@ static json_t *reload(void)
 
 static bool is_reload(const struct client *client)
 {
-    return strcmp(client->line, "reload") == 0;
+    return strcmp(client->line, CONTROL_RELOAD) == 0;
 }
 
 static json_t *obey(const struct client *client)
 {
-    static const char explain[] = "explain ";
-
-    if (strcmp(client->line, "status") == 0)
+    if (strcmp(client->line, CONTROL_STATUS) == 0)
         return status_object();
-    if (strncmp(client->line, explain, strlen(explain)) == 0)
-        return status_explain(client->line + strlen(explain));
+    if (strncmp(client->line, CONTROL_EXPLAIN, strlen(CONTROL_EXPLAIN)) == 0)
+        return status_explain(client->line + strlen(CONTROL_EXPLAIN));
     return is_reload(client) ? reload() : result(false, "not a request: status, reload or explain");
 }
 

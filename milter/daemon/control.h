@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * control: the daemon's socket for `ringback status`, `reload` and `explain`: a client sends one
- * line, gets one JSON object and the connection is closed. Clients that say nothing keep nobody
- * else waiting. What somebody has asked for who has gone since is not done.
+ * control: the daemon's socket for `ringback status`, `reload` and `explain` (control_protocol.h).
+ * Clients that say nothing keep nobody else waiting. What somebody has asked for who has gone since is not done.
  *
  * A thread reads what clients say, as many as may be connected; each request is obeyed in a thread
  * of its own, as many as may be at once.
@@ -14,7 +13,6 @@
 #include <stddef.h>
 
 enum {
-    CONTROL_LINE_MAX = 16384, /* octets of a request: two addresses, and answers about them */
     CONTROL_CLIENTS_MAX = 32, /* whose request has not been taken up; one more, and the one that
                                  has said nothing for longest is left */
     CONTROL_OBEYED_MAX = 8,   /* requests at once; the others wait */

@@ -6,10 +6,10 @@
 #ifndef RB_MILTER_DAEMON_H
 #define RB_MILTER_DAEMON_H
 
-#include "config/configuration.h"
-
 #include <stdbool.h>
 #include <sys/types.h>
+
+#include "config/configuration.h"
 
 enum { DAEMON_ERROR_SIZE = 512 };
 

@@ -4,9 +4,9 @@
 
 #include "daemon/metrics.h"
 
-#include "session/session.h"
-
 #include <stdatomic.h>
+
+#include "session/session.h"
 
 static atomic_ullong decisions[RB_REASON_MAX][ACTION_REJECT + 1];
 static atomic_ullong skips[EXEMPT_MAX];

@@ -6,10 +6,10 @@
 #ifndef RB_MILTER_DAEMON_METRICS_H
 #define RB_MILTER_DAEMON_METRICS_H
 
+#include <stdint.h>
+
 #include "config/policy.h"
 #include "ringback.h"
-
-#include <stdint.h>
 
 enum exemption;
 

@@ -7,11 +7,11 @@
 #ifndef RB_MILTER_DAEMON_SERVICE_H
 #define RB_MILTER_DAEMON_SERVICE_H
 
+#include <time.h>
+
 #include "config/configuration.h"
 #include "session/session.h"
 #include "verifier/identity.h"
-
-#include <time.h>
 
 /*
  * Opens the verifier. Takes over the caller's reference to config. before_wait is called just before

@@ -4,18 +4,18 @@
 
 #include "daemon/status.h"
 
-#include "cache/cache.h"
-#include "session/explain.h"
-#include "limits/breaker.h"
-#include "daemon/metrics.h"
-#include "daemon/service.h"
-#include "verifier/verifier.h"
-#include "base/json.h"
-
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/json.h"
+#include "cache/cache.h"
+#include "daemon/metrics.h"
+#include "daemon/service.h"
+#include "limits/breaker.h"
+#include "session/explain.h"
+#include "verifier/verifier.h"
 
 enum {
     STATUS_HOSTS_MAX = 1000, /* hosts held back that are listed; the rest is counted */

@@ -5,13 +5,6 @@
  */
 #include "config.h"
 
-#include "tool/cache.h"
-
-#include "tool/tool.h"
-
-#include "base/clock.h"
-#include "base/json.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -22,31 +15,29 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/json.h"
+#include "tool/load.h"
+#include "tool/record_text.h"
+#include "tool/records.h"
+#include "tool/say.h"
+#include "tool/verbs.h"
+
 enum { IMPORT_LINE_MAX = 65536 };
 
-int tool_cache_failed(enum rb_error error)
-{
-    return tool_fail(EX_IOERR, "%s", rb_error_text(error));
-}
-
-void record_text_print_count(uint64_t count, const char *what_became_of_them)
-{
-    printf("%" PRIu64 " record%s %s\n", count, count == 1 ? "" : "s", what_became_of_them);
-}
-
-static int action_stats(struct job *job)
+static int action_stats(struct selection *selection)
 {
     struct cache_stats stats;
-    enum rb_error error = cache_get_stats(job->cache, &stats);
+    enum rb_error error = cache_get_stats(selection->cache, &stats);
 
     if (error != RB_OK)
-        return tool_cache_failed(error);
-    if (job->request->json)
-        tool_print_json(json_pack(
-            "{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "addresses", (json_int_t)stats.addresses,
-            "domains", (json_int_t)stats.domains, "hosts", (json_int_t)stats.hosts, "folds",
-            (json_int_t)stats.onetimes, "retries", (json_int_t)stats.retries, "bytes",
-            (json_int_t)stats.bytes, "max_bytes", (json_int_t)stats.max_bytes));
+        return records_failed(error);
+    if (selection->request->json)
+        say_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "addresses",
+                           (json_int_t)stats.addresses, "domains", (json_int_t)stats.domains,
+                           "hosts", (json_int_t)stats.hosts, "folds", (json_int_t)stats.onetimes,
+                           "retries", (json_int_t)stats.retries, "bytes", (json_int_t)stats.bytes,
+                           "max_bytes", (json_int_t)stats.max_bytes));
     else
         printf("%" PRIu64 " addresses, %" PRIu64 " domains, %" PRIu64 " hosts, %" PRIu64
                " kinds of one-time senders, %" PRIu64 " retries, %" PRIu64 " of %" PRIu64
@@ -59,23 +50,23 @@ static int action_stats(struct job *job)
 /* --- Purging -------------------------------------------------------------- */
 
 /* Somebody must have meant it. */
-static int check_purge(struct job *job)
+static int check_purge(struct selection *selection)
 {
-    if (job->request->all || job->request->expired ||
+    if (selection->request->all || selection->request->expired ||
         (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
         return -1;
-    return syntax_fail(job->syntax,
+    return syntax_fail(selection->syntax,
                        "it forgets everything: say --all where nobody can be asked, or "
                        "--expired for what answers nothing any more");
 }
 
 /* Asks whoever sits there; nothing but a yes is one. */
-static bool is_confirmed(struct job *job)
+static bool is_confirmed(struct selection *selection)
 {
     struct cache_stats stats;
     char answer[16] = "";
 
-    if (cache_get_stats(job->cache, &stats) != RB_OK)
+    if (cache_get_stats(selection->cache, &stats) != RB_OK)
         return false;
     (void)fprintf(stderr, "Forget everything, %" PRIu64 " addresses among it? (y/N) ",
                   stats.addresses);
@@ -83,17 +74,17 @@ static bool is_confirmed(struct job *job)
            (strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0);
 }
 
-static int action_purge(struct job *job)
+static int action_purge(struct selection *selection)
 {
-    const struct request *request = job->request;
+    const struct cache_request *request = selection->request;
     uint64_t removed = 0;
     enum rb_error error;
 
-    if (!request->all && !request->expired && !is_confirmed(job))
-        return tool_fail(EX_NOPERM, "nothing was removed");
-    error = cache_purge(job->cache, request->expired, &removed);
+    if (!request->all && !request->expired && !is_confirmed(selection))
+        return say_line(EX_NOPERM, "nothing was removed");
+    error = cache_purge(selection->cache, request->expired, &removed);
     if (error != RB_OK)
-        return tool_cache_failed(error);
+        return records_failed(error);
     record_text_print_count(removed, "removed");
     return EX_OK;
 }
@@ -102,19 +93,19 @@ static int action_purge(struct job *job)
 
 static bool export_one(const struct cache_entry *entry, void *arg)
 {
-    const struct job *job = arg;
+    const struct selection *selection = arg;
 
-    tool_print_json(json_entry(entry, &job->lifetimes, job->now_s));
+    say_json(json_entry(entry, &selection->lifetimes, selection->now_s));
     return !ferror(stdout);
 }
 
-static int action_export(struct job *job)
+static int action_export(struct selection *selection)
 {
     for (size_t i = 0; i < cache_table_count; i++) {
-        enum rb_error error = cache_walk(job->cache, cache_tables[i], export_one, job);
+        enum rb_error error = cache_walk(selection->cache, cache_tables[i], export_one, selection);
 
         if (error != RB_OK)
-            return tool_cache_failed(error);
+            return records_failed(error);
     }
     return EX_OK;
 }
@@ -136,7 +127,7 @@ static enum rb_error put(struct cache *cache, const struct json_record *record)
 }
 
 /* One line: EX_OK, or a status, having said why. */
-static int import_line(struct job *job, const char *line, size_t len, uint64_t number)
+static int import_line(struct selection *selection, const char *line, size_t len, uint64_t number)
 {
     json_error_t error;
     json_t *object =
@@ -146,18 +137,17 @@ static int import_line(struct job *job, const char *line, size_t len, uint64_t n
     int status = EX_OK;
 
     if (record == NULL || object == NULL || !json_read_entry(object, record, &why))
-        status = tool_fail(EX_DATAERR, "standard input:%" PRIu64 ": %s", number, why);
-    else if (put(job->cache, record) != RB_OK)
-        status =
-            tool_fail(EX_IOERR, "standard input:%" PRIu64 ": the record was not taken", number);
+        status = say_line(EX_DATAERR, "standard input:%" PRIu64 ": %s", number, why);
+    else if (put(selection->cache, record) != RB_OK)
+        status = say_line(EX_IOERR, "standard input:%" PRIu64 ": the record was not taken", number);
     else
-        job->count++;
+        selection->count++;
     free(record);
     json_decref(object);
     return status;
 }
 
-static int action_import(struct job *job)
+static int action_import(struct selection *selection)
 {
     char *line = NULL;
     size_t room = 0;
@@ -170,22 +160,22 @@ static int action_import(struct job *job)
 
         number++;
         if (line[strspn(line, " \t\r\n")] != '\0')
-            result = import_line(job, line, (size_t)len, number);
+            result = import_line(selection, line, (size_t)len, number);
         if (status == EX_OK)
             status = result;
         if (number % 10000 == 0)
-            cache_flush(job->cache); /* no more waits in memory than this */
+            cache_flush(selection->cache); /* no more waits in memory than this */
     }
     free(line);
-    cache_flush(job->cache);
-    record_text_print_count(job->count, "taken");
+    cache_flush(selection->cache);
+    record_text_print_count(selection->count, "taken");
     return status;
 }
 
 /* --- The verb ------------------------------------------------------------- */
 
-static int open_and_act(struct job *job, const struct config *config, job_action *action,
-                        bool changes)
+static int open_and_act(struct selection *selection, const struct config *config,
+                        records_action *action, bool changes)
 {
     struct cache_settings settings;
     struct rb_options options;
@@ -194,8 +184,8 @@ static int open_and_act(struct job *job, const struct config *config, job_action
 
     config_options(config, &options);
     if (options.store[0] == '\0')
-        return tool_fail(EX_IOERR, "cache.store is \"\": nothing is remembered");
-    job->lifetimes = options.lifetimes;
+        return say_line(EX_IOERR, "cache.store is \"\": nothing is remembered");
+    selection->lifetimes = options.lifetimes;
     settings = (struct cache_settings){
         .store = options.store,
         .max_bytes = options.store_max_bytes,
@@ -204,32 +194,32 @@ static int open_and_act(struct job *job, const struct config *config, job_action
         .owner_fix = true,
         .read_only = !changes,
     };
-    if (cache_open(&settings, &job->cache, detail, sizeof detail) == RB_OK)
-        status = action(job);
+    if (cache_open(&settings, &selection->cache, detail, sizeof detail) == RB_OK)
+        status = action(selection);
     else
         status =
-            tool_fail(EX_IOERR, "%s%s", detail[0] != '\0' ? detail : "the cache cannot be opened",
-                      tool_hint(errno));
-    cache_close(job->cache);
+            say_line(EX_IOERR, "%s%s", detail[0] != '\0' ? detail : "the cache cannot be opened",
+                     say_hint(errno));
+    cache_close(selection->cache);
     return status;
 }
 
-static int run(struct job *job, job_action *action, bool changes)
+static int run(struct selection *selection, records_action *action, bool changes)
 {
     struct config *config;
-    int status = tool_load(job->request->config_path, CONFIG_CACHE, &config);
+    int status = load_config(selection->request->config_path, CONFIG_CACHE, &config);
 
     if (status != EX_OK)
         return status;
-    status = open_and_act(job, config, action, changes);
+    status = open_and_act(selection, config, action, changes);
     config_put(config);
     return fflush(stdout) == 0 && !ferror(stdout) ? status : EX_IOERR;
 }
 
 /* --- What each action takes ------------------------------------------------ */
 
-#define SETS(field, how) SYNTAX_SETS(struct request, field, how)
-#define CONFIG SYNTAX_CONFIG(struct request)
+#define SETS(field, how) SYNTAX_SETS(struct cache_request, field, how)
+#define CONFIG SYNTAX_CONFIG(struct cache_request)
 #define JSON                                                                                       \
     {                                                                                              \
         .name = "json", SETS(json, SYNTAX_FLAG), .help = "a JSON object a line"                    \
@@ -290,8 +280,8 @@ static const struct syntax_option stats_options[] = {CONFIG, JSON, {0}};
 
 static const struct cache_action {
     struct syntax syntax;
-    job_check *check; /* NULL: there is nothing more to be wrong */
-    job_action *action;
+    records_check *check; /* NULL: there is nothing more to be wrong */
+    records_action *action;
     bool changes;
 } actions[] = {
     {.syntax = {.name = "cache get",
@@ -392,8 +382,8 @@ static const struct cache_action *take_action(int *argc, char **argv)
 static int no_action(const char *name)
 {
     if (name != NULL)
-        (void)tool_fail(EX_USAGE, "cache: there is no action \"%s\"", name);
-    return tool_help(help, false);
+        (void)say_line(EX_USAGE, "cache: there is no action \"%s\"", name);
+    return say_help(help, false);
 }
 
 static bool asks_for_help(int argc, char **argv)
@@ -401,21 +391,21 @@ static bool asks_for_help(int argc, char **argv)
     return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
 }
 
-int tool_cache(int argc, char **argv)
+int cache_run(int argc, char **argv)
 {
-    struct request request = {0};
-    struct job job = {.request = &request, .now_s = clock_wall_s(clock_system())};
+    struct cache_request request = {0};
+    struct selection selection = {.request = &request, .now_s = clock_wall_s(clock_system())};
     const struct cache_action *action;
     int status;
 
     if (asks_for_help(argc, argv))
-        return tool_help(help, true);
+        return say_help(help, true);
     action = take_action(&argc, argv);
     if (action == NULL)
         return no_action(argv[action_place(argc, argv)]);
-    job.syntax = &action->syntax;
-    status = syntax_parse(job.syntax, argc, argv, &request, &request.arguments);
+    selection.syntax = &action->syntax;
+    status = syntax_parse(selection.syntax, argc, argv, &request, &request.arguments);
     if (status < 0 && action->check != NULL)
-        status = action->check(&job);
-    return status >= 0 ? status : run(&job, action->action, action->changes);
+        status = action->check(&selection);
+    return status >= 0 ? status : run(&selection, action->action, action->changes);
 }

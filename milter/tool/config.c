@@ -2,12 +2,14 @@
 /* config: `ringback config`: the effective configuration, in the file's own syntax. */
 #include "config.h"
 
-#include "tool/tool.h"
-#include "tool/syntax.h"
-
 #include <stddef.h>
 #include <stdio.h>
 #include <sysexits.h>
+
+#include "tool/load.h"
+#include "tool/say.h"
+#include "tool/syntax.h"
+#include "tool/verbs.h"
 
 struct request {
     const char *config_path;
@@ -22,7 +24,7 @@ static const struct syntax syntax = {
             "Warnings about directives that have no effect go to standard error.\n",
 };
 
-int tool_config(int argc, char **argv)
+int config_run(int argc, char **argv)
 {
     struct request request = {0};
     const char *warning;
@@ -32,11 +34,11 @@ int tool_config(int argc, char **argv)
 
     if (status >= 0)
         return status;
-    status = tool_load(request.config_path, CONFIG_TO_PRINT, &config);
+    status = load_config(request.config_path, CONFIG_TO_PRINT, &config);
     if (status != EX_OK)
         return status;
     for (size_t i = 0; (warning = config_warnings(config, i)) != NULL; i++)
-        (void)tool_fail(EX_OK, "warning: %s", warning);
+        (void)say_line(EX_OK, "warning: %s", warning);
     config_print(config, stdout);
     config_put(config);
     return fflush(stdout) == 0 && !ferror(stdout) ? EX_OK : EX_IOERR;

@@ -4,11 +4,6 @@
 
 #include "tool/control.h"
 
-#include "tool/tool.h"
-
-#include "base/clock.h"
-#include "base/socket_path.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -17,6 +12,11 @@
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "base/socket_path.h"
+#include "tool/load.h"
+#include "tool/say.h"
 
 static int connect_to(const char *path)
 {
@@ -94,19 +94,59 @@ void control_say_why(const char *path, int error)
 {
     switch (error) {
     case 0:
-        (void)tool_fail(EX_UNAVAILABLE, "the daemon at %s gave no answer", path);
+        (void)say_line(EX_UNAVAILABLE, "the daemon at %s gave no answer", path);
         break;
     case ENOENT:
     case ECONNREFUSED:
-        (void)tool_fail(
-            EX_UNAVAILABLE,
-            "the daemon cannot be reached at %s: %s: is ringback-milter running, and is "
-            "that its control socket?",
-            path, strerrordesc_np(error));
+        (void)say_line(EX_UNAVAILABLE,
+                       "the daemon cannot be reached at %s: %s: is ringback-milter running, and is "
+                       "that its control socket?",
+                       path, strerrordesc_np(error));
         break;
     default:
-        (void)tool_fail(EX_UNAVAILABLE, "the daemon cannot be reached at %s: %s%s", path,
-                        strerrordesc_np(error), tool_hint(error));
+        (void)say_line(EX_UNAVAILABLE, "the daemon cannot be reached at %s: %s%s", path,
+                       strerrordesc_np(error), say_hint(error));
         break;
     }
+}
+
+int control_check(const struct syntax *syntax, const char *config_path, const char *control)
+{
+    if (control != NULL && config_path != NULL)
+        return syntax_fail(syntax, "-c and --control do not go together");
+    if (control != NULL && control[0] == '\0')
+        return syntax_fail(syntax, "--control: a path is wanted");
+    return -1;
+}
+
+/* named_by: the file, or the option, that says where. */
+static json_t *request_at(const char *control, const char *named_by, const char *line, int *status)
+{
+    json_t *object;
+
+    *status = EX_UNAVAILABLE;
+    if (control[0] == '\0') {
+        (void)say_line(*status, "%s: control is \"\": the daemon listens nowhere for questions",
+                       named_by);
+        return NULL;
+    }
+    object = control_ask(control, line);
+    if (object == NULL)
+        control_say_why(control, errno);
+    return object;
+}
+
+json_t *control_request(const char *control, const char *config_path, const char *line, int *status)
+{
+    struct config *config;
+    json_t *object;
+
+    if (control != NULL)
+        return request_at(control, "--control", line, status);
+    *status = load_config(config_path, CONFIG_CONTROL, &config);
+    if (*status != EX_OK)
+        return NULL;
+    object = request_at(config->control, config->path, line, status);
+    config_put(config);
+    return object;
 }

@@ -5,6 +5,8 @@
 
 #include <jansson.h>
 
+#include "tool/syntax.h"
+
 enum {
     CONTROL_ANSWER_MAX = 4 * 1024 * 1024, /* octets */
     CONTROL_WAIT_S = 30, /* for the whole answer: a reload may wait for a name server */
@@ -18,5 +20,22 @@ json_t *control_ask(const char *path, const char *request);
 
 /* "Permission denied; ...": why control_ask came back with nothing, and what to do. errno. */
 void control_say_why(const char *path, int error);
+
+/* For a verb's table of options; `type` has a const char *control. */
+#define CONTROL_OPTION(type)                                                                       \
+    {                                                                                              \
+        .name = "control", .value = "PATH", SYNTAX_SETS(type, control, SYNTAX_TEXT),               \
+        .help = "the daemon's socket; no configuration is read then"                               \
+    }
+
+/* Whether -c and --control go together. -1: go on; otherwise the exit status, and it was said why. */
+int control_check(const struct syntax *syntax, const char *config_path, const char *control);
+
+/*
+ * control_ask at the socket named; NULL: where the configuration has it. The answer is the caller's
+ * (json_decref). NULL: *status is the exit status, and it was said why.
+ */
+json_t *control_request(const char *control, const char *config_path, const char *line,
+                        int *status);
 
 #endif

@@ -7,18 +7,6 @@
  */
 #include "config.h"
 
-#include "tool/tool.h"
-#include "tool/control.h"
-#include "tool/syntax.h"
-
-#include "daemon/control.h"
-#include "base/clock.h"
-#include "session/explain.h"
-#include "mail/relay.h"
-#include "session/session.h"
-#include "base/text.h"
-#include "base/json.h"
-
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -27,6 +15,19 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
+
+#include "base/clock.h"
+#include "base/control_protocol.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "mail/relay.h"
+#include "session/explain.h"
+#include "session/session.h"
+#include "tool/control.h"
+#include "tool/load.h"
+#include "tool/say.h"
+#include "tool/syntax.h"
+#include "tool/verbs.h"
 
 enum {
     ROUNDS_MAX = 100,        /* more questions than there are, and looks whether one is answered */
@@ -100,11 +101,11 @@ static json_t *new_request(const struct transaction_arguments *arguments)
 static char *request_line(const json_t *request)
 {
     char *text = json_dumps(request, JSON_COMPACT | JSON_ENSURE_ASCII);
-    size_t size = text != NULL ? strlen(text) + sizeof "explain \n" : 0;
+    size_t size = text != NULL ? strlen(text) + sizeof CONTROL_EXPLAIN "\n" : 0;
     char *line = text != NULL ? malloc(size) : NULL;
 
     if (line != NULL)
-        (void)snprintf(line, size, "explain %s\n", text);
+        (void)snprintf(line, size, "%s%s\n", CONTROL_EXPLAIN, text);
     free(text);
     return line;
 }
@@ -122,13 +123,6 @@ static bool is_of_file(const struct transaction_arguments *arguments, json_t *sa
             json_integer_value(json_object_get(said, "config_ino")) == (json_int_t)file.st_ino);
 }
 
-static const char *text_of(json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text != NULL ? text : "";
-}
-
 static void say_who(json_t *said)
 {
     char age[64];
@@ -136,7 +130,9 @@ static void say_who(json_t *said)
     text_duration(json_integer_value(json_object_get(said, "config_age_s")), age, sizeof age);
     printf("daemon      pid %" JSON_INTEGER_FORMAT ", with %s as it was %s ago%s\n",
            json_integer_value(json_object_get(said, "pid")),
-           text_of(said, "config")[0] != '\0' ? text_of(said, "config") : "the defaults", age,
+           json_member_text(said, "config")[0] != '\0' ? json_member_text(said, "config")
+                                                       : "the defaults",
+           age,
            json_is_true(json_object_get(said, "config_changed"))
                ? "; the file has been changed since (ringback reload)"
                : "");
@@ -171,12 +167,12 @@ static json_t *begin_with_daemon(struct run *run)
     else if (said == NULL)
         control_say_why(run->control, error);
     else if (!json_is_true(json_object_get(said, "ok")))
-        (void)tool_fail(EX_OK, "the daemon at %s does not explain: %s", run->control,
-                        text_of(said, "message"));
+        (void)say_line(EX_OK, "the daemon at %s does not explain: %s", run->control,
+                       json_member_text(said, "message"));
     else if (!is_of_file(run->arguments, said))
         printf("daemon      runs with %s, not with this file: what follows is by the file, without "
                "its limits and its shield\n",
-               text_of(said, "config"));
+               json_member_text(said, "config"));
     else
         return said;
     json_decref(said);
@@ -188,7 +184,7 @@ static json_t *begin_with_daemon(struct run *run)
 static int find_daemon(struct run *run)
 {
     struct config *config;
-    int status = tool_load(run->arguments->config_path, CONFIG_CONTROL, &config);
+    int status = load_config(run->arguments->config_path, CONFIG_CONTROL, &config);
 
     if (status != EX_OK)
         return status;
@@ -196,7 +192,7 @@ static int find_daemon(struct run *run)
         printf("daemon      cannot be asked (control is \"\"): its limits and its shield are not "
                "known here\n");
     else if ((run->control = strdup(config->control)) == NULL)
-        status = tool_fail(EX_OSERR, "out of memory");
+        status = say_line(EX_OSERR, "out of memory");
     config_put(config);
     return status;
 }
@@ -236,9 +232,9 @@ static int open_verifier(struct run *run)
         error = open_without_cache(run, &options, detail, sizeof detail);
     if (error == RB_OK)
         return EX_OK;
-    return tool_fail(error == RB_ERR_STORE ? EX_IOERR : EX_OSERR, "%s%s",
-                     detail[0] != '\0' ? detail : rb_error_text(error),
-                     error == RB_ERR_STORE ? tool_hint(errno) : "");
+    return say_line(error == RB_ERR_STORE ? EX_IOERR : EX_OSERR, "%s%s",
+                    detail[0] != '\0' ? detail : rb_error_text(error),
+                    error == RB_ERR_STORE ? say_hint(errno) : "");
 }
 
 /* What is needed to call: the configuration, as much of it as that takes, and the verifier. */
@@ -247,8 +243,8 @@ static int prepare(struct run *run)
     int status = EX_OK;
 
     if (run->config == NULL)
-        status = tool_load(run->arguments->config_path,
-                           run->control != NULL ? CONFIG_CALLOUTS : CONFIG_WHOLE, &run->config);
+        status = load_config(run->arguments->config_path,
+                             run->control != NULL ? CONFIG_CALLOUTS : CONFIG_WHOLE, &run->config);
     if (status == EX_OK && run->verifier == NULL)
         status = open_verifier(run);
     return status;
@@ -272,7 +268,7 @@ static json_t *call(struct run *run, json_t *wanted, int *status)
     if (error == RB_OK || error == RB_ERR_NOT_YET)
         object = json_answer(&answer, address, false);
     else
-        *status = tool_fail(EX_OSERR, "%s", rb_error_text(error));
+        *status = say_line(EX_OSERR, "%s", rb_error_text(error));
     rb_answer_fini(&answer);
     free(address);
     return object;
@@ -309,7 +305,7 @@ static void pause_for(unsigned ms)
 /* Answers the question by asking it. EX_OK, or the exit status. */
 static int answer_question(struct run *run, json_t *wanted)
 {
-    const char *of = text_of(wanted, "of");
+    const char *of = json_member_text(wanted, "of");
     int status = prepare(run);
     json_t *answer = status == EX_OK ? call(run, wanted, &status) : NULL;
 
@@ -351,7 +347,7 @@ static json_t *explain(struct run *run, int *status)
         said = evaluate(run);
     }
     if (said == NULL && *status == EX_OK)
-        *status = tool_fail(EX_UNAVAILABLE, "the daemon gave no answer");
+        *status = say_line(EX_UNAVAILABLE, "the daemon gave no answer");
     return said;
 }
 
@@ -361,9 +357,9 @@ static int explain_to_the_end(struct run *run)
     json_t *said = status == EX_OK ? explain(run, &status) : NULL;
 
     if (said != NULL && json_is_true(json_object_get(said, "ok")))
-        (void)fputs(text_of(said, "text"), stdout);
+        (void)fputs(json_member_text(said, "text"), stdout);
     else if (said != NULL)
-        status = tool_fail(EX_SOFTWARE, "%s", text_of(said, "message"));
+        status = say_line(EX_SOFTWARE, "%s", json_member_text(said, "message"));
     json_decref(said);
     return status;
 }
@@ -382,7 +378,7 @@ static int check(const struct transaction_arguments *arguments, const json_t *re
     return len > LINE_MAX_OCTETS / 2 ? syntax_fail(&syntax, "that is too long") : -1;
 }
 
-int tool_explain(int argc, char **argv)
+int explain_run(int argc, char **argv)
 {
     struct transaction_arguments arguments = {0};
     struct run run = {.arguments = &arguments};
@@ -393,7 +389,7 @@ int tool_explain(int argc, char **argv)
         return status;
     run.request = new_request(&arguments);
     status =
-        run.request != NULL ? check(&arguments, run.request) : tool_fail(EX_OSERR, "out of memory");
+        run.request != NULL ? check(&arguments, run.request) : say_line(EX_OSERR, "out of memory");
     if (status < 0)
         status = explain_to_the_end(&run);
     rb_verifier_close(run.verifier);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* input: see tool_input.h. Must not know what a line means. */
+/* input: see input.h. Must not know what a line means. */
 #include "config.h"
 
 #include "tool/input.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * list: see tool_list.h. The file has one line, of always the same length, which is written
+ * list: see list.h. The file has one line, of always the same length, which is written
  * over in place:
  *
  *     ringback-list 2 OCTETS CHECK VALID INVALID UNKNOWN SUM
@@ -12,10 +12,6 @@
 
 #include "tool/list.h"
 
-#include "tool/tool.h"
-
-#include "base/text.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -26,6 +22,9 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#include "base/text.h"
+#include "tool/say.h"
 
 enum {
     SHOW_MS = 1000,
@@ -47,7 +46,7 @@ static long since_ms(const struct timespec *then)
 /* Look-ups are under way in other threads: no strerror. */
 static int complain(const struct list *list, int status, const char *why)
 {
-    return tool_fail(status, "--resume: %s: %s", list->resume, why);
+    return say_line(status, "--resume: %s: %s", list->resume, why);
 }
 
 static int complain_errno(const struct list *list, int status, int error)
@@ -165,7 +164,7 @@ static int write_all(const char *text, size_t len)
         ssize_t written = write(STDOUT_FILENO, text, len);
 
         if (written < 0 && errno != EINTR)
-            return tool_fail(EX_IOERR, "standard output: %s", strerror_r(errno, why, sizeof why));
+            return say_line(EX_IOERR, "standard output: %s", strerror_r(errno, why, sizeof why));
         if (written > 0) {
             text += written;
             len -= (size_t)written;

@@ -8,12 +8,12 @@
 #ifndef RB_MILTER_TOOL_LIST_H
 #define RB_MILTER_TOOL_LIST_H
 
-#include "ringback.h"
-#include "tool/input.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
+
+#include "ringback.h"
+#include "tool/input.h"
 
 struct list {
     const char *resume;             /* the file's name; NULL: none */

@@ -2,15 +2,14 @@
 /* record_text: records of the cache in words, a line each. */
 #include "config.h"
 
-#include "tool/cache.h"
+#include "tool/record_text.h"
 
-#include "tool/tool.h"
-
-#include "limits/breaker.h"
-#include "base/text.h"
-
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
+#include "limits/breaker.h"
 
 enum { SPAN_MAX = 64 };
 
@@ -170,4 +169,9 @@ void record_text_print(const struct cache_entry *entry, const struct rb_lifetime
         print_host(entry, now_s);
         break;
     }
+}
+
+void record_text_print_count(uint64_t count, const char *what_became_of_them)
+{
+    printf("%" PRIu64 " record%s %s\n", count, count == 1 ? "" : "s", what_became_of_them);
 }

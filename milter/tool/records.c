@@ -7,19 +7,24 @@
  */
 #include "config.h"
 
-#include "tool/cache.h"
-
-#include "tool/tool.h"
-
-#include "mail/address.h"
-#include "mail/onetime.h"
-#include "base/text.h"
-#include "base/json.h"
+#include "tool/records.h"
 
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/json.h"
+#include "base/text.h"
+#include "mail/address.h"
+#include "mail/onetime.h"
+#include "tool/record_text.h"
+#include "tool/say.h"
+
 typedef bool visit_fn(const struct cache_entry *entry, void *arg);
+
+int records_failed(enum rb_error error)
+{
+    return say_line(EX_IOERR, "%s", rb_error_text(error));
+}
 
 /* --- What is asked for ---------------------------------------------------- */
 
@@ -42,73 +47,75 @@ static bool read_subject(const char *text, struct subject *subject)
 }
 
 /* -1: go on. */
-static int check_relay(struct job *job)
+static int check_relay(struct selection *selection)
 {
-    const char *relay = job->request->relay;
+    const char *relay = selection->request->relay;
 
     if (relay == NULL)
         return -1;
     if (!relay_is_good(relay) && !relay_is_name(relay))
-        return syntax_fail(job->syntax, "--relay: \"%s\" is not HOST or HOST:PORT", relay);
-    relay_name(relay, job->relay);
+        return syntax_fail(selection->syntax, "--relay: \"%s\" is not HOST or HOST:PORT", relay);
+    relay_name(relay, selection->relay);
     return -1;
 }
 
-static int check_domain(struct job *job)
+static int check_domain(struct selection *selection)
 {
-    const char *domain = job->request->domain;
+    const char *domain = selection->request->domain;
 
-    if (domain == NULL || address_domain(domain, strlen(domain), job->domain) == ADDRESS_OK)
+    if (domain == NULL || address_domain(domain, strlen(domain), selection->domain) == ADDRESS_OK)
         return -1;
-    return syntax_fail(job->syntax, "--domain: \"%s\" is not a domain", domain);
+    return syntax_fail(selection->syntax, "--domain: \"%s\" is not a domain", domain);
 }
 
-static int check_verdict(struct job *job)
+static int check_verdict(struct selection *selection)
 {
-    const char *verdict = job->request->verdict;
+    const char *verdict = selection->request->verdict;
 
-    if (verdict == NULL || rb_verdict_from_name(verdict, &job->verdict) == RB_OK)
+    if (verdict == NULL || rb_verdict_from_name(verdict, &selection->verdict) == RB_OK)
         return -1;
-    return syntax_fail(job->syntax, "--verdict: \"%s\" is not valid, invalid or unknown", verdict);
+    return syntax_fail(selection->syntax, "--verdict: \"%s\" is not valid, invalid or unknown",
+                       verdict);
 }
 
-static int check_host(struct job *job)
+static int check_host(struct selection *selection)
 {
-    const char *host = job->request->host;
+    const char *host = selection->request->host;
 
-    if (host == NULL || cache_host_key(host, job->host))
+    if (host == NULL || cache_host_key(host, selection->host))
         return -1;
-    return syntax_fail(job->syntax, "--host: \"%s\" is not an IP address", host);
+    return syntax_fail(selection->syntax, "--host: \"%s\" is not an IP address", host);
 }
 
-int records_check_get(struct job *job)
+int records_check_get(struct selection *selection)
 {
     struct subject subject;
 
-    for (char **argument = job->request->arguments; *argument != NULL; argument++)
+    for (char **argument = selection->request->arguments; *argument != NULL; argument++)
         if (!read_subject(*argument, &subject))
-            return syntax_fail(job->syntax, "\"%s\" is neither an address nor a domain", *argument);
-    return check_relay(job);
+            return syntax_fail(selection->syntax, "\"%s\" is neither an address nor a domain",
+                               *argument);
+    return check_relay(selection);
 }
 
-int records_check_delete(struct job *job)
+int records_check_delete(struct selection *selection)
 {
-    const struct request *request = job->request;
+    const struct cache_request *request = selection->request;
     bool of_all = request->domain != NULL || request->host != NULL;
     struct subject subject;
     int status;
 
     if (of_all == (request->arguments[0] != NULL))
-        return syntax_fail(job->syntax, "one of ADDRESS..., --domain and --host is wanted");
+        return syntax_fail(selection->syntax, "one of ADDRESS..., --domain and --host is wanted");
     if (of_all && request->relay != NULL)
-        return syntax_fail(job->syntax, "--relay goes with ADDRESS...");
+        return syntax_fail(selection->syntax, "--relay goes with ADDRESS...");
     for (char **argument = request->arguments; *argument != NULL; argument++)
         if (!read_subject(*argument, &subject) || subject.key[0] == '\0')
-            return syntax_fail(job->syntax, "\"%s\" is not an address", *argument);
-    status = check_relay(job);
+            return syntax_fail(selection->syntax, "\"%s\" is not an address", *argument);
+    status = check_relay(selection);
     if (status < 0)
-        status = check_domain(job);
-    return status < 0 ? check_host(job) : status;
+        status = check_domain(selection);
+    return status < 0 ? check_host(selection) : status;
 }
 
 static const struct {
@@ -130,31 +137,31 @@ static bool kind_from_name(const char *name, enum cache_table *kind)
 }
 
 /* Addresses, unless something else is asked for. */
-static int check_kind(struct job *job)
+static int check_kind(struct selection *selection)
 {
-    const struct request *request = job->request;
+    const struct cache_request *request = selection->request;
 
-    job->kind = request->domain != NULL && request->verdict == NULL ? 0 : CACHE_ADDRESS;
+    selection->kind = request->domain != NULL && request->verdict == NULL ? 0 : CACHE_ADDRESS;
     if (request->kind == NULL)
         return -1;
-    if (!kind_from_name(request->kind, &job->kind))
-        return syntax_fail(job->syntax,
+    if (!kind_from_name(request->kind, &selection->kind))
+        return syntax_fail(selection->syntax,
                            "--kind: \"%s\" is not address, domain, host, fold, retry or all",
                            request->kind);
-    if (job->kind != CACHE_ADDRESS && request->verdict != NULL)
-        return syntax_fail(job->syntax, "--verdict: only addresses have one");
-    if (job->kind == CACHE_HOST && request->domain != NULL)
-        return syntax_fail(job->syntax, "--domain: a host has none");
+    if (selection->kind != CACHE_ADDRESS && request->verdict != NULL)
+        return syntax_fail(selection->syntax, "--verdict: only addresses have one");
+    if (selection->kind == CACHE_HOST && request->domain != NULL)
+        return syntax_fail(selection->syntax, "--domain: a host has none");
     return -1;
 }
 
-int records_check_list(struct job *job)
+int records_check_list(struct selection *selection)
 {
-    int status = check_domain(job);
+    int status = check_domain(selection);
 
     if (status < 0)
-        status = check_verdict(job);
-    return status < 0 ? check_kind(job) : status;
+        status = check_verdict(selection);
+    return status < 0 ? check_kind(selection) : status;
 }
 
 /* --- Which records that is ------------------------------------------------ */
@@ -193,7 +200,8 @@ static bool is_of_relay(const struct cache_entry *entry, const char *wanted)
 }
 
 /* What was learned of the address's kind, where it is a one-time one. */
-static enum rb_error visit_onetime(struct job *job, const struct address *address, visit_fn *visit)
+static enum rb_error visit_onetime(struct selection *selection, const struct address *address,
+                                   visit_fn *visit)
 {
     char key[CACHE_KEY_MAX + 1];
     struct onetime_record record;
@@ -203,104 +211,106 @@ static enum rb_error visit_onetime(struct job *job, const struct address *addres
     if (onetime_classify(address, &onetime) == ONETIME_NONE ||
         cache_onetime_key(onetime.kind, onetime.key, key) != RB_OK)
         return RB_OK;
-    error = cache_get_onetime(job->cache, key, &record);
+    error = cache_get_onetime(selection->cache, key, &record);
     if (error == RB_OK)
         (void)visit(
             &(struct cache_entry){.table = CACHE_ONETIME, .key = key, .onetime_record = &record},
-            job);
+            selection);
     return error == RB_ERR_NOT_FOUND ? RB_OK : error;
 }
 
-static enum rb_error visit_subject(struct job *job, const struct subject *subject, visit_fn *visit)
+static enum rb_error visit_subject(struct selection *selection, const struct subject *subject,
+                                   visit_fn *visit)
 {
     enum rb_error error;
 
     if (subject->key[0] == '\0')
-        return cache_walk_domain(job->cache, subject->domain, visit, job);
-    error = cache_walk_address(job->cache, CACHE_ADDRESS, subject->key, visit, job);
+        return cache_walk_domain(selection->cache, subject->domain, visit, selection);
+    error = cache_walk_address(selection->cache, CACHE_ADDRESS, subject->key, visit, selection);
     if (error == RB_OK)
-        error = cache_walk_address(job->cache, CACHE_RETRY, subject->key, visit, job);
-    return error == RB_OK && job->relay[0] == '\0' ? visit_onetime(job, &subject->address, visit)
-                                                   : error;
+        error = cache_walk_address(selection->cache, CACHE_RETRY, subject->key, visit, selection);
+    return error == RB_OK && selection->relay[0] == '\0'
+               ? visit_onetime(selection, &subject->address, visit)
+               : error;
 }
 
 /* Each argument; one of which nothing is known is named. */
-static int visit_arguments(struct job *job, visit_fn *visit)
+static int visit_arguments(struct selection *selection, visit_fn *visit)
 {
     int status = EX_OK;
 
-    for (char **argument = job->request->arguments; *argument != NULL; argument++) {
-        uint64_t before = job->count;
+    for (char **argument = selection->request->arguments; *argument != NULL; argument++) {
+        uint64_t before = selection->count;
         enum rb_error error = RB_ERR_ARGUMENT;
         struct subject subject;
 
         if (read_subject(*argument, &subject))
-            error = visit_subject(job, &subject, visit);
+            error = visit_subject(selection, &subject, visit);
         if (error != RB_OK)
-            return tool_cache_failed(error);
-        if (job->count == before)
-            status = tool_fail(EX_NOUSER, "%s is not in the cache",
-                               subject.key[0] != '\0' ? subject.key : subject.domain);
+            return records_failed(error);
+        if (selection->count == before)
+            status = say_line(EX_NOUSER, "%s is not in the cache",
+                              subject.key[0] != '\0' ? subject.key : subject.domain);
     }
     return status;
 }
 
 /* --- Showing -------------------------------------------------------------- */
 
-static void show(struct job *job, const struct cache_entry *entry)
+static void show(struct selection *selection, const struct cache_entry *entry)
 {
-    job->count++;
-    if (job->request->json)
-        tool_print_json(json_entry(entry, &job->lifetimes, job->now_s));
+    selection->count++;
+    if (selection->request->json)
+        say_json(json_entry(entry, &selection->lifetimes, selection->now_s));
     else
-        record_text_print(entry, &job->lifetimes, job->now_s);
+        record_text_print(entry, &selection->lifetimes, selection->now_s);
 }
 
 static bool show_if_of_relay(const struct cache_entry *entry, void *arg)
 {
-    struct job *job = arg;
+    struct selection *selection = arg;
 
-    if (job->relay[0] == '\0' || is_of_relay(entry, job->relay))
-        show(job, entry);
+    if (selection->relay[0] == '\0' || is_of_relay(entry, selection->relay))
+        show(selection, entry);
     return true;
 }
 
-int records_get(struct job *job)
+int records_get(struct selection *selection)
 {
-    return visit_arguments(job, show_if_of_relay);
+    return visit_arguments(selection, show_if_of_relay);
 }
 
-static bool is_listed(const struct job *job, const struct cache_entry *entry)
+static bool is_listed(const struct selection *selection, const struct cache_entry *entry)
 {
-    if (job->domain[0] != '\0' && !is_of_domain(entry, job->domain))
+    if (selection->domain[0] != '\0' && !is_of_domain(entry, selection->domain))
         return false;
-    return job->request->verdict == NULL ||
-           rb_reason_verdict(entry->address_record->reason) == job->verdict;
+    return selection->request->verdict == NULL ||
+           rb_reason_verdict(entry->address_record->reason) == selection->verdict;
 }
 
-static bool is_full(const struct job *job)
+static bool is_full(const struct selection *selection)
 {
-    return job->request->limit > 0 && job->count >= job->request->limit;
+    return selection->request->limit > 0 && selection->count >= selection->request->limit;
 }
 
 static bool show_if_listed(const struct cache_entry *entry, void *arg)
 {
-    struct job *job = arg;
+    struct selection *selection = arg;
 
-    if (is_listed(job, entry))
-        show(job, entry);
-    return !is_full(job);
+    if (is_listed(selection, entry))
+        show(selection, entry);
+    return !is_full(selection);
 }
 
-int records_list(struct job *job)
+int records_list(struct selection *selection)
 {
-    for (size_t i = 0; i < cache_table_count && !is_full(job); i++) {
+    for (size_t i = 0; i < cache_table_count && !is_full(selection); i++) {
         enum rb_error error = RB_OK;
 
-        if (job->kind == 0 || job->kind == cache_tables[i])
-            error = cache_walk(job->cache, cache_tables[i], show_if_listed, job);
+        if (selection->kind == 0 || selection->kind == cache_tables[i])
+            error = cache_walk(selection->cache, cache_tables[i], show_if_listed, selection);
         if (error != RB_OK)
-            return tool_cache_failed(error);
+            return records_failed(error);
     }
     return EX_OK;
 }
@@ -309,37 +319,38 @@ int records_list(struct job *job)
 
 static bool forget(const struct cache_entry *entry, void *arg)
 {
-    struct job *job = arg;
+    struct selection *selection = arg;
 
-    job->count += cache_delete(job->cache, entry->table, entry->key) == RB_OK;
+    selection->count += cache_delete(selection->cache, entry->table, entry->key) == RB_OK;
     return true;
 }
 
-static bool is_yes(const struct job *job, const struct fact *fact)
+static bool is_yes(const struct selection *selection, const struct fact *fact)
 {
-    return fact->state == FACT_YES && fact_is_live(fact, job->lifetimes.domain_ttl_s, job->now_s);
+    return fact->state == FACT_YES &&
+           fact_is_live(fact, selection->lifetimes.domain_ttl_s, selection->now_s);
 }
 
 /* What is known of a whole domain goes on answering for its addresses. */
 static bool note_facts(const struct cache_entry *entry, void *arg)
 {
-    const struct job *job = arg;
+    const struct selection *selection = arg;
     const struct domain_record *facts = entry->domain_record;
     char domain[RB_DOMAIN_MAX + 1] = "", relay[RELAY_NAME_MAX + 1] = "";
 
     (void)cache_split_facts_key(entry->key, domain, relay);
-    if ((job->relay[0] == '\0' || strcmp(relay, job->relay) == 0) &&
-        (is_yes(job, &facts->catch_all) || is_yes(job, &facts->dead)))
-        (void)tool_fail(EX_OK,
-                        "note: that %s%s%s %s is still known, and answers for all its addresses: "
-                        "see --domain",
-                        domain, relay[0] != '\0' ? " at " : "", relay,
-                        is_yes(job, &facts->dead) ? "is dead" : "takes every address");
+    if ((selection->relay[0] == '\0' || strcmp(relay, selection->relay) == 0) &&
+        (is_yes(selection, &facts->catch_all) || is_yes(selection, &facts->dead)))
+        (void)say_line(EX_OK,
+                       "note: that %s%s%s %s is still known, and answers for all its addresses: "
+                       "see --domain",
+                       domain, relay[0] != '\0' ? " at " : "", relay,
+                       is_yes(selection, &facts->dead) ? "is dead" : "takes every address");
     return true;
 }
 
 /* So does a correspondent for the one-time addresses that are signed for it. */
-static void note_correspondent(struct job *job, const struct address *address)
+static void note_correspondent(struct selection *selection, const struct address *address)
 {
     char key[CACHE_KEY_MAX + 1];
     struct address_record record;
@@ -347,69 +358,73 @@ static void note_correspondent(struct job *job, const struct address *address)
 
     if (onetime_classify(address, &onetime) != ONETIME_NONE && onetime.base[0] != '\0' &&
         cache_correspondent_key(onetime.base, key) == RB_OK &&
-        cache_get_address(job->cache, key, &record) == RB_OK)
-        (void)tool_fail(EX_OK,
-                        "note: that %s is a correspondent is still known, and answers for it",
-                        onetime.base);
+        cache_get_address(selection->cache, key, &record) == RB_OK)
+        (void)say_line(EX_OK, "note: that %s is a correspondent is still known, and answers for it",
+                       onetime.base);
 }
 
-static void note_what_still_answers(struct job *job)
+static void note_what_still_answers(struct selection *selection)
 {
     struct subject subject;
 
-    for (char **argument = job->request->arguments; *argument != NULL; argument++) {
+    for (char **argument = selection->request->arguments; *argument != NULL; argument++) {
         if (!read_subject(*argument, &subject))
             continue;
-        (void)cache_walk_domain(job->cache, subject.address.domain, note_facts, job);
-        if (job->relay[0] == '\0')
-            note_correspondent(job, &subject.address);
+        (void)cache_walk_domain(selection->cache, subject.address.domain, note_facts, selection);
+        if (selection->relay[0] == '\0')
+            note_correspondent(selection, &subject.address);
     }
 }
 
 static bool forget_if_of_relay(const struct cache_entry *entry, void *arg)
 {
-    const struct job *job = arg;
+    const struct selection *selection = arg;
 
-    return (job->relay[0] != '\0' && !is_of_relay(entry, job->relay)) || forget(entry, arg);
+    return (selection->relay[0] != '\0' && !is_of_relay(entry, selection->relay)) ||
+           forget(entry, arg);
 }
 
 static bool forget_if_of_domain(const struct cache_entry *entry, void *arg)
 {
-    const struct job *job = arg;
+    const struct selection *selection = arg;
 
-    return !is_of_domain(entry, job->domain) || forget(entry, arg);
+    return !is_of_domain(entry, selection->domain) || forget(entry, arg);
 }
 
-static enum rb_error forget_domain(struct job *job)
+static enum rb_error forget_domain(struct selection *selection)
 {
-    enum rb_error error = cache_walk_domain(job->cache, job->domain, forget, job);
+    enum rb_error error = cache_walk_domain(selection->cache, selection->domain, forget, selection);
 
     for (size_t i = 0; i < cache_table_count && error == RB_OK; i++)
         if (cache_tables[i] != CACHE_DOMAIN && cache_tables[i] != CACHE_HOST)
-            error = cache_walk(job->cache, cache_tables[i], forget_if_of_domain, job);
+            error = cache_walk(selection->cache, cache_tables[i], forget_if_of_domain, selection);
     return error;
 }
 
 /* A domain or a host. */
-static int forget_all_of(struct job *job)
+static int forget_all_of(struct selection *selection)
 {
-    enum rb_error error = job->host[0] != '\0' ? cache_walk_host(job->cache, job->host, forget, job)
-                                               : forget_domain(job);
+    enum rb_error error =
+        selection->host[0] != '\0'
+            ? cache_walk_host(selection->cache, selection->host, forget, selection)
+            : forget_domain(selection);
 
     if (error != RB_OK)
-        return tool_cache_failed(error);
-    return job->count > 0 ? EX_OK
-                          : tool_fail(EX_NOUSER, "%s is not in the cache",
-                                      job->host[0] != '\0' ? job->host : job->domain);
+        return records_failed(error);
+    return selection->count > 0
+               ? EX_OK
+               : say_line(EX_NOUSER, "%s is not in the cache",
+                          selection->host[0] != '\0' ? selection->host : selection->domain);
 }
 
-int records_delete(struct job *job)
+int records_delete(struct selection *selection)
 {
-    int status = job->request->arguments[0] != NULL ? visit_arguments(job, forget_if_of_relay)
-                                                    : forget_all_of(job);
+    int status = selection->request->arguments[0] != NULL
+                     ? visit_arguments(selection, forget_if_of_relay)
+                     : forget_all_of(selection);
 
-    if (job->count > 0)
-        record_text_print_count(job->count, "removed");
-    note_what_still_answers(job);
+    if (selection->count > 0)
+        record_text_print_count(selection->count, "removed");
+    note_what_still_answers(selection);
     return status;
 }

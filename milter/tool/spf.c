@@ -5,19 +5,20 @@
  */
 #include "config.h"
 
-#include "tool/tool.h"
-#include "tool/syntax.h"
-
-#include "mail/address.h"
-#include "session/session.h"
-#include "spf/spf.h"
-#include "base/text.h"
-
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+
+#include "base/text.h"
+#include "mail/address.h"
+#include "session/session.h"
+#include "spf/spf.h"
+#include "tool/load.h"
+#include "tool/say.h"
+#include "tool/syntax.h"
+#include "tool/verbs.h"
 
 struct spf_arguments {
     const char *config_path, *client, *helo, *from;
@@ -92,7 +93,7 @@ static int read_sender(const struct spf_arguments *arguments, struct sender *sen
         split(arguments->from, sender);
         break;
     }
-    return sender->local != NULL ? EX_OK : tool_fail(EX_OSERR, "out of memory");
+    return sender->local != NULL ? EX_OK : say_line(EX_OSERR, "out of memory");
 }
 
 /* By what: a term, and what is wrong with it; or what else there is to say of a record. */
@@ -135,7 +136,7 @@ static int check(const struct spf_question *question, const char *client,
 
     if (dns_open((const char *const *)resolvers->items, resolvers->count, clock_system(), -1,
                  &dns) != RB_OK)
-        return tool_fail(EX_OSERR, "out of memory");
+        return say_line(EX_OSERR, "out of memory");
     spf_check(dns, deadline_in(clock_system(), SPF_TIME_MS), question, &answer);
     dns_close(dns);
     tell(client, question->domain, &answer);
@@ -150,7 +151,7 @@ static int check_sender(const struct spf_arguments *arguments, const struct sock
                                           .local = sender->local,
                                           .domain = sender->domain};
     struct config *config;
-    int status = tool_load(arguments->config_path, CONFIG_RESOLVERS, &config);
+    int status = load_config(arguments->config_path, CONFIG_RESOLVERS, &config);
 
     if (status == EX_OK) {
         status = check(&question, arguments->client, &config->resolvers);
@@ -160,7 +161,7 @@ static int check_sender(const struct spf_arguments *arguments, const struct sock
     return status;
 }
 
-int tool_spf(int argc, char **argv)
+int spf_run(int argc, char **argv)
 {
     struct spf_arguments arguments = {0};
     struct sockaddr_storage client;

@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* status: `ringback status` and `ringback reload`: asking the running daemon at its control
- * socket. */
+/* status: `ringback status`: how the running daemon is. */
 #include "config.h"
-
-#include "tool/tool.h"
-#include "tool/control.h"
-#include "tool/syntax.h"
-
-#include "base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,18 +9,19 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/control_protocol.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "tool/control.h"
+#include "tool/say.h"
+#include "tool/syntax.h"
+#include "tool/verbs.h"
+
 /* --- Showing -------------------------------------------------------------- */
 
 static json_int_t number(json_t *object, const char *name)
 {
     return json_integer_value(json_object_get(object, name));
-}
-
-static const char *string(json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text != NULL ? text : "";
 }
 
 /* "a 1, b 2" of an object of numbers; "none" where there are none. */
@@ -60,7 +54,8 @@ static void print_hosts(json_t *limits)
 
         text_duration(number(host, "held_s"), held, sizeof held);
         printf("%-12s%s for %s more (%s, %" JSON_INTEGER_FORMAT " failures)\n", "",
-               string(host, "ip"), held, string(host, "reason"), number(host, "failures"));
+               json_member_text(host, "ip"), held, json_member_text(host, "reason"),
+               number(host, "failures"));
     }
 }
 
@@ -76,11 +71,11 @@ static void print_limits(json_t *limits)
 
         text_duration(number(entry, "held_s"), held, sizeof held);
         printf("%-12s%s is being forged in bulk: left alone for %s more\n", "",
-               string(entry, "domain"), held);
+               json_member_text(entry, "domain"), held);
     }
     printf("%-12s%" JSON_INTEGER_FORMAT "\n", "rates used", number(limits, "rates_used_up_count"));
     json_array_foreach(json_object_get(limits, "rates_used_up"), i, entry)
-        printf("%-12s%s %s\n", "", string(entry, "rate"), string(entry, "of"));
+        printf("%-12s%s %s\n", "", json_member_text(entry, "rate"), json_member_text(entry, "of"));
 }
 
 static void print_identity(json_t *status)
@@ -88,7 +83,7 @@ static void print_identity(json_t *status)
     json_t *warnings = json_object_get(status, "identity_warnings"), *warning;
     size_t i;
 
-    printf("%-12s%s%s\n", "hostname", string(status, "hostname"),
+    printf("%-12s%s%s\n", "hostname", json_member_text(status, "hostname"),
            json_is_null(warnings)           ? ", not looked at yet"
            : json_array_size(warnings) == 0 ? ", as DNS has it"
                                             : "");
@@ -107,9 +102,9 @@ static void print_status(json_t *status)
 
     text_duration(number(status, "uptime_s"), uptime, sizeof uptime);
     printf("%-12s%s, pid %" JSON_INTEGER_FORMAT ", up %s%s\n", "ringback",
-           string(status, "version"), number(status, "pid"), uptime,
+           json_member_text(status, "version"), number(status, "pid"), uptime,
            json_is_true(json_object_get(status, "dry_run")) ? ", dry run" : "");
-    printf("%-12s%s\n", "config", string(status, "config"));
+    printf("%-12s%s\n", "config", json_member_text(status, "config"));
     print_identity(status);
     printf("%-12s%" JSON_INTEGER_FORMAT " open, %" JSON_INTEGER_FORMAT " in all\n", "sessions",
            number(sessions, "open"), number(sessions, "total"));
@@ -134,28 +129,20 @@ static void print_status(json_t *status)
     print_limits(json_object_get(status, "limits"));
 }
 
-/* --- The verbs ------------------------------------------------------------ */
+/* --- The verb ------------------------------------------------------------- */
 
 struct request {
     const char *config_path, *control;
     bool json;
 };
 
-#define CONTROL                                                                                    \
-    {                                                                                              \
-        .name = "control", .value = "PATH", SYNTAX_SETS(struct request, control, SYNTAX_TEXT),     \
-        .help = "the daemon's socket; no configuration is read then"                               \
-    }
-
 static const struct syntax_option status_options[] = {
     SYNTAX_CONFIG(struct request),
-    CONTROL,
+    CONTROL_OPTION(struct request),
     {.name = "json", SYNTAX_SETS(struct request, json, SYNTAX_FLAG), .help = "one JSON object"},
     {0}};
 
-static const struct syntax_option reload_options[] = {SYNTAX_CONFIG(struct request), CONTROL, {0}};
-
-static const struct syntax status_syntax = {
+static const struct syntax syntax = {
     .name = "status",
     .options = status_options,
     .help = "Asks the running daemon: uptime, sessions, callouts under way, counts of verdicts,\n"
@@ -163,97 +150,25 @@ static const struct syntax status_syntax = {
             "Exit status 69: the daemon cannot be reached.\n",
 };
 
-static const struct syntax reload_syntax = {
-    .name = "reload",
-    .options = reload_options,
-    .help = "Makes the running daemon read its configuration again, and says whether it took it.\n"
-            "Exit status 78: it did not, and goes on with the old one; 69: the daemon cannot be\n"
-            "reached.\n",
-};
-
-/* The daemon's answer; the caller's. NULL: *status is the exit status, and it was said why. */
-static json_t *ask_at(const char *control, const char *config_path, const char *line, int *status)
-{
-    json_t *object;
-
-    *status = EX_UNAVAILABLE;
-    if (control[0] == '\0') {
-        (void)tool_fail(*status, "%s: control is \"\": the daemon listens nowhere for questions",
-                        config_path);
-        return NULL;
-    }
-    object = control_ask(control, line);
-    if (object == NULL)
-        control_say_why(control, errno);
-    return object;
-}
-
-static json_t *ask(const struct request *request, const char *line, int *status)
-{
-    struct config *config;
-    json_t *object;
-
-    if (request->control != NULL)
-        return ask_at(request->control, "--control", line, status);
-    *status = tool_load(request->config_path, CONFIG_CONTROL, &config);
-    if (*status != EX_OK)
-        return NULL;
-    object = ask_at(config->control, config->path, line, status);
-    config_put(config);
-    return object;
-}
-
-/* -1: go on; otherwise the exit status. */
-static int parse(const struct syntax *syntax, int argc, char **argv, struct request *request)
-{
-    char **arguments;
-    int status = syntax_parse(syntax, argc, argv, request, &arguments);
-
-    if (status < 0 && request->control != NULL && request->config_path != NULL)
-        return syntax_fail(syntax, "-c and --control do not go together");
-    if (status < 0 && request->control != NULL && request->control[0] == '\0')
-        return syntax_fail(syntax, "--control: a path is wanted");
-    return status;
-}
-
-int tool_status(int argc, char **argv)
+int status_run(int argc, char **argv)
 {
     struct request request = {0};
-    int status = parse(&status_syntax, argc, argv, &request);
+    char **none;
+    int status = syntax_parse(&syntax, argc, argv, &request, &none);
     json_t *object;
 
+    if (status < 0)
+        status = control_check(&syntax, request.config_path, request.control);
     if (status >= 0)
         return status;
-    object = ask(&request, "status\n", &status);
+    object = control_request(request.control, request.config_path, CONTROL_STATUS "\n", &status);
     if (object == NULL)
         return status;
     if (request.json) {
-        tool_print_json(object);
+        say_json(object);
     } else {
         print_status(object);
         json_decref(object);
     }
     return EX_OK;
-}
-
-int tool_reload(int argc, char **argv)
-{
-    struct request request = {0};
-    int status = parse(&reload_syntax, argc, argv, &request);
-    json_t *object;
-    bool taken;
-
-    if (status >= 0)
-        return status;
-    object = ask(&request, "reload\n", &status);
-    if (object == NULL)
-        return status;
-    taken = json_is_true(json_object_get(object, "ok"));
-    if (taken)
-        puts(string(object, "message"));
-    else
-        (void)tool_fail(EX_CONFIG, "refused, the old configuration stays in force: %s",
-                        string(object, "message"));
-    json_decref(object);
-    return taken ? EX_OK : EX_CONFIG;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * syntax: see tool_syntax.h. Not getopt: it takes an option's beginning for the option, and a
+ * syntax: see syntax.h. Not getopt: it takes an option's beginning for the option, and a
  * second one instead of the first.
  */
 #include "config.h"

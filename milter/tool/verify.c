@@ -6,16 +6,6 @@
  */
 #include "config.h"
 
-#include "tool/tool.h"
-#include "tool/input.h"
-#include "tool/list.h"
-#include "tool/syntax.h"
-#include "tool/window.h"
-
-#include "mail/relay.h"
-#include "base/text.h"
-#include "base/json.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,6 +15,17 @@
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "mail/relay.h"
+#include "tool/input.h"
+#include "tool/list.h"
+#include "tool/load.h"
+#include "tool/say.h"
+#include "tool/syntax.h"
+#include "tool/verbs.h"
+#include "tool/window.h"
 
 enum {
     READ_AT_ONCE = 64, /* lines, before answers are looked for */
@@ -141,7 +142,7 @@ static void ask(struct batch *batch, const char *input, size_t len, const struct
 
     if (error == RB_OK)
         return;
-    batch->error = tool_fail(EX_OSERR, "%s", rb_error_text(error));
+    batch->error = say_line(EX_OSERR, "%s", rb_error_text(error));
 }
 
 static bool is_standard_input(const char *address)
@@ -171,7 +172,7 @@ static bool ask_next(struct batch *batch)
     if (state == INPUT_END)
         batch->addresses++;
     if (state == INPUT_ERROR)
-        batch->error = tool_fail(EX_NOINPUT, "standard input cannot be read");
+        batch->error = say_line(EX_NOINPUT, "standard input cannot be read");
     return state == INPUT_LINE || state == INPUT_END;
 }
 
@@ -190,7 +191,7 @@ static void answer_some(struct batch *batch)
     enum rb_error error = window_look(&batch->window);
 
     if (error != RB_OK)
-        batch->error = tool_fail(EX_OSERR, "%s", rb_error_text(error));
+        batch->error = say_line(EX_OSERR, "%s", rb_error_text(error));
     while (batch->error == EX_OK && (slot = window_oldest(&batch->window)) != NULL) {
         batch->error = list_answer(&batch->list, slot->text, slot->verdict,
                                    slot->is_listed ? &slot->place : NULL);
@@ -253,11 +254,11 @@ static void skip_done(struct batch *batch)
     while (state == INPUT_LATER && stop_signal == 0);
     batch->broken = state == INPUT_LATER;
     if (state == INPUT_ERROR)
-        batch->error = tool_fail(EX_NOINPUT, "standard input cannot be read");
+        batch->error = say_line(EX_NOINPUT, "standard input cannot be read");
     else if (state == INPUT_END || (state == INPUT_LINE && batch->input.place.check != done->check))
         batch->error =
-            tool_fail(EX_DATAERR, "--resume: %s: standard input is not the list that was begun",
-                      batch->request->resume);
+            say_line(EX_DATAERR, "--resume: %s: standard input is not the list that was begun",
+                     batch->request->resume);
 }
 
 /* The first signal ends it in order, the second one at once. */
@@ -274,10 +275,10 @@ static void catch_signals(void)
 static void say_broken_off(const struct batch *batch)
 {
     if (batch->request->resume != NULL)
-        (void)tool_fail(EX_OK, "broken off; the same command goes on from there, as %s has it",
-                        batch->request->resume);
+        (void)say_line(EX_OK, "broken off; the same command goes on from there, as %s has it",
+                       batch->request->resume);
     else
-        (void)tool_fail(EX_OK, "broken off");
+        (void)say_line(EX_OK, "broken off");
 }
 
 static int exit_status(const struct batch *batch)
@@ -342,14 +343,14 @@ static int open_verifier(const struct config *config, struct rb_verifier **verif
         options.max_pending = WINDOW_UNDER_WAY_MAX;
     error = rb_verifier_open(&options, verifier, detail, sizeof detail);
     if (error == RB_ERR_STORE) {
-        (void)tool_fail(EX_OK, "warning: without the cache: %s%s", detail, tool_hint(errno));
+        (void)say_line(EX_OK, "warning: without the cache: %s%s", detail, say_hint(errno));
         options.store = NULL;
         error = rb_verifier_open(&options, verifier, detail, sizeof detail);
     }
     if (error == RB_OK)
         return EX_OK;
-    return tool_fail(error == RB_ERR_ARGUMENT ? EX_CONFIG : EX_OSERR, "%s",
-                     detail[0] != '\0' ? detail : rb_error_text(error));
+    return say_line(error == RB_ERR_ARGUMENT ? EX_CONFIG : EX_OSERR, "%s",
+                    detail[0] != '\0' ? detail : rb_error_text(error));
 }
 
 #define SETS(field, how) SYNTAX_SETS(struct request, field, how)
@@ -416,7 +417,7 @@ static int run(const struct request *request, const struct config *config, char 
     if (status != EX_OK)
         return status;
     batch = new_batch(request, verifier, addresses);
-    status = batch != NULL ? verify_all(batch) : tool_fail(EX_OSERR, "out of memory");
+    status = batch != NULL ? verify_all(batch) : say_line(EX_OSERR, "out of memory");
     broken = batch != NULL && batch->broken;
     free(batch);
     rb_verifier_close(verifier);
@@ -425,7 +426,7 @@ static int run(const struct request *request, const struct config *config, char 
     return status;
 }
 
-int tool_verify(int argc, char **argv)
+int verify_run(int argc, char **argv)
 {
     struct request request = {0};
     struct config *config;
@@ -436,7 +437,7 @@ int tool_verify(int argc, char **argv)
         status = check(&request, count_lists(addresses));
     if (status >= 0)
         return status;
-    status = tool_load(request.config_path, CONFIG_CALLOUTS, &config);
+    status = load_config(request.config_path, CONFIG_CALLOUTS, &config);
     if (status != EX_OK)
         return status;
     if (count_lists(addresses) > 0)

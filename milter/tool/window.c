@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* window: see tool_window.h. Must not read, nor write. */
+/* window: see window.h. Must not read, nor write. */
 #include "config.h"
 
 #include "tool/window.h"

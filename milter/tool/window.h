@@ -9,12 +9,12 @@
 #ifndef RB_MILTER_TOOL_WINDOW_H
 #define RB_MILTER_TOOL_WINDOW_H
 
-#include "ringback.h"
-#include "tool/input.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "ringback.h"
+#include "tool/input.h"
 
 enum {
     /*

@@ -9,6 +9,7 @@
 
 #include "check.h"
 
+#include "base/control_protocol.h"
 #include "daemon/service.h"
 #include "daemon/status.h"
 

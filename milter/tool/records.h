@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache: what the actions of `ringback cache` share: what was asked for, and the cache, open.
- * Nothing is opened before all that was asked for makes sense.
+ * records: the actions of `ringback cache` that are about some records: get, list and delete. Which
+ * ones are meant is checked before anything is opened.
  */
-#ifndef RB_MILTER_TOOL_CACHE_H
-#define RB_MILTER_TOOL_CACHE_H
-
-#include "tool/syntax.h"
+#ifndef RB_MILTER_TOOL_RECORDS_H
+#define RB_MILTER_TOOL_RECORDS_H
 
 #include "cache/cache.h"
+#include "tool/syntax.h"
 
-struct request {
+/* What was asked for, as it was typed. */
+struct cache_request {
     const char *config_path, *domain, *host, *relay, *verdict, *kind;
     uint64_t limit; /* 0: none */
     bool json, all, expired;
     char **arguments; /* NULL behind the last */
 };
 
-struct job {
-    const struct request *request;
+/* What an action is about, and the cache, open. */
+struct selection {
+    const struct cache_request *request;
     const struct syntax *syntax; /* the action's, for what is wrong with the request */
     struct cache *cache;
     struct rb_lifetimes lifetimes;
@@ -33,22 +34,14 @@ struct job {
 };
 
 /* Before the cache is open. -1: go on; EX_USAGE: it was said what is wrong. */
-typedef int job_check(struct job *job);
+typedef int records_check(struct selection *selection);
 /* Does it; the exit status. */
-typedef int job_action(struct job *job);
+typedef int records_action(struct selection *selection);
 
-/* records.c */
-job_check records_check_get, records_check_list, records_check_delete;
-job_action records_get, records_list, records_delete;
-
-/* record_text.c: one record in a line, for people. */
-void record_text_print(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
-                       int64_t now_s);
+records_check records_check_get, records_check_list, records_check_delete;
+records_action records_get, records_list, records_delete;
 
 /* Says on standard error that the store cannot be used; the exit status. */
-int tool_cache_failed(enum rb_error error);
-
-/* "3 records removed". */
-void record_text_print_count(uint64_t count, const char *what_became_of_them);
+int records_failed(enum rb_error error);
 
 #endif
