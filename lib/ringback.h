@@ -9,6 +9,11 @@
  *
  * The library never exits, never writes to stderr or syslog, and installs no
  * signal handler. SIGPIPE is never raised by it.
+ *
+ * Structs that may grow begin with `size`, which their _init functions set to the size that they
+ * have in this header. The library reads and writes no octet beyond it, so that a program goes on
+ * with a newer library that knows more fields, and with an older one that knows less: those are left
+ * as the _init function set them. (With size 0 a struct is as it was in 1.0.) The others never grow.
  */
 #ifndef RINGBACK_H
 #define RINGBACK_H
@@ -16,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #ifdef __cplusplus
@@ -66,7 +72,8 @@ enum rb_reason {
     RB_REASON_SPF_FAIL = 43,
     RB_REASON_EXEMPT = 44,
     RB_REASON_INTERNAL_ERROR = 45,
-    RB_REASON_MAX = 46, /* one past the last */
+    RB_REASON_MAX =
+        46, /* one past the last that this header knows; a newer library may tell more */
 };
 
 /* Where in a callout the deciding thing happened. Stored in caches: only append. */
@@ -189,6 +196,8 @@ struct rb_observer {
  * the caller's and are copied by rb_verifier_open and rb_verifier_set_options.
  */
 struct rb_options {
+    size_t size;
+
     /* who we are */
     const char
         *helo_name; /* EHLO name; must be set: a fully qualified name or an address literal */
@@ -250,8 +259,17 @@ struct rb_options {
 };
 
 /* Sets every field to its default; helo_name stays NULL and must be set. */
-void rb_options_init(struct rb_options *options);
+static inline void rb_options_init(struct rb_options *options);
 
+/* The same of a struct of that size. */
+void rb_options_init_size(struct rb_options *options, size_t size);
+
+static inline void rb_options_init(struct rb_options *options)
+{
+    rb_options_init_size(options, sizeof *options);
+}
+
+/* Sizes of fields: these never change. */
 enum {
     RB_ADDRESS_MAX = 254, /* RFC 5321 4.5.3.1.3: a path of 256 octets without its brackets */
     RB_DOMAIN_MAX = 255,
@@ -277,6 +295,7 @@ struct rb_transcript_line rb_transcript_line(const struct rb_transcript *transcr
 /* What is known of one address. Plain data but for transcript. Text is printable ASCII, "" where
  * not known. */
 struct rb_answer {
+    size_t size;
     char address[RB_ADDRESS_MAX + 1]; /* canonical; "" where it could not be parsed */
     enum rb_verdict verdict;
     enum rb_reason reason;
@@ -300,11 +319,19 @@ struct rb_answer {
     struct rb_transcript *transcript; /* NULL unless asked for; freed by rb_answer_fini */
 };
 
-/* Frees what an answer owns and empties it. A zeroed answer is fine. */
+/* An empty answer. */
+static inline void rb_answer_init(struct rb_answer *answer)
+{
+    memset(answer, 0, sizeof *answer);
+    answer->size = sizeof *answer;
+}
+
+/* Frees what an answer owns and empties it, so that it can be used again. NULL is fine. */
 void rb_answer_fini(struct rb_answer *answer);
 
 /* One question. The text is the caller's and is copied by rb_ask. */
 struct rb_question {
+    size_t size;
     const char *address; /* "user@example.org", with or without <>; hostile input is fine */
     size_t address_len;
     const struct sockaddr
@@ -315,6 +342,13 @@ struct rb_question {
     bool only_cache;   /* answer at once from what is known; RB_REASON_TIMEOUT when nothing is */
     bool transcript;   /* record the dialogue; implies that it is not joined */
 };
+
+/* A question about nobody yet. */
+static inline void rb_question_init(struct rb_question *question)
+{
+    memset(question, 0, sizeof *question);
+    question->size = sizeof *question;
+}
 
 struct rb_verifier; /* opaque */
 struct rb_ticket;   /* opaque: a claim on the answer to one question */
@@ -371,8 +405,8 @@ int64_t rb_now_ms(const struct rb_verifier *verifier);
 /*
  * Waits for the answer, until until_ms of rb_now_ms at the latest: 0 does not wait, INT64_MAX waits
  * as long as it takes. May be called again on the same ticket, and says the same answer again. The
- * answer must be zeroed or finished before, and be finished with rb_answer_fini after. Any thread,
- * one at a time.
+ * answer must be empty before (rb_answer_init, rb_answer_fini), and be finished with rb_answer_fini
+ * after. Any thread, one at a time.
  *
  * RB_OK: the answer is there. RB_ERR_NOT_YET: there is none by then, or RB_ERR_CLOSING, there will
  * be none, for rb_verifier_stop was called; with both the answer is unknown/timeout, for those who
@@ -413,21 +447,29 @@ enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *
 
 /* What would become of a question. */
 struct rb_prospect {
-    bool would_call; /* a mail host would be called now; what it would say is not known: */
+    size_t size;
+    bool would_call; /* a mail host would be called now; what it would say is not known */
     bool is_asked;   /* an equal question is under way, and this one would wait for its answer */
     bool
         would_refresh; /* the answer is given at once, and asked for anew behind the caller's back */
-    struct rb_answer answer; /* else: what the caller would hear. Owns nothing */
 };
+
+static inline void rb_prospect_init(struct rb_prospect *prospect)
+{
+    memset(prospect, 0, sizeof *prospect);
+    prospect->size = sizeof *prospect;
+}
 
 /*
  * Tells what rb_ask and rb_wait would do with a question now, and does nothing of it: nobody is
  * called or waits, no rate is used, nothing is counted or remembered. Where the SPF gate must know,
- * and does not yet, DNS is asked, until until_ms of rb_now_ms at the latest. Any thread.
- * RB_ERR_ARGUMENT, RB_ERR_NOMEM, RB_ERR_TOO_LONG as rb_ask.
+ * and does not yet, DNS is asked, until until_ms of rb_now_ms at the latest. The answer is what the
+ * caller would hear; where neither would_call nor is_asked is said, that is all. It must be empty
+ * before, owns nothing, and need not be finished. Any thread. RB_ERR_ARGUMENT, RB_ERR_NOMEM,
+ * RB_ERR_TOO_LONG as rb_ask.
  */
 enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *question,
-                      int64_t until_ms, struct rb_prospect *prospect)
+                      int64_t until_ms, struct rb_prospect *prospect, struct rb_answer *answer)
     __attribute__((warn_unused_result));
 
 /*
@@ -437,15 +479,18 @@ enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *qu
  */
 void rb_note_correspondent(struct rb_verifier *verifier, const char *address, size_t address_len);
 
+enum { RB_STATS_REASONS = 128 }; /* room for reasons that are not thought of yet */
+
 /* Counts since the verifier was opened, and gauges. */
 struct rb_stats {
+    size_t size;
     uint64_t questions;
     uint64_t cache_hit, cache_stale, cache_miss;
     uint64_t coalesced; /* questions that joined one under way */
     uint64_t settled_by_fact;
-    uint64_t callouts[RB_REASON_MAX]; /* questions asked of the world, by result */
-    uint64_t sessions;                /* connections made */
-    uint64_t running, pending;        /* sessions under way, questions waiting for one or for SPF */
+    uint64_t callouts[RB_STATS_REASONS]; /* questions asked of the world, by result */
+    uint64_t sessions;                   /* connections made */
+    uint64_t running, pending;  /* sessions under way, questions waiting for one or for SPF */
     uint64_t held;              /* of those under way: kept waiting for a reply for over a second */
     uint64_t resting;           /* of those under way: nothing to ask now, kept open for more */
     uint64_t retries_scheduled; /* deferred addresses that will be asked about again */
@@ -456,6 +501,13 @@ struct rb_stats {
     uint64_t cache_entries, cache_bytes;
 };
 
+static inline void rb_stats_init(struct rb_stats *stats)
+{
+    memset(stats, 0, sizeof *stats);
+    stats->size = sizeof *stats;
+}
+
+/* Any thread. The stats must have been made with rb_stats_init; may be filled again. */
 void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats);
 
 #ifdef __cplusplus

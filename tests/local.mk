@@ -53,6 +53,7 @@ UNIT = \
     tests/unit/lib/verifier/test_peek \
     tests/unit/lib/verifier/test_relays \
     tests/unit/lib/verifier/test_retry \
+    tests/unit/lib/verifier/test_sizes \
     tests/unit/lib/verifier/test_verifier \
     tests/unit/milter/base/test_json \
     tests/unit/milter/base/test_log \

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/text.h"
 
 enum {
@@ -130,8 +131,11 @@ struct rb_transcript_line rb_transcript_line(const struct rb_transcript *transcr
 
 void rb_answer_fini(struct rb_answer *answer)
 {
+    static const struct rb_answer empty = {.size = sizeof empty};
+
     if (answer == NULL)
         return;
-    transcript_free(answer->transcript);
-    *answer = (struct rb_answer){0};
+    if (sized_reach(answer, SIZED_ANSWER, sizeof empty) >= SIZED_ANSWER)
+        transcript_free(answer->transcript);
+    (void)sized_write(answer, SIZED_ANSWER, &empty, sizeof empty);
 }

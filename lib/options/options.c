@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "mail/address.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -45,9 +46,9 @@ struct detail {
     size_t size;
 };
 
-void rb_options_init(struct rb_options *options)
+void rb_options_init_size(struct rb_options *options, size_t size)
 {
-    *options = (struct rb_options){
+    const struct rb_options defaults = {
         .mail_from = "",
         .fallback_mail_from = "",
         .port = 25,
@@ -86,6 +87,10 @@ void rb_options_init(struct rb_options *options)
             },
         .greylist = {.first_s = 6 * minute_s, .max_s = 6 * hour_s, .give_up_s = day_s},
     };
+
+    memset(options, 0, size);
+    memcpy(options, &size, sizeof size < size ? sizeof size : size);
+    (void)sized_write(options, SIZED_OPTIONS, &defaults, sizeof defaults);
 }
 
 /* Says what is wrong; too long a text is cut, since it is for people only. */
@@ -353,15 +358,22 @@ enum rb_error options_copy(const struct rb_options *from, struct options **to, c
     const struct detail words = {.text = detail, .size = detail_size};
     struct options *copy = calloc(1, sizeof(*copy));
     enum rb_error error = RB_ERR_NOMEM;
+    struct rb_options full;
 
     *to = NULL;
     if (detail != NULL && detail_size > 0)
         detail[0] = '\0';
     if (copy == NULL)
         goto out;
-    copy->o = *from;
+    rb_options_init(&full);
+    if (!sized_read(&full, sizeof full, from, SIZED_OPTIONS)) {
+        error = refuse(&words, "size: %zu is not that of rb_options", from->size);
+        free(copy);
+        goto out;
+    }
+    copy->o = full;
     atomic_init(&copy->references, 1);
-    error = fill(from, copy, &words);
+    error = fill(&full, copy, &words);
     if (error != RB_OK) {
         options_put(copy);
         goto out;

@@ -9,8 +9,10 @@
 #include "verifier/verifier.h"
 
 #include "mail/relay.h"
+#include "base/sized.h"
 #include "base/stack.h"
 #include "base/text.h"
+#include "base/transcript.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -207,12 +209,14 @@ static enum rb_error ask_text(struct rb_ticket *ticket, const struct setup *setu
 enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *question,
                      struct rb_ticket **ticket)
 {
+    struct rb_question full = {.size = sizeof full};
     struct rb_ticket *made;
     struct setup *setup;
     enum rb_error error;
 
     *ticket = NULL;
-    if (question->address == NULL || (question->relay != NULL && !relay_is_good(question->relay)))
+    if (!sized_read(&full, sizeof full, question, SIZED_QUESTION) || full.address == NULL ||
+        (full.relay != NULL && !relay_is_good(full.relay)))
         return RB_ERR_ARGUMENT;
     made = pool_get(&verifier->tickets);
     if (made == NULL)
@@ -221,7 +225,7 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
         (struct rb_ticket){.verifier = verifier, .asked_ms = clock_monotonic_ms(verifier->clock)};
     atomic_fetch_add(&verifier->counters.questions, 1);
     setup = setup_get(verifier);
-    error = ask_text(made, setup, question);
+    error = ask_text(made, setup, &full);
     setup_put(verifier, setup);
     if (made->flight == NULL)
         made->answered_ms = clock_monotonic_ms(verifier->clock);
@@ -350,11 +354,22 @@ int64_t rb_ticket_asked_ms(struct rb_ticket *ticket)
     return asked_ms;
 }
 
+/* Gives an answer, and what it owns, to the caller. False: into nothing that is an answer. */
+static bool give(struct rb_answer *made, struct rb_answer *answer)
+{
+    const bool has_room = sized_reach(answer, SIZED_ANSWER, sizeof *made) >= SIZED_ANSWER;
+
+    if (!has_room)
+        transcript_free(made->transcript);
+    return sized_write(answer, SIZED_ANSWER, made, sizeof *made);
+}
+
 enum rb_error rb_wait(struct rb_ticket *ticket, int64_t until_ms, struct rb_answer *answer)
 {
     struct rb_verifier *verifier = ticket->verifier;
     struct address_record record = verifier_moment(verifier, RB_REASON_TIMEOUT, "still_asking");
     struct rb_transcript *transcript = NULL;
+    struct rb_answer made = {.size = sizeof made};
     struct setup *setup;
     bool cached = ticket->cached;
     enum rb_error error = RB_OK;
@@ -364,10 +379,10 @@ enum rb_error rb_wait(struct rb_ticket *ticket, int64_t until_ms, struct rb_answ
     else
         record = ticket->record;
     setup = setup_get(verifier);
-    fill_answer(ticket, &record, cached, setup->options, answer);
+    fill_answer(ticket, &record, cached, setup->options, &made);
     setup_put(verifier, setup);
-    answer->transcript = transcript;
-    return error;
+    made.transcript = transcript;
+    return give(&made, answer) ? error : RB_ERR_ARGUMENT;
 }
 
 enum rb_error rb_wait_accepted(struct rb_ticket *ticket, int64_t until_ms, bool *accepted)

@@ -10,6 +10,7 @@
 
 #include "mail/relay.h"
 #include "spf/spf.h"
+#include "base/sized.h"
 #include "base/text.h"
 
 /* One question on its way. */
@@ -21,11 +22,12 @@ struct peek {
     struct address address;
     char text[RB_ADDRESS_MAX + 1]; /* canonical; "": it is no address */
     struct rb_prospect *prospect;
+    struct rb_answer *answer;
 };
 
 static void answer(const struct peek *peek, const struct address_record *record, bool cached)
 {
-    struct rb_answer *made = &peek->prospect->answer;
+    struct rb_answer *made = peek->answer;
     const char *relay = peek->question->relay != NULL ? peek->question->relay : "";
 
     memory_fill_answer(&peek->verifier->memory, peek->setup->options, relay, peek->text, record,
@@ -127,19 +129,28 @@ static enum rb_error peek_at_text(struct peek *peek)
 }
 
 enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *question,
-                      int64_t until_ms, struct rb_prospect *prospect)
+                      int64_t until_ms, struct rb_prospect *prospect, struct rb_answer *answer)
 {
-    struct peek peek = {
-        .verifier = verifier, .question = question, .until = until_ms, .prospect = prospect};
+    struct rb_prospect found = {.size = sizeof found};
+    struct rb_answer heard = {.size = sizeof heard, .age_s = -1, .expires_s = -1};
+    struct rb_question full = {.size = sizeof full};
+    struct peek peek = {.verifier = verifier,
+                        .question = &full,
+                        .until = until_ms,
+                        .prospect = &found,
+                        .answer = &heard};
     struct setup *setup;
     enum rb_error error;
 
-    *prospect = (struct rb_prospect){.answer = {.age_s = -1, .expires_s = -1}};
-    if (question->address == NULL || (question->relay != NULL && !relay_is_good(question->relay)))
+    if (!sized_read(&full, sizeof full, question, SIZED_QUESTION) || full.address == NULL ||
+        (full.relay != NULL && !relay_is_good(full.relay)))
         return RB_ERR_ARGUMENT;
     setup = setup_get(verifier);
     peek.setup = setup;
     error = peek_at_text(&peek);
     setup_put(verifier, setup);
+    if (!sized_write(prospect, SIZED_PROSPECT, &found, sizeof found) ||
+        !sized_write(answer, SIZED_ANSWER, &heard, sizeof heard))
+        return RB_ERR_ARGUMENT;
     return error;
 }

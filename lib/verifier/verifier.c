@@ -7,6 +7,7 @@
 
 #include "verifier/verifier.h"
 
+#include "base/sized.h"
 #include "base/text.h"
 #include "verifier/jobs.h"
 #include "smtp/transport.h"
@@ -136,9 +137,10 @@ enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verif
 enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
                                       const struct rb_options *options)
 {
-    const struct sched_limits limits = limits_of(options);
     struct setup *fresh, *old;
     enum rb_error error = setup_new(options, verifier->cancel_fd, &fresh, NULL, 0);
+    struct rb_lifetimes lifetimes;
+    struct sched_limits limits;
 
     if (error == RB_OK)
         error = retry_configure(verifier->retry, &fresh->options->o);
@@ -146,6 +148,8 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
         setup_free(fresh);
         return error;
     }
+    lifetimes = fresh->options->o.lifetimes;
+    limits = limits_of(&fresh->options->o);
     pthread_mutex_lock(&verifier->lock);
     old = verifier->setup;
     verifier->setup = fresh;
@@ -153,7 +157,7 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
     setup_put(verifier, old);
     sched_set_limits(verifier->sched, &limits);
     if (verifier->memory.cache != NULL) {
-        cache_set_lifetimes(verifier->memory.cache, &options->lifetimes);
+        cache_set_lifetimes(verifier->memory.cache, &lifetimes);
         cache_check(verifier->memory.cache);
     }
     return RB_OK;
@@ -206,8 +210,8 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
     const struct counters *counters = &verifier->counters;
     struct sched_gauges gauges;
     struct cache_stats cache = {0};
-
-    *stats = (struct rb_stats){
+    struct rb_stats made = {
+        .size = sizeof made,
         .questions = atomic_load(&counters->questions),
         .cache_hit = atomic_load(&counters->cache_hit),
         .cache_stale = atomic_load(&counters->cache_stale),
@@ -219,22 +223,24 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
         .limited = atomic_load(&counters->limited),
         .spf_fail = atomic_load(&counters->spf_fail),
     };
+
     for (int i = 0; i < RB_REASON_MAX; i++)
-        stats->callouts[i] = atomic_load(&counters->callouts[i]);
+        made.callouts[i] = atomic_load(&counters->callouts[i]);
     if (verifier->memory.cache != NULL &&
         cache_get_stats(verifier->memory.cache, &cache) == RB_OK) {
-        stats->cache_entries = cache.addresses;
-        stats->cache_bytes = cache.bytes;
-        stats->dropped_writes = cache.dropped;
+        made.cache_entries = cache.addresses;
+        made.cache_bytes = cache.bytes;
+        made.dropped_writes = cache.dropped;
     }
-    stats->retries_scheduled = retry_count(verifier->retry);
+    made.retries_scheduled = retry_count(verifier->retry);
     sched_get_gauges(verifier->sched, &gauges);
-    stats->running = gauges.running;
-    stats->held = gauges.held;
-    stats->resting = gauges.idle;
+    made.running = gauges.running;
+    made.held = gauges.held;
+    made.resting = gauges.idle;
     pthread_mutex_lock(&verifier->lock);
-    stats->pending = gauges.pending + verifier->checks.waiting;
+    made.pending = gauges.pending + verifier->checks.waiting;
     pthread_mutex_unlock(&verifier->lock);
+    (void)sized_write(stats, SIZED_STATS, &made, sizeof made);
 }
 
 size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, size_t size)

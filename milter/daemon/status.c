@@ -194,7 +194,7 @@ static json_t *text_of_ours(const char *text)
 json_t *status_object(void)
 {
     struct config *config = service_config();
-    struct rb_stats stats;
+    struct rb_stats stats = {.size = sizeof stats};
     time_t now = time(NULL);
     json_t *object;
 

@@ -70,10 +70,14 @@ static void foretell(struct explanation *explanation, const struct rb_question *
                      enum decision_of of, struct rb_answer *answer)
 {
     struct rb_prospect prospect;
+    struct rb_answer heard;
     const int64_t until_ms =
         rb_now_ms(explanation->verifier) + explanation->config->max_wait_ms / 2;
-    enum rb_error error = rb_peek(explanation->verifier, question, until_ms, &prospect);
+    enum rb_error error;
 
+    rb_prospect_init(&prospect);
+    rb_answer_init(&heard);
+    error = rb_peek(explanation->verifier, question, until_ms, &prospect, &heard);
     if (error != RB_OK) {
         answer->reason = RB_REASON_INTERNAL_ERROR;
         (void)text_copy(answer->rule, sizeof answer->rule, rb_error_text(error));
@@ -83,7 +87,7 @@ static void foretell(struct explanation *explanation, const struct rb_question *
         want(explanation, question, of, prospect.is_asked);
         return;
     }
-    *answer = prospect.answer;
+    *answer = heard;
     explanation->sources[of] = answer->cached ? FROM_CACHE : FROM_NOBODY;
     explanation->would_refresh[of] = prospect.would_refresh;
 }

@@ -127,7 +127,7 @@ static void open_verifier(struct session_rig *rig)
 void session_rig_await_idle(const struct session_rig *rig)
 {
     const struct timespec pause = {.tv_nsec = 1000000};
-    struct rb_stats stats;
+    struct rb_stats stats = {.size = sizeof stats};
 
     for (int i = 0; i < PATIENCE_MS; i++) {
         rb_verifier_stats(rig->verifier, &stats);

@@ -196,7 +196,7 @@ enum rb_reason rig_reason_for(struct rig *rig, const char *text)
 
 struct rb_stats rig_stats(struct rig *rig)
 {
-    struct rb_stats stats;
+    struct rb_stats stats = {.size = sizeof stats};
 
     rb_verifier_stats(rig->verifier, &stats);
     return stats;

@@ -77,11 +77,18 @@ static char *read_cache(struct rig *f, size_t *len)
 }
 
 /* Peeks, and sees that it leaves no trace. */
-static struct rb_prospect peek(struct rig *f, const struct rb_question *question)
+/* What would become of a question, and what its caller would hear. */
+struct foretold {
+    bool would_call, is_asked, would_refresh;
+    struct rb_answer answer;
+};
+
+static struct foretold peek(struct rig *f, const struct rb_question *question)
 {
     const unsigned connections = rig_connections(f);
-    struct rb_stats before, after;
     struct rb_prospect prospect;
+    struct rb_answer answer;
+    struct rb_stats before, after;
     size_t len, now_len;
     char *octets, *now;
 
@@ -89,8 +96,11 @@ static struct rb_prospect peek(struct rig *f, const struct rb_question *question
         cache_flush(f->verifier->memory.cache);
     octets = read_cache(f, &len);
     before = rig_stats(f);
+    rb_prospect_init(&prospect);
+    rb_answer_init(&answer);
     for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(rb_peek(f->verifier, question, rig_until(WAIT_MS), &prospect), RB_OK);
+        assert_int_equal(rb_peek(f->verifier, question, rig_until(WAIT_MS), &prospect, &answer),
+                         RB_OK);
     after = rig_stats(f);
     if (f->verifier->memory.cache != NULL)
         cache_flush(f->verifier->memory.cache);
@@ -101,10 +111,13 @@ static struct rb_prospect peek(struct rig *f, const struct rb_question *question
     assert_int_equal(rig_connections(f), connections);
     free(octets);
     free(now);
-    return prospect;
+    return (struct foretold){.would_call = prospect.would_call,
+                             .is_asked = prospect.is_asked,
+                             .would_refresh = prospect.would_refresh,
+                             .answer = answer};
 }
 
-static struct rb_prospect peek_at(struct rig *f, const char *text)
+static struct foretold peek_at(struct rig *f, const char *text)
 {
     const struct rb_question question = rig_question(text);
 
@@ -114,7 +127,7 @@ static struct rb_prospect peek_at(struct rig *f, const char *text)
 /* What is said at once is what is heard when it is asked. */
 static void assert_foretold(struct rig *f, const struct rb_question *question)
 {
-    const struct rb_prospect prospect = peek(f, question);
+    const struct foretold prospect = peek(f, question);
     const unsigned connections = rig_connections(f);
     struct rb_answer answer;
 
@@ -328,7 +341,8 @@ static void a_relay_is_not_held_up_by_limits(void **state)
     rig_verify(f, &question, &(struct rb_answer){0});
     assert_foretold(f, &question);
     question.relay = ",";
-    assert_int_equal(rb_peek(f->verifier, &question, rig_until(WAIT_MS), &(struct rb_prospect){0}),
+    assert_int_equal(rb_peek(f->verifier, &question, rig_until(WAIT_MS), &(struct rb_prospect){0},
+                             &(struct rb_answer){0}),
                      RB_ERR_ARGUMENT);
 }
 

@@ -121,7 +121,7 @@ static void answer(struct session_rig *f)
 
 static uint64_t questions(const struct session_rig *f)
 {
-    struct rb_stats stats;
+    struct rb_stats stats = {.size = sizeof stats};
 
     rb_verifier_stats(f->verifier, &stats);
     return stats.questions;

@@ -70,6 +70,7 @@ static void count(const struct session_rig *f, struct counts *counts)
         counts->skips[exemption] = metrics_skips(exemption);
     for (unsigned i = 0; i < METRICS_WAIT_BUCKETS; i++)
         counts->waits[i] = metrics_waits(i);
+    rb_stats_init(&counts->stats);
     rb_verifier_stats(f->verifier, &counts->stats);
     counts->pauses = session_rig_calls.pauses;
 }

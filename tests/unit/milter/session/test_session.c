@@ -214,7 +214,7 @@ static void mail(struct session *session, const char *argument)
 
 static uint64_t questions(void)
 {
-    struct rb_stats stats;
+    struct rb_stats stats = {.size = sizeof stats};
 
     rb_verifier_stats(verifier, &stats);
     return stats.questions;
