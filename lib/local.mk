@@ -41,6 +41,7 @@ libcore_la_SOURCES = \
     lib/smtp/classify_vocabulary.c lib/smtp/classify_vocabulary.h \
     lib/smtp/dialogue.c lib/smtp/dialogue.h \
     lib/smtp/reply.c lib/smtp/reply.h \
+    lib/smtp/tls.c lib/smtp/tls.h \
     lib/smtp/transport.c lib/smtp/transport.h \
     lib/cache/cache.c lib/cache/cache.h \
     lib/cache/codec.c lib/cache/codec.h \

@@ -17,8 +17,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,33 +26,7 @@
 enum {
     READ_SIZE = 1024,     /* on the stack of a callout that may be held; few replies are longer */
     BANNER_WAIT_MS = 100, /* how long a connection is not looked for before its banner */
-    TLS_READS_MAX = 64,   /* of the socket, in one call of OpenSSL: then the clock is looked at */
 };
-
-void *transport_tls_context(void)
-{
-    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-
-    if (context == NULL)
-        return NULL;
-    /* Old hosts are still asked: bad encryption is no worse than none, which is the alternative. */
-    SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
-    SSL_CTX_set_security_level(context, 0);
-    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    /* Each record that carries no octets of SMTP (a ticket, a new key) ends the call that read it. */
-    SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    /* Many mail hosts close without close_notify; that is an end like any other. */
-    SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
-    return context;
-}
-
-void transport_tls_context_free(void *context)
-{
-    SSL_CTX_free(context);
-}
 
 /* --- The transcript ------------------------------------------------------ */
 
@@ -326,51 +298,20 @@ enum transport_status transport_connect(struct transport *transport,
 
 /* --- Moving octets ------------------------------------------------------- */
 
-/*
- * OpenSSL reads on for as long as it meets records that are of no use to it: one call would last as
- * long as the host likes. So it is told now and then that there is nothing to read.
- */
-static long limit_reads(BIO *bio, int operation, const char *octets, size_t len, int number,
-                        /* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's type */
-                        long other, int result, size_t *done)
+/* What TLS came to; *events: what it wants to wait for. */
+static enum transport_status from_tls(enum tls_status status, short *events)
 {
-    struct transport *transport = (struct transport *)(void *)BIO_get_callback_arg(bio);
-
-    (void)octets;
-    (void)len;
-    (void)number;
-    (void)other;
-    (void)done;
-    if (operation != BIO_CB_READ || transport->tls_reads_left-- > 0)
-        return result;
-    BIO_clear_retry_flags(bio);
-    BIO_set_retry_read(bio);
-    return -1;
-}
-
-/* Before every call of OpenSSL that may read or write. */
-static void ssl_prepare(struct transport *transport)
-{
-    ERR_clear_error();
-    transport->tls_reads_left = TLS_READS_MAX;
-}
-
-/* What OpenSSL wants next, or how it failed. */
-static enum transport_status ssl_status(const struct transport *transport, int result,
-                                        short *events, enum transport_status on_failure)
-{
-    switch (SSL_get_error(transport->ssl, result)) {
-    case SSL_ERROR_WANT_READ:
-        *events = POLLIN;
+    switch (status) {
+    case TLS_WANTS_READ:
+    case TLS_WANTS_WRITE:
+        *events = status == TLS_WANTS_READ ? POLLIN : POLLOUT;
         return TRANSPORT_OK;
-    case SSL_ERROR_WANT_WRITE:
-        *events = POLLOUT;
+    case TLS_DONE:
         return TRANSPORT_OK;
-    case SSL_ERROR_SSL:
-        /* A TLS 1.3 host tells after its handshake what it does not like about ours. */
-        return transport->tls_untried ? TRANSPORT_TLS_FAILED : on_failure;
+    case TLS_FAILED:
+        return TRANSPORT_TLS_FAILED;
     default:
-        return on_failure;
+        return TRANSPORT_CLOSED;
     }
 }
 
@@ -382,11 +323,8 @@ static enum transport_status read_some(struct transport *transport, char *buffer
 
     *done = 0;
     *events = POLLIN;
-    if (transport->ssl != NULL) {
-        ssl_prepare(transport);
-        n = SSL_read_ex(transport->ssl, buffer, size, done);
-        return n == 1 ? TRANSPORT_OK : ssl_status(transport, (int)n, events, TRANSPORT_CLOSED);
-    }
+    if (transport->tls.ssl != NULL)
+        return from_tls(tls_read(&transport->tls, buffer, size, done), events);
     n = recv(transport->fd, buffer, size, 0);
     if (n > 0)
         *done = (size_t)n;
@@ -402,11 +340,8 @@ static enum transport_status write_some(struct transport *transport, const char 
 
     *done = 0;
     *events = POLLOUT;
-    if (transport->ssl != NULL) {
-        ssl_prepare(transport);
-        n = SSL_write_ex(transport->ssl, octets, len, done);
-        return n == 1 ? TRANSPORT_OK : ssl_status(transport, (int)n, events, TRANSPORT_CLOSED);
-    }
+    if (transport->tls.ssl != NULL)
+        return from_tls(tls_write(&transport->tls, octets, len, done), events);
     n = send(transport->fd, octets, len, MSG_NOSIGNAL);
     if (n >= 0)
         *done = (size_t)n;
@@ -443,7 +378,7 @@ static enum transport_status receive(struct transport *transport, struct dialogu
     size_t done;
 
     /* What TLS has left over of a record no poll(2) would see. */
-    if (transport->ssl == NULL || SSL_has_pending(transport->ssl) == 0)
+    if (transport->tls.ssl == NULL || !tls_has_pending(&transport->tls))
         status = wait_for(transport, POLLIN, until);
     if (status != TRANSPORT_OK)
         return status;
@@ -457,56 +392,27 @@ static enum transport_status receive(struct transport *transport, struct dialogu
     return status;
 }
 
-/* A host's name and nothing else (RFC 6066 3): its last label is none of an IPv4 address. */
-static bool is_host_name(const char *text)
-{
-    static const char digits[] = "0123456789";
-    static const char octets[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-    const char *dot = strrchr(text, '.');
-    const char *last = dot != NULL ? dot + 1 : text;
-
-    return text[strspn(text, octets)] == '\0' && last[strspn(last, digits)] != '\0';
-}
-
-static bool start_ssl(struct transport *transport)
-{
-    transport->ssl = SSL_new(transport->settings.tls_context);
-    if (transport->ssl == NULL || SSL_set_fd(transport->ssl, transport->fd) != 1)
-        return false;
-    BIO_set_callback_ex(SSL_get_rbio(transport->ssl), limit_reads);
-    BIO_set_callback_arg(SSL_get_rbio(transport->ssl), (char *)transport);
-    if (is_host_name(transport->settings.mx))
-        (void)SSL_set_tlsext_host_name(transport->ssl, transport->settings.mx);
-    return true;
-}
-
 static enum transport_status handshake(struct transport *transport, struct dialogue *dialogue)
 {
-    deadline until = step_until(transport, transport->settings.command_timeout_ms);
+    const struct transport_settings *settings = &transport->settings;
+    struct tls *tls = &transport->tls;
+    deadline until = step_until(transport, settings->command_timeout_ms);
     enum transport_status status = TRANSPORT_OK;
+    enum tls_status wish;
+    short events;
 
-    if (!start_ssl(transport))
+    if (!tls_start(tls, settings->tls_context, transport->fd, settings->mx))
         return TRANSPORT_SYSTEM;
-    while (status == TRANSPORT_OK) {
-        short events;
-        int result;
-
-        ssl_prepare(transport);
-        result = SSL_connect(transport->ssl);
-        if (result == 1)
-            break;
-        status = ssl_status(transport, result, &events, TRANSPORT_TLS_FAILED);
+    while (status == TRANSPORT_OK && (wish = tls_handshake(tls)) != TLS_DONE) {
+        status = from_tls(wish, &events);
         if (status == TRANSPORT_OK)
             status = wait_for(transport, events, until);
     }
     if (status != TRANSPORT_OK)
         return status == TRANSPORT_TIMEOUT ? TRANSPORT_TLS_FAILED : status;
-    if (!text_copy(transport->tls_version, sizeof transport->tls_version,
-                   SSL_get_version(transport->ssl)))
+    if (!text_copy(transport->tls_version, sizeof transport->tls_version, tls_version(tls)))
         transport->tls_version[0] = '\0';
     transport_remark(transport, transport->tls_version);
-    transport->tls_untried = true;
     dialogue_tls_started(dialogue);
     begin_wait(transport); /* for the reply to what is said next */
     return TRANSPORT_OK;
@@ -532,7 +438,7 @@ static enum transport_status drive_until(struct transport *transport, struct dia
         if (dialogue->replies != replies) { /* the next reply has its own time */
             replies = dialogue->replies;
             until = step_until(transport, timeout_ms);
-            transport->tls_untried = false;
+            transport->tls.is_proven = true;
             begin_wait(transport);
         }
     }
@@ -561,10 +467,8 @@ static void await_end(struct transport *transport)
     const struct transport_settings *settings = &transport->settings;
     char buffer[READ_SIZE];
 
-    if (transport->ssl != NULL) {
-        ssl_prepare(transport);
-        (void)SSL_shutdown(transport->ssl);
-    }
+    if (transport->tls.ssl != NULL)
+        tls_shutdown(&transport->tls);
     while (deadline_left_ms(settings->clock, settings->until) > 0)
         if (wait_for(transport, POLLIN, settings->until) != TRANSPORT_OK ||
             recv(transport->fd, buffer, sizeof buffer, 0) <= 0)
@@ -589,8 +493,7 @@ void transport_quit(struct transport *transport, struct dialogue *dialogue)
 
 void transport_close(struct transport *transport)
 {
-    SSL_free(transport->ssl);
-    transport->ssl = NULL;
+    tls_free(&transport->tls);
     if (transport->fd >= 0)
         close(transport->fd);
     transport->fd = -1;

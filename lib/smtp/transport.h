@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "smtp/dialogue.h"
 #include "base/stall.h"
+#include "smtp/tls.h"
 #include "ringback.h"
 
 #include <sys/socket.h>
@@ -38,7 +39,7 @@ struct transport_settings {
     struct patience_call
         *patience; /* told when a wait for a reply begins and ends; NULL: nobody watches */
     const struct sockaddr_storage *bind; /* source address; NULL: the system's choice */
-    void *tls_context;                   /* SSL_CTX of transport_tls_context */
+    void *tls_context;                   /* of tls_context_new */
     const char *mx; /* for the transcript, and for SNI where it is a host's name; the caller's */
     struct rb_transcript *transcript; /* NULL: none */
     int64_t transcript_start_ms;      /* monotonic; the transcript's zero */
@@ -47,20 +48,13 @@ struct transport_settings {
 struct transport {
     struct transport_settings settings;
     int fd; /* -1: not connected */
-    void *ssl;
-    int tls_reads_left; /* of the call of OpenSSL that is under way */
-    bool tls_untried;   /* the handshake is over, and nothing has come through yet */
+    struct tls tls;
     char ip[46];        /* the host's; "" where it has none */
     char source_ip[46]; /* ours, once connected; "" where there is none */
     char tls_version[16];
     char line_in[512];
     size_t line_in_len;
 };
-
-/* A context for opportunistic TLS: no certificate is checked, for we verify an address, not a host.
- * NULL: out of memory. */
-void *transport_tls_context(void);
-void transport_tls_context_free(void *context);
 
 /* Connects to address (with its port). Always to be closed with transport_close, whatever it
  * returns. */

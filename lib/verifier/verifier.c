@@ -51,7 +51,7 @@ static void destroy(struct rb_verifier *verifier)
     limits_fini(&verifier->limits);
     spf_memo_free(verifier->spf);
     setup_free(verifier->setup);
-    transport_tls_context_free(verifier->tls_context);
+    tls_context_free(verifier->tls_context);
     if (verifier->cancel_fd >= 0)
         close(verifier->cancel_fd);
     pthread_mutex_destroy(&verifier->lock);
@@ -94,7 +94,7 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
     o = &verifier->setup->options->o;
     verifier->clock = o->clock;
     make_probe_key(o->helo_name, verifier->probe_key);
-    verifier->tls_context = transport_tls_context();
+    verifier->tls_context = tls_context_new();
     if (verifier->tls_context == NULL)
         return RB_ERR_SYSTEM;
     verifier->spf = spf_memo_new(verifier->clock);

@@ -361,7 +361,7 @@ static void run(const char *domain)
         .clock = &world.clock,
         .own = world.own,
         .own_count = world.own_count,
-        .tls_context = transport_tls_context(),
+        .tls_context = tls_context_new(),
         .cancel_fd = world.cancel_fd,
         .probe_key = probe_key,
         .domain = domain,
@@ -380,7 +380,7 @@ static void run(const char *domain)
     callout_run(&callout);
     dns_close(dns);
     options_put(options);
-    transport_tls_context_free(callout.tls_context);
+    tls_context_free(callout.tls_context);
     for (size_t i = 0; i < world.next; i++)
         assert_int_equal(world.answers[i] + world.put_back[i] + world.parked_away[i], 1);
     assert_int_equal(world.entered, 0);

@@ -60,7 +60,7 @@ static struct call *call_to(uint16_t port)
         .connect_timeout_ms = LONG_MS,
         .command_timeout_ms = LONG_MS,
         .cancel_fd = -1,
-        .tls_context = transport_tls_context(),
+        .tls_context = tls_context_new(),
         .mx = "mx.example",
     };
     assert_non_null(call->settings.tls_context);
@@ -107,7 +107,7 @@ static void end(struct call *call)
     transport_close(&call->transport);
     assert_int_equal(call->transport.fd, -1);
     fake_host_stop(call->host);
-    transport_tls_context_free(call->settings.tls_context);
+    tls_context_free(call->settings.tls_context);
     free(call);
 }
 
