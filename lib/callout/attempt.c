@@ -21,9 +21,9 @@ struct address_record attempt_record(const struct attempt *attempt, enum rb_reas
     return record;
 }
 
-bool attempt_gives_way(const struct attempt *attempt)
+bool attempt_must_yield(const struct attempt *attempt)
 {
-    return patience_gives_way(attempt->callout->patience);
+    return stall_must_yield(attempt->callout->stall);
 }
 
 /* How much a non-answer tells the admin, and how soon asking again is worth while. */

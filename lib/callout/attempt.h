@@ -47,7 +47,7 @@ struct address_record attempt_record(const struct attempt *attempt, enum rb_reas
                                      enum rb_stage stage, const char *rule);
 
 /* Whether the attempt must end here, for the sake of others that wait. */
-bool attempt_gives_way(const struct attempt *attempt);
+bool attempt_must_yield(const struct attempt *attempt);
 
 /*
  * A non-answer: kept for the item, or for all that is to be asked, if it tells more than the one

@@ -65,7 +65,7 @@ static void call_address(struct attempt *attempt, const char *mx,
         attempt->reconnect = false;
         session_run(attempt, mx, address);
     } while (attempt->reconnect && attempt->todo != NULL && !time_is_up(attempt) &&
-             !attempt_gives_way(attempt));
+             !attempt_must_yield(attempt));
     while ((item = attempt->later) != NULL) {
         attempt->later = item->next;
         attempt_put_by(&attempt->todo, item);
@@ -83,7 +83,7 @@ static bool done(const struct attempt *attempt)
      */
     return attempt->todo == NULL || attempt->own > 0 || attempt->full || attempt->paused ||
            called >= attempt->callout->options->o.max_hosts || time_is_up(attempt) ||
-           attempt_gives_way(attempt) || is_cancelled(attempt);
+           attempt_must_yield(attempt) || is_cancelled(attempt);
 }
 
 static void set_port(struct sockaddr_storage *address, uint16_t port)
@@ -220,9 +220,9 @@ static enum dns_outcome look_up_addresses(const struct attempt *attempt, const c
     const struct callout *callout = attempt->callout;
     enum dns_outcome outcome;
 
-    patience_begin(callout->patience, clock_monotonic_ms(callout->clock));
+    stall_begin_wait(callout->stall, clock_monotonic_ms(callout->clock));
     outcome = dns_addresses(callout->dns, name, version, attempt->until, list);
-    patience_end(callout->patience);
+    stall_end_wait(callout->stall);
     return outcome;
 }
 
@@ -263,9 +263,9 @@ OFF_THE_WAY static enum dns_outcome look_up_exchangers(struct attempt *attempt,
     enum dns_outcome outcome;
 
     *found = (struct exchangers){0};
-    patience_begin(callout->patience, clock_monotonic_ms(callout->clock));
+    stall_begin_wait(callout->stall, clock_monotonic_ms(callout->clock));
     outcome = dns_mail_exchangers(callout->dns, callout->domain, attempt->until, &list);
-    patience_end(callout->patience);
+    stall_end_wait(callout->stall);
     if (outcome != DNS_FOUND)
         return outcome;
     found->mx = calloc(list.count, sizeof *found->mx);
@@ -404,7 +404,7 @@ static struct address_record verdict_without_hosts(const struct attempt *attempt
     if (outcome == DNS_NO_DOMAIN || outcome == DNS_NULL_MX || outcome == DNS_FAILURE)
         return attempt_record(attempt, by_outcome[outcome].reason, RB_STAGE_DNS,
                               by_outcome[outcome].rule);
-    if (attempt_gives_way(attempt))
+    if (attempt_must_yield(attempt))
         return attempt_record(attempt, RB_REASON_LIMITED, RB_STAGE_CONNECT, "gave_way");
     if (attempt->held_back > 0)
         return attempt_record(attempt, RB_REASON_LIMITED, RB_STAGE_CONNECT, "hosts_held_back");
@@ -433,7 +433,7 @@ static bool is_dead(const struct attempt *attempt, const struct address_record *
     bool called = attempt->tried > attempt->no_route;
 
     /* Not every host was found, or had all its time. */
-    if (attempt->dns_failed > 0 || attempt_gives_way(attempt) || is_cancelled(attempt))
+    if (attempt->dns_failed > 0 || attempt_must_yield(attempt) || is_cancelled(attempt))
         return false;
     return rb_reason_verdict(record->reason) == RB_VERDICT_INVALID ||
            (record->reason == RB_REASON_UNREACHABLE && !attempt->host_reacted && called &&
@@ -505,7 +505,7 @@ static void finish(struct attempt *attempt, enum dns_outcome outcome)
         next = item->next;
         attempt_answer(attempt, item, item->has_best ? &item->best : &none);
     }
-    while (!attempt->reached && !attempt_gives_way(attempt) &&
+    while (!attempt->reached && !attempt_must_yield(attempt) &&
            (item = attempt_take(attempt)) != NULL)
         attempt_answer(attempt, item, &none);
 }

@@ -118,11 +118,11 @@ struct callout {
     size_t own_count;
     void *tls_context;
     int cancel_fd;
-    struct patience_call *patience; /* told of every wait for a reply; NULL: nobody watches */
-    const uint8_t *probe_key;       /* 32 octets: keys the local part of catch-all probes */
-    const char *domain;             /* canonical */
-    const char *relay;              /* relay.h; NULL: the domain's mail hosts */
-    struct domain_record facts;     /* what is known of the domain */
+    struct stall_call *stall;   /* told of every wait for a reply; NULL: nobody watches */
+    const uint8_t *probe_key;   /* 32 octets: keys the local part of catch-all probes */
+    const char *domain;         /* canonical */
+    const char *relay;          /* relay.h; NULL: the domain's mail hosts */
+    struct domain_record facts; /* what is known of the domain */
     struct callout_hooks hooks;
 };
 

@@ -108,7 +108,7 @@ static void note_status(struct session *session, enum transport_status status)
         [TRANSPORT_CLOSED] = {RB_REASON_UNREACHABLE, "connection_lost"},
         [TRANSPORT_TLS_FAILED] = {RB_REASON_TLS_REQUIRED, "tls_handshake_failed"},
         [TRANSPORT_CANCELLED] = {RB_REASON_TIMEOUT, "cut_short"},
-        [TRANSPORT_GAVE_WAY] = {RB_REASON_LIMITED, "gave_way"},
+        [TRANSPORT_YIELDED] = {RB_REASON_LIMITED, "gave_way"},
         [TRANSPORT_NO_ROUTE] = {RB_REASON_UNREACHABLE, "no_route"},
         [TRANSPORT_SYSTEM] = {RB_REASON_INTERNAL_ERROR, "no_socket"},
     };
@@ -154,7 +154,7 @@ static enum transport_status session_connect(struct session *session, bool use_t
         .connect_timeout_ms = o->connect_timeout_ms,
         .command_timeout_ms = o->command_timeout_ms,
         .cancel_fd = callout->cancel_fd,
-        .patience = callout->patience,
+        .stall = callout->stall,
         .bind = source_address(callout, session->address.ss_family),
         .tls_context = callout->tls_context,
         .mx = session->mx,
@@ -174,7 +174,7 @@ static enum transport_status session_connect(struct session *session, bool use_t
     }
     session->dialogue.source_ip = session->transport.source_ip;
     status = transport_drive(&session->transport, &session->dialogue);
-    if (status != TRANSPORT_TIMEOUT && status != TRANSPORT_GAVE_WAY)
+    if (status != TRANSPORT_TIMEOUT && status != TRANSPORT_YIELDED)
         session->attempt->host_reacted = true;
     return status;
 }
@@ -539,7 +539,7 @@ static struct callout_item *take_another(struct attempt *attempt)
 {
     struct callout_item *item;
 
-    if (attempt->taken >= CALLOUT_SESSION_QUESTIONS_MAX || attempt_gives_way(attempt))
+    if (attempt->taken >= CALLOUT_SESSION_QUESTIONS_MAX || attempt_must_yield(attempt))
         return NULL;
     item = attempt_take(attempt);
     if (item != NULL)
@@ -565,7 +565,7 @@ static bool can_keep_open(struct session *session)
     const unsigned idle_ms = callout->options->o.idle_timeout_ms;
 
     if (idle_ms == 0 || !session->got_answer || attempt->later != NULL ||
-        attempt_gives_way(attempt) || attempt->taken >= CALLOUT_SESSION_QUESTIONS_MAX ||
+        attempt_must_yield(attempt) || attempt->taken >= CALLOUT_SESSION_QUESTIONS_MAX ||
         is_exhausted(session) || !callout->hooks.may_keep_open(callout->hooks.arg, attempt->host))
         return false;
     session->transport.settings.until = deadline_in(callout->clock, idle_ms);
@@ -587,7 +587,7 @@ static struct callout_item *wait_for_more(struct session *session)
     if (!can_keep_open(session))
         return NULL;
     report(session);
-    while (item == NULL && !attempt_gives_way(attempt) &&
+    while (item == NULL && !attempt_must_yield(attempt) &&
            hooks->wait_for_more(hooks->arg, attempt->host))
         item = take_another(attempt);
     if (item == NULL)
@@ -740,7 +740,7 @@ void session_run(struct attempt *attempt, const char *mx, const struct sockaddr_
     }
     if (session->status == TRANSPORT_NO_ROUTE)
         attempt->no_route++;
-    if (session->status == TRANSPORT_GAVE_WAY && !session->got_answer)
+    if (session->status == TRANSPORT_YIELDED && !session->got_answer)
         session->how = kept_waiting(session);
     if (is_news(session))
         report(session);

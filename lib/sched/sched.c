@@ -134,7 +134,7 @@ void sched_get_gauges(struct sched *sched, struct sched_gauges *gauges)
     pthread_mutex_lock(&sched->lock);
     gauges->pending = sched->queue.pending;
     gauges->running = sched->queue.running;
-    gauges->held = threads_held(sched);
+    gauges->stalled = threads_stalled(sched);
     gauges->idle = sched->queue.resting_count;
     pthread_mutex_unlock(&sched->lock);
 }
@@ -195,7 +195,7 @@ bool sched_may_keep_alive(struct sched *sched, struct destination *destination, 
 }
 
 bool sched_keep_alive(struct sched *sched, struct destination *destination, const char *host,
-                      int64_t idle_ms, struct patience_call *call)
+                      int64_t idle_ms, struct stall_call *call)
 {
     const struct timespec until = clock_timespec_in_ms(idle_ms);
     struct rest rest = {.end = REST_SENT_HOME};
@@ -203,12 +203,12 @@ bool sched_keep_alive(struct sched *sched, struct destination *destination, cons
 
     pthread_mutex_lock(&sched->lock);
     if (idling_pays(sched, destination, host, idle_ms)) {
-        patience_leave(&sched->callouts_under_way, call);
+        stall_leave(&sched->callouts_under_way, call);
         rest_begin(&rest, &sched->queue, destination, host);
         while (rest.end == REST_GOES_ON && error == 0)
             error = pthread_cond_timedwait(&rest.woken, &sched->lock, &until);
         rest_finish(&rest, &sched->queue);
-        patience_enter(&sched->callouts_under_way, call, clock_monotonic_ms(sched->clock));
+        stall_enter(&sched->callouts_under_way, call, clock_monotonic_ms(sched->clock));
     }
     pthread_mutex_unlock(&sched->lock);
     return rest.end == REST_CALLED;

@@ -42,9 +42,9 @@ struct sched_lookup {
 /* What the threads call, without a lock. `call` is told of every wait for somebody's answer. */
 struct sched_hooks {
     /* One callout over what waits for a destination: items come by sched_take. */
-    void (*run)(void *arg, struct destination *destination, struct patience_call *call);
+    void (*run)(void *arg, struct destination *destination, struct stall_call *call);
     /* Makes a look-up; it is the hook's from then on. */
-    void (*look_up)(void *arg, struct sched_lookup *lookup, struct patience_call *call);
+    void (*look_up)(void *arg, struct sched_lookup *lookup, struct stall_call *call);
     void *arg;
 };
 
@@ -95,7 +95,7 @@ unsigned sched_pending(const struct sched *sched);
 struct sched_gauges {
     unsigned pending; /* items */
     unsigned running; /* callouts */
-    unsigned held;    /* of these, those whose hosts keep them waiting */
+    unsigned stalled; /* of these, those whose hosts keep them waiting (base/stall.h) */
     unsigned idle;    /* of these, those that keep a session open, with nothing to ask */
 };
 
@@ -126,7 +126,7 @@ bool sched_may_keep_alive(struct sched *sched, struct destination *destination, 
  * it is idle, its callout is not listed as one under way. `host` must live until this returns.
  */
 bool sched_keep_alive(struct sched *sched, struct destination *destination, const char *host,
-                      int64_t idle_ms, struct patience_call *call);
+                      int64_t idle_ms, struct stall_call *call);
 
 /*
  * Who finds out whether the destination's domain accepts everything; see probing.h. item: parked

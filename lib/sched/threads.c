@@ -2,9 +2,9 @@
 /*
  * threads: the workers and their watcher. A worker takes a ready destination, runs one callout over
  * what waits for it, and lets go; or makes one look-up. Of both, if there are both, in turn. Workers
- * are started as needed up to the ceiling, with small stacks. Those whose callouts are held
+ * are started as needed up to the ceiling, with small stacks. Those whose callouts are stalled
  * (base/stall.h), or whose sessions rest (idle.h), do not count; one that finds itself above the
- * ceiling ends. The watcher sleeps until the next callout is held, but only while something is ready
+ * ceiling ends. The watcher sleeps until the next callout is stalled, but only while something is ready
  * that no worker may come for.
  *
  * Thread rule: every function is called under the lock of sched; the hooks are called without it.
@@ -22,7 +22,7 @@
 enum {
     WORKER_STACK_SIZE = RB_STACK_KIB * 1024,
     WORKER_IDLE_MS = 30000, /* an idle worker ends after this */
-    WATCH_MIN_MS = 10,      /* between two looks of the watcher: many are held at one time */
+    WATCH_MIN_MS = 10,      /* between two looks of the watcher: many are stalled at one time */
     WATCH_MAX_MS = 1000,
 };
 
@@ -42,44 +42,44 @@ static void watch(struct sched *sched);
 
 /* --- How many -------------------------------------------------------------- */
 
-static struct patience_view look(const struct sched *sched, const struct patience *patience)
+static struct stall_view look(const struct sched *sched, const struct stall_list *list)
 {
-    return patience_look(patience, sched->limits.max_held, clock_monotonic_ms(sched->clock));
+    return stall_look(list, sched->limits.max_held, clock_monotonic_ms(sched->clock));
 }
 
-unsigned threads_held(const struct sched *sched)
+unsigned threads_stalled(const struct sched *sched)
 {
-    return look(sched, &sched->callouts_under_way).held;
+    return look(sched, &sched->callouts_under_way).stalled;
 }
 
 /* Workers that do not count: nobody answers them, or their sessions rest. */
-static unsigned spared(const struct sched *sched)
+static unsigned exempt(const struct sched *sched)
 {
     const unsigned max = sched->limits.max_held;
-    const unsigned count = threads_held(sched) + look(sched, &sched->lookups_under_way).held +
+    const unsigned count = threads_stalled(sched) + look(sched, &sched->lookups_under_way).stalled +
                            sched->queue.resting_count;
 
     return count < max ? count : max;
 }
 
 /* Workers that count. */
-static unsigned brisk(const struct sched *sched)
+static unsigned counted(const struct sched *sched)
 {
     /* Below the ceiling there is nothing to be found out by looking at each. */
     return sched->workers < sched->limits.workers_max ? sched->workers
-                                                      : sched->workers - spared(sched);
+                                                      : sched->workers - exempt(sched);
 }
 
 static unsigned room(const struct sched *sched)
 {
-    const unsigned count = brisk(sched);
+    const unsigned count = counted(sched);
 
     return count < sched->limits.workers_max ? sched->limits.workers_max - count : 0;
 }
 
 /*
  * Look-ups that may be made now. A name server that is silent keeps its worker waiting as a mail
- * host does; there are never so many that callouts which are kept waiting would not be spared.
+ * host does; there are never so many that callouts which are kept waiting would not be exempt.
  */
 static unsigned lookups_ready(const struct sched *sched)
 {
@@ -173,16 +173,16 @@ unsigned threads_per_host(const struct sched *sched, const struct destination *d
 static bool call_once(struct sched *sched)
 {
     struct destination *destination = queue_next(&sched->queue, sched->limits.per_domain_sessions);
-    struct patience_call call;
+    struct stall_call call;
 
     if (destination == NULL)
         return false;
     threads_call(sched); /* it may be worth another session, which nobody else sees */
-    patience_enter(&sched->callouts_under_way, &call, clock_monotonic_ms(sched->clock));
+    stall_enter(&sched->callouts_under_way, &call, clock_monotonic_ms(sched->clock));
     pthread_mutex_unlock(&sched->lock);
     sched->hooks.run(sched->hooks.arg, destination, &call);
     pthread_mutex_lock(&sched->lock);
-    patience_leave(&sched->callouts_under_way, &call);
+    stall_leave(&sched->callouts_under_way, &call);
     (void)slots_settle(&sched->slots, &sched->queue, destination,
                        threads_per_host(sched, destination), clock_monotonic_ms(sched->clock));
     queue_release(&sched->queue, destination, sched->limits.per_domain_sessions);
@@ -203,15 +203,15 @@ static struct sched_lookup *take_lookup(struct sched *sched)
 static bool look_up_once(struct sched *sched)
 {
     struct sched_lookup *lookup = lookups_ready(sched) > 0 ? take_lookup(sched) : NULL;
-    struct patience_call call;
+    struct stall_call call;
 
     if (lookup == NULL)
         return false;
-    patience_enter(&sched->lookups_under_way, &call, clock_monotonic_ms(sched->clock));
+    stall_enter(&sched->lookups_under_way, &call, clock_monotonic_ms(sched->clock));
     pthread_mutex_unlock(&sched->lock);
     sched->hooks.look_up(sched->hooks.arg, lookup, &call);
     pthread_mutex_lock(&sched->lock);
-    patience_leave(&sched->lookups_under_way, &call);
+    stall_leave(&sched->lookups_under_way, &call);
     sched->lookups_running--;
     return true;
 }
@@ -248,7 +248,7 @@ static void *worker(void *arg)
 
     pthread_mutex_lock(&sched->lock);
     sched->idle--;
-    while (needed && !sched->stopping && brisk(sched) <= sched->limits.workers_max) {
+    while (needed && !sched->stopping && counted(sched) <= sched->limits.workers_max) {
         if (!work_once(sched))
             needed = wait_for_work(sched);
     }
@@ -298,7 +298,7 @@ static bool start_worker(struct sched *sched)
 static int64_t watch_once(struct sched *sched)
 {
     const int64_t now_ms = clock_monotonic_ms(sched->clock);
-    struct patience_view view;
+    struct stall_view view;
     unsigned missing, excess;
     int64_t next_ms;
 
@@ -310,7 +310,7 @@ static int64_t watch_once(struct sched *sched)
     next_ms = deadline_min(view.next_ms, look(sched, &sched->lookups_under_way).next_ms);
     excess = view.excess < missing ? view.excess : missing;
     if (excess > 0) /* of callouts alone: look-ups end soon */
-        (void)patience_give_way(&sched->callouts_under_way, excess, now_ms);
+        (void)stall_make_yield(&sched->callouts_under_way, excess, now_ms);
     if (next_ms > now_ms + WATCH_MAX_MS)
         return WATCH_MAX_MS;
     return next_ms > now_ms + WATCH_MIN_MS ? next_ms - now_ms : WATCH_MIN_MS;

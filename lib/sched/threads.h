@@ -23,7 +23,7 @@ struct sched {
     struct slots slots;
     struct sched_lookup *lookups; /* those that nobody makes yet, the oldest first */
     unsigned lookups_waiting, lookups_running;
-    struct patience callouts_under_way, lookups_under_way; /* and who keeps them waiting */
+    struct stall_list callouts_under_way, lookups_under_way; /* and who keeps them waiting */
     unsigned workers;
     unsigned idle;              /* of these, those that have nothing to do, or do not run yet */
     struct sleeper *sleepers;   /* idle workers, the last one first */
@@ -42,8 +42,8 @@ void threads_call(struct sched *sched);
 /* Whether there is a worker at all; one is started where there is none. */
 bool threads_any(struct sched *sched);
 
-/* Callouts that are held now (base/stall.h). */
-unsigned threads_held(const struct sched *sched);
+/* Callouts that are stalled now. */
+unsigned threads_stalled(const struct sched *sched);
 
 /* Wakes all that sleep, and evicts idle sessions: the end has come. */
 void threads_wake_all(struct sched *sched);

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 enum {
-    READ_SIZE = 1024,     /* on the stack of a callout that may be held; few replies are longer */
+    READ_SIZE = 1024,     /* on the stack of a callout that may stall; few replies are longer */
     BANNER_WAIT_MS = 100, /* how long a connection is not looked for before its banner */
 };
 
@@ -90,7 +90,7 @@ static void record_out(struct transport *transport, const char *octets, size_t l
 
 static int slice_ms(const struct transport *transport, int left_ms)
 {
-    bool watched = transport->settings.patience != NULL;
+    bool watched = transport->settings.stall != NULL;
 
     return watched && left_ms > TRANSPORT_SLICE_MS ? TRANSPORT_SLICE_MS : left_ms;
 }
@@ -112,7 +112,7 @@ static enum transport_status wait_for(const struct transport *transport, short e
         int left_ms = deadline_left_ms(settings->clock, until);
         int n;
 
-        if (patience_runs_out(settings->patience, clock_monotonic_ms(settings->clock)))
+        if (stall_is_new(settings->stall, clock_monotonic_ms(settings->clock)))
             stack_release();
         n = poll(fds, 2, slice_ms(transport, left_ms));
 
@@ -120,8 +120,8 @@ static enum transport_status wait_for(const struct transport *transport, short e
             return TRANSPORT_SYSTEM;
         if (n > 0 && fds[1].revents != 0)
             return TRANSPORT_CANCELLED;
-        if (patience_gives_way(settings->patience))
-            return TRANSPORT_GAVE_WAY;
+        if (stall_must_yield(settings->stall))
+            return TRANSPORT_YIELDED;
         if (left_ms == 0)
             return TRANSPORT_TIMEOUT;
         if (n > 0)
@@ -141,12 +141,12 @@ static void begin_wait(const struct transport *transport)
 {
     const struct transport_settings *settings = &transport->settings;
 
-    patience_begin(settings->patience, clock_monotonic_ms(settings->clock));
+    stall_begin_wait(settings->stall, clock_monotonic_ms(settings->clock));
 }
 
 static void end_wait(const struct transport *transport)
 {
-    patience_end(transport->settings.patience);
+    stall_end_wait(transport->settings.stall);
 }
 
 /* --- Connecting ---------------------------------------------------------- */

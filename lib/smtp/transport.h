@@ -2,7 +2,7 @@
 /*
  * transport: one connection to a mail host: connect, TLS, and moving a dialogue's octets under one
  * absolute deadline. Knows nothing of what is said. Blocks in poll(2) only, wakes at once when
- * cancelled, and within TRANSPORT_SLICE_MS when it must give way.
+ * cancelled, and within TRANSPORT_SLICE_MS when it must yield.
  *
  * Thread rule: a transport belongs to one thread; several may share the SSL context. The calling
  * thread must block SIGPIPE (OpenSSL writes with write(2)).
@@ -25,7 +25,7 @@ enum transport_status {
     TRANSPORT_CLOSED,     /* the host closed or reset the connection */
     TRANSPORT_TLS_FAILED, /* the handshake failed, or what it came to was of no use */
     TRANSPORT_CANCELLED,  /* cancel_fd became readable */
-    TRANSPORT_GAVE_WAY,   /* waited long enough, for others that wait (patience.h) */
+    TRANSPORT_YIELDED,    /* waited long enough, for others that wait (base/stall.h) */
     TRANSPORT_NO_ROUTE,   /* this machine has no way to such an address (no IPv6, say) */
     TRANSPORT_SYSTEM,     /* no descriptor, no memory: ours, not the host's */
 };
@@ -36,8 +36,8 @@ struct transport_settings {
     unsigned connect_timeout_ms;
     unsigned command_timeout_ms; /* for each complete reply, and for the handshake */
     int cancel_fd;               /* readable: give up at once; -1: none */
-    struct patience_call
-        *patience; /* told when a wait for a reply begins and ends; NULL: nobody watches */
+    struct stall_call
+        *stall; /* told when a wait for a reply begins and ends; NULL: nobody watches */
     const struct sockaddr_storage *bind; /* source address; NULL: the system's choice */
     void *tls_context;                   /* of tls_context_new */
     const char *mx; /* for the transcript, and for SNI where it is a host's name; the caller's */

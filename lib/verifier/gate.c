@@ -371,7 +371,7 @@ static void give_up(struct rb_verifier *verifier, const struct setup *setup, str
  * server.
  */
 static void look_up(struct rb_verifier *verifier, const struct setup *setup, struct lookup *lookup,
-                    struct patience_call *call)
+                    struct stall_call *call)
 {
     const struct spf_lookup of = *lookup_of(lookup);
     const int64_t began_ms = clock_monotonic_ms(verifier->clock);
@@ -381,10 +381,10 @@ static void look_up(struct rb_verifier *verifier, const struct setup *setup, str
     int64_t took_ms;
     bool stopping, is_late;
 
-    patience_begin(call, began_ms);
+    stall_begin_wait(call, began_ms);
     outcome = dns_recent_records(setup->dns, of.name, of.type,
                                  deadline_in(verifier->clock, time_ms(setup)), &list);
-    patience_end(call);
+    stall_end_wait(call);
     took_ms = clock_monotonic_ms(verifier->clock) - began_ms;
     is_late = outcome == DNS_FAILURE && took_ms >= time_ms(setup);
     for (check = land(verifier, lookup, &stopping); check != NULL; check = next) {
@@ -400,7 +400,7 @@ static void look_up(struct rb_verifier *verifier, const struct setup *setup, str
     dns_records_free(&list);
 }
 
-void gate_look_up(void *arg, struct sched_lookup *lookup, struct patience_call *call)
+void gate_look_up(void *arg, struct sched_lookup *lookup, struct stall_call *call)
 {
     struct rb_verifier *verifier = arg;
     struct setup *setup = setup_get(verifier);

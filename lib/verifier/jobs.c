@@ -20,7 +20,7 @@ struct task {
     struct rb_verifier *verifier;
     struct destination *destination;
     const struct options *options;
-    struct patience_call *call;
+    struct stall_call *call;
     struct sched_contact contact; /* with the host called now */
     bool settled;                 /* by the domain's facts: */
     struct address_record settlement;
@@ -247,7 +247,7 @@ static void run(struct task *task, const struct setup *setup)
         .own_count = setup->own_count,
         .tls_context = verifier->tls_context,
         .cancel_fd = verifier->cancel_fd,
-        .patience = task->call,
+        .stall = task->call,
         .probe_key = verifier->probe_key,
         .domain = sched_domain(task->destination),
         .relay = relay_of(task->destination),
@@ -261,7 +261,7 @@ static void run(struct task *task, const struct setup *setup)
     callout_run(&callout);
 }
 
-void jobs_run(void *arg, struct destination *destination, struct patience_call *call)
+void jobs_run(void *arg, struct destination *destination, struct stall_call *call)
 {
     struct rb_verifier *verifier = arg;
     struct setup *setup = setup_get(verifier);

@@ -13,6 +13,6 @@
  * Asks what waits for the destination: the hook of sched. arg: the verifier. A worker's thread, no
  * lock held.
  */
-void jobs_run(void *arg, struct destination *destination, struct patience_call *call);
+void jobs_run(void *arg, struct destination *destination, struct stall_call *call);
 
 #endif

@@ -235,7 +235,7 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
     made.retries_scheduled = retry_count(verifier->retry);
     sched_get_gauges(verifier->sched, &gauges);
     made.running = gauges.running;
-    made.held = gauges.held;
+    made.held = gauges.stalled;
     made.resting = gauges.idle;
     pthread_mutex_lock(&verifier->lock);
     made.pending = gauges.pending + verifier->checks.waiting;

@@ -118,7 +118,7 @@ void gate_wait(struct rb_verifier *verifier, struct check *check, struct flight 
  * Makes a look-up, and goes on with what waited for it: the hook of sched. arg: the verifier. A
  * worker's thread, no lock held; call: who keeps this thread waiting.
  */
-void gate_look_up(void *arg, struct sched_lookup *lookup, struct patience_call *call);
+void gate_look_up(void *arg, struct sched_lookup *lookup, struct stall_call *call);
 
 /* The end: what waits at the gate lands. Under the lock. */
 void gate_stop(struct rb_verifier *verifier);

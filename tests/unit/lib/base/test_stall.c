@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_patience: who is held, when the next one will be, and who must give way; no thread, and no
- * time but what is told.
+ * test_stall: who is stalled, when the next one will be, and who must yield; no thread, and no time
+ * but what is told.
  */
 #include "config.h"
 
@@ -21,26 +21,26 @@ struct past {
 };
 
 struct fixture {
-    struct patience patience;
-    struct patience_call call[CALLS_MAX];
+    struct stall_list list;
+    struct stall_call call[CALLS_MAX];
 };
 
 static void enter_all(struct fixture *f, const struct past *past, size_t count)
 {
     *f = (struct fixture){0};
     for (size_t i = 0; i < count; i++) {
-        patience_enter(&f->patience, &f->call[i], now - past[i].began);
+        stall_enter(&f->list, &f->call[i], now - past[i].began);
         if (past[i].waits != NEVER)
-            patience_begin(&f->call[i], now - past[i].waits);
+            stall_begin_wait(&f->call[i], now - past[i].waits);
     }
 }
 
-static void who_waits_longer_than_a_second_is_held(void **state)
+static void who_waits_longer_than_a_second_is_stalled(void **state)
 {
     static const struct {
         struct past past[CALLS_MAX];
         size_t count;
-        unsigned max_held, held, excess;
+        unsigned exempt_max, stalled, excess;
         int64_t next_in; /* NEVER: nothing will change by itself */
     } rows[] = {
         {{{0}}, 0, 10, 0, 0, NEVER},
@@ -53,18 +53,18 @@ static void who_waits_longer_than_a_second_is_held(void **state)
         {{{9000, 9000}, {8000, 300}, {7000, 700}, {6000, NEVER}}, 4, 10, 1, 0, 301},
         {{{9000, 9000}, {8000, 8000}, {7000, 7000}}, 3, 2, 2, 1, 1000},
         {{{9000, 9000}, {8000, 8000}, {900, 900}}, 3, 1, 1, 1, 101},
-        {{{12000, 9000}, {11000, 8000}}, 2, 1, 1, 1, NEVER}, /* the first may give way at once */
+        {{{12000, 9000}, {11000, 8000}}, 2, 1, 1, 1, NEVER}, /* the first may yield at once */
         {{{9000, 9000}}, 1, 0, 0, 1, 1000},
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct fixture f;
-        struct patience_view view;
+        struct stall_view view;
 
         enter_all(&f, rows[i].past, rows[i].count);
-        view = patience_look(&f.patience, rows[i].max_held, now);
-        assert_int_equal(view.held, rows[i].held);
+        view = stall_look(&f.list, rows[i].exempt_max, now);
+        assert_int_equal(view.stalled, rows[i].stalled);
         assert_int_equal(view.excess, rows[i].excess);
         if (rows[i].next_in == NEVER)
             assert_int_equal(view.next_ms, INT64_MAX);
@@ -78,22 +78,22 @@ static void the_next_look_is_neither_early_nor_late(void **state)
 {
     static const struct past past[] = {{5000, 100}, {4000, 400}, {3000, 250}, {2000, 1900}};
     struct fixture f;
-    unsigned held = 1;
+    unsigned stalled = 1;
     int64_t at = now;
 
     (void)state;
     enter_all(&f, past, COUNT(past));
-    while (held <= COUNT(past)) {
-        struct patience_view view = patience_look(&f.patience, 10, at);
+    while (stalled <= COUNT(past)) {
+        struct stall_view view = stall_look(&f.list, 10, at);
 
-        assert_int_equal(view.held, held);
+        assert_int_equal(view.stalled, stalled);
         if (view.next_ms == INT64_MAX)
             break;
-        assert_int_equal(patience_look(&f.patience, 10, view.next_ms - 1).held, held);
+        assert_int_equal(stall_look(&f.list, 10, view.next_ms - 1).stalled, stalled);
         at = view.next_ms;
-        held++;
+        stalled++;
     }
-    assert_int_equal(held, COUNT(past));
+    assert_int_equal(stalled, COUNT(past));
 }
 
 static void a_reply_ends_a_wait_and_the_next_one_is_another(void **state)
@@ -103,25 +103,25 @@ static void a_reply_ends_a_wait_and_the_next_one_is_another(void **state)
 
     (void)state;
     enter_all(&f, past, 1);
-    assert_int_equal(patience_look(&f.patience, 1, now).held, 1);
-    patience_end(&f.call[0]);
-    assert_int_equal(patience_look(&f.patience, 1, now).held, 0);
-    patience_begin(&f.call[0], now);
-    assert_int_equal(patience_look(&f.patience, 1, now + 1000).held, 0);
-    assert_int_equal(patience_look(&f.patience, 1, now + 1001).held, 1);
-    patience_begin(&f.call[0], now + 1001); /* the reply, and the wait for one behind it */
-    assert_int_equal(patience_look(&f.patience, 1, now + 1001).held, 0);
-    patience_leave(&f.patience, &f.call[0]);
-    assert_int_equal(patience_look(&f.patience, 1, now + 9000).held, 0);
+    assert_int_equal(stall_look(&f.list, 1, now).stalled, 1);
+    stall_end_wait(&f.call[0]);
+    assert_int_equal(stall_look(&f.list, 1, now).stalled, 0);
+    stall_begin_wait(&f.call[0], now);
+    assert_int_equal(stall_look(&f.list, 1, now + 1000).stalled, 0);
+    assert_int_equal(stall_look(&f.list, 1, now + 1001).stalled, 1);
+    stall_begin_wait(&f.call[0], now + 1001); /* the reply, and the wait for one behind it */
+    assert_int_equal(stall_look(&f.list, 1, now + 1001).stalled, 0);
+    stall_leave(&f.list, &f.call[0]);
+    assert_int_equal(stall_look(&f.list, 1, now + 9000).stalled, 0);
 }
 
-static void the_oldest_that_waits_gives_way(void **state)
+static void the_oldest_that_waits_must_yield(void **state)
 {
     static const struct {
         struct past past[CALLS_MAX];
         size_t count;
         unsigned wanted, told;
-        bool gives_way[CALLS_MAX];
+        bool must_yield[CALLS_MAX];
     } rows[] = {
         {{{0}}, 0, 3, 0, {false}},
         {{{9999, 9999}}, 1, 1, 0, {false}}, /* has not had its ten seconds */
@@ -140,9 +140,9 @@ static void the_oldest_that_waits_gives_way(void **state)
         struct fixture f;
 
         enter_all(&f, rows[i].past, rows[i].count);
-        assert_int_equal(patience_give_way(&f.patience, rows[i].wanted, now), rows[i].told);
+        assert_int_equal(stall_make_yield(&f.list, rows[i].wanted, now), rows[i].told);
         for (size_t j = 0; j < rows[i].count; j++)
-            assert_int_equal(patience_gives_way(&f.call[j]), rows[i].gives_way[j]);
+            assert_int_equal(stall_must_yield(&f.call[j]), rows[i].must_yield[j]);
     }
 }
 
@@ -153,14 +153,14 @@ static void those_that_were_told_count_until_they_have_gone(void **state)
 
     (void)state;
     enter_all(&f, past, COUNT(past));
-    assert_int_equal(patience_give_way(&f.patience, 1, now), 1);
-    assert_int_equal(patience_give_way(&f.patience, 1, now), 1);
-    assert_false(patience_gives_way(&f.call[1]));
-    assert_int_equal(patience_give_way(&f.patience, 2, now), 2);
-    assert_true(patience_gives_way(&f.call[1]));
-    patience_leave(&f.patience, &f.call[0]);
-    assert_int_equal(patience_give_way(&f.patience, 2, now), 2);
-    assert_true(patience_gives_way(&f.call[2]));
+    assert_int_equal(stall_make_yield(&f.list, 1, now), 1);
+    assert_int_equal(stall_make_yield(&f.list, 1, now), 1);
+    assert_false(stall_must_yield(&f.call[1]));
+    assert_int_equal(stall_make_yield(&f.list, 2, now), 2);
+    assert_true(stall_must_yield(&f.call[1]));
+    stall_leave(&f.list, &f.call[0]);
+    assert_int_equal(stall_make_yield(&f.list, 2, now), 2);
+    assert_true(stall_must_yield(&f.call[2]));
 }
 
 static void a_long_wait_is_noticed_once(void **state)
@@ -173,35 +173,35 @@ static void a_long_wait_is_noticed_once(void **state)
     for (int wait = 0; wait < 2; wait++) {
         const int64_t began = now + wait * 5000;
 
-        patience_begin(&f.call[0], began);
-        assert_false(patience_runs_out(&f.call[0], began + 1000));
-        assert_true(patience_runs_out(&f.call[0], began + 1001));
-        assert_false(patience_runs_out(&f.call[0], began + 1002));
+        stall_begin_wait(&f.call[0], began);
+        assert_false(stall_is_new(&f.call[0], began + 1000));
+        assert_true(stall_is_new(&f.call[0], began + 1001));
+        assert_false(stall_is_new(&f.call[0], began + 1002));
     }
-    patience_end(&f.call[0]);
-    assert_false(patience_runs_out(&f.call[0], now + 60000));
+    stall_end_wait(&f.call[0]);
+    assert_false(stall_is_new(&f.call[0], now + 60000));
 }
 
 static void nobody_need_watch(void **state)
 {
     (void)state;
-    patience_begin(NULL, now);
-    patience_end(NULL);
-    assert_false(patience_gives_way(NULL));
-    assert_false(patience_runs_out(NULL, now));
+    stall_begin_wait(NULL, now);
+    stall_end_wait(NULL);
+    assert_false(stall_must_yield(NULL));
+    assert_false(stall_is_new(NULL, now));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_waits_longer_than_a_second_is_held),
+        cmocka_unit_test(who_waits_longer_than_a_second_is_stalled),
         cmocka_unit_test(the_next_look_is_neither_early_nor_late),
         cmocka_unit_test(a_reply_ends_a_wait_and_the_next_one_is_another),
-        cmocka_unit_test(the_oldest_that_waits_gives_way),
+        cmocka_unit_test(the_oldest_that_waits_must_yield),
         cmocka_unit_test(those_that_were_told_count_until_they_have_gone),
         cmocka_unit_test(a_long_wait_is_noticed_once),
         cmocka_unit_test(nobody_need_watch),
     };
 
-    return cmocka_run_group_tests_name("patience", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("stall", tests, NULL, NULL);
 }
