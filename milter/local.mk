@@ -19,14 +19,16 @@ libmilterparts_la_SOURCES = \
     milter/config/table.c milter/config/table.h \
     milter/config/value.c milter/config/value.h \
     milter/session/decide.c milter/session/decide.h \
+    milter/session/envelope.c milter/session/envelope.h \
     milter/session/explain.c milter/session/explain.h \
     milter/session/guessers.c milter/session/guessers.h \
     milter/session/recipient.c milter/session/recipient.h \
-    milter/session/reply.c \
+    milter/session/reply.c milter/session/reply.h \
     milter/session/session.c milter/session/session.h \
     milter/daemon/control.c milter/daemon/control.h \
     milter/daemon/daemon.c milter/daemon/daemon.h \
     milter/daemon/metrics.c milter/daemon/metrics.h \
+    milter/daemon/observer.c milter/daemon/observer.h \
     milter/daemon/service.c milter/daemon/service.h \
     milter/daemon/status.c milter/daemon/status.h \
     milter/mta/filter.c milter/mta/filter.h \

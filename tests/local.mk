@@ -65,6 +65,7 @@ UNIT = \
     tests/unit/milter/session/test_session \
     tests/unit/milter/daemon/test_control \
     tests/unit/milter/daemon/test_daemon \
+    tests/unit/milter/daemon/test_metrics \
     tests/unit/milter/mta/test_filter \
     tests/unit/milter/mta/test_headers \
     tests/unit/milter/mta/test_listen \

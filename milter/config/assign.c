@@ -12,8 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "config/configuration.h"
 #include "base/text.h"
+#include "config/configuration.h"
 
 /* The value is last: text that is foreign and may be long. */
 bool assign_refuse(struct fault *fault, const struct where *where, const char *value,

@@ -9,13 +9,13 @@
 #ifndef RB_MILTER_CONFIG_CONFIGURATION_H
 #define RB_MILTER_CONFIG_CONFIGURATION_H
 
-#include "base/log.h"
-#include "config/policy.h"
-#include "ringback.h"
-#include "config/value.h"
-
 #include <stdatomic.h>
 #include <stdio.h>
+
+#include "base/log.h"
+#include "config/policy.h"
+#include "config/value.h"
+#include "ringback.h"
 
 enum {
     CONFIG_POLICIES_MAX = 1000, /* each is tried for each transaction */

@@ -6,8 +6,6 @@
  */
 #include "config.h"
 
-#include "config/configuration.h"
-
 #include <errno.h>
 #include <netdb.h>
 #include <stddef.h>
@@ -15,13 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mail/address.h"
+#include "base/text.h"
+#include "config/assign.h"
+#include "config/configuration.h"
+#include "config/parse.h"
 #include "config/scan.h"
 #include "config/table.h"
-#include "config/parse.h"
+#include "mail/address.h"
 #include "mail/relay.h"
-#include "config/assign.h"
-#include "base/text.h"
 
 struct loader {
     struct config *config;

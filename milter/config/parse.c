@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/table.h"
 #include "base/text.h"
+#include "config/table.h"
 
 /* An option that no file can name: its default is read where a block opens, and thus keeps that
  * line. */

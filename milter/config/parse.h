@@ -7,9 +7,9 @@
 #ifndef RB_MILTER_CONFIG_PARSE_H
 #define RB_MILTER_CONFIG_PARSE_H
 
-#include "config/scan.h"
-
 #include <confuse.h>
+
+#include "config/scan.h"
 
 /*
  * Reads text that scan_text has been through, under the tables of table.h. path is for

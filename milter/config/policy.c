@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail/address.h"
-#include "config/configuration.h"
-#include "mail/netguard.h"
 #include "base/text.h"
+#include "config/configuration.h"
+#include "mail/address.h"
+#include "mail/netguard.h"
 
 const char *const action_names[] = {"accept", "tag", "quarantine", "tempfail", "reject", NULL};
 const char *const policy_verify_names[] = {"none", "sender", "recipient", "both", NULL};

@@ -11,11 +11,11 @@
 #ifndef RB_MILTER_CONFIG_POLICY_H
 #define RB_MILTER_CONFIG_POLICY_H
 
-#include "ringback.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
+
+#include "ringback.h"
 
 struct config;
 

@@ -8,9 +8,9 @@
 #ifndef RB_MILTER_CONFIG_SCAN_H
 #define RB_MILTER_CONFIG_SCAN_H
 
-#include "ringback.h"
-
 #include <stddef.h>
+
+#include "ringback.h"
 
 enum {
     SCAN_CONFIG_MAX = 1024 * 1024,    /* octets of a configuration: thousands of policies */

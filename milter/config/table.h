@@ -6,9 +6,9 @@
 #ifndef RB_MILTER_CONFIG_TABLE_H
 #define RB_MILTER_CONFIG_TABLE_H
 
-#include "config/value.h"
-
 #include <stdio.h>
+
+#include "config/value.h"
 
 /* Milliseconds. */
 #define SECOND INT64_C(1000)

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "mail/address.h"
 #include "mail/relay.h"
-#include "base/text.h"
 
 enum { DIGITS_MAX = 10 }; /* times the largest unit still fits 63 bits */
 

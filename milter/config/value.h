@@ -6,11 +6,11 @@
 #ifndef RB_MILTER_CONFIG_VALUE_H
 #define RB_MILTER_CONFIG_VALUE_H
 
-#include "ringback.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "ringback.h"
 
 enum {
     VALUE_TEXT_MAX = 1023,       /* octets of any one value */

@@ -3,8 +3,8 @@
  * daemon: becoming one: folders, user, background, descriptors. Each function says on failure what
  * is wrong in one line and gives the exit status (sysexits.h).
  */
-#ifndef RB_MILTER_DAEMON_H
-#define RB_MILTER_DAEMON_H
+#ifndef RB_MILTER_DAEMON_DAEMON_H
+#define RB_MILTER_DAEMON_DAEMON_H
 
 #include <stdbool.h>
 #include <sys/types.h>

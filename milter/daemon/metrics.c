@@ -6,8 +6,6 @@
 
 #include <stdatomic.h>
 
-#include "session/session.h"
-
 static atomic_ullong decisions[RB_REASON_MAX][ACTION_REJECT + 1];
 static atomic_ullong skips[EXEMPT_MAX];
 static atomic_ullong waits[METRICS_WAIT_BUCKETS];

@@ -8,10 +8,7 @@
 
 #include <stdint.h>
 
-#include "config/policy.h"
-#include "ringback.h"
-
-enum exemption;
+#include "session/envelope.h"
 
 enum { METRICS_WAIT_BUCKETS = 12 };
 

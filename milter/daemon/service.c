@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "daemon/observer.h"
 #include "verifier/verifier.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -143,7 +144,7 @@ enum rb_error service_start(const char *path, struct config *config, void (*befo
 
     world.before_wait = before_wait;
     world.pause = pause_client;
-    world.note_correspondent = rb_note_correspondent;
+    world.observer = &observer_of_sessions;
     config_options(config, &options);
     options.observer.event = hear;
     error = rb_verifier_open(&options, &world.verifier, detail, detail_size);

@@ -8,17 +8,22 @@
 
 #include "mta/filter.h"
 
-#include "mta/headers.h"
-#include "daemon/metrics.h"
-#include "mta/negotiate.h"
-#include "base/pool.h"
-#include "daemon/service.h"
-#include "base/text.h"
-
 #include <libmilter/mfapi.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/text.h"
+#include "daemon/metrics.h"
+#include "daemon/observer.h"
+#include "daemon/service.h"
+#include "mta/headers.h"
+#include "mta/negotiate.h"
+#include "session/decide.h"
+#include "session/reply.h"
+#include "session/session.h"
 
 /* What was agreed on with the MTA for a connection. */
 struct terms {
@@ -186,13 +191,13 @@ static void log_decisions(struct visit *visit, const char *id)
     struct session *session = &visit->session;
 
     for (struct decision *each = session->decisions; each != NULL; each = each->next)
-        session_log(session, each, id);
+        observer_log(session, each, id);
 }
 
 static void forget_message(struct visit *visit, const char *id)
 {
     /* A client that has left is not waited for; what is known by now goes into the log. */
-    (void)session_collect(&visit->session, 0, NULL, NULL);
+    (void)decide_collect(&visit->session, 0, NULL, NULL);
     log_decisions(visit, id);
     headers_fini(&visit->census);
     session_reset(&visit->session);
@@ -205,22 +210,6 @@ static void visit_free(struct visit *visit)
     session_fini(&visit->session);
     metrics_session_ended();
     pool_put(&visits, visit);
-}
-
-static void log_exempt_connection(const struct session *session, enum exemption exemption)
-{
-    struct log_fields fields;
-
-    if (!log_wants(LOG_LEVEL_INFO))
-        return;
-    log_fields_init(&fields, "");
-    log_field(&fields, "verify", "none");
-    log_field(&fields, "verdict", rb_verdict_name(RB_VERDICT_UNKNOWN));
-    log_field(&fields, "reason", rb_reason_name(RB_REASON_EXEMPT));
-    log_field(&fields, "rule", exemption_name(exemption));
-    log_field(&fields, "action", action_name(ACTION_ACCEPT));
-    log_field(&fields, "client", session->client_text);
-    log_fields_write(LOG_LEVEL_INFO, &fields);
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
@@ -244,8 +233,7 @@ static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
     exemption = session_connection_exempt(&visit->session);
     if (exemption == EXEMPT_NOT)
         return leave(SMFIS_CONTINUE);
-    metrics_skipped(exemption);
-    log_exempt_connection(&visit->session, exemption);
+    observer_connection_exempt(&visit->session, exemption);
     return leave(SMFIS_ACCEPT);
 }
 
@@ -315,7 +303,7 @@ static sfsistat on_mail(SMFICTX *context, char **arguments)
  */
 static bool set_reply(SMFICTX *context, const struct smtp_reply *reply)
 {
-    char text[2 * SESSION_REPLY_MAX + 1], code[sizeof reply->code];
+    char text[2 * REPLY_TEXT_MAX + 1], code[sizeof reply->code];
     char enhanced[sizeof reply->enhanced];
     size_t len = 0;
 
@@ -335,7 +323,7 @@ static sfsistat refuse(SMFICTX *context, const struct session *session,
 {
     struct smtp_reply reply;
 
-    session_reply(session, decision, decision->action, &reply);
+    reply_write(session, decision, decision->action, &reply);
     if (!set_reply(context, &reply))
         log_line(LOG_LEVEL_ERROR, "libmilter refused the reply: %s", reply.text);
     return decision->action == ACTION_REJECT ? SMFIS_REJECT : SMFIS_TEMPFAIL;
@@ -351,10 +339,10 @@ static sfsistat on_rcpt(SMFICTX *context, char **arguments)
         return leave(SMFIS_CONTINUE);
     decision = session_rcpt(&visit->session, arguments[0] != NULL ? arguments[0] : "");
     if (visit->session.rcpt.decided)
-        session_log(&visit->session, &visit->session.rcpt.decision, queue_id(context));
+        observer_log(&visit->session, &visit->session.rcpt.decision, queue_id(context));
     if (decision->action != ACTION_REJECT && decision->action != ACTION_TEMPFAIL)
         return leave(SMFIS_CONTINUE);
-    session_log(&visit->session, decision, queue_id(context));
+    observer_log(&visit->session, decision, queue_id(context));
     return leave(refuse(context, &visit->session, decision));
 }
 
@@ -372,9 +360,9 @@ static bool refuses_message(SMFICTX *context, struct visit *visit, void (*tick)(
     struct session *session = &visit->session;
     const struct decision *refusal;
 
-    if (!session_is_pending(session))
+    if (!decide_is_pending(session))
         return false;
-    refusal = session_collect(session, session->config->max_wait_ms, tick, context);
+    refusal = decide_collect(session, session->config->max_wait_ms, tick, context);
     if (refusal == NULL)
         return false;
     log_decisions(visit, queue_id(context));
@@ -506,8 +494,8 @@ static sfsistat on_eom(SMFICTX *context)
     session = &visit->session;
     if (refuses_message(context, visit, still_at_it, &status))
         return leave(status);
-    decision = session_message_decision(session);
-    fate = session_fate(session);
+    decision = decide_message(session);
+    fate = decide_fate(session);
     log_decisions(visit, queue_id(context));
     if (must_refuse_overflow(visit)) {
         transaction_end(visit);

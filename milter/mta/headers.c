@@ -4,12 +4,12 @@
 
 #include "mta/headers.h"
 
-#include "base/text.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/text.h"
 
 enum { COMMENT_DEPTH_MAX = 20 /* nested comments; deeper ones are no honest header */ };
 

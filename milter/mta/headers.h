@@ -7,10 +7,10 @@
 #ifndef RB_MILTER_MTA_HEADERS_H
 #define RB_MILTER_MTA_HEADERS_H
 
-#include "session/session.h"
-
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "session/envelope.h"
 
 #define HEADER_RINGBACK "X-Ringback"
 #define HEADER_WARNING "X-Ringback-Warning"
@@ -44,7 +44,7 @@ bool headers_has_authserv_id(const char *value, const char *authserv_id);
 
 /*
  * "VERDICT; reason=…; sender=<…>; mx=…; cached=…; action=…; id=…". Always fits. decision: about the
- * sender; fate: what is done with the message (session_fate), perhaps for a recipient's sake.
+ * sender; fate: what is done with the message (decide_fate), perhaps for a recipient's sake.
  */
 void headers_ringback(const struct session *session, const struct decision *decision,
                       const struct decision *fate, char value[HEADER_VALUE_MAX + 1]);

@@ -8,11 +8,11 @@
 #ifndef RB_MILTER_MTA_LISTEN_H
 #define RB_MILTER_MTA_LISTEN_H
 
-#include "config/configuration.h"
-
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+
+#include "config/configuration.h"
 
 enum {
     LISTEN_ERROR_SIZE = 512,

@@ -7,20 +7,24 @@
 
 #include "session/decide.h"
 
+#include <string.h>
+
 #include "base/clock.h"
-#include "base/log.h"
-#include "daemon/metrics.h"
 #include "base/pool.h"
 #include "base/text.h"
 
-#include <string.h>
+static void note_failure(const struct session *session, const char *why)
+{
+    if (session->world->observer != NULL)
+        session->world->observer->failed(session, OF_SENDER, why);
+}
 
 static void note_internal_error(struct session *session, enum rb_error error)
 {
     session->answer.verdict = RB_VERDICT_UNKNOWN;
     session->answer.reason = RB_REASON_INTERNAL_ERROR;
     session->answer.expires_s = session->answer.age_s = -1;
-    log_line(LOG_LEVEL_ERROR, "cannot verify <%s>: %s", session->sender_text, rb_error_text(error));
+    note_failure(session, rb_error_text(error));
 }
 
 /* Asks once a message; one verdict serves all its recipients. */
@@ -29,7 +33,7 @@ static void begin(struct session *session)
     const struct rb_question question = {
         .address = session->sender,
         .address_len = strlen(session->sender),
-        .client = session_client(session),
+        .client = envelope_client(session),
         .helo = session->helo,
     };
     enum rb_error error;
@@ -59,10 +63,10 @@ static void take_answer(struct session *session)
     rb_ticket_free(session->ticket);
     session->ticket = NULL;
     session->waited_ms = session->answer.elapsed_ms;
-    metrics_waited(session->waited_ms);
+    if (session->world->observer != NULL)
+        session->world->observer->waited(session->waited_ms);
     if (session->answer.reason == RB_REASON_INTERNAL_ERROR)
-        log_line(LOG_LEVEL_ERROR, "cannot verify <%s>: %s", session->sender_text,
-                 session->answer.rule);
+        note_failure(session, session->answer.rule);
 }
 
 /*
@@ -172,20 +176,20 @@ static enum action possible(const struct session *session, enum action wanted)
     return wanted;
 }
 
-void session_settle(const struct session *session, struct decision *decision, enum action wanted)
+void decide_settle(const struct session *session, struct decision *decision, enum action wanted)
 {
     decision->wanted = wanted;
     decision->action = possible(session, wanted);
-    if (session->world->answer == NULL)
-        metrics_decided(decision->reason, decision->action);
+    if (session->world->observer != NULL)
+        session->world->observer->decided(decision->reason, decision->action);
 }
 
-bool decision_refuses(const struct decision *decision)
+bool decide_refuses(const struct decision *decision)
 {
     return decision->action == ACTION_REJECT || decision->action == ACTION_TEMPFAIL;
 }
 
-bool decision_is_harsher(const struct decision *a, const struct decision *b)
+bool decide_is_harsher(const struct decision *a, const struct decision *b)
 {
     return a->action > b->action || (a->action == b->action && a->wanted > b->wanted);
 }
@@ -195,19 +199,19 @@ static void settle_by_answer(struct session *session, struct decision *decision)
     decision->pending = false;
     decision->verdict = session->answer.verdict;
     decision->reason = session->answer.reason;
-    session_settle(session, decision,
-                   policy_action(decision->policy, decision->verdict, decision->reason));
+    decide_settle(session, decision,
+                  policy_action(decision->policy, decision->verdict, decision->reason));
 }
 
-static void decide(struct session *session, struct decision *decision)
+static void make_decision(struct session *session, struct decision *decision)
 {
     if (decision->exemption != EXEMPT_NOT) {
         decision->verdict = RB_VERDICT_UNKNOWN;
         decision->reason = RB_REASON_EXEMPT;
-        if (session->world->answer == NULL)
-            metrics_skipped(decision->exemption);
-        session_settle(session, decision,
-                       policy_action(decision->policy, decision->verdict, decision->reason));
+        if (session->world->observer != NULL)
+            session->world->observer->skipped(decision->exemption);
+        decide_settle(session, decision,
+                      policy_action(decision->policy, decision->verdict, decision->reason));
     } else if (is_let_in(session, decision->policy)) {
         decision->pending = true;
         decision->action = decision->wanted = ACTION_ACCEPT;
@@ -216,7 +220,7 @@ static void decide(struct session *session, struct decision *decision)
     }
 }
 
-bool session_is_pending(const struct session *session)
+bool decide_is_pending(const struct session *session)
 {
     for (const struct decision *each = session->decisions; each != NULL; each = each->next)
         if (each->pending)
@@ -224,8 +228,8 @@ bool session_is_pending(const struct session *session)
     return false;
 }
 
-const struct decision *session_collect(struct session *session, unsigned max_wait_ms,
-                                       void (*tick)(void *arg), void *arg)
+const struct decision *decide_collect(struct session *session, unsigned max_wait_ms,
+                                      void (*tick)(void *arg), void *arg)
 {
     const struct decision *refusal = NULL;
 
@@ -234,7 +238,7 @@ const struct decision *session_collect(struct session *session, unsigned max_wai
         if (!each->pending)
             continue;
         settle_by_answer(session, each);
-        if (decision_refuses(each))
+        if (decide_refuses(each))
             refusal = each;
     }
     return refusal;
@@ -252,7 +256,7 @@ bool decide_is_other_fate(const struct session *session, const struct policy *po
     bool undecided = exemption == EXEMPT_NOT && (!session->asked || session->ticket != NULL);
 
     for (const struct decision *each = session->decisions; each != NULL; each = each->next) {
-        if (decision_refuses(each) || (!each->pending && !undecided))
+        if (decide_refuses(each) || (!each->pending && !undecided))
             continue;
         if (is_at_stake(each->policy, each->exemption) != is_at_stake(policy, exemption))
             return true;
@@ -290,8 +294,8 @@ void decide_forget(struct session *session)
     }
 }
 
-struct decision *decide_for(struct session *session, const struct policy *policy,
-                            enum exemption exemption, const char *to, size_t len)
+struct decision *decide_sender(struct session *session, const struct policy *policy,
+                               enum exemption exemption, const char *to, size_t len)
 {
     struct decision *decision = find_decision(session, policy, exemption);
 
@@ -303,15 +307,9 @@ struct decision *decide_for(struct session *session, const struct policy *policy
     if (decision == NULL)
         return NULL;
     *decision = (struct decision){.policy = policy, .exemption = exemption, .recipients = 1};
-    session_show_address(decision->recipient, sizeof decision->recipient, to, len);
-    decide(session, decision);
+    envelope_show_address(decision->recipient, sizeof decision->recipient, to, len);
+    make_decision(session, decision);
     return decision;
-}
-
-const struct rb_answer *session_answer(const struct session *session,
-                                       const struct decision *decision)
-{
-    return decision->of == OF_SENDER ? &session->answer : &session->rcpt.answer;
 }
 
 /* Who was verified speaks before who was not. */
@@ -319,25 +317,25 @@ static bool speaks_before(const struct decision *a, const struct decision *b)
 {
     const bool a_exempt = a->exemption != EXEMPT_NOT, b_exempt = b->exemption != EXEMPT_NOT;
 
-    return a_exempt != b_exempt ? b_exempt : decision_is_harsher(a, b);
+    return a_exempt != b_exempt ? b_exempt : decide_is_harsher(a, b);
 }
 
-const struct decision *session_message_decision(const struct session *session)
+const struct decision *decide_message(const struct session *session)
 {
     const struct decision *best = NULL;
 
     for (const struct decision *each = session->decisions; each != NULL; each = each->next)
-        if (!decision_refuses(each) && /* those recipients are not part of the message */
+        if (!decide_refuses(each) && /* those recipients are not part of the message */
             (best == NULL || speaks_before(each, best)))
             best = each;
     return best;
 }
 
-const struct decision *session_fate(const struct session *session)
+const struct decision *decide_fate(const struct session *session)
 {
-    const struct decision *of_sender = session_message_decision(session);
+    const struct decision *of_sender = decide_message(session);
 
-    if (of_sender != NULL && session->marked && decision_is_harsher(&session->mark, of_sender))
+    if (of_sender != NULL && session->marked && decide_is_harsher(&session->mark, of_sender))
         return &session->mark;
     return of_sender;
 }

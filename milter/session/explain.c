@@ -4,15 +4,17 @@
 
 #include "session/explain.h"
 
-#include "mail/address.h"
-#include "mail/relay.h"
-#include "session/session.h"
-#include "base/text.h"
-#include "base/json.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "mail/address.h"
+#include "mail/relay.h"
+#include "session/decide.h"
+#include "session/reply.h"
+#include "session/session.h"
 
 enum { SUBJECTS = OF_RECIPIENT + 1 };
 
@@ -129,7 +131,7 @@ static void tell_policies(const struct explanation *explanation, const struct se
 {
     const struct config *config = session->config;
     const struct transaction transaction = {
-        .client = session_client(session),
+        .client = envelope_client(session),
         .helo = session->helo,
         .authenticated = session->authenticated,
         .sender = session_policy_sender(session),
@@ -175,7 +177,7 @@ static void tell_source(const struct explanation *explanation, const struct deci
 static void tell_verdict(const struct explanation *explanation, const struct session *session,
                          const struct decision *decision)
 {
-    const struct rb_answer *answer = session_answer(session, decision);
+    const struct rb_answer *answer = envelope_answer(session, decision);
     FILE *out = explanation->out;
 
     (void)fprintf(out, "verdict     %s, reason %s\n", rb_verdict_name(decision->verdict),
@@ -205,7 +207,7 @@ static void tell_action(const struct explanation *explanation, const struct sess
                       action_name(decision->wanted));
     if (decision->wanted != ACTION_REJECT && decision->wanted != ACTION_TEMPFAIL)
         return;
-    session_reply(session, decision, decision->wanted, &reply);
+    reply_write(session, decision, decision->wanted, &reply);
     (void)fprintf(explanation->out, "reply       %s %s %s\n", reply.code, reply.enhanced,
                   reply.text);
 }
@@ -263,7 +265,7 @@ static void tell(const struct explanation *explanation, struct session *session)
     tell_exemptions(explanation, session, recipient_key);
     tell_policies(explanation, session, recipient_key);
     decision = session_rcpt(session, to);
-    (void)session_collect(session, 0, NULL, NULL);
+    (void)decide_collect(session, 0, NULL, NULL);
     tell_decisions(explanation, session, decision, &recipient);
 }
 

@@ -9,10 +9,10 @@
 #ifndef RB_MILTER_SESSION_EXPLAIN_H
 #define RB_MILTER_SESSION_EXPLAIN_H
 
+#include <jansson.h>
+
 #include "config/configuration.h"
 #include "ringback.h"
-
-#include <jansson.h>
 
 /*
  * The request, which is hostile:

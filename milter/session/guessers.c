@@ -4,11 +4,11 @@
 
 #include "session/guessers.h"
 
-#include "base/clock.h"
-#include "limits/rates.h"
-
 #include <pthread.h>
 #include <stdio.h>
+
+#include "base/clock.h"
+#include "limits/rates.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct rates *rates; /* lock; NULL: nobody has guessed yet */

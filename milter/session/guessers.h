@@ -6,9 +6,9 @@
 #ifndef RB_MILTER_SESSION_GUESSERS_H
 #define RB_MILTER_SESSION_GUESSERS_H
 
-#include "ringback.h"
-
 #include <sys/socket.h>
+
+#include "ringback.h"
 
 enum {
     GUESSERS_MAX = 65536,    /* clients that are remembered; IPv6 by /64 */

@@ -7,13 +7,18 @@
 
 #include "session/recipient.h"
 
-#include "session/guessers.h"
-#include "base/log.h"
-#include "daemon/metrics.h"
 #include "base/text.h"
+#include "session/decide.h"
+#include "session/guessers.h"
 
 /* Asks the domain's mail hosts that are preferred over ourselves. */
 static const char preferred_hosts[] = "mx:";
+
+static void note_failure(const struct session *session, enum rb_error error)
+{
+    if (session->world->observer != NULL)
+        session->world->observer->failed(session, OF_RECIPIENT, rb_error_text(error));
+}
 
 static void ask(struct session *session, const struct relay *relay, const char *to, size_t len)
 {
@@ -35,15 +40,15 @@ static void ask(struct session *session, const struct relay *relay, const char *
     if (error != RB_OK) {
         *answer =
             (struct rb_answer){.reason = RB_REASON_INTERNAL_ERROR, .age_s = -1, .expires_s = -1};
-        log_line(LOG_LEVEL_ERROR, "cannot verify recipient <%s>: %s",
-                 session->rcpt.decision.recipient, rb_error_text(error));
+        note_failure(session, error);
         return;
     }
     if (!rb_ready(ticket) && session->world->before_wait != NULL)
         session->world->before_wait();
     (void)rb_wait(ticket, rb_ticket_asked_ms(ticket) + session->config->max_wait_ms, answer);
     rb_ticket_free(ticket);
-    metrics_waited(answer->elapsed_ms);
+    if (session->world->observer != NULL)
+        session->world->observer->waited(answer->elapsed_ms);
 }
 
 /* Whether the relay, for the time being, cannot tell. */
@@ -91,7 +96,7 @@ static struct decision *begin(struct session *session, const struct policy *poli
     struct decision *decision = &session->rcpt.decision;
 
     *decision = (struct decision){.of = OF_RECIPIENT, .policy = policy, .recipients = 1};
-    session_show_address(decision->recipient, sizeof decision->recipient, to, len);
+    envelope_show_address(decision->recipient, sizeof decision->recipient, to, len);
     return decision;
 }
 
@@ -106,7 +111,7 @@ static void settle_unasked(struct session *session, const char *rule)
     (void)text_copy(answer->rule, sizeof answer->rule, rule);
     decision->verdict = RB_VERDICT_UNKNOWN;
     decision->reason = RB_REASON_LIMITED;
-    session_settle(session, decision, ACTION_TEMPFAIL);
+    decide_settle(session, decision, ACTION_TEMPFAIL);
 }
 
 struct decision *recipient_put_off(struct session *session, const struct policy *policy,
@@ -127,7 +132,7 @@ static enum guesser look_at_client(const struct session *session, const struct p
 {
     if (policy->on_invalid != ACTION_TEMPFAIL && policy->on_invalid != ACTION_REJECT)
         return GUESSER_NOT;
-    return guessers_look(session_client(session), &session->config->limits.per_client_bad_rcpt);
+    return guessers_look(envelope_client(session), &session->config->limits.per_client_bad_rcpt);
 }
 
 /* For right and wrong ones alike, lest the time tell which it is. */
@@ -161,7 +166,7 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
     ask(session, relay, to, len);
     decision->verdict = session->rcpt.answer.verdict;
     decision->reason = session->rcpt.answer.reason;
-    session_settle(session, decision, wanted_action(policy, relay, decision));
+    decide_settle(session, decision, wanted_action(policy, relay, decision));
     if (is_wrong_guess(decision) && session->world->answer == NULL)
-        guessers_note(session_client(session), &session->config->limits.per_client_bad_rcpt);
+        guessers_note(envelope_client(session), &session->config->limits.per_client_bad_rcpt);
 }

@@ -6,7 +6,7 @@
 #ifndef RB_MILTER_SESSION_RECIPIENT_H
 #define RB_MILTER_SESSION_RECIPIENT_H
 
-#include "session/session.h"
+#include "session/envelope.h"
 
 /*
  * Decides about one recipient: session->rcpt. to: as the client wrote it; domain: its canonical

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tell: how a session's decisions are told to clients and to the log; see session.h. */
+/* reply: see reply.h. */
 #include "config.h"
 
-#include "session/session.h"
-
-#include "base/log.h"
-#include "base/text.h"
+#include "session/reply.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
 
 /* What there is to say where no host said anything. */
 static const char *in_words(enum rb_reason reason)
@@ -103,11 +102,11 @@ static const char *enhanced_code(const struct decision *decision, bool reject)
     return reject ? "5.1.1" : "4.1.1";
 }
 
-void session_reply(const struct session *session, const struct decision *decision,
-                   enum action action, struct smtp_reply *reply)
+void reply_write(const struct session *session, const struct decision *decision, enum action action,
+                 struct smtp_reply *reply)
 {
     bool reject = action == ACTION_REJECT;
-    char text[2 * SESSION_REPLY_MAX];
+    char text[2 * REPLY_TEXT_MAX];
 
     (void)text_copy(reply->code, sizeof reply->code,
                     reject              ? "550"
@@ -119,48 +118,4 @@ void session_reply(const struct session *session, const struct decision *decisio
     else
         describe_recipient(decision, text, sizeof text);
     text_printable(reply->text, sizeof reply->text, text, strlen(text));
-}
-
-static void log_answer(const struct rb_answer *answer, struct log_fields *fields)
-{
-    if (answer->mx[0] != '\0')
-        log_fieldf(fields, "mx", "%s[%s]", answer->mx, answer->ip);
-    if (answer->reply[0] != '\0')
-        log_field(fields, "reply", answer->reply);
-    if (answer->rule[0] != '\0')
-        log_field(fields, "rule", answer->rule);
-    log_field(fields, "cached", answer->cached ? "yes" : "no");
-}
-
-void session_log(const struct session *session, struct decision *decision, const char *queue_id)
-{
-    bool exempt = decision->exemption != EXEMPT_NOT, of_sender = decision->of == OF_SENDER;
-    long long waited_ms = exempt      ? 0
-                          : of_sender ? session->waited_ms
-                                      : session->rcpt.answer.elapsed_ms;
-    struct log_fields fields;
-    char lead[64] = "";
-
-    if (decision->logged)
-        return;
-    decision->logged = true;
-    if (queue_id != NULL && queue_id[0] != '\0')
-        (void)snprintf(lead, sizeof lead, "%.60s:", queue_id);
-    log_fields_init(&fields, lead);
-    log_field(&fields, "verify", exempt ? "none" : of_sender ? "sender" : "recipient");
-    log_fieldf(&fields, "address", "<%s>", of_sender ? session->sender_text : decision->recipient);
-    log_field(&fields, "verdict", rb_verdict_name(decision->verdict));
-    log_field(&fields, "reason", rb_reason_name(decision->reason));
-    if (exempt)
-        log_field(&fields, "rule", exemption_name(decision->exemption));
-    else
-        log_answer(session_answer(session, decision), &fields);
-    log_fieldf(&fields, "waited", "%lld.%03llds", waited_ms / 1000, waited_ms % 1000);
-    log_field(&fields, "policy", decision->policy->name);
-    log_field(&fields, "action", action_name(decision->action));
-    if (decision->action != decision->wanted)
-        log_field(&fields, "would", action_name(decision->wanted));
-    log_field(&fields, "client", session->client_text[0] != '\0' ? session->client_text : "local");
-    log_field(&fields, "id", session->id);
-    log_fields_write(LOG_LEVEL_INFO, &fields);
 }

@@ -7,15 +7,6 @@
 
 #include "session/session.h"
 
-#include "mail/address.h"
-#include "base/clock.h"
-#include "base/log.h"
-#include "daemon/metrics.h"
-#include "mail/netguard.h"
-#include "session/decide.h"
-#include "session/recipient.h"
-#include "base/text.h"
-
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
@@ -25,20 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *exemption_name(enum exemption exemption)
-{
-    static const char *const names[EXEMPT_MAX] = {
-        [EXEMPT_NOT] = "",
-        [EXEMPT_LOCAL_SUBMISSION] = "local_submission",
-        [EXEMPT_TRUSTED_NETWORKS] = "trusted_networks",
-        [EXEMPT_AUTHENTICATED] = "authenticated",
-        [EXEMPT_NULL_SENDER] = "null_sender",
-        [EXEMPT_OWN_CALLOUT_SENDER] = "own_callout_sender",
-        [EXEMPT_POLICY] = "policy",
-    };
-
-    return (unsigned)exemption < EXEMPT_MAX ? names[exemption] : "?";
-}
+#include "base/clock.h"
+#include "base/text.h"
+#include "mail/address.h"
+#include "mail/netguard.h"
+#include "session/decide.h"
+#include "session/recipient.h"
 
 /* --- The connection ------------------------------------------------------- */
 
@@ -112,17 +95,12 @@ void session_helo(struct session *session, const char *helo)
     text_printable(session->helo, sizeof session->helo, helo, strlen(helo));
 }
 
-const struct sockaddr *session_client(const struct session *session)
-{
-    return session->client_known ? (const struct sockaddr *)&session->client : NULL;
-}
-
 enum exemption session_connection_exempt(const struct session *session)
 {
     const struct network_list *trusted = &session->config->trusted_networks;
 
     if (session->client_known &&
-        networks_contain(trusted->items, trusted->count, session_client(session)))
+        networks_contain(trusted->items, trusted->count, envelope_client(session)))
         return EXEMPT_TRUSTED_NETWORKS;
     return EXEMPT_NOT;
 }
@@ -204,7 +182,7 @@ static void remember_correspondent(struct session *session, const char *to, size
 {
     char *end;
 
-    if (session->world->note_correspondent == NULL || !make_room(session, len + 1))
+    if (session->world->observer == NULL || !make_room(session, len + 1))
         return;
     end = session->correspondents + session->correspondents_len;
     memcpy(end, to, len);
@@ -225,8 +203,8 @@ void session_let_in(struct session *session)
 
     for (size_t at = 0; at < session->correspondents_len; at += len + 1) {
         len = strlen(session->correspondents + at);
-        session->world->note_correspondent(session->world->verifier, session->correspondents + at,
-                                           len);
+        session->world->observer->note_correspondent(session->world->verifier,
+                                                     session->correspondents + at, len);
     }
     forget_correspondents(session);
 }
@@ -250,16 +228,6 @@ void session_reset(struct session *session)
     session->marked = false;
 }
 
-/* The address without its brackets, for people. */
-void session_show_address(char *text, size_t size, const char *argument, size_t len)
-{
-    if (len >= 2 && argument[0] == '<' && argument[len - 1] == '>') {
-        argument++;
-        len -= 2;
-    }
-    text_printable(text, size, argument, len);
-}
-
 /* Blanks before an address must not make it look like the empty one of the null sender. */
 static const char *skip_blanks(const char *argument)
 {
@@ -280,7 +248,7 @@ enum rb_error session_mail(struct session *session, const char *argument, bool a
     session->null_sender = fault == ADDRESS_NULL;
     if (fault == ADDRESS_OK)
         (void)!address_key(&address, session->sender_key, sizeof session->sender_key);
-    session_show_address(session->sender_text, sizeof session->sender_text, from, len);
+    envelope_show_address(session->sender_text, sizeof session->sender_text, from, len);
     new_id(session);
     return RB_OK;
 }
@@ -333,8 +301,8 @@ static bool verifies_recipient(const struct policy *policy, enum exemption exemp
 }
 
 /* What is decided about the sender, as far as this recipient goes. */
-static struct decision *decide_sender(struct session *session, const struct policy *policy,
-                                      enum exemption exemption, const char *to, size_t len)
+static struct decision *decide_about_sender(struct session *session, const struct policy *policy,
+                                            enum exemption exemption, const char *to, size_t len)
 {
     bool at_once = session->config->decide_at == DECIDE_RCPT || session->config->dry_run;
     struct decision *decision;
@@ -343,7 +311,7 @@ static struct decision *decide_sender(struct session *session, const struct poli
         exemption = EXEMPT_POLICY;
     if (!at_once && decide_is_other_fate(session, policy, exemption))
         return recipient_put_off(session, policy, to, len, "one_fate_a_message");
-    decision = decide_for(session, policy, exemption, to, len);
+    decision = decide_sender(session, policy, exemption, to, len);
     return decision != NULL ? decision
                             : recipient_put_off(session, policy, to, len, "out_of_memory");
 }
@@ -354,7 +322,7 @@ static void mark_message(struct session *session)
     const struct decision *decision = &session->rcpt.decision;
 
     if (decision->wanted == ACTION_ACCEPT ||
-        (session->marked && !decision_is_harsher(decision, &session->mark)))
+        (session->marked && !decide_is_harsher(decision, &session->mark)))
         return;
     session->marked = true;
     session->mark = *decision;
@@ -367,7 +335,7 @@ struct decision *session_rcpt(struct session *session, const char *argument)
     char key[RB_ADDRESS_MAX + 1] = "";
     struct address address;
     struct transaction transaction = {
-        .client = session_client(session),
+        .client = envelope_client(session),
         .helo = session->helo,
         .authenticated = session->authenticated,
         .sender = session_policy_sender(session),
@@ -391,11 +359,11 @@ struct decision *session_rcpt(struct session *session, const char *argument)
      */
     if (verifies_recipient(policy, exemption, key)) {
         recipient_decide(session, policy, address.domain, to, len);
-        if (decision_refuses(&session->rcpt.decision))
+        if (decide_refuses(&session->rcpt.decision))
             return &session->rcpt.decision;
     }
-    decision = decide_sender(session, policy, exemption, to, len);
-    if (session->rcpt.decided && !decision_refuses(decision))
+    decision = decide_about_sender(session, policy, exemption, to, len);
+    if (session->rcpt.decided && !decide_refuses(decision))
         mark_message(session);
     return decision;
 }

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "daemon/observer.h"
 #include "daemon/service.h"
+#include "session/reply.h"
 
 enum { PATIENCE_MS = 120000 }; /* for what must come: far longer than it takes */
 
@@ -121,7 +123,7 @@ static void open_verifier(struct session_rig *rig)
     rig->world = (struct session_world){.verifier = rig->verifier,
                                         .pause = note_pause,
                                         .before_wait = note_wait,
-                                        .note_correspondent = rb_note_correspondent};
+                                        .observer = &observer_of_sessions};
 }
 
 void session_rig_await_idle(const struct session_rig *rig)
@@ -214,7 +216,7 @@ void session_rig_is_told(const struct session_rig *rig, const struct decision *d
 {
     struct smtp_reply reply;
 
-    session_reply(&rig->session, decision, decision->action, &reply);
+    reply_write(&rig->session, decision, decision->action, &reply);
     assert_string_equal(reply.code, code);
     assert_string_equal(reply.enhanced, enhanced);
     assert_string_equal(reply.text, text);

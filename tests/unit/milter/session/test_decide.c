@@ -111,7 +111,7 @@ static void is_put_off(const struct session_rig *f, const struct decision *decis
 
 static const struct decision *collect(struct session_rig *f)
 {
-    return session_collect(&f->session, PATIENCE_MS, NULL, NULL);
+    return decide_collect(&f->session, PATIENCE_MS, NULL, NULL);
 }
 
 static void answer(struct session_rig *f)
@@ -141,16 +141,16 @@ static void what_is_not_known_at_rcpt_is_told_later(void **state)
         (void)snprintf(sender, sizeof sender, "<bad%zu@example.org>", i);
         fake_host_hold(f->host, true);
         session_rig_begin(f, text);
-        assert_false(session_is_pending(&f->session));
+        assert_false(decide_is_pending(&f->session));
         session_rig_mail(f, sender);
         decision = rcpt(f, "<u@a.example>");
         is_pending(decision);
-        assert_true(session_is_pending(&f->session));
+        assert_true(decide_is_pending(&f->session));
         answer(f);
         assert_ptr_equal(collect(f), decision);
         is_decided(decision, RB_REASON_NO_SUCH_USER, ACTION_REJECT);
-        assert_false(session_is_pending(&f->session));
-        assert_null(session_message_decision(&f->session));
+        assert_false(decide_is_pending(&f->session));
+        assert_null(decide_message(&f->session));
     }
 }
 
@@ -175,8 +175,8 @@ static void a_sender_who_exists_is_let_in(void **state)
     is_pending(rcpt(f, "<u@a.example>"));
     answer(f);
     assert_null(collect(f));
-    is_decided(session_message_decision(&f->session), RB_REASON_ACCEPTED, ACTION_ACCEPT);
-    assert_string_equal(session_answer(&f->session, session_message_decision(&f->session))->mx,
+    is_decided(decide_message(&f->session), RB_REASON_ACCEPTED, ACTION_ACCEPT);
+    assert_string_equal(envelope_answer(&f->session, decide_message(&f->session))->mx,
                         "mx.example.org");
 }
 
@@ -199,7 +199,7 @@ static void actions_that_let_the_message_in_are_taken_later_too(void **state)
         (void)rcpt(f, "<u@a.example>");
         answer(f);
         assert_null(collect(f));
-        is_decided(session_message_decision(&f->session), RB_REASON_GREYLISTED, table[i].action);
+        is_decided(decide_message(&f->session), RB_REASON_GREYLISTED, table[i].action);
     }
 }
 
@@ -226,7 +226,7 @@ static void it_runs_too_where_spf_must_be_asked_first(void **state)
     is_pending(rcpt(f, "<u@a.example>"));
     fake_dns_hold(f->dns, false);
     assert_null(collect(f));
-    is_decided(session_message_decision(&f->session), RB_REASON_SPF_FAIL, ACTION_ACCEPT);
+    is_decided(decide_message(&f->session), RB_REASON_SPF_FAIL, ACTION_ACCEPT);
     session_rig_mail(f, "<v@strict.example>"); /* what SPF has said is known at once */
     is_decided(rcpt(f, "<u@a.example>"), RB_REASON_SPF_FAIL, ACTION_ACCEPT);
 }
@@ -237,7 +237,7 @@ static void what_does_not_come_in_time_is_unknown(void **state)
 
     session_rig_begin(f, AT_DATA "policy \"p\" { on_unknown = \"tempfail\" }");
     (void)rcpt(f, "<u@a.example>");
-    session_rig_is_told(f, session_collect(&f->session, SHORT_MS, NULL, NULL), "450", "4.1.7",
+    session_rig_is_told(f, decide_collect(&f->session, SHORT_MS, NULL, NULL), "450", "4.1.7",
                         "<good@example.org>: sender address rejected: unverified address: its mail "
                         "host has not answered yet");
     is_decided(f->session.decisions, RB_REASON_TIMEOUT, ACTION_TEMPFAIL);
@@ -251,7 +251,7 @@ static void without_time_nobody_waits(void **state)
 
     session_rig_begin(f, AT_DATA);
     (void)rcpt(f, "<u@a.example>");
-    assert_null(session_collect(&f->session, 0, NULL, NULL));
+    assert_null(decide_collect(&f->session, 0, NULL, NULL));
     is_decided(f->session.decisions, RB_REASON_TIMEOUT, ACTION_ACCEPT);
     assert_null(f->session.ticket);
 }
@@ -283,7 +283,7 @@ static void what_the_cache_knows_is_decided_at_rcpt(void **state)
     session_rig_mail(f, "<bad@example.org>");
     is_decided(rcpt(f, "<u@a.example>"), RB_REASON_NO_SUCH_USER, ACTION_REJECT);
     assert_true(f->session.answer.cached);
-    assert_false(session_is_pending(&f->session));
+    assert_false(decide_is_pending(&f->session));
     assert_null(collect(f)); /* it was told at RCPT */
 }
 
@@ -303,7 +303,7 @@ static void a_message_without_anybody_to_verify_is_never_pending(void **state)
     session_rig_begin(f, AT_DATA);
     session_rig_mail(f, "<>");
     is_decided(rcpt(f, "<u@a.example>"), RB_REASON_EXEMPT, ACTION_ACCEPT);
-    assert_false(session_is_pending(&f->session));
+    assert_false(decide_is_pending(&f->session));
     assert_null(collect(f));
 }
 
@@ -343,7 +343,7 @@ static void at_rcpt_a_refused_sender_is_decided(void **state)
     session_rig_begin(f, "decide_at = \"rcpt\"");
     session_rig_mail(f, "<bad@example.org>");
     is_decided(rcpt(f, "<u@a.example>"), RB_REASON_NO_SUCH_USER, ACTION_REJECT);
-    assert_false(session_is_pending(&f->session));
+    assert_false(decide_is_pending(&f->session));
 }
 
 static void an_accepted_sender_is_let_in_before_the_domain_is_known(void **state)
@@ -387,7 +387,7 @@ static void what_a_catch_all_is_worth_is_told_later(void **state)
         answer(f);
         assert_null(collect(f));
         is_decided(decision, RB_REASON_CATCH_ALL, table[i].action);
-        assert_ptr_equal(session_message_decision(&f->session), decision);
+        assert_ptr_equal(decide_message(&f->session), decision);
         session_rig_await_idle(f);
     }
 }
@@ -407,7 +407,7 @@ static void where_a_catch_all_is_turned_away_it_is_waited_for(void **state)
                        table[i].on_unknown);
         session_rig_begin(f, text);
         is_decided(rcpt(f, "<u@a.example>"), RB_REASON_CATCH_ALL, table[i].action);
-        assert_false(session_is_pending(&f->session));
+        assert_false(decide_is_pending(&f->session));
     }
 }
 
@@ -425,7 +425,7 @@ static void a_recipient_under_a_harsher_policy_waits(void **state)
     is_decided(harsh, RB_REASON_CATCH_ALL, ACTION_REJECT);
     assert_null(collect(f));
     is_decided(mild, RB_REASON_CATCH_ALL, ACTION_ACCEPT);
-    assert_ptr_equal(session_message_decision(&f->session), mild);
+    assert_ptr_equal(decide_message(&f->session), mild);
 }
 
 static void a_client_that_leaves_is_told_apart_from_one_not_answered(void **state)
@@ -436,7 +436,7 @@ static void a_client_that_leaves_is_told_apart_from_one_not_answered(void **stat
     session_rig_begin(f, "");
     decision = rcpt_before_the_probe(f, "<u@a.example>");
     is_pending(decision);
-    assert_null(session_collect(&f->session, 0, NULL, NULL));
+    assert_null(decide_collect(&f->session, 0, NULL, NULL));
     is_decided(decision, RB_REASON_TIMEOUT, ACTION_ACCEPT);
     assert_string_equal(f->session.answer.rule, "accepted_still_asking");
     assert_string_equal(f->session.answer.reply, "250 2.1.5 Ok");
@@ -480,7 +480,7 @@ static void the_mta_hears_that_we_are_still_at_it(void **state)
     session_rig_begin(f, AT_DATA);
     (void)rcpt(f, "<u@a.example>");
     f->session.asked_ms += SESSION_TICK_MS - 1; /* instead of waiting so long for the first */
-    assert_null(session_collect(&f->session, PATIENCE_MS, answer_at_tick, &ticks));
+    assert_null(decide_collect(&f->session, PATIENCE_MS, answer_at_tick, &ticks));
     assert_int_equal(ticks.count, 1);
     is_decided(f->session.decisions, RB_REASON_ACCEPTED, ACTION_ACCEPT);
 }
@@ -495,7 +495,7 @@ static void an_answer_that_is_there_needs_no_tick(void **state)
     answer(f);
     session_rig_await_idle(f);
     f->session.asked_ms += SESSION_TICK_MS - 1;
-    assert_null(session_collect(&f->session, PATIENCE_MS, answer_at_tick, &ticks));
+    assert_null(decide_collect(&f->session, PATIENCE_MS, answer_at_tick, &ticks));
     assert_int_equal(ticks.count, 0);
 }
 
@@ -620,7 +620,7 @@ static void once_the_verdict_is_known_each_policy_decides(void **state)
     is_decided(rcpt(f, "<u@b.example>"), RB_REASON_NO_SUCH_USER, ACTION_TAG);
     is_decided(rcpt(f, "<u@c.example>"), RB_REASON_NO_SUCH_USER, ACTION_REJECT);
     assert_null(collect(f));
-    assert_int_equal(session_message_decision(&f->session)->action, ACTION_TAG);
+    assert_int_equal(decide_message(&f->session)->action, ACTION_TAG);
 }
 
 static void a_verdict_that_comes_between_two_recipients_is_for_both(void **state)
@@ -635,7 +635,7 @@ static void a_verdict_that_comes_between_two_recipients_is_for_both(void **state
     answer(f);
     session_rig_await_idle(f);
     is_decided(rcpt(f, "<u@b.example>"), RB_REASON_NO_SUCH_USER, ACTION_REJECT);
-    assert_true(session_is_pending(&f->session)); /* the first was let in */
+    assert_true(decide_is_pending(&f->session)); /* the first was let in */
     assert_ptr_equal(collect(f), first);
 }
 
@@ -664,7 +664,7 @@ static void of_a_message_under_many_policies_each_is_settled(void **state)
     assert_non_null(collect(f));
     for (const struct decision *each = f->session.decisions; each != NULL; each = each->next)
         is_decided(each, RB_REASON_NO_SUCH_USER, ACTION_REJECT);
-    assert_null(session_message_decision(&f->session));
+    assert_null(decide_message(&f->session));
 }
 
 /* --- Messages that are given up -------------------------------------------- */
@@ -678,7 +678,7 @@ static void what_was_left_pending_is_found_out_all_the_same(void **state)
     is_pending(rcpt(f, "<u@a.example>"));
     session_reset(&f->session);
     assert_null(f->session.ticket);
-    assert_false(session_is_pending(&f->session));
+    assert_false(decide_is_pending(&f->session));
     answer(f);
     session_rig_await_idle(f);
     session_rig_mail(f, "<bad@example.org>");
@@ -693,7 +693,7 @@ static void another_message_begins_with_nothing_pending(void **state)
     session_rig_begin(f, AT_DATA);
     is_pending(rcpt(f, "<u@a.example>"));
     session_rig_mail(f, "<>");
-    assert_false(session_is_pending(&f->session));
+    assert_false(decide_is_pending(&f->session));
     assert_null(collect(f));
     assert_int_equal(session_rig_decisions(&f->session), 0);
 }

@@ -12,6 +12,7 @@
 
 #include "session/guessers.h"
 #include "daemon/metrics.h"
+#include "session/decide.h"
 #include "session_rig.h"
 
 #define DEAD_IP "127.0.0.9"
@@ -92,7 +93,7 @@ static void found(const struct session_rig *f, enum rb_reason reason, enum actio
     assert_string_equal(rb_reason_name(decision->reason), rb_reason_name(reason));
     assert_int_equal(decision->verdict, rb_reason_verdict(reason));
     assert_string_equal(action_name(decision->action), action_name(action));
-    assert_ptr_equal(session_answer(&f->session, decision), &f->session.rcpt.answer);
+    assert_ptr_equal(envelope_answer(&f->session, decision), &f->session.rcpt.answer);
 }
 
 static unsigned asked(const struct session_rig *f)
@@ -139,7 +140,7 @@ static void each_recipient_has_a_verdict_of_its_own(void **state)
         }
     }
     assert_int_equal(fake_host_connections(f->host), 0); /* nobody asked about the sender */
-    assert_int_equal(session_message_decision(&f->session)->of, OF_SENDER);
+    assert_int_equal(decide_message(&f->session)->of, OF_SENDER);
 }
 
 static void the_client_is_told_nothing_of_our_hosts(void **state)
@@ -203,7 +204,7 @@ static void a_sender_who_is_let_in_leaves_the_recipient_to_decide(void **state)
     decision = rcpt(f, "<two@here.example>");
     assert_int_equal(decision->of, OF_SENDER);
     assert_int_equal(decision->recipients, 2);
-    assert_null(session_collect(&f->session, 10000, NULL, NULL));
+    assert_null(decide_collect(&f->session, 10000, NULL, NULL));
     assert_int_equal(decision->reason, RB_REASON_ACCEPTED);
     assert_int_equal(fake_host_heard(f->host, "RCPT TO:<good@example.org>"), 1);
 }
@@ -487,10 +488,10 @@ static void recipients_are_verified_at_rcpt_whatever_is_decided_later(void **sta
     found(f, RB_REASON_ACCEPTED, ACTION_ACCEPT);
     session_rig_is_told(f, rcpt(f, "<nobody@here.example>"), "550", "5.1.1",
                         "<nobody@here.example>: recipient address rejected: undeliverable address");
-    assert_true(session_is_pending(&f->session));
+    assert_true(decide_is_pending(&f->session));
     fake_host_hold(f->host, false);
-    assert_null(session_collect(&f->session, 10000, NULL, NULL));
-    assert_int_equal(session_message_decision(&f->session)->reason, RB_REASON_ACCEPTED);
+    assert_null(decide_collect(&f->session, 10000, NULL, NULL));
+    assert_int_equal(decide_message(&f->session)->reason, RB_REASON_ACCEPTED);
 }
 
 static void one_that_was_put_off_leaves_nothing_to_the_next(void **state)

@@ -24,6 +24,9 @@
 #include "fake_dns.h"
 #include "mta/headers.h"
 #include "daemon/metrics.h"
+#include "daemon/observer.h"
+#include "session/decide.h"
+#include "session/reply.h"
 #include "base/text.h"
 
 enum { POLICIES = 40, RANDOM_ROUNDS = 3000, LOG_SIZE = 8192 };
@@ -41,8 +44,7 @@ static void note_wait(void)
     waits++;
 }
 
-static struct session_world world = {.before_wait = note_wait,
-                                     .note_correspondent = rb_note_correspondent};
+static struct session_world world = {.before_wait = note_wait, .observer = &observer_of_sessions};
 
 /* One client is allowed, or every one that greets with the right name. */
 static const struct fake_dns_answer by_client[] = {
@@ -615,13 +617,15 @@ static void count_note(struct rb_verifier *ours, const char *address, size_t len
 
 static void a_message_to_everybody_notes_no_more_than_the_ceiling(void **state)
 {
-    struct session_world counting = {.verifier = verifier, .note_correspondent = count_note};
+    struct session_observer observer = observer_of_sessions;
+    struct session_world counting = {.verifier = verifier, .observer = &observer};
     const unsigned size = (unsigned)strlen("<0000000000@nowhere.example>") + 1;
     struct config *config = load("");
     struct session session;
     char argument[64];
 
     (void)state;
+    observer.note_correspondent = count_note;
     session_init(&session, &counting, config, client("198.51.100.7", 4711));
     config_put(config);
     assert_int_equal(session_mail(&session, "<me@example.net>", true), RB_OK);
@@ -778,7 +782,7 @@ static void a_new_message_forgets_the_one_before(void **state)
     assert_string_equal(session.sender_key, "");
     assert_string_equal(session.sender_text, "");
     assert_string_equal(session.answer.reply, "");
-    assert_null(session_message_decision(&session));
+    assert_null(decide_message(&session));
     assert_string_equal(session.helo, "client.example"); /* the connection goes on */
     session_fini(&session);
 }
@@ -816,7 +820,7 @@ static void among_many_policies_the_harshest_is_not_lost(void **state)
             (void)snprintf(recipient, sizeof recipient, "p%d", i);
             assert_string_equal(decision->policy->name, recipient);
         }
-        assert_int_equal(session_message_decision(&session)->action, ACTION_QUARANTINE);
+        assert_int_equal(decide_message(&session)->action, ACTION_QUARANTINE);
         session_fini(&session);
     }
 }
@@ -834,20 +838,20 @@ static void the_harshest_of_what_was_let_in_speaks_for_the_message(void **state)
                 "policy \"d\" { match { recipient = { \"d.example\" } } on_invalid ="
                 " \"tempfail\" }\n");
     mail(&session, "<bad@example.org>");
-    assert_null(session_message_decision(&session));
+    assert_null(decide_message(&session));
     (void)session_rcpt(&session, "<u@r.example>");
     (void)session_rcpt(&session, "<u@d.example>");
-    assert_null(session_message_decision(&session)); /* nobody was let in */
+    assert_null(decide_message(&session)); /* nobody was let in */
     const struct decision *quiet = session_rcpt(&session, "<quiet@example.net>");
-    assert_ptr_equal(session_message_decision(&session), quiet);
+    assert_ptr_equal(decide_message(&session), quiet);
     const struct decision *accept = session_rcpt(&session, "<u@a.example>");
-    assert_ptr_equal(session_message_decision(&session), accept); /* who was verified tells more */
+    assert_ptr_equal(decide_message(&session), accept); /* who was verified tells more */
     const struct decision *tag = session_rcpt(&session, "<u@t.example>");
-    assert_ptr_equal(session_message_decision(&session), tag);
+    assert_ptr_equal(decide_message(&session), tag);
     const struct decision *quarantine = session_rcpt(&session, "<u@q.example>");
-    assert_ptr_equal(session_message_decision(&session), quarantine);
+    assert_ptr_equal(decide_message(&session), quarantine);
     (void)session_rcpt(&session, "<postmaster@mx.example.net>");
-    assert_ptr_equal(session_message_decision(&session), quarantine);
+    assert_ptr_equal(decide_message(&session), quarantine);
     session_fini(&session);
 }
 
@@ -861,7 +865,7 @@ static void assert_reply(const char *sender, enum action action, const char *cod
 
     begin(&session, "");
     mail(&session, sender);
-    session_reply(&session, session_rcpt(&session, "<a@example.net>"), action, &reply);
+    reply_write(&session, session_rcpt(&session, "<a@example.net>"), action, &reply);
     assert_string_equal(reply.code, code);
     assert_string_equal(reply.enhanced, enhanced);
     assert_string_equal(reply.text, text);
@@ -926,9 +930,9 @@ static void every_reason_makes_a_reply(void **state)
         const struct decision decision = {
             .verdict = rb_reason_verdict(reason), .reason = reason, .action = ACTION_REJECT};
 
-        session_reply(&session, &decision, ACTION_REJECT, &reply);
+        reply_write(&session, &decision, ACTION_REJECT, &reply);
         assert_string_equal(reply.code, "550");
-        assert_harmless(reply.text, SESSION_REPLY_MAX);
+        assert_harmless(reply.text, REPLY_TEXT_MAX);
         assert_non_null(strstr(reply.text, decision.verdict == RB_VERDICT_INVALID
                                                ? ": undeliverable address: "
                                                : ": unverified address: "));
@@ -940,7 +944,7 @@ static void every_reason_makes_a_reply(void **state)
 
 static char logged_text[LOG_SIZE];
 
-/* What session_log writes to stderr. */
+/* What observer_log writes to stderr. */
 static const char *log_of(const struct session *session, struct decision *decision, const char *id)
 {
     int kept = dup(STDERR_FILENO), file = open(log_path, O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -949,7 +953,7 @@ static const char *log_of(const struct session *session, struct decision *decisi
     assert_true(kept >= 0 && file >= 0);
     log_open(true, LOG_MAIL, LOG_LEVEL_INFO);
     assert_true(dup2(file, STDERR_FILENO) >= 0);
-    session_log(session, decision, id);
+    observer_log(session, decision, id);
     assert_true(dup2(kept, STDERR_FILENO) >= 0);
     (void)close(kept);
     len = pread(file, logged_text, sizeof logged_text - 1, 0);
@@ -983,8 +987,8 @@ static void assert_sender_is_harmless(struct session *session, const char *argum
     for (size_t i = 0; i < COUNT(actions); i++) {
         struct smtp_reply reply;
 
-        session_reply(session, decision, actions[i], &reply);
-        assert_harmless(reply.text, SESSION_REPLY_MAX);
+        reply_write(session, decision, actions[i], &reply);
+        assert_harmless(reply.text, REPLY_TEXT_MAX);
         /* a line of SMTP: code, enhanced code, text, CR LF (RFC 5321 4.5.3.1.5) */
         assert_true(strlen(reply.code) + 1 + strlen(reply.enhanced) + 1 + strlen(reply.text) + 2 <=
                     512);
@@ -1054,11 +1058,11 @@ static void an_address_of_full_length_is_whole_in_the_reply(void **state)
     begin(&session, "");
     mail(&session, address);
     decision = session_rcpt(&session, "<a@example.net>");
-    session_reply(&session, decision, ACTION_REJECT, &reply);
+    reply_write(&session, decision, ACTION_REJECT, &reply);
     assert_memory_equal(reply.text, wanted, strlen(wanted));
     (void)snprintf(wanted, sizeof wanted, "<%s>: recipient address rejected: ", address);
     (void)text_copy(of_recipient.recipient, sizeof of_recipient.recipient, address);
-    session_reply(&session, &of_recipient, ACTION_REJECT, &reply);
+    reply_write(&session, &of_recipient, ACTION_REJECT, &reply);
     assert_memory_equal(reply.text, wanted, strlen(wanted));
     session_fini(&session);
 }
@@ -1241,56 +1245,6 @@ static void a_dry_run_logs_what_would_have_been(void **state)
     session_fini(&session);
 }
 
-/* --- Metrics --------------------------------------------------------------- */
-
-static void waits_are_counted_in_their_bucket(void **state)
-{
-    static const struct {
-        int64_t waited_ms;
-        unsigned bucket;
-    } table[] = {
-        {-1, 0},  {0, 0},    {1, 0},    {2, 1},     {5, 1},      {6, 2},      {100, 4},
-        {101, 5}, {1000, 7}, {2500, 8}, {9999, 10}, {10000, 10}, {10001, 11}, {INT64_MAX, 11},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(table); i++) {
-        uint64_t before = metrics_waits(table[i].bucket);
-
-        metrics_waited(table[i].waited_ms);
-        assert_int_equal(metrics_waits(table[i].bucket), before + 1);
-    }
-    for (unsigned i = 1; i < METRICS_WAIT_BUCKETS - 1; i++)
-        assert_true(metrics_wait_bound_ms(i) > metrics_wait_bound_ms(i - 1));
-    assert_int_equal(metrics_wait_bound_ms(METRICS_WAIT_BUCKETS - 1), -1);
-}
-
-static void sessions_are_counted(void **state)
-{
-    uint64_t open = metrics_sessions_open(), total = metrics_sessions_total();
-
-    (void)state;
-    metrics_session_began();
-    metrics_session_began();
-    metrics_session_ended();
-    assert_int_equal(metrics_sessions_open(), open + 1);
-    assert_int_equal(metrics_sessions_total(), total + 2);
-    metrics_session_ended();
-    assert_int_equal(metrics_sessions_open(), open);
-}
-
-static void what_does_not_exist_is_not_counted(void **state)
-{
-    (void)state;
-    metrics_decided(RB_REASON_MAX, ACTION_ACCEPT);
-    metrics_decided(RB_REASON_ACCEPTED, ACTION_REJECT + 1);
-    metrics_decided((enum rb_reason) - 1, ACTION_ACCEPT);
-    metrics_skipped(EXEMPT_MAX);
-    metrics_skipped((enum exemption) - 1);
-    assert_int_equal(metrics_decisions(RB_REASON_CORRESPONDENT, ACTION_REJECT), 0);
-    assert_int_equal(metrics_skips(EXEMPT_NOT), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1334,9 +1288,6 @@ int main(void)
         cmocka_unit_test(without_a_host_the_log_names_none),
         cmocka_unit_test(an_exemption_is_logged_with_its_name),
         cmocka_unit_test(a_dry_run_logs_what_would_have_been),
-        cmocka_unit_test(waits_are_counted_in_their_bucket),
-        cmocka_unit_test(sessions_are_counted),
-        cmocka_unit_test(what_does_not_exist_is_not_counted),
     };
     return cmocka_run_group_tests_name("session", tests, make_world, end_world);
 }

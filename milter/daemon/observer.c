@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* observer: see observer.h. */
+#include "config.h"
+
+#include "daemon/observer.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "daemon/metrics.h"
+
+static void note_failure(const struct session *session, enum decision_of of, const char *why)
+{
+    if (of == OF_SENDER)
+        log_line(LOG_LEVEL_ERROR, "cannot verify <%s>: %s", session->sender_text, why);
+    else
+        log_line(LOG_LEVEL_ERROR, "cannot verify recipient <%s>: %s",
+                 session->rcpt.decision.recipient, why);
+}
+
+const struct session_observer observer_of_sessions = {
+    .decided = metrics_decided,
+    .skipped = metrics_skipped,
+    .waited = metrics_waited,
+    .failed = note_failure,
+    .note_correspondent = rb_note_correspondent,
+};
+
+static void log_answer(const struct rb_answer *answer, struct log_fields *fields)
+{
+    if (answer->mx[0] != '\0')
+        log_fieldf(fields, "mx", "%s[%s]", answer->mx, answer->ip);
+    if (answer->reply[0] != '\0')
+        log_field(fields, "reply", answer->reply);
+    if (answer->rule[0] != '\0')
+        log_field(fields, "rule", answer->rule);
+    log_field(fields, "cached", answer->cached ? "yes" : "no");
+}
+
+void observer_log(const struct session *session, struct decision *decision, const char *queue_id)
+{
+    bool exempt = decision->exemption != EXEMPT_NOT, of_sender = decision->of == OF_SENDER;
+    long long waited_ms = exempt      ? 0
+                          : of_sender ? session->waited_ms
+                                      : session->rcpt.answer.elapsed_ms;
+    struct log_fields fields;
+    char lead[64] = "";
+
+    if (decision->logged)
+        return;
+    decision->logged = true;
+    if (queue_id != NULL && queue_id[0] != '\0')
+        (void)snprintf(lead, sizeof lead, "%.60s:", queue_id);
+    log_fields_init(&fields, lead);
+    log_field(&fields, "verify", exempt ? "none" : of_sender ? "sender" : "recipient");
+    log_fieldf(&fields, "address", "<%s>", of_sender ? session->sender_text : decision->recipient);
+    log_field(&fields, "verdict", rb_verdict_name(decision->verdict));
+    log_field(&fields, "reason", rb_reason_name(decision->reason));
+    if (exempt)
+        log_field(&fields, "rule", exemption_name(decision->exemption));
+    else
+        log_answer(envelope_answer(session, decision), &fields);
+    log_fieldf(&fields, "waited", "%lld.%03llds", waited_ms / 1000, waited_ms % 1000);
+    log_field(&fields, "policy", decision->policy->name);
+    log_field(&fields, "action", action_name(decision->action));
+    if (decision->action != decision->wanted)
+        log_field(&fields, "would", action_name(decision->wanted));
+    log_field(&fields, "client", session->client_text[0] != '\0' ? session->client_text : "local");
+    log_field(&fields, "id", session->id);
+    log_fields_write(LOG_LEVEL_INFO, &fields);
+}
+
+void observer_connection_exempt(const struct session *session, enum exemption exemption)
+{
+    struct log_fields fields;
+
+    metrics_skipped(exemption);
+    if (!log_wants(LOG_LEVEL_INFO))
+        return;
+    log_fields_init(&fields, "");
+    log_field(&fields, "verify", "none");
+    log_field(&fields, "verdict", rb_verdict_name(RB_VERDICT_UNKNOWN));
+    log_field(&fields, "reason", rb_reason_name(RB_REASON_EXEMPT));
+    log_field(&fields, "rule", exemption_name(exemption));
+    log_field(&fields, "action", action_name(ACTION_ACCEPT));
+    log_field(&fields, "client", session->client_text);
+    log_fields_write(LOG_LEVEL_INFO, &fields);
+}

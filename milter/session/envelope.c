@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* envelope: see envelope.h. */
+#include "config.h"
+
+#include "session/envelope.h"
+
+#include "base/text.h"
+
+const char *exemption_name(enum exemption exemption)
+{
+    static const char *const names[EXEMPT_MAX] = {
+        [EXEMPT_NOT] = "",
+        [EXEMPT_LOCAL_SUBMISSION] = "local_submission",
+        [EXEMPT_TRUSTED_NETWORKS] = "trusted_networks",
+        [EXEMPT_AUTHENTICATED] = "authenticated",
+        [EXEMPT_NULL_SENDER] = "null_sender",
+        [EXEMPT_OWN_CALLOUT_SENDER] = "own_callout_sender",
+        [EXEMPT_POLICY] = "policy",
+    };
+
+    return (unsigned)exemption < EXEMPT_MAX ? names[exemption] : "?";
+}
+
+const struct sockaddr *envelope_client(const struct session *session)
+{
+    return session->client_known ? (const struct sockaddr *)&session->client : NULL;
+}
+
+const struct rb_answer *envelope_answer(const struct session *session,
+                                        const struct decision *decision)
+{
+    return decision->of == OF_SENDER ? &session->answer : &session->rcpt.answer;
+}
+
+void envelope_show_address(char *text, size_t size, const char *argument, size_t len)
+{
+    if (len >= 2 && argument[0] == '<' && argument[len - 1] == '>') {
+        argument++;
+        len -= 2;
+    }
+    text_printable(text, size, argument, len);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * envelope: what an SMTP client has said of itself and of one message, what was found out about it
+ * and decided: the data that session, decide and recipient work on. Calls none of them.
+ *
+ * Thread rule: one thread at a time for one session (not always the same one).
+ */
+#ifndef RB_MILTER_SESSION_ENVELOPE_H
+#define RB_MILTER_SESSION_ENVELOPE_H
+
+#include <sys/socket.h>
+
+#include "config/configuration.h"
+#include "config/policy.h"
+#include "ringback.h"
+
+enum {
+    SESSION_TEXT_MAX =
+        400, /* octets kept of what a client called itself or its sender, for showing */
+    SESSION_ID_MAX = 32,
+    SESSION_SENDER_MAX = RB_ADDRESS_MAX + 2, /* an address and its brackets: few are longer */
+    SESSION_TICK_MS = 2500,                  /* how often the MTA hears that we are still at it */
+    SESSION_CORRESPONDENTS_MAX =
+        65536, /* octets of one message's recipients that are noted; those behind are not */
+};
+
+/* Why nothing is verified: the names appear in logs, headers and metrics. */
+enum exemption {
+    EXEMPT_NOT = 0,
+    EXEMPT_LOCAL_SUBMISSION, /* not by SMTP at all */
+    EXEMPT_TRUSTED_NETWORKS,
+    EXEMPT_AUTHENTICATED,
+    EXEMPT_NULL_SENDER,
+    EXEMPT_OWN_CALLOUT_SENDER, /* to our own callout sender: two verifying sites must not call each
+                                  other for ever */
+    EXEMPT_POLICY,             /* the policy does not verify senders */
+    EXEMPT_MAX,
+};
+
+/* "trusted_networks"; "" for EXEMPT_NOT. Static. */
+const char *exemption_name(enum exemption exemption);
+
+/* Whom a decision is about. */
+enum decision_of { OF_SENDER = 0, OF_RECIPIENT };
+
+/*
+ * What was decided: about the sender, for the recipients of one message that fall under one policy;
+ * or about one recipient.
+ */
+struct decision {
+    struct decision *next; /* about the sender: under another policy; NULL: the last */
+    enum decision_of of;
+    bool pending; /* let in for now: decide_at, or nothing that may come turns it away */
+    bool put_off; /* of a recipient: it must go into another message */
+    bool barred;  /* of a recipient: the client has guessed too often to be answered */
+    const struct policy *policy; /* lives as long as the session's configuration */
+    enum exemption exemption;
+    enum rb_verdict verdict;
+    enum rb_reason reason;
+    enum action wanted; /* what the policy says */
+    enum action action; /* what is done: the same, but accept in a dry run, and where the MTA does
+                           not do it */
+    unsigned recipients;
+    char recipient[SESSION_TEXT_MAX + 1]; /* the first of them, printable */
+    bool logged;
+};
+
+struct session;
+
+/*
+ * Who is told what sessions do: to count it, to log it, to keep it. Const, shared by all sessions;
+ * all members are called from any session's thread, none is NULL.
+ */
+struct session_observer {
+    void (*decided)(enum rb_reason reason, enum action action); /* of a sender or a recipient */
+    void (*skipped)(enum exemption exemption);                  /* a sender was not verified */
+    void (*waited)(int64_t waited_ms); /* so long a client, for one answer */
+    /* An address could not be verified, and that is a fault of ours. */
+    void (*failed)(const struct session *session, enum decision_of of, const char *why);
+    /* A user of ours has written to this address, of len octets. */
+    void (*note_correspondent)(struct rb_verifier *verifier, const char *address, size_t len);
+};
+
+/* What sessions need from outside; const, shared by all sessions. */
+struct session_world {
+    struct rb_verifier *verifier;
+    const struct session_observer *observer; /* NULL: nobody */
+    void (*pause)(unsigned ms);              /* keeps a client waiting; NULL: nobody is */
+    void (*before_wait)(void); /* called just before a wait that may be long; NULL: nothing to do */
+    /*
+     * Answers a question instead of the verifier, for who only wants to know what would be done:
+     * nothing is held against the client then. NULL: the verifier is asked.
+     */
+    void (*answer)(void *arg, const struct rb_question *question, enum decision_of of,
+                   struct rb_answer *answer);
+    void *answer_arg;
+};
+
+struct session {
+    const struct session_world *world;
+    struct config
+        *config; /* held from start to end: a reload changes nothing for a session under way */
+    bool mta_tags, mta_quarantines; /* it adds header fields, holds messages: true at first */
+
+    /* the connection */
+    struct sockaddr_storage client;
+    bool client_known;
+    bool local_submission;
+    char client_text[46]; /* "" where not known */
+    char helo[SESSION_TEXT_MAX + 1];
+
+    /* the message */
+    bool authenticated;
+    bool null_sender;
+    char *sender; /* as the client gave it, brackets and all, without ESMTP arguments; NULL: none */
+    char sender_room[SESSION_SENDER_MAX + 1]; /* where it is, or malloc'ed where it does not fit */
+    char sender_key[RB_ADDRESS_MAX + 1];    /* canonical; "" for the null sender or a bad address */
+    char sender_text[SESSION_TEXT_MAX + 1]; /* printable, without brackets */
+    char id[SESSION_ID_MAX + 1];
+    bool asked;
+    int64_t asked_ms;         /* monotonic */
+    struct rb_ticket *ticket; /* NULL: the answer is there, or nothing was asked */
+    struct rb_answer answer;
+    int64_t waited_ms;
+    struct decision *decisions; /* about the sender, in the order of recipients; NULL: none */
+    struct decision first;      /* nearly always the only one, and many sessions wait */
+    bool marked;          /* something is to be done with the message for a recipient's sake: */
+    struct decision mark; /* the harshest decision about one of those that were let in */
+    char
+        *correspondents; /* to be noted when the message is let in: each ends with NUL; malloc'ed */
+    size_t correspondents_len, correspondents_room;
+
+    /* the recipient of the last RCPT */
+    struct {
+        int64_t began_ms; /* monotonic */
+        bool decided;     /* it was verified */
+        struct decision decision;
+        struct rb_answer answer;
+    } rcpt;
+};
+
+/* The client's address; NULL where it is not known. */
+const struct sockaddr *envelope_client(const struct session *session);
+
+/* What a decision rests on. */
+const struct rb_answer *envelope_answer(const struct session *session,
+                                        const struct decision *decision);
+
+/* An address as it came, of len octets, without its brackets and printable, for people. */
+void envelope_show_address(char *text, size_t size, const char *argument, size_t len);
+
+#endif

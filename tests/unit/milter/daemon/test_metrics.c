@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_metrics: what is counted comes to its own counter, and what does not exist to none. */
+#include "config.h"
+
+#include "daemon/metrics.h"
+
+#include "check.h"
+
+static void waits_are_counted_in_their_bucket(void **state)
+{
+    static const struct {
+        int64_t waited_ms;
+        unsigned bucket;
+    } table[] = {
+        {-1, 0},  {0, 0},    {1, 0},    {2, 1},     {5, 1},      {6, 2},      {100, 4},
+        {101, 5}, {1000, 7}, {2500, 8}, {9999, 10}, {10000, 10}, {10001, 11}, {INT64_MAX, 11},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        uint64_t before = metrics_waits(table[i].bucket);
+
+        metrics_waited(table[i].waited_ms);
+        assert_int_equal(metrics_waits(table[i].bucket), before + 1);
+    }
+    for (unsigned i = 1; i < METRICS_WAIT_BUCKETS - 1; i++)
+        assert_true(metrics_wait_bound_ms(i) > metrics_wait_bound_ms(i - 1));
+    assert_int_equal(metrics_wait_bound_ms(METRICS_WAIT_BUCKETS - 1), -1);
+}
+
+static void sessions_are_counted(void **state)
+{
+    uint64_t open = metrics_sessions_open(), total = metrics_sessions_total();
+
+    (void)state;
+    metrics_session_began();
+    metrics_session_began();
+    metrics_session_ended();
+    assert_int_equal(metrics_sessions_open(), open + 1);
+    assert_int_equal(metrics_sessions_total(), total + 2);
+    metrics_session_ended();
+    assert_int_equal(metrics_sessions_open(), open);
+}
+
+static void what_does_not_exist_is_not_counted(void **state)
+{
+    (void)state;
+    metrics_decided(RB_REASON_MAX, ACTION_ACCEPT);
+    metrics_decided(RB_REASON_ACCEPTED, ACTION_REJECT + 1);
+    metrics_decided((enum rb_reason) - 1, ACTION_ACCEPT);
+    metrics_skipped(EXEMPT_MAX);
+    metrics_skipped((enum exemption) - 1);
+    assert_int_equal(metrics_decisions(RB_REASON_CORRESPONDENT, ACTION_REJECT), 0);
+    assert_int_equal(metrics_skips(EXEMPT_NOT), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(waits_are_counted_in_their_bucket),
+        cmocka_unit_test(sessions_are_counted),
+        cmocka_unit_test(what_does_not_exist_is_not_counted),
+    };
+
+    return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
+}
