@@ -87,7 +87,10 @@ libcore_la_LIBADD = $(LMDB_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS)
 lib_LTLIBRARIES += libringback.la
 libringback_la_SOURCES =
 libringback_la_LIBADD = libcore.la
-libringback_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -export-symbols-regex '^rb_'
+libringback_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+    -Wl,--version-script=$(top_srcdir)/lib/ringback.map
+EXTRA_libringback_la_DEPENDENCIES = lib/ringback.map
+EXTRA_DIST += lib/ringback.map
 
 include_HEADERS += lib/ringback.h
 pkgconfig_DATA += lib/ringback.pc

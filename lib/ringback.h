@@ -105,8 +105,15 @@ enum rb_verdict rb_reason_verdict(enum rb_reason reason);
 enum rb_reason rb_reason_from_name(const char *name);
 enum rb_error rb_verdict_from_name(const char *name, enum rb_verdict *verdict);
 
-/* The version of the library, "1.2.3". */
+/* The version of this header: 10203 for 1.2.3. */
+#define RB_VERSION_MAJOR 0
+#define RB_VERSION_MINOR 1
+#define RB_VERSION_PATCH 0
+#define RB_VERSION_NUMBER (RB_VERSION_MAJOR * 10000 + RB_VERSION_MINOR * 100 + RB_VERSION_PATCH)
+
+/* The version of the library that the program runs with: "1.2.3", and 10203. */
 const char *rb_version(void);
+unsigned rb_version_number(void);
 
 /* The clock, so that tests need not sleep. Both functions may be called from any thread. */
 struct rb_clock {

@@ -133,3 +133,8 @@ const char *rb_version(void)
 {
     return PACKAGE_VERSION;
 }
+
+unsigned rb_version_number(void)
+{
+    return RB_VERSION_NUMBER;
+}

@@ -7,6 +7,8 @@
 #include "check.h"
 #include "ringback.h"
 
+#include <stdio.h>
+
 /* As documented; the numbers are those of the stored format. */
 static const struct {
     const char *name;
@@ -151,9 +153,15 @@ static void every_error_has_words_of_its_own(void **state)
 
 static void version_is_that_of_the_package(void **state)
 {
+    char text[32];
+
     (void)state;
     assert_string_equal(rb_version(), PACKAGE_VERSION);
     assert_in_range(rb_version()[0], '0', '9');
+    assert_int_equal(rb_version_number(), RB_VERSION_NUMBER);
+    (void)snprintf(text, sizeof text, "%d.%d.%d", RB_VERSION_MAJOR, RB_VERSION_MINOR,
+                   RB_VERSION_PATCH);
+    assert_string_equal(text, PACKAGE_VERSION);
 }
 
 int main(void)
