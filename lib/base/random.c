@@ -22,3 +22,20 @@ size_t random_below(size_t ceiling)
 
     return random_octets(&number, sizeof number) ? (size_t)(number % ceiling) : 0;
 }
+
+static void swap_octets(uint8_t *a, uint8_t *b, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        const uint8_t kept = a[i];
+        a[i] = b[i];
+        b[i] = kept;
+    }
+}
+
+void random_shuffle(void *items, size_t count, size_t size)
+{
+    uint8_t *octets = items;
+
+    for (size_t i = count; i > 1; i--)
+        swap_octets(octets + (i - 1) * size, octets + random_below(i) * size, size);
+}

@@ -21,4 +21,7 @@ bool random_octets(void *octets, size_t size) __attribute__((warn_unused_result)
 /* A number below `ceiling` (not 0; up to 2^32), for an order among equals; 0 where there is none. */
 size_t random_below(size_t ceiling);
 
+/* Puts `count` items of `size` octets each into random order. */
+void random_shuffle(void *items, size_t count, size_t size);
+
 #endif

@@ -47,11 +47,29 @@ static void all_numbers_below_a_ceiling_come(void **state)
     assert_int_equal(random_below(1), 0);
 }
 
+/* Of three items all six orders come, and no item is lost. */
+static void every_order_comes(void **state)
+{
+    unsigned count[256] = {0}, orders = 0;
+
+    (void)state;
+    for (int i = 0; i < 600; i++) {
+        uint16_t items[] = {1, 2, 3};
+        random_shuffle(items, 3, sizeof items[0]);
+        assert_int_equal(items[0] + items[1] + items[2], 6);
+        assert_int_equal(items[0] * items[1] * items[2], 6);
+        orders += count[items[0] * 16 + items[1]]++ == 0;
+    }
+    assert_int_equal(orders, 6);
+    random_shuffle(NULL, 0, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(octets_are_others_each_time),
         cmocka_unit_test(no_octet_behind_the_last_one_is_written),
+        cmocka_unit_test(every_order_comes),
         cmocka_unit_test(all_numbers_below_a_ceiling_come),
     };
 
