@@ -21,11 +21,15 @@ libcore_la_SOURCES = \
     lib/mail/netguard.c lib/mail/netguard.h \
     lib/mail/onetime.c lib/mail/onetime.h \
     lib/mail/relay.c lib/mail/relay.h \
+    lib/dns/addresses.c lib/dns/addresses.h \
     lib/dns/answers.c lib/dns/answers.h \
     lib/dns/dns.c lib/dns/dns.h \
     lib/dns/exchange.c lib/dns/exchange.h \
+    lib/dns/mail_exchangers.c lib/dns/mail_exchangers.h \
+    lib/dns/name.c lib/dns/name.h \
     lib/dns/query.c lib/dns/query.h \
-    lib/dns/records.c \
+    lib/dns/question.c lib/dns/question.h \
+    lib/dns/records.c lib/dns/records.h \
     lib/dns/servers.c lib/dns/servers.h \
     lib/spf/answers.c lib/spf/answers.h \
     lib/spf/check.c lib/spf/check.h \

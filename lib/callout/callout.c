@@ -14,6 +14,8 @@
 #include "callout/attempt.h"
 #include "base/text.h"
 #include "base/transcript.h"
+#include "dns/addresses.h"
+#include "dns/mail_exchangers.h"
 #include "callout/session.h"
 
 #include <arpa/inet.h>

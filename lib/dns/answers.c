@@ -1,38 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * dns_answers: a table of messages, and a line of them in the order in which they came; see
- * dns_answers.h.
- */
+/* dns_answers: a memo of messages by type and name, and how long each may be kept; see the header. */
 #include "config.h"
 
 #include "dns/answers.h"
 
-#include "base/hash.h"
-#include "ringback.h"
-
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memo.h"
+#include "dns/question.h"
+#include "ringback.h"
+
 enum { KEY_MAX = sizeof(uint16_t) + RB_DOMAIN_MAX };
 
-struct kept {
-    UT_hash_handle hh;
-    struct kept *prev, *next; /* the oldest first */
-    deadline until;
-    size_t len;
-    size_t key_len;
-    uint8_t key[KEY_MAX]; /* the type, the name */
-    uint8_t octets[];     /* len of them */
+struct dns_answers {
+    struct dns_answers_terms terms;
+    struct memo *memo;
 };
 
-struct dns_answers {
-    const struct rb_clock *clock;
-    struct dns_answers_terms terms;
-    pthread_mutex_t lock; /* covers what follows */
-    struct kept *table;
-    struct kept *line;
-    size_t octets; /* of all in the table */
+const struct dns_answers_terms dns_answers_of_hosts = {
+    .most_ms = DNS_HOSTS_KEPT_S * 1000LL,
+    .entries_max = DNS_HOSTS_KEPT_MAX,
+    .size_max = DNS_DATAGRAM_MAX,
+    .octets_max = SIZE_MAX,
+};
+
+const struct dns_answers_terms dns_answers_of_records = {
+    .least_ms = DNS_RECORDS_KEPT_LEAST_S * 1000LL,
+    .most_ms = DNS_RECORDS_KEPT_MOST_S * 1000LL,
+    .nothing_ms = DNS_RECORDS_KEPT_LEAST_S * 1000LL,
+    .entries_max = DNS_RECORDS_KEPT_MAX,
+    .size_max = DNS_ANSWERS_SIZE_MAX,
+    .octets_max = DNS_RECORDS_KEPT_OCTETS_MAX,
 };
 
 struct dns_answers *dns_answers_new(const struct rb_clock *clock,
@@ -42,33 +41,23 @@ struct dns_answers *dns_answers_new(const struct rb_clock *clock,
 
     if (answers == NULL)
         return NULL;
-    answers->clock = clock;
     answers->terms = *terms;
-    pthread_mutex_init(&answers->lock, NULL);
-    return answers;
-}
-
-/* Under the lock, as all that follows. */
-static void forget(struct dns_answers *answers, struct kept *kept)
-{
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what is in the line is in the table */
-    HASH_DEL(answers->table, kept);
-    DL_DELETE(answers->line, kept);
-    answers->octets -= kept->len;
-    free(kept);
+    answers->memo = memo_new(clock, terms->entries_max, terms->octets_max);
+    if (answers->memo != NULL)
+        return answers;
+    free(answers);
+    return NULL;
 }
 
 void dns_answers_free(struct dns_answers *answers)
 {
     if (answers == NULL)
         return;
-    while (answers->line != NULL)
-        forget(answers, answers->line);
-    pthread_mutex_destroy(&answers->lock);
+    memo_free(answers->memo);
     free(answers);
 }
 
-/* 0: a name that is too long. */
+/* The type and the name; 0: a name that is too long. */
 static size_t make_key(ns_type type, const char *name, uint8_t key[KEY_MAX])
 {
     const uint16_t number = (uint16_t)type;
@@ -82,37 +71,13 @@ static size_t make_key(ns_type type, const char *name, uint8_t key[KEY_MAX])
     return sizeof number + len;
 }
 
-static struct kept *find(const struct dns_answers *answers, const uint8_t *key, size_t key_len)
-{
-    struct kept *kept;
-
-    HASH_FIND(hh, answers->table, key, key_len, kept);
-    return kept;
-}
-
-static bool is_over(const struct dns_answers *answers, const struct kept *kept)
-{
-    return deadline_left_ms(answers->clock, kept->until) == 0;
-}
-
 size_t dns_answers_find(struct dns_answers *answers, ns_type type, const char *name,
                         uint8_t octets[DNS_ANSWERS_SIZE_MAX])
 {
     uint8_t key[KEY_MAX];
     const size_t key_len = make_key(type, name, key);
-    const struct kept *kept;
-    size_t len = 0;
 
-    if (key_len == 0)
-        return 0;
-    pthread_mutex_lock(&answers->lock);
-    kept = find(answers, key, key_len);
-    if (kept != NULL && !is_over(answers, kept)) {
-        len = kept->len;
-        memcpy(octets, kept->octets, len);
-    }
-    pthread_mutex_unlock(&answers->lock);
-    return len;
+    return key_len > 0 ? memo_find(answers->memo, key, key_len, octets, DNS_ANSWERS_SIZE_MAX) : 0;
 }
 
 /* --- For how long ---------------------------------------------------------- */
@@ -161,7 +126,7 @@ static int64_t time_to_live_ms(ns_msg *msg)
     return least_ms;
 }
 
-static int64_t within(int64_t ms, int64_t least_ms, int64_t most_ms)
+static int64_t clamp_ms(int64_t ms, int64_t least_ms, int64_t most_ms)
 {
     if (ms < least_ms)
         return least_ms;
@@ -169,13 +134,13 @@ static int64_t within(int64_t ms, int64_t least_ms, int64_t most_ms)
 }
 
 /* What an answer without the records that were asked for is worth. */
-static int64_t nothing_ms(const struct dns_answers_terms *terms, ns_msg *msg)
+static int64_t nothing_for_ms(const struct dns_answers_terms *terms, ns_msg *msg)
 {
     if (terms->nothing_ms > 0)
         return terms->nothing_ms;
     return ns_msg_getflag(*msg, ns_f_rcode) == ns_r_nxdomain
                ? 0
-               : within(no_data_ms(msg), 0, terms->most_ms);
+               : clamp_ms(no_data_ms(msg), 0, terms->most_ms);
 }
 
 /* 0: it is not to be kept. */
@@ -184,69 +149,17 @@ static int64_t lifetime_ms(const struct dns_answers_terms *terms, ns_msg *msg)
     const bool is_nothing =
         ns_msg_getflag(*msg, ns_f_rcode) == ns_r_nxdomain || ns_msg_count(*msg, ns_s_an) == 0;
 
-    return is_nothing ? nothing_ms(terms, msg)
-                      : within(time_to_live_ms(msg), terms->least_ms, terms->most_ms);
-}
-
-/* --- Keeping ---------------------------------------------------------------- */
-
-static struct kept *new_kept(const struct dns_answers *answers, ns_type type, const char *name,
-                             const ns_msg *msg, int64_t for_ms)
-{
-    const size_t len = (size_t)ns_msg_size(*msg);
-    struct kept *kept = malloc(sizeof *kept + len);
-
-    if (kept == NULL)
-        return NULL;
-    *kept = (struct kept){.until = deadline_in(answers->clock, for_ms), .len = len};
-    kept->key_len = make_key(type, name, kept->key);
-    memcpy(kept->octets, ns_msg_base(*msg), len);
-    return kept;
-}
-
-/* With one more of that size. */
-static bool is_full(const struct dns_answers *answers, size_t len)
-{
-    return HASH_COUNT(answers->table) >= answers->terms.entries_max ||
-           answers->octets + len > answers->terms.octets_max;
-}
-
-/*
- * In the place of an older one; the ceilings are kept, and what is over goes as it comes to the
- * head of the line.
- */
-static void put(struct dns_answers *answers, struct kept *kept)
-{
-    struct kept *before = find(answers, kept->key, kept->key_len);
-
-    if (before != NULL)
-        forget(answers, before);
-    while (answers->line != NULL &&
-           (is_full(answers, kept->len) || is_over(answers, answers->line)))
-        forget(answers, answers->line);
-    HASH_ADD_KEYPTR(hh, answers->table, kept->key, kept->key_len, kept);
-    if (kept->hh.tbl == NULL) {
-        free(kept);
-        return;
-    }
-    DL_APPEND(answers->line, kept);
-    answers->octets += kept->len;
+    return is_nothing ? nothing_for_ms(terms, msg)
+                      : clamp_ms(time_to_live_ms(msg), terms->least_ms, terms->most_ms);
 }
 
 void dns_answers_keep(struct dns_answers *answers, ns_type type, const char *name, ns_msg *msg)
 {
-    const struct dns_answers_terms *terms = &answers->terms;
-    const int64_t for_ms = lifetime_ms(terms, msg);
+    const int64_t for_ms = lifetime_ms(&answers->terms, msg);
     const size_t len = (size_t)ns_msg_size(*msg);
-    struct kept *kept;
+    uint8_t key[KEY_MAX];
+    const size_t key_len = make_key(type, name, key);
 
-    if (for_ms <= 0 || len > terms->size_max || len > DNS_ANSWERS_SIZE_MAX ||
-        strlen(name) > RB_DOMAIN_MAX)
-        return;
-    kept = new_kept(answers, type, name, msg, for_ms);
-    if (kept == NULL)
-        return;
-    pthread_mutex_lock(&answers->lock);
-    put(answers, kept);
-    pthread_mutex_unlock(&answers->lock);
+    if (for_ms > 0 && len <= answers->terms.size_max && len <= DNS_ANSWERS_SIZE_MAX && key_len > 0)
+        memo_keep(answers->memo, key, key_len, ns_msg_base(*msg), len, for_ms);
 }

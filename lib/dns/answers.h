@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_answers: what name servers said a moment ago, as they said it, so that a burst of questions
- * about few domains asks them once. An answer is kept for its time to live (RFC 2181 8), within
- * what those who ask allow. Failures, what was cut off and what is broken are never kept.
+ * dns_answers: what name servers said a while ago, as they said it, so that a burst of questions
+ * about few domains asks them once. An answer is kept for its time to live (RFC 2181 8), within what
+ * those who ask allow. Failures, what was cut off and what is broken are never kept.
  *
  * Any thread may call at any time.
  */
@@ -15,7 +15,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DNS_ANSWERS_SIZE_MAX = 4096 }; /* octets of one, whatever the terms say */
+enum {
+    DNS_ANSWERS_SIZE_MAX = 4096, /* octets of one, whatever the terms say */
+    DNS_HOSTS_KEPT_S = 30,
+    DNS_HOSTS_KEPT_MAX = 4096,
+    DNS_RECORDS_KEPT_LEAST_S = 300,
+    DNS_RECORDS_KEPT_MOST_S = 3600,
+    DNS_RECORDS_KEPT_MAX = 16384,
+    DNS_RECORDS_KEPT_OCTETS_MAX = 8 * 1024 * 1024,
+};
 
 /* For how long, and how much. What is beyond a ceiling makes the oldest go. */
 struct dns_answers_terms {
@@ -30,13 +38,19 @@ struct dns_answers_terms {
     size_t octets_max; /* of all together */
 };
 
+/* Of mail hosts and their addresses: what changes there is to be seen soon. */
+extern const struct dns_answers_terms dns_answers_of_hosts;
+
+/* Of what others publish: what is there, and what is not, is asked for with each of their mails. */
+extern const struct dns_answers_terms dns_answers_of_records;
+
 struct dns_answers; /* opaque */
 
 /* NULL: no memory. The clock must outlive them; the terms are copied. */
 struct dns_answers *dns_answers_new(const struct rb_clock *clock,
                                     const struct dns_answers_terms *terms);
 
-/* NULL is fine. */
+/* Nobody may call any more. NULL is fine. */
 void dns_answers_free(struct dns_answers *answers);
 
 /*

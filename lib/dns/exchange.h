@@ -3,30 +3,18 @@
  * dns_exchange: one question to the name servers, or two at once, in one poll(2) loop: over UDP
  * (RFC 1035 4.2.1) with EDNS (RFC 6891), over TCP where an answer is cut off (RFC 7766). A server
  * that does not answer soon is not given up: the next is asked beside it, and whoever answers first
- * has answered. Shared by dns_query and its tests; it must not know what an answer means.
+ * has answered. For dns_query alone; it must not know what an answer means.
  */
 #ifndef RB_DNS_EXCHANGE_H
 #define RB_DNS_EXCHANGE_H
 
+#include "dns/question.h"
 #include "dns/servers.h"
-
-#include <arpa/nameser.h>
 
 enum {
     DNS_NEXT_SERVER_MS = 1000, /* how long a server is waited for alone */
-    DNS_DATAGRAM_MAX = 1232,   /* octets that we take (EDNS): what fits any path (dnsflagday.net) */
-    DNS_QUESTION_MAX = NS_HFIXEDSZ + NS_MAXCDNAME + NS_QFIXEDSZ,
     DNS_EXCHANGES_AT_ONCE = 2,
 };
-
-/* A message with one question. */
-struct dns_question {
-    uint8_t octets[DNS_QUESTION_MAX];
-    size_t len;
-};
-
-/* With a fresh id (RFC 5452 4.2). The name is one in presentation form. False: it is none. */
-bool dns_question_make(struct dns_question *question, const char *name, ns_type type);
 
 /* What a message that answers the question says. */
 enum dns_reading {
@@ -50,7 +38,7 @@ struct dns_exchange_settings {
     const struct rb_clock *clock;
     int cancel_fd; /* readable: give up at once; -1: none */
     struct dns_servers *servers;
-    const struct dns_server_list *list;
+    struct dns_server_list list; /* of them, for this exchange */
     deadline until;
     deadline until_alone; /* of two: when one has its answer, the other has until then */
 };
@@ -58,7 +46,8 @@ struct dns_exchange_settings {
 /*
  * Asks for one or two, until each has read all it wants to or no server is left to be asked. Of the
  * descriptors that it uses one is for UDP (two where servers of both families are asked), and one
- * for each answer that is being had over TCP.
+ * for each answer that is being had over TCP. Tells settings->servers what came of it. Any thread;
+ * the askers are its own meanwhile.
  */
 void dns_exchange(const struct dns_exchange_settings *settings, struct dns_asker *const askers[],
                   size_t count);

@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_query: see the header. A look-up reads what dns_answers.h has kept of its name, or else what
- * dns_exchange.h brings, by libresolv's parser, and goes on where a CNAME leads.
+ * dns_query: see the header. A look-up reads what dns_answers has kept of its name, or else what
+ * dns_exchange brings, by libresolv's parser, and goes on where a CNAME leads.
  */
 #include "config.h"
 
 #include "dns/query.h"
 
 #include "dns/exchange.h"
+#include "dns/name.h"
 
 #include <netinet/in.h>
 #include <resolv.h>
 #include <string.h>
 
-enum {
-    CNAME_HOPS_MAX = 8,    /* in one look-up, over all answers; a loop ends here */
-    NAME_MAX_OCTETS = 253, /* RFC 1035 2.3.4: 255 on the wire */
-    LABEL_MAX_OCTETS = 63,
-};
+enum { CNAME_HOPS_MAX = 8 }; /* in one look-up, over all answers; a loop ends here */
 
 /* One look-up under way: a name and a type, asked again where CNAMEs lead on. */
 struct lookup {
@@ -31,99 +28,14 @@ struct lookup {
     struct dns_asker asker;
 };
 
-/* --- Names --------------------------------------------------------------- */
+/* --- Reading answers ------------------------------------------------------- */
 
-static const char host_octets[] =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-
-/* All printable ones but the dot and the backslash, which both mean something in a name as text. */
-static const char any_octets[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
-                                 " !\"#$%&'()*+,/:;<=>?@[]^`{|}~";
-
-/* Octets of the label that text begins with; 0 when it is none. */
-static size_t label_length(const char *text, const char *octets)
-{
-    size_t len = strspn(text, octets);
-    return len <= LABEL_MAX_OCTETS ? len : 0;
-}
-
-/*
- * Copies a name in lower case. False for anything that has other octets than these in its labels,
- * an empty or long label, or a dot at the end.
- */
-static bool name_of(const char *octets, const char *text, char name[RB_DOMAIN_MAX + 1])
-{
-    size_t len = strnlen(text, NAME_MAX_OCTETS + 1);
-    if (len > NAME_MAX_OCTETS)
-        return false;
-    for (size_t at = 0; at <= len;) {
-        size_t label = label_length(text + at, octets);
-        if (label == 0 || (text[at + label] != '.' && text[at + label] != '\0'))
-            return false;
-        at += label + 1;
-    }
-    for (size_t i = 0; i <= len; i++) {
-        bool is_upper = text[i] >= 'A' && text[i] <= 'Z';
-        name[i] = (char)(is_upper ? text[i] + ('a' - 'A') : text[i]);
-    }
-    return true;
-}
-
-bool dns_host_name(const char *text, char name[RB_DOMAIN_MAX + 1])
-{
-    return name_of(host_octets, text, name);
-}
-
-/*
- * What stands at a backslash: "\064" or "\@". Its length; 0 where it is one of those two that mean
- * something in a name as text, or none at all.
- */
-static size_t read_escape(const char *text, char *octet)
-{
-    size_t digits = strspn(text + 1, "0123456789");
-    int code = (unsigned char)text[1];
-    if (digits >= 3)
-        code = (text[1] - '0') * 100 + (text[2] - '0') * 10 + (text[3] - '0');
-    else if (digits > 0)
-        return 0;
-    *octet = (char)code;
-    if (code == '\0' || code == '.' || code == '\\')
-        return 0;
-    return digits >= 3 ? 4 : 2;
-}
-
-bool dns_any_name(const char *text, char name[RB_DOMAIN_MAX + 1])
-{
-    char plain[NAME_MAX_OCTETS + 1];
-    size_t len = 0;
-    while (*text != '\0' && len < sizeof plain - 1) {
-        size_t used = 1;
-        plain[len] = *text;
-        if (*text == '\\')
-            used = read_escape(text, &plain[len]);
-        if (used == 0)
-            return false;
-        text += used;
-        len++;
-    }
-    plain[len] = '\0';
-    return *text == '\0' && name_of(any_octets, plain, name);
-}
-
-bool dns_can_ask(const char *name)
-{
-    char copy[RB_DOMAIN_MAX + 1];
-    return name_of(any_octets, name, copy);
-}
-
-/* Whether the record's owner is this name, which is one that name_of wrote. */
-static bool is_name(const ns_rr *rr, const char *name)
+/* Whether the record is one of this name, which is in lower case. */
+static bool is_owned_by(const ns_rr *rr, const char *name)
 {
     char owner[RB_DOMAIN_MAX + 1];
-    return dns_any_name(ns_rr_name(*rr), owner) && strcmp(owner, name) == 0;
+    return dns_name_of_any(ns_rr_name(*rr), owner) && strcmp(owner, name) == 0;
 }
-
-/* --- Reading answers ------------------------------------------------------- */
 
 /* RFC 6891 6.1.3: eight more bits of the code, where there is an OPT. */
 static int extended_rcode(ns_msg *msg)
@@ -147,26 +59,21 @@ static bool can_be_read(struct lookup *lookup, const uint8_t *answer, size_t len
         ns_parserr(msg, ns_s_qd, 0, &question) != 0)
         return false;
     if (ns_rr_type(question) != lookup->of->type || ns_rr_class(question) != ns_c_in ||
-        !is_name(&question, lookup->name))
+        !is_owned_by(&question, lookup->name))
         return false;
     int rcode = ns_msg_getflag(*msg, ns_f_rcode) | extended_rcode(msg);
     return rcode == ns_r_noerror || rcode == ns_r_nxdomain;
 }
 
-bool dns_name_in_data(const ns_msg *msg, const ns_rr *rr, size_t offset, char text[NS_MAXDNAME])
-{
-    const uint8_t *data = ns_rr_rdata(*rr);
-    size_t len = ns_rr_rdlen(*rr);
-    if (len <= offset)
-        return false;
-    int used =
-        ns_name_uncompress(ns_msg_base(*msg), ns_msg_end(*msg), data + offset, text, NS_MAXDNAME);
-    return used >= 0 && (size_t)used == len - offset;
-}
-
 static bool is_record(const struct lookup *lookup, const ns_rr *rr, ns_type type)
 {
-    return ns_rr_type(*rr) == type && ns_rr_class(*rr) == ns_c_in && is_name(rr, lookup->name);
+    return ns_rr_type(*rr) == type && ns_rr_class(*rr) == ns_c_in && is_owned_by(rr, lookup->name);
+}
+
+/* A name as the query wants it; false where it is none such. */
+static bool copy_name(const struct dns_query *query, const char *text, char name[RB_DOMAIN_MAX + 1])
+{
+    return (query->any_name ? dns_name_of_any : dns_name_of_host)(text, name);
 }
 
 enum cname { CNAME_NONE, CNAME_FOUND, CNAME_BROKEN };
@@ -183,7 +90,7 @@ static enum cname follow_cname(struct lookup *lookup)
             continue;
         if (++lookup->cname_hops > CNAME_HOPS_MAX ||
             !dns_name_in_data(&lookup->msg, &rr, 0, target) ||
-            !(lookup->of->any_name ? dns_any_name : dns_host_name)(target, lookup->name))
+            !copy_name(lookup->of, target, lookup->name))
             return CNAME_BROKEN;
         return CNAME_FOUND;
     }
@@ -240,7 +147,7 @@ static enum dns_reading read_message(struct lookup *lookup, const uint8_t *octet
 
 static bool has_time(const struct lookup *lookup)
 {
-    return deadline_left_ms(lookup->dns->clock, lookup->until) > 0;
+    return !deadline_is_over(lookup->dns->clock, lookup->until);
 }
 
 /* What was said a moment ago. */
@@ -279,8 +186,8 @@ static enum dns_reading take_answer(struct dns_question *question, const uint8_t
 }
 
 /* Whether somebody must be asked. */
-static bool begin(struct lookup *lookup, const struct dns *dns, const struct dns_query *query,
-                  deadline until)
+static bool begin_lookup(struct lookup *lookup, const struct dns *dns,
+                         const struct dns_query *query, deadline until)
 {
     *lookup = (struct lookup){
         .dns = dns,
@@ -289,56 +196,33 @@ static bool begin(struct lookup *lookup, const struct dns *dns, const struct dns
         .outcome = DNS_FAILURE,
         .asker = {.read = take_answer, .arg = lookup},
     };
-    return name_of(query->any_name ? any_octets : host_octets, query->name, lookup->name) &&
-           must_ask(lookup);
+    if (query->any_name && !dns_name_can_be_asked(query->name))
+        return false;
+    return copy_name(query, query->name, lookup->name) && must_ask(lookup);
 }
 
-static void ask(const struct dns *dns, const struct dns_server_list *list,
-                struct dns_asker *const askers[], size_t count, deadline until,
-                deadline until_alone)
-{
-    const struct dns_exchange_settings settings = {
-        .clock = dns->clock,
-        .cancel_fd = dns->cancel_fd,
-        .servers = dns->servers,
-        .list = list,
-        .until = until,
-        .until_alone = until_alone,
-    };
-    dns_exchange(&settings, askers, count);
-}
-
-enum dns_outcome dns_query(const struct dns *dns, const struct dns_query *query, deadline until)
-{
-    struct lookup lookup;
-    struct dns_asker *const asker = &lookup.asker;
-    struct dns_server_list list;
-    if (begin(&lookup, dns, query, until) && dns_servers_list(dns->servers, &list))
-        ask(dns, &list, &asker, 1, until, until);
-    return lookup.outcome;
-}
-
-void dns_query_both(const struct dns *dns, const struct dns_query query[2], deadline until,
-                    enum dns_outcome outcome[2])
+void dns_query(const struct dns *dns, const struct dns_query query[], size_t count, deadline until,
+               enum dns_outcome outcome[])
 {
     /* A server that is deaf to one type shall not take the time that the other is good for. */
     const deadline half = deadline_in(dns->clock, deadline_left_ms(dns->clock, until) / 2);
-    struct lookup lookups[DNS_EXCHANGES_AT_ONCE];
-    struct dns_asker *askers[DNS_EXCHANGES_AT_ONCE];
-    struct dns_server_list list;
-    size_t count = 0;
-    for (size_t i = 0; i < DNS_EXCHANGES_AT_ONCE; i++)
-        if (begin(&lookups[i], dns, &query[i], until))
-            askers[count++] = &lookups[i].asker;
-    if (count > 0 && dns_servers_list(dns->servers, &list)) {
-        if (count == 2 && !list.one_at_a_time) {
-            ask(dns, &list, askers, count, until, half);
-        } else {
-            ask(dns, &list, askers, 1, half, half);
-            if (count == 2)
-                ask(dns, &list, askers + 1, 1, until, until);
+    struct lookup lookups[DNS_QUERIES_MAX];
+    struct dns_asker *askers[DNS_QUERIES_MAX];
+    struct dns_exchange_settings settings = {.clock = dns->clock,
+                                             .cancel_fd = dns->cancel_fd,
+                                             .servers = dns->servers,
+                                             .until_alone = half};
+    size_t to_ask = 0;
+    for (size_t i = 0; i < count; i++)
+        if (begin_lookup(&lookups[i], dns, &query[i], until))
+            askers[to_ask++] = &lookups[i].asker;
+    if (to_ask > 0 && dns_servers_list(dns->servers, &settings.list)) {
+        const size_t at_once = settings.list.one_at_a_time ? 1 : to_ask;
+        for (size_t i = 0; i < to_ask; i += at_once) {
+            settings.until = i + at_once == count ? until : half;
+            dns_exchange(&settings, askers + i, at_once);
         }
     }
-    for (size_t i = 0; i < DNS_EXCHANGES_AT_ONCE; i++)
+    for (size_t i = 0; i < count; i++)
         outcome[i] = lookups[i].outcome;
 }

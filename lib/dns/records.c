@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * dns_records: plain records of any name, and the names of addresses; see dns.h. Nothing is sorted:
- * those who ask here look at what somebody else wrote, name by name (SPF, RFC 7208), or at
- * themselves.
- */
+/* dns_records: see the header. It must not know what the records are for. */
 #include "config.h"
 
-#include "dns/dns.h"
-
-#include "dns/query.h"
+#include "dns/records.h"
 
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dns/name.h"
+#include "dns/query.h"
 
 /* Which names of mail hosts and pointers are of use. */
 typedef bool name_fn(const char *text, char name[RB_DOMAIN_MAX + 1]);
@@ -35,7 +31,7 @@ static bool set_text(struct dns_record *record, const void *octets, size_t len)
     return true;
 }
 
-static bool read_address(const ns_rr *rr, size_t size, struct dns_record *record)
+static bool read_address_octets(const ns_rr *rr, size_t size, struct dns_record *record)
 {
     if (ns_rr_rdlen(*rr) != size)
         return false;
@@ -65,8 +61,8 @@ static bool read_strings(const ns_rr *rr, struct dns_record *record)
 }
 
 /* The name that the data hold from `offset` on. */
-static bool read_name(const ns_msg *msg, const ns_rr *rr, size_t offset, name_fn *name_of,
-                      struct dns_record *record, bool *is_usable)
+static bool read_target(const ns_msg *msg, const ns_rr *rr, size_t offset, name_fn *name_of,
+                        struct dns_record *record, bool *is_usable)
 {
     char target[NS_MAXDNAME], name[RB_DOMAIN_MAX + 1];
     if (!dns_name_in_data(msg, rr, offset, target))
@@ -82,16 +78,16 @@ static bool read_record(const ns_msg *msg, const ns_rr *rr, name_fn *name_of,
     *is_usable = true;
     switch (ns_rr_type(*rr)) {
     case ns_t_a:
-        return read_address(rr, sizeof(struct in_addr), record);
+        return read_address_octets(rr, sizeof(struct in_addr), record);
     case ns_t_aaaa:
-        return read_address(rr, sizeof(struct in6_addr), record);
+        return read_address_octets(rr, sizeof(struct in6_addr), record);
     case ns_t_mx:
-        if (!read_name(msg, rr, sizeof record->preference, name_of, record, is_usable))
+        if (!read_target(msg, rr, sizeof record->preference, name_of, record, is_usable))
             return false;
         record->preference = (uint16_t)ns_get16(ns_rr_rdata(*rr));
         return true;
     case ns_t_ptr:
-        return read_name(msg, rr, 0, name_of, record, is_usable);
+        return read_target(msg, rr, 0, name_of, record, is_usable);
     default:
         return read_strings(rr, record);
     }
@@ -124,9 +120,9 @@ static bool is_known_type(int type)
            type == ns_t_txt;
 }
 
-static enum dns_outcome look_up(const struct dns *dns, const char *name, int type, deadline until,
-                                struct dns_answers *kept, name_fn *name_of,
-                                struct dns_record_list *list)
+static enum dns_outcome look_up_records(const struct dns *dns, const char *name, int type,
+                                        deadline until, struct dns_answers *kept, name_fn *name_of,
+                                        struct dns_record_list *list)
 {
     *list = (struct dns_record_list){.count = 0};
     if (!is_known_type(type))
@@ -141,7 +137,8 @@ static enum dns_outcome look_up(const struct dns *dns, const char *name, int typ
         .take = take_record,
         .arg = &taker,
     };
-    enum dns_outcome outcome = dns_query(dns, &query, until);
+    enum dns_outcome outcome;
+    dns_query(dns, &query, 1, until, &outcome);
     if (outcome != DNS_FOUND)
         dns_records_free(list);
     return outcome;
@@ -150,19 +147,20 @@ static enum dns_outcome look_up(const struct dns *dns, const char *name, int typ
 enum dns_outcome dns_records(const struct dns *dns, const char *name, int type, deadline until,
                              struct dns_record_list *list)
 {
-    enum dns_outcome outcome = look_up(dns, name, type, until, NULL, dns_host_name, list);
+    enum dns_outcome outcome =
+        look_up_records(dns, name, type, until, NULL, dns_name_of_host, list);
     return outcome == DNS_FOUND && list->count == 0 ? DNS_NO_DATA : outcome;
 }
 
-enum dns_outcome dns_recent_records(const struct dns *dns, const char *name, int type,
+enum dns_outcome dns_records_recent(const struct dns *dns, const char *name, int type,
                                     deadline until, struct dns_record_list *list)
 {
-    return look_up(dns, name, type, until, dns->records, dns_any_name, list);
+    return look_up_records(dns, name, type, until, dns->records, dns_name_of_any, list);
 }
 
-bool dns_is_late(const struct dns *dns, deadline until)
+bool dns_records_are_late(const struct dns *dns, deadline until)
 {
-    return deadline_left_ms(dns->clock, until) == 0;
+    return deadline_is_over(dns->clock, until);
 }
 
 void dns_records_free(struct dns_record_list *list)
@@ -170,41 +168,4 @@ void dns_records_free(struct dns_record_list *list)
     for (size_t i = 0; i < list->count; i++)
         free(list->record[i].text);
     *list = (struct dns_record_list){.count = 0};
-}
-
-static void reverse_v4(const uint8_t octets[4], char name[RB_DOMAIN_MAX + 1])
-{
-    (void)snprintf(name, RB_DOMAIN_MAX + 1, "%u.%u.%u.%u.in-addr.arpa", octets[3], octets[2],
-                   octets[1], octets[0]);
-}
-
-static void reverse_v6(const uint8_t octets[16], char name[RB_DOMAIN_MAX + 1])
-{
-    static const char digits[] = "0123456789abcdef";
-    char *at = name;
-    for (size_t i = 16; i-- > 0;) {
-        *at++ = digits[octets[i] & 0xf];
-        *at++ = '.';
-        *at++ = digits[octets[i] >> 4];
-        *at++ = '.';
-    }
-    memcpy(at, "ip6.arpa", sizeof "ip6.arpa");
-}
-
-bool dns_reverse_name(const struct sockaddr *address, char name[RB_DOMAIN_MAX + 1])
-{
-    name[0] = '\0';
-    if (address->sa_family == AF_INET) {
-        struct sockaddr_in v4;
-        memcpy(&v4, address, sizeof v4);
-        reverse_v4((const uint8_t *)&v4.sin_addr, name);
-    } else if (address->sa_family == AF_INET6) {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, address, sizeof v6);
-        if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
-            reverse_v4(v6.sin6_addr.s6_addr + 12, name);
-        else
-            reverse_v6(v6.sin6_addr.s6_addr, name);
-    }
-    return name[0] != '\0';
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_servers: see the header. What is remembered of a server is one atomic number, relaxed: it says
- * until when it comes last, and nothing else is read by it.
+ * dns_servers: see the header.
+ *
+ * Owns: the servers and what is remembered of them. No lock: what is remembered are single atomic
+ * numbers, and nothing else is read by them.
  */
 #include "config.h"
 
 #include "dns/servers.h"
 
-#include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -15,6 +16,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/ip.h"
+#include "base/text.h"
 
 enum {
     ROUNDS_MAX = 5,     /* whatever resolv.conf says */
@@ -27,44 +31,27 @@ struct dns_servers {
     size_t count; /* 0: those of resolv.conf, as it is when a question is asked */
     _Atomic int64_t last_until_ms[DNS_RESOLVERS_MAX]; /* 0: it has answered */
     atomic_uint turn;                                 /* with resolv.conf's rotate */
+
+    /* No server has answered: since when, and seen when last. HEARD: one has. */
+    _Atomic int64_t silent_since_ms, silent_at_ms;
+    atomic_bool is_told; /* that they are silent, to the watch */
+    struct dns_watch watch;
 };
+
+static const int64_t HEARD = INT64_MAX;
 
 /* --- Texts ------------------------------------------------------------------- */
 
-static bool parse_port(const char *text, in_port_t *port)
-{
-    size_t len = strspn(text, "0123456789");
-    if (len == 0 || len > 5 || text[len] != '\0')
-        return false;
-    unsigned long number = strtoul(text, NULL, 10);
-    if (number == 0 || number > UINT16_MAX)
-        return false;
-    *port = htons((uint16_t)number);
-    return true;
-}
-
-static bool parse_ipv4(const char *text, in_port_t port, struct sockaddr_storage *server)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = port};
-    if (inet_pton(AF_INET, text, &address.sin_addr) != 1)
-        return false;
-    memcpy(server, &address, sizeof address);
-    return true;
-}
-
 /* By getaddrinfo, which also knows scopes ("fe80::1%eth0"). */
-static bool parse_ipv6(const char *text, in_port_t port, struct sockaddr_storage *server)
+static bool parse_ipv6(const char *text, struct sockaddr_storage *server)
 {
     const struct addrinfo hints = {
         .ai_family = AF_INET6, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST};
     struct addrinfo *found = NULL;
     if (getaddrinfo(text, NULL, &hints, &found) != 0)
         return false;
-    struct sockaddr_in6 address;
-    memcpy(&address, found->ai_addr, sizeof address);
+    memcpy(server, found->ai_addr, sizeof(struct sockaddr_in6));
     freeaddrinfo(found);
-    address.sin6_port = port;
-    memcpy(server, &address, sizeof address);
     return true;
 }
 
@@ -72,7 +59,7 @@ static bool parse_ipv6(const char *text, in_port_t port, struct sockaddr_storage
 static bool parse_server(const char *text, struct sockaddr_storage *server)
 {
     char host[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
-    in_port_t port = htons(NS_DEFAULTPORT);
+    unsigned port = NS_DEFAULTPORT;
     bool has_bracket = text[0] == '[';
     const char *first_colon = strchr(text, ':');
     bool is_ipv6 = has_bracket || (first_colon != NULL && strchr(first_colon + 1, ':') != NULL);
@@ -83,17 +70,19 @@ static bool parse_server(const char *text, struct sockaddr_storage *server)
         len = strcspn(start, "]");
     else if (!is_ipv6)
         len = strcspn(start, ":");
-    if (len == 0 || len >= sizeof host)
+    if (len == 0 || !text_copy_part(host, sizeof host, start, len))
         return false;
-    memcpy(host, start, len);
-    host[len] = '\0';
 
     const char *rest = start + len;
     if (has_bracket && *rest++ != ']')
         return false;
-    if (*rest != '\0' && (*rest != ':' || !parse_port(rest + 1, &port)))
+    if (*rest != '\0' &&
+        (*rest != ':' || !text_number(rest + 1, strlen(rest + 1), UINT16_MAX, &port) || port == 0))
         return false;
-    return is_ipv6 ? parse_ipv6(host, port, server) : parse_ipv4(host, port, server);
+    if (!(is_ipv6 ? parse_ipv6 : ip_sockaddr_parse)(host, server))
+        return false;
+    ip_sockaddr_set_port(server, (uint16_t)port);
+    return true;
 }
 
 enum rb_error dns_servers_open(const char *const *texts, size_t count, const struct rb_clock *clock,
@@ -107,6 +96,7 @@ enum rb_error dns_servers_open(const char *const *texts, size_t count, const str
         return RB_ERR_NOMEM;
     opened->clock = clock;
     opened->count = count;
+    atomic_init(&opened->silent_since_ms, HEARD);
     for (size_t i = 0; i < count; i++) {
         if (!parse_server(texts[i], &opened->address[i])) {
             dns_servers_close(opened);
@@ -124,7 +114,7 @@ void dns_servers_close(struct dns_servers *servers)
 
 /* --- The list ---------------------------------------------------------------- */
 
-static unsigned within(int number, int low, int high)
+static unsigned clamp(int number, int low, int high)
 {
     if (number < low)
         return (unsigned)low;
@@ -191,8 +181,8 @@ bool dns_servers_list(struct dns_servers *servers, struct dns_server_list *list)
     size_t count = servers->count, first = 0;
     if (res_ninit(&state) != 0)
         return false;
-    list->rounds = within(state.retry, 1, ROUNDS_MAX);
-    list->timeout_ms = within(state.retrans, 1, TIMEOUT_MAX_S) * 1000;
+    list->rounds = clamp(state.retry, 1, ROUNDS_MAX);
+    list->timeout_ms = clamp(state.retrans, 1, TIMEOUT_MAX_S) * 1000;
     list->tcp_only = (state.options & RES_USEVC) != 0;
     list->one_at_a_time = (state.options & (RES_SNGLKUP | RES_SNGLKUPREOP)) != 0;
     if (count == 0) {
@@ -216,4 +206,40 @@ void dns_servers_was_silent(struct dns_servers *servers, size_t number)
 {
     const int64_t until_ms = clock_monotonic_ms(servers->clock) + DNS_SERVERS_LAST_FOR_MS;
     atomic_store_explicit(&servers->last_until_ms[number], until_ms, memory_order_relaxed);
+}
+
+/* --- Whether any of them answers ------------------------------------------------ */
+
+void dns_servers_set_watch(struct dns_servers *servers, const struct dns_watch *watch)
+{
+    servers->watch = *watch;
+}
+
+int64_t dns_servers_silent_ms(struct dns_servers *servers)
+{
+    const int64_t since_ms = atomic_load(&servers->silent_since_ms);
+    const int64_t at_ms = atomic_load(&servers->silent_at_ms);
+
+    return since_ms < at_ms ? at_ms - since_ms : 0;
+}
+
+void dns_servers_are_heard(struct dns_servers *servers)
+{
+    if (atomic_load(&servers->silent_since_ms) != HEARD)
+        atomic_store(&servers->silent_since_ms, HEARD);
+    /* Apart from the above: the silence may have been told of just after it had ended. */
+    if (atomic_load(&servers->is_told) && atomic_exchange(&servers->is_told, false))
+        servers->watch.answered(servers->watch.arg);
+}
+
+void dns_servers_are_silent(struct dns_servers *servers, int64_t began_ms)
+{
+    int64_t since_ms = HEARD, silent_ms;
+
+    (void)atomic_compare_exchange_strong(&servers->silent_since_ms, &since_ms, began_ms);
+    atomic_store(&servers->silent_at_ms, clock_monotonic_ms(servers->clock));
+    silent_ms = dns_servers_silent_ms(servers);
+    if (silent_ms >= DNS_SILENT_AFTER_MS && servers->watch.silent != NULL &&
+        !atomic_exchange(&servers->is_told, true))
+        servers->watch.silent(servers->watch.arg, silent_ms);
 }

@@ -2,8 +2,8 @@
 /*
  * dns_servers: the recursive name servers that are asked: those of the configuration, else those of
  * resolv.conf(5), in which order, and how resolv.conf says that they are to be asked. A server that
- * has left questions without an answer, while another one answered, comes last for a while. Knows no
- * question.
+ * has left questions without an answer, while another one answered, comes last for a while; that none
+ * answers at all is told to whoever watches. Knows no question.
  *
  * Any thread may call at any time.
  */
@@ -12,8 +12,11 @@
 
 #include "dns/dns.h"
 
+#include <sys/socket.h>
+
 enum {
-    DNS_SERVERS_LAST_FOR_MS = 60000, /* a server that was silent; then it is given one question */
+    /* A server that was silent comes last for so long; then it is given one question. */
+    DNS_SERVERS_LAST_FOR_MS = 60000,
 };
 
 struct dns_servers; /* opaque */
@@ -43,8 +46,19 @@ void dns_servers_close(struct dns_servers *servers);
 /* Looks at resolv.conf. False: libresolv has no memory. */
 bool dns_servers_list(struct dns_servers *servers, struct dns_server_list *list);
 
-/* What came of asking one. */
+/* What came of asking one: it has answered, or another one has while it was silent. */
 void dns_servers_answered(struct dns_servers *servers, size_t number);
 void dns_servers_was_silent(struct dns_servers *servers, size_t number);
+
+/*
+ * What came of asking all: some message came, whatever it says, or none since began_ms (on the
+ * clock's monotonic scale).
+ */
+void dns_servers_are_heard(struct dns_servers *servers);
+void dns_servers_are_silent(struct dns_servers *servers, int64_t began_ms);
+
+/* As dns_set_watch and dns_silent_ms have it. */
+void dns_servers_set_watch(struct dns_servers *servers, const struct dns_watch *watch);
+int64_t dns_servers_silent_ms(struct dns_servers *servers);
 
 #endif

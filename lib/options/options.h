@@ -9,6 +9,7 @@
 #include "dns/dns.h"
 #include "ringback.h"
 
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 

@@ -8,7 +8,7 @@
 #ifndef RB_SPF_ANSWERS_H
 #define RB_SPF_ANSWERS_H
 
-#include "dns/dns.h"
+#include "dns/records.h"
 #include "spf/macro.h"
 
 enum {

@@ -14,6 +14,7 @@
 
 #include "spf/record.h"
 #include "base/text.h"
+#include "dns/name.h"
 
 struct evaluation {
     const struct spf_question *question;
@@ -216,7 +217,7 @@ static enum match find_client_name(struct evaluation *ev, const char *domain, en
     struct spf_span record;
     size_t at = 0;
 
-    (void)dns_reverse_name((const struct sockaddr *)&ev->client, name);
+    (void)dns_name_of_address((const struct sockaddr *)&ev->client, name);
     reply = look_up(ev, ns_t_ptr, name);
     if (reply == NULL)
         return STOP;
@@ -536,7 +537,7 @@ static bool set_domain(struct evaluation *ev, const char *domain)
             (char)(domain[i] >= 'A' && domain[i] <= 'Z' ? domain[i] + ('a' - 'A') : domain[i]);
     ev->domain[len] = '\0';
     return strspn(ev->domain, octets) == len && strchr(ev->domain, '.') != NULL &&
-           dns_can_ask(ev->domain);
+           dns_name_can_be_asked(ev->domain);
 }
 
 bool spf_evaluate(const struct spf_question *question, const struct spf_answers *answers,

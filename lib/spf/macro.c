@@ -14,7 +14,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "dns/dns.h"
+#include "dns/name.h"
 
 enum {
     NAME_MAX_OCTETS = 253, /* RFC 7208 7.3 */
@@ -381,5 +381,5 @@ bool spf_domain_expand(struct spf_span spec, const struct spf_macros *macros,
     for (size_t i = 0; i < expanded.len; i++)
         name[i] = lower(expanded.at[i]);
     name[expanded.len] = '\0';
-    return dns_can_ask(name);
+    return dns_name_can_be_asked(name);
 }

@@ -22,10 +22,10 @@ static enum spf_step look_up(const struct dns *dns, deadline until, const struct
 {
     struct dns_record_list list;
     const enum dns_outcome outcome =
-        dns_recent_records(dns, lookup->name, lookup->type, until, &list);
+        dns_records_recent(dns, lookup->name, lookup->type, until, &list);
     enum spf_step step = SPF_ASKS;
 
-    if (outcome != DNS_FAILURE || !dns_is_late(dns, until))
+    if (outcome != DNS_FAILURE || !dns_records_are_late(dns, until))
         step = spf_answers_add(answers, lookup, outcome, &list) ? SPF_DONE : SPF_NO_MEMORY;
     dns_records_free(&list);
     return step;

@@ -382,7 +382,7 @@ static void look_up(struct rb_verifier *verifier, const struct setup *setup, str
     bool stopping, is_late;
 
     stall_begin_wait(call, began_ms);
-    outcome = dns_recent_records(setup->dns, of.name, of.type,
+    outcome = dns_records_recent(setup->dns, of.name, of.type,
                                  deadline_in(verifier->clock, time_ms(setup)), &list);
     stall_end_wait(call);
     took_ms = clock_monotonic_ms(verifier->clock) - began_ms;

@@ -14,7 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dns/dns.h"
+#include "dns/name.h"
+#include "dns/records.h"
 #include "mail/netguard.h"
 
 enum { V4_MAPPED_BITS = 96 };
@@ -308,7 +309,7 @@ static void check_address(struct check *check, const struct sockaddr_storage *ad
 {
     char text[INET6_ADDRSTRLEN], reverse[RB_DOMAIN_MAX + 1];
     struct dns_record_list names;
-    if (!dns_reverse_name((const struct sockaddr *)address, reverse))
+    if (!dns_name_of_address((const struct sockaddr *)address, reverse))
         return;
     switch (dns_records(check->dns, reverse, ns_t_ptr, check->until, &names)) {
     case DNS_FOUND:

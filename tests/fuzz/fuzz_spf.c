@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "dns/name.h"
 #include "spf/check.h"
 #include "spf/record.h"
 
@@ -78,7 +79,7 @@ static void add_record(struct dns_record_list *list, int type, struct spf_span s
         record.text_len = span.len;
     }
     if (type != ns_t_txt && record.text != NULL &&
-        (!dns_can_ask(record.text) || strlen(record.text) != record.text_len)) {
+        (!dns_name_can_be_asked(record.text) || strlen(record.text) != record.text_len)) {
         free(record.text);
         return;
     }
@@ -147,7 +148,7 @@ static void check(const struct spf_question *question, struct source first, stru
             is_first ? say_first(&first, &list) : say(&more, next.type, &list);
 
         HOLDS(spf_answers_find(&answers, next.type, next.name) == NULL);
-        HOLDS(dns_can_ask(next.name));
+        HOLDS(dns_name_can_be_asked(next.name));
         HOLDS(spf_answers_add(&answers, &next, outcome, &list));
         dns_records_free(&list);
         is_first = false;

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "dns/addresses.h"
+#include "dns/mail_exchangers.h"
 #include "check.h"
 #include "fake_clock.h"
 #include "fake_dns.h"

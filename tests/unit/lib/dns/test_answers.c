@@ -7,7 +7,9 @@
 
 #include "dns/answers.h"
 
-#include "dns/dns.h"
+#include "dns/addresses.h"
+#include "dns/mail_exchangers.h"
+#include "dns/records.h"
 
 #include <arpa/nameser.h>
 #include <pthread.h>
@@ -314,7 +316,7 @@ static enum dns_outcome look_up_until(const struct world *world, const char *nam
                                       deadline until)
 {
     struct dns_record_list list;
-    enum dns_outcome outcome = dns_recent_records(world->dns, name, type, until, &list);
+    enum dns_outcome outcome = dns_records_recent(world->dns, name, type, until, &list);
 
     assert_true(outcome == DNS_FOUND || list.count == 0);
     dns_records_free(&list);

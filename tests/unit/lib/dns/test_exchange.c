@@ -6,7 +6,9 @@
  */
 #include "config.h"
 
-#include "dns/dns.h"
+#include "dns/addresses.h"
+#include "dns/answers.h"
+#include "dns/mail_exchangers.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -365,6 +367,142 @@ static void many_threads_find_the_server_that_answers(void **state)
     world_stop(&world);
 }
 
+/* --- Servers that are all silent ------------------------------------------------ */
+
+struct told {
+    unsigned silent, answered;
+    int64_t silent_ms;
+};
+
+static void tell_silent(void *arg, int64_t silent_ms)
+{
+    struct told *told = arg;
+
+    told->silent++;
+    told->silent_ms = silent_ms;
+}
+
+static void tell_answered(void *arg)
+{
+    struct told *told = arg;
+
+    told->answered++;
+}
+
+static void watch(const struct world *world, struct told *told)
+{
+    const struct dns_watch watch = {.silent = tell_silent, .answered = tell_answered, .arg = told};
+
+    *told = (struct told){.silent = 0};
+    dns_set_watch(world->dns, &watch);
+}
+
+/* Asks in vain, twice, the second time when the silence has lasted for that long. */
+static void ask_in_vain(struct world *world, int64_t seconds)
+{
+    assert_int_equal(ask_within(world, "one.example", SHORT_MS), DNS_FAILURE);
+    fake_clock_advance_s(&world->clock, seconds);
+    assert_int_equal(ask_within(world, "two.example", SHORT_MS), DNS_FAILURE);
+}
+
+static void servers_that_are_all_silent_are_told_of_once_and_so_is_their_answer(void **state)
+{
+    const struct table tables[] = {TABLE(silent), TABLE(silent)};
+    const int64_t enough_s = DNS_SILENT_AFTER_MS / 1000;
+    struct world world;
+    struct told told;
+
+    (void)state;
+    world_start(&world, tables, COUNT(tables));
+    watch(&world, &told);
+    assert_int_equal(dns_silent_ms(world.dns), 0);
+    ask_in_vain(&world, enough_s - 1);
+    assert_int_equal(told.silent, 0);
+    assert_int_equal(dns_silent_ms(world.dns), (enough_s - 1) * 1000);
+    fake_clock_advance_s(&world.clock, 1);
+    ask_in_vain(&world, 10);
+    assert_int_equal(told.silent, 1);
+    assert_int_equal(told.silent_ms, enough_s * 1000);
+    assert_int_equal(dns_silent_ms(world.dns), (enough_s + 10) * 1000);
+    assert_int_equal(told.answered, 0);
+
+    fake_dns_set(world.fake[1], good, COUNT(good));
+    assert_int_equal(ask(&world, "three.example"), DNS_FOUND);
+    assert_int_equal(told.answered, 1);
+    assert_int_equal(dns_silent_ms(world.dns), 0);
+    assert_int_equal(ask(&world, "two.example"), DNS_FOUND);
+    assert_int_equal(told.answered, 1);
+
+    fake_dns_set(world.fake[1], silent, COUNT(silent));
+    fake_clock_advance_s(&world.clock, 3600); /* what was kept is forgotten */
+    ask_in_vain(&world, enough_s);
+    assert_int_equal(told.silent, 2);
+    world_stop(&world);
+}
+
+static void servers_that_are_not_there_are_silent(void **state)
+{
+    const struct table tables[] = {TABLE(good)};
+    struct world world;
+    struct told told;
+
+    (void)state;
+    world_start(&world, tables, COUNT(tables));
+    watch(&world, &told);
+    fake_dns_stop(world.fake[0]);
+    world.count = 0;
+    ask_in_vain(&world, DNS_SILENT_AFTER_MS / 1000);
+    assert_int_equal(told.silent, 1);
+    world_stop(&world);
+}
+
+static void servers_that_answer_with_failures_are_not_silent(void **state)
+{
+    const struct table tables[] = {TABLE(failing)};
+    struct world world;
+    struct told told;
+
+    (void)state;
+    world_start(&world, tables, COUNT(tables));
+    watch(&world, &told);
+    ask_in_vain(&world, DNS_SILENT_AFTER_MS / 1000);
+    assert_int_equal(told.silent, 0);
+    assert_int_equal(dns_silent_ms(world.dns), 0);
+    world_stop(&world);
+}
+
+static void look_ups_that_are_cut_short_say_nothing_of_servers(void **state)
+{
+    const struct table tables[] = {TABLE(silent)};
+    struct world world;
+    struct told told;
+
+    (void)state;
+    world_start(&world, tables, COUNT(tables));
+    watch(&world, &told);
+    assert_int_equal(write(world.wake[1], "", 1), 1);
+    ask_in_vain(&world, DNS_SILENT_AFTER_MS / 1000);
+    assert_int_equal(told.silent, 0);
+    assert_int_equal(dns_silent_ms(world.dns), 0);
+    world_stop(&world);
+}
+
+/* Nobody watches: it is counted all the same. */
+static void silence_can_be_asked_about(void **state)
+{
+    const struct table tables[] = {TABLE(silent)};
+    struct world world;
+
+    (void)state;
+    world_start(&world, tables, COUNT(tables));
+    ask_in_vain(&world, 2 * DNS_SILENT_AFTER_MS / 1000);
+    assert_int_equal(dns_silent_ms(world.dns), 2 * DNS_SILENT_AFTER_MS);
+    fake_dns_set(world.fake[0], good, COUNT(good));
+    assert_int_equal(ask(&world, "three.example"), DNS_FOUND);
+    assert_int_equal(dns_silent_ms(world.dns), 0);
+    world_stop(&world);
+}
+
 /* --- What resolv.conf says ------------------------------------------------------ */
 
 /* Run in a process of its own: libresolv reads its options once. */
@@ -588,6 +726,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_server_that_speaks_again_is_found_out_by_one_question),
         cmocka_unit_test(a_server_that_was_silent_is_the_last_resort),
         cmocka_unit_test(where_nobody_answers_the_order_stays),
+        cmocka_unit_test(servers_that_are_all_silent_are_told_of_once_and_so_is_their_answer),
+        cmocka_unit_test(servers_that_are_not_there_are_silent),
+        cmocka_unit_test(servers_that_answer_with_failures_are_not_silent),
+        cmocka_unit_test(look_ups_that_are_cut_short_say_nothing_of_servers),
+        cmocka_unit_test(silence_can_be_asked_about),
         cmocka_unit_test(an_answer_that_comes_late_counts),
         cmocka_unit_test(a_server_that_is_silent_over_tcp_is_passed_over),
         cmocka_unit_test(many_threads_find_the_server_that_answers),
