@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* limits: rates and shield in their order; see limits.h. Knows no flight and no clock. */
+/* limits: rates and shield in their order; see limits.h. Knows no question under way, and no clock. */
 #include "config.h"
 
 #include "limits/limits.h"
@@ -17,6 +17,7 @@ struct charge {
 
 enum rb_error limits_init(struct limits *limits)
 {
+    pthread_mutex_init(&limits->lock, NULL);
     limits->rates = rates_new(LIMITS_BUCKETS_MAX);
     limits->shield = shield_new(LIMITS_SHIELDS_MAX);
     if (limits->rates != NULL && limits->shield != NULL)
@@ -29,6 +30,7 @@ void limits_fini(struct limits *limits)
 {
     rates_free(limits->rates);
     shield_free(limits->shield);
+    pthread_mutex_destroy(&limits->lock);
     *limits = (struct limits){0};
 }
 
@@ -53,12 +55,11 @@ static size_t list_charges(const struct rb_options *o, const struct limits_reque
     return request->client[0] != '\0' ? 3 : 2;
 }
 
-const char *limits_forbids(const struct limits *limits, const struct rb_options *o,
-                           const struct limits_request *request)
+/* Which limit forbids it; NULL: none. Under the lock. */
+static const char *find_limit(const struct limits *limits, const struct rb_options *o,
+                              const struct limits_request *request, const struct charge *charges,
+                              size_t count)
 {
-    struct charge charges[CHARGES_MAX];
-    const size_t count = list_charges(o, request, charges);
-
     if (o->shield.addresses > 0 &&
         shield_is_up(limits->shield, request->domain, request->now_s, NULL))
         return "shield";
@@ -68,14 +69,59 @@ const char *limits_forbids(const struct limits *limits, const struct rb_options 
     return NULL;
 }
 
-const char *limits_refusal(struct limits *limits, const struct rb_options *o,
-                           const struct limits_request *request)
+static const char *look(struct limits *limits, const struct rb_options *o,
+                        const struct limits_request *request, bool charges_it)
 {
     struct charge charges[CHARGES_MAX];
     const size_t count = list_charges(o, request, charges);
-    const char *limit = limits_forbids(limits, o, request);
+    const char *limit;
 
-    for (size_t i = 0; i < count && limit == NULL; i++)
+    pthread_mutex_lock(&limits->lock);
+    limit = find_limit(limits, o, request, charges, count);
+    for (size_t i = 0; i < count && charges_it && limit == NULL; i++)
         (void)rates_take(limits->rates, charges[i].key, charges[i].rate, request->now_ms);
+    pthread_mutex_unlock(&limits->lock);
     return limit;
+}
+
+const char *limits_forbids(struct limits *limits, const struct rb_options *o,
+                           const struct limits_request *request)
+{
+    return look(limits, o, request, false);
+}
+
+const char *limits_admit(struct limits *limits, const struct rb_options *o,
+                         const struct limits_request *request)
+{
+    return look(limits, o, request, true);
+}
+
+void limits_note(struct limits *limits, const char *domain, const char *address_key,
+                 enum rb_verdict verdict, const struct rb_shield_options *options, int64_t now_s)
+{
+    pthread_mutex_lock(&limits->lock);
+    (void)shield_note(limits->shield, domain, address_key, verdict, options, now_s);
+    pthread_mutex_unlock(&limits->lock);
+}
+
+size_t limits_list_shields(struct limits *limits, int64_t now_s, struct shield_up *list,
+                           size_t size)
+{
+    size_t count;
+
+    pthread_mutex_lock(&limits->lock);
+    count = shield_list_up(limits->shield, now_s, list, size);
+    pthread_mutex_unlock(&limits->lock);
+    return count;
+}
+
+size_t limits_list_rates(struct limits *limits, int64_t now_ms, struct rates_limited *list,
+                         size_t size)
+{
+    size_t count;
+
+    pthread_mutex_lock(&limits->lock);
+    count = rates_list_limited(limits->rates, now_ms, list, size);
+    pthread_mutex_unlock(&limits->lock);
+    return count;
 }

@@ -4,7 +4,8 @@
  * over all) and the shield over domains that are being forged in bulk. What is refused here is
  * unknown/limited at once: nobody is called, nobody waits.
  *
- * Thread rule: no locks of its own; every call is made under the owner's lock.
+ * Owns: both tables. Lock: one, its own, over both; nothing else is locked, or called, under it.
+ * Thread rule: every function may be called from any thread, but init and fini.
  */
 #ifndef RB_LIMITS_LIMITS_H
 #define RB_LIMITS_LIMITS_H
@@ -13,12 +14,15 @@
 #include "ringback.h"
 #include "limits/shield.h"
 
+#include <pthread.h>
+
 enum {
     LIMITS_BUCKETS_MAX = 65536, /* domains and clients whose rate is remembered */
     LIMITS_SHIELDS_MAX = 4096,  /* domains whose addresses are counted */
 };
 
 struct limits {
+    pthread_mutex_t lock; /* covers what is in both tables */
     struct rates *rates;
     struct shield_table *shield;
 };
@@ -33,17 +37,29 @@ struct limits_request {
 
 /* RB_ERR_NOMEM: nothing was made. */
 enum rb_error limits_init(struct limits *limits);
+
+/* A zeroed one is fine. */
 void limits_fini(struct limits *limits);
 
 /*
  * NULL: it may be asked. Else the name of the limit that forbids it: "shield", "per_domain_rate",
  * "per_client_rate", "global_rate". Static. Nothing is counted.
  */
-const char *limits_forbids(const struct limits *limits, const struct rb_options *o,
+const char *limits_forbids(struct limits *limits, const struct rb_options *o,
                            const struct limits_request *request);
 
 /* The same; what may be asked is counted in every rate. */
-const char *limits_refusal(struct limits *limits, const struct rb_options *o,
-                           const struct limits_request *request);
+const char *limits_admit(struct limits *limits, const struct rb_options *o,
+                         const struct limits_request *request);
+
+/* A mail host has told of an address of the domain: shield_note. */
+void limits_note(struct limits *limits, const char *domain, const char *address_key,
+                 enum rb_verdict verdict, const struct rb_shield_options *options, int64_t now_s);
+
+/* What is held back now: shield_list_up, rates_list_limited. */
+size_t limits_list_shields(struct limits *limits, int64_t now_s, struct shield_up *list,
+                           size_t size);
+size_t limits_list_rates(struct limits *limits, int64_t now_ms, struct rates_limited *list,
+                         size_t size);
 
 #endif

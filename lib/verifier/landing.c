@@ -24,9 +24,9 @@ static void note_for_shield(struct rb_verifier *verifier, const struct flight *f
                             const struct address_record *record)
 {
     if (flight->relay[0] == '\0' && !flight->from_cache && memory_is_of_mailbox(record))
-        (void)shield_note(verifier->limits.shield, flight->domain, flight->key,
-                          rb_reason_verdict(record->reason), &verifier->setup->options->o.shield,
-                          clock_wall_s(verifier->clock));
+        limits_note(&verifier->limits, flight->domain, flight->key,
+                    rb_reason_verdict(record->reason), &verifier->setup->options->o.shield,
+                    clock_wall_s(verifier->clock));
 }
 
 void verifier_land(struct rb_verifier *verifier, struct flight *flight,

@@ -245,23 +245,12 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
 
 size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, size_t size)
 {
-    size_t count;
-
-    pthread_mutex_lock(&verifier->lock);
-    count = shield_list_up(verifier->limits.shield, clock_wall_s(verifier->clock), list, size);
-    pthread_mutex_unlock(&verifier->lock);
-    return count;
+    return limits_list_shields(&verifier->limits, clock_wall_s(verifier->clock), list, size);
 }
 
 size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, size_t size)
 {
-    size_t count;
-
-    pthread_mutex_lock(&verifier->lock);
-    count =
-        rates_list_limited(verifier->limits.rates, clock_monotonic_ms(verifier->clock), list, size);
-    pthread_mutex_unlock(&verifier->lock);
-    return count;
+    return limits_list_rates(&verifier->limits, clock_monotonic_ms(verifier->clock), list, size);
 }
 
 void verifier_identity(struct rb_verifier *verifier, unsigned wait_ms, struct identity *identity)

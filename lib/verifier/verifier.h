@@ -5,8 +5,7 @@
  * flights), jobs.c (one callout of the threads of sched), landing.c (what comes of it). The public
  * face is ringback.h.
  *
- * Lock: `lock` covers the fields marked [lock]. No other is held or taken under it, nor is it held
- * across I/O or hooks.
+ * Lock: `lock` covers the fields marked [lock]. It is not held across I/O or hooks.
  */
 #ifndef RB_VERIFIER_H
 #define RB_VERIFIER_H
@@ -43,6 +42,7 @@ struct waiter {
 struct rb_verifier {
     const struct rb_clock *clock;
     struct memory memory; /* has a lock of its own */
+    struct limits limits; /* has a lock of its own, which may be taken under this one */
     struct retry *
         retry; /* NULL: no cache to write to; what is asked again by itself; has a lock of its own */
     struct sched *sched;  /* what is to be asked, and the threads that do; has a lock of its own */
@@ -57,7 +57,6 @@ struct rb_verifier {
     struct setup *setup;    /* [lock] replaced as a whole */
     struct flights flights; /* [lock] */
     struct checks checks;   /* [lock] */
-    struct limits limits;   /* [lock] */
     struct waiter *waiters; /* [lock] */
     bool stopping;          /* [lock] */
 };
@@ -149,8 +148,8 @@ struct flight *board_flight(struct rb_verifier *verifier, const struct options *
  * Why a question may not be asked of the world now; RB_REASON_NONE: it may. relay and client (a key
  * of rates.h): "" where there is none. Changes and counts nothing. Under the lock.
  */
-enum rb_reason board_forbids(const struct rb_verifier *verifier, const char *domain,
-                             const char *relay, const char *client, const char **rule);
+enum rb_reason board_forbids(struct rb_verifier *verifier, const char *domain, const char *relay,
+                             const char *client, const char **rule);
 
 /* NULL is fine. No lock held. */
 void board_leave(struct rb_verifier *verifier, struct flight *flight);

@@ -49,7 +49,7 @@ static const char *refusal(struct fixture *f, const char *domain, const char *cl
         .now_ms = f->now_ms,
         .now_s = 1000000 + f->now_ms / 1000,
     };
-    const char *rule = limits_refusal(&f->limits, &f->o, &request);
+    const char *rule = limits_admit(&f->limits, &f->o, &request);
 
     return rule != NULL ? rule : "";
 }
@@ -129,8 +129,7 @@ static void raise_shield(struct fixture *f, const char *domain)
         char address[32];
 
         (void)snprintf(address, sizeof address, "u%d@%s", i, domain);
-        (void)shield_note(f->limits.shield, domain, address, RB_VERDICT_INVALID, &f->o.shield,
-                          1000000);
+        limits_note(&f->limits, domain, address, RB_VERDICT_INVALID, &f->o.shield, 1000000);
     }
 }
 
