@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* setup: options and resolver as one thing that is replaced as a whole; see setup.h. */
+/* snapshot: options and resolver as one thing that is replaced as a whole; see snapshot.h. */
 #include "config.h"
 
 #include "options/snapshot.h"
@@ -10,39 +10,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct setup *setup_get(struct rb_verifier *verifier)
+struct snapshot *snapshot_get(struct rb_verifier *verifier)
 {
-    struct setup *setup;
+    struct snapshot *snapshot;
 
     pthread_mutex_lock(&verifier->lock);
-    setup = verifier->setup;
-    setup->users++;
+    snapshot = verifier->snapshot;
+    snapshot->users++;
     pthread_mutex_unlock(&verifier->lock);
-    return setup;
+    return snapshot;
 }
 
-void setup_free(struct setup *setup)
+void snapshot_free(struct snapshot *snapshot)
 {
-    if (setup == NULL)
+    if (snapshot == NULL)
         return;
-    options_put(setup->options);
-    dns_close(setup->dns);
-    free(setup->own);
-    free(setup);
+    options_put(snapshot->options);
+    dns_close(snapshot->dns);
+    free(snapshot->own);
+    free(snapshot);
 }
 
-void setup_put(struct rb_verifier *verifier, struct setup *setup)
+void snapshot_put(struct rb_verifier *verifier, struct snapshot *snapshot)
 {
     bool last;
 
     pthread_mutex_lock(&verifier->lock);
-    last = --setup->users == 0;
+    last = --snapshot->users == 0;
     pthread_mutex_unlock(&verifier->lock);
     if (last)
-        setup_free(setup);
+        snapshot_free(snapshot);
 }
 
-static enum rb_error open_dns(struct setup *made, int cancel_fd, char *detail, size_t detail_size)
+static enum rb_error open_dns(struct snapshot *made, int cancel_fd, char *detail,
+                              size_t detail_size)
 {
     const struct rb_options *o = &made->options->o;
     enum rb_error error =
@@ -54,13 +55,13 @@ static enum rb_error open_dns(struct setup *made, int cancel_fd, char *detail, s
     return error;
 }
 
-enum rb_error setup_new(const struct rb_options *options, int cancel_fd, struct setup **setup,
-                        char *detail, size_t detail_size)
+enum rb_error snapshot_new(const struct rb_options *options, int cancel_fd,
+                           struct snapshot **snapshot, char *detail, size_t detail_size)
 {
-    struct setup *made = calloc(1, sizeof *made);
+    struct snapshot *made = calloc(1, sizeof *made);
     enum rb_error error;
 
-    *setup = NULL;
+    *snapshot = NULL;
     if (made == NULL)
         return RB_ERR_NOMEM;
     made->users = 1;
@@ -70,8 +71,8 @@ enum rb_error setup_new(const struct rb_options *options, int cancel_fd, struct 
     if (error == RB_OK)
         error = netguard_own_addresses(&made->own, &made->own_count);
     if (error == RB_OK)
-        *setup = made;
+        *snapshot = made;
     else
-        setup_free(made);
+        snapshot_free(made);
     return error;
 }

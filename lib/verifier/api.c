@@ -113,7 +113,7 @@ static enum rb_error wait_at_gate(struct rb_ticket *ticket, struct check *check,
     return RB_OK;
 }
 
-static enum rb_error pass_gate(struct rb_ticket *ticket, const struct setup *setup,
+static enum rb_error pass_gate(struct rb_ticket *ticket, const struct snapshot *snapshot,
                                const struct rb_question *question, const struct address *address,
                                const char *key, enum memory_answer known)
 {
@@ -123,9 +123,9 @@ static enum rb_error pass_gate(struct rb_ticket *ticket, const struct setup *set
                                        .domain = address->domain};
     struct check *check;
 
-    switch (gate_ask(ticket->verifier, setup, &asked, &check)) {
+    switch (gate_ask(ticket->verifier, snapshot, &asked, &check)) {
     case GATE_OPEN:
-        return go_on(ticket, setup->options, question, address, key, known);
+        return go_on(ticket, snapshot->options, question, address, key, known);
     case GATE_CLOSED:
         turn_back(ticket);
         return RB_OK;
@@ -141,11 +141,11 @@ static enum rb_error pass_gate(struct rb_ticket *ticket, const struct setup *set
 /* --- Questions ------------------------------------------------------------ */
 
 /* A question with an address that can be asked for. */
-static enum rb_error ask(struct rb_ticket *ticket, const struct setup *setup,
+static enum rb_error ask(struct rb_ticket *ticket, const struct snapshot *snapshot,
                          const struct rb_question *question, const struct address *address)
 {
     struct rb_verifier *verifier = ticket->verifier;
-    const struct options *options = setup->options;
+    const struct options *options = snapshot->options;
     enum memory_answer known = CACHE_MISS;
     bool by_fact;
     char key[CACHE_KEY_MAX + 1];
@@ -171,8 +171,9 @@ static enum rb_error ask(struct rb_ticket *ticket, const struct setup *setup,
     if (question->only_cache ||
         (known == CACHE_FRESH && rb_reason_verdict(ticket->record.reason) == RB_VERDICT_INVALID))
         return RB_OK;
-    return gate_is_for(options, question) ? pass_gate(ticket, setup, question, address, key, known)
-                                          : go_on(ticket, options, question, address, key, known);
+    return gate_is_for(options, question)
+               ? pass_gate(ticket, snapshot, question, address, key, known)
+               : go_on(ticket, options, question, address, key, known);
 }
 
 struct address_record ask_about_nobody(const struct rb_verifier *verifier, enum address_fault fault)
@@ -186,18 +187,18 @@ struct address_record ask_about_nobody(const struct rb_verifier *verifier, enum 
         address_fault_text(fault));
 }
 
-static enum rb_error ask_text(struct rb_ticket *ticket, const struct setup *setup,
+static enum rb_error ask_text(struct rb_ticket *ticket, const struct snapshot *snapshot,
                               const struct rb_question *question)
 {
     struct address address;
     enum address_fault fault = address_parse(question->address, question->address_len,
-                                             setup->options->o.smtputf8, &address);
+                                             snapshot->options->o.smtputf8, &address);
     struct address_record record;
 
     if (fault == ADDRESS_OK) {
         (void)text_copy(ticket->domain, sizeof ticket->domain, address.domain);
         (void)!address_key(&address, ticket->address, sizeof ticket->address);
-        return ask(ticket, setup, question, &address);
+        return ask(ticket, snapshot, question, &address);
     }
     if (fault == ADDRESS_NOMEM)
         return RB_ERR_NOMEM;
@@ -211,7 +212,7 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
 {
     struct rb_question full = {.size = sizeof full};
     struct rb_ticket *made;
-    struct setup *setup;
+    struct snapshot *snapshot;
     enum rb_error error;
 
     *ticket = NULL;
@@ -224,9 +225,9 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
     *made =
         (struct rb_ticket){.verifier = verifier, .asked_ms = clock_monotonic_ms(verifier->clock)};
     atomic_fetch_add(&verifier->counters.questions, 1);
-    setup = setup_get(verifier);
-    error = ask_text(made, setup, &full);
-    setup_put(verifier, setup);
+    snapshot = snapshot_get(verifier);
+    error = ask_text(made, snapshot, &full);
+    snapshot_put(verifier, snapshot);
     if (made->flight == NULL)
         made->answered_ms = clock_monotonic_ms(verifier->clock);
     if (error == RB_OK)
@@ -370,7 +371,7 @@ enum rb_error rb_wait(struct rb_ticket *ticket, int64_t until_ms, struct rb_answ
     struct address_record record = verifier_moment(verifier, RB_REASON_TIMEOUT, "still_asking");
     struct rb_transcript *transcript = NULL;
     struct rb_answer made = {.size = sizeof made};
-    struct setup *setup;
+    struct snapshot *snapshot;
     bool cached = ticket->cached;
     enum rb_error error = RB_OK;
 
@@ -378,9 +379,9 @@ enum rb_error rb_wait(struct rb_ticket *ticket, int64_t until_ms, struct rb_answ
         error = collect(ticket, until_ms, &record, &cached, &transcript);
     else
         record = ticket->record;
-    setup = setup_get(verifier);
-    fill_answer(ticket, &record, cached, setup->options, &made);
-    setup_put(verifier, setup);
+    snapshot = snapshot_get(verifier);
+    fill_answer(ticket, &record, cached, snapshot->options, &made);
+    snapshot_put(verifier, snapshot);
     made.transcript = transcript;
     return give(&made, answer) ? error : RB_ERR_ARGUMENT;
 }

@@ -41,22 +41,22 @@ bool gate_is_for(const struct options *options, const struct rb_question *questi
 /* --- What is known at once ----------------------------------------------------- */
 
 /* What name servers may take for a check, and at most for a look-up. */
-static int64_t time_ms(const struct setup *setup)
+static int64_t time_ms(const struct snapshot *snapshot)
 {
-    const unsigned total_ms = setup->options->o.total_timeout_ms;
+    const unsigned total_ms = snapshot->options->o.total_timeout_ms;
 
     return total_ms < SPF_TIME_MS ? total_ms : SPF_TIME_MS;
 }
 
 /* Goes on with what DNS has said by now; what comes out is noted. No lock held. */
-static enum spf_step advance(struct rb_verifier *verifier, const struct setup *setup,
+static enum spf_step advance(struct rb_verifier *verifier, const struct snapshot *snapshot,
                              struct check *check)
 {
     const struct spf_question question = spf_subject_question(&check->subject);
     enum spf_step step =
-        spf_recall(setup->dns, &question, &check->answers, &check->answer, &check->wanted);
+        spf_recall(snapshot->dns, &question, &check->answers, &check->answer, &check->wanted);
 
-    if (step == SPF_ASKS && check->spent_ms >= time_ms(setup)) {
+    if (step == SPF_ASKS && check->spent_ms >= time_ms(snapshot)) {
         spf_give_up(&check->answer, too_long);
         step = SPF_DONE;
     }
@@ -71,7 +71,7 @@ static enum gate_word word_for(const struct spf_answer *answer)
 }
 
 /* by: what the check is of, beside client and domain. */
-static enum gate_word ask(struct rb_verifier *verifier, const struct setup *setup,
+static enum gate_word ask(struct rb_verifier *verifier, const struct snapshot *snapshot,
                           const struct spf_question *question, unsigned by, struct check **check)
 {
     enum gate_word word = GATE_NO_MEMORY;
@@ -86,7 +86,7 @@ static enum gate_word ask(struct rb_verifier *verifier, const struct setup *setu
     *check = check_new(&subject, by);
     if (*check == NULL)
         return GATE_NO_MEMORY;
-    switch (advance(verifier, setup, *check)) {
+    switch (advance(verifier, snapshot, *check)) {
     case SPF_ASKS:
         return GATE_ASKS;
     case SPF_DONE:
@@ -100,10 +100,10 @@ static enum gate_word ask(struct rb_verifier *verifier, const struct setup *setu
     return word;
 }
 
-enum gate_word gate_ask(struct rb_verifier *verifier, const struct setup *setup,
+enum gate_word gate_ask(struct rb_verifier *verifier, const struct snapshot *snapshot,
                         const struct spf_question *question, struct check **check)
 {
-    return ask(verifier, setup, question, 0, check);
+    return ask(verifier, snapshot, question, 0, check);
 }
 
 /* --- Those who wait -------------------------------------------------------------- */
@@ -128,7 +128,7 @@ static enum rb_reason refusal(struct rb_verifier *verifier, const char **rule)
         return RB_REASON_TIMEOUT;
     }
     if (sched_pending(verifier->sched) + verifier->checks.waiting >=
-        verifier->setup->options->o.max_pending) {
+        verifier->snapshot->options->o.max_pending) {
         *rule = "queue_full";
         atomic_fetch_add(&verifier->counters.busy, 1);
         return RB_REASON_BUSY;
@@ -235,11 +235,11 @@ static bool holds_for(const struct spf_answer *answer, const struct spf_subject 
 }
 
 /* `word` is not GATE_ASKS. */
-static void settle(struct rb_verifier *verifier, const struct setup *setup, struct flight *flight,
-                   enum gate_word word)
+static void settle(struct rb_verifier *verifier, const struct snapshot *snapshot,
+                   struct flight *flight, enum gate_word word)
 {
     if (word == GATE_OPEN)
-        board_depart(verifier, setup->options, flight);
+        board_depart(verifier, snapshot->options, flight);
     else if (word == GATE_CLOSED)
         close_for(verifier, flight);
     else
@@ -247,17 +247,17 @@ static void settle(struct rb_verifier *verifier, const struct setup *setup, stru
 }
 
 /* The check that it waited for tells nothing of it: a check of its own, as narrow as can be. */
-static void ask_again(struct rb_verifier *verifier, const struct setup *setup,
+static void ask_again(struct rb_verifier *verifier, const struct snapshot *snapshot,
                       const struct applicant *applicant)
 {
     const struct spf_question question = spf_subject_question(&applicant->subject);
     struct check *check;
-    enum gate_word word = ask(verifier, setup, &question, BY_ALL, &check);
+    enum gate_word word = ask(verifier, snapshot, &question, BY_ALL, &check);
 
     if (check != NULL) /* GATE_ASKS */
         gate_wait(verifier, check, applicant->flight);
     else
-        settle(verifier, setup, applicant->flight, word);
+        settle(verifier, snapshot, applicant->flight, word);
 }
 
 static struct applicant *take_applicant(struct rb_verifier *verifier, struct check *check)
@@ -278,9 +278,9 @@ static void forget(struct rb_verifier *verifier, struct applicant *applicant)
     pthread_mutex_unlock(&verifier->lock);
 }
 
-/* It is done, or cannot go on: then setup may be NULL. No lock held. */
-static void finish(struct rb_verifier *verifier, const struct setup *setup, struct check *check,
-                   enum gate_word word)
+/* It is done, or cannot go on: then snapshot may be NULL. No lock held. */
+static void finish(struct rb_verifier *verifier, const struct snapshot *snapshot,
+                   struct check *check, enum gate_word word)
 {
     struct applicant *applicant;
 
@@ -289,9 +289,9 @@ static void finish(struct rb_verifier *verifier, const struct setup *setup, stru
                              holds_for(&check->answer, &check->subject, &applicant->subject);
 
         if (applicant->flight != NULL && is_told)
-            settle(verifier, setup, applicant->flight, word);
+            settle(verifier, snapshot, applicant->flight, word);
         else if (applicant->flight != NULL)
-            ask_again(verifier, setup, applicant);
+            ask_again(verifier, snapshot, applicant);
         forget(verifier, applicant);
     }
     check_free(check);
@@ -337,11 +337,12 @@ static bool wait_on(struct rb_verifier *verifier, struct check *check)
     return waits;
 }
 
-static void go_on(struct rb_verifier *verifier, const struct setup *setup, struct check *check)
+static void go_on(struct rb_verifier *verifier, const struct snapshot *snapshot,
+                  struct check *check)
 {
-    switch (advance(verifier, setup, check)) {
+    switch (advance(verifier, snapshot, check)) {
     case SPF_DONE:
-        finish(verifier, setup, check, word_for(&check->answer));
+        finish(verifier, snapshot, check, word_for(&check->answer));
         return;
     case SPF_ASKS:
         if (wait_on(verifier, check))
@@ -350,17 +351,18 @@ static void go_on(struct rb_verifier *verifier, const struct setup *setup, struc
     case SPF_NO_MEMORY:
         break;
     }
-    finish(verifier, setup, check, GATE_NO_MEMORY);
+    finish(verifier, snapshot, check, GATE_NO_MEMORY);
 }
 
 /* DNS took too long: that is no failure of DNS, and must not be taken for an answer. */
-static void give_up(struct rb_verifier *verifier, const struct setup *setup, struct check *check)
+static void give_up(struct rb_verifier *verifier, const struct snapshot *snapshot,
+                    struct check *check)
 {
     const struct spf_question question = spf_subject_question(&check->subject);
 
     spf_give_up(&check->answer, too_long);
     spf_memo_note(verifier->spf, &question, &check->answer);
-    finish(verifier, setup, check, word_for(&check->answer));
+    finish(verifier, snapshot, check, word_for(&check->answer));
 }
 
 /* --- Look-ups ------------------------------------------------------------------------ */
@@ -370,8 +372,8 @@ static void give_up(struct rb_verifier *verifier, const struct setup *setup, str
  * no worker for so long, or that somebody else's check has taken long, is no silence of a name
  * server.
  */
-static void look_up(struct rb_verifier *verifier, const struct setup *setup, struct lookup *lookup,
-                    struct stall_call *call)
+static void look_up(struct rb_verifier *verifier, const struct snapshot *snapshot,
+                    struct lookup *lookup, struct stall_call *call)
 {
     const struct spf_lookup of = *lookup_of(lookup);
     const int64_t began_ms = clock_monotonic_ms(verifier->clock);
@@ -382,20 +384,20 @@ static void look_up(struct rb_verifier *verifier, const struct setup *setup, str
     bool stopping, is_late;
 
     stall_begin_wait(call, began_ms);
-    outcome = dns_records_recent(setup->dns, of.name, of.type,
-                                 deadline_in(verifier->clock, time_ms(setup)), &list);
+    outcome = dns_records_recent(snapshot->dns, of.name, of.type,
+                                 deadline_in(verifier->clock, time_ms(snapshot)), &list);
     stall_end_wait(call);
     took_ms = clock_monotonic_ms(verifier->clock) - began_ms;
-    is_late = outcome == DNS_FAILURE && took_ms >= time_ms(setup);
+    is_late = outcome == DNS_FAILURE && took_ms >= time_ms(snapshot);
     for (check = land(verifier, lookup, &stopping); check != NULL; check = next) {
         next = check->next;
         check->spent_ms += took_ms;
         if (!stopping && is_late)
-            give_up(verifier, setup, check);
+            give_up(verifier, snapshot, check);
         else if (stopping || !spf_answers_add(&check->answers, &of, outcome, &list))
-            finish(verifier, setup, check, GATE_NO_MEMORY);
+            finish(verifier, snapshot, check, GATE_NO_MEMORY);
         else
-            go_on(verifier, setup, check);
+            go_on(verifier, snapshot, check);
     }
     dns_records_free(&list);
 }
@@ -403,10 +405,10 @@ static void look_up(struct rb_verifier *verifier, const struct setup *setup, str
 void gate_look_up(void *arg, struct sched_lookup *lookup, struct stall_call *call)
 {
     struct rb_verifier *verifier = arg;
-    struct setup *setup = setup_get(verifier);
+    struct snapshot *snapshot = snapshot_get(verifier);
 
-    look_up(verifier, setup, lookup_of_entry(lookup), call);
-    setup_put(verifier, setup);
+    look_up(verifier, snapshot, lookup_of_entry(lookup), call);
+    snapshot_put(verifier, snapshot);
 }
 
 /* Those that are being settled just now find out for themselves. */

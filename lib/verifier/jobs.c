@@ -236,15 +236,15 @@ static void learned(void *arg, const struct domain_record *news)
                    sched_domain(task->destination), news);
 }
 
-static void run(struct task *task, const struct setup *setup)
+static void run(struct task *task, const struct snapshot *snapshot)
 {
     struct rb_verifier *verifier = task->verifier;
     struct callout callout = {
-        .options = setup->options,
-        .dns = setup->dns,
+        .options = snapshot->options,
+        .dns = snapshot->dns,
         .clock = verifier->clock,
-        .own = setup->own,
-        .own_count = setup->own_count,
+        .own = snapshot->own,
+        .own_count = snapshot->own_count,
         .tls_context = verifier->tls_context,
         .cancel_fd = verifier->cancel_fd,
         .stall = task->call,
@@ -264,10 +264,12 @@ static void run(struct task *task, const struct setup *setup)
 void jobs_run(void *arg, struct destination *destination, struct stall_call *call)
 {
     struct rb_verifier *verifier = arg;
-    struct setup *setup = setup_get(verifier);
-    struct task task = {
-        .verifier = verifier, .destination = destination, .options = setup->options, .call = call};
+    struct snapshot *snapshot = snapshot_get(verifier);
+    struct task task = {.verifier = verifier,
+                        .destination = destination,
+                        .options = snapshot->options,
+                        .call = call};
 
-    run(&task, setup);
-    setup_put(verifier, setup);
+    run(&task, snapshot);
+    snapshot_put(verifier, snapshot);
 }

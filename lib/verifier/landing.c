@@ -25,7 +25,7 @@ static void note_for_shield(struct rb_verifier *verifier, const struct flight *f
 {
     if (flight->relay[0] == '\0' && !flight->from_cache && memory_is_of_mailbox(record))
         limits_note(&verifier->limits, flight->domain, flight->key,
-                    rb_reason_verdict(record->reason), &verifier->setup->options->o.shield,
+                    rb_reason_verdict(record->reason), &verifier->snapshot->options->o.shield,
                     clock_wall_s(verifier->clock));
 }
 

@@ -16,7 +16,7 @@
 /* One question on its way. */
 struct peek {
     struct rb_verifier *verifier;
-    const struct setup *setup;
+    const struct snapshot *snapshot;
     const struct rb_question *question;
     deadline until;
     struct address address;
@@ -30,7 +30,7 @@ static void answer(const struct peek *peek, const struct address_record *record,
     struct rb_answer *made = peek->answer;
     const char *relay = peek->question->relay != NULL ? peek->question->relay : "";
 
-    memory_fill_answer(&peek->verifier->memory, peek->setup->options, relay, peek->text, record,
+    memory_fill_answer(&peek->verifier->memory, peek->snapshot->options, relay, peek->text, record,
                        made);
     made->cached = cached;
     if (peek->text[0] != '\0')
@@ -57,10 +57,10 @@ static bool is_turned_back(const struct peek *peek, enum memory_answer known)
     };
     struct spf_answer said;
 
-    if (!gate_is_for(peek->setup->options, peek->question))
+    if (!gate_is_for(peek->snapshot->options, peek->question))
         return false;
     if (!spf_memo_find(peek->verifier->spf, &asked, &said))
-        spf_check(peek->setup->dns, until, &asked, &said);
+        spf_check(peek->snapshot->dns, until, &asked, &said);
     return said.outcome == SPF_OUTCOME_FAIL;
 }
 
@@ -96,7 +96,7 @@ static enum rb_error peek_at_address(const struct peek *peek)
     if (error != RB_OK)
         return error;
     if (!question->no_cache)
-        known = memory_find(&peek->verifier->memory, peek->setup->options, key,
+        known = memory_find(&peek->verifier->memory, peek->snapshot->options, key,
                             peek->address.domain, question->relay, &record, &by_fact);
     if ((known != CACHE_FRESH || rb_reason_verdict(record.reason) != RB_VERDICT_INVALID) &&
         is_turned_back(peek, known)) {
@@ -114,7 +114,7 @@ static enum rb_error peek_at_text(struct peek *peek)
 {
     const struct rb_question *question = peek->question;
     enum address_fault fault = address_parse(question->address, question->address_len,
-                                             peek->setup->options->o.smtputf8, &peek->address);
+                                             peek->snapshot->options->o.smtputf8, &peek->address);
     struct address_record record;
 
     if (fault == ADDRESS_NOMEM)
@@ -139,16 +139,16 @@ enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *qu
                         .until = until_ms,
                         .prospect = &found,
                         .answer = &heard};
-    struct setup *setup;
+    struct snapshot *snapshot;
     enum rb_error error;
 
     if (!sized_read(&full, sizeof full, question, SIZED_QUESTION) || full.address == NULL ||
         (full.relay != NULL && !relay_is_good(full.relay)))
         return RB_ERR_ARGUMENT;
-    setup = setup_get(verifier);
-    peek.setup = setup;
+    snapshot = snapshot_get(verifier);
+    peek.snapshot = snapshot;
     error = peek_at_text(&peek);
-    setup_put(verifier, setup);
+    snapshot_put(verifier, snapshot);
     if (!sized_write(prospect, SIZED_PROSPECT, &found, sizeof found) ||
         !sized_write(answer, SIZED_ANSWER, &heard, sizeof heard))
         return RB_ERR_ARGUMENT;

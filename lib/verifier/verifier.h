@@ -54,11 +54,11 @@ struct rb_verifier {
     struct counters counters;
 
     pthread_mutex_t lock;
-    struct setup *setup;    /* [lock] replaced as a whole */
-    struct flights flights; /* [lock] */
-    struct checks checks;   /* [lock] */
-    struct waiter *waiters; /* [lock] */
-    bool stopping;          /* [lock] */
+    struct snapshot *snapshot; /* [lock] replaced as a whole */
+    struct flights flights;    /* [lock] */
+    struct checks checks;      /* [lock] */
+    struct waiter *waiters;    /* [lock] */
+    bool stopping;             /* [lock] */
 };
 
 /* --- verifier.c ----------------------------------------------------------- */
@@ -103,7 +103,7 @@ bool gate_is_for(const struct options *options, const struct rb_question *questi
  * What SPF says of who sends for whom, as far as that is known without asking anybody. GATE_ASKS:
  * *check is the caller's, for gate_wait; else it is NULL. No lock held.
  */
-enum gate_word gate_ask(struct rb_verifier *verifier, const struct setup *setup,
+enum gate_word gate_ask(struct rb_verifier *verifier, const struct snapshot *snapshot,
                         const struct spf_question *question, struct check **check);
 
 /*
