@@ -39,6 +39,7 @@ UNIT = \
     tests/unit/lib/limits/test_rates \
     tests/unit/lib/limits/test_shield \
     tests/unit/lib/options/test_options \
+    tests/unit/lib/options/test_snapshot \
     tests/unit/lib/callout/test_callout \
     tests/unit/lib/sched/test_destination \
     tests/unit/lib/sched/test_hostslots \

@@ -372,10 +372,9 @@ enum rb_error options_copy(const struct rb_options *from, struct options **to, c
         goto out;
     }
     copy->o = full;
-    atomic_init(&copy->references, 1);
     error = fill(&full, copy, &words);
     if (error != RB_OK) {
-        options_put(copy);
+        options_free(copy);
         goto out;
     }
     *to = copy;
@@ -385,18 +384,9 @@ out:
     return error;
 }
 
-struct options *options_get(struct options *options)
+void options_free(struct options *options)
 {
-    /* Relaxed: who asks already has a reference, so nothing can be freed meanwhile. */
-    atomic_fetch_add_explicit(&options->references, 1, memory_order_relaxed);
-    return options;
-}
-
-void options_put(struct options *options)
-{
-    /* What others did with it happens before it is freed. */
-    if (options == NULL ||
-        atomic_fetch_sub_explicit(&options->references, 1, memory_order_acq_rel) != 1)
+    if (options == NULL)
         return;
     free(options->allowed);
     free(options);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * options: rb_options checked, copied deeply and shared. Once made, a set of options never changes,
+ * options: rb_options checked and copied deeply. Once made, a set of options never changes,
  * so that any number of threads may read one while the verifier has already gone on to the next.
  */
 #ifndef RB_OPTIONS_H
@@ -10,7 +10,6 @@
 #include "ringback.h"
 
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <sys/socket.h>
 
 enum {
@@ -31,7 +30,6 @@ struct options {
     size_t bind_count;
 
     /* what o points to; read it there */
-    atomic_size_t references;
     char helo_name[RB_DOMAIN_MAX + 1];
     char mail_from[RB_ADDRESS_MAX + 1];
     char fallback_mail_from[RB_ADDRESS_MAX + 1];
@@ -44,18 +42,14 @@ struct options {
 };
 
 /*
- * Checks and copies. On RB_OK *to is a reference of the caller's, to be given back with
- * options_put. On RB_ERR_ARGUMENT (and RB_ERR_NOMEM) *to is NULL and detail says in words which
+ * Checks and copies. On RB_OK *to is the caller's, to be freed with options_free. On RB_ERR_ARGUMENT (and RB_ERR_NOMEM) *to is NULL and detail says in words which
  * option is wrong and what would be right: "port: 0 is not in 1..65535"; on RB_OK it is "". detail
  * may be NULL. What a resolver's text means is dns_open's to check. Any thread.
  */
 enum rb_error options_copy(const struct rb_options *from, struct options **to, char *detail,
                            size_t detail_size) __attribute__((warn_unused_result));
 
-/* One more reference to the same options. Any thread that has one. */
-struct options *options_get(struct options *options);
-
-/* Gives a reference back; the last one frees. NULL is fine. Any thread. */
-void options_put(struct options *options);
+/* NULL is fine. */
+void options_free(struct options *options);
 
 #endif

@@ -5,42 +5,9 @@
 #include "options/snapshot.h"
 
 #include "mail/netguard.h"
-#include "verifier/verifier.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-struct snapshot *snapshot_get(struct rb_verifier *verifier)
-{
-    struct snapshot *snapshot;
-
-    pthread_mutex_lock(&verifier->lock);
-    snapshot = verifier->snapshot;
-    snapshot->users++;
-    pthread_mutex_unlock(&verifier->lock);
-    return snapshot;
-}
-
-void snapshot_free(struct snapshot *snapshot)
-{
-    if (snapshot == NULL)
-        return;
-    options_put(snapshot->options);
-    dns_close(snapshot->dns);
-    free(snapshot->own);
-    free(snapshot);
-}
-
-void snapshot_put(struct rb_verifier *verifier, struct snapshot *snapshot)
-{
-    bool last;
-
-    pthread_mutex_lock(&verifier->lock);
-    last = --snapshot->users == 0;
-    pthread_mutex_unlock(&verifier->lock);
-    if (last)
-        snapshot_free(snapshot);
-}
 
 static enum rb_error open_dns(struct snapshot *made, int cancel_fd, char *detail,
                               size_t detail_size)
@@ -64,7 +31,7 @@ enum rb_error snapshot_new(const struct rb_options *options, int cancel_fd,
     *snapshot = NULL;
     if (made == NULL)
         return RB_ERR_NOMEM;
-    made->users = 1;
+    atomic_init(&made->references, 1);
     error = options_copy(options, &made->options, detail, detail_size);
     if (error == RB_OK)
         error = open_dns(made, cancel_fd, detail, detail_size);
@@ -73,6 +40,52 @@ enum rb_error snapshot_new(const struct rb_options *options, int cancel_fd,
     if (error == RB_OK)
         *snapshot = made;
     else
-        snapshot_free(made);
+        snapshot_put(made);
     return error;
+}
+
+void snapshot_put(struct snapshot *snapshot)
+{
+    /* What others did with it happens before it is freed. */
+    if (snapshot == NULL ||
+        atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) != 1)
+        return;
+    options_free(snapshot->options);
+    dns_close(snapshot->dns);
+    free(snapshot->own);
+    free(snapshot);
+}
+
+void snapshots_init(struct snapshots *snapshots)
+{
+    pthread_mutex_init(&snapshots->lock, NULL);
+    snapshots->current = NULL;
+}
+
+void snapshots_fini(struct snapshots *snapshots)
+{
+    snapshot_put(snapshots->current);
+    pthread_mutex_destroy(&snapshots->lock);
+}
+
+struct snapshot *snapshots_get(struct snapshots *snapshots)
+{
+    struct snapshot *snapshot;
+
+    pthread_mutex_lock(&snapshots->lock);
+    snapshot = snapshots->current;
+    atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&snapshots->lock);
+    return snapshot;
+}
+
+void snapshots_replace(struct snapshots *snapshots, struct snapshot *fresh)
+{
+    struct snapshot *old;
+
+    pthread_mutex_lock(&snapshots->lock);
+    old = snapshots->current;
+    snapshots->current = fresh;
+    pthread_mutex_unlock(&snapshots->lock);
+    snapshot_put(old);
 }

@@ -225,9 +225,9 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
     *made =
         (struct rb_ticket){.verifier = verifier, .asked_ms = clock_monotonic_ms(verifier->clock)};
     atomic_fetch_add(&verifier->counters.questions, 1);
-    snapshot = snapshot_get(verifier);
+    snapshot = snapshots_get(&verifier->snapshots);
     error = ask_text(made, snapshot, &full);
-    snapshot_put(verifier, snapshot);
+    snapshot_put(snapshot);
     if (made->flight == NULL)
         made->answered_ms = clock_monotonic_ms(verifier->clock);
     if (error == RB_OK)
@@ -379,9 +379,9 @@ enum rb_error rb_wait(struct rb_ticket *ticket, int64_t until_ms, struct rb_answ
         error = collect(ticket, until_ms, &record, &cached, &transcript);
     else
         record = ticket->record;
-    snapshot = snapshot_get(verifier);
+    snapshot = snapshots_get(&verifier->snapshots);
     fill_answer(ticket, &record, cached, snapshot->options, &made);
-    snapshot_put(verifier, snapshot);
+    snapshot_put(snapshot);
     made.transcript = transcript;
     return give(&made, answer) ? error : RB_ERR_ARGUMENT;
 }

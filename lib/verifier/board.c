@@ -27,7 +27,7 @@ static struct limits_request request_of(const struct rb_verifier *verifier, cons
 enum rb_reason board_forbids(struct rb_verifier *verifier, const char *domain, const char *relay,
                              const char *client, const char **rule)
 {
-    const struct rb_options *o = &verifier->snapshot->options->o;
+    const struct rb_options *o = &verifier->snapshots.current->options->o;
     const struct limits_request request = request_of(verifier, domain, client);
 
     if (verifier->stopping) {
@@ -52,7 +52,7 @@ static enum rb_reason admit(struct rb_verifier *verifier, const struct flight *f
     pthread_mutex_lock(&verifier->lock);
     reason = board_forbids(verifier, flight->domain, flight->relay, flight->client, rule);
     if (reason == RB_REASON_NONE && flight->relay[0] == '\0')
-        (void)limits_admit(&verifier->limits, &verifier->snapshot->options->o, &request);
+        (void)limits_admit(&verifier->limits, &verifier->snapshots.current->options->o, &request);
     pthread_mutex_unlock(&verifier->lock);
     return reason;
 }
@@ -228,8 +228,8 @@ static bool list_again(struct rb_verifier *verifier, struct flight *flight, bool
 
     pthread_mutex_lock(&verifier->lock);
     *asked = flights_find(&verifier->flights, flight->key) != NULL;
-    listed =
-        !*asked && sched_pending(verifier->sched) < verifier->snapshot->options->o.max_pending / 2;
+    listed = !*asked && sched_pending(verifier->sched) <
+                            verifier->snapshots.current->options->o.max_pending / 2;
     if (listed)
         (void)flights_list(&verifier->flights, flight);
     else

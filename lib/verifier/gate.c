@@ -128,7 +128,7 @@ static enum rb_reason refusal(struct rb_verifier *verifier, const char **rule)
         return RB_REASON_TIMEOUT;
     }
     if (sched_pending(verifier->sched) + verifier->checks.waiting >=
-        verifier->snapshot->options->o.max_pending) {
+        verifier->snapshots.current->options->o.max_pending) {
         *rule = "queue_full";
         atomic_fetch_add(&verifier->counters.busy, 1);
         return RB_REASON_BUSY;
@@ -405,10 +405,10 @@ static void look_up(struct rb_verifier *verifier, const struct snapshot *snapsho
 void gate_look_up(void *arg, struct sched_lookup *lookup, struct stall_call *call)
 {
     struct rb_verifier *verifier = arg;
-    struct snapshot *snapshot = snapshot_get(verifier);
+    struct snapshot *snapshot = snapshots_get(&verifier->snapshots);
 
     look_up(verifier, snapshot, lookup_of_entry(lookup), call);
-    snapshot_put(verifier, snapshot);
+    snapshot_put(snapshot);
 }
 
 /* Those that are being settled just now find out for themselves. */

@@ -264,12 +264,12 @@ static void run(struct task *task, const struct snapshot *snapshot)
 void jobs_run(void *arg, struct destination *destination, struct stall_call *call)
 {
     struct rb_verifier *verifier = arg;
-    struct snapshot *snapshot = snapshot_get(verifier);
+    struct snapshot *snapshot = snapshots_get(&verifier->snapshots);
     struct task task = {.verifier = verifier,
                         .destination = destination,
                         .options = snapshot->options,
                         .call = call};
 
     run(&task, snapshot);
-    snapshot_put(verifier, snapshot);
+    snapshot_put(snapshot);
 }

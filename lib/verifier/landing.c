@@ -25,8 +25,8 @@ static void note_for_shield(struct rb_verifier *verifier, const struct flight *f
 {
     if (flight->relay[0] == '\0' && !flight->from_cache && memory_is_of_mailbox(record))
         limits_note(&verifier->limits, flight->domain, flight->key,
-                    rb_reason_verdict(record->reason), &verifier->snapshot->options->o.shield,
-                    clock_wall_s(verifier->clock));
+                    rb_reason_verdict(record->reason),
+                    &verifier->snapshots.current->options->o.shield, clock_wall_s(verifier->clock));
 }
 
 void verifier_land(struct rb_verifier *verifier, struct flight *flight,

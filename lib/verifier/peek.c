@@ -145,10 +145,10 @@ enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *qu
     if (!sized_read(&full, sizeof full, question, SIZED_QUESTION) || full.address == NULL ||
         (full.relay != NULL && !relay_is_good(full.relay)))
         return RB_ERR_ARGUMENT;
-    snapshot = snapshot_get(verifier);
+    snapshot = snapshots_get(&verifier->snapshots);
     peek.snapshot = snapshot;
     error = peek_at_text(&peek);
-    snapshot_put(verifier, snapshot);
+    snapshot_put(snapshot);
     if (!sized_write(prospect, SIZED_PROSPECT, &found, sizeof found) ||
         !sized_write(answer, SIZED_ANSWER, &heard, sizeof heard))
         return RB_ERR_ARGUMENT;

@@ -50,7 +50,7 @@ static void destroy(struct rb_verifier *verifier)
     checks_free(&verifier->checks);
     limits_fini(&verifier->limits);
     spf_memo_free(verifier->spf);
-    snapshot_free(verifier->snapshot);
+    snapshots_fini(&verifier->snapshots);
     tls_context_free(verifier->tls_context);
     if (verifier->cancel_fd >= 0)
         close(verifier->cancel_fd);
@@ -88,10 +88,11 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
     verifier->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (verifier->cancel_fd < 0)
         return RB_ERR_SYSTEM;
-    error = snapshot_new(options, verifier->cancel_fd, &verifier->snapshot, detail, detail_size);
+    error = snapshot_new(options, verifier->cancel_fd, &verifier->snapshots.current, detail,
+                         detail_size);
     if (error != RB_OK)
         return error;
-    o = &verifier->snapshot->options->o;
+    o = &verifier->snapshots.current->options->o;
     verifier->clock = o->clock;
     make_probe_key(o->helo_name, verifier->probe_key);
     verifier->tls_context = tls_context_new();
@@ -137,7 +138,7 @@ enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verif
 enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
                                       const struct rb_options *options)
 {
-    struct snapshot *fresh, *old;
+    struct snapshot *fresh;
     enum rb_error error = snapshot_new(options, verifier->cancel_fd, &fresh, NULL, 0);
     struct rb_lifetimes lifetimes;
     struct sched_limits limits;
@@ -145,16 +146,14 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
     if (error == RB_OK)
         error = retry_configure(verifier->retry, &fresh->options->o);
     if (error != RB_OK) {
-        snapshot_free(fresh);
+        snapshot_put(fresh);
         return error;
     }
     lifetimes = fresh->options->o.lifetimes;
     limits = limits_of(&fresh->options->o);
     pthread_mutex_lock(&verifier->lock);
-    old = verifier->snapshot;
-    verifier->snapshot = fresh;
+    snapshots_replace(&verifier->snapshots, fresh);
     pthread_mutex_unlock(&verifier->lock);
-    snapshot_put(verifier, old);
     sched_set_limits(verifier->sched, &limits);
     if (verifier->memory.cache != NULL) {
         cache_set_lifetimes(verifier->memory.cache, &lifetimes);
@@ -255,9 +254,9 @@ size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, 
 
 void verifier_identity(struct rb_verifier *verifier, unsigned wait_ms, struct identity *identity)
 {
-    struct snapshot *snapshot = snapshot_get(verifier);
+    struct snapshot *snapshot = snapshots_get(&verifier->snapshots);
 
     identity_check(snapshot->dns, snapshot->options, snapshot->own, snapshot->own_count,
                    deadline_in(verifier->clock, wait_ms), identity);
-    snapshot_put(verifier, snapshot);
+    snapshot_put(snapshot);
 }

@@ -41,8 +41,9 @@ struct waiter {
 
 struct rb_verifier {
     const struct rb_clock *clock;
-    struct memory memory; /* has a lock of its own */
-    struct limits limits; /* has a lock of its own, which may be taken under this one */
+    struct memory memory;       /* has a lock of its own */
+    struct snapshots snapshots; /* has a lock of its own; replaced under this one too */
+    struct limits limits;       /* has a lock of its own, which may be taken under this one */
     struct retry *
         retry; /* NULL: no cache to write to; what is asked again by itself; has a lock of its own */
     struct sched *sched;  /* what is to be asked, and the threads that do; has a lock of its own */
@@ -54,11 +55,10 @@ struct rb_verifier {
     struct counters counters;
 
     pthread_mutex_t lock;
-    struct snapshot *snapshot; /* [lock] replaced as a whole */
-    struct flights flights;    /* [lock] */
-    struct checks checks;      /* [lock] */
-    struct waiter *waiters;    /* [lock] */
-    bool stopping;             /* [lock] */
+    struct flights flights; /* [lock] */
+    struct checks checks;   /* [lock] */
+    struct waiter *waiters; /* [lock] */
+    bool stopping;          /* [lock] */
 };
 
 /* --- verifier.c ----------------------------------------------------------- */

@@ -381,7 +381,7 @@ static void run(const char *domain)
     callout.dns = dns;
     callout_run(&callout);
     dns_close(dns);
-    options_put(options);
+    options_free(options);
     tls_context_free(callout.tls_context);
     for (size_t i = 0; i < world.next; i++)
         assert_int_equal(world.answers[i] + world.put_back[i] + world.parked_away[i], 1);

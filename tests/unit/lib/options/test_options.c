@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Unit tests of options: the documented defaults, what is refused and in which words, and that the
- * copy is deep, immutable and shared.
+ * copy is deep.
  */
 #include "config.h"
 
@@ -12,7 +12,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <stdio.h>
 
 enum { DETAIL = 200 };
@@ -129,7 +128,7 @@ static void defaults_with_a_name_are_good(void **state)
     assert_int_equal(to->bind_count, 0);
     assert_null(to->o.allowed_networks);
     assert_int_equal(to->o.lifetimes.valid_ttl_s, from.lifetimes.valid_ttl_s);
-    options_put(to);
+    options_free(to);
 }
 
 /* --- who we are ----------------------------------------------------------------------------------
@@ -153,7 +152,7 @@ static void helo_name_is_a_host_name_or_a_literal(void **state)
         from.helo_name = rows[i].text;
         struct options *to = copy_of(&from);
         assert_string_equal(to->o.helo_name, rows[i].kept);
-        options_put(to);
+        options_free(to);
     }
 }
 
@@ -194,7 +193,7 @@ static void helo_name_has_a_ceiling(void **state)
     from.helo_name = name;
     assert_refused(&from, "helo_name", "longer than 255 octets");
     name[RB_DOMAIN_MAX - 12] = '\0'; /* postmaster must fit before it */
-    options_put(copy_of(&from));
+    options_free(copy_of(&from));
 }
 
 static void senders_are_kept_in_canonical_form(void **state)
@@ -218,7 +217,7 @@ static void senders_are_kept_in_canonical_form(void **state)
         struct options *to = copy_of(&from);
         assert_string_equal(to->o.mail_from, rows[i].kept);
         assert_string_equal(to->o.fallback_mail_from, rows[i].kept);
-        options_put(to);
+        options_free(to);
     }
 }
 
@@ -254,7 +253,7 @@ static void sender_that_is_longer_than_a_path_is_refused(void **state)
     from.mail_from = sender;
     assert_refused(&from, "mail_from", "longer than 254 octets");
     from.mail_from = sender + 1;
-    options_put(copy_of(&from));
+    options_free(copy_of(&from));
 }
 
 /* --- numbers -------------------------------------------------------------------------------------
@@ -330,9 +329,9 @@ static void numbers_are_taken_up_to_their_limits(void **state)
     for (size_t i = 0; i < COUNT(numbers); i++) {
         struct rb_options from = good();
         set_number(&from, &numbers[i], numbers[i].min);
-        options_put(copy_of(&from));
+        options_free(copy_of(&from));
         set_number(&from, &numbers[i], numbers[i].max);
-        options_put(copy_of(&from));
+        options_free(copy_of(&from));
     }
 }
 
@@ -401,7 +400,7 @@ static void bind_addresses_are_parsed(void **state)
     assert_int_equal(v6->sin6_family, AF_INET6);
     assert_int_equal(v6->sin6_port, 0);
     assert_string_equal(inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text)), "2001:db8::1");
-    options_put(to);
+    options_free(to);
 }
 
 static void bad_bind_addresses_are_refused_by_number(void **state)
@@ -458,7 +457,7 @@ static void lists_have_ceilings(void **state)
     from.bind_count = OPTIONS_BIND_MAX;
     from.resolver_count = DNS_RESOLVERS_MAX;
     from.allowed_count = OPTIONS_ALLOWED_MAX;
-    options_put(copy_of(&from));
+    options_free(copy_of(&from));
     from.bind_count++;
     assert_refused(&from, "bind", "9 are too many, there may be 8");
     from.bind_count--;
@@ -502,11 +501,11 @@ static void store_too_small_to_hold_anything_is_refused(void **state)
     struct rb_options from = good();
     (void)state;
     from.store_max_bytes = 0;
-    options_put(copy_of(&from)); /* without a store its size is of no matter */
+    options_free(copy_of(&from)); /* without a store its size is of no matter */
     from.store = "lmdb:/tmp/x";
     assert_refused(&from, "store_max_bytes", "0 is less than 65536");
     from.store_max_bytes = OPTIONS_STORE_MIN;
-    options_put(copy_of(&from));
+    options_free(copy_of(&from));
 }
 
 static void store_name_has_a_ceiling(void **state)
@@ -519,7 +518,7 @@ static void store_name_has_a_ceiling(void **state)
     from.store = store;
     assert_refused(&from, "store", "longer than 4607 octets");
     store[sizeof(store) - 2] = '\0';
-    options_put(copy_of(&from));
+    options_free(copy_of(&from));
 }
 
 static void callers_clock_is_kept(void **state)
@@ -531,7 +530,7 @@ static void callers_clock_is_kept(void **state)
     from.clock = &fake.clock;
     struct options *to = copy_of(&from);
     assert_ptr_equal(to->o.clock, &fake.clock);
-    options_put(to);
+    options_free(to);
 }
 
 static void half_a_clock_is_refused(void **state)
@@ -595,7 +594,7 @@ static void copy_owes_nothing_to_the_original(void **state)
     assert_string_equal(to->o.resolvers[0], "127.0.0.1:5353");
     assert_int_equal(to->o.allowed_networks[0].bits, 104);
     assert_int_equal(to->o.allowed_count, 1);
-    options_put(to);
+    options_free(to);
 }
 
 static void detail_may_be_left_out_or_short(void **state)
@@ -612,58 +611,13 @@ static void detail_may_be_left_out_or_short(void **state)
     assert_string_equal(small, "port:");
 }
 
-static void put_of_nothing_is_fine(void **state)
+static void freeing_nothing_is_fine(void **state)
 {
     struct rb_options from = good();
     (void)state;
-    options_put(NULL);
+    options_free(NULL);
     struct options *to = copy_of(&from);
-    assert_int_equal(atomic_load(&to->references), 1);
-    options_put(to);
-}
-
-static void last_reference_frees(void **state)
-{
-    const struct rb_options from = good();
-    (void)state;
-    struct options *to = copy_of(&from);
-    assert_ptr_equal(options_get(to), to);
-    assert_int_equal(atomic_load(&to->references), 2);
-    options_put(to);
-    assert_int_equal(atomic_load(&to->references), 1);
-    assert_string_equal(to->o.helo_name, "mail.example.org");
-    options_put(to);
-}
-
-static void *borrow_many_times(void *arg)
-{
-    struct options *options = arg;
-    size_t wrong = 0;
-
-    for (int i = 0; i < 10000; i++) {
-        struct options *mine = options_get(options);
-        wrong += strcmp(mine->o.helo_name, "mail.example.org") != 0;
-        options_put(mine);
-    }
-    options_put(options);
-    return wrong == 0 ? NULL : arg;
-}
-
-static void references_are_counted_across_threads(void **state)
-{
-    const struct rb_options from = good();
-    pthread_t threads[4];
-    (void)state;
-    struct options *to = copy_of(&from);
-    for (size_t i = 0; i < COUNT(threads); i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, borrow_many_times, options_get(to)), 0);
-    for (size_t i = 0; i < COUNT(threads); i++) {
-        void *failed = to;
-        assert_int_equal(pthread_join(threads[i], &failed), 0);
-        assert_null(failed);
-    }
-    assert_int_equal(atomic_load(&to->references), 1);
-    options_put(to);
+    options_free(to);
 }
 
 int main(void)
@@ -694,9 +648,7 @@ int main(void)
         cmocka_unit_test(half_a_clock_is_refused),
         cmocka_unit_test(copy_owes_nothing_to_the_original),
         cmocka_unit_test(detail_may_be_left_out_or_short),
-        cmocka_unit_test(put_of_nothing_is_fine),
-        cmocka_unit_test(last_reference_frees),
-        cmocka_unit_test(references_are_counted_across_threads),
+        cmocka_unit_test(freeing_nothing_is_fine),
     };
 
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);
