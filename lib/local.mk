@@ -67,6 +67,10 @@ libcore_la_SOURCES = \
     lib/options/snapshot.c lib/options/snapshot.h \
     lib/callout/attempt.c lib/callout/attempt.h \
     lib/callout/callout.c lib/callout/callout.h \
+    lib/callout/channel.c lib/callout/channel.h \
+    lib/callout/hosts.c lib/callout/hosts.h \
+    lib/callout/manners.c lib/callout/manners.h \
+    lib/callout/probe.c lib/callout/probe.h \
     lib/callout/session.c lib/callout/session.h \
     lib/sched/destination.c lib/sched/destination.h \
     lib/sched/hostslots.c lib/sched/hostslots.h \

@@ -1,12 +1,61 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* attempt: what is known in the course of one callout; see attempt.h. Must not call anybody. */
+/* attempt: what is known in the course of one callout, and how it ends; see attempt.h. */
 #include "config.h"
 
 #include "callout/attempt.h"
 
 #include "base/text.h"
+#include "mail/relay.h"
 
-/* --- Records and answers ------------------------------------------------- */
+#include <poll.h>
+
+/* --- Whether it goes on --------------------------------------------------- */
+
+bool attempt_is_late(const struct attempt *attempt)
+{
+    return deadline_left_ms(attempt->callout->clock, attempt->until) == 0;
+}
+
+bool attempt_is_cancelled(const struct attempt *attempt)
+{
+    struct pollfd cancel = {.fd = attempt->callout->cancel_fd, .events = POLLIN};
+
+    return poll(&cancel, 1, 0) > 0;
+}
+
+bool attempt_must_yield(const struct attempt *attempt)
+{
+    return stall_must_yield(attempt->callout->stall);
+}
+
+void attempt_renew_time(struct attempt *attempt)
+{
+    const struct callout *callout = attempt->callout;
+
+    attempt->until = deadline_in(callout->clock, callout->options->o.total_timeout_ms);
+}
+
+/* --- Items ---------------------------------------------------------------- */
+
+struct callout_item *attempt_take(struct attempt *attempt)
+{
+    struct callout_item *item = attempt->callout->hooks.next(attempt->callout->hooks.arg);
+
+    attempt->taken += item != NULL;
+    return item;
+}
+
+void attempt_answer(const struct attempt *attempt, struct callout_item *item,
+                    const struct address_record *record)
+{
+    attempt->callout->hooks.answer(attempt->callout->hooks.arg, item, record);
+}
+
+void attempt_push(struct callout_item **list, struct callout_item *item)
+{
+    item->next = *list;
+    *list = item;
+}
 
 struct address_record attempt_record(const struct attempt *attempt, enum rb_reason reason,
                                      enum rb_stage stage, const char *rule)
@@ -19,11 +68,6 @@ struct address_record attempt_record(const struct attempt *attempt, enum rb_reas
 
     (void)text_copy(record.rule, sizeof record.rule, rule);
     return record;
-}
-
-bool attempt_must_yield(const struct attempt *attempt)
-{
-    return stall_must_yield(attempt->callout->stall);
 }
 
 /* How much a non-answer tells the admin, and how soon asking again is worth while. */
@@ -53,91 +97,203 @@ void attempt_consider(struct callout_item *item, const struct address_record *re
 
 void attempt_consider_all(struct attempt *attempt, const struct address_record *record)
 {
-    struct callout_item *item;
-
-    for (item = attempt->todo; item != NULL; item = item->next)
+    for (struct callout_item *item = attempt->todo; item != NULL; item = item->next)
         attempt_consider(item, record);
 }
 
-bool attempt_was_told(const struct callout_item *item)
+/* Whether some host has said more of the item than that no mail host can be reached there. */
+static bool has_reply(const struct callout_item *item)
 {
     return item->has_best && worth(item->best.reason) > worth(RB_REASON_PROTOCOL_ERROR);
 }
 
 void attempt_limit(struct callout_item *item, const struct address_record *record)
 {
-    bool was_limited = item->has_best && item->best.reason == RB_REASON_LIMITED;
+    const bool was_limited = item->has_best && item->best.reason == RB_REASON_LIMITED;
 
-    if (!attempt_was_told(item) && !was_limited)
+    if (!has_reply(item) && !was_limited)
         item->best = *record;
     item->has_best = true;
 }
 
-void attempt_answer(const struct attempt *attempt, struct callout_item *item,
-                    const struct address_record *record)
+struct dialogue_question attempt_question(const struct attempt *attempt, const char *address)
 {
-    attempt->callout->hooks.answer(attempt->callout->hooks.arg, item, record);
+    const struct rb_options *o = &attempt->callout->options->o;
+    const char *fallback = o->fallback_mail_from[0] != '\0' ? o->fallback_mail_from : NULL;
+    const bool refused = attempt->ask_with_fallback ||
+                         attempt_knows(attempt, &attempt->facts.null_sender_refused, FACT_YES);
+
+    return (struct dialogue_question){
+        .address = address,
+        .mail_from = refused && fallback != NULL ? fallback : o->mail_from,
+        .fallback_mail_from = refused ? NULL : fallback,
+    };
 }
 
-struct callout_item *attempt_take(const struct attempt *attempt)
-{
-    return attempt->callout->hooks.next(attempt->callout->hooks.arg);
-}
-
-void attempt_put_by(struct callout_item **list, struct callout_item *item)
-{
-    item->next = *list;
-    *list = item;
-}
-
-/* --- Facts --------------------------------------------------------------- */
-
-static void learn(struct attempt *attempt, struct fact *fact, enum fact_state state)
-{
-    *fact = (struct fact){.state = state, .stamp_s = clock_wall_s(attempt->callout->clock)};
-}
-
-void attempt_learn_catch_all(struct attempt *attempt, bool accepts_everything)
-{
-    struct domain_record news = {0};
-
-    learn(attempt, &news.catch_all, accepts_everything ? FACT_YES : FACT_NO);
-    attempt->facts.catch_all = news.catch_all;
-    attempt->callout->hooks.learned(attempt->callout->hooks.arg, &news);
-}
-
-void attempt_learn_null_sender(struct attempt *attempt)
-{
-    struct domain_record news = {0};
-
-    learn(attempt, &news.null_sender_refused, FACT_YES);
-    attempt->facts.null_sender_refused = news.null_sender_refused;
-    attempt->callout->hooks.learned(attempt->callout->hooks.arg, &news);
-}
-
-void attempt_learn_dead(struct attempt *attempt, enum rb_reason why)
-{
-    struct domain_record news = {.dead_reason = why};
-
-    learn(attempt, &news.dead, FACT_YES);
-    attempt->callout->hooks.learned(attempt->callout->hooks.arg, &news);
-}
-
-/* A host took the session: what was once found dead is not, whatever made us ask again. */
-void attempt_learn_alive(struct attempt *attempt)
-{
-    struct domain_record news = {0};
-
-    if (attempt->facts.dead.state != FACT_YES)
-        return;
-    learn(attempt, &news.dead, FACT_NO);
-    attempt->facts.dead = news.dead;
-    attempt->callout->hooks.learned(attempt->callout->hooks.arg, &news);
-}
+/* --- Facts ---------------------------------------------------------------- */
 
 bool attempt_knows(const struct attempt *attempt, const struct fact *fact, enum fact_state state)
 {
     return fact->state == state &&
            fact_is_live(fact, attempt->callout->options->o.lifetimes.domain_ttl_s,
                         clock_wall_s(attempt->callout->clock));
+}
+
+static struct fact fact_now(const struct attempt *attempt, enum fact_state state)
+{
+    return (struct fact){.state = state, .stamp_s = clock_wall_s(attempt->callout->clock)};
+}
+
+static void tell_owner(const struct attempt *attempt, const struct domain_record *news)
+{
+    attempt->callout->hooks.learned(attempt->callout->hooks.arg, news);
+}
+
+void attempt_learn_catch_all(struct attempt *attempt, bool accepts_everything)
+{
+    attempt->facts.catch_all = fact_now(attempt, accepts_everything ? FACT_YES : FACT_NO);
+    tell_owner(attempt, &(struct domain_record){.catch_all = attempt->facts.catch_all});
+}
+
+void attempt_learn_null_sender(struct attempt *attempt)
+{
+    attempt->facts.null_sender_refused = fact_now(attempt, FACT_YES);
+    tell_owner(attempt,
+               &(struct domain_record){.null_sender_refused = attempt->facts.null_sender_refused});
+}
+
+void attempt_learn_alive(struct attempt *attempt)
+{
+    if (attempt->facts.dead.state != FACT_YES)
+        return;
+    attempt->facts.dead = fact_now(attempt, FACT_NO);
+    tell_owner(attempt, &(struct domain_record){.dead = attempt->facts.dead});
+}
+
+/* --- The end -------------------------------------------------------------- */
+
+/* What no host was left to say: for items that have no better non-answer. */
+static struct address_record record_without_hosts(const struct attempt *attempt,
+                                                  enum dns_outcome outcome)
+{
+    const struct {
+        bool holds;
+        enum rb_reason reason;
+        enum rb_stage stage;
+        const char *rule;
+    } rows[] = {
+        /* The first that holds. */
+        {attempt_is_cancelled(attempt), RB_REASON_TIMEOUT, RB_STAGE_DNS, "cut_short"},
+        {outcome == DNS_NO_DOMAIN, RB_REASON_NO_DOMAIN, RB_STAGE_DNS, "nxdomain"},
+        {outcome == DNS_NULL_MX, RB_REASON_NULL_MX, RB_STAGE_DNS, "null_mx"},
+        {outcome == DNS_FAILURE, RB_REASON_DNS_FAILURE, RB_STAGE_DNS, "mx_lookup_failed"},
+        {attempt_must_yield(attempt), RB_REASON_LIMITED, RB_STAGE_CONNECT, "gave_way"},
+        {attempt->held_back, RB_REASON_LIMITED, RB_STAGE_CONNECT, "hosts_held_back"},
+        {attempt->tried > 0, RB_REASON_UNREACHABLE, RB_STAGE_CONNECT, "no_host_answered"},
+        {attempt->dns_failed, RB_REASON_DNS_FAILURE, RB_STAGE_DNS, "address_lookup_failed"},
+        {attempt->own, RB_REASON_EXEMPT, RB_STAGE_DNS, "own_host"},
+        {attempt->other_version, RB_REASON_UNREACHABLE, RB_STAGE_DNS, "other_ip_version"},
+        {attempt_is_late(attempt), RB_REASON_UNREACHABLE, RB_STAGE_CONNECT, "total_timeout"},
+        {attempt->bogus > 0, RB_REASON_BOGUS_MX, RB_STAGE_DNS, "bogus_mx"},
+        {attempt->callout->relay != NULL, RB_REASON_UNREACHABLE, RB_STAGE_DNS,
+         "relay_without_address"},
+        {true, RB_REASON_NO_MAIL_HOST, RB_STAGE_DNS, "no_mail_host"},
+    };
+    size_t i = 0;
+
+    while (!rows[i].holds)
+        i++;
+    return attempt_record(attempt, rows[i].reason, rows[i].stage, rows[i].rule);
+}
+
+/* Where no host could even be asked, `record` may hold for every address of the domain. */
+static bool is_dead(const struct attempt *attempt, const struct address_record *record)
+{
+    const char *relay = attempt->callout->relay;
+    /* Where this machine has no way to any of the hosts, it is not the domain that is dead. */
+    const bool called = attempt->tried > attempt->no_route;
+
+    if (attempt->reached || (relay != NULL && !relay_is_mx(relay)))
+        return false;
+    /* Not every host was found, or had all its time. */
+    if (attempt->dns_failed || attempt_must_yield(attempt) || attempt_is_cancelled(attempt))
+        return false;
+    return rb_reason_verdict(record->reason) == RB_VERDICT_INVALID ||
+           (record->reason == RB_REASON_UNREACHABLE && !attempt->host_reacted && called &&
+            !attempt->held_back);
+}
+
+static void learn_dead(const struct attempt *attempt, enum rb_reason why)
+{
+    tell_owner(attempt,
+               &(struct domain_record){.dead = fact_now(attempt, FACT_YES), .dead_reason = why});
+}
+
+/*
+ * A host that must be asked first has no room now: an item that another host replied about gets that
+ * reply; the others are put back until there is room. That no host was reached is no news while this
+ * one works.
+ */
+static void finish_full(struct attempt *attempt)
+{
+    const struct callout_hooks *hooks = &attempt->callout->hooks;
+    const struct address_record limited =
+        attempt_record(attempt, RB_REASON_LIMITED, RB_STAGE_CONNECT, "per_host_sessions");
+
+    for (struct callout_item *item = attempt->todo, *next; item != NULL; item = next) {
+        next = item->next;
+        if (has_reply(item))
+            attempt_answer(attempt, item, &item->best);
+        else if (!hooks->put_back(hooks->arg, item))
+            attempt_answer(attempt, item, &limited);
+    }
+}
+
+/* A host that must be asked first is left alone: so is all that waits for the domain. */
+static void finish_paused(struct attempt *attempt)
+{
+    const struct address_record paused =
+        attempt_record(attempt, RB_REASON_LIMITED, RB_STAGE_CONNECT, "host_paused");
+    struct callout_item *item = attempt->todo;
+
+    for (struct callout_item *next; item != NULL; item = next) {
+        next = item->next;
+        attempt_limit(item, &paused);
+        attempt_answer(attempt, item, &item->best);
+    }
+    while ((item = attempt_take(attempt)) != NULL)
+        attempt_answer(attempt, item, &paused);
+}
+
+/*
+ * Each item gets its best non-answer. Where no host could even be asked, all that waits for the domain
+ * is answered at once, and why may become a fact.
+ */
+static void finish_unanswered(struct attempt *attempt, struct address_record none)
+{
+    struct callout_item *item = attempt->todo;
+
+    if (item->has_best)
+        none = item->best;
+    if (is_dead(attempt, &none))
+        learn_dead(attempt, none.reason);
+    for (struct callout_item *next; item != NULL; item = next) {
+        next = item->next;
+        attempt_answer(attempt, item, item->has_best ? &item->best : &none);
+    }
+    while (!attempt->reached && !attempt_must_yield(attempt) &&
+           (item = attempt_take(attempt)) != NULL)
+        attempt_answer(attempt, item, &none);
+}
+
+void attempt_finish(struct attempt *attempt, enum dns_outcome outcome)
+{
+    if (attempt->todo == NULL)
+        return;
+    if (attempt->full)
+        finish_full(attempt);
+    else if (attempt->paused)
+        finish_paused(attempt);
+    else
+        finish_unanswered(attempt, record_without_hosts(attempt, outcome));
 }

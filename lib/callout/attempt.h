@@ -1,85 +1,116 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * attempt: one attempt of a callout over a destination: what is still to be asked, what was said so far,
- * what was learned. Shared by callout (which hosts) and session (one session); nobody else includes
- * it. One thread.
+ * attempt: one callout's attempt at its destination: what is still to be asked, what was said so far,
+ * what was learned, and what is answered in the end. Shared by the files of this room; nobody else
+ * includes it. Calls no host. One thread, that of the callout.
  */
 #ifndef RB_CALLOUT_ATTEMPT_H
 #define RB_CALLOUT_ATTEMPT_H
 
-#include "callout/callout.h"
 #include "base/clock.h"
-
-#include <netinet/in.h>
+#include "base/ip.h"
+#include "callout/callout.h"
+#include "smtp/dialogue.h"
 
 enum { ATTEMPT_HOSTS_MAX = 32 }; /* as many as options' max_hosts allows */
 
-/* An IP address with its port; of IPv4 the v4-mapped one. */
 struct attempt_host {
-    struct in6_addr ip;
+    struct ip ip;
     in_port_t port;
 };
 
-/* One attempt at a destination. */
 struct attempt {
     const struct callout *callout;
-    struct callout_item *todo;  /* taken, not yet answered */
-    struct callout_item *later; /* not answered by this host: for the next one */
-    struct domain_record facts; /* as known at the start, and as learned */
-    bool probed;                /* asked for the probe address: not again in this attempt */
-    bool ask_with_fallback;     /* the null sender was refused and the connection lost over it */
-    bool reconnect;             /* a session with answers was lost: the host is called once more */
-    bool host_reacted; /* some host took a connection and did something with it, if only close it */
-    const char *host;  /* what hooks know the host called now by */
-    bool lmtp;         /* what the host called now speaks */
-    bool full;         /* a host had no room for another session: what is left is for later */
-    bool paused;       /* a host is left alone for a while: what is left is not asked for now */
-    bool reached;      /* some host got as far as being asked */
-    deadline until;
-    unsigned taken; /* items */
-    unsigned tried, held_back, bogus, own, no_route, dns_failed, other_version;
+    struct callout_item *todo;  /* taken from the owner, not yet answered */
+    struct callout_item *later; /* not answered by the host called now: for the next one */
+    unsigned taken;             /* items so far */
+    struct domain_record facts; /* as known at the start, and as learned since */
+    deadline until;             /* for the host called now: connecting, and its first question */
+
+    /* The host called now. */
+    const char *host; /* what hooks know it by */
+    bool lmtp;        /* what it speaks */
+    bool reconnect;   /* it answered, and the session is over: it is called once more */
+
+    /* What is known of the hosts called before, and of this one. */
+    bool probed;            /* the probe address was asked for: not again */
+    bool ask_with_fallback; /* the null sender was refused and the connection lost over it */
+    bool host_reacted;      /* one took a connection and did something with it, if only close it */
+    bool reached;           /* one got as far as being asked */
+    bool full;              /* one had no room for another session: what is left is for later */
+    bool paused;            /* one is left alone for a while: what is left is not asked for now */
+    bool dns_failed;        /* not every host, or address of one, was found */
+    bool held_back;         /* one was not called because of the breaker */
+    bool own;               /* one is this machine */
+    bool other_version;     /* a host has addresses, of the IP version that is not to be used */
+    unsigned bogus;         /* addresses that netguard forbids */
+    unsigned tried;         /* addresses called */
+    unsigned no_route;      /* of those called, the ones that this machine has no way to */
     struct attempt_host met[ATTEMPT_HOSTS_MAX]; /* not to be called again under another name */
     unsigned met_count;
 };
+
+/* --- Whether it goes on --------------------------------------------------- */
+
+/* Whether the time for the host called now is up. */
+bool attempt_is_late(const struct attempt *attempt);
+
+/* Whether all callouts are to end at once: cancel_fd is readable. */
+bool attempt_is_cancelled(const struct attempt *attempt);
+
+/* Whether the attempt must end, so that its worker is free for others. */
+bool attempt_must_yield(const struct attempt *attempt);
+
+/* The host called now is given a whole total_timeout from this moment. */
+void attempt_renew_time(struct attempt *attempt);
+
+/* --- Items ---------------------------------------------------------------- */
+
+/* Another item from the owner; NULL: there is none now. */
+struct callout_item *attempt_take(struct attempt *attempt);
+
+/* An item's final answer. The item is the owner's again. */
+void attempt_answer(const struct attempt *attempt, struct callout_item *item,
+                    const struct address_record *record);
+
+/* Puts an item at the head of a list. */
+void attempt_push(struct callout_item **list, struct callout_item *item);
 
 /* A record of this moment, without a reply. rule is static. */
 struct address_record attempt_record(const struct attempt *attempt, enum rb_reason reason,
                                      enum rb_stage stage, const char *rule);
 
-/* Whether the attempt must end here, for the sake of others that wait. */
-bool attempt_must_yield(const struct attempt *attempt);
-
-/*
- * A non-answer: kept for the item, or for all that is to be asked, if it tells more than the one
- * before.
- */
+/* A non-answer: kept for the item if it tells more than the one that it has. */
 void attempt_consider(struct callout_item *item, const struct address_record *record);
+
+/* The same, for all that is to be asked. */
 void attempt_consider_all(struct attempt *attempt, const struct address_record *record);
 
-/* Whether some host has said more of the item than that no mail host can be reached there. */
-bool attempt_was_told(const struct callout_item *item);
-
 /*
- * The host where asking begins would have none of it now: the item's non-answer, unless it was told
- * one before.
+ * The host would have none of it now (RB_REASON_LIMITED): kept for the item, unless some host has
+ * replied about it, or limited it, before.
  */
 void attempt_limit(struct callout_item *item, const struct address_record *record);
 
-/* The owner's hooks: an item's final answer; another item, NULL when there is none. */
-void attempt_answer(const struct attempt *attempt, struct callout_item *item,
-                    const struct address_record *record);
-struct callout_item *attempt_take(const struct attempt *attempt);
+/* What is to be asked of the host for an address; the sender is the one that the domain takes. */
+struct dialogue_question attempt_question(const struct attempt *attempt, const char *address);
 
-/* Puts an item at the head of a list. */
-void attempt_put_by(struct callout_item **list, struct callout_item *item);
-
-/* What was learned of the domain: for the rest of this attempt, and for the owner. */
-void attempt_learn_catch_all(struct attempt *attempt, bool accepts_everything);
-void attempt_learn_null_sender(struct attempt *attempt);
-void attempt_learn_dead(struct attempt *attempt, enum rb_reason why);
-void attempt_learn_alive(struct attempt *attempt);
+/* --- Facts ---------------------------------------------------------------- */
 
 /* Whether a fact is known, live, and says so. */
 bool attempt_knows(const struct attempt *attempt, const struct fact *fact, enum fact_state state);
+
+/* What was learned of the domain: noted for the rest of this attempt, and told the owner. */
+void attempt_learn_catch_all(struct attempt *attempt, bool accepts_everything);
+void attempt_learn_null_sender(struct attempt *attempt); /* it refuses it */
+void attempt_learn_alive(struct attempt *attempt);       /* news only if it was dead */
+
+/* --- The end -------------------------------------------------------------- */
+
+/*
+ * No host is called any more: whatever is left is answered, put back or handed on. `outcome` is what
+ * the look-up of the mail hosts came to.
+ */
+void attempt_finish(struct attempt *attempt, enum dns_outcome outcome);
 
 #endif

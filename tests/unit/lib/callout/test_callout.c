@@ -7,7 +7,7 @@
 #include "config.h"
 
 #include "callout/callout.h"
-#include "callout/session.h"
+#include "callout/probe.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -437,7 +437,7 @@ static void probe_address(const char *domain, char text[RB_ADDRESS_MAX + 1])
 {
     char local[17];
 
-    session_probe_local(probe_key, domain, clock_wall_s(&world.clock), local);
+    probe_local_part(probe_key, domain, clock_wall_s(&world.clock), local);
     (void)snprintf(text, RB_ADDRESS_MAX + 1, "%s@%s", local, domain);
 }
 
@@ -2757,17 +2757,17 @@ static void the_probe_is_the_same_for_a_month_and_a_domain(void **state)
     const int64_t begin_s = 700 * month_s;
     char local[17], other[17];
 
-    session_probe_local(probe_key, "d.example", begin_s, local);
+    probe_local_part(probe_key, "d.example", begin_s, local);
     assert_int_equal(strspn(local, "abcdefghijklmnopqrstuvwxyz0123456789"), 16);
     assert_int_equal(strlen(local), 16);
     assert_in_range(local[0], 'a', 'z');
-    session_probe_local(probe_key, "d.example", begin_s + month_s - 1, other);
+    probe_local_part(probe_key, "d.example", begin_s + month_s - 1, other);
     assert_string_equal(other, local);
-    session_probe_local(probe_key, "d.example", begin_s + month_s, other);
+    probe_local_part(probe_key, "d.example", begin_s + month_s, other);
     assert_string_not_equal(other, local);
-    session_probe_local(probe_key, "e.example", begin_s, other);
+    probe_local_part(probe_key, "e.example", begin_s, other);
     assert_string_not_equal(other, local);
-    session_probe_local(other_key, "d.example", begin_s, other);
+    probe_local_part(other_key, "d.example", begin_s, other);
     assert_string_not_equal(other, local);
 }
 
