@@ -11,9 +11,10 @@ libmilterparts_la_SOURCES = \
     milter/base/signals.c milter/base/signals.h \
     milter/base/socket_path.c milter/base/socket_path.h \
     milter/config/assign.c milter/config/assign.h \
-    milter/config/configuration.h \
+    milter/config/configuration.c milter/config/configuration.h \
     milter/config/load.c \
     milter/config/parse.c milter/config/parse.h \
+    milter/config/print.c \
     milter/config/policy.c milter/config/policy.h \
     milter/config/scan.c milter/config/scan.h \
     milter/config/table.c milter/config/table.h \

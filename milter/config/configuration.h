@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * configuration: the configuration, read from ringback.conf(5) and never changed afterwards. Functions are
- * named config_…; the header is not, because config.h is what configure writes.
+ * configuration: what ringback.conf(5) has come to; never changed once it is loaded. Functions are
+ * named config_…; the header is not, because config.h is what configure writes. load.c reads the
+ * file, print.c writes it.
  *
  * A configuration is shared by counting references: who wants to keep one takes it with config_get
  * and gives it back with config_put. A reload makes a new one beside it.
@@ -149,6 +150,13 @@ void config_put(struct config *config);
  * it (".example.org"), else "*". NULL: none. Valid while the configuration is held. Any thread.
  */
 const struct relay *config_relay(const struct config *config, const char *domain);
+
+/*
+ * The policy for a transaction: the first in the file's order that matches; "default" stands behind
+ * the last and matches all. Never NULL. Valid while the configuration is held. Any thread.
+ */
+const struct policy *config_policy(const struct config *config,
+                                   const struct transaction *transaction);
 
 /* Lines "FILE:LINE: …" about what was accepted but will not do what it says; NULL behind the last.
  */

@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "config/configuration.h"
 #include "mail/address.h"
 #include "mail/netguard.h"
 
@@ -324,14 +323,15 @@ bool policy_matches_all(const struct policy *policy)
            policy->authenticated == AUTHENTICATED_ANY;
 }
 
-const struct policy *policy_match(const struct config *config,
+const struct policy *policy_match(const struct policy *policies, size_t count,
+                                  const struct policy *fallback,
                                   const struct transaction *transaction)
 {
-    for (size_t i = 0; i < config->policy_count; i++) {
-        if (policy_mismatch(&config->policies[i], transaction) == NULL)
-            return &config->policies[i];
+    for (size_t i = 0; i < count; i++) {
+        if (policy_mismatch(&policies[i], transaction) == NULL)
+            return &policies[i];
     }
-    return &config->default_policy;
+    return fallback;
 }
 
 static enum action action_for_unknown(const struct policy *policy, enum rb_reason reason)

@@ -17,8 +17,6 @@
 
 #include "ringback.h"
 
-struct config;
-
 /* From the mildest to the harshest. */
 enum action { ACTION_ACCEPT = 0, ACTION_TAG, ACTION_QUARANTINE, ACTION_TEMPFAIL, ACTION_REJECT };
 
@@ -102,11 +100,9 @@ const char *policy_mismatch(const struct policy *policy, const struct transactio
 /* True when the policy has no criterion at all. */
 bool policy_matches_all(const struct policy *policy);
 
-/*
- * The policy for the transaction: the first in the file's order that matches; "default" stands
- * behind the last and matches all. Never NULL. Valid while the configuration is held. Any thread.
- */
-const struct policy *policy_match(const struct config *config,
+/* The first of the policies that the transaction meets, and fallback where it meets none. */
+const struct policy *policy_match(const struct policy *policies, size_t count,
+                                  const struct policy *fallback,
                                   const struct transaction *transaction);
 
 /*

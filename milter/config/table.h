@@ -6,8 +6,6 @@
 #ifndef RB_MILTER_CONFIG_TABLE_H
 #define RB_MILTER_CONFIG_TABLE_H
 
-#include <stdio.h>
-
 #include "config/value.h"
 
 /* Milliseconds. */
@@ -67,12 +65,5 @@ void table_free_fields(const struct table *table, void *base);
 /* A value as the file would have it, without quotes. Not for lists. VALUE_TEXT_MAX + 1 octets
  * suffice. */
 void table_format(const struct directive *directive, const void *field, char *text, size_t size);
-
-/* "NAME = VALUE" for each directive of the section, a line each. */
-void directive_print_section(FILE *stream, const struct table *table, const char *section,
-                             const char *indent, const void *base);
-
-/* Text in double quotes, escaped as libconfuse reads it. */
-void directive_print_quoted(FILE *stream, const char *text);
 
 #endif

@@ -137,7 +137,7 @@ static void tell_policies(const struct explanation *explanation, const struct se
         .sender = session_policy_sender(session),
         .recipient = recipient_key,
     };
-    const struct policy *match = policy_match(config, &transaction);
+    const struct policy *match = config_policy(config, &transaction);
 
     for (size_t i = 0; i < config->policy_count && &config->policies[i] != match; i++)
         (void)fprintf(explanation->out, "policy      %s: no, %s does not match\n",

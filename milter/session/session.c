@@ -352,7 +352,7 @@ struct decision *session_rcpt(struct session *session, const char *argument)
     if (session->authenticated && key[0] != '\0')
         remember_correspondent(session, to, len);
     exemption = session_exempt(session, key);
-    policy = policy_match(session->config, &transaction);
+    policy = config_policy(session->config, &transaction);
     /*
      * First what costs nobody else anything: for a recipient who does not exist no stranger is
      * called.

@@ -1158,7 +1158,7 @@ static void empty_list_file_matches_nobody(void **state)
              "policy \"q\" { match { client = { \"file:%s\" } } }\n",
              list_path, list_path);
     config = load(text);
-    assert_string_equal(policy_match(config, &transaction)->name, "default");
+    assert_string_equal(config_policy(config, &transaction)->name, "default");
     config_put(config);
 }
 

@@ -6,13 +6,13 @@
  */
 #include "config.h"
 
+#include "config/policy.h"
+
 #include "check.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
-
-#include "config/configuration.h"
 
 /* --- Helpers --- */
 
@@ -403,20 +403,21 @@ static void first_match_wins_and_default_stands_behind(void **state)
 {
     struct policy policies[] = {
         {.name = (char *)"a"}, {.name = (char *)"b"}, {.name = (char *)"c"}};
-    const struct config config = {.policies = policies,
-                                  .policy_count = COUNT(policies),
-                                  .default_policy = {.name = (char *)"default"}};
+    const struct policy fallback = {.name = (char *)"default"};
     struct transaction transaction = ordinary;
 
     (void)state;
     add_pattern(&policies[0].sender, PATTERN_ADDRESS, "example.net");
     add_pattern(&policies[1].sender, PATTERN_ADDRESS, "example.org");
     add_pattern(&policies[2].sender, PATTERN_ADDRESS, "user@");
-    assert_string_equal(policy_match(&config, &transaction)->name, "b");
+    assert_string_equal(policy_match(policies, COUNT(policies), &fallback, &transaction)->name,
+                        "b");
     transaction.sender = "user@example.com";
-    assert_string_equal(policy_match(&config, &transaction)->name, "c");
+    assert_string_equal(policy_match(policies, COUNT(policies), &fallback, &transaction)->name,
+                        "c");
     transaction.sender = "";
-    assert_string_equal(policy_match(&config, &transaction)->name, "default");
+    assert_string_equal(policy_match(policies, COUNT(policies), &fallback, &transaction)->name,
+                        "default");
     for (size_t i = 0; i < COUNT(policies); i++)
         policy_fini(&policies[i]);
 }
