@@ -12,10 +12,11 @@ libmilterparts_la_SOURCES = \
     milter/base/socket_path.c milter/base/socket_path.h \
     milter/config/assign.c milter/config/assign.h \
     milter/config/configuration.c milter/config/configuration.h \
+    milter/config/lists.c milter/config/lists.h \
     milter/config/load.c \
     milter/config/parse.c milter/config/parse.h \
-    milter/config/print.c \
     milter/config/policy.c milter/config/policy.h \
+    milter/config/print.c \
     milter/config/scan.c milter/config/scan.h \
     milter/config/table.c milter/config/table.h \
     milter/config/value.c milter/config/value.h \

@@ -60,6 +60,7 @@ UNIT = \
     tests/unit/milter/base/test_log \
     tests/unit/milter/config/test_load \
     tests/unit/milter/config/test_policy \
+    tests/unit/milter/config/test_value \
     tests/unit/milter/session/test_decide \
     tests/unit/milter/session/test_explain \
     tests/unit/milter/session/test_recipient \

@@ -31,76 +31,83 @@ static bool no_memory(struct fault *fault, const struct where *where)
     return fault_at(fault, RB_ERR_NOMEM, where->file, 0, "out of memory");
 }
 
+/* --- Quantities ----------------------------------------------------------- */
+
+static void format_number(int64_t number, char *text, size_t size)
+{
+    snprintf(text, size, "%" PRId64, number);
+}
+
+/* How a quantity is read, and its range written; what is said of what is none. */
+static const struct quantity {
+    bool (*read)(const char *text, int64_t *number);
+    void (*format)(int64_t number, char *text, size_t size);
+    const char *wrong;
+} number = {value_number, format_number, "is no number; digits alone would be right"},
+  duration = {value_duration, value_format_duration,
+              "is no duration; a whole number with ms, s, m, h or d, such as \"10s\", would be "
+              "right"},
+  octets = {value_size, value_format_size,
+            "is no size; a whole number with KB, MB, GB or TB, such as \"500MB\", would be right"};
+
 static bool in_range(struct fault *fault, const struct where *where,
-                     const struct directive *directive, const char *value, int64_t number)
+                     const struct directive *directive, const struct quantity *quantity,
+                     const char *value, int64_t found)
 {
     char low[32], high[32], wrong[128];
 
-    if (number >= directive->min && number <= directive->max)
+    if (found >= directive->min && found <= directive->max)
         return true;
-    if (directive->kind == KIND_MS || directive->kind == KIND_SECONDS) {
-        value_format_duration(directive->min, low, sizeof(low));
-        value_format_duration(directive->max, high, sizeof(high));
-    } else if (directive->kind == KIND_SIZE) {
-        value_format_size((uint64_t)directive->min, low, sizeof(low));
-        value_format_size((uint64_t)directive->max, high, sizeof(high));
-    } else {
-        snprintf(low, sizeof(low), "%" PRId64, directive->min);
-        snprintf(high, sizeof(high), "%" PRId64, directive->max);
-    }
+    quantity->format(directive->min, low, sizeof(low));
+    quantity->format(directive->max, high, sizeof(high));
     snprintf(wrong, sizeof(wrong), "is out of range; %s to %s would be right", low, high);
     return assign_refuse(fault, where, value, wrong);
 }
 
-static bool set_number(struct fault *fault, const struct where *where,
-                       const struct directive *directive, const char *value, unsigned *field)
+static bool read_quantity(struct fault *fault, const struct where *where,
+                          const struct directive *directive, const struct quantity *quantity,
+                          const char *value, int64_t *found)
 {
-    uint64_t number;
+    if (!quantity->read(value, found))
+        return assign_refuse(fault, where, value, quantity->wrong);
+    return in_range(fault, where, directive, quantity, value, *found);
+}
 
-    if (!value_number(value, &number))
-        return assign_refuse(fault, where, value, "is no number; digits alone would be right");
-    if (!in_range(fault, where, directive, value, (int64_t)number))
+/* A number, or a time in milliseconds. */
+static bool set_unsigned(struct fault *fault, const struct where *where,
+                         const struct directive *directive, const char *value, unsigned *field)
+{
+    int64_t found = 0;
+
+    if (!read_quantity(fault, where, directive, directive->kind == KIND_MS ? &duration : &number,
+                       value, &found))
         return false;
-    *field = (unsigned)number;
+    *field = (unsigned)found;
     return true;
 }
 
-static bool set_duration(struct fault *fault, const struct where *where,
-                         const struct directive *directive, const char *value, void *field)
+static bool set_seconds(struct fault *fault, const struct where *where,
+                        const struct directive *directive, const char *value, int64_t *field)
 {
-    int64_t ms;
+    int64_t ms = 0;
 
-    if (!value_duration(value, &ms))
-        return assign_refuse(
-            fault, where, value,
-            "is no duration; a whole number with ms, s, m, h or d, such as \"10s\", "
-            "would be right");
-    if (!in_range(fault, where, directive, value, ms))
+    if (!read_quantity(fault, where, directive, &duration, value, &ms))
         return false;
-    if (directive->kind == KIND_MS) {
-        *(unsigned *)field = (unsigned)ms;
-        return true;
-    }
     if (ms % SECOND != 0)
         return assign_refuse(fault, where, value,
                              "is finer than it may be here; whole seconds would be right");
-    *(int64_t *)field = ms / SECOND;
+    *field = ms / SECOND;
     return true;
 }
 
 static bool set_size(struct fault *fault, const struct where *where,
                      const struct directive *directive, const char *value, uint64_t *field)
 {
-    uint64_t octets;
+    int64_t found = 0;
 
-    if (!value_size(value, &octets))
-        return assign_refuse(
-            fault, where, value,
-            "is no size; a whole number with KB, MB, GB or TB, such as \"500MB\", would "
-            "be right");
-    if (!in_range(fault, where, directive, value, (int64_t)octets))
+    if (!read_quantity(fault, where, directive, &octets, value, &found))
         return false;
-    *field = octets;
+    *field = (uint64_t)found;
     return true;
 }
 
@@ -110,15 +117,16 @@ static bool set_rate(struct fault *fault, const struct where *where,
     struct rb_rate rate;
 
     if (!value_rate(value, &rate))
-        return assign_refuse(
-            fault, where, value,
-            "is no rate; a number above 0 with /s, /m, /h or /d, such as \"60/m\", would "
-            "be right");
-    if (!in_range(fault, where, directive, value, rate.count))
+        return assign_refuse(fault, where, value,
+                             "is no rate; a number above 0 with /s, /m, /h or /d, such as "
+                             "\"60/m\", would be right");
+    if (!in_range(fault, where, directive, &number, value, rate.count))
         return false;
     *field = rate;
     return true;
 }
+
+/* --- Other values --------------------------------------------------------- */
 
 static bool set_name(struct fault *fault, const struct where *where,
                      const struct directive *directive, const char *value, unsigned *field)
@@ -166,10 +174,10 @@ bool assign_set(struct fault *fault, const struct where *where, const struct dir
     case KIND_YES_NO:
         return set_yes_no(fault, where, value, field);
     case KIND_NUMBER:
-        return set_number(fault, where, directive, value, field);
     case KIND_MS:
+        return set_unsigned(fault, where, directive, value, field);
     case KIND_SECONDS:
-        return set_duration(fault, where, directive, value, field);
+        return set_seconds(fault, where, directive, value, field);
     case KIND_SIZE:
         return set_size(fault, where, directive, value, field);
     case KIND_RATE:
@@ -180,6 +188,8 @@ bool assign_set(struct fault *fault, const struct where *where, const struct dir
         return set_text(fault, where, directive, value, field);
     }
 }
+
+/* --- Lists ---------------------------------------------------------------- */
 
 static bool has_room(struct fault *fault, const struct where *where,
                      const struct directive *directive, const char *entry, size_t count)

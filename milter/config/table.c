@@ -228,7 +228,7 @@ void table_format(const struct directive *directive, const void *field, char *te
         value_format_duration(*(const int64_t *)field * SECOND, text, size);
         break;
     case KIND_SIZE:
-        value_format_size(*(const uint64_t *)field, text, size);
+        value_format_size((int64_t) * (const uint64_t *)field, text, size);
         break;
     case KIND_RATE:
         value_format_rate(*(const struct rb_rate *)field, text, size);

@@ -24,7 +24,7 @@ static bool is_digit(char c)
 }
 
 /* Reads 1 to DIGITS_MAX digits and moves on behind them. */
-static bool digits(const char **text, uint64_t *number)
+static bool digits(const char **text, int64_t *number)
 {
     const char *start = *text;
 
@@ -32,7 +32,7 @@ static bool digits(const char **text, uint64_t *number)
     while (is_digit(**text)) {
         if (*text - start == DIGITS_MAX)
             return false;
-        *number = *number * 10 + (uint64_t)(**text - '0');
+        *number = *number * 10 + (**text - '0');
         (*text)++;
     }
     return *text > start;
@@ -53,9 +53,9 @@ bool value_yes_no(const char *text, bool *yes)
     return false;
 }
 
-bool value_number(const char *text, uint64_t *number)
+bool value_number(const char *text, int64_t *number)
 {
-    uint64_t read;
+    int64_t read;
 
     if (!digits(&text, &read) || *text != '\0')
         return false;
@@ -66,7 +66,7 @@ bool value_number(const char *text, uint64_t *number)
 /* Units from the smallest up. */
 struct unit {
     const char *name;
-    uint64_t factor;
+    int64_t factor;
 };
 
 static const struct unit time_units[] = {
@@ -75,10 +75,10 @@ static const struct unit time_units[] = {
 
 static const struct unit size_units[] = {
     {"", 1},
-    {"KB", UINT64_C(1) << 10},
-    {"MB", UINT64_C(1) << 20},
-    {"GB", UINT64_C(1) << 30},
-    {"TB", UINT64_C(1) << 40},
+    {"KB", INT64_C(1) << 10},
+    {"MB", INT64_C(1) << 20},
+    {"GB", INT64_C(1) << 30},
+    {"TB", INT64_C(1) << 40},
 };
 
 static const struct unit rate_units[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
@@ -95,10 +95,10 @@ static const struct unit *unit_named(const struct unit *units, size_t count, con
 }
 
 /* The number times the unit behind it. */
-static bool quantity(const char *text, const struct unit *units, size_t count, uint64_t *value)
+static bool quantity(const char *text, const struct unit *units, size_t count, int64_t *value)
 {
     const struct unit *unit;
-    uint64_t number;
+    int64_t number;
 
     if (!digits(&text, &number))
         return false;
@@ -109,7 +109,7 @@ static bool quantity(const char *text, const struct unit *units, size_t count, u
     return true;
 }
 
-static void format_quantity(uint64_t value, const struct unit *units, size_t count, char *text,
+static void format_quantity(int64_t value, const struct unit *units, size_t count, char *text,
                             size_t size)
 {
     const struct unit *unit = &units[0];
@@ -118,20 +118,15 @@ static void format_quantity(uint64_t value, const struct unit *units, size_t cou
         if (value % units[i].factor == 0)
             unit = &units[i];
     }
-    snprintf(text, size, "%" PRIu64 "%s", value / unit->factor, unit->name);
+    snprintf(text, size, "%" PRId64 "%s", value / unit->factor, unit->name);
 }
 
 bool value_duration(const char *text, int64_t *ms)
 {
-    uint64_t value;
-
-    if (!quantity(text, UNITS(time_units), &value))
-        return false;
-    *ms = (int64_t)value;
-    return true;
+    return quantity(text, UNITS(time_units), ms);
 }
 
-bool value_size(const char *text, uint64_t *octets)
+bool value_size(const char *text, int64_t *octets)
 {
     return quantity(text, UNITS(size_units), octets);
 }
@@ -139,7 +134,7 @@ bool value_size(const char *text, uint64_t *octets)
 bool value_rate(const char *text, struct rb_rate *rate)
 {
     const struct unit *unit;
-    uint64_t count;
+    int64_t count;
 
     if (!digits(&text, &count) || *text != '/' || count == 0 || count > UINT32_MAX)
         return false;
@@ -155,10 +150,10 @@ void value_format_duration(int64_t ms, char *text, size_t size)
     if (ms == 0)
         snprintf(text, size, "0s");
     else
-        format_quantity((uint64_t)ms, UNITS(time_units), text, size);
+        format_quantity(ms, UNITS(time_units), text, size);
 }
 
-void value_format_size(uint64_t octets, char *text, size_t size)
+void value_format_size(int64_t octets, char *text, size_t size)
 {
     format_quantity(octets, UNITS(size_units), text, size);
 }
@@ -181,7 +176,7 @@ struct endpoint {
 
 static bool port_number(const char *text, unsigned *port)
 {
-    uint64_t number;
+    int64_t number;
 
     if (!value_number(text, &number) || number < 1 || number > UINT16_MAX)
         return false;

@@ -20,14 +20,14 @@ enum {
 
 /* Each returns false when the text is not what it should be; *out is then not touched. */
 bool value_yes_no(const char *text, bool *yes);          /* yes no true false on off */
-bool value_number(const char *text, uint64_t *number);   /* digits alone */
+bool value_number(const char *text, int64_t *number);    /* digits alone */
 bool value_duration(const char *text, int64_t *ms);      /* "250ms" "10s" "5m" "6h" "31d" */
-bool value_size(const char *text, uint64_t *octets);     /* "64KB" "500MB" "1GB" "2TB" "4096" */
+bool value_size(const char *text, int64_t *octets);      /* "64KB" "500MB" "1GB" "2TB" "4096" */
 bool value_rate(const char *text, struct rb_rate *rate); /* "60/m"; also /s /h /d; not 0 */
 
 /* The shortest exact text, which the functions above read again. size 32 always suffices. */
 void value_format_duration(int64_t ms, char *text, size_t size);
-void value_format_size(uint64_t octets, char *text, size_t size);
+void value_format_size(int64_t octets, char *text, size_t size);
 void value_format_rate(struct rb_rate rate, char *text, size_t size);
 
 /* As `listen`: the socket is the one that systemd has opened. */

@@ -2,7 +2,7 @@
 /*
  * Policies: what patterns match, which policy a transaction falls under, and what is done about
  * each verdict. Most of it over configurations that are built by hand: reading them is
- * test_config's.
+ * test_load's.
  */
 #include "config.h"
 
