@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * onetime_record: the codec of a one-time sender class's record and the rules of believing it; see
- * onetime_record.h. Must not read a clock or a store. What is decoded may be damaged or made by an enemy.
+ * onetime_record: the codec of a one-time sender class's record, and when it is believed. Must not
+ * read a clock or a store. What is decoded may be damaged or made by an enemy.
  *
  * Layout: 'f'+0x80 valids:varint valid:stamp invalid:stamp checksum:4; 'F'+0x80 where the checksum
  * is the first one (see codec.h). A new layout gets a new first octet; an older program then takes

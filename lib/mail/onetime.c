@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * onetime: recognises senders that are used once; see onetime.h. One table of forms, read from the top:
- * the first that fits the whole local part decides. It must not know what is in the cache, nor what
- * follows from a class. draft-levine-smtp-batv-01; SRS as libsrs2, PostSRSd and Exchange Online
- * write it; VERP as list managers and bulk senders write it.
+ * onetime: recognises senders that are used once; see onetime.h. One table of forms
+ * (onetime_forms.def), read from the top: the first that fits the whole local part decides. It must
+ * not know what is in the cache, nor what follows from a class. draft-levine-smtp-batv-01; SRS as
+ * libsrs2, PostSRSd and Exchange Online write it; VERP as list managers and bulk senders write it.
  *
  * A form is a row of steps: text that must be there, and patterns whose text either stays in the
  * key or varies and is left out. Kept names take as much as they can: of two ways to read an
@@ -304,200 +304,10 @@ struct form {
 #define STAYS(c) {.pattern = &(c)}
 #define VARIES(c) {.pattern = &(c), .varies = true}
 
-/* Most of VERP: the recipient's address, "@" written as "=". */
 #define RECIPIENT VARIES(rcpt), IS("="), VARIES(domain)
 
 static const struct form forms[] = {
-    /* BATV: the tag varies, the mailbox stays. */
-
-    /* the draft, IronPort, Proofpoint, Exim */
-    {ONETIME_BATV, NULL,
-     {IS("prvs="), VARIES(batv_tag), IS("="), STAYS(user)}},
-    /* the same, turned round */
-    {ONETIME_BATV, NULL,
-     {IS("prvs="), STAYS(user), IS("="), VARIES(batv_tag)}},
-    /* the same, in early software */
-    {ONETIME_BATV, NULL,
-     {IS("prvs="), STAYS(user), IS("/"), VARIES(batv_tag)}},
-    /* Barracuda */
-    {ONETIME_BATV, NULL,
-     {IS("btv1=="), VARIES(btv_tag), IS("=="), STAYS(user)}},
-    /* SparkPost, Momentum */
-    {ONETIME_BATV, NULL,
-     {IS("msprvs1="), VARIES(ms_tag), IS("="), STAYS(user)}},
-
-    /* SRS: hash and day vary, who is forwarded for stays. */
-
-    /* libsrs2, PostSRSd, Fastmail, Zoho, cPanel */
-    {ONETIME_SRS, NULL,
-     {IS("SRS0"), STAYS(srs_sep), VARIES(hash), IS("="), VARIES(stamp), IS("="),
-      STAYS(domain), IS("="), STAYS(user)}},
-    /* the second forwarder of the same */
-    {ONETIME_SRS, NULL,
-     {IS("SRS1"), STAYS(srs_sep), VARIES(hash), IS("="), STAYS(domain), IS("="), STAYS(srs_sep),
-      VARIES(hash), IS("="), VARIES(stamp), IS("="), STAYS(domain), IS("="), STAYS(user)}},
-    /* Exchange Online, a mailbox that forwards */
-    {ONETIME_SRS, NULL,
-     {STAYS(list), IS("+SRS="), VARIES(hash), IS("="), VARIES(stamp), IS("="),
-      STAYS(domain), IS("="), STAYS(user)}},
-    /* Exchange Online, a tenant that relays */
-    {ONETIME_SRS, NULL,
-     {STAYS(list), IS("+SRS="), VARIES(hash), IS("="), VARIES(stamp)}},
-    /* Gmail, a mailbox that forwards */
-    {ONETIME_SRS, NULL,
-     {STAYS(list), IS("+caf_="), RECIPIENT}},
-
-    /* List managers. */
-
-    /* ezmlm, Apache */
-    {ONETIME_VERP, NULL,
-     {STAYS(list), IS("-return-"), VARIES(number), IS("-"), RECIPIENT}},
-    /* ezmlm, no recipient */
-    {ONETIME_VERP, NULL,
-     {STAYS(list), IS("-return-"), VARIES(number), IS("-")}},
-    /* mlmmj, kernel.org */
-    {ONETIME_VERP, NULL,
-     {STAYS(list), IS("+bounces-"), VARIES(number), IS("-"), RECIPIENT}},
-    /* mlmmj, no recipient */
-    {ONETIME_VERP, NULL,
-     {STAYS(list), IS("+bounces-"), VARIES(number)}},
-    /* Majordomo 2 */
-    {ONETIME_VERP, NULL,
-     {STAYS(list), IS("-owner+M"), VARIES(number), IS("="), RECIPIENT}},
-    /* Majordomo 2, no recipient */
-    {ONETIME_VERP, NULL,
-     {STAYS(list), IS("-owner+M"), VARIES(number)}},
-    /* Majordomo */
-    {ONETIME_VERP, NULL,
-     {IS("owner-"), STAYS(list), STAYS(sep), RECIPIENT}},
-    /* Sympa */
-    {ONETIME_VERP, NULL,
-     {IS("bounce+"), VARIES(rcpt), IS("==a=="), VARIES(domain), IS("=="), STAYS(list)}},
-    /* Sympa, of a welcome */
-    {ONETIME_VERP, NULL,
-     {IS("bounce+"), VARIES(rcpt), IS("==a=="), VARIES(domain), IS("=="), STAYS(list), IS("==w")}},
-    /* Sympa, of a removal */
-    {ONETIME_VERP, NULL,
-     {IS("bounce+"), VARIES(rcpt), IS("==a=="), VARIES(domain), IS("=="), STAYS(list), IS("==r")}},
-    /* LISTSERV */
-    {ONETIME_VERP, NULL,
-     {IS("owner-"), STAYS(list), IS("*"), VARIES(rcpt), IS("**"), VARIES(starred)}},
-    /* Debian */
-    {ONETIME_VERP, NULL,
-     {IS("bounce-"), STAYS(list), IS("="), RECIPIENT}},
-    /* Google Groups */
-    {ONETIME_VERP, NULL,
-     {STAYS(list), IS("+bnc"), VARIES(token)}},
-    /* Groups.io */
-    {ONETIME_VERP, NULL,
-     {IS("bounce+"), VARIES(number), IS("+"), VARIES(number), IS("+"), STAYS(number), IS("+"),
-      VARIES(number)}},
-    /* Yahoo Groups */
-    {ONETIME_VERP, NULL,
-     {IS("sentto-"), STAYS(number), IS("-"), VARIES(number), IS("-"), VARIES(number), IS("-"),
-      RECIPIENT}},
-    /* Discourse */
-    {ONETIME_VERP, NULL,
-     {STAYS(list), IS("+verp-"), VARIES(long_hex)}},
-
-    /* Bulk senders. The number of their customer, where it is known which it is, stays. */
-
-    /* SendGrid */
-    {ONETIME_VERP, NULL,
-     {IS("bounces+"), STAYS(number), IS("-"), VARIES(hex), IS("-"), RECIPIENT}},
-    /* Mailgun */
-    {ONETIME_VERP, NULL,
-     {IS("bounce+"), VARIES(hex), IS("."), VARIES(hex), IS("-"), RECIPIENT}},
-    /* Amazon SES */
-    {ONETIME_VERP, NULL,
-     {VARIES(hex16), IS("-"), VARIES(uuid), IS("-000000")}},
-    /* Mailchimp */
-    {ONETIME_VERP, NULL,
-     {IS("bounce-mc.us"), STAYS(number), IS("_"), STAYS(number), IS("."), VARIES(number), IS("-"),
-      VARIES(rcpt)}},
-    /* Mandrill */
-    {ONETIME_VERP, NULL,
-     {IS("bounce-md_"), STAYS(number), IS("."), VARIES(hex), IS(".v1-"), VARIES(hex)}},
-    /* ExactTarget */
-    {ONETIME_VERP, NULL,
-     {STAYS(bulk), IS("-"), VARIES(number), IS("_HTML-"), VARIES(number), IS("-"), VARIES(number),
-      IS("-"), STAYS(number), IS("-"), VARIES(number)}},
-    /* ExactTarget, text */
-    {ONETIME_VERP, NULL,
-     {STAYS(bulk), IS("-"), VARIES(number), IS("_TEXT-"), VARIES(number), IS("-"), VARIES(number),
-      IS("-"), STAYS(number), IS("-"), VARIES(number)}},
-    /* ExactTarget, no customer */
-    {ONETIME_VERP, NULL,
-     {STAYS(bulk), IS("-"), VARIES(number), IS("_HTML-"), VARIES(number), IS("-"), VARIES(number),
-      IS("-"), VARIES(number)}},
-    /* ExactTarget, text, no customer */
-    {ONETIME_VERP, NULL,
-     {STAYS(bulk), IS("-"), VARIES(number), IS("_TEXT-"), VARIES(number), IS("-"), VARIES(number),
-      IS("-"), VARIES(number)}},
-    /* Salesforce, which names the sender */
-    {ONETIME_VERP, "bnc.salesforce.com",
-     {STAYS(user), IS("="), STAYS(domain), IS("__"), VARIES(token_)}},
-    /* Marketo */
-    {ONETIME_VERP, NULL,
-     {STAYS(munchkin), IS("."), VARIES(dotted)}},
-    /* Silverpop */
-    {ONETIME_VERP, NULL,
-     {IS("v-"), VARIES(word), IS("_"), VARIES(word), IS("_"), VARIES(word), IS("_"), VARIES(word),
-      IS("_a")}},
-    /* Constant Contact */
-    {ONETIME_VERP, "constantcontact.com",
-     {VARIES(base64), IS("_"), STAYS(number), IS("_"), VARIES(base64)}},
-    /* Mailjet */
-    {ONETIME_VERP, "mailjet.com",
-     {STAYS(hex), IS("."), VARIES(opaque)}},
-    /* Google Calendar, Docs, accounts */
-    {ONETIME_VERP, "bounces.google.com",
-     {IS("3"), VARIES(opaque)}},
-    /* LinkedIn, of a message */
-    {ONETIME_VERP, "bounce.linkedin.com",
-     {IS("m-"), VARIES(opaque)}},
-    /* LinkedIn, of a notice */
-    {ONETIME_VERP, "bounce.linkedin.com",
-     {IS("s-"), VARIES(opaque)}},
-    /* Twitter */
-    {ONETIME_VERP, "bounce.twitter.com",
-     {VARIES(token), IS("-"), RECIPIENT, IS("-"), VARIES(hex)}},
-    /* Facebook */
-    {ONETIME_VERP, "facebookmail.com",
-     {STAYS(list), IS("+"), VARIES(token_)}},
-
-    /* What many write: Mailman, Brevo, qmail, Postfix and home-made senders. */
-
-    /* Postfix: any name, "+", the recipient */
-    {ONETIME_VERP, NULL,
-     {STAYS(list), IS("+"), RECIPIENT}},
-    /* a word of bulk mail, the recipient */
-    {ONETIME_VERP, NULL,
-     {STAYS(bulk), STAYS(sep), RECIPIENT}},
-    /* bounces, the recipient with "_" */
-    {ONETIME_VERP, NULL,
-     {STAYS(bounce), STAYS(sep), VARIES(rcpt), IS("_"), VARIES(domain)}},
-    /* a word of bulk mail, a number, a UUID */
-    {ONETIME_VERP, NULL,
-     {STAYS(bulk), STAYS(sep), VARIES(number), STAYS(sep), VARIES(uuid)}},
-    /* any name, a UUID */
-    {ONETIME_VERP, NULL,
-     {STAYS(list), STAYS(sep), VARIES(uuid)}},
-    /* a UUID */
-    {ONETIME_VERP, NULL,
-     {VARIES(uuid)}},
-    /* a word of bulk mail, numbers and codes */
-    {ONETIME_VERP, NULL,
-     {STAYS(bulk), STAYS(sep), VARIES(ids)}},
-    /* Mailman's probes: any name, a long hash */
-    {ONETIME_VERP, NULL,
-     {STAYS(list), STAYS(sep), VARIES(long_hex)}},
-    /* a long hash */
-    {ONETIME_VERP, NULL,
-     {VARIES(all_hex)}},
-    /* bounces, Base64 */
-    {ONETIME_VERP, NULL,
-     {STAYS(bounce), STAYS(sep), VARIES(base64)}},
+#include "mail/onetime_forms.def"
 };
 
 /* clang-format on */
@@ -533,7 +343,7 @@ static bool text_fits(const struct match *match, size_t step, size_t at)
            strncasecmp(text, wanted->text, wanted->text_len) == 0;
 }
 
-/* A cheap look ahead, before the text of a class is judged. No class may be empty. */
+/* A cheap look ahead, before the text of a pattern is judged. No pattern fits "". */
 static bool can_follow(const struct match *match, size_t step, size_t at)
 {
     const struct step *next = &match->steps[step];
