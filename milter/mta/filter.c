@@ -11,10 +11,10 @@
 #include <libmilter/mfapi.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "base/pool.h"
 #include "base/text.h"
 #include "daemon/metrics.h"
 #include "daemon/observer.h"
@@ -162,12 +162,9 @@ static sfsistat leave_quietly(SMFICTX *context)
 
 /* --- The connection ------------------------------------------------------- */
 
-/* Nearly each connection of the MTA's is a new client's. */
-static struct pool visits = POOL_INITIALIZER(sizeof(struct visit));
-
 static struct visit *visit_new(const struct sockaddr *address, const struct terms *terms)
 {
-    struct visit *visit = pool_get(&visits);
+    struct visit *visit = malloc(sizeof *visit);
     struct config *config;
 
     if (visit == NULL)
@@ -209,7 +206,7 @@ static void visit_free(struct visit *visit)
     forget_message(visit, NULL);
     session_fini(&visit->session);
     metrics_session_ended();
-    pool_put(&visits, visit);
+    free(visit);
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */

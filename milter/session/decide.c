@@ -7,10 +7,10 @@
 
 #include "session/decide.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/pool.h"
 #include "base/text.h"
 
 static void note_failure(const struct session *session, const char *why)
@@ -266,13 +266,10 @@ bool decide_is_other_fate(const struct session *session, const struct policy *po
     return false;
 }
 
-/* For messages to recipients under several policies. */
-static struct pool further = POOL_INITIALIZER(sizeof(struct decision));
-
 /* A further decision, behind the others. NULL: out of memory. */
 static struct decision *add_decision(struct session *session)
 {
-    struct decision *added = session->decisions == NULL ? &session->first : pool_get(&further);
+    struct decision *added = session->decisions == NULL ? &session->first : malloc(sizeof *added);
     struct decision **end = &session->decisions;
 
     if (added == NULL)
@@ -290,7 +287,7 @@ void decide_forget(struct session *session)
 
         session->decisions = gone->next;
         if (gone != &session->first)
-            pool_put(&further, gone);
+            free(gone);
     }
 }
 

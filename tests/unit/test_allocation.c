@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_allocation: an answer from the cache asks the system for no memory: neither a question to
- * the verifier, nor a whole session of an MTA's with the milter. The milter's callbacks are the
- * real ones, with nothing in libmilter's place that takes memory.
+ * test_allocation: an answer from the cache costs few calls for memory, and how many: a question to
+ * the verifier none, a whole session of an MTA's with the milter one, and one for each policy
+ * beyond the first that decides. The milter's callbacks are the real ones, with nothing in
+ * libmilter's place that takes memory.
  */
 #include "config.h"
 
@@ -26,6 +27,7 @@ enum {
      */
     TRIES = 10,
     PATIENCE_MS = 120000,
+    SESSION_CALLS = 1, /* for memory: the connection's own */
 };
 
 /* --- The world ------------------------------------------------------------- */
@@ -173,6 +175,7 @@ struct played {
     const char *recipients[3];
     bool refused;      /* the last recipient */
     unsigned inserted; /* header fields, where it is let in */
+    unsigned further;  /* policies that decide, beyond the first */
     const char *queue_id;
 };
 
@@ -240,7 +243,7 @@ static unsigned long play_quietly(const struct played *played)
     "policy \"both\" { verify = \"both\" }\n"
 #define NAMED "authserv_id = \"mx.example.net\"\n"
 
-static void a_session_that_the_cache_answers_takes_no_memory(void **state)
+static void a_session_that_the_cache_answers_takes_memory_once(void **state)
 {
     static const struct played table[] = {
         {"", "<good@example.org>", {"<u@a.example>"}, .inserted = 1, .queue_id = "4Xyz12"},
@@ -263,7 +266,11 @@ static void a_session_that_the_cache_answers_takes_no_memory(void **state)
          "<grey@example.org>",
          {"<u@a.example>"},
          .refused = true},
-        {PAIR, "<good@example.org>", {"<u@a.example>", "<u@b.example>"}, .inserted = 1},
+        {PAIR,
+         "<good@example.org>",
+         {"<u@a.example>", "<u@b.example>"},
+         .inserted = 1,
+         .further = 1},
         {BOTH, "<good@example.org>", {"<u@here.example>"}, .inserted = 1},
         {"decide_at = \"data\"", "<good@example.org>", {"<u@a.example>"}, .inserted = 1},
         {"decide_at = \"eom\"", "<good@example.org>", {"<u@a.example>"}, .inserted = 1},
@@ -273,8 +280,10 @@ static void a_session_that_the_cache_answers_takes_no_memory(void **state)
     assert_true(filter_register("inet:0@127.0.0.1", true));
     for (size_t i = 0; i < COUNT(table); i++) {
         session_rig_begin(current, table[i].text);
-        if (play_quietly(&table[i]) > 0)
-            fail_msg("%s, %s", table[i].text, table[i].sender);
+        const unsigned long calls = play_quietly(&table[i]);
+
+        if (calls != SESSION_CALLS + table[i].further)
+            fail_msg("%s, %s: %lu calls", table[i].text, table[i].sender, calls);
         assert_int_equal(told != SMFIS_CONTINUE, table[i].refused);
         assert_int_equal(fake_milter_count(&context, "setreply "), table[i].refused ? 1 : 0);
         assert_int_equal(fake_milter_count(&context, "insheader "), table[i].inserted);
@@ -309,7 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_question_that_the_cache_answers_takes_no_memory),
         T(nor_do_many_questions_at_once),
-        T(a_session_that_the_cache_answers_takes_no_memory),
+        T(a_session_that_the_cache_answers_takes_memory_once),
         T(a_sender_of_any_length_takes_memory_once),
     };
 
