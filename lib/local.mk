@@ -49,6 +49,7 @@ libcore_la_SOURCES = \
     lib/smtp/transport.c lib/smtp/transport.h \
     lib/cache/cache.c lib/cache/cache.h \
     lib/cache/codec.c lib/cache/codec.h \
+    lib/cache/keys.c lib/cache/keys.h \
     lib/cache/lmdb.c \
     lib/cache/onetime_record.c lib/cache/onetime_record.h \
     lib/cache/record.c lib/cache/record.h \

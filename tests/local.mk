@@ -30,6 +30,7 @@ UNIT = \
     tests/unit/lib/smtp/test_transport \
     tests/unit/lib/cache/test_cache \
     tests/unit/lib/cache/test_check \
+    tests/unit/lib/cache/test_keys \
     tests/unit/lib/cache/test_onetime_record \
     tests/unit/lib/cache/test_record \
     tests/unit/lib/cache/test_retry_record \

@@ -13,15 +13,14 @@
 #ifndef RB_CACHE_H
 #define RB_CACHE_H
 
-#include "mail/onetime.h"
-#include "cache/onetime_record.h"
-#include "cache/record.h"
-#include "mail/relay.h"
-#include "cache/retry_record.h"
 #include "ringback.h"
 
+#include "cache/keys.h"
+#include "cache/onetime_record.h"
+#include "cache/record.h"
+#include "cache/retry_record.h"
+
 enum {
-    CACHE_KEY_MAX = 480,      /* octets of a key; longer ones are refused (RB_ERR_TOO_LONG) */
     CACHE_QUEUE_MAX = 65536,  /* writes that wait for the writer; more are dropped and counted */
     CACHE_SWEEP_SLICE = 1000, /* records looked at in one sweep slice */
     CACHE_CLAIMS_MAX = 32,    /* retries claimed in one transaction */
@@ -64,49 +63,6 @@ void cache_flush(struct cache *cache);
  * does so every ten seconds; this, at once.
  */
 void cache_check(struct cache *cache);
-
-/*
- * An address record's key: the kind of question, the relay asked (or NULL; by relay_name), the
- * canonical address (address_key).
- */
-enum rb_error cache_address_key(const char *relay, const char *address,
-                                char key[CACHE_KEY_MAX + 1]);
-
-/* The key of the address record that says that a user of ours writes to this address. */
-enum rb_error cache_correspondent_key(const char *address, char key[CACHE_KEY_MAX + 1]);
-
-/* Whether an address record's key is of that kind. */
-bool cache_is_correspondent_key(const char *key);
-
-/* The key of a one-time sender class (mail/onetime.h). ONETIME_NONE: RB_ERR_ARGUMENT. */
-enum rb_error cache_onetime_key(enum onetime_kind kind, const char *class_key,
-                                char key[CACHE_KEY_MAX + 1]);
-
-/* Takes such a key apart: ONETIME_NONE, and *class_key is NULL: no key of ours. *class_key
- * points into key. */
-enum onetime_kind cache_split_onetime_key(const char *key, const char **class_key);
-
-/*
- * The key of what is known of a domain: of the domain itself, or of how a relay (NULL: none) takes
- * its recipients.
- */
-enum rb_error cache_facts_key(const char *relay, const char *domain, char key[CACHE_KEY_MAX + 1]);
-
-/* Takes such a key apart. relay is "" where there is none. False: no key of ours. */
-bool cache_split_facts_key(const char *key, char domain[RB_DOMAIN_MAX + 1],
-                           char relay[RELAY_NAME_MAX + 1]);
-
-/*
- * Takes such a key apart: relay is "" where there is none, *address points into key. False: no key
- * of ours.
- */
-bool cache_split_address_key(const char *key, char relay[CACHE_KEY_MAX + 1], const char **address);
-
-/*
- * The key of what is known of a mail host: its IP address, of a relay with "#" and its port behind
- * it, or "unix:" and a path; in whatever spelling the text has it. False: it is none of these.
- */
-bool cache_host_key(const char *text, char key[CACHE_KEY_MAX + 1]);
 
 /* RB_OK, RB_ERR_NOT_FOUND, RB_ERR_STORE. What is found may be expired: ask
  * address_record_freshness. */

@@ -1,159 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_walk: the form of an address record's key, and showing all records of a table one by one. A
- * slice of records is copied out in each read transaction, so that neither writers nor the caller's
- * callback are held up by it.
+ * walk: see the header. A slice of records is copied out in each read transaction, so that neither
+ * writers nor the caller's callback are held up by it.
  */
 #include "config.h"
 
 #include "cache/walk.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache/keys.h"
 #include "cache/record.h"
-#include "base/text.h"
-
-/*
- * Key of an address record: "s" and the address for what the world says; "r", the relay's name, a
- * space and the address for what a relay says. No such name has a space, so it ends at the first
- * one, whatever the local part holds. "c" and the address: a user of ours writes to it.
- *
- * Key of a one-time sender class: a letter for its kind, and what its addresses share.
- */
-enum {
-    KIND_WORLD = 's',
-    KIND_RELAY = 'r',
-    KIND_CORRESPONDENT = 'c',
-    RELAY_END = ' ',
-    BEHIND_RELAY_END = RELAY_END + 1, /* in the order of keys: where the next relay's begin */
-    PORT_BEGIN = '#',                 /* of a host's */
-};
 
 enum { WALK_SLICE = 64 }; /* records in one read transaction */
-
-enum rb_error cache_address_key(const char *relay, const char *address, char key[CACHE_KEY_MAX + 1])
-{
-    char name[RELAY_NAME_MAX + 1];
-    key[0] = '\0';
-    if (address[0] == '\0')
-        return RB_ERR_ARGUMENT;
-    relay_name(relay, name);
-    const int len = name[0] != '\0' ? snprintf(key, CACHE_KEY_MAX + 1, "%c%s%c%s", KIND_RELAY, name,
-                                               RELAY_END, address)
-                                    : snprintf(key, CACHE_KEY_MAX + 1, "%c%s", KIND_WORLD, address);
-    if (len > 0 && len <= CACHE_KEY_MAX)
-        return RB_OK;
-    key[0] = '\0';
-    return RB_ERR_TOO_LONG;
-}
-
-enum rb_error cache_facts_key(const char *relay, const char *domain, char key[CACHE_KEY_MAX + 1])
-{
-    char name[RELAY_NAME_MAX + 1];
-    relay_name(relay, name);
-    const int len = name[0] != '\0'
-                        ? snprintf(key, CACHE_KEY_MAX + 1, "%s%c%s", domain, RELAY_END, name)
-                        : snprintf(key, CACHE_KEY_MAX + 1, "%s", domain);
-    if (len > 0 && len <= CACHE_KEY_MAX)
-        return RB_OK;
-    key[0] = '\0';
-    return RB_ERR_TOO_LONG;
-}
-
-bool cache_split_facts_key(const char *key, char domain[RB_DOMAIN_MAX + 1],
-                           char relay[RELAY_NAME_MAX + 1])
-{
-    const char *end = strchr(key, RELAY_END);
-    const size_t len = end != NULL ? (size_t)(end - key) : strlen(key);
-    relay[0] = '\0';
-    if (len == 0 || len > RB_DOMAIN_MAX)
-        return false;
-    memcpy(domain, key, len);
-    domain[len] = '\0';
-    return end == NULL || text_copy(relay, RELAY_NAME_MAX + 1, end + 1);
-}
-
-enum rb_error cache_correspondent_key(const char *address, char key[CACHE_KEY_MAX + 1])
-{
-    const enum rb_error error = cache_address_key(NULL, address, key);
-    if (error == RB_OK)
-        key[0] = KIND_CORRESPONDENT;
-    return error;
-}
-
-bool cache_is_correspondent_key(const char *key)
-{
-    return key[0] == KIND_CORRESPONDENT;
-}
-
-static const char ONETIME_KINDS[] = {
-    [ONETIME_BATV] = 'b',
-    [ONETIME_SRS] = 's',
-    [ONETIME_VERP] = 'v',
-};
-
-enum rb_error cache_onetime_key(enum onetime_kind kind, const char *onetime,
-                                char key[CACHE_KEY_MAX + 1])
-{
-    key[0] = '\0';
-    if (kind == ONETIME_NONE || (unsigned)kind >= sizeof ONETIME_KINDS)
-        return RB_ERR_ARGUMENT;
-    const int len = snprintf(key, CACHE_KEY_MAX + 1, "%c%s", ONETIME_KINDS[kind], onetime);
-    if (len > 1 && len <= CACHE_KEY_MAX)
-        return RB_OK;
-    key[0] = '\0';
-    return RB_ERR_TOO_LONG;
-}
-
-enum onetime_kind cache_split_onetime_key(const char *key, const char **onetime)
-{
-    *onetime = NULL;
-    for (unsigned kind = ONETIME_BATV; kind < sizeof ONETIME_KINDS; kind++)
-        if (key[0] == ONETIME_KINDS[kind]) {
-            *onetime = key + 1;
-            return (enum onetime_kind)kind;
-        }
-    return ONETIME_NONE;
-}
-
-static bool host_key_of_path(const char *text, char key[CACHE_KEY_MAX + 1])
-{
-    struct relay_target target;
-    return relay_target_read(text, strlen(text), &target) && target.path[0] != '\0' &&
-           snprintf(key, CACHE_KEY_MAX + 1, "unix:%s", target.path) > 0;
-}
-
-/* "" is no port, and is fine: the host is none of a relay's. */
-static bool is_port(const char *text)
-{
-    const size_t digits = strspn(text, "0123456789");
-    return digits <= 5 && text[digits] == '\0' &&
-           (digits == 0 || (text[0] != '0' && strtoul(text, NULL, 10) <= UINT16_MAX));
-}
-
-bool cache_host_key(const char *text, char key[CACHE_KEY_MAX + 1])
-{
-    char ip[INET6_ADDRSTRLEN];
-    unsigned char octets[sizeof(struct in6_addr)];
-    const size_t len = strcspn(text, "#");
-    const char *port = text[len] == PORT_BEGIN ? text + len + 1 : "";
-    if (strncmp(text, "unix:", 5) == 0)
-        return host_key_of_path(text, key);
-    if (len >= sizeof ip || !is_port(port) || (text[len] == PORT_BEGIN && port[0] == '\0'))
-        return false;
-    memcpy(ip, text, len);
-    ip[len] = '\0';
-    const int family = inet_pton(AF_INET, ip, octets) == 1    ? AF_INET
-                       : inet_pton(AF_INET6, ip, octets) == 1 ? AF_INET6
-                                                              : AF_UNSPEC;
-    if (family == AF_UNSPEC || inet_ntop(family, octets, ip, sizeof ip) == NULL)
-        return false;
-    return snprintf(key, CACHE_KEY_MAX + 1, "%s%s", ip, text + len) > 0;
-}
 
 /* One record, copied out of the read transaction. */
 struct walked {
@@ -179,24 +40,6 @@ static bool collect(struct octets key, struct octets value, void *arg)
     walked->key[walked->key_len] = '\0';
     walked->value_len = value.len <= sizeof walked->value ? value.len : 0; /* too long: damaged */
     memcpy(walked->value, value.data, walked->value_len);
-    return true;
-}
-
-bool cache_split_address_key(const char *key, char relay[CACHE_KEY_MAX + 1], const char **address)
-{
-    relay[0] = '\0';
-    *address = key + 1;
-    if (key[0] == KIND_WORLD || key[0] == KIND_CORRESPONDENT)
-        return true;
-    const char *end = strchr(key, RELAY_END);
-    if (key[0] != KIND_RELAY || end == NULL)
-        return false;
-    const size_t len = (size_t)(end - key) - 1;
-    if (len > CACHE_KEY_MAX)
-        return false;
-    memcpy(relay, key + 1, len);
-    relay[len] = '\0';
-    *address = end + 1;
     return true;
 }
 
@@ -333,7 +176,7 @@ static enum rb_error next_relay(struct walk *walk, struct place *place,
         1, collect, &walk->slice);
     if (error != RB_OK)
         return error;
-    if (walk->slice.count == 0 || found->key[0] != KIND_RELAY)
+    if (walk->slice.count == 0 || found->key[0] != KEYS_RELAY)
         return RB_ERR_NOT_FOUND;
     place->len = found->key_len;
     memcpy(place->octets, found->key, found->key_len);
@@ -341,14 +184,14 @@ static enum rb_error next_relay(struct walk *walk, struct place *place,
         relay[0] = '\0';
     } else {
         place->len = 1 + strlen(relay);
-        place->octets[place->len++] = BEHIND_RELAY_END;
+        place->octets[place->len++] = KEYS_RELAY_END + 1;
     }
     return RB_OK;
 }
 
 static enum rb_error walk_relays(struct walk *walk)
 {
-    struct place place = {.len = 1, .octets = {KIND_RELAY}};
+    struct place place = {.len = 1, .octets = {KEYS_RELAY}};
     char key[CACHE_KEY_MAX + 1], relay[CACHE_KEY_MAX + 1];
     enum rb_error error = RB_OK;
     while (error == RB_OK && !walk->ended) { /* ends: `place` moves on in key order */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_walk: cache_walk of cache.h over any store. cache_address_key is defined beside it, since a
- * walk must take apart what that puts together.
+ * walk: shows the records of a table one by one, over any store; behind cache_walk and its kin
+ * (cache.h).
  */
 #ifndef RB_CACHE_WALK_H
 #define RB_CACHE_WALK_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_onetime_record: the codec gives back what it was given and believes nothing else; when a class
- * answers, what is noted of it, and how two records of it become one.
+ * test_onetime_record: the codec gives back what it was given and believes nothing else; when a
+ * class answers, what is noted of it, and how two records of it become one.
  */
 #include "config.h"
 
