@@ -239,12 +239,12 @@ static void look_after(struct cache *cache)
     look_at_writes(cache, now_ms);
 }
 
-static void tend(void *arg)
+static void maintain(void *arg)
 {
     struct cache *cache = arg;
     const struct sweep_rules rules = rules_of_now(cache);
     look_after(cache);
-    sweep_tend(cache->ops, cache->store, &rules, &cache->counts);
+    sweep_maintain(cache->ops, cache->store, &rules, &cache->counts);
 }
 
 /* Nothing held. */
@@ -275,7 +275,7 @@ void cache_check(struct cache *cache)
 static enum rb_error start_writer(struct cache *cache)
 {
     struct writer_hooks hooks = {
-        .make_room = make_room, .tend = tend, .tended = tell_news, .arg = cache};
+        .make_room = make_room, .maintain = maintain, .maintained = tell_news, .arg = cache};
     for (int table = 0; table <= CACHE_TABLE_LAST; table++)
         hooks.merge[table] = MERGES[table];
     const uint64_t affordable = cache->max_bytes / BATCH_OCTETS;

@@ -5,7 +5,7 @@
  *
  * Durability: MDB_NOMETASYNC. Pages reach the disk before the meta page that points to them, so
  * neither the end of a process at any point nor a loss of power can leave a broken tree; a loss of
- * power may undo the last commit, which a cache can bear, and tend() makes up for it. MDB_NOSYNC
+ * power may undo the last commit, which a cache can bear, and maintain() makes up for it. MDB_NOSYNC
  * would save more, but after a loss of power the tree may be garbage; MDB_WRITEMAP would let a
  * stray pointer of this process write into everybody's cache.
  *
@@ -111,9 +111,9 @@ struct store {
     /* One thread at a time (store.h), hence no lock. */
     struct position swept_to[TABLES + 1];
     int64_t
-        credit;    /* octets that may be written into holes that sweeps have left in pages in use */
-    bool unsynced; /* committed since the last full sync */
-    int failed;    /* of the last write that failed, as LMDB has it; 0: none has */
+        reclaimable; /* octets that may be written into holes that sweeps have left in pages in use */
+    bool unsynced;   /* committed since the last full sync */
+    int failed;      /* of the last write that failed, as LMDB has it; 0: none has */
 };
 
 /* LMDB's codes become ours here and nowhere else. Positive ones are errno values. */
@@ -357,8 +357,8 @@ static size_t free_pages(struct store *store, size_t *max)
 /*
  * Whether so many records may be written. Sweeping makes holes in pages rather than free pages, so
  * free pages alone would call for sweep after sweep, and most of the cache would be gone before a
- * page comes free. Hence the credit: what sweeps have deleted may be filled up again, down to a
- * last reserve that sweeps themselves need.
+ * page comes free. Hence reclaimable octets: what sweeps have deleted may be filled up again,
+ * down to a last reserve that sweeps themselves need.
  */
 static bool has_room(struct store *store, const struct store_write *writes, size_t count)
 {
@@ -373,10 +373,10 @@ static bool has_room(struct store *store, const struct store_write *writes, size
     const size_t touched = 2 * puts + MIN_FREE_PAGES / 2; /* at worst every write splits a leaf */
     const size_t last_reserve = 2 * touched + MIN_FREE_PAGES;
     if (free >= last_reserve + max / RESERVE_PART) {
-        store->credit = 0;
+        store->reclaimable = 0;
         return true;
     }
-    return free >= last_reserve && store->credit > 0;
+    return free >= last_reserve && store->reclaimable > 0;
 }
 
 static int apply_delete(MDB_txn *txn, MDB_dbi dbi, MDB_val *key)
@@ -437,7 +437,7 @@ static enum rb_error store_write(struct store *store, const struct store_write *
     rc = end_write(store, txn, rc);
     *full = rc == MDB_MAP_FULL;
     if (rc == MDB_SUCCESS)
-        store->credit -= growth;
+        store->reclaimable -= growth;
     else
         store->failed = rc;
     return rc == MDB_NOTFOUND ? RB_ERR_STORE : store_error(rc);
@@ -534,7 +534,7 @@ static enum rb_error store_sweep(struct store *store, enum cache_table table, si
         return RB_ERR_STORE;
     }
     store->swept_to[table] = done.position;
-    store->credit += done.octets;
+    store->reclaimable += done.octets;
     *swept = done.swept;
     *wrapped = done.wrapped;
     return RB_OK;
@@ -609,7 +609,7 @@ static enum rb_error store_stats(struct store *store, struct store_stats *stats)
     return store_error(rc);
 }
 
-static void store_tend(struct store *store)
+static void store_maintain(struct store *store)
 {
     clear_dead_readers(store);
     pthread_rwlock_rdlock(&store->map_lock);
@@ -1078,7 +1078,7 @@ static void adopt(struct store *store, struct store *fresh)
     exchange_env(store, &fresh->now);
     take_claim(store, fresh);
     memset(store->swept_to, 0, sizeof store->swept_to);
-    store->credit = 0;
+    store->reclaimable = 0;
     store->unsynced = false;
     atomic_store(&store->panicked, false);
 }
@@ -1157,7 +1157,7 @@ static const struct store_ops OPS = {
     .walk = store_walk,
     .clear = store_clear,
     .stats = store_stats,
-    .tend = store_tend,
+    .maintain = store_maintain,
     .check = store_check,
     .trouble = store_trouble,
     .close = store_close,

@@ -65,7 +65,7 @@ struct store_ops {
     /*
      * One transaction, durable by the store's own rule. All or nothing; *full: the store is at its
      * ceiling, and something must be swept before this can be written. One thread at a time, as are
-     * sweep, clear and tend.
+     * sweep, clear and maintain.
      */
     enum rb_error (*write)(struct store *store, const struct store_write *writes, size_t count,
                            bool *full);
@@ -88,7 +88,7 @@ struct store_ops {
     enum rb_error (*clear)(struct store *store, uint64_t *removed);
     enum rb_error (*stats)(struct store *store, struct store_stats *stats);
     /* Housekeeping, now and then: frees what dead processes hold, makes the last commit durable. */
-    void (*tend)(struct store *store);
+    void (*maintain)(struct store *store);
     /*
      * Whether the store is still what its name leads to, and fit for use; where not, it is opened
      * anew, under those who read. detail (of size octets) says in words what was the matter. One

@@ -214,8 +214,8 @@ static enum rb_error sweep_whole(struct sweep *sweep, store_expired_fn *expired,
     return sweep_tables(sweep, expired, removed);
 }
 
-void sweep_tend(const struct store_ops *ops, struct store *store, const struct sweep_rules *rules,
-                struct sweep_counts *counts)
+void sweep_maintain(const struct store_ops *ops, struct store *store,
+                    const struct sweep_rules *rules, struct sweep_counts *counts)
 {
     struct sweep sweep = {.ops = ops, .store = store, .rules = rules, .counts = counts};
     for (int table = TABLE_FIRST; table <= TABLE_LAST; table++) {
@@ -225,7 +225,7 @@ void sweep_tend(const struct store_ops *ops, struct store *store, const struct s
                        &swept, &wrapped) == RB_OK)
             atomic_fetch_add(&counts->swept, swept);
     }
-    ops->tend(store);
+    ops->maintain(store);
 }
 
 enum rb_error sweep_purge(const struct store_ops *ops, struct store *store,

@@ -33,8 +33,8 @@ struct sweep_counts {
 };
 
 /* Housekeeping: one slice of each table. */
-void sweep_tend(const struct store_ops *ops, struct store *store, const struct sweep_rules *rules,
-                struct sweep_counts *counts);
+void sweep_maintain(const struct store_ops *ops, struct store *store,
+                    const struct sweep_rules *rules, struct sweep_counts *counts);
 
 /* All that is expired, from all tables, or simply all; *removed counts. */
 enum rb_error sweep_purge(const struct store_ops *ops, struct store *store,

@@ -51,9 +51,9 @@ struct writer {
     struct store_write writes[WRITER_BATCH_MAX];
 
     /* The thread's own. */
-    unsigned batches;          /* since the last housekeeping, */
-    struct timespec tended;    /* which was then */
-    struct timespec committed; /* when the last batch was */
+    unsigned batches;           /* since the last housekeeping, */
+    struct timespec maintained; /* which was then */
+    struct timespec committed;  /* when the last batch was */
 
     pthread_mutex_t lock;      /* covers what follows, but for the atomics */
     pthread_cond_t work, done; /* something was queued, or stopping; a batch was done */
@@ -350,22 +350,22 @@ static void commit_batch(struct writer *writer)
     pthread_mutex_unlock(&writer->store_lock);
 }
 
-static void tend(struct writer *writer)
+static void maintain(struct writer *writer)
 {
     pthread_mutex_lock(&writer->store_lock);
-    writer->hooks.tend(writer->hooks.arg);
+    writer->hooks.maintain(writer->hooks.arg);
     pthread_mutex_unlock(&writer->store_lock);
-    writer->hooks.tended(writer->hooks.arg);
+    writer->hooks.maintained(writer->hooks.arg);
     writer->batches = 0;
-    (void)clock_gettime(CLOCK_MONOTONIC, &writer->tended);
+    (void)clock_gettime(CLOCK_MONOTONIC, &writer->maintained);
 }
 
-static bool is_time_to_tend(const struct writer *writer)
+static bool is_time_to_maintain(const struct writer *writer)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return writer->batches >= WRITER_TEND_BATCHES ||
-           now.tv_sec - writer->tended.tv_sec >= WRITER_TEND_S;
+    return writer->batches >= WRITER_MAINTAIN_BATCHES ||
+           now.tv_sec - writer->maintained.tv_sec >= WRITER_MAINTAIN_S;
 }
 
 enum wake { WAKE_WORK, WAKE_IDLE, WAKE_STOP };
@@ -373,8 +373,8 @@ enum wake { WAKE_WORK, WAKE_IDLE, WAKE_STOP };
 static enum wake wait_for_work(struct writer *writer)
 {
     int rc = 0;
-    struct timespec until = writer->tended;
-    until.tv_sec += WRITER_TEND_S;
+    struct timespec until = writer->maintained;
+    until.tv_sec += WRITER_MAINTAIN_S;
     pthread_mutex_lock(&writer->lock);
     while (writer->queue == NULL && !writer->stopping && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&writer->work, &writer->lock, &until);
@@ -413,8 +413,8 @@ static void *run(void *arg)
             gather(writer);
             commit_batch(writer);
         }
-        if (wake == WAKE_IDLE || is_time_to_tend(writer))
-            tend(writer);
+        if (wake == WAKE_IDLE || is_time_to_maintain(writer))
+            maintain(writer);
     }
     return NULL;
 }
@@ -464,7 +464,7 @@ enum rb_error writer_open(const struct store_ops *ops, struct store *store, size
     new_writer->hooks = *hooks;
     new_writer->batch_max = batch_max < WRITER_BATCH_MAX ? batch_max : (size_t)WRITER_BATCH_MAX;
     init_locks(new_writer);
-    (void)clock_gettime(CLOCK_MONOTONIC, &new_writer->tended);
+    (void)clock_gettime(CLOCK_MONOTONIC, &new_writer->maintained);
     const int rc = start_thread(new_writer);
     if (rc != 0) {
         free_writer(new_writer);

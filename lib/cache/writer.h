@@ -16,24 +16,24 @@
 #include <stdint.h>
 
 enum {
-    WRITER_BATCH_MAX = 1024,  /* writes in one transaction */
-    WRITER_PACE_MS = 20,      /* from one commit to the next, unless a batch is full or wanted */
-    WRITER_ROOM_ROUNDS = 8,   /* how often room is made for one batch before it is dropped */
-    WRITER_TEND_BATCHES = 16, /* housekeeping at the latest after so many batches, */
-    WRITER_TEND_S = 10,       /* and after so long */
+    WRITER_BATCH_MAX = 1024, /* writes in one transaction */
+    WRITER_PACE_MS = 20,     /* from one commit to the next, unless a batch is full or wanted */
+    WRITER_ROOM_ROUNDS = 8,  /* how often room is made for one batch before it is dropped */
+    WRITER_MAINTAIN_BATCHES = 16, /* housekeeping at the latest after so many batches, */
+    WRITER_MAINTAIN_S = 10,       /* and after so long */
 };
 
-/* What the writer needs of its owner. make_room and tend run with the store held: nobody else
- * writes. tended runs with nothing held. */
+/* What the writer needs of its owner. make_room and maintain run with the store held: nobody else
+ * writes. maintained runs with nothing held. */
 struct writer_hooks {
     store_merge_fn *merge[CACHE_TABLE_LAST +
                           1]; /* by enum cache_table; NULL: replace. Quick, pure, any thread */
     /* The store is at its ceiling: sweep so that so many writes fit. False: nothing could be swept.
      */
     bool (*make_room)(void *arg, size_t writes);
-    void (*tend)(void *arg);   /* housekeeping, a bounded slice of it */
-    void (*tended)(void *arg); /* after each of them */
-    void *arg;                 /* for all of them */
+    void (*maintain)(void *arg);   /* housekeeping, a bounded slice of it */
+    void (*maintained)(void *arg); /* after each of them */
+    void *arg;                     /* for all of them */
 };
 
 struct writer_counts {

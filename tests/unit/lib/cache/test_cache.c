@@ -915,7 +915,7 @@ static void expired_records_are_swept_by_and_by(void **state)
     }
     cache_flush(f->cache);
     fake_clock_advance_s(&f->clock, 1800);
-    for (unsigned i = 0; i < 2 * WRITER_TEND_BATCHES; i++) {
+    for (unsigned i = 0; i < 2 * WRITER_MAINTAIN_BATCHES; i++) {
         assert_int_equal(put_reason(f->cache, "slive@d", RB_REASON_ACCEPTED, NOW + 1800), RB_OK);
         cache_flush(f->cache);
     }
@@ -927,7 +927,7 @@ static void expired_records_are_swept_by_and_by(void **state)
 /* Many commits of nothing new, so that a sweep comes round. */
 static void let_sweeps_pass(struct fixture *f)
 {
-    for (unsigned i = 0; i < 3 * WRITER_TEND_BATCHES; i++) {
+    for (unsigned i = 0; i < 3 * WRITER_MAINTAIN_BATCHES; i++) {
         assert_int_equal(put_reason(f->cache, "slive@d", RB_REASON_ACCEPTED, NOW), RB_OK);
         cache_flush(f->cache);
     }

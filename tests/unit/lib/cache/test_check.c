@@ -385,7 +385,7 @@ static void housekeeping_looks_by_itself(void **state)
 {
     struct fixture *f = *state;
     remove_store(f->path);
-    for (unsigned i = 0; i < 2 * WRITER_TEND_BATCHES; i++)
+    for (unsigned i = 0; i < 2 * WRITER_MAINTAIN_BATCHES; i++)
         put_and_commit(f, "su@d");
     cache_flush(f->cache); /* the writer is past its housekeeping */
     assert_int_equal(news(f), RB_EVENT_STORE_RENEWED);
