@@ -9,7 +9,6 @@ UNIT = \
     tests/unit/lib/base/test_names \
     tests/unit/lib/base/test_pool \
     tests/unit/lib/base/test_random \
-    tests/unit/lib/base/test_stack \
     tests/unit/lib/base/test_stall \
     tests/unit/lib/base/test_text \
     tests/unit/lib/base/test_transcript \

@@ -19,7 +19,6 @@ void stall_enter(struct stall_list *list, struct stall_call *call, int64_t now_m
     atomic_init(&call->since_ms, not_waiting);
     atomic_init(&call->must_yield, false);
     call->started_ms = now_ms;
-    call->noticed = false;
     DL_APPEND(list->calls, call);
 }
 
@@ -32,7 +31,6 @@ void stall_begin_wait(struct stall_call *call, int64_t now_ms)
 {
     if (call == NULL)
         return;
-    call->noticed = false;
     atomic_store_explicit(&call->since_ms, now_ms, memory_order_relaxed);
 }
 
@@ -53,14 +51,6 @@ static int64_t stalled_at(const struct stall_call *call)
     const int64_t since_ms = atomic_load_explicit(&call->since_ms, memory_order_relaxed);
 
     return since_ms == not_waiting ? not_waiting : since_ms + STALL_AFTER_MS + 1;
-}
-
-bool stall_is_new(struct stall_call *call, int64_t now_ms)
-{
-    if (call == NULL || call->noticed || stalled_at(call) > now_ms)
-        return false;
-    call->noticed = true;
-    return true;
 }
 
 struct stall_view stall_look(const struct stall_list *list, unsigned exempt_max, int64_t now_ms)

@@ -10,8 +10,7 @@
  * monotonic scale.
  *
  * Thread rule: a list, and a call's place in it, are covered by the owner's lock. stall_begin_wait,
- * stall_end_wait, stall_is_new and stall_must_yield are for the thread of the callout, with no lock
- * held.
+ * stall_end_wait and stall_must_yield are for the thread of the callout, with no lock held.
  */
 #ifndef RB_BASE_STALL_H
 #define RB_BASE_STALL_H
@@ -30,7 +29,6 @@ struct stall_call {
     _Atomic int64_t since_ms; /* has been waiting for one reply since; INT64_MAX: waits for none */
     atomic_bool must_yield;
     int64_t started_ms; /* [owner's lock] */
-    bool noticed;       /* [the callout's thread] stall_is_new has said that this wait is long */
     struct stall_call *prev, *next;
 };
 
@@ -55,9 +53,6 @@ void stall_begin_wait(struct stall_call *call, int64_t now_ms);
 
 /* Waits for nothing more. NULL is fine. */
 void stall_end_wait(struct stall_call *call);
-
-/* True once in each wait: when the callout has become stalled. NULL is fine: never. */
-bool stall_is_new(struct stall_call *call, int64_t now_ms);
 
 /* Whether the callout must end, so that its worker is free for others. NULL is fine: never. */
 bool stall_must_yield(const struct stall_call *call);

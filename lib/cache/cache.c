@@ -429,6 +429,26 @@ static enum rb_error miss_damaged(struct cache *cache)
     return RB_ERR_NOT_FOUND;
 }
 
+/*
+ * What waits for the writer, with what the store has. False: nothing does. Apart from look_up, and
+ * not inlined, for its buffers are large: those who look something up may wait long afterwards, and
+ * pages of a stack that were touched once stay resident.
+ */
+__attribute__((noinline)) static bool look_up_queued(struct cache *cache, enum cache_table table,
+                                                     struct octets key, void *record,
+                                                     enum rb_error *error)
+{
+    uint8_t queued[RECORD_SIZE_MAX];
+    struct octets news = {.data = queued};
+    if (!writer_peek(cache->writer, table, key, queued, &news.len))
+        return false;
+    if (news.len == 0)
+        *error = RB_ERR_NOT_FOUND;
+    else
+        *error = decode_merged(cache, table, key, news, record) ? RB_OK : miss_damaged(cache);
+    return true;
+}
+
 /* What waits for the writer is looked at before the store: whatever leaves the queue is in the
  * store by then. */
 static enum rb_error look_up(struct cache *cache, enum cache_table table, const char *name,
@@ -438,16 +458,10 @@ static enum rb_error look_up(struct cache *cache, enum cache_table table, const 
     enum rb_error error = check_key(name, &key);
     if (error != RB_OK)
         return error;
+    if (cache->writer != NULL && writer_has_queued(cache->writer) &&
+        look_up_queued(cache, table, key, record, &error))
+        return error;
     struct straight straight = {.table = table, .record = record};
-    if (cache->writer != NULL) {
-        uint8_t queued[RECORD_SIZE_MAX];
-        struct octets news = {.data = queued};
-        const bool waits = writer_peek(cache->writer, table, key, queued, &news.len);
-        if (waits && news.len == 0)
-            return RB_ERR_NOT_FOUND;
-        if (waits)
-            return decode_merged(cache, table, key, news, record) ? RB_OK : miss_damaged(cache);
-    }
     error = cache->ops->get(cache->store, table, key, take_record, &straight);
     return error == RB_OK && !straight.readable ? miss_damaged(cache) : error;
 }

@@ -218,12 +218,14 @@ enum rb_error writer_put(struct writer *writer, enum cache_table table, struct o
     return error;
 }
 
+bool writer_has_queued(struct writer *writer)
+{
+    return atomic_load(&writer->overlay_count) > 0;
+}
+
 bool writer_peek(struct writer *writer, enum cache_table table, struct octets key, uint8_t *out,
                  size_t *len)
 {
-    /* Nothing waits: what did was committed before it left the overlay, so the store has it. */
-    if (atomic_load(&writer->overlay_count) == 0)
-        return false;
     pthread_mutex_lock(&writer->lock);
     const struct pending *pending = find(writer, table, key);
     if (pending != NULL) {

@@ -58,6 +58,12 @@ enum rb_error writer_put(struct writer *writer, enum cache_table table, struct o
                          struct octets value);
 
 /*
+ * Whether anything is queued and not committed yet, of whatever key. Where not, the store has all
+ * that was queued before: what was committed leaves the queue only then.
+ */
+bool writer_has_queued(struct writer *writer);
+
+/*
  * Copies out what is queued for a key and not committed yet; *len 0: its removal is. False: nothing
  * is. A store that is read after that is sure to have what was queued before. size must be
  * RECORD_SIZE_MAX.

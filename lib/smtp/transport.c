@@ -7,7 +7,6 @@
 
 #include "smtp/transport.h"
 
-#include "base/stack.h"
 #include "base/text.h"
 #include "base/transcript.h"
 
@@ -112,8 +111,6 @@ static enum transport_status wait_for(const struct transport *transport, short e
         int left_ms = deadline_left_ms(settings->clock, until);
         int n;
 
-        if (stall_is_new(settings->stall, clock_monotonic_ms(settings->clock)))
-            stack_release();
         n = poll(fds, 2, slice_ms(transport, left_ms));
 
         if (n < 0 && errno != EINTR)

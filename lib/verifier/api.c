@@ -10,15 +10,12 @@
 
 #include "mail/relay.h"
 #include "base/sized.h"
-#include "base/stack.h"
 #include "base/text.h"
 #include "base/transcript.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-enum { LONG_WAIT_MS = 1000 };
 
 struct rb_ticket {
     struct rb_verifier *verifier;
@@ -278,33 +275,14 @@ static void wait_for_news(struct rb_verifier *verifier, struct flight *flight, e
     DL_DELETE(verifier->waiters, &waiter);
 }
 
-/*
- * The same; those who wait long, and there may be many, wait on no more of their stacks than they
- * need. Under the lock.
- */
-static void await(struct rb_verifier *verifier, struct flight *flight, enum news wanted,
-                  int64_t wait_ms)
-{
-    if (wait_ms > LONG_WAIT_MS) {
-        wait_for_news(verifier, flight, wanted, LONG_WAIT_MS);
-        if (has_news(verifier, flight, wanted))
-            return;
-        pthread_mutex_unlock(&verifier->lock);
-        stack_release();
-        pthread_mutex_lock(&verifier->lock);
-        wait_ms -= LONG_WAIT_MS;
-    }
-    if (wait_ms > 0 && !has_news(verifier, flight, wanted))
-        wait_for_news(verifier, flight, wanted, wait_ms);
-}
-
 /* Until there is an answer, or else what there is instead. Under the lock. */
 static enum rb_error await_until(struct rb_verifier *verifier, struct flight *flight,
                                  enum news wanted, deadline until)
 {
     const int64_t now_ms = clock_monotonic_ms(verifier->clock);
 
-    await(verifier, flight, wanted, until > now_ms ? until - now_ms : 0);
+    if (until > now_ms)
+        wait_for_news(verifier, flight, wanted, until - now_ms);
     if (flight->landed)
         return RB_OK;
     return verifier->stopping ? RB_ERR_CLOSING : RB_ERR_NOT_YET;

@@ -163,32 +163,12 @@ static void those_that_were_told_count_until_they_have_gone(void **state)
     assert_true(stall_must_yield(&f.call[2]));
 }
 
-static void a_long_wait_is_noticed_once(void **state)
-{
-    static const struct past past[] = {{0, 0}};
-    struct fixture f;
-
-    (void)state;
-    enter_all(&f, past, 1);
-    for (int wait = 0; wait < 2; wait++) {
-        const int64_t began = now + wait * 5000;
-
-        stall_begin_wait(&f.call[0], began);
-        assert_false(stall_is_new(&f.call[0], began + 1000));
-        assert_true(stall_is_new(&f.call[0], began + 1001));
-        assert_false(stall_is_new(&f.call[0], began + 1002));
-    }
-    stall_end_wait(&f.call[0]);
-    assert_false(stall_is_new(&f.call[0], now + 60000));
-}
-
 static void nobody_need_watch(void **state)
 {
     (void)state;
     stall_begin_wait(NULL, now);
     stall_end_wait(NULL);
     assert_false(stall_must_yield(NULL));
-    assert_false(stall_is_new(NULL, now));
 }
 
 int main(void)
@@ -199,7 +179,6 @@ int main(void)
         cmocka_unit_test(a_reply_ends_a_wait_and_the_next_one_is_another),
         cmocka_unit_test(the_oldest_that_waits_must_yield),
         cmocka_unit_test(those_that_were_told_count_until_they_have_gone),
-        cmocka_unit_test(a_long_wait_is_noticed_once),
         cmocka_unit_test(nobody_need_watch),
     };
 
