@@ -39,6 +39,7 @@ enum rb_error {
     RB_ERR_NOT_FOUND, /* no such record */
     RB_ERR_CLOSING,   /* the verifier is being shut down */
     RB_ERR_NOT_YET,   /* there is no answer yet */
+    RB_ERR_BUSY,      /* it is still in use */
 };
 
 enum rb_verdict { RB_VERDICT_UNKNOWN = 0, RB_VERDICT_VALID, RB_VERDICT_INVALID };
@@ -386,10 +387,14 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
 /*
  * Ends: callouts under way are cut short, what waits for an answer gets unknown, the cache is
  * written and closed. On return there is no thread of the verifier any more, and the store may be
- * opened again. Waits for no name server; mail hosts have a second to hear QUIT. Every ticket must
- * have been freed. NULL is fine.
+ * opened again. Waits for no name server; mail hosts have a second to hear QUIT. NULL is fine. One
+ * thread, once no other uses the verifier.
+ *
+ * RB_ERR_BUSY: tickets are still to be freed, and nothing was stopped or closed. RB_ERR_STORE: it is
+ * closed, but something that was learned since it was opened is not in the store, for it could not
+ * be written (dropped_writes of rb_stats).
  */
-void rb_verifier_close(struct rb_verifier *verifier);
+enum rb_error rb_verifier_close(struct rb_verifier *verifier);
 
 /* Wakes every waiting caller with unknown/timeout and refuses new callouts. Any thread. */
 void rb_verifier_stop(struct rb_verifier *verifier);

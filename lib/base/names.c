@@ -71,6 +71,7 @@ static const char *const errors[] = {
     [RB_ERR_NOT_FOUND] = "there is no such record",
     [RB_ERR_CLOSING] = "the verifier is being shut down",
     [RB_ERR_NOT_YET] = "there is no answer yet",
+    [RB_ERR_BUSY] = "it is still in use",
 };
 
 /* The unsigned index also catches negative numbers. */

@@ -227,9 +227,10 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
     snapshot_put(snapshot);
     if (made->flight == NULL)
         made->answered_ms = clock_monotonic_ms(verifier->clock);
-    if (error == RB_OK)
+    if (error == RB_OK) {
+        atomic_fetch_add(&verifier->tickets_held, 1);
         *ticket = made;
-    else
+    } else
         pool_put(&verifier->tickets, made);
     return error;
 }
@@ -394,10 +395,14 @@ bool rb_ready(struct rb_ticket *ticket)
 
 void rb_ticket_free(struct rb_ticket *ticket)
 {
+    struct rb_verifier *verifier;
+
     if (ticket == NULL)
         return;
-    board_leave(ticket->verifier, ticket->flight);
-    pool_put(&ticket->verifier->tickets, ticket);
+    verifier = ticket->verifier;
+    board_leave(verifier, ticket->flight);
+    pool_put(&verifier->tickets, ticket);
+    atomic_fetch_sub(&verifier->tickets_held, 1);
 }
 
 enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *question,

@@ -193,13 +193,33 @@ void rb_verifier_stop(struct rb_verifier *verifier)
     }
 }
 
-void rb_verifier_close(struct rb_verifier *verifier)
+/* Whether all that was to be written since the cache was opened has been. */
+static bool has_kept_all(const struct memory *memory)
 {
+    struct cache_stats stats;
+
+    if (memory->cache == NULL)
+        return true;
+    cache_flush(memory->cache);
+    (void)cache_get_stats(memory->cache, &stats);
+    return stats.dropped == 0;
+}
+
+enum rb_error rb_verifier_close(struct rb_verifier *verifier)
+{
+    bool has_kept;
+
     if (verifier == NULL)
-        return;
+        return RB_OK;
+    if (atomic_load(&verifier->tickets_held) > 0)
+        return RB_ERR_BUSY;
     rb_verifier_stop(verifier);
     sched_join(verifier->sched);
+    retry_close(verifier->retry);
+    verifier->retry = NULL;
+    has_kept = has_kept_all(&verifier->memory);
     destroy(verifier);
+    return has_kept ? RB_OK : RB_ERR_STORE;
 }
 
 /* --- Looking in ----------------------------------------------------------- */

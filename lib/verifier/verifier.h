@@ -51,7 +51,8 @@ struct rb_verifier {
     void *tls_context;
     int cancel_fd; /* readable once the verifier stops */
     uint8_t probe_key[32];
-    struct pool tickets; /* has a lock of its own */
+    struct pool tickets;        /* has a lock of its own */
+    atomic_size_t tickets_held; /* by callers */
     struct counters counters;
 
     pthread_mutex_t lock;

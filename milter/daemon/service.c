@@ -303,9 +303,13 @@ void service_flush(void)
 
 void service_end(void)
 {
+    enum rb_error error;
+
     pthread_mutex_lock(&reloading); /* a signal may just have asked for it */
     await_identity();
-    rb_verifier_close(world.verifier);
+    error = rb_verifier_close(world.verifier);
+    if (error != RB_OK)
+        log_line(LOG_LEVEL_ERROR, "closing: %s", rb_error_text(error));
     world.verifier = NULL;
     pthread_mutex_lock(&lock);
     config_put(current);

@@ -392,7 +392,8 @@ int explain_run(int argc, char **argv)
         run.request != NULL ? check(&arguments, run.request) : say_line(EX_OSERR, "out of memory");
     if (status < 0)
         status = explain_to_the_end(&run);
-    rb_verifier_close(run.verifier);
+    if (rb_verifier_close(run.verifier) == RB_ERR_STORE)
+        (void)say_line(0, "the cache could not be written: not all that was learned is kept");
     config_put(run.config);
     json_decref(run.request);
     free(run.control);

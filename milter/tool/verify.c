@@ -420,7 +420,8 @@ static int run(const struct request *request, const struct config *config, char 
     status = batch != NULL ? verify_all(batch) : say_line(EX_OSERR, "out of memory");
     broken = batch != NULL && batch->broken;
     free(batch);
-    rb_verifier_close(verifier);
+    if (rb_verifier_close(verifier) == RB_ERR_STORE)
+        (void)say_line(0, "the cache could not be written: not all that was learned is kept");
     if (broken) /* whoever started us shall see what ended it; the default action is set again */
         (void)raise(stop_signal);
     return status;

@@ -102,7 +102,7 @@ void rig_open(struct rig *rig)
 
 void rig_close(struct rig *rig)
 {
-    rb_verifier_close(rig->verifier);
+    assert_int_not_equal(rb_verifier_close(rig->verifier), RB_ERR_BUSY);
     rig->verifier = NULL;
 }
 

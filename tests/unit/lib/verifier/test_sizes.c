@@ -25,8 +25,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    rb_verifier_close(verifier);
-    return 0;
+    return rb_verifier_close(verifier) == RB_OK ? 0 : -1;
 }
 
 /* A struct that says to be of that size, in a block of which each octet is a guard. malloc'ed. */
@@ -227,7 +226,7 @@ static void older_options_have_the_defaults_of_what_they_lack(void **state)
     options->helo_name = "probe.example.net";
     assert_int_equal(rb_verifier_open(options, &opened, NULL, 0), RB_OK);
     assert_int_equal(rb_verifier_set_options(opened, options), RB_OK);
-    rb_verifier_close(opened);
+    assert_int_equal(rb_verifier_close(opened), RB_OK);
     free(options);
 }
 
@@ -242,7 +241,7 @@ static void newer_options_are_taken_as_far_as_they_are_known(void **state)
     assert_int_equal(options->size, size);
     options->helo_name = "probe.example.net";
     assert_int_equal(rb_verifier_open(options, &opened, NULL, 0), RB_OK);
-    rb_verifier_close(opened);
+    assert_int_equal(rb_verifier_close(opened), RB_OK);
     free(options);
 }
 

@@ -491,8 +491,7 @@ static void what_fell_due_while_nobody_ran_is_asked_at_the_start(void **state)
     retry_greylisted(f);
     rig_open(f);
     assert_int_equal(rig_reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
-    rb_verifier_close(f->verifier);
-    f->verifier = NULL;
+    rig_close(f);
     fake_clock_advance_s(&f->clock, 2 * HOUR);
     rig_open(f);
     rig_await_callouts(f, RB_REASON_GREYLISTED, 1); /* still: and so it is scheduled again */
@@ -772,7 +771,7 @@ static void wrong_options_are_told_in_words(void **state)
                      RB_ERR_ARGUMENT);
     assert_non_null(strstr(detail, "helo_name"));
     assert_null(verifier);
-    rb_verifier_close(NULL);
+    assert_int_equal(rb_verifier_close(NULL), RB_OK);
 }
 
 /* --- Facts of a domain ----------------------------------------------------- */
@@ -1501,7 +1500,7 @@ static void closing_does_not_wait_for_the_host(void **state)
     rb_ticket_free(rig_ask(f, "user@other.example"));
     rb_ticket_free(rig_ask(f, "user@third.example")); /* waits for a worker */
     assert_true(fake_host_wait(f->host, "RCPT", 2));
-    rb_verifier_close(f->verifier); /* the host is held all the while */
+    assert_int_equal(rb_verifier_close(f->verifier), RB_OK); /* the host is held all the while */
     f->verifier = NULL;
     assert_int_equal(rig_rcpts(f), 2);
     /* what was cut short is no answer to keep */
@@ -1510,6 +1509,48 @@ static void closing_does_not_wait_for_the_host(void **state)
     const struct rb_answer answer = rig_answer_for(f, "user@example.org");
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_false(answer.cached);
+}
+
+static void whoever_holds_a_ticket_keeps_it_open(void **state)
+{
+    struct rig *f = *state;
+
+    rig_open(f);
+    struct rb_ticket *ticket = rig_ask(f, "user@example.org");
+    assert_int_equal(rb_verifier_close(f->verifier), RB_ERR_BUSY);
+    assert_int_equal(rig_outcome(ticket), RB_REASON_ACCEPTED); /* nothing was stopped */
+    ticket = rig_ask(f, "user@example.org");                   /* in the cache */
+    assert_int_equal(rb_verifier_close(f->verifier), RB_ERR_BUSY);
+    rb_ticket_free(ticket);
+    assert_int_equal(rb_verifier_close(f->verifier), RB_OK);
+    f->verifier = NULL;
+}
+
+static void note_event(void *arg, enum rb_event event, const char *text)
+{
+    atomic_uint *events = arg;
+
+    (void)text;
+    atomic_fetch_or(events, 1U << event);
+}
+
+static void closing_says_that_something_could_not_be_kept(void **state)
+{
+    struct rig *f = *state;
+    atomic_uint events = 0;
+    char data[128];
+
+    f->options.observer = (struct rb_observer){.event = note_event, .arg = &events};
+    rig_open(f);
+    (void)snprintf(data, sizeof data, "%s/data.mdb", f->path);
+    assert_int_equal(unlink(data), 0);
+    assert_int_equal(symlink("/nowhere", data), 0); /* it cannot be made anew */
+    rig_reload(f);                                  /* it is looked for */
+    for (int i = 0; i < RIG_PATIENCE_MS && (events & 1U << RB_EVENT_STORE_LOST) == 0; i++)
+        rig_pause();
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(rb_verifier_close(f->verifier), RB_ERR_STORE);
+    f->verifier = NULL;
 }
 
 static unsigned threads(void)
@@ -1802,6 +1843,8 @@ int main(void)
         TEST(stopping_does_not_wait_for_a_silent_name_server),
         TEST(once_stopped_nobody_is_asked),
         TEST(closing_does_not_wait_for_the_host),
+        TEST(whoever_holds_a_ticket_keeps_it_open),
+        TEST(closing_says_that_something_could_not_be_kept),
         TEST(closing_leaves_nothing_behind_a_silent_name_server),
         TEST(closing_leaves_nothing_behind_a_silent_name_server_of_a_host),
         TEST(closing_leaves_nothing_behind_a_name_server_that_is_silent_over_tcp),
