@@ -74,8 +74,6 @@ libcore_la_SOURCES = \
     lib/callout/session.c lib/callout/session.h \
     lib/sched/destination.c lib/sched/destination.h \
     lib/sched/hostslots.c lib/sched/hostslots.h \
-    lib/sched/idle.c lib/sched/idle.h \
-    lib/sched/probing.c lib/sched/probing.h \
     lib/sched/sched.c lib/sched/sched.h \
     lib/sched/threads.c lib/sched/threads.h \
     lib/verifier/api.c \

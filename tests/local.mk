@@ -43,12 +43,11 @@ UNIT = \
     tests/unit/lib/callout/test_callout \
     tests/unit/lib/sched/test_destination \
     tests/unit/lib/sched/test_hostslots \
-    tests/unit/lib/sched/test_idle \
-    tests/unit/lib/sched/test_probing \
     tests/unit/lib/verifier/test_checks \
     tests/unit/lib/verifier/test_guest \
     tests/unit/lib/verifier/test_held \
     tests/unit/lib/verifier/test_identity \
+    tests/unit/lib/verifier/test_idle \
     tests/unit/lib/verifier/test_inflight \
     tests/unit/lib/verifier/test_manners \
     tests/unit/lib/verifier/test_peek \

@@ -58,10 +58,10 @@ struct callout_hooks {
     struct callout_item *(*next)(void *arg);
     /*
      * `next` had none: is it worth while to keep a session with the host open for another? Then
-     * `wait_for_more` waits until there may be one; false: it is not worth while any longer.
+     * `wait_for_more` waits for that one; NULL: it is not worth while any longer.
      */
     bool (*may_keep_open)(void *arg, const char *ip);
-    bool (*wait_for_more)(void *arg, const char *ip);
+    struct callout_item *(*wait_for_more)(void *arg, const char *ip);
     /* The item's final answer: exactly once for each item. */
     void (*answer)(void *arg, struct callout_item *item, const struct address_record *record);
     /*

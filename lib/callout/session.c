@@ -250,16 +250,15 @@ static struct callout_item *wait_for_more(struct session *session)
 {
     struct attempt *attempt = session->attempt;
     const struct callout_hooks *hooks = &attempt->callout->hooks;
-    struct callout_item *item = NULL;
+    struct callout_item *item;
 
     if (!can_keep_open(session))
         return NULL;
     report(session);
-    while (item == NULL && !attempt_must_yield(attempt) &&
-           hooks->wait_for_more(hooks->arg, attempt->host))
-        item = take_another(attempt);
+    item = hooks->wait_for_more(hooks->arg, attempt->host);
     if (item == NULL)
         return NULL;
+    attempt->taken++;
     if (!transport_is_quiet(&session->channel.transport)) {
         transport_close(&session->channel.transport);
         leave_to_next_session(session, item);

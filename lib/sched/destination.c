@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * queue: destinations and what waits for them; see queue.h. A destination lives as long as
- * something waits for it or a session of it runs.
- */
+/* destination: who is ready, who gets which item; see destination.h. Must not call anybody. */
 #include "config.h"
 
 #include "sched/destination.h"
@@ -12,6 +9,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* --- The table --------------------------------------------------------------- */
 
 static size_t make_key(const char *relay, const char *domain,
                        char key[RELAY_MAX + 1 + RB_DOMAIN_MAX + 1])
@@ -31,13 +30,15 @@ static struct destination *destination_new(const char *relay, const char *domain
 
     if (destination == NULL)
         return NULL;
+    destination->last = &destination->first;
     memcpy(destination->key, key, key_len);
     (void)text_copy(destination->relay, sizeof destination->relay, relay);
     (void)text_copy(destination->domain, sizeof destination->domain, domain);
     return destination;
 }
 
-static struct destination *find_or_add(struct queue *queue, const char *relay, const char *domain)
+static struct destination *find_or_add(struct destinations *destinations, const char *relay,
+                                       const char *domain)
 {
     char key[RELAY_MAX + 1 + RB_DOMAIN_MAX + 1];
     struct destination *destination;
@@ -46,13 +47,13 @@ static struct destination *find_or_add(struct queue *queue, const char *relay, c
     if (strlen(relay) > RELAY_MAX || strlen(domain) > RB_DOMAIN_MAX)
         return NULL;
     key_len = make_key(relay, domain, key);
-    HASH_FIND(hh, queue->table, key, key_len, destination);
+    HASH_FIND(hh, destinations->table, key, key_len, destination);
     if (destination != NULL)
         return destination;
     destination = destination_new(relay, domain, key, key_len);
     if (destination == NULL)
         return NULL;
-    HASH_ADD_KEYPTR(hh, queue->table, destination->key, key_len, destination);
+    HASH_ADD_KEYPTR(hh, destinations->table, destination->key, key_len, destination);
     if (destination->hh.tbl == NULL) {
         free(destination);
         return NULL;
@@ -60,157 +61,234 @@ static struct destination *find_or_add(struct queue *queue, const char *relay, c
     return destination;
 }
 
-static void set_ready(struct queue *queue, struct destination *destination, bool ready)
+/* --- Who is ready --------------------------------------------------------------- */
+
+static void set_ready(struct destinations *destinations, struct destination *destination,
+                      bool is_ready)
 {
-    if (ready && !destination->ready) {
-        DL_APPEND(queue->ready, destination);
-        queue->ready_count++;
-    } else if (!ready && destination->ready) {
-        DL_DELETE(queue->ready, destination);
-        queue->ready_count--;
+    if (is_ready && !destination->is_ready) {
+        DL_APPEND(destinations->ready, destination);
+        destinations->ready_count++;
+    } else if (!is_ready && destination->is_ready) {
+        DL_DELETE(destinations->ready, destination);
+        destinations->ready_count--;
     }
-    destination->ready = ready;
+    destination->is_ready = is_ready;
 }
 
-/* What sessions that rest, or are about to begin, will take is worth no further session. */
-static void set_ready_if_so(struct queue *queue, struct destination *destination)
+static struct callout_item *take_first(struct destinations *destinations,
+                                       struct destination *destination)
 {
-    while (destination->waiting > destination->coming && destination->resting != NULL)
-        rest_call(destination->resting, queue);
-    set_ready(queue, destination,
-              destination->waiting > destination->coming && destination->wanted == NULL &&
-                  destination->running < destination->sessions_max);
+    struct callout_item *item = destination->first;
+
+    if (item == NULL)
+        return NULL;
+    destination->first = item->next;
+    if (destination->first == NULL)
+        destination->last = &destination->first;
+    item->next = NULL;
+    destinations->pending--;
+    return item;
 }
 
-/* Lists a destination as ready, or not, as it now is; frees it when it has nothing left to do. */
-static void update(struct queue *queue, struct destination *destination, unsigned sessions_max)
+static void end_idle(struct destinations *destinations, struct idle_session *idle,
+                     struct callout_item *item)
 {
-    destination->sessions_max = sessions_max;
-    if (destination->coming > destination->running)
-        destination->coming = destination->running; /* it ended and had taken nothing */
-    set_ready_if_so(queue, destination);
-    if (destination->first == NULL && destination->running == 0) {
-        HASH_DEL(queue->table, destination);
-        free(destination);
-    }
+    DL_DELETE(idle->destination->idle, idle);
+    DL_DELETE2(destinations->idle, idle, older, younger);
+    destinations->idle_count--;
+    idle->is_over = true;
+    idle->item = item;
+    pthread_cond_signal(&idle->woken);
 }
+
+void destinations_update(struct destinations *destinations, struct destination *destination)
+{
+    while (destination->first != NULL && destination->idle != NULL)
+        end_idle(destinations, destination->idle, take_first(destinations, destination));
+    set_ready(destinations, destination,
+              destination->first != NULL && destination->blocked_on == NULL &&
+                  destination->running < destinations->sessions_max);
+}
+
+/* --- Items ----------------------------------------------------------------------- */
 
 /*
- * Destinations are forgotten when nothing goes on; when they were asked about last is not. Where two
- * share a stamp, one is taken for busier than it is.
+ * A destination is forgotten when nothing goes on with it; when it was pushed to last is not. Where
+ * two share a stamp, each is taken for busier than it is.
  */
-static void note_question(struct queue *queue, struct destination *destination, int64_t now_ms)
+static void note_push(struct destinations *destinations, struct destination *destination,
+                      int64_t now_ms)
 {
-    int64_t *stamp = &queue->asked_ms[destination->hh.hashv % QUEUE_STAMPS];
+    int64_t *stamp = &destinations->pushed_ms[destination->hh.hashv % DESTINATIONS_STAMPS];
 
     destination->gap_ms = *stamp > 0 ? now_ms - *stamp : INT64_MAX;
     *stamp = now_ms;
 }
 
-enum rb_error queue_push(struct queue *queue, const char *relay, const char *domain,
-                         struct callout_item *item, unsigned sessions_max)
+enum rb_error destinations_push(struct destinations *destinations, const char *relay,
+                                const char *domain, struct callout_item *item)
 {
-    struct destination *destination = find_or_add(queue, relay != NULL ? relay : "", domain);
+    struct destination *destination = find_or_add(destinations, relay, domain);
 
     if (destination == NULL)
         return RB_ERR_NOMEM;
     item->next = NULL;
-    if (destination->first == NULL)
-        destination->first = item;
-    else
-        destination->last->next = item;
-    destination->last = item;
-    destination->waiting++;
-    queue->pending++;
-    note_question(queue, destination, item->asked_ms);
-    update(queue, destination, sessions_max);
+    *destination->last = item;
+    destination->last = &item->next;
+    destinations->pending++;
+    note_push(destinations, destination, item->asked_ms);
+    destinations_update(destinations, destination);
     return RB_OK;
 }
 
-struct destination *queue_next(struct queue *queue, unsigned sessions_max)
+struct destination *destinations_next(struct destinations *destinations, struct callout_item **item)
 {
-    struct destination *destination = queue->ready;
+    struct destination *destination = destinations->ready;
 
     if (destination == NULL)
         return NULL;
-    /* To the end of the line: others come first before it gets another session. */
-    set_ready(queue, destination, false);
+    /* To the end of the list: others come first before it gets another session. */
+    set_ready(destinations, destination, false);
     destination->running++;
-    destination->coming++;
-    queue->running++;
-    destination->sessions_max = sessions_max;
-    set_ready_if_so(queue, destination);
+    destinations->running++;
+    *item = take_first(destinations, destination);
+    destinations_update(destinations, destination);
     return destination;
 }
 
-struct callout_item *queue_take(struct queue *queue, struct destination *destination)
+struct callout_item *destinations_take(struct destinations *destinations,
+                                       struct destination *destination)
 {
-    struct callout_item *item = destination->first;
+    struct callout_item *item = take_first(destinations, destination);
 
-    /*
-     * A session that began before may take what the one that is coming was called for: that finds
-     * nothing, then.
-     */
-    if (destination->coming > 0)
-        destination->coming--;
-    if (item == NULL)
-        return NULL;
-    destination->first = item->next;
-    item->next = NULL;
-    destination->waiting--;
-    queue->pending--;
-    if (destination->first == NULL)
-        set_ready(queue, destination, false);
+    destinations_update(destinations, destination);
     return item;
 }
 
-void queue_put_back(struct queue *queue, struct destination *destination, struct callout_item *item)
+void destinations_put_back(struct destinations *destinations, struct destination *destination,
+                           struct callout_item *item)
 {
     item->next = destination->first;
     if (destination->first == NULL)
-        destination->last = item;
+        destination->last = &item->next;
     destination->first = item;
-    destination->waiting++;
-    queue->pending++;
-    set_ready_if_so(queue, destination);
+    destinations->pending++;
+    destinations_update(destinations, destination);
 }
 
-void queue_reconsider(struct queue *queue, struct destination *destination)
-{
-    set_ready_if_so(queue, destination);
-}
-
-void queue_release(struct queue *queue, struct destination *destination, unsigned sessions_max)
+void destinations_release(struct destinations *destinations, struct destination *destination)
 {
     assert(destination->running > 0);
     destination->running--;
-    queue->running--;
-    update(queue, destination, sessions_max);
-}
-
-struct callout_item *queue_drain(struct queue *queue)
-{
-    struct destination *destination, *next;
-
-    HASH_ITER(hh, queue->table, destination, next)
-    {
-        struct callout_item *item = queue_take(queue, destination);
-
-        if (item != NULL)
-            return item;
-    }
-    return NULL;
-}
-
-void queue_free(struct queue *queue)
-{
-    struct destination *destination, *next;
-
-    HASH_ITER(hh, queue->table, destination, next)
-    {
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
-        HASH_DEL(queue->table, destination);
+    destinations->running--;
+    destinations_update(destinations, destination);
+    if (destination->first == NULL && destination->running == 0) {
+        HASH_DEL(destinations->table, destination);
         free(destination);
     }
-    *queue = (struct queue){0};
+}
+
+struct callout_item *destinations_drain(struct destinations *destinations)
+{
+    struct callout_item *all = NULL, **end = &all;
+    struct destination *destination, *next;
+
+    HASH_ITER(hh, destinations->table, destination, next)
+    {
+        while ((*end = take_first(destinations, destination)) != NULL)
+            end = &(*end)->next;
+        destinations_update(destinations, destination);
+    }
+    return all;
+}
+
+void destinations_free(struct destinations *destinations)
+{
+    struct destination *destination, *next;
+
+    HASH_ITER(hh, destinations->table, destination, next)
+    {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
+        HASH_DEL(destinations->table, destination);
+        free(destination);
+    }
+    *destinations = (struct destinations){.table = NULL};
+}
+
+/* --- Idle sessions ------------------------------------------------------------------ */
+
+void idle_begin(struct idle_session *idle, struct destinations *destinations,
+                struct destination *destination, const char *host)
+{
+    pthread_condattr_t attributes;
+
+    *idle = (struct idle_session){.destination = destination, .host = host};
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&idle->woken, &attributes);
+    pthread_condattr_destroy(&attributes);
+    DL_PREPEND(destination->idle, idle);
+    DL_APPEND2(destinations->idle, idle, older, younger);
+    destinations->idle_count++;
+    destinations_update(destinations, destination);
+}
+
+struct callout_item *idle_finish(struct idle_session *idle, struct destinations *destinations)
+{
+    if (!idle->is_over)
+        end_idle(destinations, idle, NULL);
+    pthread_cond_destroy(&idle->woken);
+    return idle->item;
+}
+
+bool idle_evict(struct destinations *destinations, const char *host)
+{
+    struct idle_session *idle = NULL;
+
+    DL_FOREACH2(destinations->idle, idle, younger)
+    {
+        if (host == NULL || strcmp(idle->host, host) == 0) {
+            end_idle(destinations, idle, NULL);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- The probe ------------------------------------------------------------------------ */
+
+enum callout_probe destination_begin_probe(struct destination *destination,
+                                           struct callout_item *item,
+                                           const struct address_record *accepted, int64_t ttl_s,
+                                           int64_t now_s, struct fact *catch_all)
+{
+    if (destination->catch_all.state != FACT_UNKNOWN &&
+        fact_is_live(&destination->catch_all, ttl_s, now_s)) {
+        *catch_all = destination->catch_all;
+        return CALLOUT_PROBE_KNOWN;
+    }
+    if (!destination->is_probed) {
+        destination->is_probed = true;
+        return CALLOUT_PROBE;
+    }
+    if (item != NULL) {
+        item->best = *accepted;
+        item->next = destination->parked;
+        destination->parked = item;
+    }
+    return CALLOUT_PROBE_PARKED;
+}
+
+struct callout_item *destination_end_probe(struct destination *destination,
+                                           const struct fact *catch_all)
+{
+    struct callout_item *parked = destination->parked;
+
+    assert(destination->is_probed);
+    destination->is_probed = false;
+    destination->parked = NULL;
+    if (catch_all->state != FACT_UNKNOWN)
+        destination->catch_all = *catch_all;
+    return parked;
 }

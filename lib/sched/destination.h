@@ -1,81 +1,148 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * queue: what waits to be asked, by destination. A destination with something waiting and a session
- * to spare is ready, unless it was set aside until its mail host has a slot (slots.h); ready ones
- * are served in turn, so that a busy destination delays no other. What a session that rests
- * (rest.h) can take needs no further one: it is called.
+ * destination: where questions go, a domain or a relay, and what belongs to each: the items that
+ * wait for it, its idle sessions, the probe whether it accepts everything.
+ *
+ * A destination that has items waiting, may have another session, and is not blocked on a mail host
+ * (hostslots.h) is ready. Ready ones are served in turn, so that a busy destination delays no other.
+ *
+ * A session that has nothing to ask may be kept open, idle, for the next item of its destination. Of
+ * several, the one that became idle last gets it: so surplus ones stay idle for long enough to end.
+ * Where others need what an idle session holds (its worker, its mail host's slot), the one that has
+ * been idle for longest is evicted.
  *
  * Thread rule: no locks of its own; every call is made under the owner's lock.
  */
 #ifndef RB_SCHED_DESTINATION_H
 #define RB_SCHED_DESTINATION_H
 
-#include "callout/callout.h"
 #include "base/hash.h"
-#include "sched/probing.h"
+#include "callout/callout.h"
 #include "mail/relay.h"
-#include "sched/idle.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
+struct mail_host;
+
+/* One idle session; on its worker's stack. It must not move while it is listed. */
+struct idle_session {
+    pthread_cond_t woken; /* `is_over` has become true; to be waited for with the owner's lock */
+    bool is_over;
+    struct callout_item *item; /* what it got, once it is over; NULL: the session is to end */
+    struct destination *destination;
+    const char *host;                     /* as its hooks know it; lives as long as this */
+    struct idle_session *prev, *next;     /* of its destination, the last first */
+    struct idle_session *older, *younger; /* of all, the longest first */
+};
+
+/* Lives as long as an item waits for it or a session of it runs. */
 struct destination {
     char domain[RB_DOMAIN_MAX + 1];
-    char relay[RELAY_MAX + 1]; /* "": the domain's mail hosts */
-    struct callout_item *first, *last;
-    unsigned waiting; /* items */
-    unsigned running; /* sessions */
-    unsigned
-        coming; /* of these, those that have taken nothing yet; may be too few, never too many */
-    unsigned sessions_max; /* as last told */
-    int64_t gap_ms;        /* between the last two questions; one may be another destination's */
-    struct rest *resting;  /* sessions of it that rest: rest.c's */
-    struct probing probing;
-    struct slot *wanted; /* set aside until it has room; NULL: not set aside */
-    struct slot *due;    /* let out because this one has room; NULL: none */
-    bool ready;          /* in the list of ready ones */
+    char relay[RELAY_MAX + 1];          /* "": the domain's mail hosts */
+    struct callout_item *first, **last; /* items that wait; *last: where the next one is put */
+    unsigned running;                   /* sessions */
+    int64_t gap_ms; /* between its last two pushes; one may be another destination's */
+    bool is_ready;  /* in the list of ready ones */
     struct destination *prev, *next;
-    struct destination *wait_prev, *wait_next; /* of those that wait for one slot: slots.c's */
+    struct idle_session *idle;
+
+    /* hostslots.c's: */
+    struct mail_host *blocked_on; /* not ready until this host has a slot; NULL: not blocked */
+    struct mail_host *reserved;   /* a slot of this host is kept for it; NULL: none */
+    struct destination *blocked_prev, *blocked_next; /* of those blocked on the same host */
+
+    /* The probe: whether the domain accepts every local part. One session asks, others wait. */
+    bool is_probed;
+    struct fact catch_all;       /* as last found out; FACT_UNKNOWN: never */
+    struct callout_item *parked; /* accepted while another session probed */
+
     UT_hash_handle hh;
     char key[]; /* relay '\0' domain */
 };
 
-enum { QUEUE_STAMPS = 1024 };
+enum { DESTINATIONS_STAMPS = 1024 };
 
-struct queue {
+/* Zeroed but for sessions_max: none. */
+struct destinations {
+    unsigned sessions_max; /* at a time, of one destination */
     struct destination *table;
-    struct destination *ready;
+    struct destination *ready; /* the one that is served next first */
     unsigned ready_count;
-    atomic_uint pending;  /* items; may be read without the lock */
-    unsigned running;     /* sessions */
-    struct rest *resting; /* of these, those that rest: rest.c's */
-    unsigned resting_count;
-    int64_t asked_ms[QUEUE_STAMPS]; /* when a destination was asked about last, by its hash */
+    atomic_uint pending;       /* items that wait; may be read without the lock */
+    unsigned running;          /* sessions */
+    struct idle_session *idle; /* of these, the idle ones */
+    unsigned idle_count;
+    int64_t pushed_ms[DESTINATIONS_STAMPS]; /* when last for a destination, by its hash */
 };
 
-/* Puts an item, with its asked_ms, behind the others of its destination. RB_ERR_NOMEM: it was not taken. */
-enum rb_error queue_push(struct queue *queue, const char *relay, const char *domain,
-                         struct callout_item *item, unsigned sessions_max);
+/* --- Items ----------------------------------------------------------------- */
 
-/* The next ready destination, its session counted as running; NULL when none is ready. */
-struct destination *queue_next(struct queue *queue, unsigned sessions_max);
+/*
+ * Puts an item, with its asked_ms, behind the others of its destination. relay: "" for none.
+ * RB_ERR_NOMEM: it was not taken.
+ */
+enum rb_error destinations_push(struct destinations *destinations, const char *relay,
+                                const char *domain, struct callout_item *item);
 
-/* An item of the destination, NULL when none waits. */
-struct callout_item *queue_take(struct queue *queue, struct destination *destination);
+/*
+ * Begins a session of the ready destination whose turn it is, with the first *item that waits for
+ * it. NULL: none is ready. destinations_release ends the session.
+ */
+struct destination *destinations_next(struct destinations *destinations,
+                                      struct callout_item **item);
+
+/* Another item of the destination, NULL when none waits. */
+struct callout_item *destinations_take(struct destinations *destinations,
+                                       struct destination *destination);
 
 /* Puts back an item that was taken, before all others of its destination. */
-void queue_put_back(struct queue *queue, struct destination *destination,
-                    struct callout_item *item);
+void destinations_put_back(struct destinations *destinations, struct destination *destination,
+                           struct callout_item *item);
 
-/* The destination's `wanted` was set or cleared, or a session of it rests now. */
-void queue_reconsider(struct queue *queue, struct destination *destination);
+/* Lists the destination as ready, or not, after its `blocked_on` was changed. */
+void destinations_update(struct destinations *destinations, struct destination *destination);
 
 /* A session of the destination has ended. The destination may be freed by this. */
-void queue_release(struct queue *queue, struct destination *destination, unsigned sessions_max);
+void destinations_release(struct destinations *destinations, struct destination *destination);
 
-/* Any item at all, whatever its destination: for the end. NULL when nothing waits. */
-struct callout_item *queue_drain(struct queue *queue);
+/* Takes all items, whatever their destination, as a list: for the end. */
+struct callout_item *destinations_drain(struct destinations *destinations);
 
 /* Frees what is left; no item may wait and no session run. */
-void queue_free(struct queue *queue);
+void destinations_free(struct destinations *destinations);
+
+/* --- Idle sessions ----------------------------------------------------------- */
+
+/* A session becomes idle. Where an item waits for the destination, it gets it at once. */
+void idle_begin(struct idle_session *idle, struct destinations *destinations,
+                struct destination *destination, const char *host);
+
+/* It is idle no longer, if only because its time is up. What it got; NULL: nothing. */
+struct callout_item *idle_finish(struct idle_session *idle, struct destinations *destinations);
+
+/* Evicts the session that has been idle for longest with a host; NULL: any. False: there is none. */
+bool idle_evict(struct destinations *destinations, const char *host);
+
+/* --- The probe ----------------------------------------------------------------- */
+
+/*
+ * An item was accepted by its mail host, and its session does not know whether the domain accepts
+ * everything. CALLOUT_PROBE: the session finds out, and tells by destination_end_probe.
+ * CALLOUT_PROBE_PARKED: another one does; the item is kept, with what its host said in `best`, until
+ * that one ends its probe (NULL: it is only said so). CALLOUT_PROBE_KNOWN: another one has found
+ * out, not more than ttl_s ago: *catch_all. now_s: wall clock.
+ */
+enum callout_probe destination_begin_probe(struct destination *destination,
+                                           struct callout_item *item,
+                                           const struct address_record *accepted, int64_t ttl_s,
+                                           int64_t now_s, struct fact *catch_all);
+
+/*
+ * The probe is over; FACT_UNKNOWN: it told nothing, or was cut short. The parked items are the
+ * caller's, a list, to be answered by what is known now: nobody probes once more for them.
+ */
+struct callout_item *destination_end_probe(struct destination *destination,
+                                           const struct fact *catch_all);
 
 #endif

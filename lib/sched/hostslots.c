@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * slots: see slots.h. A slot that was freed belongs to the destination that is let out for it
- * (`due`) until that has taken it or has run without: newcomers do not overtake. An entry lives as
- * long as something runs, waits or is due, and is then remembered, with those that were idle before
- * it, as long as there is room.
+ * hostslots: see hostslots.h. A slot that was freed is reserved for the destination that is
+ * unblocked for it, until that has taken it or its callout has ended: newcomers do not overtake. A
+ * host is listed as long as something runs, is blocked or has a slot reserved, and is then
+ * remembered, with those that were idle before it, as long as there is room.
  */
 #include "config.h"
 
@@ -16,274 +16,288 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct slot {
+struct mail_host {
     char ip[CALLOUT_HOST_MAX + 1];
     unsigned running;            /* sessions */
-    unsigned sent_away;          /* of these, those that the host did not want, and will leave */
-    unsigned due;                /* destinations let out for it */
-    struct destination *waiting; /* set aside, the longest first */
-    unsigned lags;               /* how often on end one that had just ended seemed to count */
-    unsigned allowed;            /* sessions, as the host has it */
+    unsigned turned_away;        /* of these, those that the host did not want, and will leave */
+    unsigned reserved;           /* slots, each for a destination that was unblocked for it */
+    struct destination *blocked; /* on it, the longest first */
+    unsigned lags;    /* how often on end a session that had just ended seemed to count with it */
+    unsigned allowed; /* sessions, as the host has it */
     /* Monotonic; 0: never. */
-    int64_t allowed_until_ms;      /* `allowed` counts */
-    int64_t paused_until_ms;       /* it is left alone */
-    int64_t ended_ms, answered_ms; /* when a session that it had let in ended; when it answered */
+    int64_t allowed_until_ms; /* `allowed` counts */
+    int64_t paused_until_ms;  /* it is left alone */
+    int64_t ended_ms;         /* a session that it had let in ended */
+    int64_t answered_ms;      /* it answered about an address */
     bool is_idle;
-    struct slot *prev, *next; /* of those that are idle */
+    struct mail_host *prev, *next; /* of those that are idle */
     UT_hash_handle hh;
 };
 
-static struct slot *find(const struct slots *slots, const char *ip)
+static struct mail_host *find(const struct hostslots *hostslots, const char *ip)
 {
-    struct slot *slot;
+    struct mail_host *host;
 
-    HASH_FIND_STR(slots->table, ip, slot);
-    return slot;
+    HASH_FIND_STR(hostslots->table, ip, host);
+    return host;
 }
 
-static void set_idle(struct slots *slots, struct slot *slot, bool is_idle)
+static void set_idle(struct hostslots *hostslots, struct mail_host *host, bool is_idle)
 {
-    if (is_idle && !slot->is_idle) {
-        DL_APPEND(slots->idle, slot);
-        slots->idle_count++;
-    } else if (!is_idle && slot->is_idle) {
-        DL_DELETE(slots->idle, slot);
-        slots->idle_count--;
+    if (is_idle && !host->is_idle) {
+        DL_APPEND(hostslots->idle, host);
+        hostslots->idle_count++;
+    } else if (!is_idle && host->is_idle) {
+        DL_DELETE(hostslots->idle, host);
+        hostslots->idle_count--;
     }
-    slot->is_idle = is_idle;
+    host->is_idle = is_idle;
 }
 
-static void forget_longest_idle(struct slots *slots)
+static void forget_longest_idle(struct hostslots *hostslots)
 {
-    struct slot *slot = slots->idle;
+    struct mail_host *host = hostslots->idle;
 
-    set_idle(slots, slot, false);
-    HASH_DEL(slots->table, slot);
-    free(slot);
+    set_idle(hostslots, host, false);
+    HASH_DEL(hostslots->table, host);
+    free(host);
 }
 
-static struct slot *find_or_add(struct slots *slots, const char *ip)
+static struct mail_host *find_or_add(struct hostslots *hostslots, const char *ip)
 {
-    struct slot *slot = find(slots, ip);
+    struct mail_host *host = find(hostslots, ip);
 
-    if (slot != NULL)
-        return slot;
-    while (slots->idle_count >= SLOTS_IDLE_MAX)
-        forget_longest_idle(slots);
-    slot = calloc(1, sizeof *slot);
-    if (slot == NULL)
+    if (host != NULL)
+        return host;
+    while (hostslots->idle_count >= HOSTSLOTS_IDLE_MAX)
+        forget_longest_idle(hostslots);
+    host = calloc(1, sizeof *host);
+    if (host == NULL)
         return NULL;
-    if (!text_copy(slot->ip, sizeof slot->ip, ip)) {
-        free(slot);
-        return NULL;
-    }
-    HASH_ADD_STR(slots->table, ip, slot);
-    if (slot->hh.tbl == NULL) {
-        free(slot);
+    if (!text_copy(host->ip, sizeof host->ip, ip)) {
+        free(host);
         return NULL;
     }
-    return slot;
+    HASH_ADD_STR(hostslots->table, ip, host);
+    if (host->hh.tbl == NULL) {
+        free(host);
+        return NULL;
+    }
+    return host;
 }
 
-/* Nothing may go on with it any more: it is remembered. */
-static void note_if_idle(struct slots *slots, struct slot *slot)
+/* Where nothing goes on with the host any more it is only remembered. */
+static void note_if_idle(struct hostslots *hostslots, struct mail_host *host)
 {
-    if (slot->running == 0 && slot->due == 0 && slot->waiting == NULL)
-        set_idle(slots, slot, true);
-}
-
-/* How many sessions may run: as many as we allow, and no more than the host does. */
-static unsigned sessions_of(const struct slot *slot, unsigned sessions_max, int64_t now_ms)
-{
-    return now_ms < slot->allowed_until_ms && slot->allowed < sessions_max ? slot->allowed
-                                                                           : sessions_max;
-}
-
-/* The destination is not let out for a slot any more. */
-static void clear_due(struct destination *destination)
-{
-    if (destination->due != NULL)
-        destination->due->due--;
-    destination->due = NULL;
-}
-
-static void set_aside(struct queue *queue, struct slot *slot, struct destination *destination)
-{
-    if (destination->wanted != NULL)
-        return; /* another session of it waits already */
-    DL_APPEND2(slot->waiting, destination, wait_prev, wait_next);
-    destination->wanted = slot;
-    queue_reconsider(queue, destination);
-}
-
-/* Takes the destination off the list it waits in. */
-static void let_out(struct queue *queue, struct destination *destination)
-{
-    struct slot *slot = destination->wanted;
-
-    DL_DELETE2(slot->waiting, destination, wait_prev, wait_next);
-    destination->wanted = NULL;
-    queue_reconsider(queue, destination);
+    if (host->running == 0 && host->reserved == 0 && host->blocked == NULL)
+        set_idle(hostslots, host, true);
 }
 
 /*
- * One that is let out for another slot already keeps that until its run is over: only then is
- * somebody woken who waits for it.
+ * How many sessions may run: as many as we allow, and no more than the host does. A mail store of
+ * our own needs no sparing: it may have as many as come, until it says otherwise itself.
  */
-static void wake(struct queue *queue, struct slot *slot, struct destination *next)
+static unsigned sessions_max(const struct hostslots *hostslots, const struct mail_host *host,
+                             const struct destination *destination, int64_t now_ms)
 {
-    let_out(queue, next);
-    if (next->due != NULL)
-        return;
-    next->due = slot;
-    slot->due++;
+    const bool is_ours = destination->relay[0] != '\0' && !relay_is_mx(destination->relay);
+    const unsigned max = is_ours ? UINT_MAX : hostslots->sessions_max;
+
+    return now_ms < host->allowed_until_ms && host->allowed < max ? host->allowed : max;
 }
 
-/* Wakes those for which there is room. A host that is left alone is for nobody: all find that out. */
-static bool wake_next(struct queue *queue, struct slot *slot, unsigned sessions_max, int64_t now_ms)
+static void give_up_reserved(struct destination *destination)
+{
+    if (destination->reserved != NULL)
+        destination->reserved->reserved--;
+    destination->reserved = NULL;
+}
+
+static void block(struct destinations *destinations, struct mail_host *host,
+                  struct destination *destination)
+{
+    if (destination->blocked_on != NULL)
+        return; /* another session of it was blocked before */
+    DL_APPEND2(host->blocked, destination, blocked_prev, blocked_next);
+    destination->blocked_on = host;
+    destinations_update(destinations, destination);
+}
+
+static void unblock(struct destinations *destinations, struct destination *destination)
+{
+    DL_DELETE2(destination->blocked_on->blocked, destination, blocked_prev, blocked_next);
+    destination->blocked_on = NULL;
+    destinations_update(destinations, destination);
+}
+
+/*
+ * Unblocks the destination that has been blocked for longest, and reserves a slot for it. Where it
+ * has one of another host reserved already, it keeps that one until its callout has ended.
+ */
+static void unblock_next(struct destinations *destinations, struct mail_host *host)
+{
+    struct destination *next = host->blocked;
+
+    unblock(destinations, next);
+    if (next->reserved != NULL)
+        return;
+    next->reserved = host;
+    host->reserved++;
+}
+
+/*
+ * Unblocks as many as there is room for; `like`: whose limit counts. A host that is paused has room
+ * for nobody: all are unblocked to find that out. True: some were.
+ */
+static bool unblock_some(const struct hostslots *hostslots, struct destinations *destinations,
+                         struct mail_host *host, const struct destination *like, int64_t now_ms)
 {
     const unsigned max =
-        now_ms < slot->paused_until_ms ? UINT_MAX : sessions_of(slot, sessions_max, now_ms);
-    bool woken = false;
+        now_ms < host->paused_until_ms ? UINT_MAX : sessions_max(hostslots, host, like, now_ms);
+    bool any = false;
 
-    while (slot->waiting != NULL && slot->running + slot->due < max) {
-        wake(queue, slot, slot->waiting);
-        woken = true;
+    while (host->blocked != NULL && host->running + host->reserved < max) {
+        unblock_next(destinations, host);
+        any = true;
     }
-    return woken;
+    return any;
 }
 
-enum callout_leave slots_enter(struct slots *slots, struct queue *queue,
-                               struct destination *destination, const char *ip,
-                               unsigned sessions_max, bool on_trial, int64_t now_ms)
+enum callout_leave hostslots_enter(struct hostslots *hostslots, struct destinations *destinations,
+                                   struct destination *destination, const char *ip, bool on_trial,
+                                   int64_t now_ms)
 {
-    struct slot *slot = find_or_add(slots, ip);
+    struct mail_host *host = find_or_add(hostslots, ip);
 
-    if (slot == NULL || (on_trial && slot->running > 0))
+    if (host == NULL || (on_trial && host->running > 0))
         return CALLOUT_HELD_BACK;
-    if (destination->due == slot)
-        clear_due(destination);
-    if (now_ms < slot->paused_until_ms) {
-        note_if_idle(slots, slot);
+    if (destination->reserved == host)
+        give_up_reserved(destination);
+    if (now_ms < host->paused_until_ms) {
+        note_if_idle(hostslots, host);
         return CALLOUT_PAUSED;
     }
-    set_idle(slots, slot, false);
-    if (slot->running + slot->due >= sessions_of(slot, sessions_max, now_ms)) {
-        set_aside(queue, slot, destination);
+    set_idle(hostslots, host, false);
+    if (host->running + host->reserved >= sessions_max(hostslots, host, destination, now_ms)) {
+        block(destinations, host, destination);
         return CALLOUT_FULL;
     }
-    slot->running++;
+    host->running++;
     return CALLOUT_CALL;
 }
 
-bool slots_leave(struct slots *slots, struct queue *queue, const char *ip, unsigned sessions_max,
-                 const struct sched_contact *contact, int64_t now_ms)
+bool hostslots_leave(struct hostslots *hostslots, struct destinations *destinations,
+                     const struct destination *destination, const char *ip,
+                     const struct sched_contact *contact, int64_t now_ms)
 {
-    struct slot *slot = find(slots, ip);
-    bool woken;
+    struct mail_host *host = find(hostslots, ip);
+    bool any;
 
-    assert(slot != NULL && slot->running > 0);
-    slot->running--;
-    if (contact->sent_away)
-        slot->sent_away--;
+    assert(host != NULL && host->running > 0);
+    host->running--;
+    if (contact->turned_away)
+        host->turned_away--;
     if (contact->let_in) {
-        slot->ended_ms = now_ms;
-        slot->lags = 0;
+        host->ended_ms = now_ms;
+        host->lags = 0;
     }
-    woken = wake_next(queue, slot, sessions_max, now_ms);
-    note_if_idle(slots, slot);
-    return woken;
+    any = unblock_some(hostslots, destinations, host, destination, now_ms);
+    note_if_idle(hostslots, host);
+    return any;
 }
 
-enum sched_excess slots_turned_away(struct slots *slots, struct queue *queue,
-                                    struct destination *destination, const char *ip, bool may_lag,
-                                    struct sched_contact *contact, int64_t now_ms)
+enum sched_excess hostslots_turned_away(struct hostslots *hostslots,
+                                        struct destinations *destinations,
+                                        struct destination *destination, const char *ip,
+                                        bool may_lag, struct sched_contact *contact, int64_t now_ms)
 {
-    struct slot *slot = find(slots, ip);
+    struct mail_host *host = find(hostslots, ip);
     unsigned others;
     bool just_ended;
 
-    assert(slot != NULL && slot->running > slot->sent_away && !contact->sent_away);
-    others = slot->running - slot->sent_away - 1;
-    just_ended = contact->let_in || (slot->ended_ms != 0 && now_ms - slot->ended_ms < SLOTS_LAG_MS);
-    if (others == 0 && (!may_lag || !just_ended || slot->lags == SLOTS_LAGS_MAX))
+    assert(host != NULL && host->running > host->turned_away && !contact->turned_away);
+    others = host->running - host->turned_away - 1;
+    just_ended =
+        contact->let_in || (host->ended_ms != 0 && now_ms - host->ended_ms < HOSTSLOTS_LAG_MS);
+    if (others == 0 && (!may_lag || !just_ended || host->lags == HOSTSLOTS_LAGS_MAX))
         return SCHED_ALONE;
     if (others == 0)
-        slot->lags++;
-    slot->allowed = others > 0 ? others : 1;
-    slot->allowed_until_ms = now_ms + SLOTS_ALLOWED_MS;
-    slot->sent_away++;
-    contact->sent_away = true;
+        host->lags++;
+    host->allowed = others > 0 ? others : 1;
+    host->allowed_until_ms = now_ms + HOSTSLOTS_ALLOWED_MS;
+    host->turned_away++;
+    contact->turned_away = true;
     if (others == 0)
         return SCHED_LAGS;
-    set_aside(queue, slot, destination);
+    block(destinations, host, destination);
     return SCHED_OTHERS;
 }
 
-void slots_pause(struct slots *slots, const char *ip, int64_t now_ms)
+void hostslots_pause(struct hostslots *hostslots, const char *ip, int64_t now_ms)
 {
-    struct slot *slot = find(slots, ip);
+    struct mail_host *host = find(hostslots, ip);
 
-    assert(slot != NULL && slot->running > 0);
-    slot->paused_until_ms = now_ms + SLOTS_PAUSE_MS;
+    assert(host != NULL && host->running > 0);
+    host->paused_until_ms = now_ms + HOSTSLOTS_PAUSE_MS;
 }
 
-void slots_note_answer(struct slots *slots, const char *ip, int64_t now_ms)
+void hostslots_note_answer(struct hostslots *hostslots, const char *ip, int64_t now_ms)
 {
-    struct slot *slot = find(slots, ip);
+    struct mail_host *host = find(hostslots, ip);
 
-    if (slot != NULL)
-        slot->answered_ms = now_ms;
+    if (host != NULL)
+        host->answered_ms = now_ms;
 }
 
-bool slots_answered(const struct slots *slots, const char *ip, int64_t now_ms)
+bool hostslots_has_answered(const struct hostslots *hostslots, const char *ip, int64_t now_ms)
 {
-    const struct slot *slot = find(slots, ip);
+    const struct mail_host *host = find(hostslots, ip);
 
-    return slot != NULL && slot->answered_ms != 0 && now_ms - slot->answered_ms < SLOTS_ANSWERED_MS;
+    return host != NULL && host->answered_ms != 0 &&
+           now_ms - host->answered_ms < HOSTSLOTS_ANSWERED_MS;
 }
 
-bool slots_settle(struct slots *slots, struct queue *queue, struct destination *destination,
-                  unsigned sessions_max, int64_t now_ms)
+bool hostslots_end_callout(struct hostslots *hostslots, struct destinations *destinations,
+                           struct destination *destination, int64_t now_ms)
 {
-    struct slot *due = destination->due, *wanted = destination->wanted;
-    bool woken = false;
+    struct mail_host *reserved = destination->reserved, *blocked_on = destination->blocked_on;
+    bool any = false;
 
-    if (destination->first == NULL && wanted != NULL) {
-        let_out(queue, destination);
-        note_if_idle(slots, wanted);
+    if (destination->first == NULL && blocked_on != NULL) {
+        unblock(destinations, destination);
+        note_if_idle(hostslots, blocked_on);
     }
-    if (due != NULL) {
-        clear_due(destination);
-        woken = wake_next(queue, due, sessions_max, now_ms);
-        note_if_idle(slots, due);
+    if (reserved != NULL) {
+        give_up_reserved(destination);
+        any = unblock_some(hostslots, destinations, reserved, destination, now_ms);
+        note_if_idle(hostslots, reserved);
     }
-    return woken;
+    return any;
 }
 
-bool slots_awaited(const struct slots *slots, const char *ip)
+bool hostslots_has_blocked(const struct hostslots *hostslots, const char *ip)
 {
-    const struct slot *slot = find(slots, ip);
+    const struct mail_host *host = find(hostslots, ip);
 
-    return slot != NULL && slot->waiting != NULL;
+    return host != NULL && host->blocked != NULL;
 }
 
-unsigned slots_running(const struct slots *slots, const char *ip)
+unsigned hostslots_running(const struct hostslots *hostslots, const char *ip)
 {
-    const struct slot *slot = find(slots, ip);
+    const struct mail_host *host = find(hostslots, ip);
 
-    return slot != NULL ? slot->running : 0;
+    return host != NULL ? host->running : 0;
 }
 
-void slots_free(struct slots *slots)
+void hostslots_free(struct hostslots *hostslots)
 {
-    struct slot *slot, *next;
+    struct mail_host *host, *next;
 
-    HASH_ITER(hh, slots->table, slot, next)
+    HASH_ITER(hh, hostslots->table, host, next)
     {
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
-        HASH_DEL(slots->table, slot);
-        free(slot);
+        HASH_DEL(hostslots->table, host);
+        free(host);
     }
-    *slots = (struct slots){0};
+    *hostslots = (struct hostslots){.table = NULL};
 }

@@ -23,41 +23,44 @@ static void init_locks(struct sched *sched)
     pthread_cond_init(&sched->thread_ended, NULL);
 }
 
+static void apply(struct sched *sched, const struct sched_limits *limits)
+{
+    sched->limits = *limits;
+    sched->destinations.sessions_max = limits->per_domain_sessions;
+    sched->hostslots.sessions_max = limits->per_host_sessions;
+}
+
 enum rb_error sched_open(const struct sched_limits *limits, const struct sched_hooks *hooks,
                          const struct rb_clock *clock, struct sched **sched)
 {
-    *sched = calloc(1, sizeof **sched);
-    if (*sched == NULL)
+    struct sched *made = calloc(1, sizeof *made);
+
+    *sched = made;
+    if (made == NULL)
         return RB_ERR_NOMEM;
-    (*sched)->clock = clock;
-    (*sched)->hooks = *hooks;
-    (*sched)->limits = *limits;
-    init_locks(*sched);
+    made->clock = clock;
+    made->hooks = *hooks;
+    made->workers_max = limits->workers_max;
+    apply(made, limits);
+    init_locks(made);
     return RB_OK;
 }
 
 void sched_set_limits(struct sched *sched, const struct sched_limits *limits)
 {
-    unsigned workers_max;
-
     pthread_mutex_lock(&sched->lock);
-    workers_max = sched->limits.workers_max;
-    sched->limits = *limits;
-    sched->limits.workers_max = workers_max;
+    apply(sched, limits);
     pthread_mutex_unlock(&sched->lock);
 }
 
 struct callout_item *sched_stop(struct sched *sched)
 {
-    struct callout_item *items = NULL, *item;
+    struct callout_item *items;
 
     pthread_mutex_lock(&sched->lock);
     sched->stopping = true;
     threads_wake_all(sched);
-    while ((item = queue_drain(&sched->queue)) != NULL) {
-        item->next = items;
-        items = item;
-    }
+    items = destinations_drain(&sched->destinations);
     pthread_mutex_unlock(&sched->lock);
     return items;
 }
@@ -71,8 +74,8 @@ void sched_close(struct sched *sched)
 {
     if (sched == NULL)
         return;
-    slots_free(&sched->slots);
-    queue_free(&sched->queue);
+    hostslots_free(&sched->hostslots);
+    destinations_free(&sched->destinations);
     pthread_cond_destroy(&sched->watch);
     pthread_cond_destroy(&sched->thread_ended);
     pthread_mutex_destroy(&sched->lock);
@@ -87,11 +90,11 @@ static enum sched_push push(struct sched *sched, const char *relay, const char *
 {
     if (sched->stopping)
         return SCHED_STOPPED;
-    if (sched->queue.pending >= sched->limits.max_pending)
+    if (sched->destinations.pending >= sched->limits.max_pending)
         return SCHED_FULL;
     /* An item that nobody comes for would wait for ever. */
     if (!threads_any(sched) ||
-        queue_push(&sched->queue, relay, domain, item, sched->limits.per_domain_sessions) != RB_OK)
+        destinations_push(&sched->destinations, relay, domain, item) != RB_OK)
         return SCHED_NO_WORKER;
     threads_call(sched);
     return SCHED_PUSHED;
@@ -126,16 +129,16 @@ enum rb_error sched_push_lookup(struct sched *sched, struct sched_lookup *lookup
 
 unsigned sched_pending(const struct sched *sched)
 {
-    return atomic_load(&sched->queue.pending);
+    return atomic_load(&sched->destinations.pending);
 }
 
 void sched_get_gauges(struct sched *sched, struct sched_gauges *gauges)
 {
     pthread_mutex_lock(&sched->lock);
-    gauges->pending = sched->queue.pending;
-    gauges->running = sched->queue.running;
+    gauges->pending = sched->destinations.pending;
+    gauges->running = sched->destinations.running;
     gauges->stalled = threads_stalled(sched);
-    gauges->idle = sched->queue.resting_count;
+    gauges->idle = sched->destinations.idle_count;
     pthread_mutex_unlock(&sched->lock);
 }
 
@@ -157,7 +160,7 @@ struct callout_item *sched_take(struct sched *sched, struct destination *destina
 
     pthread_mutex_lock(&sched->lock);
     if (!sched->stopping)
-        item = queue_take(&sched->queue, destination);
+        item = destinations_take(&sched->destinations, destination);
     pthread_mutex_unlock(&sched->lock);
     return item;
 }
@@ -169,7 +172,7 @@ bool sched_put_back(struct sched *sched, struct destination *destination, struct
     pthread_mutex_lock(&sched->lock);
     taken = !sched->stopping;
     if (taken)
-        queue_put_back(&sched->queue, destination, item);
+        destinations_put_back(&sched->destinations, destination, item);
     pthread_mutex_unlock(&sched->lock);
     return taken;
 }
@@ -178,9 +181,9 @@ bool sched_put_back(struct sched *sched, struct destination *destination, struct
 static bool idling_pays(const struct sched *sched, const struct destination *destination,
                         const char *host, int64_t idle_ms)
 {
-    return destination->gap_ms <= idle_ms && !sched->stopping && destination->wanted == NULL &&
-           destination->due == NULL && sched->queue.ready_count <= sched->idle &&
-           !slots_awaited(&sched->slots, host);
+    return destination->gap_ms <= idle_ms && !sched->stopping && destination->blocked_on == NULL &&
+           destination->reserved == NULL && sched->destinations.ready_count <= sched->idle &&
+           !hostslots_has_blocked(&sched->hostslots, host);
 }
 
 bool sched_may_keep_alive(struct sched *sched, struct destination *destination, const char *host,
@@ -194,24 +197,25 @@ bool sched_may_keep_alive(struct sched *sched, struct destination *destination, 
     return pays;
 }
 
-bool sched_keep_alive(struct sched *sched, struct destination *destination, const char *host,
-                      int64_t idle_ms, struct stall_call *call)
+struct callout_item *sched_keep_alive(struct sched *sched, struct destination *destination,
+                                      const char *host, int64_t idle_ms, struct stall_call *call)
 {
     const struct timespec until = clock_timespec_in_ms(idle_ms);
-    struct rest rest = {.end = REST_SENT_HOME};
+    struct callout_item *item = NULL;
+    struct idle_session idle;
     int error = 0;
 
     pthread_mutex_lock(&sched->lock);
     if (idling_pays(sched, destination, host, idle_ms)) {
-        stall_leave(&sched->callouts_under_way, call);
-        rest_begin(&rest, &sched->queue, destination, host);
-        while (rest.end == REST_GOES_ON && error == 0)
-            error = pthread_cond_timedwait(&rest.woken, &sched->lock, &until);
-        rest_finish(&rest, &sched->queue);
-        stall_enter(&sched->callouts_under_way, call, clock_monotonic_ms(sched->clock));
+        stall_leave(&sched->callouts, call);
+        idle_begin(&idle, &sched->destinations, destination, host);
+        while (!idle.is_over && error == 0)
+            error = pthread_cond_timedwait(&idle.woken, &sched->lock, &until);
+        item = idle_finish(&idle, &sched->destinations);
+        stall_enter(&sched->callouts, call, clock_monotonic_ms(sched->clock));
     }
     pthread_mutex_unlock(&sched->lock);
-    return rest.end == REST_CALLED;
+    return item;
 }
 
 enum callout_probe sched_begin_probe(struct sched *sched, struct destination *destination,
@@ -223,7 +227,7 @@ enum callout_probe sched_begin_probe(struct sched *sched, struct destination *de
     enum callout_probe turn;
 
     pthread_mutex_lock(&sched->lock);
-    turn = probing_begin(&destination->probing, item, accepted, ttl_s, now_s, catch_all);
+    turn = destination_begin_probe(destination, item, accepted, ttl_s, now_s, catch_all);
     pthread_mutex_unlock(&sched->lock);
     return turn;
 }
@@ -234,7 +238,7 @@ struct callout_item *sched_end_probe(struct sched *sched, struct destination *de
     struct callout_item *parked;
 
     pthread_mutex_lock(&sched->lock);
-    parked = probing_end(&destination->probing, catch_all);
+    parked = destination_end_probe(destination, catch_all);
     pthread_mutex_unlock(&sched->lock);
     return parked;
 }
@@ -248,10 +252,10 @@ enum callout_leave sched_host_enter(struct sched *sched, struct destination *des
     enum callout_leave leave;
 
     pthread_mutex_lock(&sched->lock);
-    leave = slots_enter(&sched->slots, &sched->queue, destination, host,
-                        threads_per_host(sched, destination), on_trial, now_ms);
+    leave = hostslots_enter(&sched->hostslots, &sched->destinations, destination, host, on_trial,
+                            now_ms);
     if (leave == CALLOUT_FULL)
-        (void)rest_send_home(&sched->queue, host);
+        (void)idle_evict(&sched->destinations, host);
     pthread_mutex_unlock(&sched->lock);
     return leave;
 }
@@ -263,9 +267,9 @@ void sched_host_leave(struct sched *sched, struct destination *destination, cons
 
     pthread_mutex_lock(&sched->lock);
     if (contact->answered)
-        slots_note_answer(&sched->slots, host, now_ms);
-    if (slots_leave(&sched->slots, &sched->queue, host, threads_per_host(sched, destination),
-                    contact, now_ms))
+        hostslots_note_answer(&sched->hostslots, host, now_ms);
+    if (hostslots_leave(&sched->hostslots, &sched->destinations, destination, host, contact,
+                        now_ms))
         threads_call(sched);
     pthread_mutex_unlock(&sched->lock);
 }
@@ -277,10 +281,10 @@ enum sched_excess sched_turned_away(struct sched *sched, struct destination *des
     enum sched_excess excess;
 
     pthread_mutex_lock(&sched->lock);
-    excess = slots_turned_away(&sched->slots, &sched->queue, destination, host, may_lag, contact,
-                               now_ms);
+    excess = hostslots_turned_away(&sched->hostslots, &sched->destinations, destination, host,
+                                   may_lag, contact, now_ms);
     if (excess == SCHED_OTHERS)
-        (void)rest_send_home(&sched->queue, host);
+        (void)idle_evict(&sched->destinations, host);
     pthread_mutex_unlock(&sched->lock);
     return excess;
 }
@@ -290,7 +294,7 @@ void sched_pause_host(struct sched *sched, const char *host)
     const int64_t now_ms = clock_monotonic_ms(sched->clock);
 
     pthread_mutex_lock(&sched->lock);
-    slots_pause(&sched->slots, host, now_ms);
+    hostslots_pause(&sched->hostslots, host, now_ms);
     pthread_mutex_unlock(&sched->lock);
 }
 
@@ -300,7 +304,7 @@ bool sched_host_answered(struct sched *sched, const char *host)
     bool answered;
 
     pthread_mutex_lock(&sched->lock);
-    answered = slots_answered(&sched->slots, host, now_ms);
+    answered = hostslots_has_answered(&sched->hostslots, host, now_ms);
     pthread_mutex_unlock(&sched->lock);
     return answered;
 }

@@ -41,8 +41,9 @@ struct sched_lookup {
 
 /* What the threads call, without a lock. `call` is told of every wait for somebody's answer. */
 struct sched_hooks {
-    /* One callout over what waits for a destination: items come by sched_take. */
-    void (*run)(void *arg, struct destination *destination, struct stall_call *call);
+    /* One callout over a destination: about the item, and what else sched_take has for it. */
+    void (*run)(void *arg, struct destination *destination, struct callout_item *item,
+                struct stall_call *call);
     /* Makes a look-up; it is the hook's from then on. */
     void (*look_up)(void *arg, struct sched_lookup *lookup, struct stall_call *call);
     void *arg;
@@ -73,7 +74,7 @@ void sched_close(struct sched *sched);
 /* --- Questions ------------------------------------------------------------ */
 
 enum sched_push {
-    SCHED_PUSHED,    /* the item is sched's, until `run` takes it or sched_stop hands it back */
+    SCHED_PUSHED,    /* the item is sched's, until `run` is given it or sched_stop hands it back */
     SCHED_FULL,      /* max_pending items wait */
     SCHED_STOPPED,   /* sched_stop was called */
     SCHED_NO_WORKER, /* out of memory: nobody would come for it */
@@ -107,7 +108,7 @@ void sched_get_gauges(struct sched *sched, struct sched_gauges *gauges);
 const char *sched_relay(const struct destination *destination);
 const char *sched_domain(const struct destination *destination);
 
-/* An item of the destination; NULL when none waits, or after sched_stop. */
+/* Another item of the destination; NULL when none waits, or after sched_stop. */
 struct callout_item *sched_take(struct sched *sched, struct destination *destination);
 
 /* Takes an item back, to be asked about before all others. False: after sched_stop. */
@@ -122,15 +123,15 @@ bool sched_may_keep_alive(struct sched *sched, struct destination *destination, 
                           int64_t idle_ms);
 
 /*
- * Waits until there may be an item for the session that is kept open; false: it is to end. While
- * it is idle, its callout is not listed as one under way. `host` must live until this returns.
+ * Waits until there is an item for the session that is kept open; NULL: it is to end. While it is
+ * idle, its callout is not listed as one under way. `host` must live until this returns.
  */
-bool sched_keep_alive(struct sched *sched, struct destination *destination, const char *host,
-                      int64_t idle_ms, struct stall_call *call);
+struct callout_item *sched_keep_alive(struct sched *sched, struct destination *destination,
+                                      const char *host, int64_t idle_ms, struct stall_call *call);
 
 /*
- * Who finds out whether the destination's domain accepts everything; see probing.h. item: parked
- * where another one does; NULL: none is, it is only said who does.
+ * Who finds out whether the destination's domain accepts everything; as
+ * destination_begin_probe (destination.h) has it.
  */
 enum callout_probe sched_begin_probe(struct sched *sched, struct destination *destination,
                                      struct callout_item *item,
@@ -143,9 +144,9 @@ struct callout_item *sched_end_probe(struct sched *sched, struct destination *de
 
 /* How it went for the sessions of one callout with one host. Zeroed: none was begun. */
 struct sched_contact {
-    bool let_in;    /* the host has spoken with one of them: the callout's to set */
-    bool answered;  /* it has said something of an address: the callout's to set */
-    bool sent_away; /* sched_turned_away's */
+    bool let_in;      /* the host has spoken with one of them: the callout's to set */
+    bool answered;    /* it has said something of an address: the callout's to set */
+    bool turned_away; /* sched_turned_away's */
 };
 
 /* What explains that a host sent a session away as one too many. */

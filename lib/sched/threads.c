@@ -3,7 +3,7 @@
  * threads: the workers and their watcher. A worker takes a ready destination, runs one callout over
  * what waits for it, and lets go; or makes one look-up. Of both, if there are both, in turn. Workers
  * are started as needed up to the ceiling, with small stacks. Those whose callouts are stalled
- * (base/stall.h), or whose sessions rest (idle.h), do not count; one that finds itself above the
+ * (base/stall.h), or whose sessions are idle, do not count; one that finds itself above the
  * ceiling ends. The watcher sleeps until the next callout is stalled, but only while something is ready
  * that no worker may come for.
  *
@@ -16,7 +16,6 @@
 #include "base/clock.h"
 #include "base/hash.h"
 
-#include <limits.h>
 #include <signal.h>
 
 enum {
@@ -49,15 +48,15 @@ static struct stall_view look(const struct sched *sched, const struct stall_list
 
 unsigned threads_stalled(const struct sched *sched)
 {
-    return look(sched, &sched->callouts_under_way).stalled;
+    return look(sched, &sched->callouts).stalled;
 }
 
-/* Workers that do not count: nobody answers them, or their sessions rest. */
+/* Workers that do not count: nobody answers them, or their sessions are idle. */
 static unsigned exempt(const struct sched *sched)
 {
     const unsigned max = sched->limits.max_held;
-    const unsigned count = threads_stalled(sched) + look(sched, &sched->lookups_under_way).stalled +
-                           sched->queue.resting_count;
+    const unsigned count = threads_stalled(sched) + look(sched, &sched->lookups_made).stalled +
+                           sched->destinations.idle_count;
 
     return count < max ? count : max;
 }
@@ -66,15 +65,14 @@ static unsigned exempt(const struct sched *sched)
 static unsigned counted(const struct sched *sched)
 {
     /* Below the ceiling there is nothing to be found out by looking at each. */
-    return sched->workers < sched->limits.workers_max ? sched->workers
-                                                      : sched->workers - exempt(sched);
+    return sched->workers < sched->workers_max ? sched->workers : sched->workers - exempt(sched);
 }
 
 static unsigned room(const struct sched *sched)
 {
     const unsigned count = counted(sched);
 
-    return count < sched->limits.workers_max ? sched->limits.workers_max - count : 0;
+    return count < sched->workers_max ? sched->workers_max - count : 0;
 }
 
 /*
@@ -83,7 +81,7 @@ static unsigned room(const struct sched *sched)
  */
 static unsigned lookups_ready(const struct sched *sched)
 {
-    const unsigned max = (sched->limits.workers_max + sched->limits.max_held + 1) / 2;
+    const unsigned max = (sched->workers_max + sched->limits.max_held + 1) / 2;
     const unsigned running = sched->lookups_running, waiting = sched->lookups_waiting;
     const unsigned may = running < max ? max - running : 0;
 
@@ -96,7 +94,7 @@ static unsigned lookups_ready(const struct sched *sched)
  */
 static unsigned wanted(const struct sched *sched)
 {
-    const unsigned ready = sched->queue.ready_count + lookups_ready(sched);
+    const unsigned ready = sched->destinations.ready_count + lookups_ready(sched);
 
     return ready > sched->idle ? ready - sched->idle : 0;
 }
@@ -115,7 +113,7 @@ void threads_wake_all(struct sched *sched)
 {
     while (sched->sleepers != NULL)
         wake(sched, sched->sleepers);
-    while (rest_send_home(&sched->queue, NULL)) {
+    while (idle_evict(&sched->destinations, NULL)) {
     }
     pthread_cond_signal(&sched->watch);
 }
@@ -130,9 +128,9 @@ void threads_call(struct sched *sched)
     }
     if (missing > 0)
         watch(sched);
-    while (missing > 0 && rest_send_home(&sched->queue, NULL))
+    while (missing > 0 && idle_evict(&sched->destinations, NULL))
         missing--;
-    if (sched->queue.ready_count > 0 || lookups_ready(sched) > 0)
+    if (sched->destinations.ready_count > 0 || lookups_ready(sched) > 0)
         wake(sched, sched->sleepers);
 }
 
@@ -159,33 +157,27 @@ static bool wait_for_work(struct sched *sched)
         DL_DELETE(sched->sleepers, &self);
     pthread_cond_destroy(&self.call);
     /* What was pushed just as the time was up counted on this worker. */
-    return self.called || sched->queue.ready != NULL || lookups_ready(sched) > 0;
-}
-
-unsigned threads_per_host(const struct sched *sched, const struct destination *destination)
-{
-    const bool of_our_own = destination->relay[0] != '\0' && !relay_is_mx(destination->relay);
-
-    return of_our_own ? UINT_MAX : sched->limits.per_host_sessions;
+    return self.called || sched->destinations.ready != NULL || lookups_ready(sched) > 0;
 }
 
 /* False: no destination is ready. */
 static bool call_once(struct sched *sched)
 {
-    struct destination *destination = queue_next(&sched->queue, sched->limits.per_domain_sessions);
+    struct callout_item *item;
+    struct destination *destination = destinations_next(&sched->destinations, &item);
     struct stall_call call;
 
     if (destination == NULL)
         return false;
     threads_call(sched); /* it may be worth another session, which nobody else sees */
-    stall_enter(&sched->callouts_under_way, &call, clock_monotonic_ms(sched->clock));
+    stall_enter(&sched->callouts, &call, clock_monotonic_ms(sched->clock));
     pthread_mutex_unlock(&sched->lock);
-    sched->hooks.run(sched->hooks.arg, destination, &call);
+    sched->hooks.run(sched->hooks.arg, destination, item, &call);
     pthread_mutex_lock(&sched->lock);
-    stall_leave(&sched->callouts_under_way, &call);
-    (void)slots_settle(&sched->slots, &sched->queue, destination,
-                       threads_per_host(sched, destination), clock_monotonic_ms(sched->clock));
-    queue_release(&sched->queue, destination, sched->limits.per_domain_sessions);
+    stall_leave(&sched->callouts, &call);
+    (void)hostslots_end_callout(&sched->hostslots, &sched->destinations, destination,
+                                clock_monotonic_ms(sched->clock));
+    destinations_release(&sched->destinations, destination);
     return true;
 }
 
@@ -207,11 +199,11 @@ static bool look_up_once(struct sched *sched)
 
     if (lookup == NULL)
         return false;
-    stall_enter(&sched->lookups_under_way, &call, clock_monotonic_ms(sched->clock));
+    stall_enter(&sched->lookups_made, &call, clock_monotonic_ms(sched->clock));
     pthread_mutex_unlock(&sched->lock);
     sched->hooks.look_up(sched->hooks.arg, lookup, &call);
     pthread_mutex_lock(&sched->lock);
-    stall_leave(&sched->lookups_under_way, &call);
+    stall_leave(&sched->lookups_made, &call);
     sched->lookups_running--;
     return true;
 }
@@ -248,7 +240,7 @@ static void *worker(void *arg)
 
     pthread_mutex_lock(&sched->lock);
     sched->idle--;
-    while (needed && !sched->stopping && counted(sched) <= sched->limits.workers_max) {
+    while (needed && !sched->stopping && counted(sched) <= sched->workers_max) {
         if (!work_once(sched))
             needed = wait_for_work(sched);
     }
@@ -306,11 +298,11 @@ static int64_t watch_once(struct sched *sched)
     missing = wanted(sched);
     if (missing == 0)
         return 0;
-    view = look(sched, &sched->callouts_under_way);
-    next_ms = deadline_min(view.next_ms, look(sched, &sched->lookups_under_way).next_ms);
+    view = look(sched, &sched->callouts);
+    next_ms = deadline_min(view.next_ms, look(sched, &sched->lookups_made).next_ms);
     excess = view.excess < missing ? view.excess : missing;
     if (excess > 0) /* of callouts alone: look-ups end soon */
-        (void)stall_make_yield(&sched->callouts_under_way, excess, now_ms);
+        (void)stall_make_yield(&sched->callouts, excess, now_ms);
     if (next_ms > now_ms + WATCH_MAX_MS)
         return WATCH_MAX_MS;
     return next_ms > now_ms + WATCH_MIN_MS ? next_ms - now_ms : WATCH_MIN_MS;

@@ -17,13 +17,14 @@
 struct sched {
     const struct rb_clock *clock;
     struct sched_hooks hooks;
+    unsigned workers_max; /* as at open */
     pthread_mutex_t lock; /* covers all below */
     struct sched_limits limits;
-    struct queue queue;
-    struct slots slots;
+    struct destinations destinations;
+    struct hostslots hostslots;
     struct sched_lookup *lookups; /* those that nobody makes yet, the oldest first */
     unsigned lookups_waiting, lookups_running;
-    struct stall_list callouts_under_way, lookups_under_way; /* and who keeps them waiting */
+    struct stall_list callouts, lookups_made; /* under way, and how long they have been waiting */
     unsigned workers;
     unsigned idle;              /* of these, those that have nothing to do, or do not run yet */
     struct sleeper *sleepers;   /* idle workers, the last one first */
@@ -47,9 +48,6 @@ unsigned threads_stalled(const struct sched *sched);
 
 /* Wakes all that sleep, and evicts idle sessions: the end has come. */
 void threads_wake_all(struct sched *sched);
-
-/* How many sessions with a host a destination may share in. */
-unsigned threads_per_host(const struct sched *sched, const struct destination *destination);
 
 /* Waits until all threads are gone. After stopping was set; no lock held. */
 void threads_join(struct sched *sched);

@@ -19,6 +19,7 @@ enum { NOTICE_MS = 500 };
 struct task {
     struct rb_verifier *verifier;
     struct destination *destination;
+    struct callout_item *first; /* to ask about; NULL once it was */
     const struct options *options;
     struct stall_call *call;
     struct sched_contact contact; /* with the host called now */
@@ -29,29 +30,33 @@ struct task {
 
 /* --- What a callout wants of its owner ------------------------------------ */
 
-static struct callout_item *take_item(const struct task *task)
+/*
+ * Whether an item needs no asking: what became known of the domain since its question was put (it
+ * may have waited for long, another callout may have told) answers it.
+ */
+static bool is_settled(const struct task *task, struct callout_item *item)
 {
-    return sched_take(task->verifier->sched, task->destination);
+    if (!task->settled || flight_of(item)->no_cache)
+        return false;
+    flight_of(item)->from_cache = true;
+    verifier_land(task->verifier, flight_of(item), &task->settlement);
+    return true;
 }
 
-/*
- * The next item that must be asked for. What became known of the domain since its question was put
- * (a queue may be long, another callout may have told) settles an item without asking.
- */
 static struct callout_item *next_item(void *arg)
 {
-    const struct task *task = arg;
-    struct callout_item *item = take_item(task);
+    struct task *task = arg;
+    struct callout_item *item = task->first;
 
-    while (item != NULL && task->settled && !flight_of(item)->no_cache) {
-        flight_of(item)->from_cache = true;
-        verifier_land(task->verifier, flight_of(item), &task->settlement);
-        item = take_item(task);
-    }
+    task->first = NULL;
+    if (item == NULL)
+        item = sched_take(task->verifier->sched, task->destination);
+    while (item != NULL && is_settled(task, item))
+        item = sched_take(task->verifier->sched, task->destination);
     return item;
 }
 
-static bool may_rest(void *arg, const char *ip)
+static bool may_keep_open(void *arg, const char *ip)
 {
     const struct task *task = arg;
 
@@ -59,12 +64,16 @@ static bool may_rest(void *arg, const char *ip)
                                 task->options->o.idle_timeout_ms);
 }
 
-static bool rest(void *arg, const char *ip)
+static struct callout_item *wait_for_more(void *arg, const char *ip)
 {
     const struct task *task = arg;
+    struct callout_item *item;
 
-    return sched_keep_alive(task->verifier->sched, task->destination, ip,
-                            task->options->o.idle_timeout_ms, task->call);
+    do {
+        item = sched_keep_alive(task->verifier->sched, task->destination, ip,
+                                task->options->o.idle_timeout_ms, task->call);
+    } while (item != NULL && is_settled(task, item));
+    return item;
 }
 
 static void answer_item(void *arg, struct callout_item *item, const struct address_record *record)
@@ -251,8 +260,8 @@ static void run(struct task *task, const struct snapshot *snapshot)
         .probe_key = verifier->probe_key,
         .domain = sched_domain(task->destination),
         .relay = relay_of(task->destination),
-        .hooks = {next_item, may_rest, rest, answer_item, may_call, left, turned_away, too_much,
-                  put_back, begin_probe, end_probe, host_called, learned, task},
+        .hooks = {next_item, may_keep_open, wait_for_more, answer_item, may_call, left, turned_away,
+                  too_much, put_back, begin_probe, end_probe, host_called, learned, task},
     };
 
     memory_facts(&verifier->memory, callout.relay, callout.domain, &callout.facts);
@@ -261,12 +270,14 @@ static void run(struct task *task, const struct snapshot *snapshot)
     callout_run(&callout);
 }
 
-void jobs_run(void *arg, struct destination *destination, struct stall_call *call)
+void jobs_run(void *arg, struct destination *destination, struct callout_item *item,
+              struct stall_call *call)
 {
     struct rb_verifier *verifier = arg;
     struct snapshot *snapshot = snapshots_get(&verifier->snapshots);
     struct task task = {.verifier = verifier,
                         .destination = destination,
+                        .first = item,
                         .options = snapshot->options,
                         .call = call};
 

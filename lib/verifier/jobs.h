@@ -10,9 +10,10 @@
 #include "sched/sched.h"
 
 /*
- * Asks what waits for the destination: the hook of sched. arg: the verifier. A worker's thread, no
+ * Asks about the item and what else waits for the destination: the hook of sched. arg: the verifier. A worker's thread, no
  * lock held.
  */
-void jobs_run(void *arg, struct destination *destination, struct stall_call *call);
+void jobs_run(void *arg, struct destination *destination, struct callout_item *item,
+              struct stall_call *call);
 
 #endif

@@ -152,13 +152,12 @@ static bool may_keep_open(void *arg, const char *ip)
     return !world.never_rest;
 }
 
-static bool wait_for_more(void *arg, const char *ip)
+static struct callout_item *wait_for_more(void *arg, const char *ip)
 {
-    (void)arg;
     (void)ip;
     if (world.rests++ == 0)
         world.called_before_rest = (unsigned)world.called_count;
-    return world.while_kept_open != NULL && world.while_kept_open();
+    return world.while_kept_open != NULL && world.while_kept_open() ? next_item(arg) : NULL;
 }
 
 static void take_answer(void *arg, struct callout_item *item, const struct address_record *record)

@@ -147,7 +147,7 @@ static void a_host_for_which_we_were_too_much_is_called_after_a_minute(void **st
     assert_string_equal(answer.rule, "host_paused");
     assert_int_equal(rig_rcpts(rig), 1);
     rig_start_host(rig, &knows_nobody);
-    fake_clock_advance_s(&rig->clock, SLOTS_PAUSE_MS / 1000 - 1);
+    fake_clock_advance_s(&rig->clock, HOSTSLOTS_PAUSE_MS / 1000 - 1);
     assert_int_equal(rig_outcome(rig_ask(rig, "c@d1.example")), RB_REASON_LIMITED);
     assert_int_equal(rig_connections(rig), 0);
     fake_clock_advance_s(&rig->clock, 1);
@@ -198,7 +198,7 @@ static void a_refusal_beside_answers_is_of_one_address(void **state)
     }
     is_not_held_back(rig);
     rig_await_idle(rig);
-    fake_clock_advance_s(&rig->clock, SLOTS_ANSWERED_MS / 1000 + 1);
+    fake_clock_advance_s(&rig->clock, HOSTSLOTS_ANSWERED_MS / 1000 + 1);
     assert_int_equal(rig_outcome(rig_ask(rig, "strict9@d1.example")), RB_REASON_BLOCKED);
     rig_await_idle(rig);
     assert_int_equal(rig_outcome(rig_ask(rig, "late@d0.example")), RB_REASON_LIMITED);

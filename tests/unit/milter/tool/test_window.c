@@ -87,7 +87,7 @@ static void what_was_too_much_for_a_host_is_asked_again_later(void **state)
     assert_true(rig_connections(rig) <= rig->options.per_domain_sessions);
     assert_null(window_oldest(window));
     rig_start_host(rig, &knows_nobody);
-    fake_clock_advance_s(&rig->clock, SLOTS_PAUSE_MS / 1000);
+    fake_clock_advance_s(&rig->clock, HOSTSLOTS_PAUSE_MS / 1000);
     end_pauses(window);
     for (int i = 0; i < LINES; i++) {
         while (window_oldest(window) == NULL)
