@@ -32,10 +32,10 @@ libcore_la_SOURCES = \
     lib/dns/servers.c lib/dns/servers.h \
     lib/spf/answers.c lib/spf/answers.h \
     lib/spf/check.c lib/spf/check.h \
+    lib/spf/evaluate.c lib/spf/evaluate.h \
     lib/spf/macro.c lib/spf/macro.h \
     lib/spf/memo.c lib/spf/memo.h \
     lib/spf/record.c lib/spf/record.h \
-    lib/spf/spf.c lib/spf/spf.h \
     lib/smtp/classify.c lib/smtp/classify.h \
     lib/smtp/classify_clauses.c lib/smtp/classify_clauses.h \
     lib/smtp/classify_letters.c lib/smtp/classify_letters.h \

@@ -1,67 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_check: may this client send for this domain, by the domain's own word (RFC 7208: check_host
- * of the "MAIL FROM" identity)? Evaluates what DNS has said so far, and says what to ask it next.
- * Finds out; what follows from it is the caller's business. Records, names and addresses are
- * hostile input. Pure: knows no resolver and no clock.
+ * spf: an SPF check and the look-ups that it needs. What RFC 7208 makes of them is spf_check's.
+ *
+ * Any thread, many at once; of one `answers` one at a time.
  */
 #ifndef RB_SPF_CHECK_H
 #define RB_SPF_CHECK_H
 
-#include "spf/answers.h"
+#include "base/clock.h"
+#include "spf/evaluate.h"
 
-enum {
-    SPF_LOOKUPS_MAX = 10,     /* RFC 7208 4.6.4: terms of a check that ask DNS */
-    SPF_VOID_LOOKUPS_MAX = 2, /* RFC 7208 4.6.4: of these, terms that find nothing */
-    SPF_TERM_TEXT_MAX = 127,  /* octets kept of a term */
-};
+/* RFC 7208 4.6.4: for how long name servers are asked for one check. Then it is TEMPERROR. */
+enum { SPF_TIME_MS = 20000 };
 
-/* RFC 7208 2.6 */
-enum spf_outcome {
-    SPF_OUTCOME_NONE,
-    SPF_OUTCOME_PASS,
-    SPF_OUTCOME_NEUTRAL,
-    SPF_OUTCOME_SOFTFAIL,
-    SPF_OUTCOME_FAIL,
-    SPF_OUTCOME_TEMPERROR,
-    SPF_OUTCOME_PERMERROR,
-};
-
-/* The text is the caller's; NULL is the same as "". */
-struct spf_question {
-    const struct sockaddr *client; /* v4-mapped is the same as v4 */
-    const char *helo;
-    const char *local;  /* unquoted; "": postmaster (4.3) */
-    const char *domain; /* in A-labels; an address literal has no SPF */
-};
-
-struct spf_answer {
-    enum spf_outcome outcome;
-    bool by_sender; /* the local part was looked at: this is not so of the whole domain */
-    bool by_helo;   /* the HELO name was looked at: this is not so of every session */
-    /*
-     * Whose record decided, or is at fault, or could not be had, and by which of its terms (""
-     * where it was none), as printable ASCII. What is behind an include is told of the record that
-     * was included.
-     */
-    char domain[RB_DOMAIN_MAX + 1];
-    char term[SPF_TERM_TEXT_MAX + 1];
-    const char *fault; /* of temperror and permerror: what is wrong; else NULL. Static */
+enum spf_step {
+    SPF_DONE,      /* *answer is the result */
+    SPF_ASKS,      /* *next must be asked for */
+    SPF_NO_MEMORY, /* which says nothing of the domain */
 };
 
 /*
- * True: *answer is the result. False: *next must be looked up, and the answer to it, failures too,
- * be added to `answers`; then again. All look-ups of one check are different ones, and fewer than
- * SPF_ANSWERS_MAX; explanations are not fetched. NONE without a look-up where the client is neither
- * AF_INET nor AF_INET6 or the domain no host name of two labels.
- *
- * FAIL is only ever a record's own clear word: what could not be found out is TEMPERROR, what
- * breaks the rules or their limits PERMERROR. A name that DNS cannot be asked for does not exist.
+ * As far as one comes without asking anybody: spf_evaluate, with what dns has kept of late added to
+ * the answers.
  */
-bool spf_evaluate(const struct spf_question *question, const struct spf_answers *answers,
-                  struct spf_answer *answer, struct spf_lookup *next);
+enum spf_step spf_recall(const struct dns *dns, const struct spf_question *question,
+                         struct spf_answers *answers, struct spf_answer *answer,
+                         struct spf_lookup *next);
 
-/* "none", "pass"... as RFC 7208 2.6 has them; "?" for a number out of range. Static. */
-const char *spf_outcome_name(enum spf_outcome outcome);
+/* Asks for all that is needed, by `until`, which ends in TEMPERROR. For those who can wait. */
+void spf_check(const struct dns *dns, deadline until, const struct spf_question *question,
+               struct spf_answer *answer);
+
+/* What a check comes to that cannot be finished: TEMPERROR. fault: static. */
+void spf_give_up(struct spf_answer *answer, const char *fault);
 
 #endif

@@ -7,7 +7,7 @@
 #define RB_SPF_MEMO_H
 
 #include "base/clock.h"
-#include "spf/check.h"
+#include "spf/evaluate.h"
 
 enum {
     SPF_MEMO_LIFE_S = 300,

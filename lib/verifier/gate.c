@@ -10,7 +10,7 @@
 #include "verifier/verifier.h"
 
 #include "mail/netguard.h"
-#include "spf/spf.h"
+#include "spf/check.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "verifier/verifier.h"
 
 #include "mail/relay.h"
-#include "spf/spf.h"
+#include "spf/check.h"
 #include "base/sized.h"
 #include "base/text.h"
 

@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "mail/address.h"
 #include "session/session.h"
-#include "spf/spf.h"
+#include "spf/check.h"
 #include "tool/load.h"
 #include "tool/say.h"
 #include "tool/syntax.h"

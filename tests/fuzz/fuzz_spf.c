@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "dns/name.h"
-#include "spf/check.h"
+#include "spf/evaluate.h"
 #include "spf/record.h"
 
 const char fuzz_name[] = "spf";

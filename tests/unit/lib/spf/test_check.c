@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "spf/spf.h"
+#include "spf/check.h"
 
 #include <arpa/inet.h>
 #include <arpa/nameser.h>

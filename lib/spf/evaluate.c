@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * spf_check: the evaluation (RFC 7208 4.6, 5, 6.1, 7); see the header. Each call begins anew and
+ * goes as far as the answers reach. Includes are followed by recursion: its depth is bounded by
+ * SPF_LOOKUPS_MAX, since each is counted before it is followed.
+ */
+#include "config.h"
+
+#include "spf/evaluate.h"
+
+#include <arpa/nameser.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "spf/record.h"
+#include "base/text.h"
+#include "dns/name.h"
+
+struct evaluation {
+    const struct spf_question *question;
+    const struct spf_answers *answers;
+    struct spf_answer *answer;
+    struct spf_lookup *next;
+    struct sockaddr_storage client; /* v4-mapped made v4 */
+    char domain[RB_DOMAIN_MAX + 1]; /* the sender's */
+    const char *local;
+    unsigned lookups, voids;
+    bool is_void;              /* a look-up of the term at hand found nothing */
+    bool has_counted_pointers; /* the client's names */
+    bool needs_more;           /* *next must be looked up */
+};
+
+/*
+ * STOP ends it all: with an error, which is in the answer then, or for want of an answer of DNS.
+ */
+enum match { NO_MATCH, MATCH, STOP };
+
+/* --- How it ends ------------------------------------------------------------- */
+
+static void note_place(struct evaluation *ev, const char *domain, struct spf_span term)
+{
+    text_printable(ev->answer->domain, sizeof ev->answer->domain, domain, strlen(domain));
+    text_printable(ev->answer->term, sizeof ev->answer->term, term.at, term.len);
+}
+
+static enum match stop(struct evaluation *ev, enum spf_outcome outcome, const char *fault)
+{
+    ev->answer->outcome = outcome;
+    ev->answer->fault = fault;
+    return STOP;
+}
+
+/* --- Look-ups ----------------------------------------------------------------- */
+
+/* NULL: it has to be made first. */
+static const struct spf_reply *look_up(struct evaluation *ev, int type, const char *name)
+{
+    const struct spf_reply *reply = spf_answers_find(ev->answers, type, name);
+
+    if (reply == NULL) {
+        ev->needs_more = true;
+        ev->next->type = type;
+        (void)text_copy(ev->next->name, sizeof ev->next->name, name);
+    }
+    return reply;
+}
+
+static enum match count_lookup(struct evaluation *ev)
+{
+    ev->is_void = false;
+    return ++ev->lookups > SPF_LOOKUPS_MAX
+               ? stop(ev, SPF_OUTCOME_PERMERROR, "more than 10 terms ask DNS")
+               : NO_MATCH;
+}
+
+/* RFC 7208 4.6.4: terms for which a query returns nothing. */
+static enum match count_void(struct evaluation *ev)
+{
+    if (!ev->is_void)
+        ev->voids++;
+    ev->is_void = true;
+    return ev->voids > SPF_VOID_LOOKUPS_MAX
+               ? stop(ev, SPF_OUTCOME_PERMERROR, "more than 2 terms ask for what does not exist")
+               : NO_MATCH;
+}
+
+/*
+ * Whether there are records for the look-up of a term: MATCH, and *reply has them. Not so for the
+ * client's own names: what those say is no fault of the record's.
+ */
+static enum match find_records(struct evaluation *ev, int type, const char *name,
+                               const struct spf_reply **reply)
+{
+    *reply = look_up(ev, type, name);
+    if (*reply == NULL)
+        return STOP;
+    switch (spf_reply_outcome(*reply)) {
+    case DNS_FOUND:
+        return MATCH;
+    case DNS_FAILURE:
+        return stop(ev, SPF_OUTCOME_TEMPERROR, "DNS gives no answer");
+    default:
+        return count_void(ev);
+    }
+}
+
+/* --- The client ---------------------------------------------------------------- */
+
+/* False when it is neither of the two families. */
+static bool set_client(struct evaluation *ev, const struct sockaddr *client)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6;
+
+    if (client == NULL || (client->sa_family != AF_INET && client->sa_family != AF_INET6))
+        return false;
+    if (client->sa_family == AF_INET) {
+        memcpy(&ev->client, client, sizeof v4);
+        return true;
+    }
+    memcpy(&v6, client, sizeof v6);
+    if (!IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+        memcpy(&ev->client, &v6, sizeof v6);
+        return true;
+    }
+    memcpy(&v4.sin_addr, v6.sin6_addr.s6_addr + 12, sizeof v4.sin_addr);
+    memcpy(&ev->client, &v4, sizeof v4);
+    return true;
+}
+
+static bool is_v4(const struct evaluation *ev)
+{
+    return ev->client.ss_family == AF_INET;
+}
+
+/* Whether the client is in the network of that many bits. The address is of the client's family. */
+static bool is_in_network(const struct evaluation *ev, const void *address, unsigned bits)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    uint8_t client[sizeof v6.sin6_addr] = {0}, network[sizeof client] = {0};
+    const size_t whole = bits / 8;
+    const uint8_t mask = (uint8_t)(0xff00U >> bits % 8);
+
+    if (is_v4(ev)) {
+        memcpy(&v4, &ev->client, sizeof v4);
+        memcpy(client, &v4.sin_addr, sizeof v4.sin_addr);
+        memcpy(network, address, sizeof v4.sin_addr);
+    } else {
+        memcpy(&v6, &ev->client, sizeof v6);
+        memcpy(client, &v6.sin6_addr, sizeof client);
+        memcpy(network, address, sizeof network);
+    }
+    return memcmp(client, network, whole) == 0 &&
+           (bits % 8 == 0 || ((client[whole] ^ network[whole]) & mask) == 0);
+}
+
+static bool has_client(const struct evaluation *ev, const struct spf_reply *reply, unsigned bits)
+{
+    struct spf_span address;
+
+    for (size_t at = 0; spf_reply_next(reply, &at, &address);)
+        if (is_in_network(ev, address.at, bits))
+            return true;
+    return false;
+}
+
+static int address_type(const struct evaluation *ev)
+{
+    return is_v4(ev) ? ns_t_a : ns_t_aaaa;
+}
+
+/* --- The client's names ----------------------------------------------------------- */
+
+static bool copy_name(struct spf_span name, char copy[RB_DOMAIN_MAX + 1])
+{
+    if (name.len > RB_DOMAIN_MAX)
+        return false;
+    memcpy(copy, name.at, name.len);
+    copy[name.len] = '\0';
+    return true;
+}
+
+/* Which names of a domain are wanted. */
+enum kin { KIN_ITSELF, KIN_BELOW, KIN_ANY };
+
+static bool is_kin(const char *name, const char *domain, enum kin kin)
+{
+    const size_t name_len = strlen(name), len = strlen(domain);
+
+    switch (kin) {
+    case KIN_ITSELF:
+        return strcmp(name, domain) == 0;
+    case KIN_BELOW:
+        return name_len > len && name[name_len - len - 1] == '.' &&
+               strcmp(name + name_len - len, domain) == 0;
+    default:
+        return true;
+    }
+}
+
+/* MATCH: the client has this address. An error is none of the record's (RFC 7208 5.5). */
+static enum match is_validated(struct evaluation *ev, const char *name)
+{
+    const struct spf_reply *reply = look_up(ev, address_type(ev), name);
+
+    if (reply == NULL)
+        return STOP;
+    return has_client(ev, reply, is_v4(ev) ? 32 : 128) ? MATCH : NO_MATCH;
+}
+
+/* Of the first ten names of the client, the first of that kin that is validated (RFC 7208 5.5). */
+static enum match find_client_name(struct evaluation *ev, const char *domain, enum kin kin,
+                                   char name[RB_DOMAIN_MAX + 1])
+{
+    const struct spf_reply *reply;
+    struct spf_span record;
+    size_t at = 0;
+
+    (void)dns_name_of_address((const struct sockaddr *)&ev->client, name);
+    reply = look_up(ev, ns_t_ptr, name);
+    if (reply == NULL)
+        return STOP;
+    for (unsigned i = 0; i < SPF_HOSTS_MAX && spf_reply_next(reply, &at, &record); i++) {
+        enum match match = NO_MATCH;
+
+        if (copy_name(record, name) && is_kin(name, domain, kin))
+            match = is_validated(ev, name);
+        if (match != NO_MATCH)
+            return match;
+    }
+    return NO_MATCH;
+}
+
+/* For the macro "p": a name that is the domain's own is preferred (RFC 7208 7.3). */
+static enum match get_client_name(struct evaluation *ev, const char *domain,
+                                  char name[RB_DOMAIN_MAX + 1])
+{
+    enum match match = NO_MATCH;
+
+    if (!ev->has_counted_pointers && count_lookup(ev) == STOP)
+        return STOP;
+    ev->has_counted_pointers = true;
+    for (int kin = KIN_ITSELF; kin <= KIN_ANY && match == NO_MATCH; kin++)
+        match = find_client_name(ev, domain, (enum kin)kin, name);
+    if (match == NO_MATCH)
+        (void)text_copy(name, RB_DOMAIN_MAX + 1, "unknown");
+    return match == STOP ? STOP : MATCH;
+}
+
+/* --- Targets ----------------------------------------------------------------------- */
+
+static const char *text_or_empty(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+/* MATCH: name is what a domain-spec in the record of that domain stands for. NO_MATCH: none. */
+static enum match expand(struct evaluation *ev, const char *domain, struct spf_span spec,
+                         char name[RB_DOMAIN_MAX + 1])
+{
+    const unsigned uses = spf_domain_uses(spec);
+    char client_name[RB_DOMAIN_MAX + 1] = "";
+    const struct spf_macros macros = {
+        .client = (const struct sockaddr *)&ev->client,
+        .local = ev->local,
+        .sender_domain = ev->domain,
+        .domain = domain,
+        .helo = text_or_empty(ev->question->helo),
+        .client_name = client_name,
+    };
+
+    if ((uses & SPF_USES_CLIENT_NAME) != 0 && get_client_name(ev, domain, client_name) == STOP)
+        return STOP;
+    ev->answer->by_sender = ev->answer->by_sender || (uses & SPF_USES_SENDER) != 0;
+    ev->answer->by_helo = ev->answer->by_helo || (uses & SPF_USES_HELO) != 0;
+    return spf_domain_expand(spec, &macros, name) ? MATCH : NO_MATCH;
+}
+
+/* The target of a term: what its domain-spec stands for, or the domain itself. */
+static enum match find_target(struct evaluation *ev, const char *domain,
+                              const struct spf_term *term, char name[RB_DOMAIN_MAX + 1])
+{
+    if (term->domain.len > 0)
+        return expand(ev, domain, term->domain, name);
+    (void)text_copy(name, RB_DOMAIN_MAX + 1, domain);
+    return MATCH;
+}
+
+/* --- Mechanisms ---------------------------------------------------------------------- */
+
+/* RFC 7208 5.3 */
+static enum match match_host(struct evaluation *ev, const struct spf_term *term, const char *name)
+{
+    const struct spf_reply *reply;
+    const enum match found = find_records(ev, address_type(ev), name, &reply);
+
+    if (found != MATCH)
+        return found;
+    if (has_client(ev, reply, is_v4(ev) ? term->v4_bits : term->v6_bits))
+        return MATCH;
+    return spf_reply_is_cut(reply)
+               ? stop(ev, SPF_OUTCOME_TEMPERROR, "a host has more addresses than are looked at")
+               : NO_MATCH;
+}
+
+/* RFC 7208 5.4 */
+static enum match match_mail_hosts(struct evaluation *ev, const struct spf_term *term,
+                                   const char *name)
+{
+    const struct spf_reply *reply;
+    enum match match = find_records(ev, ns_t_mx, name, &reply);
+    struct spf_span record;
+    char host[RB_DOMAIN_MAX + 1];
+
+    if (match != MATCH)
+        return match;
+    if (spf_reply_count(reply) > SPF_HOSTS_MAX)
+        return stop(ev, SPF_OUTCOME_PERMERROR, "a domain has more than 10 mail hosts");
+    match = NO_MATCH;
+    for (size_t at = 0; match == NO_MATCH && spf_reply_next(reply, &at, &record);)
+        if (copy_name(record, host))
+            match = match_host(ev, term, host);
+    return match;
+}
+
+/* RFC 7208 5.5 */
+static enum match match_pointer(struct evaluation *ev, const char *target)
+{
+    char name[RB_DOMAIN_MAX + 1];
+    enum match match;
+
+    ev->has_counted_pointers = true;
+    match = find_client_name(ev, target, KIN_ITSELF, name);
+    return match == NO_MATCH ? find_client_name(ev, target, KIN_BELOW, name) : match;
+}
+
+/* RFC 7208 5.7 */
+static enum match match_existence(struct evaluation *ev, const char *name)
+{
+    const struct spf_reply *reply;
+
+    return find_records(ev, ns_t_a, name, &reply);
+}
+
+static enum match check_host(struct evaluation *ev, const char *start, enum spf_outcome *outcome);
+
+/* RFC 7208 5.2 */
+static enum match match_include(struct evaluation *ev, const char *target)
+{
+    enum spf_outcome outcome;
+
+    if (check_host(ev, target, &outcome) == STOP)
+        return STOP;
+    if (outcome == SPF_OUTCOME_NONE)
+        return stop(ev, SPF_OUTCOME_PERMERROR, "an include leads there, to no SPF record");
+    return outcome == SPF_OUTCOME_PASS ? MATCH : NO_MATCH;
+}
+
+/* A mechanism that asks DNS. */
+static enum match match_by_dns(struct evaluation *ev, const char *domain,
+                               const struct spf_term *term)
+{
+    char target[RB_DOMAIN_MAX + 1];
+    enum match match = count_lookup(ev);
+
+    if (match != STOP)
+        match = find_target(ev, domain, term, target);
+    if (match == NO_MATCH && term->kind == SPF_INCLUDE)
+        return stop(ev, SPF_OUTCOME_PERMERROR, "what it names cannot exist");
+    if (match != MATCH)
+        return match;
+    switch (term->kind) {
+    case SPF_INCLUDE:
+        return match_include(ev, target);
+    case SPF_A:
+        return match_host(ev, term, target);
+    case SPF_MX:
+        return match_mail_hosts(ev, term, target);
+    case SPF_PTR:
+        return match_pointer(ev, target);
+    default:
+        return match_existence(ev, target);
+    }
+}
+
+static enum match match_term(struct evaluation *ev, const char *domain, const struct spf_term *term)
+{
+    bool is_in;
+
+    switch (term->kind) {
+    case SPF_ALL:
+        return MATCH;
+    case SPF_IP4:
+        is_in = is_v4(ev) && is_in_network(ev, term->network, term->v4_bits);
+        return is_in ? MATCH : NO_MATCH;
+    case SPF_IP6:
+        is_in = !is_v4(ev) && is_in_network(ev, term->network, term->v6_bits);
+        return is_in ? MATCH : NO_MATCH;
+    case SPF_REDIRECT:
+    case SPF_EXP:
+    case SPF_OTHER:
+        return NO_MATCH;
+    default:
+        return match_by_dns(ev, domain, term);
+    }
+}
+
+/* --- Records -------------------------------------------------------------------------- */
+
+/* MATCH: *record is the one SPF record of the domain (RFC 7208 4.4, 4.5). NO_MATCH: it has none. */
+static enum match find_record(struct evaluation *ev, const char *domain, struct spf_span *record)
+{
+    const struct spf_reply *reply = look_up(ev, ns_t_txt, domain);
+    size_t at = 0;
+
+    if (reply == NULL)
+        return STOP;
+    note_place(ev, domain, (struct spf_span){"", 0});
+    if (spf_reply_outcome(reply) == DNS_FAILURE)
+        return stop(ev, SPF_OUTCOME_TEMPERROR, "DNS gives no answer");
+    if (spf_reply_count(reply) > 1)
+        return stop(ev, SPF_OUTCOME_PERMERROR, "a domain has several SPF records");
+    if (spf_reply_is_cut(reply))
+        return stop(ev, SPF_OUTCOME_TEMPERROR, "a domain has more TXT records than are looked at");
+    return spf_reply_next(reply, &at, record) ? MATCH : NO_MATCH;
+}
+
+/* The same; other than MATCH where its grammar is wrong, too (RFC 7208 4.6). */
+static enum match get_record(struct evaluation *ev, const char *domain, struct spf_span *record)
+{
+    const enum match match = find_record(ev, domain, record);
+    struct spf_term bad;
+
+    if (match != MATCH || spf_record_is_good(*record, &bad))
+        return match;
+    note_place(ev, domain, bad.text);
+    return stop(ev, SPF_OUTCOME_PERMERROR, "the record is none by the rules");
+}
+
+static enum spf_outcome outcome_of(char qualifier)
+{
+    switch (qualifier) {
+    case '-':
+        return SPF_OUTCOME_FAIL;
+    case '~':
+        return SPF_OUTCOME_SOFTFAIL;
+    case '?':
+        return SPF_OUTCOME_NEUTRAL;
+    default:
+        return SPF_OUTCOME_PASS;
+    }
+}
+
+/* What the record's mechanisms say; *redirect: the modifier, if it has one. */
+static enum match match_record(struct evaluation *ev, const char *domain, struct spf_span record,
+                               enum spf_outcome *outcome, struct spf_term *redirect)
+{
+    struct spf_span rest = spf_record_terms(record);
+    struct spf_term term;
+
+    redirect->text.len = 0;
+    while (spf_record_take(&rest, &term)) {
+        enum match match;
+
+        if (term.kind == SPF_REDIRECT)
+            *redirect = term;
+        note_place(ev, domain, term.text);
+        match = match_term(ev, domain, &term);
+        *outcome = outcome_of(term.qualifier);
+        if (match != NO_MATCH)
+            return match;
+    }
+    note_place(ev, domain, redirect->text);
+    return NO_MATCH;
+}
+
+/* RFC 7208 6.1: *domain becomes the one whose record counts instead. */
+static enum match follow_redirect(struct evaluation *ev, const struct spf_term *redirect,
+                                  char domain[RB_DOMAIN_MAX + 1])
+{
+    char target[RB_DOMAIN_MAX + 1];
+    enum match match = count_lookup(ev);
+
+    if (match != STOP)
+        match = expand(ev, domain, redirect->domain, target);
+    if (match == NO_MATCH)
+        return stop(ev, SPF_OUTCOME_PERMERROR, "what it names cannot exist");
+    if (match == MATCH)
+        (void)text_copy(domain, RB_DOMAIN_MAX + 1, target);
+    return match;
+}
+
+/*
+ * check_host of RFC 7208 4 for a domain that may be one. Other than STOP: *outcome is the result,
+ * and no error.
+ */
+static enum match check_host(struct evaluation *ev, const char *start, enum spf_outcome *outcome)
+{
+    char domain[RB_DOMAIN_MAX + 1];
+    struct spf_term redirect = {.text = {"", 0}};
+    struct spf_span record;
+
+    (void)text_copy(domain, sizeof domain, start);
+    for (;;) { /* ends: each redirect is counted */
+        enum match match = get_record(ev, domain, &record);
+
+        *outcome = SPF_OUTCOME_NONE;
+        if (match == NO_MATCH && redirect.text.len > 0)
+            return stop(ev, SPF_OUTCOME_PERMERROR, "a redirect leads there, to no SPF record");
+        if (match != MATCH)
+            return match;
+        match = match_record(ev, domain, record, outcome, &redirect);
+        if (match != NO_MATCH)
+            return match;
+        *outcome = SPF_OUTCOME_NEUTRAL;
+        if (redirect.text.len == 0)
+            return NO_MATCH;
+        if (follow_redirect(ev, &redirect, domain) == STOP)
+            return STOP;
+    }
+}
+
+/* RFC 7208 4.3: in lower case and without a dot at its end. False for what is no such domain. */
+static bool set_domain(struct evaluation *ev, const char *domain)
+{
+    static const char octets[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    size_t len = domain != NULL ? strnlen(domain, sizeof ev->domain) : 0;
+
+    if (len > 0 && domain[len - 1] == '.')
+        len--;
+    if (len >= sizeof ev->domain)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        ev->domain[i] =
+            (char)(domain[i] >= 'A' && domain[i] <= 'Z' ? domain[i] + ('a' - 'A') : domain[i]);
+    ev->domain[len] = '\0';
+    return strspn(ev->domain, octets) == len && strchr(ev->domain, '.') != NULL &&
+           dns_name_can_be_asked(ev->domain);
+}
+
+bool spf_evaluate(const struct spf_question *question, const struct spf_answers *answers,
+                  struct spf_answer *answer, struct spf_lookup *next)
+{
+    struct evaluation ev = {
+        .question = question, .answers = answers, .answer = answer, .next = next};
+    enum spf_outcome outcome;
+
+    *answer = (struct spf_answer){.outcome = SPF_OUTCOME_NONE};
+    ev.local = text_or_empty(question->local);
+    if (ev.local[0] == '\0')
+        ev.local = "postmaster";
+    if (!set_client(&ev, question->client) || !set_domain(&ev, question->domain))
+        return true;
+    if (check_host(&ev, ev.domain, &outcome) != STOP)
+        answer->outcome = outcome;
+    return !ev.needs_more;
+}
+
+const char *spf_outcome_name(enum spf_outcome outcome)
+{
+    static const char *const names[] = {
+        [SPF_OUTCOME_NONE] = "none",           [SPF_OUTCOME_PASS] = "pass",
+        [SPF_OUTCOME_NEUTRAL] = "neutral",     [SPF_OUTCOME_SOFTFAIL] = "softfail",
+        [SPF_OUTCOME_FAIL] = "fail",           [SPF_OUTCOME_TEMPERROR] = "temperror",
+        [SPF_OUTCOME_PERMERROR] = "permerror",
+    };
+
+    return (size_t)outcome < sizeof names / sizeof names[0] ? names[outcome] : "?";
+}
