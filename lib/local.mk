@@ -13,6 +13,7 @@ libcore_la_SOURCES = \
     lib/base/pool.c lib/base/pool.h \
     lib/base/random.c lib/base/random.h \
     lib/base/sized.h \
+    lib/base/span.h \
     lib/base/stall.c lib/base/stall.h \
     lib/base/text.c lib/base/text.h \
     lib/base/transcript.c lib/base/transcript.h \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* spf_answers: a list of answers, each in one piece of memory; see spf_answers.h. */
+/* spf_answers: see the header. A list of answers, each in one piece of memory. */
 #include "config.h"
 
 #include "spf/answers.h"
@@ -8,17 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "spf/record.h"
 
 enum {
-    V4_OCTETS = 4,
-    V6_OCTETS = 16,
     RECORDS_OF_INTEREST = 2,       /* a second SPF record is one too many (RFC 7208 4.5) */
-    TEXT_MAX = SPF_RECORD_MAX + 1, /* of one that is longer no more need be known than that it is */
+    TEXT_MAX = SPF_RECORD_MAX + 1, /* octets noted of a text: enough to see that it is too long */
 };
 
-struct spf_reply {
-    struct spf_reply *next;
+struct spf_answer {
+    struct spf_answer *next;
     struct spf_lookup to;
     enum dns_outcome outcome;
     bool is_cut;
@@ -28,18 +27,18 @@ struct spf_reply {
 };
 
 /* What is noted of a record; at is NULL where it is of no interest. */
-static struct spf_span note_of(int type, const struct dns_record *record)
+static struct span note_of(int type, const struct dns_record *record)
 {
-    struct spf_span text = {record->text, record->text_len};
+    struct span text = {record->text, record->text_len};
 
     switch (type) {
     case ns_t_a:
-        return (struct spf_span){(const char *)record->address, V4_OCTETS};
+        return (struct span){(const char *)record->address, IP_V4_LEN};
     case ns_t_aaaa:
-        return (struct spf_span){(const char *)record->address, V6_OCTETS};
+        return (struct span){(const char *)record->address, IP_LEN};
     case ns_t_txt:
-        if (!spf_is_record(text))
-            return (struct spf_span){.at = NULL};
+        if (!spf_record_is_one(text))
+            return (struct span){.at = NULL};
         if (text.len > TEXT_MAX)
             text.len = TEXT_MAX;
         return text;
@@ -55,27 +54,27 @@ static unsigned records_max(int type)
     return type == ns_t_mx || type == ns_t_ptr ? SPF_HOSTS_MAX + 1 : DNS_RECORDS_MAX;
 }
 
-/* Writes the records, where reply is not NULL; the octets that it takes. */
-static size_t note_records(int type, const struct dns_record_list *list, struct spf_reply *reply)
+/* Counts the octets that the records take, and writes them where answer is not NULL. */
+static size_t note_records(int type, const struct dns_record_list *list, struct spf_answer *answer)
 {
     size_t len = 0;
     unsigned count = 0;
 
     for (size_t i = 0; i < list->count && count < records_max(type); i++) {
-        const struct spf_span note = note_of(type, &list->record[i]);
+        const struct span note = note_of(type, &list->record[i]);
 
         if (note.at == NULL)
             continue;
-        if (reply != NULL) {
-            reply->octets[len] = (uint8_t)(note.len >> 8);
-            reply->octets[len + 1] = (uint8_t)note.len;
-            memcpy(reply->octets + len + 2, note.at, note.len);
+        if (answer != NULL) {
+            answer->octets[len] = (uint8_t)(note.len >> 8);
+            answer->octets[len + 1] = (uint8_t)note.len;
+            memcpy(answer->octets + len + 2, note.at, note.len);
         }
         len += 2 + note.len;
         count++;
     }
-    if (reply != NULL)
-        reply->count = count;
+    if (answer != NULL)
+        answer->count = count;
     return len;
 }
 
@@ -83,19 +82,19 @@ bool spf_answers_add(struct spf_answers *answers, const struct spf_lookup *looku
                      enum dns_outcome outcome, const struct dns_record_list *list)
 {
     const size_t len = note_records(lookup->type, list, NULL);
-    struct spf_reply *reply;
+    struct spf_answer *answer;
 
     if (answers->count >= SPF_ANSWERS_MAX)
         return false;
-    reply = calloc(1, sizeof *reply + len);
-    if (reply == NULL)
+    answer = calloc(1, sizeof *answer + len);
+    if (answer == NULL)
         return false;
-    reply->to = *lookup;
-    reply->outcome = outcome;
-    reply->is_cut = list->is_cut;
-    reply->len = note_records(lookup->type, list, reply);
-    reply->next = answers->first;
-    answers->first = reply;
+    answer->to = *lookup;
+    answer->outcome = outcome;
+    answer->is_cut = list->is_cut;
+    answer->len = note_records(lookup->type, list, answer);
+    answer->next = answers->first;
+    answers->first = answer;
     answers->count++;
     return true;
 }
@@ -103,45 +102,45 @@ bool spf_answers_add(struct spf_answers *answers, const struct spf_lookup *looku
 void spf_answers_free(struct spf_answers *answers)
 {
     while (answers->first != NULL) {
-        struct spf_reply *reply = answers->first;
+        struct spf_answer *answer = answers->first;
 
-        answers->first = reply->next;
-        free(reply);
+        answers->first = answer->next;
+        free(answer);
     }
     answers->count = 0;
 }
 
-const struct spf_reply *spf_answers_find(const struct spf_answers *answers, int type,
-                                         const char *name)
+const struct spf_answer *spf_answers_find(const struct spf_answers *answers, int type,
+                                          const char *name)
 {
-    const struct spf_reply *reply = answers->first;
+    const struct spf_answer *answer = answers->first;
 
-    while (reply != NULL && (reply->to.type != type || strcmp(reply->to.name, name) != 0))
-        reply = reply->next;
-    return reply;
+    while (answer != NULL && (answer->to.type != type || strcmp(answer->to.name, name) != 0))
+        answer = answer->next;
+    return answer;
 }
 
-enum dns_outcome spf_reply_outcome(const struct spf_reply *reply)
+enum dns_outcome spf_answer_outcome(const struct spf_answer *answer)
 {
-    return reply->outcome;
+    return answer->outcome;
 }
 
-unsigned spf_reply_count(const struct spf_reply *reply)
+unsigned spf_answer_count(const struct spf_answer *answer)
 {
-    return reply->count;
+    return answer->count;
 }
 
-bool spf_reply_is_cut(const struct spf_reply *reply)
+bool spf_answer_is_cut(const struct spf_answer *answer)
 {
-    return reply->is_cut;
+    return answer->is_cut;
 }
 
-bool spf_reply_next(const struct spf_reply *reply, size_t *at, struct spf_span *record)
+bool spf_answer_next(const struct spf_answer *answer, size_t *at, struct span *record)
 {
-    if (*at >= reply->len)
+    if (*at >= answer->len)
         return false;
-    record->len = (size_t)reply->octets[*at] << 8 | reply->octets[*at + 1];
-    record->at = (const char *)reply->octets + *at + 2;
+    record->len = (size_t)answer->octets[*at] << 8 | answer->octets[*at + 1];
+    record->at = (const char *)answer->octets + *at + 2;
     *at += 2 + record->len;
     return true;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * spf_answers: what DNS has said so far to one SPF check: of each answer no more than RFC 7208 has
- * a use for. The look-ups are made elsewhere.
+ * a use for. The look-ups are made by spf_check, or by whoever evaluates step by step.
  *
  * Thread rule: the owner's; one thread at a time.
  */
 #ifndef RB_SPF_ANSWERS_H
 #define RB_SPF_ANSWERS_H
 
+#include "base/span.h"
 #include "dns/records.h"
-#include "spf/macro.h"
 
 enum {
     SPF_HOSTS_MAX = 10,    /* RFC 7208 4.6.4: hosts of one MX, pointers of one client */
@@ -21,11 +21,11 @@ struct spf_lookup {
     char name[RB_DOMAIN_MAX + 1]; /* in lower case */
 };
 
-struct spf_reply; /* opaque */
+struct spf_answer; /* opaque */
 
 /* Zeroed: none. */
 struct spf_answers {
-    struct spf_reply *first;
+    struct spf_answer *first;
     unsigned count;
 };
 
@@ -37,24 +37,25 @@ bool spf_answers_add(struct spf_answers *answers, const struct spf_lookup *looku
                      enum dns_outcome outcome, const struct dns_record_list *list)
     __attribute__((warn_unused_result));
 
+/* Frees all answers and empties the list. A zeroed list is fine. */
 void spf_answers_free(struct spf_answers *answers);
 
 /* What was said to that look-up; NULL where it has not been made. */
-const struct spf_reply *spf_answers_find(const struct spf_answers *answers, int type,
-                                         const char *name);
+const struct spf_answer *spf_answers_find(const struct spf_answers *answers, int type,
+                                          const char *name);
 
-enum dns_outcome spf_reply_outcome(const struct spf_reply *reply);
+enum dns_outcome spf_answer_outcome(const struct spf_answer *answer);
 
 /* Records that were noted. */
-unsigned spf_reply_count(const struct spf_reply *reply);
+unsigned spf_answer_count(const struct spf_answer *answer);
 
 /* There were more records than dns has room for: what is not here may still exist. */
-bool spf_reply_is_cut(const struct spf_reply *reply);
+bool spf_answer_is_cut(const struct spf_answer *answer);
 
 /*
  * The records in turn; *at: 0 at first. A text, a name, or the octets of an address. False: there
  * are no more.
  */
-bool spf_reply_next(const struct spf_reply *reply, size_t *at, struct spf_span *record);
+bool spf_answer_next(const struct spf_answer *answer, size_t *at, struct span *record);
 
 #endif

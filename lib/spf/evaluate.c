@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_check: the evaluation (RFC 7208 4.6, 5, 6.1, 7); see the header. Each call begins anew and
+ * spf_evaluate: check_host of RFC 7208 (4.6, 5, 6.1, 7); see the header. Each call begins anew and
  * goes as far as the answers reach. Includes are followed by recursion: its depth is bounded by
  * SPF_LOOKUPS_MAX, since each is counted before it is followed.
  */
@@ -9,19 +9,20 @@
 #include "spf/evaluate.h"
 
 #include <arpa/nameser.h>
-#include <netinet/in.h>
 #include <string.h>
 
-#include "spf/record.h"
+#include "base/ip.h"
 #include "base/text.h"
 #include "dns/name.h"
+#include "spf/macro.h"
+#include "spf/record.h"
 
 struct evaluation {
     const struct spf_question *question;
     const struct spf_answers *answers;
-    struct spf_answer *answer;
+    struct spf_result *result;
     struct spf_lookup *next;
-    struct sockaddr_storage client; /* v4-mapped made v4 */
+    struct ip client;
     char domain[RB_DOMAIN_MAX + 1]; /* the sender's */
     const char *local;
     unsigned lookups, voids;
@@ -31,45 +32,45 @@ struct evaluation {
 };
 
 /*
- * STOP ends it all: with an error, which is in the answer then, or for want of an answer of DNS.
+ * STOP ends it all: with an error, which is in the result then, or because an answer of DNS is wanting.
  */
 enum match { NO_MATCH, MATCH, STOP };
 
 /* --- How it ends ------------------------------------------------------------- */
 
-static void note_place(struct evaluation *ev, const char *domain, struct spf_span term)
+static void note_place(struct evaluation *ev, const char *domain, struct span term)
 {
-    text_printable(ev->answer->domain, sizeof ev->answer->domain, domain, strlen(domain));
-    text_printable(ev->answer->term, sizeof ev->answer->term, term.at, term.len);
+    text_printable(ev->result->domain, sizeof ev->result->domain, domain, strlen(domain));
+    text_printable(ev->result->term, sizeof ev->result->term, term.at, term.len);
 }
 
-static enum match stop(struct evaluation *ev, enum spf_outcome outcome, const char *fault)
+static enum match stop_with(struct evaluation *ev, enum spf_outcome outcome, const char *fault)
 {
-    ev->answer->outcome = outcome;
-    ev->answer->fault = fault;
+    ev->result->outcome = outcome;
+    ev->result->fault = fault;
     return STOP;
 }
 
 /* --- Look-ups ----------------------------------------------------------------- */
 
-/* NULL: it has to be made first. */
-static const struct spf_reply *look_up(struct evaluation *ev, int type, const char *name)
+/* The answer to a look-up; NULL, and ev->next is it: it must be made first. */
+static const struct spf_answer *find_answer(struct evaluation *ev, int type, const char *name)
 {
-    const struct spf_reply *reply = spf_answers_find(ev->answers, type, name);
+    const struct spf_answer *answer = spf_answers_find(ev->answers, type, name);
 
-    if (reply == NULL) {
+    if (answer == NULL) {
         ev->needs_more = true;
         ev->next->type = type;
         (void)text_copy(ev->next->name, sizeof ev->next->name, name);
     }
-    return reply;
+    return answer;
 }
 
 static enum match count_lookup(struct evaluation *ev)
 {
     ev->is_void = false;
     return ++ev->lookups > SPF_LOOKUPS_MAX
-               ? stop(ev, SPF_OUTCOME_PERMERROR, "more than 10 terms ask DNS")
+               ? stop_with(ev, SPF_OUTCOME_PERMERROR, "more than 10 terms ask DNS")
                : NO_MATCH;
 }
 
@@ -80,25 +81,26 @@ static enum match count_void(struct evaluation *ev)
         ev->voids++;
     ev->is_void = true;
     return ev->voids > SPF_VOID_LOOKUPS_MAX
-               ? stop(ev, SPF_OUTCOME_PERMERROR, "more than 2 terms ask for what does not exist")
+               ? stop_with(ev, SPF_OUTCOME_PERMERROR,
+                           "more than 2 terms ask for what does not exist")
                : NO_MATCH;
 }
 
 /*
- * Whether there are records for the look-up of a term: MATCH, and *reply has them. Not so for the
+ * Whether there are records for the look-up of a term: MATCH, and *answer has them. Not so for the
  * client's own names: what those say is no fault of the record's.
  */
 static enum match find_records(struct evaluation *ev, int type, const char *name,
-                               const struct spf_reply **reply)
+                               const struct spf_answer **answer)
 {
-    *reply = look_up(ev, type, name);
-    if (*reply == NULL)
+    *answer = find_answer(ev, type, name);
+    if (*answer == NULL)
         return STOP;
-    switch (spf_reply_outcome(*reply)) {
+    switch (spf_answer_outcome(*answer)) {
     case DNS_FOUND:
         return MATCH;
     case DNS_FAILURE:
-        return stop(ev, SPF_OUTCOME_TEMPERROR, "DNS gives no answer");
+        return stop_with(ev, SPF_OUTCOME_TEMPERROR, "DNS gives no answer");
     default:
         return count_void(ev);
     }
@@ -106,63 +108,32 @@ static enum match find_records(struct evaluation *ev, int type, const char *name
 
 /* --- The client ---------------------------------------------------------------- */
 
-/* False when it is neither of the two families. */
-static bool set_client(struct evaluation *ev, const struct sockaddr *client)
-{
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 v6;
-
-    if (client == NULL || (client->sa_family != AF_INET && client->sa_family != AF_INET6))
-        return false;
-    if (client->sa_family == AF_INET) {
-        memcpy(&ev->client, client, sizeof v4);
-        return true;
-    }
-    memcpy(&v6, client, sizeof v6);
-    if (!IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
-        memcpy(&ev->client, &v6, sizeof v6);
-        return true;
-    }
-    memcpy(&v4.sin_addr, v6.sin6_addr.s6_addr + 12, sizeof v4.sin_addr);
-    memcpy(&ev->client, &v4, sizeof v4);
-    return true;
-}
-
 static bool is_v4(const struct evaluation *ev)
 {
-    return ev->client.ss_family == AF_INET;
+    return ip_is_v4(&ev->client);
 }
 
-/* Whether the client is in the network of that many bits. The address is of the client's family. */
-static bool is_in_network(const struct evaluation *ev, const void *address, unsigned bits)
+/* Whether one of the addresses that were found has its first so many bits in common with the client. */
+static bool has_client(const struct evaluation *ev, const struct spf_answer *answer, unsigned bits)
 {
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    uint8_t client[sizeof v6.sin6_addr] = {0}, network[sizeof client] = {0};
-    const size_t whole = bits / 8;
-    const uint8_t mask = (uint8_t)(0xff00U >> bits % 8);
+    struct span octets;
+    struct ip address;
 
-    if (is_v4(ev)) {
-        memcpy(&v4, &ev->client, sizeof v4);
-        memcpy(client, &v4.sin_addr, sizeof v4.sin_addr);
-        memcpy(network, address, sizeof v4.sin_addr);
-    } else {
-        memcpy(&v6, &ev->client, sizeof v6);
-        memcpy(client, &v6.sin6_addr, sizeof client);
-        memcpy(network, address, sizeof network);
-    }
-    return memcmp(client, network, whole) == 0 &&
-           (bits % 8 == 0 || ((client[whole] ^ network[whole]) & mask) == 0);
-}
-
-static bool has_client(const struct evaluation *ev, const struct spf_reply *reply, unsigned bits)
-{
-    struct spf_span address;
-
-    for (size_t at = 0; spf_reply_next(reply, &at, &address);)
-        if (is_in_network(ev, address.at, bits))
+    for (size_t at = 0; spf_answer_next(answer, &at, &octets);) {
+        if (is_v4(ev))
+            address = ip_from_v4(octets.at);
+        else
+            memcpy(address.octets, octets.at, sizeof address.octets);
+        if (ip_has_prefix(&ev->client, &address, bits))
             return true;
+    }
     return false;
+}
+
+/* The bits of struct ip that a term's network has, for a client of this family. */
+static unsigned network_bits(const struct evaluation *ev, const struct spf_term *term)
+{
+    return is_v4(ev) ? IP_V4_MAPPED_BITS + term->v4_bits : term->v6_bits;
 }
 
 static int address_type(const struct evaluation *ev)
@@ -171,15 +142,6 @@ static int address_type(const struct evaluation *ev)
 }
 
 /* --- The client's names ----------------------------------------------------------- */
-
-static bool copy_name(struct spf_span name, char copy[RB_DOMAIN_MAX + 1])
-{
-    if (name.len > RB_DOMAIN_MAX)
-        return false;
-    memcpy(copy, name.at, name.len);
-    copy[name.len] = '\0';
-    return true;
-}
 
 /* Which names of a domain are wanted. */
 enum kin { KIN_ITSELF, KIN_BELOW, KIN_ANY };
@@ -202,29 +164,31 @@ static bool is_kin(const char *name, const char *domain, enum kin kin)
 /* MATCH: the client has this address. An error is none of the record's (RFC 7208 5.5). */
 static enum match is_validated(struct evaluation *ev, const char *name)
 {
-    const struct spf_reply *reply = look_up(ev, address_type(ev), name);
+    const struct spf_answer *answer = find_answer(ev, address_type(ev), name);
 
-    if (reply == NULL)
+    if (answer == NULL)
         return STOP;
-    return has_client(ev, reply, is_v4(ev) ? 32 : 128) ? MATCH : NO_MATCH;
+    return has_client(ev, answer, IP_BITS) ? MATCH : NO_MATCH;
 }
 
 /* Of the first ten names of the client, the first of that kin that is validated (RFC 7208 5.5). */
 static enum match find_client_name(struct evaluation *ev, const char *domain, enum kin kin,
                                    char name[RB_DOMAIN_MAX + 1])
 {
-    const struct spf_reply *reply;
-    struct spf_span record;
+    const struct sockaddr_storage client = ip_to_sockaddr(&ev->client);
+    const struct spf_answer *answer;
+    struct span record;
     size_t at = 0;
 
-    (void)dns_name_of_address((const struct sockaddr *)&ev->client, name);
-    reply = look_up(ev, ns_t_ptr, name);
-    if (reply == NULL)
+    (void)dns_name_of_address((const struct sockaddr *)&client, name);
+    answer = find_answer(ev, ns_t_ptr, name);
+    if (answer == NULL)
         return STOP;
-    for (unsigned i = 0; i < SPF_HOSTS_MAX && spf_reply_next(reply, &at, &record); i++) {
+    for (unsigned i = 0; i < SPF_HOSTS_MAX && spf_answer_next(answer, &at, &record); i++) {
         enum match match = NO_MATCH;
 
-        if (copy_name(record, name) && is_kin(name, domain, kin))
+        if (text_copy_part(name, RB_DOMAIN_MAX + 1, record.at, record.len) &&
+            is_kin(name, domain, kin))
             match = is_validated(ev, name);
         if (match != NO_MATCH)
             return match;
@@ -256,13 +220,13 @@ static const char *text_or_empty(const char *text)
 }
 
 /* MATCH: name is what a domain-spec in the record of that domain stands for. NO_MATCH: none. */
-static enum match expand(struct evaluation *ev, const char *domain, struct spf_span spec,
-                         char name[RB_DOMAIN_MAX + 1])
+static enum match expand_spec(struct evaluation *ev, const char *domain, struct span spec,
+                              char name[RB_DOMAIN_MAX + 1])
 {
-    const unsigned uses = spf_domain_uses(spec);
+    const unsigned uses = spf_macro_uses(spec);
     char client_name[RB_DOMAIN_MAX + 1] = "";
     const struct spf_macros macros = {
-        .client = (const struct sockaddr *)&ev->client,
+        .client = &ev->client,
         .local = ev->local,
         .sender_domain = ev->domain,
         .domain = domain,
@@ -272,9 +236,9 @@ static enum match expand(struct evaluation *ev, const char *domain, struct spf_s
 
     if ((uses & SPF_USES_CLIENT_NAME) != 0 && get_client_name(ev, domain, client_name) == STOP)
         return STOP;
-    ev->answer->by_sender = ev->answer->by_sender || (uses & SPF_USES_SENDER) != 0;
-    ev->answer->by_helo = ev->answer->by_helo || (uses & SPF_USES_HELO) != 0;
-    return spf_domain_expand(spec, &macros, name) ? MATCH : NO_MATCH;
+    ev->result->by_sender = ev->result->by_sender || (uses & SPF_USES_SENDER) != 0;
+    ev->result->by_helo = ev->result->by_helo || (uses & SPF_USES_HELO) != 0;
+    return spf_macro_expand(spec, &macros, name) ? MATCH : NO_MATCH;
 }
 
 /* The target of a term: what its domain-spec stands for, or the domain itself. */
@@ -282,7 +246,7 @@ static enum match find_target(struct evaluation *ev, const char *domain,
                               const struct spf_term *term, char name[RB_DOMAIN_MAX + 1])
 {
     if (term->domain.len > 0)
-        return expand(ev, domain, term->domain, name);
+        return expand_spec(ev, domain, term->domain, name);
     (void)text_copy(name, RB_DOMAIN_MAX + 1, domain);
     return MATCH;
 }
@@ -292,34 +256,34 @@ static enum match find_target(struct evaluation *ev, const char *domain,
 /* RFC 7208 5.3 */
 static enum match match_host(struct evaluation *ev, const struct spf_term *term, const char *name)
 {
-    const struct spf_reply *reply;
-    const enum match found = find_records(ev, address_type(ev), name, &reply);
+    const struct spf_answer *answer;
+    const enum match found = find_records(ev, address_type(ev), name, &answer);
 
     if (found != MATCH)
         return found;
-    if (has_client(ev, reply, is_v4(ev) ? term->v4_bits : term->v6_bits))
+    if (has_client(ev, answer, network_bits(ev, term)))
         return MATCH;
-    return spf_reply_is_cut(reply)
-               ? stop(ev, SPF_OUTCOME_TEMPERROR, "a host has more addresses than are looked at")
-               : NO_MATCH;
+    return spf_answer_is_cut(answer) ? stop_with(ev, SPF_OUTCOME_TEMPERROR,
+                                                 "a host has more addresses than are looked at")
+                                     : NO_MATCH;
 }
 
 /* RFC 7208 5.4 */
 static enum match match_mail_hosts(struct evaluation *ev, const struct spf_term *term,
                                    const char *name)
 {
-    const struct spf_reply *reply;
-    enum match match = find_records(ev, ns_t_mx, name, &reply);
-    struct spf_span record;
+    const struct spf_answer *answer;
+    enum match match = find_records(ev, ns_t_mx, name, &answer);
+    struct span record;
     char host[RB_DOMAIN_MAX + 1];
 
     if (match != MATCH)
         return match;
-    if (spf_reply_count(reply) > SPF_HOSTS_MAX)
-        return stop(ev, SPF_OUTCOME_PERMERROR, "a domain has more than 10 mail hosts");
+    if (spf_answer_count(answer) > SPF_HOSTS_MAX)
+        return stop_with(ev, SPF_OUTCOME_PERMERROR, "a domain has more than 10 mail hosts");
     match = NO_MATCH;
-    for (size_t at = 0; match == NO_MATCH && spf_reply_next(reply, &at, &record);)
-        if (copy_name(record, host))
+    for (size_t at = 0; match == NO_MATCH && spf_answer_next(answer, &at, &record);)
+        if (text_copy_part(host, sizeof host, record.at, record.len))
             match = match_host(ev, term, host);
     return match;
 }
@@ -338,9 +302,9 @@ static enum match match_pointer(struct evaluation *ev, const char *target)
 /* RFC 7208 5.7 */
 static enum match match_existence(struct evaluation *ev, const char *name)
 {
-    const struct spf_reply *reply;
+    const struct spf_answer *answer;
 
-    return find_records(ev, ns_t_a, name, &reply);
+    return find_records(ev, ns_t_a, name, &answer);
 }
 
 static enum match check_host(struct evaluation *ev, const char *start, enum spf_outcome *outcome);
@@ -353,7 +317,7 @@ static enum match match_include(struct evaluation *ev, const char *target)
     if (check_host(ev, target, &outcome) == STOP)
         return STOP;
     if (outcome == SPF_OUTCOME_NONE)
-        return stop(ev, SPF_OUTCOME_PERMERROR, "an include leads there, to no SPF record");
+        return stop_with(ev, SPF_OUTCOME_PERMERROR, "an include leads there, to no SPF record");
     return outcome == SPF_OUTCOME_PASS ? MATCH : NO_MATCH;
 }
 
@@ -367,7 +331,7 @@ static enum match match_by_dns(struct evaluation *ev, const char *domain,
     if (match != STOP)
         match = find_target(ev, domain, term, target);
     if (match == NO_MATCH && term->kind == SPF_INCLUDE)
-        return stop(ev, SPF_OUTCOME_PERMERROR, "what it names cannot exist");
+        return stop_with(ev, SPF_OUTCOME_PERMERROR, "what it names cannot exist");
     if (match != MATCH)
         return match;
     switch (term->kind) {
@@ -386,17 +350,15 @@ static enum match match_by_dns(struct evaluation *ev, const char *domain,
 
 static enum match match_term(struct evaluation *ev, const char *domain, const struct spf_term *term)
 {
-    bool is_in;
-
     switch (term->kind) {
     case SPF_ALL:
         return MATCH;
     case SPF_IP4:
-        is_in = is_v4(ev) && is_in_network(ev, term->network, term->v4_bits);
-        return is_in ? MATCH : NO_MATCH;
     case SPF_IP6:
-        is_in = !is_v4(ev) && is_in_network(ev, term->network, term->v6_bits);
-        return is_in ? MATCH : NO_MATCH;
+        return is_v4(ev) == (term->kind == SPF_IP4) &&
+                       ip_has_prefix(&ev->client, &term->network, network_bits(ev, term))
+                   ? MATCH
+                   : NO_MATCH;
     case SPF_REDIRECT:
     case SPF_EXP:
     case SPF_OTHER:
@@ -409,25 +371,26 @@ static enum match match_term(struct evaluation *ev, const char *domain, const st
 /* --- Records -------------------------------------------------------------------------- */
 
 /* MATCH: *record is the one SPF record of the domain (RFC 7208 4.4, 4.5). NO_MATCH: it has none. */
-static enum match find_record(struct evaluation *ev, const char *domain, struct spf_span *record)
+static enum match find_record(struct evaluation *ev, const char *domain, struct span *record)
 {
-    const struct spf_reply *reply = look_up(ev, ns_t_txt, domain);
+    const struct spf_answer *answer = find_answer(ev, ns_t_txt, domain);
     size_t at = 0;
 
-    if (reply == NULL)
+    if (answer == NULL)
         return STOP;
-    note_place(ev, domain, (struct spf_span){"", 0});
-    if (spf_reply_outcome(reply) == DNS_FAILURE)
-        return stop(ev, SPF_OUTCOME_TEMPERROR, "DNS gives no answer");
-    if (spf_reply_count(reply) > 1)
-        return stop(ev, SPF_OUTCOME_PERMERROR, "a domain has several SPF records");
-    if (spf_reply_is_cut(reply))
-        return stop(ev, SPF_OUTCOME_TEMPERROR, "a domain has more TXT records than are looked at");
-    return spf_reply_next(reply, &at, record) ? MATCH : NO_MATCH;
+    note_place(ev, domain, (struct span){"", 0});
+    if (spf_answer_outcome(answer) == DNS_FAILURE)
+        return stop_with(ev, SPF_OUTCOME_TEMPERROR, "DNS gives no answer");
+    if (spf_answer_count(answer) > 1)
+        return stop_with(ev, SPF_OUTCOME_PERMERROR, "a domain has several SPF records");
+    if (spf_answer_is_cut(answer))
+        return stop_with(ev, SPF_OUTCOME_TEMPERROR,
+                         "a domain has more TXT records than are looked at");
+    return spf_answer_next(answer, &at, record) ? MATCH : NO_MATCH;
 }
 
 /* The same; other than MATCH where its grammar is wrong, too (RFC 7208 4.6). */
-static enum match get_record(struct evaluation *ev, const char *domain, struct spf_span *record)
+static enum match get_record(struct evaluation *ev, const char *domain, struct span *record)
 {
     const enum match match = find_record(ev, domain, record);
     struct spf_term bad;
@@ -435,7 +398,7 @@ static enum match get_record(struct evaluation *ev, const char *domain, struct s
     if (match != MATCH || spf_record_is_good(*record, &bad))
         return match;
     note_place(ev, domain, bad.text);
-    return stop(ev, SPF_OUTCOME_PERMERROR, "the record is none by the rules");
+    return stop_with(ev, SPF_OUTCOME_PERMERROR, "the record is none by the rules");
 }
 
 static enum spf_outcome outcome_of(char qualifier)
@@ -453,14 +416,14 @@ static enum spf_outcome outcome_of(char qualifier)
 }
 
 /* What the record's mechanisms say; *redirect: the modifier, if it has one. */
-static enum match match_record(struct evaluation *ev, const char *domain, struct spf_span record,
+static enum match match_record(struct evaluation *ev, const char *domain, struct span record,
                                enum spf_outcome *outcome, struct spf_term *redirect)
 {
-    struct spf_span rest = spf_record_terms(record);
+    struct span rest = spf_record_terms(record);
     struct spf_term term;
 
     redirect->text.len = 0;
-    while (spf_record_take(&rest, &term)) {
+    while (spf_record_next(&rest, &term)) {
         enum match match;
 
         if (term.kind == SPF_REDIRECT)
@@ -483,9 +446,9 @@ static enum match follow_redirect(struct evaluation *ev, const struct spf_term *
     enum match match = count_lookup(ev);
 
     if (match != STOP)
-        match = expand(ev, domain, redirect->domain, target);
+        match = expand_spec(ev, domain, redirect->domain, target);
     if (match == NO_MATCH)
-        return stop(ev, SPF_OUTCOME_PERMERROR, "what it names cannot exist");
+        return stop_with(ev, SPF_OUTCOME_PERMERROR, "what it names cannot exist");
     if (match == MATCH)
         (void)text_copy(domain, RB_DOMAIN_MAX + 1, target);
     return match;
@@ -499,7 +462,7 @@ static enum match check_host(struct evaluation *ev, const char *start, enum spf_
 {
     char domain[RB_DOMAIN_MAX + 1];
     struct spf_term redirect = {.text = {"", 0}};
-    struct spf_span record;
+    struct span record;
 
     (void)text_copy(domain, sizeof domain, start);
     for (;;) { /* ends: each redirect is counted */
@@ -507,7 +470,7 @@ static enum match check_host(struct evaluation *ev, const char *start, enum spf_
 
         *outcome = SPF_OUTCOME_NONE;
         if (match == NO_MATCH && redirect.text.len > 0)
-            return stop(ev, SPF_OUTCOME_PERMERROR, "a redirect leads there, to no SPF record");
+            return stop_with(ev, SPF_OUTCOME_PERMERROR, "a redirect leads there, to no SPF record");
         if (match != MATCH)
             return match;
         match = match_record(ev, domain, record, outcome, &redirect);
@@ -524,37 +487,30 @@ static enum match check_host(struct evaluation *ev, const char *start, enum spf_
 /* RFC 7208 4.3: in lower case and without a dot at its end. False for what is no such domain. */
 static bool set_domain(struct evaluation *ev, const char *domain)
 {
-    static const char octets[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-    size_t len = domain != NULL ? strnlen(domain, sizeof ev->domain) : 0;
+    size_t len = domain != NULL ? strnlen(domain, sizeof ev->domain + 1) : 0;
+    char name[RB_DOMAIN_MAX + 1];
 
     if (len > 0 && domain[len - 1] == '.')
         len--;
-    if (len >= sizeof ev->domain)
-        return false;
-    for (size_t i = 0; i < len; i++)
-        ev->domain[i] =
-            (char)(domain[i] >= 'A' && domain[i] <= 'Z' ? domain[i] + ('a' - 'A') : domain[i]);
-    ev->domain[len] = '\0';
-    return strspn(ev->domain, octets) == len && strchr(ev->domain, '.') != NULL &&
-           dns_name_can_be_asked(ev->domain);
+    return len > 0 && text_copy_part(name, sizeof name, domain, len) && strchr(name, '.') != NULL &&
+           dns_name_of_host(name, ev->domain);
 }
 
 bool spf_evaluate(const struct spf_question *question, const struct spf_answers *answers,
-                  struct spf_answer *answer, struct spf_lookup *next)
+                  struct spf_result *result, struct spf_lookup *next)
 {
     struct evaluation ev = {
-        .question = question, .answers = answers, .answer = answer, .next = next};
+        .question = question, .answers = answers, .result = result, .next = next};
     enum spf_outcome outcome;
 
-    *answer = (struct spf_answer){.outcome = SPF_OUTCOME_NONE};
+    *result = (struct spf_result){.outcome = SPF_OUTCOME_NONE};
     ev.local = text_or_empty(question->local);
     if (ev.local[0] == '\0')
         ev.local = "postmaster";
-    if (!set_client(&ev, question->client) || !set_domain(&ev, question->domain))
+    if (!ip_from_sockaddr(question->client, &ev.client) || !set_domain(&ev, question->domain))
         return true;
     if (check_host(&ev, ev.domain, &outcome) != STOP)
-        answer->outcome = outcome;
+        result->outcome = outcome;
     return !ev.needs_more;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_check: may this client send for this domain, by the domain's own word (RFC 7208: check_host
+ * spf_evaluate: may this client send for this domain, by the domain's own word (RFC 7208: check_host
  * of the "MAIL FROM" identity)? Evaluates what DNS has said so far, and says what to ask it next.
  * Finds out; what follows from it is the caller's business. Records, names and addresses are
  * hostile input. Pure: knows no resolver and no clock.
@@ -12,19 +12,18 @@
 
 enum {
     SPF_LOOKUPS_MAX = 10,     /* RFC 7208 4.6.4: terms of a check that ask DNS */
-    SPF_VOID_LOOKUPS_MAX = 2, /* RFC 7208 4.6.4: of these, terms that find nothing */
+    SPF_VOID_LOOKUPS_MAX = 2, /* RFC 7208 4.6.4: of these, the ones that find nothing */
     SPF_TERM_TEXT_MAX = 127,  /* octets kept of a term */
 };
 
-/* RFC 7208 2.6 */
-enum spf_outcome {
-    SPF_OUTCOME_NONE,
-    SPF_OUTCOME_PASS,
-    SPF_OUTCOME_NEUTRAL,
-    SPF_OUTCOME_SOFTFAIL,
-    SPF_OUTCOME_FAIL,
-    SPF_OUTCOME_TEMPERROR,
-    SPF_OUTCOME_PERMERROR,
+enum spf_outcome { /* RFC 7208 2.6 */
+                   SPF_OUTCOME_NONE,
+                   SPF_OUTCOME_PASS,
+                   SPF_OUTCOME_NEUTRAL,
+                   SPF_OUTCOME_SOFTFAIL,
+                   SPF_OUTCOME_FAIL,
+                   SPF_OUTCOME_TEMPERROR,
+                   SPF_OUTCOME_PERMERROR,
 };
 
 /* The text is the caller's; NULL is the same as "". */
@@ -35,7 +34,7 @@ struct spf_question {
     const char *domain; /* in A-labels; an address literal has no SPF */
 };
 
-struct spf_answer {
+struct spf_result {
     enum spf_outcome outcome;
     bool by_sender; /* the local part was looked at: this is not so of the whole domain */
     bool by_helo;   /* the HELO name was looked at: this is not so of every session */
@@ -50,8 +49,8 @@ struct spf_answer {
 };
 
 /*
- * True: *answer is the result. False: *next must be looked up, and the answer to it, failures too,
- * be added to `answers`; then again. All look-ups of one check are different ones, and fewer than
+ * True: *result is what it comes to. False: *next must be looked up, and the answer to it, failures
+ * too, be added to `answers`; then again. All look-ups of one check are different ones, and fewer than
  * SPF_ANSWERS_MAX; explanations are not fetched. NONE without a look-up where the client is neither
  * AF_INET nor AF_INET6 or the domain no host name of two labels.
  *
@@ -59,7 +58,7 @@ struct spf_answer {
  * breaks the rules or their limits PERMERROR. A name that DNS cannot be asked for does not exist.
  */
 bool spf_evaluate(const struct spf_question *question, const struct spf_answers *answers,
-                  struct spf_answer *answer, struct spf_lookup *next);
+                  struct spf_result *result, struct spf_lookup *next);
 
 /* "none", "pass"... as RFC 7208 2.6 has them; "?" for a number out of range. Static. */
 const char *spf_outcome_name(enum spf_outcome outcome);

@@ -11,9 +11,8 @@
 #include "spf/macro.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <string.h>
 
+#include "base/text.h"
 #include "dns/name.h"
 
 enum {
@@ -28,15 +27,9 @@ static const char domain_letters[] = "slodiphv"; /* of a domain-spec's macros */
 static const char all_letters[] = "slodiphvcrt"; /* of an explanation's too */
 static const char delimiters[] = ".-+,/_=";
 
-static char lower(char c)
+static void drop_octets(struct span *span, size_t count)
 {
-    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
-static void drop(struct spf_span *span, size_t count)
-{
-    span->at += count;
-    span->len -= count;
+    *span = span_from(*span, count);
 }
 
 /* --- The grammar ------------------------------------------------------------ */
@@ -46,7 +39,7 @@ struct macro {
     char letter; /* in lower case */
     bool is_escaped, is_reversed;
     size_t keep; /* parts, from the right; 0: all */
-    struct spf_span delimiters;
+    struct span delimiters;
 };
 
 /* What a macro-string is made of. */
@@ -58,11 +51,11 @@ struct piece {
 };
 
 /* False: a number that is none. */
-static bool take_keep(struct spf_span *span, size_t *keep)
+static bool take_keep(struct span *span, size_t *keep)
 {
-    bool has_digits = span->len > 0 && spf_is_digit(span->at[0]);
+    bool has_digits = span->len > 0 && char_is_digit(span->at[0]);
 
-    for (*keep = 0; span->len > 0 && spf_is_digit(span->at[0]); drop(span, 1)) {
+    for (*keep = 0; span->len > 0 && char_is_digit(span->at[0]); drop_octets(span, 1)) {
         *keep = *keep * 10 + (size_t)(span->at[0] - '0');
         if (*keep > KEEP_MAX)
             return false;
@@ -71,36 +64,36 @@ static bool take_keep(struct spf_span *span, size_t *keep)
 }
 
 /* Reads what is between the braces. */
-static bool read_macro(struct spf_span span, const char *letters, struct macro *macro)
+static bool read_macro(struct span span, const char *letters, struct macro *macro)
 {
-    if (span.len == 0 || !spf_is_one_of(lower(span.at[0]), letters))
+    if (span.len == 0 || !char_is_in(char_lower(span.at[0]), letters))
         return false;
-    *macro = (struct macro){.letter = lower(span.at[0]), .is_escaped = span.at[0] < 'a'};
-    drop(&span, 1);
+    *macro = (struct macro){.letter = char_lower(span.at[0]), .is_escaped = span.at[0] < 'a'};
+    drop_octets(&span, 1);
     if (!take_keep(&span, &macro->keep))
         return false;
-    macro->is_reversed = span.len > 0 && lower(span.at[0]) == 'r';
+    macro->is_reversed = span.len > 0 && char_lower(span.at[0]) == 'r';
     if (macro->is_reversed)
-        drop(&span, 1);
+        drop_octets(&span, 1);
     for (size_t i = 0; i < span.len; i++)
-        if (!spf_is_one_of(span.at[i], delimiters))
+        if (!char_is_in(span.at[i], delimiters))
             return false;
-    macro->delimiters = span.len > 0 ? span : (struct spf_span){".", 1};
+    macro->delimiters = span.len > 0 ? span : (struct span){".", 1};
     return true;
 }
 
 /* "%%", "%_" or "%-". */
-static bool take_escape(struct spf_span *rest, struct piece *piece)
+static bool take_escape(struct span *rest, struct piece *piece)
 {
-    if (rest->len < 2 || !spf_is_one_of(rest->at[1], "%_-"))
+    if (rest->len < 2 || !char_is_in(rest->at[1], "%_-"))
         return false;
     piece->plain = rest->at[1] == '%' ? "%" : rest->at[1] == '_' ? " " : "%20";
     piece->plain_len = strlen(piece->plain);
-    drop(rest, 2);
+    drop_octets(rest, 2);
     return true;
 }
 
-static bool take_macro(struct spf_span *rest, const char *letters, struct piece *piece)
+static bool take_macro(struct span *rest, const char *letters, struct piece *piece)
 {
     const char *close = memchr(rest->at, '}', rest->len);
     size_t len;
@@ -108,14 +101,14 @@ static bool take_macro(struct spf_span *rest, const char *letters, struct piece 
     if (close == NULL)
         return false;
     len = (size_t)(close - rest->at) + 1;
-    if (!read_macro((struct spf_span){rest->at + 2, len - 3}, letters, &piece->macro))
+    if (!read_macro((struct span){rest->at + 2, len - 3}, letters, &piece->macro))
         return false;
-    drop(rest, len);
+    drop_octets(rest, len);
     return true;
 }
 
 /* Takes the first piece off a macro-string that is not empty. False: it is none. */
-static bool take_piece(struct spf_span *rest, const char *letters, struct piece *piece)
+static bool take_piece(struct span *rest, const char *letters, struct piece *piece)
 {
     *piece = (struct piece){.is_expand = rest->at[0] == '%'};
     if (piece->is_expand)
@@ -125,12 +118,12 @@ static bool take_piece(struct spf_span *rest, const char *letters, struct piece 
         return false;
     piece->plain = rest->at;
     piece->plain_len = 1;
-    drop(rest, 1);
+    drop_octets(rest, 1);
     return true;
 }
 
 /* *tail: what stands behind the last macro-expand. */
-static bool read_macro_string(struct spf_span text, const char *letters, struct spf_span *tail)
+static bool read_macro_string(struct span text, const char *letters, struct span *tail)
 {
     struct piece piece;
 
@@ -144,28 +137,28 @@ static bool read_macro_string(struct spf_span text, const char *letters, struct 
     return true;
 }
 
-bool spf_is_macro_string(struct spf_span text)
+bool spf_macro_is_string(struct span text)
 {
-    struct spf_span tail;
+    struct span tail;
 
     return read_macro_string(text, all_letters, &tail);
 }
 
 /* Letters, digits and hyphens, with a hyphen neither first nor last, and not digits alone. */
-static bool is_top_label(struct spf_span label)
+static bool is_top_label(struct span label)
 {
     bool is_number = true;
 
     for (size_t i = 0; i < label.len; i++) {
-        if (!spf_is_alpha(label.at[i]) && !spf_is_digit(label.at[i]) && label.at[i] != '-')
+        if (!char_is_letter(label.at[i]) && !char_is_digit(label.at[i]) && label.at[i] != '-')
             return false;
-        is_number = is_number && spf_is_digit(label.at[i]);
+        is_number = is_number && char_is_digit(label.at[i]);
     }
     return !is_number && label.at[0] != '-' && label.at[label.len - 1] != '-';
 }
 
 /* Whether a text ends in a dot and a top label, and perhaps another dot. */
-static bool has_top_label(struct spf_span text)
+static bool has_top_label(struct span text)
 {
     size_t start;
 
@@ -173,18 +166,18 @@ static bool has_top_label(struct spf_span text)
         text.len--;
     for (start = text.len; start > 0 && text.at[start - 1] != '.'; start--) {
     }
-    return start > 0 && is_top_label((struct spf_span){text.at + start, text.len - start});
+    return start > 0 && is_top_label((struct span){text.at + start, text.len - start});
 }
 
-bool spf_is_domain_spec(struct spf_span spec)
+bool spf_macro_is_domain_spec(struct span spec)
 {
-    struct spf_span tail;
+    struct span tail;
 
     return spec.len > 0 && read_macro_string(spec, domain_letters, &tail) &&
            (tail.len == 0 || has_top_label(tail));
 }
 
-unsigned spf_domain_uses(struct spf_span spec)
+unsigned spf_macro_uses(struct span spec)
 {
     struct piece piece;
     unsigned uses = 0;
@@ -209,7 +202,7 @@ struct writer {
     bool full;
 };
 
-static void put(struct writer *writer, const char *text, size_t len)
+static void put_octets(struct writer *writer, const char *text, size_t len)
 {
     if (len > writer->max - writer->len) {
         writer->full = true;
@@ -221,11 +214,11 @@ static void put(struct writer *writer, const char *text, size_t len)
 
 static void put_text(struct writer *writer, const char *text)
 {
-    put(writer, text, strlen(text));
+    put_octets(writer, text, strlen(text));
 }
 
 /* RFC 7208 7.3: all but RFC 3986's unreserved octets. */
-static void put_escaped(struct writer *out, struct spf_span span)
+static void put_escaped(struct writer *out, struct span span)
 {
     static const char hex[] = "0123456789ABCDEF";
 
@@ -233,18 +226,17 @@ static void put_escaped(struct writer *out, struct spf_span span)
         const char c = span.at[i];
         const char code[] = {'%', hex[(unsigned char)c >> 4], hex[(unsigned char)c & 0xf]};
 
-        if (spf_is_alpha(c) || spf_is_digit(c) || spf_is_one_of(c, "-._~"))
-            put(out, &c, 1);
+        if (char_is_letter(c) || char_is_digit(c) || char_is_in(c, "-._~"))
+            put_octets(out, &c, 1);
         else
-            put(out, code, sizeof code);
+            put_octets(out, code, sizeof code);
     }
 }
 
 /* The part of a value with this index, counted from the left; *count: how many there are. */
-static struct spf_span part_of(struct spf_span value, struct spf_span marks, size_t index,
-                               size_t *count)
+static struct span part_of(struct span value, struct span marks, size_t index, size_t *count)
 {
-    struct spf_span part = {value.at, 0};
+    struct span part = {value.at, 0};
     size_t start = 0;
 
     *count = 0;
@@ -252,7 +244,7 @@ static struct spf_span part_of(struct spf_span value, struct spf_span marks, siz
         if (at < value.len && memchr(marks.at, value.at[at], marks.len) == NULL)
             continue;
         if (*count == index)
-            part = (struct spf_span){value.at + start, at - start};
+            part = (struct span){value.at + start, at - start};
         (*count)++;
         start = at + 1;
     }
@@ -260,7 +252,7 @@ static struct spf_span part_of(struct spf_span value, struct spf_span marks, siz
 }
 
 /* The parts that are to be kept, with dots between them. */
-static void put_parts(struct writer *out, const struct macro *macro, struct spf_span value)
+static void put_parts(struct writer *out, const struct macro *macro, struct span value)
 {
     size_t count, first, ignored;
 
@@ -268,33 +260,29 @@ static void put_parts(struct writer *out, const struct macro *macro, struct spf_
     first = macro->keep > 0 && macro->keep < count ? count - macro->keep : 0;
     for (size_t i = first; i < count; i++) {
         const size_t index = macro->is_reversed ? count - 1 - i : i;
-        const struct spf_span part = part_of(value, macro->delimiters, index, &ignored);
+        const struct span part = part_of(value, macro->delimiters, index, &ignored);
 
         if (i > first)
-            put(out, ".", 1);
+            put_octets(out, ".", 1);
         if (macro->is_escaped)
             put_escaped(out, part);
         else
-            put(out, part.at, part.len);
+            put_octets(out, part.at, part.len);
     }
 }
 
 /* "192.0.2.1", or the nibbles of an IPv6 address with dots between them (RFC 7208 7.3). */
-static void client_text(const struct sockaddr *client, char text[CLIENT_TEXT_SIZE])
+static void write_client(const struct ip *client, char text[CLIENT_TEXT_SIZE])
 {
     static const char hex[] = "0123456789abcdef";
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
 
-    if (client->sa_family == AF_INET) {
-        memcpy(&v4, client, sizeof v4);
-        (void)inet_ntop(AF_INET, &v4.sin_addr, text, CLIENT_TEXT_SIZE);
+    if (ip_is_v4(client)) {
+        (void)inet_ntop(AF_INET, ip_v4(client), text, CLIENT_TEXT_SIZE);
         return;
     }
-    memcpy(&v6, client, sizeof v6);
-    for (size_t i = 0; i < sizeof v6.sin6_addr; i++) {
-        text[4 * i] = hex[v6.sin6_addr.s6_addr[i] >> 4];
-        text[4 * i + 2] = hex[v6.sin6_addr.s6_addr[i] & 0xf];
+    for (size_t i = 0; i < sizeof client->octets; i++) {
+        text[4 * i] = hex[client->octets[i] >> 4];
+        text[4 * i + 2] = hex[client->octets[i] & 0xf];
         text[4 * i + 1] = text[4 * i + 3] = '.';
     }
     text[CLIENT_TEXT_SIZE - 1] = '\0';
@@ -307,7 +295,7 @@ static void put_value(struct writer *value, const struct spf_macros *macros, cha
     switch (letter) {
     case 's':
         put_text(value, macros->local);
-        put(value, "@", 1);
+        put_octets(value, "@", 1);
         put_text(value, macros->sender_domain);
         break;
     case 'l':
@@ -320,14 +308,14 @@ static void put_value(struct writer *value, const struct spf_macros *macros, cha
         put_text(value, macros->domain);
         break;
     case 'i':
-        client_text(macros->client, client);
+        write_client(macros->client, client);
         put_text(value, client);
         break;
     case 'p':
         put_text(value, macros->client_name);
         break;
     case 'v':
-        put_text(value, macros->client->sa_family == AF_INET ? "in-addr" : "ip6");
+        put_text(value, ip_is_v4(macros->client) ? "in-addr" : "ip6");
         break;
     default: /* h: take_piece lets no other through */
         put_text(value, macros->helo);
@@ -342,44 +330,43 @@ static void put_macro(struct writer *out, const struct macro *macro,
     struct writer value = {.text = text, .max = sizeof text};
 
     put_value(&value, macros, macro->letter);
-    put_parts(out, macro, (struct spf_span){text, value.len});
+    put_parts(out, macro, (struct span){text, value.len});
     out->full = out->full || value.full;
 }
 
 /* RFC 7208 7.3: labels are taken off the left until what is left may be a name. */
-static struct spf_span cut_to_name(struct spf_span name)
+static struct span cut_to_name(struct span name)
 {
     while (name.len > NAME_MAX_OCTETS) {
         const char *dot = memchr(name.at, '.', name.len);
 
         if (dot == NULL)
             break;
-        drop(&name, (size_t)(dot - name.at) + 1);
+        drop_octets(&name, (size_t)(dot - name.at) + 1);
     }
     return name;
 }
 
-bool spf_domain_expand(struct spf_span spec, const struct spf_macros *macros,
-                       char name[RB_DOMAIN_MAX + 1])
+bool spf_macro_expand(struct span spec, const struct spf_macros *macros,
+                      char name[RB_DOMAIN_MAX + 1])
 {
     char text[EXPANDED_MAX];
     struct writer out = {.text = text, .max = sizeof text};
-    struct spf_span expanded;
+    struct span expanded;
     struct piece piece;
 
     while (spec.len > 0 && take_piece(&spec, domain_letters, &piece)) {
         if (piece.plain != NULL)
-            put(&out, piece.plain, piece.plain_len);
+            put_octets(&out, piece.plain, piece.plain_len);
         else
             put_macro(&out, &piece.macro, macros);
     }
     if (out.len > 0 && text[out.len - 1] == '.')
         out.len--;
-    expanded = cut_to_name((struct spf_span){text, out.len});
+    expanded = cut_to_name((struct span){text, out.len});
     if (out.full || expanded.len > NAME_MAX_OCTETS)
         return false;
-    for (size_t i = 0; i < expanded.len; i++)
-        name[i] = lower(expanded.at[i]);
-    name[expanded.len] = '\0';
+    (void)text_copy_part(name, RB_DOMAIN_MAX + 1, expanded.at, expanded.len);
+    text_lower(name);
     return dns_name_can_be_asked(name);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_memo: what SPF said a moment ago, so that the messages of one session, and of its neighbours,
- * do not ask DNS again each. Only in memory, and only briefly: records have their own lives.
+ * spf_memo: what SPF checks came to a moment ago, so that the messages of one session, and of its
+ * neighbours, do not ask DNS again each. A memo of base/, which also says which threads may call.
  */
 #ifndef RB_SPF_MEMO_H
 #define RB_SPF_MEMO_H
 
-#include "base/clock.h"
+#include "base/memo.h"
 #include "spf/evaluate.h"
 
 enum {
@@ -16,9 +16,9 @@ enum {
     SPF_MEMO_TEXT_MAX = 255,     /* octets of a HELO name or local part that is part of a key */
 };
 
-/* What an answer is an answer to, beside the client's address and the domain: enum spf_by. */
+/* What a result depends on, beside the client's address and the domain. */
 enum spf_by {
-    SPF_BY_SENDER = 1 << 0,
+    SPF_BY_SENDER = 1 << 0, /* the local part */
     SPF_BY_HELO = 1 << 1,
 };
 
@@ -34,23 +34,19 @@ struct spf_key {
 /* False when the question has no such key: no IP address, a text that is too long. Pure. */
 bool spf_key_make(const struct spf_question *question, unsigned by, struct spf_key *key);
 
-struct spf_memo; /* opaque */
+/* The clock must outlive it. NULL: out of memory. Given back with memo_free. */
+struct memo *spf_memo_new(const struct rb_clock *clock);
 
-/* The clock must outlive it. NULL: out of memory. Given back with spf_memo_free. */
-struct spf_memo *spf_memo_new(const struct rb_clock *clock);
-
-/* Nobody may use it any more. NULL is fine. */
-void spf_memo_free(struct spf_memo *memo);
-
-/* True when this question, or one that must have the same answer, has been noted. Any thread. */
-bool spf_memo_find(struct spf_memo *memo, const struct spf_question *question,
-                   struct spf_answer *answer);
+/* True when the result of this question, or of one that must have the same, has been noted. */
+bool spf_memo_find(struct memo *memo, const struct spf_question *question,
+                   struct spf_result *result);
 
 /*
- * Notes an answer: for the client's address and the domain; where it was by the HELO name or the
- * local part, for those alone. What cannot be kept (no key, no memory) is not. Any thread.
+ * Notes a result, for SPF_MEMO_LIFE_S (TEMPERROR: SPF_MEMO_TEMPERROR_LIFE_S): it holds for the
+ * client's address and the domain, and where it was by the HELO name or the local part, for that one
+ * alone. What has no key is not noted, nor what there is no memory for.
  */
-void spf_memo_note(struct spf_memo *memo, const struct spf_question *question,
-                   const struct spf_answer *answer);
+void spf_memo_note(struct memo *memo, const struct spf_question *question,
+                   const struct spf_result *result);
 
 #endif

@@ -12,58 +12,51 @@
 #include "spf/record.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <string.h>
 #include <strings.h>
+
+#include "base/text.h"
+#include "spf/macro.h"
 
 enum { V4_BITS = 32, V6_BITS = 128 };
 
 static const char version[] = "v=spf1";
 enum { VERSION_LEN = sizeof version - 1 };
 
-static bool is_word(struct spf_span span, const char *word)
+static bool is_word(struct span span, const char *word)
 {
     return span.len == strlen(word) && strncasecmp(span.at, word, span.len) == 0;
-}
-
-static struct spf_span span_from(struct spf_span span, size_t offset)
-{
-    return (struct spf_span){span.at + offset, span.len - offset};
 }
 
 /* --- Mechanisms --------------------------------------------------------------- */
 
 /* Takes "/24" or "//64" off the end. *bits stays where there is none. False: a bad number. */
-static bool take_bits(struct spf_span *span, const char *slashes, unsigned most, unsigned *bits)
+static bool take_bits(struct span *span, const char *slashes, unsigned most, unsigned *bits)
 {
-    size_t at = span->len, mark = strlen(slashes), digits;
-    unsigned value = 0;
+    const size_t mark = strlen(slashes);
+    struct span digits;
+    size_t at = span->len;
 
-    while (at > 0 && spf_is_digit(span->at[at - 1]))
+    while (at > 0 && char_is_digit(span->at[at - 1]))
         at--;
-    digits = span->len - at;
-    if (digits == 0 || at < mark || memcmp(span->at + at - mark, slashes, mark) != 0)
+    digits = span_from(*span, at);
+    if (digits.len == 0 || at < mark || memcmp(span->at + at - mark, slashes, mark) != 0)
         return true;
-    if (digits > 3 || (digits > 1 && span->at[at] == '0'))
-        return false;
-    for (size_t i = at; i < span->len; i++)
-        value = value * 10 + (unsigned)(span->at[i] - '0');
     span->len = at - mark;
-    *bits = value;
-    return value <= most;
+    return (digits.len == 1 || digits.at[0] != '0') &&
+           text_number(digits.at, digits.len, most, bits);
 }
 
 /* What stands behind a mechanism's name: with a ":" before it, or not. */
 struct argument {
     bool has_colon;
-    struct spf_span text;
+    struct span text;
 };
 
 /* include, exists, ptr: [ ":" domain-spec ] */
 static bool read_domain(struct argument argument, bool is_needed, struct spf_term *term)
 {
     term->domain = argument.text;
-    return argument.has_colon ? spf_is_domain_spec(argument.text)
+    return argument.has_colon ? spf_macro_is_domain_spec(argument.text)
                               : !is_needed && argument.text.len == 0;
 }
 
@@ -80,16 +73,20 @@ static bool read_network(struct argument argument, int family, unsigned *bits,
                          struct spf_term *term)
 {
     char text[INET6_ADDRSTRLEN];
+    uint8_t octets[IP_LEN];
 
     if (!argument.has_colon || !take_bits(&argument.text, "/", *bits, bits) ||
-        argument.text.len >= sizeof text)
+        !text_copy_part(text, sizeof text, argument.text.at, argument.text.len) ||
+        strlen(text) != argument.text.len || inet_pton(family, text, octets) != 1)
         return false;
-    memcpy(text, argument.text.at, argument.text.len);
-    text[argument.text.len] = '\0';
-    return strlen(text) == argument.text.len && inet_pton(family, text, term->network) == 1;
+    if (family == AF_INET)
+        term->network = ip_from_v4(octets);
+    else
+        memcpy(term->network.octets, octets, sizeof octets);
+    return true;
 }
 
-static bool read_mechanism(struct spf_span name, struct argument argument, struct spf_term *term)
+static bool read_mechanism(struct span name, struct argument argument, struct spf_term *term)
 {
     static const char *const names[] = {
         [SPF_ALL] = "all", [SPF_INCLUDE] = "include", [SPF_A] = "a",     [SPF_MX] = "mx",
@@ -122,35 +119,35 @@ static bool read_mechanism(struct spf_span name, struct argument argument, struc
 
 /* --- Terms --------------------------------------------------------------------- */
 
-static bool read_modifier(struct spf_span name, struct spf_span value, struct spf_term *term)
+static bool read_modifier(struct span name, struct span value, struct spf_term *term)
 {
     term->kind = is_word(name, "redirect") ? SPF_REDIRECT
                  : is_word(name, "exp")    ? SPF_EXP
                                            : SPF_OTHER;
     if (term->kind == SPF_OTHER)
-        return spf_is_macro_string(value);
+        return spf_macro_is_string(value);
     term->domain = value;
-    return spf_is_domain_spec(value);
+    return spf_macro_is_domain_spec(value);
 }
 
 /* Octets of the name that a text begins with: ALPHA *( ALPHA / DIGIT / "-" / "_" / "." ) */
-static size_t name_length(struct spf_span text)
+static size_t name_length(struct span text)
 {
     size_t len = 0;
 
-    if (text.len == 0 || !spf_is_alpha(text.at[0]))
+    if (text.len == 0 || !char_is_letter(text.at[0]))
         return 0;
-    while (len < text.len && (spf_is_alpha(text.at[len]) || spf_is_digit(text.at[len]) ||
-                              spf_is_one_of(text.at[len], "-_.")))
+    while (len < text.len && (char_is_letter(text.at[len]) || char_is_digit(text.at[len]) ||
+                              char_is_in(text.at[len], "-_.")))
         len++;
     return len;
 }
 
-static bool read_term(struct spf_span text, struct spf_term *term)
+static bool read_term(struct span text, struct spf_term *term)
 {
-    const bool has_qualifier = spf_is_one_of(text.at[0], "+-?~");
+    const bool has_qualifier = char_is_in(text.at[0], "+-?~");
     struct argument argument;
-    struct spf_span name;
+    struct span name;
 
     *term =
         (struct spf_term){.text = text, .qualifier = '+', .v4_bits = V4_BITS, .v6_bits = V6_BITS};
@@ -158,7 +155,7 @@ static bool read_term(struct spf_span text, struct spf_term *term)
         term->qualifier = text.at[0];
         text = span_from(text, 1);
     }
-    name = (struct spf_span){text.at, name_length(text)};
+    name = (struct span){text.at, name_length(text)};
     if (name.len == 0)
         return false;
     text = span_from(text, name.len);
@@ -169,9 +166,9 @@ static bool read_term(struct spf_span text, struct spf_term *term)
     return read_mechanism(name, argument, term);
 }
 
-bool spf_record_take(struct spf_span *rest, struct spf_term *term)
+bool spf_record_next(struct span *rest, struct spf_term *term)
 {
-    struct spf_span text;
+    struct span text;
     const char *space;
 
     while (rest->len > 0 && rest->at[0] == ' ')
@@ -180,34 +177,34 @@ bool spf_record_take(struct spf_span *rest, struct spf_term *term)
     if (rest->len == 0)
         return false;
     space = memchr(rest->at, ' ', rest->len);
-    text = (struct spf_span){rest->at, space != NULL ? (size_t)(space - rest->at) : rest->len};
+    text = (struct span){rest->at, space != NULL ? (size_t)(space - rest->at) : rest->len};
     *rest = span_from(*rest, text.len);
     return read_term(text, term);
 }
 
 /* --- Records ------------------------------------------------------------------- */
 
-bool spf_is_record(struct spf_span text)
+bool spf_record_is_one(struct span text)
 {
     return text.len >= VERSION_LEN && strncasecmp(text.at, version, VERSION_LEN) == 0 &&
            (text.len == VERSION_LEN || text.at[VERSION_LEN] == ' ');
 }
 
-struct spf_span spf_record_terms(struct spf_span record)
+struct span spf_record_terms(struct span record)
 {
     return span_from(record, VERSION_LEN);
 }
 
-bool spf_record_is_good(struct spf_span record, struct spf_term *term)
+bool spf_record_is_good(struct span record, struct spf_term *term)
 {
-    struct spf_span rest;
+    struct span rest;
     unsigned count = 0, redirects = 0, explanations = 0;
 
-    term->text = (struct spf_span){record.at, 0};
-    if (record.len > SPF_RECORD_MAX || !spf_is_record(record))
+    term->text = (struct span){record.at, 0};
+    if (record.len > SPF_RECORD_MAX || !spf_record_is_one(record))
         return false;
     rest = spf_record_terms(record);
-    while (spf_record_take(&rest, term)) {
+    while (spf_record_next(&rest, term)) {
         redirects += term->kind == SPF_REDIRECT;
         explanations += term->kind == SPF_EXP;
         if (redirects > 1 || explanations > 1)

@@ -36,7 +36,7 @@ struct applicant {
 struct check {
     struct spf_subject subject; /* of the first applicant, who may be gone */
     struct spf_answers answers;
-    struct spf_answer answer;
+    struct spf_result answer;
     struct spf_lookup wanted; /* what it has to wait for */
     int64_t spent_ms;         /* that name servers have taken */
     struct applicant *applicants;

@@ -28,7 +28,7 @@ static bool is_loopback(const struct sockaddr *client)
         {.addr = {[15] = 1}, .bits = 128},
     };
 
-    return networks_contain(networks, sizeof networks / sizeof networks[0], client);
+    return netguard_is_in_any(networks, sizeof networks / sizeof networks[0], client);
 }
 
 /* What comes over the loopback was handed on by somebody of ours: no domain can know of that. */
@@ -54,10 +54,10 @@ static enum spf_step advance(struct rb_verifier *verifier, const struct snapshot
 {
     const struct spf_question question = spf_subject_question(&check->subject);
     enum spf_step step =
-        spf_recall(snapshot->dns, &question, &check->answers, &check->answer, &check->wanted);
+        spf_check_recall(snapshot->dns, &question, &check->answers, &check->answer, &check->wanted);
 
     if (step == SPF_ASKS && check->spent_ms >= time_ms(snapshot)) {
-        spf_give_up(&check->answer, too_long);
+        spf_check_give_up(&check->answer, too_long);
         step = SPF_DONE;
     }
     if (step == SPF_DONE)
@@ -65,7 +65,7 @@ static enum spf_step advance(struct rb_verifier *verifier, const struct snapshot
     return step;
 }
 
-static enum gate_word word_for(const struct spf_answer *answer)
+static enum gate_word word_for(const struct spf_result *answer)
 {
     return answer->outcome == SPF_OUTCOME_FAIL ? GATE_CLOSED : GATE_OPEN;
 }
@@ -76,7 +76,7 @@ static enum gate_word ask(struct rb_verifier *verifier, const struct snapshot *s
 {
     enum gate_word word = GATE_NO_MEMORY;
     struct spf_subject subject;
-    struct spf_answer known;
+    struct spf_result known;
 
     *check = NULL;
     if (spf_memo_find(verifier->spf, question, &known))
@@ -227,7 +227,7 @@ static void fail(struct rb_verifier *verifier, struct flight *flight, const char
 }
 
 /* Whether what was found out for one sender's message is so for the other's. */
-static bool holds_for(const struct spf_answer *answer, const struct spf_subject *asked,
+static bool holds_for(const struct spf_result *answer, const struct spf_subject *asked,
                       const struct spf_subject *other)
 {
     return (!answer->by_sender || strcmp(asked->local, other->local) == 0) &&
@@ -360,7 +360,7 @@ static void give_up(struct rb_verifier *verifier, const struct snapshot *snapsho
 {
     const struct spf_question question = spf_subject_question(&check->subject);
 
-    spf_give_up(&check->answer, too_long);
+    spf_check_give_up(&check->answer, too_long);
     spf_memo_note(verifier->spf, &question, &check->answer);
     finish(verifier, snapshot, check, word_for(&check->answer));
 }

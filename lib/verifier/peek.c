@@ -55,7 +55,7 @@ static bool is_turned_back(const struct peek *peek, enum memory_answer known)
         .local = peek->address.local,
         .domain = peek->address.domain,
     };
-    struct spf_answer said;
+    struct spf_result said;
 
     if (!gate_is_for(peek->snapshot->options, peek->question))
         return false;

@@ -49,7 +49,7 @@ static void destroy(struct rb_verifier *verifier)
     memory_close(&verifier->memory);
     checks_free(&verifier->checks);
     limits_fini(&verifier->limits);
-    spf_memo_free(verifier->spf);
+    memo_free(verifier->spf);
     snapshots_fini(&verifier->snapshots);
     tls_context_free(verifier->tls_context);
     if (verifier->cancel_fd >= 0)

@@ -46,8 +46,8 @@ struct rb_verifier {
     struct limits limits;       /* has a lock of its own, which may be taken under this one */
     struct retry *
         retry; /* NULL: no cache to write to; what is asked again by itself; has a lock of its own */
-    struct sched *sched;  /* what is to be asked, and the threads that do; has a lock of its own */
-    struct spf_memo *spf; /* what SPF said lately; has a lock of its own */
+    struct sched *sched; /* what is to be asked, and the threads that do; has a lock of its own */
+    struct memo *spf;    /* what SPF said lately; has a lock of its own */
     void *tls_context;
     int cancel_fd; /* readable once the verifier stops */
     uint8_t probe_key[32];

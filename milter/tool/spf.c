@@ -97,7 +97,7 @@ static int read_sender(const struct spf_arguments *arguments, struct sender *sen
 }
 
 /* By what: a term, and what is wrong with it; or what else there is to say of a record. */
-static void tell_why(const char *sender_domain, const struct spf_answer *answer)
+static void tell_why(const char *sender_domain, const struct spf_result *answer)
 {
     if (answer->outcome == SPF_OUTCOME_NONE) {
         printf("%s has no SPF record\n", sender_domain);
@@ -113,7 +113,7 @@ static void tell_why(const char *sender_domain, const struct spf_answer *answer)
         printf("no term in the record of %s is for it\n", answer->domain);
 }
 
-static void tell(const char *client, const char *sender_domain, const struct spf_answer *answer)
+static void tell(const char *client, const char *sender_domain, const struct spf_result *answer)
 {
     char domain[RB_DOMAIN_MAX + 1];
 
@@ -131,7 +131,7 @@ static void tell(const char *client, const char *sender_domain, const struct spf
 static int check(const struct spf_question *question, const char *client,
                  const struct text_list *resolvers)
 {
-    struct spf_answer answer;
+    struct spf_result answer;
     struct dns *dns;
 
     if (dns_open((const char *const *)resolvers->items, resolvers->count, clock_system(), -1,

@@ -27,12 +27,12 @@ struct source {
     const char *at, *end;
 };
 
-static struct spf_span take_until(struct source *source, char mark)
+static struct span take_until(struct source *source, char mark)
 {
     const char *stop = source->at < source->end
                            ? memchr(source->at, mark, (size_t)(source->end - source->at))
                            : NULL;
-    struct spf_span span = {source->at, (size_t)((stop != NULL ? stop : source->end) - source->at)};
+    struct span span = {source->at, (size_t)((stop != NULL ? stop : source->end) - source->at)};
 
     source->at = stop != NULL ? stop + 1 : source->end;
     return span;
@@ -41,7 +41,7 @@ static struct spf_span take_until(struct source *source, char mark)
 /* The next line, cut at TEXT_MAX octets, without zeroes. */
 static const char *take_text(struct source *source, char text[TEXT_MAX + 1])
 {
-    const struct spf_span line = take_until(source, '\n');
+    const struct span line = take_until(source, '\n');
     size_t kept = 0;
 
     for (size_t i = 0; i < line.len && kept < TEXT_MAX; i++)
@@ -53,7 +53,7 @@ static const char *take_text(struct source *source, char text[TEXT_MAX + 1])
 
 /* --- What DNS says ------------------------------------------------------------ */
 
-static char *copy(struct spf_span span)
+static char *copy(struct span span)
 {
     char *text = malloc(span.len + 1);
 
@@ -64,7 +64,7 @@ static char *copy(struct spf_span span)
 }
 
 /* As dns does: no name that could not be asked for. */
-static void add_record(struct dns_record_list *list, int type, struct spf_span span)
+static void add_record(struct dns_record_list *list, int type, struct span span)
 {
     struct dns_record record = {.text = NULL};
 
@@ -89,7 +89,7 @@ static void add_record(struct dns_record_list *list, int type, struct spf_span s
 static enum dns_outcome say(struct source *source, int type, struct dns_record_list *list)
 {
     const bool is_over = source->at == source->end;
-    struct spf_span line = take_until(source, '\n');
+    struct span line = take_until(source, '\n');
     struct source records = {line.at, line.at + line.len};
 
     *list = (struct dns_record_list){.count = 0};
@@ -125,7 +125,7 @@ static bool is_error(enum spf_outcome outcome)
     return outcome == SPF_OUTCOME_TEMPERROR || outcome == SPF_OUTCOME_PERMERROR;
 }
 
-static void look_at(const struct spf_answer *answer)
+static void look_at(const struct spf_result *answer)
 {
     HOLDS(answer->outcome >= SPF_OUTCOME_NONE && answer->outcome <= SPF_OUTCOME_PERMERROR);
     HOLDS(is_error(answer->outcome) == (answer->fault != NULL));
@@ -138,7 +138,7 @@ static void look_at(const struct spf_answer *answer)
 static void check(const struct spf_question *question, struct source first, struct source more)
 {
     struct spf_answers answers = {.first = NULL};
-    struct spf_answer answer, again;
+    struct spf_result answer, again;
     struct spf_lookup next;
     bool is_first = true;
 

@@ -4,11 +4,9 @@
 
 #include "dns_rig.h"
 
-#include <arpa/inet.h>
-#include <string.h>
-
 #include "check.h"
 #include "base/clock.h"
+#include "base/ip.h"
 
 struct dns_rig dns_rig_start(const struct fake_dns_row *rows, size_t count)
 {
@@ -27,14 +25,8 @@ void dns_rig_stop(struct dns_rig *rig)
 
 struct sockaddr_storage dns_rig_address(const char *text)
 {
-    struct sockaddr_storage address = {0};
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
-        memcpy(&address, &v4, sizeof v4);
-    else if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
-        memcpy(&address, &v6, sizeof v6);
-    else
+    struct sockaddr_storage address;
+    if (!ip_sockaddr_parse(text, &address))
         fail_msg("%s is no address", text);
     return address;
 }

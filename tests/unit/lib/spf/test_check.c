@@ -138,13 +138,13 @@ static void note(struct log *log, const struct spf_lookup *lookup)
     log->lookup[log->count++] = *lookup;
 }
 
-static struct spf_answer evaluate_logged(const struct fake_dns_row *rows, size_t count,
+static struct spf_result evaluate_logged(const struct fake_dns_row *rows, size_t count,
                                          const struct asked *asked, struct log *log)
 {
     struct sockaddr_storage client;
     const struct spf_question question = question_of(asked, &client);
     struct spf_answers answers = {.first = NULL};
-    struct spf_answer answer;
+    struct spf_result answer;
     struct spf_lookup next;
 
     log->count = 0;
@@ -160,7 +160,7 @@ static struct spf_answer evaluate_logged(const struct fake_dns_row *rows, size_t
     return answer;
 }
 
-static struct spf_answer evaluate(const struct fake_dns_row *rows, size_t count,
+static struct spf_result evaluate(const struct fake_dns_row *rows, size_t count,
                                   const struct asked *asked)
 {
     struct log log;
@@ -531,7 +531,7 @@ static void odd_questions_are_answered_none_without_asking(void **state)
     const struct spf_answers nothing = {.first = NULL};
     struct sockaddr_storage client = dns_rig_address(client_v4);
     struct sockaddr unknown = {.sa_family = AF_UNIX};
-    struct spf_answer answer = {.outcome = SPF_OUTCOME_FAIL, .by_helo = true};
+    struct spf_result answer = {.outcome = SPF_OUTCOME_FAIL, .by_helo = true};
     struct spf_lookup next;
 
     (void)state;
@@ -587,7 +587,7 @@ static void the_answer_says_what_it_was_by(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct spf_answer answer = evaluate(zone, COUNT(zone), &cases[i].asked);
+        struct spf_result answer = evaluate(zone, COUNT(zone), &cases[i].asked);
 
         expect(cases[i].asked.domain, answer.outcome, cases[i].outcome);
         assert_int_equal(answer.by_sender, cases[i].by_sender);
@@ -626,7 +626,7 @@ static void the_answer_says_whose_record_and_which_term(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         const struct asked asked = {.client = cases[i].client, .domain = cases[i].domain};
-        const struct spf_answer answer = evaluate(zone, COUNT(zone), &asked);
+        const struct spf_result answer = evaluate(zone, COUNT(zone), &asked);
 
         if (strcmp(answer.domain, cases[i].whose) != 0 || strcmp(answer.term, cases[i].term) != 0)
             fail_msg("%s: \"%s\" of %s", cases[i].domain, answer.term, answer.domain);
@@ -638,7 +638,7 @@ static void what_is_told_of_a_term_is_printable_and_short(void **state)
 {
     static const char record[] = "v=spf1 a:\303\244\033[2J\"%s.example";
     char text[1000], term[900];
-    struct spf_answer answer;
+    struct spf_result answer;
 
     (void)state;
     memset(term, 'x', sizeof term - 1);
@@ -837,7 +837,7 @@ static void includes_are_followed_ten_deep(void **state)
         records[i] = (struct fake_dns_answer){.type = ns_t_txt, .data = texts[i]};
         rows[i] = (struct fake_dns_row){.name = names[i], .answers = &records[i], .count = 1};
     }
-    struct spf_answer answer = evaluate(rows, 12, &(struct asked){.domain = "i0.example"});
+    struct spf_result answer = evaluate(rows, 12, &(struct asked){.domain = "i0.example"});
     expect("ten deep", answer.outcome, SPF_OUTCOME_PASS);
     assert_string_equal(answer.domain, "i10.example");
     (void)snprintf(texts[10], sizeof texts[10], "v=spf1 include:i11.example -all");
@@ -1030,18 +1030,18 @@ static void no_needless_look_up_is_made(void **state)
     }
 }
 
-static struct spf_answer check_until(const struct dns *dns, const struct asked *asked,
+static struct spf_result check_until(const struct dns *dns, const struct asked *asked,
                                      deadline until)
 {
     struct sockaddr_storage client;
     const struct spf_question question = question_of(asked, &client);
-    struct spf_answer answer;
+    struct spf_result answer;
 
     spf_check(dns, until, &question, &answer);
     return answer;
 }
 
-static struct spf_answer check(const struct dns *dns, const struct asked *asked)
+static struct spf_result check(const struct dns *dns, const struct asked *asked)
 {
     return check_until(dns, asked, deadline_in(clock_system(), PATIENT_MS));
 }
@@ -1185,23 +1185,24 @@ static void what_was_asked_before_is_recalled(void **state)
     struct spf_answers answers = {.first = NULL};
     struct sockaddr_storage client;
     struct spf_question question = question_of(&first, &client);
-    struct spf_answer answer;
+    struct spf_result answer;
     struct spf_lookup next;
 
     (void)state;
-    assert_int_equal(spf_recall(world.dns, &question, &answers, &answer, &next), SPF_ASKS);
+    assert_int_equal(spf_check_recall(world.dns, &question, &answers, &answer, &next), SPF_ASKS);
     assert_string_equal(next.name, "include.example");
     assert_int_equal(next.type, ns_t_txt);
     expect("asked", check(world.dns, &first).outcome, SPF_OUTCOME_PASS);
     for (size_t i = 0; i < COUNT(others); i++) {
         spf_answers_free(&answers);
         question = question_of(&others[i], &client);
-        assert_int_equal(spf_recall(world.dns, &question, &answers, &answer, &next), SPF_DONE);
+        assert_int_equal(spf_check_recall(world.dns, &question, &answers, &answer, &next),
+                         SPF_DONE);
         expect("recalled", answer.outcome, i == 0 ? SPF_OUTCOME_FAIL : SPF_OUTCOME_PASS);
     }
     spf_answers_free(&answers);
     question = question_of(&(struct asked){.domain = "mx.example"}, &client);
-    assert_int_equal(spf_recall(world.dns, &question, &answers, &answer, &next), SPF_ASKS);
+    assert_int_equal(spf_check_recall(world.dns, &question, &answers, &answer, &next), SPF_ASKS);
     spf_answers_free(&answers);
     assert_int_equal(fake_dns_asked_udp(world.fake, "include.example", ns_t_invalid), 1);
     assert_int_equal(fake_dns_asked_udp(world.fake, "pass.example", ns_t_invalid), 1);

@@ -9,22 +9,19 @@
 #include "check.h"
 #include "dns_rig.h"
 
-static struct spf_span span_of(const char *text)
-{
-    return (struct spf_span){text, strlen(text)};
-}
-
 /* The example of RFC 7208 7.4. */
 struct setting {
-    struct sockaddr_storage client;
+    struct ip client;
     struct spf_macros macros;
 };
 
 static void set(struct setting *setting, const char *client)
 {
-    setting->client = dns_rig_address(client);
+    const struct sockaddr_storage address = dns_rig_address(client);
+
+    assert_true(ip_from_sockaddr((const struct sockaddr *)&address, &setting->client));
     setting->macros = (struct spf_macros){
-        .client = (const struct sockaddr *)&setting->client,
+        .client = &setting->client,
         .local = "strong-bad",
         .sender_domain = "email.example.com",
         .domain = "email.example.com",
@@ -36,7 +33,7 @@ static void set(struct setting *setting, const char *client)
 static const char *expand(const struct setting *setting, const char *spec,
                           char name[RB_DOMAIN_MAX + 1])
 {
-    return spf_domain_expand(span_of(spec), &setting->macros, name) ? name : NULL;
+    return spf_macro_expand(span_of(spec), &setting->macros, name) ? name : NULL;
 }
 
 struct example {
@@ -264,13 +261,13 @@ static void domain_specs_are_told_from_others(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(good); i++)
-        if (!spf_is_domain_spec(span_of(good[i])))
+        if (!spf_macro_is_domain_spec(span_of(good[i])))
             fail_msg("%s was not taken", good[i]);
     for (size_t i = 0; i < COUNT(bad); i++)
-        if (spf_is_domain_spec(span_of(bad[i])))
+        if (spf_macro_is_domain_spec(span_of(bad[i])))
             fail_msg("%s was taken", bad[i]);
-    assert_false(spf_is_domain_spec((struct spf_span){"a.exam\0ple", 10}));
-    assert_false(spf_is_domain_spec((struct spf_span){"a.example\0", 10}));
+    assert_false(spf_macro_is_domain_spec((struct span){"a.exam\0ple", 10}));
+    assert_false(spf_macro_is_domain_spec((struct span){"a.example\0", 10}));
 }
 
 static void macro_strings_may_hold_the_macros_of_explanations(void **state)
@@ -280,10 +277,10 @@ static void macro_strings_may_hold_the_macros_of_explanations(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(good); i++)
-        if (!spf_is_macro_string(span_of(good[i])))
+        if (!spf_macro_is_string(span_of(good[i])))
             fail_msg("%s was not taken", good[i]);
     for (size_t i = 0; i < COUNT(bad); i++)
-        if (spf_is_macro_string(span_of(bad[i])))
+        if (spf_macro_is_string(span_of(bad[i])))
             fail_msg("%s was taken", bad[i]);
 }
 
@@ -304,7 +301,7 @@ static void what_is_looked_at_is_told(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++)
-        if (spf_domain_uses(span_of(cases[i].spec)) != cases[i].uses)
+        if (spf_macro_uses(span_of(cases[i].spec)) != cases[i].uses)
             fail_msg("%s", cases[i].spec);
 }
 

@@ -21,7 +21,7 @@ static const struct asked usual = {"192.0.2.1", "example.org", "user", "mail.exa
 
 struct world {
     struct fake_clock clock;
-    struct spf_memo *memo;
+    struct memo *memo;
 };
 
 static int set_up(void **state)
@@ -38,7 +38,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct world *world = *state;
-    spf_memo_free(world->memo);
+    memo_free(world->memo);
     free(world);
     return 0;
 }
@@ -58,7 +58,7 @@ static struct spf_question question_of(const struct asked *asked, struct sockadd
                                  .helo = asked->helo};
 }
 
-static void note(struct spf_memo *memo, const struct asked *asked, struct spf_answer answer)
+static void note(struct memo *memo, const struct asked *asked, struct spf_result answer)
 {
     struct sockaddr_storage client;
     const struct spf_question question = question_of(asked, &client);
@@ -66,11 +66,11 @@ static void note(struct spf_memo *memo, const struct asked *asked, struct spf_an
 }
 
 /* The outcome that is remembered; -1 for none. */
-static int found(struct spf_memo *memo, const struct asked *asked)
+static int found(struct memo *memo, const struct asked *asked)
 {
     struct sockaddr_storage client;
     const struct spf_question question = question_of(asked, &client);
-    struct spf_answer answer;
+    struct spf_result answer;
     return spf_memo_find(memo, &question, &answer) ? (int)answer.outcome : -1;
 }
 
@@ -83,7 +83,7 @@ static void nothing_is_known_at_first(void **state)
 static void an_answer_holds_for_all_of_the_domain(void **state)
 {
     const struct world *world = *state;
-    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    note(world->memo, &usual, (struct spf_result){.outcome = SPF_OUTCOME_FAIL});
     struct asked other = usual;
     other.local = "somebody";
     other.helo = "elsewhere.example";
@@ -96,7 +96,7 @@ static void an_answer_holds_for_all_of_the_domain(void **state)
 static void another_client_or_domain_is_another_question(void **state)
 {
     const struct world *world = *state;
-    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    note(world->memo, &usual, (struct spf_result){.outcome = SPF_OUTCOME_FAIL});
     struct asked other = usual;
     other.client = "192.0.2.2";
     assert_int_equal(found(world->memo, &other), -1);
@@ -112,7 +112,7 @@ static void another_client_or_domain_is_another_question(void **state)
 static void an_answer_by_the_sender_holds_for_that_sender_alone(void **state)
 {
     const struct world *world = *state;
-    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_sender = true});
+    note(world->memo, &usual, (struct spf_result){.outcome = SPF_OUTCOME_FAIL, .by_sender = true});
     struct asked other = usual;
     other.helo = "elsewhere.example";
     assert_int_equal(found(world->memo, &other), SPF_OUTCOME_FAIL);
@@ -125,7 +125,7 @@ static void an_answer_by_the_sender_holds_for_that_sender_alone(void **state)
 static void an_answer_by_helo_holds_for_that_name_alone(void **state)
 {
     const struct world *world = *state;
-    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_PASS, .by_helo = true});
+    note(world->memo, &usual, (struct spf_result){.outcome = SPF_OUTCOME_PASS, .by_helo = true});
     struct asked other = usual;
     other.local = "somebody";
     assert_int_equal(found(world->memo, &other), SPF_OUTCOME_PASS);
@@ -137,7 +137,7 @@ static void an_answer_by_both_holds_for_both_alone(void **state)
 {
     const struct world *world = *state;
     note(world->memo, &usual,
-         (struct spf_answer){.outcome = SPF_OUTCOME_PASS, .by_helo = true, .by_sender = true});
+         (struct spf_result){.outcome = SPF_OUTCOME_PASS, .by_helo = true, .by_sender = true});
     assert_int_equal(found(world->memo, &usual), SPF_OUTCOME_PASS);
     struct asked other = usual;
     other.local = "somebody";
@@ -154,7 +154,7 @@ static void keys_do_not_run_into_each_other(void **state)
     const struct asked sender = {"192.0.2.1", "example.org", "x", ""};
     const struct asked helo = {"192.0.2.1", "example.org", "", "x"};
     const struct asked run_on = {"192.0.2.1", "example.orgx", "", ""};
-    note(world->memo, &sender, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_sender = true});
+    note(world->memo, &sender, (struct spf_result){.outcome = SPF_OUTCOME_FAIL, .by_sender = true});
     assert_int_equal(found(world->memo, &helo), -1);
     assert_int_equal(found(world->memo, &run_on), -1);
 }
@@ -163,12 +163,12 @@ static void keys_do_not_run_into_each_other(void **state)
 static void all_of_an_answer_is_remembered(void **state)
 {
     const struct world *world = *state;
-    const struct spf_answer noted = {.outcome = SPF_OUTCOME_PERMERROR,
+    const struct spf_result noted = {.outcome = SPF_OUTCOME_PERMERROR,
                                      .by_helo = true,
                                      .domain = "_spf.example.org",
                                      .term = "exists:%{h}.x",
                                      .fault = "it is wrong"};
-    struct spf_answer answer = {.by_sender = true};
+    struct spf_result answer = {.by_sender = true};
     struct sockaddr_storage client;
     const struct spf_question question = question_of(&usual, &client);
     spf_memo_note(world->memo, &question, &noted);
@@ -185,7 +185,7 @@ static void v4_mapped_clients_are_the_same_as_ipv4(void **state)
     const struct world *world = *state;
     struct asked mapped = usual;
     mapped.client = "::ffff:192.0.2.1";
-    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    note(world->memo, &usual, (struct spf_result){.outcome = SPF_OUTCOME_FAIL});
     assert_int_equal(found(world->memo, &mapped), SPF_OUTCOME_FAIL);
 }
 
@@ -203,7 +203,7 @@ static void answers_are_forgotten_after_their_time(void **state)
     };
     struct world *world = *state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        note(world->memo, &usual, (struct spf_answer){.outcome = cases[i].outcome});
+        note(world->memo, &usual, (struct spf_result){.outcome = cases[i].outcome});
         fake_clock_advance_s(&world->clock, cases[i].life_s - 1);
         assert_int_equal(found(world->memo, &usual), cases[i].outcome);
         fake_clock_advance_s(&world->clock, 1);
@@ -214,7 +214,7 @@ static void answers_are_forgotten_after_their_time(void **state)
 static void looking_does_not_lengthen_a_life(void **state)
 {
     struct world *world = *state;
-    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    note(world->memo, &usual, (struct spf_result){.outcome = SPF_OUTCOME_FAIL});
     for (int i = 0; i < SPF_MEMO_LIFE_S - 1; i++) {
         fake_clock_advance_s(&world->clock, 1);
         assert_int_equal(found(world->memo, &usual), SPF_OUTCOME_FAIL);
@@ -226,21 +226,21 @@ static void looking_does_not_lengthen_a_life(void **state)
 static void a_new_answer_takes_the_place_of_the_old(void **state)
 {
     struct world *world = *state;
-    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_TEMPERROR});
-    note(world->memo, &usual, (struct spf_answer){.outcome = SPF_OUTCOME_PASS});
+    note(world->memo, &usual, (struct spf_result){.outcome = SPF_OUTCOME_TEMPERROR});
+    note(world->memo, &usual, (struct spf_result){.outcome = SPF_OUTCOME_PASS});
     fake_clock_advance_s(&world->clock, SPF_MEMO_TEMPERROR_LIFE_S + 1);
     assert_int_equal(found(world->memo, &usual), SPF_OUTCOME_PASS);
 }
 
-static void note_number(struct spf_memo *memo, unsigned number)
+static void note_number(struct memo *memo, unsigned number)
 {
     char domain[32];
     (void)snprintf(domain, sizeof domain, "d%u.example", number);
     const struct asked asked = {"192.0.2.1", domain, NULL, NULL};
-    note(memo, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    note(memo, &asked, (struct spf_result){.outcome = SPF_OUTCOME_FAIL});
 }
 
-static int found_number(struct spf_memo *memo, unsigned number)
+static int found_number(struct memo *memo, unsigned number)
 {
     char domain[32];
     (void)snprintf(domain, sizeof domain, "d%u.example", number);
@@ -270,18 +270,18 @@ static void what_has_no_key_is_not_kept(void **state)
     text[sizeof text - 1] = '\0';
     struct asked asked = usual;
     asked.client = "no address";
-    note(world->memo, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    note(world->memo, &asked, (struct spf_result){.outcome = SPF_OUTCOME_FAIL});
     assert_int_equal(found(world->memo, &asked), -1);
     asked = usual;
     asked.helo = text;
-    note(world->memo, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_helo = true});
+    note(world->memo, &asked, (struct spf_result){.outcome = SPF_OUTCOME_FAIL, .by_helo = true});
     assert_int_equal(found(world->memo, &asked), -1);
     text[SPF_MEMO_TEXT_MAX] = '\0';
-    note(world->memo, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL, .by_helo = true});
+    note(world->memo, &asked, (struct spf_result){.outcome = SPF_OUTCOME_FAIL, .by_helo = true});
     assert_int_equal(found(world->memo, &asked), SPF_OUTCOME_FAIL);
     struct spf_question nobody = {.domain = "example.org"};
-    struct spf_answer answer;
-    spf_memo_note(world->memo, &nobody, &(struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    struct spf_result answer;
+    spf_memo_note(world->memo, &nobody, &(struct spf_result){.outcome = SPF_OUTCOME_FAIL});
     assert_false(spf_memo_find(world->memo, &nobody, &answer));
 }
 
@@ -294,7 +294,7 @@ static void a_long_name_that_does_not_matter_is_left_aside(void **state)
     text[sizeof text - 1] = '\0';
     struct asked asked = usual;
     asked.helo = asked.local = text;
-    note(world->memo, &asked, (struct spf_answer){.outcome = SPF_OUTCOME_FAIL});
+    note(world->memo, &asked, (struct spf_result){.outcome = SPF_OUTCOME_FAIL});
     assert_int_equal(found(world->memo, &asked), SPF_OUTCOME_FAIL);
 }
 
