@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * address: reads and writes mailboxes (RFC 5321 4.1.2, 4.1.3, 4.5.3.1, RFC 6531 3.3, RFC 5890). It
- * must not ask DNS or know policy, nor guess what a broken address may mean: MTAs let much pass, and
+ * address: see the header. It must not guess what a broken address may mean: MTAs let much pass, and
  * what one of them makes of it another does not.
  *
  *   path       = [ "<" ] [ route ] mailbox [ ">" ]
@@ -22,7 +21,6 @@
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <strings.h>
 
 #include "base/text.h"
@@ -38,39 +36,20 @@ enum {
 struct cursor {
     const char *at;
     const char *end;
-    enum address_fault odd; /* what was found that only stands in the way of asking */
+    enum address_fault odd; /* the first fault that only stands in the way of asking */
 };
 
-static size_t left(const struct cursor *in)
+static size_t octets_left(const struct cursor *in)
 {
     return (size_t)(in->end - in->at);
 }
 
-static bool is_8bit(char c)
-{
-    return ((unsigned char)c & 0x80) != 0;
-}
-
-static bool is_alnum(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 static bool is_atext(char c)
 {
-    return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+    return char_is_letter(c) || char_is_digit(c) || char_is_in(c, "!#$%&'*+-/=?^_`{|}~");
 }
 
-static char lower(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return (char)(c - 'A' + 'a');
-    return c;
-}
-
-/*
- * C1 controls in UTF-8. 0xC2 is never a continuation octet, so the pair needs no decoding.
- */
+/* C1 controls in UTF-8: 0xC2 is never a continuation octet, so the pair needs no decoding. */
 static bool has_c1_control(const char *text, size_t len)
 {
     for (size_t i = 0; i + 1 < len; i++) {
@@ -137,14 +116,13 @@ static bool is_utf8(const char *text, size_t len)
 static bool is_ascii(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        if (is_8bit(text[i]))
+        if (char_is_8bit(text[i]))
             return false;
     }
     return true;
 }
 
-/* --- domain --------------------------------------------------------------------------------------
- */
+/* --- Domain ---------------------------------------------------------------- */
 
 /*
  * Letters, digits, and hyphens between them. The underscore is no part of RFC 5321's grammar, but
@@ -160,7 +138,8 @@ static enum address_fault check_label(const char *label, size_t len)
     if (label[0] == '-' || label[len - 1] == '-')
         return ADDRESS_BAD_DOMAIN;
     for (size_t i = 0; i < len; i++) {
-        if (!is_alnum(label[i]) && label[i] != '-' && label[i] != '_')
+        if (!char_is_letter(label[i]) && !char_is_digit(label[i]) && label[i] != '-' &&
+            label[i] != '_')
             return ADDRESS_BAD_DOMAIN;
     }
     return ADDRESS_OK;
@@ -219,10 +198,8 @@ static enum address_fault to_ascii(const char *text, size_t len, char work[DOMAI
         return ADDRESS_NO_DOMAIN;
     if (!text_is_clean(text, len) || has_c1_control(text, len))
         return ADDRESS_CONTROL;
-    if (len > DOMAIN_INPUT_MAX)
+    if (!text_copy_part(work, DOMAIN_INPUT_MAX + 1, text, len))
         return ADDRESS_DOMAIN_TOO_LONG;
-    memcpy(work, text, len);
-    work[len] = '\0';
     if (is_ascii(text, len))
         return ADDRESS_OK;
     return is_utf8(text, len) ? to_a_labels(work) : ADDRESS_BAD_UTF8;
@@ -241,8 +218,7 @@ enum address_fault address_domain(const char *text, size_t len, char domain[RB_D
         work[out - 1] = '\0';
     if (!text_copy(domain, RB_DOMAIN_MAX + 1, work))
         return ADDRESS_DOMAIN_TOO_LONG;
-    for (char *c = domain; *c != '\0'; c++)
-        *c = lower(*c);
+    text_lower(domain);
     fault = check_labels(domain);
     if (fault != ADDRESS_OK)
         domain[0] = '\0';
@@ -253,49 +229,42 @@ enum address_fault address_domain(const char *text, size_t len, char domain[RB_D
 static enum address_fault parse_literal(const struct cursor *in, char domain[RB_DOMAIN_MAX + 1])
 {
     static const char tag[] = "IPv6:";
-    const size_t tag_len = sizeof(tag) - 1;
-    char inner[LITERAL_MAX + 1] = "";
-    char ip[INET6_ADDRSTRLEN];
-    struct in_addr v4;
-    struct in6_addr v6;
+    char inner[LITERAL_MAX + 1], ip[INET6_ADDRSTRLEN];
+    struct in6_addr octets; /* has room for both families */
 
-    if (left(in) < 2 || left(in) - 2 > LITERAL_MAX || in->end[-1] != ']')
+    if (octets_left(in) < 2 || in->end[-1] != ']' ||
+        !text_copy_part(inner, sizeof inner, in->at + 1, octets_left(in) - 2))
         return ADDRESS_BAD_LITERAL;
-    memcpy(inner, in->at + 1, left(in) - 2);
-    if (strncasecmp(inner, tag, tag_len) == 0) {
-        if (inet_pton(AF_INET6, inner + tag_len, &v6) != 1)
-            return ADDRESS_BAD_LITERAL;
-        inet_ntop(AF_INET6, &v6, ip, sizeof(ip));
-        snprintf(domain, RB_DOMAIN_MAX + 1, "[%s%s]", tag, ip);
-        return ADDRESS_OK;
-    }
-    if (inet_pton(AF_INET, inner, &v4) != 1)
+    const bool is_v6 = strncasecmp(inner, tag, sizeof tag - 1) == 0;
+    const int family = is_v6 ? AF_INET6 : AF_INET;
+    if (inet_pton(family, is_v6 ? inner + sizeof tag - 1 : inner, &octets) != 1)
         return ADDRESS_BAD_LITERAL;
-    inet_ntop(AF_INET, &v4, ip, sizeof(ip));
-    snprintf(domain, RB_DOMAIN_MAX + 1, "[%s]", ip);
+    inet_ntop(family, &octets, ip, sizeof ip);
+    snprintf(domain, RB_DOMAIN_MAX + 1, "[%s%s]", is_v6 ? tag : "", ip);
     return ADDRESS_OK;
 }
 
 static enum address_fault parse_domain(const struct cursor *in, struct address *address)
 {
-    if (left(in) == 0)
+    if (octets_left(in) == 0)
         return ADDRESS_NO_DOMAIN;
-    if (memchr(in->at, '<', left(in)) != NULL || memchr(in->at, '>', left(in)) != NULL)
+    if (memchr(in->at, '<', octets_left(in)) != NULL ||
+        memchr(in->at, '>', octets_left(in)) != NULL)
         return ADDRESS_BAD_BRACKET;
-    if (memchr(in->at, '@', left(in)) != NULL) /* which of them is it? */
+    if (memchr(in->at, '@', octets_left(in)) != NULL) /* which "@" is the mailbox's? */
         return ADDRESS_ODD_LOCAL;
     if (*in->at == '[') {
         address->is_literal = true;
         return parse_literal(in, address->domain);
     }
-    return address_domain(in->at, left(in), address->domain);
+    return address_domain(in->at, octets_left(in), address->domain);
 }
 
-/* --- local part ----------------------------------------------------------------------------------
- */
+/* --- Local part ------------------------------------------------------------ */
 
-/* Appends one character of so many octets. */
-static enum address_fault append(char local[ADDRESS_LOCAL_MAX + 1], const char *s, size_t octets)
+/* Appends one character, of so many octets, to the local part. */
+static enum address_fault append_to_local(char local[ADDRESS_LOCAL_MAX + 1], const char *s,
+                                          size_t octets)
 {
     const size_t len = strlen(local);
 
@@ -306,7 +275,7 @@ static enum address_fault append(char local[ADDRESS_LOCAL_MAX + 1], const char *
     return ADDRESS_OK;
 }
 
-/* Goes on: what else is wrong may tell that it is no mailbox at all. */
+/* Notes a fault and goes on: a worse one behind it may show that it is no mailbox at all. */
 static void note_odd(struct cursor *in, enum address_fault fault)
 {
     if (in->odd == ADDRESS_OK)
@@ -316,7 +285,7 @@ static void note_odd(struct cursor *in, enum address_fault fault)
 /* Takes one character over 127 from the input into the local part. */
 static enum address_fault take_8bit(struct cursor *in, bool utf8, struct address *address)
 {
-    size_t octets = utf8_length(in->at, left(in));
+    size_t octets = utf8_length(in->at, octets_left(in));
 
     if (octets == 0)
         note_odd(in, ADDRESS_BAD_UTF8);
@@ -325,7 +294,7 @@ static enum address_fault take_8bit(struct cursor *in, bool utf8, struct address
     octets = octets > 0 ? octets : 1;
     in->at += octets;
     address->needs_utf8 = true;
-    return append(address->local, in->at - octets, octets);
+    return append_to_local(address->local, in->at - octets, octets);
 }
 
 /* Takes one ASCII character from outside a quoted string. A dot may stand anywhere. */
@@ -335,9 +304,10 @@ static enum address_fault take_atext(struct cursor *in, struct address *address)
         note_odd(in, ADDRESS_BAD_BRACKET);
     else if (*in->at != '.' && !is_atext(*in->at))
         note_odd(in, ADDRESS_ODD_LOCAL);
-    if (*in->at == '\\' && left(in) > 1) /* what it hides is no quote and no "@" */
+    if (*in->at == '\\' &&
+        octets_left(in) > 1) /* the character behind it begins no quoted string and is no "@" */
         in->at++;
-    return append(address->local, in->at++, 1);
+    return append_to_local(address->local, in->at++, 1);
 }
 
 /* Takes one ASCII character of a quoted string, or a quoted pair. */
@@ -345,28 +315,28 @@ static enum address_fault take_quoted(struct cursor *in, struct address *address
 {
     if (*in->at == '\\') {
         in->at++;
-        if (left(in) == 0)
+        if (octets_left(in) == 0)
             return ADDRESS_BAD_QUOTE;
-        if (is_8bit(*in->at))
+        if (char_is_8bit(*in->at))
             note_odd(in, ADDRESS_ODD_LOCAL);
     }
-    return append(address->local, in->at++, 1);
+    return append_to_local(address->local, in->at++, 1);
 }
 
 /* Reads a quoted string with both its quotes. Controls were looked for before. */
 static enum address_fault take_quoted_string(struct cursor *in, bool utf8, struct address *address)
 {
     in->at++;
-    while (left(in) > 0 && *in->at != '"') {
+    while (octets_left(in) > 0 && *in->at != '"') {
         const enum address_fault fault =
-            is_8bit(*in->at) ? take_8bit(in, utf8, address) : take_quoted(in, address);
+            char_is_8bit(*in->at) ? take_8bit(in, utf8, address) : take_quoted(in, address);
         if (fault != ADDRESS_OK)
             return fault;
     }
-    if (left(in) == 0)
+    if (octets_left(in) == 0)
         return ADDRESS_BAD_QUOTE;
     in->at++;
-    if (left(in) > 0 && *in->at != '@' && *in->at != '.')
+    if (octets_left(in) > 0 && *in->at != '@' && *in->at != '.')
         note_odd(in, ADDRESS_ODD_LOCAL);
     return ADDRESS_OK;
 }
@@ -376,7 +346,7 @@ static enum address_fault parse_local(struct cursor *in, bool utf8, struct addre
 {
     const char *const start = in->at;
 
-    while (left(in) > 0 && *in->at != '@') {
+    while (octets_left(in) > 0 && *in->at != '@') {
         enum address_fault fault;
 
         if (*in->at == '"') {
@@ -384,7 +354,7 @@ static enum address_fault parse_local(struct cursor *in, bool utf8, struct addre
                 note_odd(in, ADDRESS_ODD_LOCAL);
             fault = take_quoted_string(in, utf8, address);
         } else {
-            fault = is_8bit(*in->at) ? take_8bit(in, utf8, address) : take_atext(in, address);
+            fault = char_is_8bit(*in->at) ? take_8bit(in, utf8, address) : take_atext(in, address);
         }
         if (fault != ADDRESS_OK)
             return fault;
@@ -392,30 +362,29 @@ static enum address_fault parse_local(struct cursor *in, bool utf8, struct addre
     return in->at == start ? ADDRESS_EMPTY_LOCAL : ADDRESS_OK;
 }
 
-/* --- path ----------------------------------------------------------------------------------------
- */
+/* --- Path ------------------------------------------------------------------ */
 
 static enum address_fault strip_brackets(struct cursor *in)
 {
     if (*in->at != '<')
         return ADDRESS_OK;
-    if (left(in) < 2 || in->end[-1] != '>')
+    if (octets_left(in) < 2 || in->end[-1] != '>')
         return ADDRESS_BAD_BRACKET;
     in->at++;
     in->end--;
     return ADDRESS_OK;
 }
 
-/* What clients leave there means nothing to MTAs; but nothing besides is no null sender. */
+/* MTAs do not mind blanks beside the mailbox; but blanks alone are not the null sender. */
 static enum address_fault strip_blanks(struct cursor *in)
 {
-    if (left(in) == 0)
+    if (octets_left(in) == 0)
         return ADDRESS_NULL;
-    while (left(in) > 0 && *in->at == ' ')
+    while (octets_left(in) > 0 && *in->at == ' ')
         in->at++;
-    while (left(in) > 0 && in->end[-1] == ' ')
+    while (octets_left(in) > 0 && in->end[-1] == ' ')
         in->end--;
-    return left(in) > 0 ? ADDRESS_OK : ADDRESS_NO_DOMAIN;
+    return octets_left(in) > 0 ? ADDRESS_OK : ADDRESS_NO_DOMAIN;
 }
 
 /* Skips "@a,@b:", which must be accepted and should be ignored (RFC 5321 appendix C). */
@@ -425,9 +394,9 @@ static enum address_fault skip_route(struct cursor *in)
 
     if (*in->at != '@')
         return ADDRESS_OK;
-    for (; left(in) > 0 && (in_literal || *in->at != ':'); in->at++)
+    for (; octets_left(in) > 0 && (in_literal || *in->at != ':'); in->at++)
         in_literal = *in->at == '[' || (in_literal && *in->at != ']');
-    if (left(in) < 2)
+    if (octets_left(in) < 2)
         return ADDRESS_EMPTY_LOCAL;
     in->at++;
     return ADDRESS_OK;
@@ -439,14 +408,14 @@ static enum address_fault parse_mailbox(struct cursor *in, bool utf8, struct add
 
     if (fault != ADDRESS_OK)
         return fault;
-    if (left(in) == 0)
+    if (octets_left(in) == 0)
         return ADDRESS_NO_DOMAIN;
     in->at++;
     fault = parse_domain(in, address);
     return fault == ADDRESS_OK ? in->odd : fault;
 }
 
-static bool can_be_written(const struct address *address)
+static bool fits_a_command(const struct address *address)
 {
     char text[ADDRESS_TEXT_SIZE];
 
@@ -463,9 +432,9 @@ static enum address_fault parse_path(struct cursor *in, bool utf8, struct addres
         fault = skip_route(in);
     if (fault != ADDRESS_OK)
         return fault;
-    const size_t len = left(in);
+    const size_t len = octets_left(in);
     fault = parse_mailbox(in, utf8, address);
-    if (fault == ADDRESS_OK && !can_be_written(address))
+    if (fault == ADDRESS_OK && !fits_a_command(address))
         return len > RB_ADDRESS_MAX ? ADDRESS_TOO_LONG : ADDRESS_TOO_LONG_TO_ASK;
     return fault;
 }
@@ -477,7 +446,7 @@ enum address_fault address_parse(const char *text, size_t len, bool utf8, struct
     memset(address, 0, sizeof(*address));
     if (len == 0)
         return ADDRESS_NULL;
-    /* One look over all of it first: no part of the grammar has room for a control character. */
+    /* No part of the grammar has room for a control character. */
     if (!text_is_clean(text, len) || has_c1_control(text, len))
         return ADDRESS_CONTROL;
     struct cursor in = {.at = text, .end = text + len};
@@ -504,8 +473,7 @@ bool address_is_no_mailbox(enum address_fault fault)
     }
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- Writing --------------------------------------------------------------- */
 
 const char *address_fault_text(enum address_fault fault)
 {
@@ -541,14 +509,14 @@ static bool is_dot_string(const char *local)
     for (; *local != '\0'; before = *local++) {
         if (*local == '.' && before == '.')
             return false;
-        if (*local != '.' && !is_atext(*local) && !is_8bit(*local))
+        if (*local != '.' && !is_atext(*local) && !char_is_8bit(*local))
             return false;
     }
     return before != '.';
 }
 
 /* Octets come out doubled at most. */
-static void quote(const char *local, char quoted[2 * ADDRESS_LOCAL_MAX + 2 + 1])
+static void write_quoted(const char *local, char quoted[2 * ADDRESS_LOCAL_MAX + 2 + 1])
 {
     *quoted++ = '"';
     for (; *local != '\0'; local++) {
@@ -565,7 +533,7 @@ enum rb_error address_format(const struct address *address, char *text, size_t s
     char quoted[2 * ADDRESS_LOCAL_MAX + 2 + 1];
     char whole[sizeof(quoted) + 1 + RB_DOMAIN_MAX] = "";
 
-    quote(address->local, quoted);
+    write_quoted(address->local, quoted);
     if (address->domain[0] != '\0')
         snprintf(whole, sizeof(whole), "%s@%s",
                  is_dot_string(address->local) ? address->local : quoted, address->domain);
@@ -586,12 +554,12 @@ bool address_from_key(const char *key, struct address *address)
     const char *at = strrchr(key, '@');
 
     *address = (struct address){0};
-    if (at == NULL || at - key > ADDRESS_LOCAL_MAX || at[1] == '\0' ||
-        !text_copy(address->domain, sizeof(address->domain), at + 1))
+    if (at == NULL || at[1] == '\0' ||
+        !text_copy(address->domain, sizeof(address->domain), at + 1) ||
+        !text_copy_part(address->local, sizeof(address->local), key, (size_t)(at - key)))
         return false;
-    memcpy(address->local, key, (size_t)(at - key));
     address->is_literal = address->domain[0] == '[';
     for (const char *c = address->local; *c != '\0'; c++)
-        address->needs_utf8 = address->needs_utf8 || (unsigned char)*c >= 0x80;
-    return can_be_written(address);
+        address->needs_utf8 = address->needs_utf8 || char_is_8bit(*c);
+    return fits_a_command(address);
 }

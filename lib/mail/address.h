@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * address: an envelope address as RFC 5321 (4.1.2, 4.1.3, 4.5.3.1) and RFC 6531 (3.3)
- * have it: parsed, made canonical, written again. Pure: no DNS, no policy. Input is hostile.
+ * address: an envelope address as RFC 5321 (4.1.2, 4.1.3, 4.5.3.1) and RFC 6531 (3.3) have it:
+ * parsed, made canonical, written again. Pure: no DNS, no policy. Any thread. Input is hostile.
  *
  * Canonical: domain in lower case and A-labels (libidn2, non-transitional UTS #46), no trailing
  * dot, local part unquoted and with its case kept, source route dropped, address literals
@@ -58,15 +58,16 @@ struct address {
  *
  * Read beyond the grammar, since there are such mailboxes: dots at either end of a local part or
  * two in a row, local parts over 64 octets (RFC 5321 4.5.3.1 asks for no limits), quoted strings
- * between the dots; underscores in a domain, for DNS can tell; one dot behind the domain. Any ASCII label that begins "xn--" is left for DNS to judge. A source route is not
- * looked at. The empty quoted local part ("" in quotes) is a mailbox.
+ * between the dots; underscores in a domain, for DNS can tell; one dot behind the domain. Any ASCII
+ * label that begins "xn--" is left for DNS to judge. What a source route says is not looked at. The
+ * empty local part in quotes ("") is a mailbox.
  */
 enum address_fault address_parse(const char *text, size_t len, bool utf8, struct address *address);
 
 /* Whether what has this fault can be nobody's mailbox. */
 bool address_is_no_mailbox(enum address_fault fault);
 
-/* A sentence part for people, of at most RB_RULE_MAX octets: "there is no domain". Static. */
+/* What is wrong, for people: "there is no domain"; RB_RULE_MAX octets at most. Static. */
 const char *address_fault_text(enum address_fault fault);
 
 /*

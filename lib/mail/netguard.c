@@ -1,34 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * netguard: one table of networks that no mail can go to, and the arithmetic of networks (RFC 6890,
- * RFC 8190, RFC 4291, IANA's special-purpose address registries). It must not resolve names or
+ * netguard: see the header. One table of networks that no mail can go to (RFC 6890, RFC 8190, RFC
+ * 4291, IANA's special-purpose address registries), and networks. It must not resolve names or
  * connect.
- *
- * All addresses are handled as 16 octets, IPv4 as v4-mapped IPv6.
  */
 #include "config.h"
 
 #include "mail/netguard.h"
 
-#include <arpa/inet.h>
 #include <ifaddrs.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/text.h"
 
 enum {
-    IP_LEN = 16,
-    V4_LEN = 4,
-    V4_MAPPED_BITS = 96,    /* an IPv4 prefix of n bits has n + 96 */
     NETWORK_TEXT_SIZE = 64, /* more than INET6_ADDRSTRLEN and "/128" */
-    BITS_DIGITS_MAX = 3,
-    WHOLE = 0, /* see struct special */
-};
-
-struct ip {
-    uint8_t octets[IP_LEN];
+    WHOLE = 0,              /* see struct special */
 };
 
 struct special {
@@ -44,7 +33,7 @@ struct special {
 #define V6(a, b, c, d) \
     {{(a) >> 8, (a) & 0xff, (b) >> 8, (b) & 0xff, (c) >> 8, (c) & 0xff, (d) >> 8, (d) & 0xff}}
 #define LOOPBACK6 {{[15] = 1}}
-#define V4BITS(bits) (V4_MAPPED_BITS + (bits))
+#define V4BITS(bits) (IP_V4_MAPPED_BITS + (bits))
 
 /* The first row that matches decides: a network stands before those that hold it. */
 static const struct special specials[] = {
@@ -90,56 +79,15 @@ static const struct special specials[] = {
 };
 /* clang-format on */
 
-static struct ip ip_from_v4(const uint8_t v4[V4_LEN])
-{
-    struct ip ip = V4(0, 0, 0, 0);
-
-    memcpy(ip.octets + IP_LEN - V4_LEN, v4, V4_LEN);
-    return ip;
-}
-
-/* False when the family is neither of the two. */
-static bool ip_from_sockaddr(const struct sockaddr *address, struct ip *ip)
-{
-    if (address->sa_family == AF_INET) {
-        struct sockaddr_in v4;
-        memcpy(&v4, address, sizeof(v4));
-        *ip = ip_from_v4((const uint8_t *)&v4.sin_addr);
-        return true;
-    }
-    if (address->sa_family == AF_INET6) {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, address, sizeof(v6));
-        memcpy(ip->octets, &v6.sin6_addr, IP_LEN);
-        return true;
-    }
-    return false;
-}
-
-/* True when the first so many bits are the same. */
-static bool has_prefix(const uint8_t ip[IP_LEN], const uint8_t prefix[IP_LEN], unsigned bits)
-{
-    const unsigned whole = bits / 8;
-    const unsigned rest = bits % 8;
-
-    if (memcmp(ip, prefix, whole) != 0)
-        return false;
-    return rest == 0 || ((ip[whole] ^ prefix[whole]) >> (8 - rest)) == 0;
-}
-
-static bool is_v4(const struct ip *ip)
-{
-    static const struct ip mapped = V4(0, 0, 0, 0);
-
-    return has_prefix(ip->octets, mapped.octets, V4_MAPPED_BITS);
-}
-
 static bool network_has(const struct rb_network *network, const struct ip *ip)
 {
+    struct ip prefix;
+
     /* So that "::/0" in a list of IPv6 networks does not quietly take in all of IPv4. */
-    if (network->bits > IP_LEN * 8 || (network->bits < V4_MAPPED_BITS && is_v4(ip)))
+    if (network->bits > IP_BITS || (network->bits < IP_V4_MAPPED_BITS && ip_is_v4(ip)))
         return false;
-    return has_prefix(ip->octets, network->addr, network->bits);
+    memcpy(prefix.octets, network->addr, sizeof prefix.octets);
+    return ip_has_prefix(ip, &prefix, network->bits);
 }
 
 static bool any_network_has(const struct rb_network *networks, size_t count, const struct ip *ip)
@@ -156,7 +104,7 @@ static const struct special *find_special(const struct ip *ip)
 {
     const struct special *row = specials;
 
-    while (!has_prefix(ip->octets, row->first.octets, row->bits))
+    while (!ip_has_prefix(ip, &row->first, row->bits))
         row++;
     return row;
 }
@@ -208,81 +156,50 @@ enum netguard_class netguard_judge(const struct netguard *guard, const struct so
     return kind_of(&ip)[0] == '\0' ? NETGUARD_CALLABLE : NETGUARD_BOGUS;
 }
 
-bool network_contains(const struct rb_network *network, const struct sockaddr *address)
-{
-    return networks_contain(network, 1, address);
-}
-
-bool networks_contain(const struct rb_network *networks, size_t count,
-                      const struct sockaddr *address)
+bool netguard_is_in_any(const struct rb_network *networks, size_t count,
+                        const struct sockaddr *address)
 {
     struct ip ip;
 
     return ip_from_sockaddr(address, &ip) && any_network_has(networks, count, &ip);
 }
 
-/* "0" to most, in decimal, without signs, spaces and leading zeros. */
-static bool parse_bits(const char *text, unsigned most, unsigned *bits)
+static bool has_host_bits(const struct ip *ip, unsigned bits)
 {
-    const size_t len = strlen(text);
-    unsigned value = 0;
-
-    if (len == 0 || len > BITS_DIGITS_MAX || (len > 1 && text[0] == '0'))
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(text[i] - '0');
-    }
-    *bits = value;
-    return value <= most;
-}
-
-static bool has_host_bits(const uint8_t ip[IP_LEN], unsigned bits)
-{
-    for (unsigned bit = bits; bit < IP_LEN * 8; bit++) {
-        if (ip[bit / 8] & (0x80U >> (bit % 8)))
+    for (unsigned bit = bits; bit < IP_BITS; bit++)
+        if (ip->octets[bit / 8] & (0x80U >> bit % 8))
             return true;
-    }
     return false;
 }
 
-/* "192.0.2.1" or "2001:db8::1"; *bits_max is how many bits its own notation counts. */
-static bool parse_ip(const char *text, struct ip *ip, unsigned *bits_max)
+/* "24": without leading zeros. */
+static bool parse_bits(const char *text, unsigned most, unsigned *bits)
 {
-    uint8_t v4[V4_LEN];
-
-    if (inet_pton(AF_INET, text, v4) == 1) {
-        *ip = ip_from_v4(v4);
-        *bits_max = V4_LEN * 8;
-        return true;
-    }
-    *bits_max = IP_LEN * 8;
-    return inet_pton(AF_INET6, text, ip->octets) == 1;
+    return (text[0] != '0' || text[1] == '\0') && text_number(text, strlen(text), most, bits);
 }
 
 enum rb_error rb_network_parse(const char *text, struct rb_network *network)
 {
     char copy[NETWORK_TEXT_SIZE];
+    struct sockaddr_storage address;
     struct ip ip;
-    unsigned bits = 0;
-    unsigned bits_max = 0;
 
-    if (text == NULL || !text_copy(copy, sizeof(copy), text))
+    if (text == NULL || !text_copy(copy, sizeof copy, text))
         return RB_ERR_ARGUMENT;
     char *slash = strchr(copy, '/');
     if (slash != NULL)
         *slash = '\0';
-    if (!parse_ip(copy, &ip, &bits_max))
+    if (!ip_sockaddr_parse(copy, &address) || !ip_from_sockaddr((struct sockaddr *)&address, &ip))
         return RB_ERR_ARGUMENT;
-    if (slash == NULL)
-        bits = bits_max;
-    else if (!parse_bits(slash + 1, bits_max, &bits))
+    /* What its own notation counts: "::ffff:192.0.2.0/120" has 128 bits, "192.0.2.0/24" has 32. */
+    const unsigned bits_max = address.ss_family == AF_INET ? IP_V4_LEN * 8 : IP_BITS;
+    unsigned bits = bits_max;
+    if (slash != NULL && !parse_bits(slash + 1, bits_max, &bits))
         return RB_ERR_ARGUMENT;
-    bits += IP_LEN * 8 - bits_max;
-    if (has_host_bits(ip.octets, bits))
+    bits += IP_BITS - bits_max;
+    if (has_host_bits(&ip, bits))
         return RB_ERR_ARGUMENT;
-    memcpy(network->addr, ip.octets, IP_LEN);
+    memcpy(network->addr, ip.octets, sizeof network->addr);
     network->bits = (uint8_t)bits;
     return RB_OK;
 }
@@ -317,8 +234,8 @@ enum rb_error netguard_own_addresses(struct rb_network **own, size_t *count)
     for (const struct ifaddrs *at = all; at != NULL; at = at->ifa_next) {
         if (!is_nameable(at, &ip))
             continue;
-        memcpy((*own)[*count].addr, ip.octets, IP_LEN);
-        (*own)[(*count)++].bits = IP_LEN * 8;
+        memcpy((*own)[*count].addr, ip.octets, sizeof ip.octets);
+        (*own)[(*count)++].bits = IP_BITS;
     }
 out:
     freeifaddrs(all);

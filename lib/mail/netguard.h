@@ -22,7 +22,7 @@ enum netguard_class {
 };
 
 struct netguard {
-    const struct rb_network *allowed; /* the owner's; an exception to everything */
+    const struct rb_network *allowed; /* the owner's; may be called whatever else holds */
     size_t allowed_count;
     const struct rb_network *own; /* the owner's; single addresses */
     size_t own_count;
@@ -36,22 +36,22 @@ enum netguard_class netguard_judge(const struct netguard *guard, const struct so
 
 /*
  * What kind of network an address is in, for logs: "loopback", "private"...; "" when it is
- * callable. Static.
+ * callable. Static. Any thread.
  */
 const char *netguard_kind(const struct sockaddr *address);
 
 /*
- * True when the address (AF_INET or AF_INET6; v4-mapped is the same as v4) lies in the network. An
- * IPv6 network shorter than /96 holds no IPv4 address: "::/0" is all of IPv6, and only that.
+ * True when the address (AF_INET or AF_INET6; v4-mapped is the same as v4) lies in one of the
+ * networks. An IPv6 network shorter than /96 holds no IPv4 address: "::/0" is all of IPv6, and only
+ * that. Any thread.
  */
-bool network_contains(const struct rb_network *network, const struct sockaddr *address);
-bool networks_contain(const struct rb_network *networks, size_t count,
-                      const struct sockaddr *address);
+bool netguard_is_in_any(const struct rb_network *networks, size_t count,
+                        const struct sockaddr *address);
 
 /*
  * This machine's own addresses (getifaddrs), as /128, without loopback, which is bogus whoever
- * asks. *own is malloc'ed, the caller's; NULL when *count is 0. RB_ERR_SYSTEM (errno says why),
- * RB_ERR_NOMEM.
+ * asks. *own is the caller's to free(3); NULL when *count is 0. RB_ERR_SYSTEM (errno says why),
+ * RB_ERR_NOMEM. Any thread.
  */
 enum rb_error netguard_own_addresses(struct rb_network **own, size_t *count);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* relay: the grammar of relays; see relay.h. Must not resolve or connect. */
+/* relay: see the header. It must not resolve or connect. */
 #include "config.h"
 
 #include "mail/relay.h"
@@ -14,8 +14,8 @@ enum { LMTP_PORT = 24, HASH_OCTETS = 16 };
 
 static const char MX[] = "mx:";
 
-/* Takes a prefix off. */
-static bool take(const char **text, size_t *len, const char *prefix)
+/* Takes a prefix off a text that begins with it. */
+static bool take_prefix(const char **text, size_t *len, const char *prefix)
 {
     size_t prefix_len = strlen(prefix);
 
@@ -28,34 +28,30 @@ static bool take(const char **text, size_t *len, const char *prefix)
 
 static bool read_path(const char *text, size_t len, struct relay_target *target)
 {
-    if (len == 0 || len > RELAY_PATH_MAX || text[0] != '/')
+    if (len == 0 || text[0] != '/')
         return false;
     for (size_t i = 0; i < len; i++) /* a comma would end the target in its list */
         if (text[i] == ',' || (unsigned char)text[i] < ' ' || text[i] == 0x7f)
             return false;
-    memcpy(target->path, text, len);
-    target->path[len] = '\0';
     target->lmtp = true;
-    return true;
+    return text_copy_part(target->path, sizeof target->path, text, len);
 }
 
 static bool read_port(const char *text, size_t len, uint16_t *port)
 {
-    unsigned number = 0;
+    unsigned number;
 
-    if (len == 0 || len > 5)
+    if (!text_number(text, len, UINT16_MAX, &number) || number == 0)
         return false;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        number = number * 10 + (unsigned)(text[i] - '0');
-    }
     *port = (uint16_t)number;
-    return number >= 1 && number <= UINT16_MAX;
+    return true;
 }
 
-/* The length of the host; *skip: where a colon and a port would follow. 0: no host. */
-static size_t host_len(const char **text, size_t len, size_t *skip)
+/*
+ * Moves *text to the host, and returns its length, 0 for none. *skip: octets of the old *text up to
+ * where a colon and a port would follow.
+ */
+static size_t find_host(const char **text, size_t len, size_t *skip)
 {
     const char *end;
 
@@ -75,15 +71,13 @@ static size_t host_len(const char **text, size_t len, size_t *skip)
 static bool read_host(const char *text, size_t len, struct relay_target *target)
 {
     const char *host = text;
-    size_t skip = 0, host_octets = host_len(&host, len, &skip);
+    size_t skip = 0, host_octets = find_host(&host, len, &skip);
 
-    if (host_octets == 0 || host_octets > RB_DOMAIN_MAX)
+    if (host_octets == 0 || !text_copy_part(target->host, sizeof target->host, host, host_octets))
         return false;
     for (size_t i = 0; i < host_octets; i++)
         if (host[i] <= ' ' || host[i] > '~' || strchr("#/,\"<>()@[]\\", host[i]) != NULL)
             return false;
-    memcpy(target->host, host, host_octets);
-    target->host[host_octets] = '\0';
     target->port = target->lmtp ? LMTP_PORT : 0;
     return skip == len ||
            (text[skip] == ':' && read_port(text + skip + 1, len - skip - 1, &target->port));
@@ -94,14 +88,14 @@ bool relay_target_read(const char *text, size_t len, struct relay_target *target
     *target = (struct relay_target){0};
     if (memchr(text, '\0', len) != NULL)
         return false;
-    if (take(&text, &len, "unix:"))
+    if (take_prefix(&text, &len, "unix:"))
         return read_path(text, len, target);
-    if (take(&text, &len, "lmtp:")) {
-        if (take(&text, &len, "unix:"))
+    if (take_prefix(&text, &len, "lmtp:")) {
+        if (take_prefix(&text, &len, "unix:"))
             return read_path(text, len, target);
         target->lmtp = true;
     } else {
-        (void)take(&text, &len, "smtp:");
+        (void)take_prefix(&text, &len, "smtp:");
     }
     return read_host(text, len, target);
 }

@@ -23,7 +23,7 @@ const char *policy_verify_name(enum policy_verify verify)
 static bool meets_client(const struct network_list *list, const struct sockaddr *client)
 {
     return list->text.count == 0 ||
-           (client != NULL && networks_contain(list->items, list->count, client));
+           (client != NULL && netguard_is_in_any(list->items, list->count, client));
 }
 
 static bool meets_address(const struct pattern_list *list, const char *address)

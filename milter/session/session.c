@@ -100,7 +100,7 @@ enum exemption session_connection_exempt(const struct session *session)
     const struct network_list *trusted = &session->config->trusted_networks;
 
     if (session->client_known &&
-        networks_contain(trusted->items, trusted->count, envelope_client(session)))
+        netguard_is_in_any(trusted->items, trusted->count, envelope_client(session)))
         return EXEMPT_TRUSTED_NETWORKS;
     return EXEMPT_NOT;
 }
