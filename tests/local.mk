@@ -43,6 +43,7 @@ UNIT = \
     tests/unit/lib/callout/test_callout \
     tests/unit/lib/sched/test_destination \
     tests/unit/lib/sched/test_hostslots \
+    tests/unit/lib/sched/test_sched \
     tests/unit/lib/verifier/test_checks \
     tests/unit/lib/verifier/test_guest \
     tests/unit/lib/verifier/test_held \
