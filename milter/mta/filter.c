@@ -27,13 +27,13 @@
 
 /* What was agreed on with the MTA for a connection. */
 struct terms {
-    bool has_client; /* they are the first member of a visit */
+    bool has_client; /* they are the first member of a connection */
     bool quiet;      /* the MTA waits for no answer to HELO, MAIL, header fields and their end */
     bool tags, quarantines; /* it does these */
 };
 
 /* One client on a connection of the MTA's. */
-struct visit {
+struct connection {
     struct terms terms;
     bool in_transaction; /* counted in `transactions` */
     struct session session;
@@ -73,19 +73,19 @@ unsigned filter_transactions_open(void)
     return atomic_load(&transactions);
 }
 
-static void transaction_begin(struct visit *visit)
+static void transaction_begin(struct connection *connection)
 {
     if (atomic_load(&ending))
         return;
-    visit->in_transaction = true;
+    connection->in_transaction = true;
     atomic_fetch_add(&transactions, 1);
 }
 
-static void transaction_end(struct visit *visit)
+static void transaction_end(struct connection *connection)
 {
-    if (visit->in_transaction)
+    if (connection->in_transaction)
         atomic_fetch_sub(&transactions, 1);
-    visit->in_transaction = false;
+    connection->in_transaction = false;
 }
 
 /* --- Negotiation ---------------------------------------------------------- */
@@ -147,11 +147,11 @@ static const struct terms *terms_of(SMFICTX *context)
 }
 
 /* The client that is there; NULL: none. */
-static struct visit *visit_of(SMFICTX *context)
+static struct connection *connection_of(SMFICTX *context)
 {
     struct terms *kept = smfi_getpriv(context);
 
-    return kept != NULL && kept->has_client ? (struct visit *)kept : NULL;
+    return kept != NULL && kept->has_client ? (struct connection *)kept : NULL;
 }
 
 /* Goes on where the MTA may not wait for an answer. */
@@ -162,96 +162,96 @@ static sfsistat leave_quietly(SMFICTX *context)
 
 /* --- The connection ------------------------------------------------------- */
 
-static struct visit *visit_new(const struct sockaddr *address, const struct terms *terms)
+static struct connection *connection_new(const struct sockaddr *address, const struct terms *terms)
 {
-    struct visit *visit = malloc(sizeof *visit);
+    struct connection *connection = malloc(sizeof *connection);
     struct config *config;
 
-    if (visit == NULL)
+    if (connection == NULL)
         return NULL;
-    visit->terms = *terms;
-    visit->terms.has_client = true;
-    visit->in_transaction = false;
-    visit->census = (struct header_census){0};
+    connection->terms = *terms;
+    connection->terms.has_client = true;
+    connection->in_transaction = false;
+    connection->census = (struct header_census){0};
     config = service_config();
-    session_init(&visit->session, service_world(), config, address);
-    visit->session.mta_tags = terms->tags;
-    visit->session.mta_quarantines = terms->quarantines;
+    session_init(&connection->session, service_world(), config, address);
+    connection->session.mta_tags = terms->tags;
+    connection->session.mta_quarantines = terms->quarantines;
     config_put(config);
     metrics_session_began();
-    return visit;
+    return connection;
 }
 
 /* Decisions whose line waited for the queue id. */
-static void log_decisions(struct visit *visit, const char *id)
+static void log_decisions(struct connection *connection, const char *id)
 {
-    struct session *session = &visit->session;
+    struct session *session = &connection->session;
 
     for (struct decision *each = session->decisions; each != NULL; each = each->next)
         observer_log(session, each, id);
 }
 
-static void forget_message(struct visit *visit, const char *id)
+static void forget_message(struct connection *connection, const char *id)
 {
     /* A client that has left is not waited for; what is known by now goes into the log. */
-    (void)decide_collect(&visit->session, 0, NULL, NULL);
-    log_decisions(visit, id);
-    headers_fini(&visit->census);
-    session_reset(&visit->session);
-    transaction_end(visit);
+    (void)decide_collect(&connection->session, 0, NULL, NULL);
+    log_decisions(connection, id);
+    headers_fini(&connection->census);
+    session_reset(&connection->session);
+    transaction_end(connection);
 }
 
-static void visit_free(struct visit *visit)
+static void connection_free(struct connection *connection)
 {
-    forget_message(visit, NULL);
-    session_fini(&visit->session);
+    forget_message(connection, NULL);
+    session_fini(&connection->session);
     metrics_session_ended();
-    free(visit);
+    free(connection);
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
 static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
 {
-    struct visit *visit = visit_of(context);
+    struct connection *connection = connection_of(context);
     struct terms terms = *terms_of(context);
     enum exemption exemption;
 
     (void)host;
     enter();
     terms.has_client = false;
-    if (visit != NULL) /* a new client on the MTA's old connection */
-        visit_free(visit);
-    visit = visit_new((const struct sockaddr *)address, &terms);
-    (void)smfi_setpriv(context, visit != NULL ? (void *)visit : place_of(&terms));
-    if (visit == NULL) {
+    if (connection != NULL) /* a new client on the MTA's old connection */
+        connection_free(connection);
+    connection = connection_new((const struct sockaddr *)address, &terms);
+    (void)smfi_setpriv(context, connection != NULL ? (void *)connection : place_of(&terms));
+    if (connection == NULL) {
         log_line(LOG_LEVEL_ERROR, "out of memory: a session is let through unverified");
         return leave(SMFIS_ACCEPT);
     }
-    exemption = session_connection_exempt(&visit->session);
+    exemption = session_connection_exempt(&connection->session);
     if (exemption == EXEMPT_NOT)
         return leave(SMFIS_CONTINUE);
-    observer_connection_exempt(&visit->session, exemption);
+    observer_connection_exempt(&connection->session, exemption);
     return leave(SMFIS_ACCEPT);
 }
 
 static sfsistat on_helo(SMFICTX *context, char *helo)
 {
-    struct visit *visit = visit_of(context);
+    struct connection *connection = connection_of(context);
 
     enter();
-    if (visit != NULL && helo != NULL)
-        session_helo(&visit->session, helo);
+    if (connection != NULL && helo != NULL)
+        session_helo(&connection->session, helo);
     return leave_quietly(context);
 }
 
 static sfsistat on_close(SMFICTX *context)
 {
-    struct visit *visit = visit_of(context);
+    struct connection *connection = connection_of(context);
 
     enter();
     (void)smfi_setpriv(context, NULL); /* libmilter complains of anything else */
-    if (visit != NULL)
-        visit_free(visit);
+    if (connection != NULL)
+        connection_free(connection);
     return leave(SMFIS_CONTINUE);
 }
 
@@ -280,15 +280,15 @@ static bool is_authenticated(SMFICTX *context)
 
 static sfsistat on_mail(SMFICTX *context, char **arguments)
 {
-    struct visit *visit = visit_of(context);
+    struct connection *connection = connection_of(context);
 
     enter();
-    if (visit == NULL)
+    if (connection == NULL)
         return leave_quietly(context);
     negotiate_note_mail(queue_id(context) != NULL);
-    forget_message(visit, NULL);
-    transaction_begin(visit);
-    if (session_mail(&visit->session, arguments[0] != NULL ? arguments[0] : "",
+    forget_message(connection, NULL);
+    transaction_begin(connection);
+    if (session_mail(&connection->session, arguments[0] != NULL ? arguments[0] : "",
                      is_authenticated(context)) != RB_OK)
         log_line(LOG_LEVEL_ERROR, "out of memory: a message is let through unverified");
     return leave_quietly(context);
@@ -328,19 +328,19 @@ static sfsistat refuse(SMFICTX *context, const struct session *session,
 
 static sfsistat on_rcpt(SMFICTX *context, char **arguments)
 {
-    struct visit *visit = visit_of(context);
+    struct connection *connection = connection_of(context);
     struct decision *decision;
 
     enter();
-    if (visit == NULL || visit->session.sender == NULL)
+    if (connection == NULL || connection->session.sender == NULL)
         return leave(SMFIS_CONTINUE);
-    decision = session_rcpt(&visit->session, arguments[0] != NULL ? arguments[0] : "");
-    if (visit->session.rcpt.decided)
-        observer_log(&visit->session, &visit->session.rcpt.decision, queue_id(context));
+    decision = session_rcpt(&connection->session, arguments[0] != NULL ? arguments[0] : "");
+    if (connection->session.rcpt.decided)
+        observer_log(&connection->session, &connection->session.rcpt.decision, queue_id(context));
     if (decision->action != ACTION_REJECT && decision->action != ACTION_TEMPFAIL)
         return leave(SMFIS_CONTINUE);
-    observer_log(&visit->session, decision, queue_id(context));
-    return leave(refuse(context, &visit->session, decision));
+    observer_log(&connection->session, decision, queue_id(context));
+    return leave(refuse(context, &connection->session, decision));
 }
 
 /* --- Deciding later ------------------------------------------------------- */
@@ -351,10 +351,10 @@ static void still_at_it(void *context)
 }
 
 /* Settles what was left open at RCPT; the answer to the client where that refuses the message. */
-static bool refuses_message(SMFICTX *context, struct visit *visit, void (*tick)(void *arg),
-                            sfsistat *status)
+static bool refuses_message(SMFICTX *context, struct connection *connection,
+                            void (*tick)(void *arg), sfsistat *status)
 {
-    struct session *session = &visit->session;
+    struct session *session = &connection->session;
     const struct decision *refusal;
 
     if (!decide_is_pending(session))
@@ -362,31 +362,31 @@ static bool refuses_message(SMFICTX *context, struct visit *visit, void (*tick)(
     refusal = decide_collect(session, session->config->max_wait_ms, tick, context);
     if (refusal == NULL)
         return false;
-    log_decisions(visit, queue_id(context));
+    log_decisions(connection, queue_id(context));
     *status = refuse(context, session, refusal);
-    transaction_end(visit); /* xxfi_abort does not follow */
+    transaction_end(connection); /* xxfi_abort does not follow */
     return true;
 }
 
 static sfsistat on_data(SMFICTX *context)
 {
-    struct visit *visit = visit_of(context);
+    struct connection *connection = connection_of(context);
     sfsistat status;
 
     enter();
-    if (visit != NULL && visit->session.config->decide_at == DECIDE_DATA &&
-        refuses_message(context, visit, NULL, &status))
+    if (connection != NULL && connection->session.config->decide_at == DECIDE_DATA &&
+        refuses_message(context, connection, NULL, &status))
         return leave(status);
     return leave(SMFIS_CONTINUE);
 }
 
 static sfsistat on_header(SMFICTX *context, char *name, char *value)
 {
-    struct visit *visit = visit_of(context);
+    struct connection *connection = connection_of(context);
 
     enter();
-    if (visit != NULL)
-        headers_see(&visit->census, name, value, visit->session.config->authserv_id);
+    if (connection != NULL)
+        headers_see(&connection->census, name, value, connection->session.config->authserv_id);
     return leave_quietly(context);
 }
 
@@ -456,10 +456,10 @@ static void quarantine(SMFICTX *context, const struct session *session, const st
 }
 
 /* More forged fields than are removed: let in as it is, the message would be believed. */
-static bool must_refuse_overflow(const struct visit *visit)
+static bool must_refuse_overflow(const struct connection *connection)
 {
-    return visit->census.overflow && !visit->session.config->dry_run &&
-           !visit->session.local_submission;
+    return connection->census.overflow && !connection->session.config->dry_run &&
+           !connection->session.local_submission;
 }
 
 /* The decision about the message says that it was let in: the id tells which one that was. */
@@ -480,44 +480,44 @@ static sfsistat refuse_overflow(SMFICTX *context, const struct session *session)
 
 static sfsistat on_eom(SMFICTX *context)
 {
-    struct visit *visit = visit_of(context);
+    struct connection *connection = connection_of(context);
     struct session *session;
     const struct decision *decision, *fate;
     sfsistat status;
 
     enter();
-    if (visit == NULL)
+    if (connection == NULL)
         return leave(SMFIS_CONTINUE);
-    session = &visit->session;
-    if (refuses_message(context, visit, still_at_it, &status))
+    session = &connection->session;
+    if (refuses_message(context, connection, still_at_it, &status))
         return leave(status);
     decision = decide_message(session);
     fate = decide_fate(session);
-    log_decisions(visit, queue_id(context));
-    if (must_refuse_overflow(visit)) {
-        transaction_end(visit);
+    log_decisions(connection, queue_id(context));
+    if (must_refuse_overflow(connection)) {
+        transaction_end(connection);
         return leave(refuse_overflow(context, session));
     }
-    if (visit->census.overflow)
+    if (connection->census.overflow)
         warn_of_overflow(session, "they stay in the message");
-    else if (!remove_forged(context, &visit->census))
+    else if (!remove_forged(context, &connection->census))
         log_line(LOG_LEVEL_ERROR, "the MTA did not remove forged header fields");
     if (decision != NULL && !add_headers(context, session, decision, fate))
         log_line(LOG_LEVEL_ERROR, "the MTA did not add header fields");
     if (fate != NULL && fate->action == ACTION_QUARANTINE)
         quarantine(context, session, fate);
     session_let_in(session);
-    forget_message(visit, NULL);
+    forget_message(connection, NULL);
     return leave(SMFIS_CONTINUE);
 }
 
 static sfsistat on_abort(SMFICTX *context)
 {
-    struct visit *visit = visit_of(context);
+    struct connection *connection = connection_of(context);
 
     enter();
-    if (visit != NULL)
-        forget_message(visit, queue_id(context));
+    if (connection != NULL)
+        forget_message(connection, queue_id(context));
     return leave(SMFIS_CONTINUE);
 }
 
