@@ -101,12 +101,6 @@ void log_open(bool to_stderr, int facility, enum log_level level)
     atomic_store(&wanted_level, (int)level);
 }
 
-void log_close(void)
-{
-    closelog();
-    atomic_store(&use_stderr, true);
-}
-
 void log_set_level(enum log_level level)
 {
     atomic_store(&wanted_level, (int)level);

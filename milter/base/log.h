@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * log: the daemon's log, to syslog or to stderr, one printable line at a time. Whatever a
- * stranger's text holds, a line stays one line. All functions but log_open and log_close may be
- * called from any thread.
+ * stranger's text holds, a line stays one line. All functions but log_open may be called from any
+ * thread.
  */
 #ifndef RB_MILTER_BASE_LOG_H
 #define RB_MILTER_BASE_LOG_H
@@ -35,7 +35,6 @@ bool log_facility_from_name(const char *name, int *facility);
  * again. Not while other threads log.
  */
 void log_open(bool to_stderr, int facility, enum log_level level);
-void log_close(void);
 
 void log_set_level(enum log_level level);
 

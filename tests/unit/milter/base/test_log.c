@@ -237,7 +237,7 @@ static void nothing_goes_to_stderr_when_syslog_is_used(void **state)
     log_line(LOG_LEVEL_INFO, "test_log: a line of the unit tests");
     capture_stop(&capture);
     capture_end(&capture);
-    log_close();
+    log_open(true, LOG_LOCAL7, LOG_LEVEL_INFO);
 }
 
 /* --- Names --- */
