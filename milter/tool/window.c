@@ -88,24 +88,48 @@ static bool put_off(struct window *window, uint32_t domain)
     return true;
 }
 
+/* What a limit that the library names in its answer (ringback(1)) holds back. */
+enum held_back { HOLDS_FOR_GOOD = 0, HOLDS_ALL, HOLDS_DOMAIN, HOLDS_HOST };
+
+static enum held_back held_back(const char *rule)
+{
+    static const struct {
+        const char *rule;
+        enum held_back held_back;
+    } limits[] = {
+        {"global_rate", HOLDS_ALL},
+        {"per_domain_rate", HOLDS_DOMAIN},
+        {"per_host_sessions", HOLDS_DOMAIN},
+        {"host_paused", HOLDS_HOST},
+    };
+
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        if (strcmp(rule, limits[i].rule) == 0)
+            return limits[i].held_back;
+    return HOLDS_FOR_GOOD;
+}
+
 /* True: a limit forbids it now, and later it is allowed. */
 static bool note_refusal(struct window *window, const struct window_slot *slot,
                          const struct rb_answer *answer)
 {
-    const bool is_limited = answer->reason == RB_REASON_LIMITED;
-
-    if (is_limited && strcmp(answer->rule, "host_paused") == 0)
-        return put_off(window, slot->domain);
-    if (!is_limited && !answer->cached)
-        pause_of(window, slot->domain)->times = 0; /* its host answers */
-    if (is_limited && strcmp(answer->rule, "global_rate") == 0)
-        window->all_refused = true;
-    else if (is_limited && (strcmp(answer->rule, "per_domain_rate") == 0 ||
-                            strcmp(answer->rule, "per_host_sessions") == 0))
-        *refusal(window, slot->domain) = slot->domain;
-    else
+    if (answer->reason != RB_REASON_LIMITED) {
+        if (!answer->cached)
+            pause_of(window, slot->domain)->times = 0; /* its host answers */
         return false;
-    return true;
+    }
+    switch (held_back(answer->rule)) {
+    case HOLDS_ALL:
+        window->all_refused = true;
+        return true;
+    case HOLDS_DOMAIN:
+        *refusal(window, slot->domain) = slot->domain;
+        return true;
+    case HOLDS_HOST:
+        return put_off(window, slot->domain);
+    default:
+        return false;
+    }
 }
 
 static void forget_refusals(struct window *window)
