@@ -9,6 +9,7 @@ libmilterparts_la_SOURCES = \
     milter/base/json.c milter/base/json.h \
     milter/base/log.c milter/base/log.h \
     milter/base/signals.c milter/base/signals.h \
+    milter/base/sleep.h \
     milter/base/socket_path.c milter/base/socket_path.h \
     milter/config/assign.c milter/config/assign.h \
     milter/config/configuration.c milter/config/configuration.h \

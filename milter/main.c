@@ -15,11 +15,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/signals.h"
+#include "base/sleep.h"
 #include "config/configuration.h"
 #include "daemon/control.h"
 #include "daemon/daemon.h"
@@ -208,13 +208,6 @@ static int open_control(const char *path)
 }
 
 /* --- Running and ending --------------------------------------------------- */
-
-static void sleep_ms(long ms)
-{
-    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-    (void)nanosleep(&time, NULL);
-}
 
 /*
  * Who waits for a verdict gets an answer. Not at once: the MTA hands MAIL on with the first RCPT, and

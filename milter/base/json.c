@@ -170,7 +170,7 @@ static json_t *host_entry(const struct cache_entry *entry, int64_t now_s)
                      json_text(rb_reason_name(record->reason)));
 }
 
-static const char *const onetime_names[] = {
+const char *const json_onetime_names[] = {
     [ONETIME_NONE] = "", [ONETIME_BATV] = "batv", [ONETIME_SRS] = "srs", [ONETIME_VERP] = "verp"};
 
 /* What stands for anything is a control character: in JSON an escape, and read again as such. */
@@ -180,9 +180,9 @@ static json_t *onetime_entry(const struct cache_entry *entry)
     const char *onetime;
     enum onetime_kind kind = cache_split_onetime_key(entry->key, &onetime);
 
-    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "type", "fold", "kind", onetime_names[kind],
-                     "fold", json_text(onetime != NULL ? onetime : ""), "valids",
-                     (json_int_t)record->valids, "valid_s", (json_int_t)record->valid_s,
+    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "type", "fold", "kind",
+                     json_onetime_names[kind], "fold", json_text(onetime != NULL ? onetime : ""),
+                     "valids", (json_int_t)record->valids, "valid_s", (json_int_t)record->valid_s,
                      "invalid_s", (json_int_t)record->invalid_s);
 }
 
@@ -429,7 +429,7 @@ static const char *read_onetime(json_t *object, struct json_record *out)
     if (!read_text(object, "kind", kind, sizeof kind) ||
         !read_onetime_text(object, onetime, sizeof onetime))
         return "fold: not a text";
-    for (i = ONETIME_BATV; i <= ONETIME_VERP && strcmp(kind, onetime_names[i]) != 0; i++)
+    for (i = ONETIME_BATV; i <= ONETIME_VERP && strcmp(kind, json_onetime_names[i]) != 0; i++)
         ;
     if (i > ONETIME_VERP)
         return "kind: not batv, srs or verp";

@@ -53,6 +53,9 @@ bool json_read_entry(json_t *object, struct json_record *record, const char **wh
 /* The text of an object's member; "" where it has none of that name. As long as the object. */
 const char *json_member_text(json_t *object, const char *name);
 
+/* What kinds of one-time senders are called, by enum onetime_kind; "" for ONETIME_NONE. */
+extern const char *const json_onetime_names[];
+
 /* A JSON string of text, with octets that are no UTF-8 replaced; JSON null for "". */
 json_t *json_text(const char *text);
 

@@ -59,17 +59,13 @@ int config_facility(const struct config *config)
     return facility;
 }
 
-void config_options(const struct config *config, struct rb_options *options)
+static void set_callout_options(const struct config *config, struct rb_options *options)
 {
-    rb_options_init(options);
-    options->helo_name = config->hostname;
     options->mail_from = config->callout.mail_from;
     options->fallback_mail_from = config->callout.fallback_mail_from;
     options->port = (uint16_t)config->callout.port;
     options->bind = (const char *const *)config->callout.bind.items;
     options->bind_count = config->callout.bind.count;
-    options->resolvers = (const char *const *)config->resolvers.items;
-    options->resolver_count = config->resolvers.count;
     options->ip_version = config->callout.ip_version;
     options->allowed_networks = config->callout.allowed_networks.items;
     options->allowed_count = config->callout.allowed_networks.count;
@@ -85,7 +81,10 @@ void config_options(const struct config *config, struct rb_options *options)
     options->max_workers = config->callout.max_workers;
     options->max_held = config->callout.max_held;
     options->max_pending = config->callout.max_pending;
-    options->spf_gate = config->spf.gate;
+}
+
+static void set_limit_options(const struct config *config, struct rb_options *options)
+{
     options->per_domain_sessions = config->limits.per_domain_sessions;
     options->per_host_sessions = config->limits.per_host_sessions;
     options->per_domain_rate = config->limits.per_domain_rate;
@@ -98,6 +97,10 @@ void config_options(const struct config *config, struct rb_options *options)
     };
     options->breaker_failures = config->limits.breaker_failures;
     options->breaker_hold_s = config->limits.breaker_hold_s;
+}
+
+static void set_cache_options(const struct config *config, struct rb_options *options)
+{
     options->store = config->cache.store;
     options->store_max_bytes = config->cache.max_size;
     options->lifetimes = (struct rb_lifetimes){
@@ -115,6 +118,18 @@ void config_options(const struct config *config, struct rb_options *options)
         .max_s = config->greylist.max_s,
         .give_up_s = config->greylist.give_up_s,
     };
+}
+
+void config_options(const struct config *config, struct rb_options *options)
+{
+    rb_options_init(options);
+    options->helo_name = config->hostname;
+    options->resolvers = (const char *const *)config->resolvers.items;
+    options->resolver_count = config->resolvers.count;
+    options->spf_gate = config->spf.gate;
+    set_callout_options(config, options);
+    set_limit_options(config, options);
+    set_cache_options(config, options);
 }
 
 bool config_fixed_difference(const struct config *running, const struct config *loaded,

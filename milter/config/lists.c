@@ -117,14 +117,6 @@ static bool has_key(const struct pattern_list *list, const char *key)
 
 /* --- Patterns --- */
 
-static void lower(char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] >= 'A' && text[i] <= 'Z')
-            text[i] = (char)(text[i] - 'A' + 'a');
-    }
-}
-
 /* Canonical text of a domain or of an address literal. */
 static bool canonical_domain(const char *text, char domain[RB_DOMAIN_MAX + 1])
 {
@@ -149,7 +141,7 @@ static bool canonical_host(const char *text, char host[RB_DOMAIN_MAX + 1])
     }
     if (text[0] == '\0' || !text_copy(host, RB_DOMAIN_MAX + 1, text))
         return false;
-    lower(host, strlen(host));
+    text_lower(host);
     return true;
 }
 
@@ -188,7 +180,7 @@ static const char *mailbox_key(const char *pattern, char *key)
         return "is no mail address; \"user@example.org\", or \"user@\" for one at any domain, "
                "would "
                "be right";
-    lower(address.local, strlen(address.local));
+    text_lower(address.local);
     if (snprintf(key, PATTERN_KEY_SIZE, "%s@%s", address.local, anywhere ? "" : address.domain) >=
         PATTERN_KEY_SIZE)
         return "is longer than a mail address may be";
@@ -240,7 +232,9 @@ bool pattern_list_has_address(const struct pattern_list *list, const char *addre
     if (at == NULL || !text_copy(key, sizeof(key), address))
         return false;
     local_len = (size_t)(at - address);
-    lower(key, local_len);
+    key[local_len] = '\0'; /* of the local part alone: "[IPv6:" is canonical */
+    text_lower(key);
+    key[local_len] = '@';
     if (has_key(list, key))
         return true;
     if (has_domain(list, key + local_len + 1))

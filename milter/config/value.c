@@ -18,18 +18,13 @@
 
 enum { DIGITS_MAX = 10 }; /* times the largest unit still fits 63 bits */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* Reads 1 to DIGITS_MAX digits and moves on behind them. */
 static bool digits(const char **text, int64_t *number)
 {
     const char *start = *text;
 
     *number = 0;
-    while (is_digit(**text)) {
+    while (char_is_digit(**text)) {
         if (*text - start == DIGITS_MAX)
             return false;
         *number = *number * 10 + (**text - '0');
@@ -387,12 +382,9 @@ wrong:
 /* Every character of text in the set of letters, digits and `more`. */
 static bool is_made_of(const char *text, const char *more)
 {
-    for (; *text != '\0'; text++) {
-        bool letter = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z');
-
-        if (!letter && !is_digit(*text) && strchr(more, *text) == NULL)
+    for (; *text != '\0'; text++)
+        if (!char_is_letter(*text) && !char_is_digit(*text) && !char_is_in(*text, more))
             return false;
-    }
     return true;
 }
 

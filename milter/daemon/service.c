@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/sleep.h"
 #include "daemon/observer.h"
 #include "verifier/verifier.h"
 
@@ -48,11 +49,9 @@ static void hear(void *arg, enum rb_event event, const char *text)
 /* Keeps a client waiting, and nobody else. */
 static void pause_client(unsigned ms)
 {
-    const struct timespec length = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-
     if (world.before_wait != NULL)
         world.before_wait();
-    (void)nanosleep(&length, NULL);
+    sleep_ms(ms);
 }
 
 /* --- Our identity --------------------------------------------------------- */

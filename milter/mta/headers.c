@@ -197,13 +197,9 @@ static bool is_plain(const char *address)
 {
     static const char extra[] = "!#$%&'*+-/=?^_`{|}~.@";
 
-    for (; *address != '\0'; address++) {
-        char c = *address;
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              strchr(extra, c) != NULL))
+    for (; *address != '\0'; address++)
+        if (!char_is_letter(*address) && !char_is_digit(*address) && !char_is_in(*address, extra))
             return false;
-    }
     return true;
 }
 

@@ -16,10 +16,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/signals.h"
+#include "base/sleep.h"
 
 enum {
     FINISH_STEP_MS = 10,
@@ -72,13 +72,6 @@ static void *run_libmilter(void *main_thread)
     atomic_store(&ended, true);
     (void)pthread_kill(*(pthread_t *)main_thread, SIGHUP); /* if it still waits for one */
     return NULL;
-}
-
-static void sleep_ms(long ms)
-{
-    const struct timespec time = {.tv_nsec = ms * 1000000L};
-
-    (void)nanosleep(&time, NULL);
 }
 
 static void finish(const struct loop_end *end)

@@ -220,16 +220,8 @@ static int run(struct selection *selection, records_action *action, bool changes
 
 #define SETS(field, how) SYNTAX_SETS(struct cache_request, field, how)
 #define CONFIG SYNTAX_CONFIG(struct cache_request)
-#define JSON                                                                                       \
-    {                                                                                              \
-        .name = "json", SETS(json, SYNTAX_FLAG), .help = "a JSON object a line"                    \
-    }
-
-#define RELAY                                                                                      \
-    {                                                                                              \
-        .name = "relay", .value = "HOST[:PORT]", SETS(relay, SYNTAX_TEXT),                         \
-        .help = "only what was learned there, as list shows it"                                    \
-    }
+#define JSON SYNTAX_JSON(struct cache_request)
+#define RELAY SYNTAX_RELAY(struct cache_request, "only what was learned there, as list shows it")
 
 static const struct syntax_option get_options[] = {CONFIG, JSON, RELAY, {0}};
 

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/control_protocol.h"
 #include "base/json.h"
+#include "base/sleep.h"
 #include "base/text.h"
 #include "mail/relay.h"
 #include "session/explain.h"
@@ -295,13 +296,6 @@ static json_t *begin(struct run *run, int *status)
     return *status == EX_OK ? evaluate(run) : NULL;
 }
 
-static void pause_for(unsigned ms)
-{
-    const struct timespec length = {.tv_nsec = ms * 1000000L};
-
-    (void)nanosleep(&length, NULL);
-}
-
 /* Answers the question by asking it. EX_OK, or the exit status. */
 static int answer_question(struct run *run, json_t *wanted)
 {
@@ -324,7 +318,7 @@ static bool go_on(struct run *run, json_t *wanted, deadline until, int *status)
         *status = answer_question(run, wanted);
         return *status == EX_OK;
     }
-    pause_for(ANSWERED_PAUSE_MS);
+    sleep_ms(ANSWERED_PAUSE_MS);
     return deadline_left_ms(clock_system(), until) > 0;
 }
 

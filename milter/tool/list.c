@@ -23,6 +23,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "tool/say.h"
 
@@ -35,12 +36,9 @@ enum {
     LAST_LINE_MAX = 65536, /* octets of an answer's line that was cut */
 };
 
-static long since_ms(const struct timespec *then)
+static int64_t now_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
+    return clock_monotonic_ms(clock_system());
 }
 
 /* Look-ups are under way in other threads: no strerror. */
@@ -212,7 +210,7 @@ static void drop_cut_line(void)
 /* The rates of late: each sample counts for as much of RATE_SPAN_MS as it took. */
 static void sample(struct list *list)
 {
-    long span_ms = since_ms(&list->sampled);
+    int64_t span_ms = now_ms() - list->sampled_ms;
     double weight, rate, octets_rate;
 
     if (span_ms < SHOW_MS)
@@ -224,7 +222,7 @@ static void sample(struct list *list)
     list->octets_rate += (octets_rate - list->octets_rate) * weight;
     list->sample = list->done;
     list->sample_answered = list->answered;
-    clock_gettime(CLOCK_MONOTONIC, &list->sampled);
+    list->sampled_ms = now_ms();
 }
 
 /* "33/s, 42 %, 1:02:03 left"; of what is not known, nothing. */
@@ -252,21 +250,21 @@ static void show(struct list *list, const char *end)
                   counts[RB_VERDICT_VALID], counts[RB_VERDICT_INVALID], counts[RB_VERDICT_UNKNOWN]);
     print_pace(list);
     (void)fprintf(stderr, "\033[K%s", end);
-    clock_gettime(CLOCK_MONOTONIC, &list->told);
+    list->told_ms = now_ms();
 }
 
 /* "waiting for user@example.org, 12 s" */
 static void show_awaited(struct list *list, const char *awaited, size_t len)
 {
     char shown[AWAITED_MAX + 1];
-    long waited_ms = since_ms(&list->begun_waiting);
+    int64_t waited_ms = now_ms() - list->begun_waiting_ms;
 
     if (awaited == NULL || waited_ms < LONG_MS)
         return;
     text_printable(shown, sizeof shown, awaited, len);
-    (void)fprintf(stderr, "\rwaiting for %s, %ld s\033[K", shown, waited_ms / 1000);
+    (void)fprintf(stderr, "\rwaiting for %s, %" PRId64 " s\033[K", shown, waited_ms / 1000);
     list->waiting = true;
-    clock_gettime(CLOCK_MONOTONIC, &list->told);
+    list->told_ms = now_ms();
 }
 
 static void hide_awaited(struct list *list)
@@ -274,12 +272,12 @@ static void hide_awaited(struct list *list)
     if (list->waiting)
         (void)fputs("\r\033[K", stderr);
     list->waiting = false;
-    clock_gettime(CLOCK_MONOTONIC, &list->begun_waiting);
+    list->begun_waiting_ms = now_ms();
 }
 
 void list_show(struct list *list, const char *awaited, size_t len)
 {
-    if (since_ms(&list->told) < SHOW_MS)
+    if (now_ms() - list->told_ms < SHOW_MS)
         return;
     if (list->waits)
         show_awaited(list, awaited, len);
@@ -310,8 +308,8 @@ int list_begin(struct list *list, const char *resume)
     if (result == EX_OK && list->done.octets > 0)
         drop_cut_line();
     list->begun = list->sample = list->done;
-    clock_gettime(CLOCK_MONOTONIC, &list->told);
-    list->sampled = list->begun_waiting = list->told;
+    list->told_ms = now_ms();
+    list->sampled_ms = list->begun_waiting_ms = list->told_ms;
     return result;
 }
 

@@ -10,7 +10,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "ringback.h"
 #include "tool/input.h"
@@ -25,10 +24,10 @@ struct list {
     bool shown;                              /* on a terminal that does not have the answers */
     bool waits;   /* the terminal has the answers: what is waited for is shown between them; */
     bool waiting; /* that line is there */
-    struct timespec begun_waiting, told, sampled;
-    struct input_place sample; /* done then, */
-    uint64_t sample_answered;  /* and answered */
-    double rate, octets_rate;  /* a second, of late */
+    int64_t begun_waiting_ms, told_ms, sampled_ms; /* monotonic */
+    struct input_place sample;                     /* done then, */
+    uint64_t sample_answered;                      /* and answered */
+    double rate, octets_rate;                      /* a second, of late */
 };
 
 /*

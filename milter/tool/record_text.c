@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "limits/breaker.h"
 
@@ -104,10 +105,6 @@ static void print_host(const struct cache_entry *entry, int64_t now_s)
 
 static void print_onetime(const struct cache_entry *entry, int64_t now_s)
 {
-    static const char *const names[] = {[ONETIME_NONE] = "?",
-                                        [ONETIME_BATV] = "batv",
-                                        [ONETIME_SRS] = "srs",
-                                        [ONETIME_VERP] = "verp"};
     const struct onetime_record *record = entry->onetime_record;
     const char *onetime;
     enum onetime_kind kind = cache_split_onetime_key(entry->key, &onetime);
@@ -117,7 +114,7 @@ static void print_onetime(const struct cache_entry *entry, int64_t now_s)
     for (char *c = shown; *c != '\0'; c++)
         if (*c == ONETIME_ANYTHING)
             *c = '*';
-    printf("one-time %s ", names[kind]);
+    printf("one-time %s ", kind != ONETIME_NONE ? json_onetime_names[kind] : "?");
     print_key(shown);
     printf(": %u valid in a row", record->valids);
     if (record->valid_s > 0) {

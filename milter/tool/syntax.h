@@ -37,6 +37,17 @@ struct syntax_option {
         .may_repeat = true, .help = "a configuration other than the usual one"                     \
     }
 
+/* Of verbs with a bool json, and of those with a const char *relay. */
+#define SYNTAX_JSON(type)                                                                          \
+    {                                                                                              \
+        .name = "json", SYNTAX_SETS(type, json, SYNTAX_FLAG), .help = "a JSON object a line"       \
+    }
+#define SYNTAX_RELAY(type, what)                                                                   \
+    {                                                                                              \
+        .name = "relay", .value = "HOST[:PORT]", SYNTAX_SETS(type, relay, SYNTAX_TEXT),            \
+        .help = (what)                                                                             \
+    }
+
 struct syntax {
     const char *name;                    /* "cache list" */
     const struct syntax_option *options; /* ends with one without a name */

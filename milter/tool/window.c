@@ -7,16 +7,14 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 enum { AGAIN_MS = 250 }; /* how often it is tried what a rate forbade */
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_monotonic_ms(clock_system());
 }
 
 static struct window_slot *slot_at(struct window *window, size_t index)
