@@ -49,13 +49,13 @@ libcore_la_SOURCES = \
     lib/smtp/transport.c lib/smtp/transport.h \
     lib/cache/cache.c lib/cache/cache.h \
     lib/cache/codec.c lib/cache/codec.h \
+    lib/cache/folder.c lib/cache/folder.h \
     lib/cache/keys.c lib/cache/keys.h \
     lib/cache/lmdb.c \
     lib/cache/onetime_record.c lib/cache/onetime_record.h \
     lib/cache/record.c lib/cache/record.h \
     lib/cache/record_life.c \
     lib/cache/retry_record.c lib/cache/retry_record.h \
-    lib/cache/snapshots.c lib/cache/snapshots.h \
     lib/cache/store.h \
     lib/cache/sweep.c lib/cache/sweep.h \
     lib/cache/walk.c lib/cache/walk.h \

@@ -33,7 +33,6 @@ UNIT = \
     tests/unit/lib/cache/test_onetime_record \
     tests/unit/lib/cache/test_record \
     tests/unit/lib/cache/test_retry_record \
-    tests/unit/lib/cache/test_snapshots \
     tests/unit/lib/limits/test_breaker \
     tests/unit/lib/limits/test_limits \
     tests/unit/lib/limits/test_rates \

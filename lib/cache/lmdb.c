@@ -1,31 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_lmdb: struct store_ops over one LMDB environment that all processes of the host share. It
- * and its snapshots.c are the only files that know LMDB; it knows nothing of what the octets mean.
+ * lmdb: struct store_ops over one LMDB environment that all processes of the host share. The only
+ * file that knows LMDB; it knows nothing of what the octets mean.
  *
  * Durability: MDB_NOMETASYNC. Pages reach the disk before the meta page that points to them, so
  * neither the end of a process at any point nor a loss of power can leave a broken tree; a loss of
- * power may undo the last commit, which a cache can bear, and maintain() makes up for it. MDB_NOSYNC
- * would save more, but after a loss of power the tree may be garbage; MDB_WRITEMAP would let a
- * stray pointer of this process write into everybody's cache.
+ * power may undo the last commit, which a cache can bear, and store_maintain makes up for it.
+ * MDB_NOSYNC would save more, but after a loss of power the tree may be garbage; MDB_WRITEMAP would
+ * let a stray pointer of this process write into everybody's cache.
  *
  * The ceiling: LMDB needs free pages to delete as well, since it copies what it changes, and pages
  * freed by one transaction can be used only by the next but one. So writes stop being taken before
  * the map is full (has_room), while there is still room for sweeps.
  *
- * Locks: map_lock is held for reading while a transaction of this process is under way, and for
- * writing to map the file anew, which LMDB allows only when there is none. Readers with a snapshot
- * (snapshots.h, part of this file's business) need not hold it: they are stopped one by one.
- * claims_lock covers the list of open folders. No other lock is taken under either.
+ * Owns: the environment, and read transactions that have been reset, for the next reader. Lock:
+ * map_lock, for reading while a transaction of this process is under way, for writing to map the
+ * file anew, which LMDB allows only when there is none, and to exchange the environment. No other
+ * lock is taken under it.
  */
 #include "config.h"
 
 #include "cache/store.h"
 
-#include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -36,8 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/hash.h"
-#include "cache/snapshots.h"
+#include "cache/folder.h"
 
 enum {
     TABLES = CACHE_TABLE_LAST,
@@ -49,9 +45,8 @@ enum {
     MIN_FREE_PAGES = 16, /* enough for a sweep of one record, whatever the depth of the tree */
     RESERVE_PART = 8,    /* a write that finds less than 1/8 of the map free must first sweep */
     NODE_OVERHEAD = 10,  /* what LMDB adds to a key and a value */
-    KEEP_SNAPSHOTS_MIN = 512 << 20, /* octets of a map in which snapshots are kept */
-    FILE_MODE = 0660,
-    FOLDER_MODE = 0750,
+    FILE_MODE = 0660,    /* of a file that LMDB makes itself; folder.h has made them all before */
+    READERS_KEPT = 32,   /* read transactions that wait for the next reader */
 };
 
 static const char DATA_NAME[] = "data.mdb";
@@ -72,20 +67,6 @@ struct position {
     uint8_t key[STORE_KEY_MAX];
 };
 
-/* Which file it is, however it is called. */
-struct file_id {
-    dev_t dev;
-    ino_t ino;
-};
-
-/* A folder that this process has an environment in. */
-struct claim {
-    dev_t dev;
-    ino_t ino;
-    pid_t pid; /* 0: none. What a parent has open is not ours */
-    struct claim *prev, *next;
-};
-
 /* An LMDB environment, and what there is to know of it. */
 struct environment {
     MDB_env *env;            /* NULL: none */
@@ -95,25 +76,24 @@ struct environment {
 };
 
 struct store {
-    struct claim claim;
+    struct folder_claim *claim; /* NULL: none */
     char *path;
     uint64_t max_bytes;
     bool owner_fix, read_only;
-    /*
-     * Exchanged as a whole, with map_lock held for writing and all snapshots stopped: read it with
-     * a transaction in hand, or as the one thread that writes.
-     */
-    struct environment now;
     pthread_rwlock_t map_lock;
-    struct snapshots *snapshots; /* of all that reads; NULL while opening */
-    atomic_bool panicked;        /* LMDB refuses everything until it is opened anew */
+    struct environment now; /* [map_lock] but for the one thread that writes (store.h) */
+    /*
+     * [map_lock, for reading] Read transactions of `now` that have been reset: to renew one is
+     * cheaper than to begin one. They hold no page. Whoever exchanges one for NULL owns it.
+     */
+    _Atomic(MDB_txn *) readers[READERS_KEPT];
+    atomic_bool panicked; /* LMDB refuses everything until it is opened anew */
 
     /* One thread at a time (store.h), hence no lock. */
     struct position swept_to[TABLES + 1];
-    int64_t
-        reclaimable; /* octets that may be written into holes that sweeps have left in pages in use */
-    bool unsynced;   /* committed since the last full sync */
-    int failed;      /* of the last write that failed, as LMDB has it; 0: none has */
+    int64_t reclaimable; /* octets that may be written into holes that sweeps left in used pages */
+    bool unsynced;       /* committed since the last full sync */
+    int failed;          /* of the last write that failed, as LMDB has it; 0: none has */
 };
 
 /* LMDB's codes become ours here and nowhere else. Positive ones are errno values. */
@@ -141,49 +121,63 @@ static bool is_damage(int rc)
 static void map_anew(struct store *store)
 {
     pthread_rwlock_wrlock(&store->map_lock);
-    if (store->snapshots != NULL)
-        snapshots_stop(store->snapshots);
     if (store->now.env != NULL)
         (void)mdb_env_set_mapsize(store->now.env, 0); /* if it fails, so will the transaction */
-    if (store->snapshots != NULL)
-        snapshots_go(store->snapshots);
     pthread_rwlock_unlock(&store->map_lock);
 }
 
-/*
- * What one reader has in hand: a snapshot, or, where there is none left, a transaction of his own.
- */
-struct reading {
-    MDB_txn *txn;
-    struct snapshot *snapshot; /* NULL: none */
-};
-
-/* Under map_lock when it has come to more than a snapshot. */
-static int try_reading(struct store *store, struct reading *reading)
+/* A read transaction that has been reset. NULL: none is kept. */
+static MDB_txn *take_reader(struct store *store)
 {
-    *reading = (struct reading){0};
-    const int rc = snapshots_take(store->snapshots, &reading->snapshot);
-    if (rc == MDB_SUCCESS)
-        reading->txn = snapshot_txn(reading->snapshot);
-    if (rc != EBUSY)
-        return rc;
-    reading->snapshot = NULL;
-    pthread_rwlock_rdlock(&store->map_lock);
-    const int begun = store->now.env != NULL
-                          ? mdb_txn_begin(store->now.env, NULL, MDB_RDONLY, &reading->txn)
-                          : ENODEV;
-    if (begun != MDB_SUCCESS)
-        pthread_rwlock_unlock(&store->map_lock);
-    return begun;
+    for (size_t i = 0; i < READERS_KEPT; i++) {
+        MDB_txn *txn = atomic_load_explicit(&store->readers[i], memory_order_relaxed);
+        if (txn != NULL && (txn = atomic_exchange(&store->readers[i], NULL)) != NULL)
+            return txn;
+    }
+    return NULL;
 }
 
-static int try_alone(struct store *store, unsigned flags, MDB_txn **txn)
+static void keep_reader(struct store *store, MDB_txn *txn)
+{
+    mdb_txn_reset(txn);
+    for (size_t i = 0; i < READERS_KEPT; i++) {
+        MDB_txn *none = NULL;
+        if (atomic_compare_exchange_strong(&store->readers[i], &none, txn))
+            return;
+    }
+    mdb_txn_abort(txn);
+}
+
+/* Before their environment is closed. */
+static void drop_readers(struct store *store)
+{
+    for (MDB_txn *txn = take_reader(store); txn != NULL; txn = take_reader(store))
+        mdb_txn_abort(txn);
+}
+
+/* map_lock held. */
+static int renew_reader(struct store *store, MDB_txn **txn)
+{
+    *txn = take_reader(store);
+    if (*txn == NULL)
+        return mdb_txn_begin(store->now.env, NULL, MDB_RDONLY, txn);
+    const int rc = mdb_txn_renew(*txn);
+    if (rc != MDB_SUCCESS)
+        mdb_txn_abort(*txn);
+    return rc;
+}
+
+enum access { ACCESS_READ, ACCESS_READ_TABLES, ACCESS_WRITE };
+
+/* On MDB_SUCCESS map_lock is held for reading. */
+static int try_begin(struct store *store, enum access access, MDB_txn **txn)
 {
     pthread_rwlock_rdlock(&store->map_lock);
-    if (store->snapshots != NULL)
-        snapshots_let_go_old(store->snapshots);
     const int rc =
-        store->now.env != NULL ? mdb_txn_begin(store->now.env, NULL, flags, txn) : ENODEV;
+        store->now.env == NULL ? ENODEV
+        : access == ACCESS_READ
+            ? renew_reader(store, txn)
+            : mdb_txn_begin(store->now.env, NULL, access == ACCESS_WRITE ? 0 : MDB_RDONLY, txn);
     if (rc != MDB_SUCCESS)
         pthread_rwlock_unlock(&store->map_lock);
     return rc;
@@ -210,38 +204,24 @@ static bool is_mended(struct store *store, int rc)
     return rc == MDB_READERS_FULL || rc == MDB_MAP_RESIZED;
 }
 
-/* To be ended with end_read when it returns MDB_SUCCESS. */
-static int begin_read(struct store *store, struct reading *reading)
+/*
+ * To be ended with end_read or end_write when it returns MDB_SUCCESS; until then map_lock is held
+ * for reading.
+ */
+static int begin(struct store *store, enum access access, MDB_txn **txn)
 {
-    int rc = try_reading(store, reading);
+    int rc = try_begin(store, access, txn);
     for (unsigned tries = 1; tries < RETRIES_MAX && rc != MDB_SUCCESS; tries++) {
         if (!is_mended(store, rc))
             break;
-        rc = try_reading(store, reading);
+        rc = try_begin(store, access, txn);
     }
     return rc;
 }
 
-/* A transaction that is no snapshot, flags as LMDB has them. On MDB_SUCCESS map_lock is held until
- * end_write. */
-static int begin_alone(struct store *store, unsigned flags, MDB_txn **txn)
+static void end_read(struct store *store, MDB_txn *txn)
 {
-    int rc = try_alone(store, flags, txn);
-    for (unsigned tries = 1; tries < RETRIES_MAX && rc != MDB_SUCCESS; tries++) {
-        if (!is_mended(store, rc))
-            break;
-        rc = try_alone(store, flags, txn);
-    }
-    return rc;
-}
-
-static void end_read(struct store *store, const struct reading *reading)
-{
-    if (reading->snapshot != NULL) {
-        snapshots_give(store->snapshots, reading->snapshot);
-        return;
-    }
-    mdb_txn_abort(reading->txn);
+    keep_reader(store, txn);
     pthread_rwlock_unlock(&store->map_lock);
 }
 
@@ -299,18 +279,18 @@ static int end_write(struct store *store, MDB_txn *txn, int rc)
 static enum rb_error store_get(struct store *store, enum cache_table table, struct octets key,
                                store_take_fn *take, void *arg)
 {
-    struct reading reading;
-    int rc = begin_read(store, &reading);
+    MDB_txn *txn;
+    int rc = begin(store, ACCESS_READ, &txn);
     if (rc != MDB_SUCCESS)
         return store_error(rc);
 
     MDB_val name = {.mv_size = key.len, .mv_data = (void *)key.data};
     MDB_val value;
     const MDB_dbi dbi = store->now.dbi[table];
-    rc = dbi != NO_DBI ? mdb_get(reading.txn, dbi, &name, &value) : MDB_NOTFOUND;
+    rc = dbi != NO_DBI ? mdb_get(txn, dbi, &name, &value) : MDB_NOTFOUND;
     if (rc == MDB_SUCCESS)
         take((struct octets){.data = value.mv_data, .len = value.mv_size}, arg);
-    end_read(store, &reading);
+    end_read(store, txn);
     return store_error(rc);
 }
 
@@ -326,23 +306,23 @@ static int add_pages(MDB_txn *txn, MDB_dbi dbi, size_t *used)
 /* Pages in use by trees, the two meta pages included, and pages that the map has in all. */
 static int count_pages(struct store *store, size_t *used, size_t *max)
 {
-    struct reading reading;
+    MDB_txn *txn;
     MDB_envinfo info;
-    int rc = begin_read(store, &reading);
+    int rc = begin(store, ACCESS_READ, &txn);
     if (rc != MDB_SUCCESS)
         return rc;
     *used = 2;
-    rc = add_pages(reading.txn, FREE_DBI, used);
+    rc = add_pages(txn, FREE_DBI, used);
     if (rc == MDB_SUCCESS)
-        rc = add_pages(reading.txn, NAMES_DBI, used);
+        rc = add_pages(txn, NAMES_DBI, used);
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++)
         if (store->now.dbi[table] != NO_DBI)
-            rc = add_pages(reading.txn, store->now.dbi[table], used);
+            rc = add_pages(txn, store->now.dbi[table], used);
     if (rc == MDB_SUCCESS)
         rc = mdb_env_info(store->now.env, &info);
     if (rc == MDB_SUCCESS)
         *max = info.me_mapsize / store->now.page_size;
-    end_read(store, &reading);
+    end_read(store, txn);
     return rc;
 }
 
@@ -421,7 +401,7 @@ static enum rb_error store_write(struct store *store, const struct store_write *
         store->failed = MDB_MAP_FULL;
         return RB_ERR_STORE;
     }
-    int rc = begin_alone(store, 0, &txn);
+    int rc = begin(store, ACCESS_WRITE, &txn);
     if (rc != MDB_SUCCESS) {
         store->failed = rc;
         return store_error(rc);
@@ -499,7 +479,7 @@ static int sweep_slice(struct store *store, enum cache_table table, size_t limit
     MDB_txn *txn;
     MDB_cursor *cursor;
     *slice = (struct slice){.position = store->swept_to[table]};
-    int rc = begin_alone(store, 0, &txn);
+    int rc = begin(store, ACCESS_WRITE, &txn);
     if (rc != MDB_SUCCESS)
         return rc;
     rc = mdb_cursor_open(txn, store->now.dbi[table], &cursor);
@@ -543,14 +523,14 @@ static enum rb_error store_sweep(struct store *store, enum cache_table table, si
 static enum rb_error store_walk(struct store *store, enum cache_table table, struct octets after,
                                 size_t limit, store_visit_fn *visit, void *arg)
 {
-    struct reading reading;
+    MDB_txn *txn;
     MDB_cursor *cursor;
     MDB_val key, value;
-    int rc = begin_read(store, &reading);
+    int rc = begin(store, ACCESS_READ, &txn);
     if (rc != MDB_SUCCESS)
         return store_error(rc);
     const MDB_dbi dbi = store->now.dbi[table];
-    rc = dbi != NO_DBI ? mdb_cursor_open(reading.txn, dbi, &cursor) : MDB_NOTFOUND;
+    rc = dbi != NO_DBI ? mdb_cursor_open(txn, dbi, &cursor) : MDB_NOTFOUND;
     if (rc == MDB_SUCCESS) {
         rc = seek_after(cursor, after, &key, &value);
         for (size_t seen = 0; rc == MDB_SUCCESS && seen < limit; seen++) {
@@ -561,7 +541,7 @@ static enum rb_error store_walk(struct store *store, enum cache_table table, str
         }
         mdb_cursor_close(cursor);
     }
-    end_read(store, &reading);
+    end_read(store, txn);
     return rc == MDB_NOTFOUND ? RB_OK : store_error(rc);
 }
 
@@ -570,7 +550,7 @@ static enum rb_error store_clear(struct store *store, uint64_t *removed)
     MDB_txn *txn;
     uint64_t records = 0;
     *removed = 0;
-    int rc = begin_alone(store, 0, &txn);
+    int rc = begin(store, ACCESS_WRITE, &txn);
     if (rc != MDB_SUCCESS)
         return store_error(rc);
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++) {
@@ -588,13 +568,13 @@ static enum rb_error store_clear(struct store *store, uint64_t *removed)
 
 static enum rb_error store_stats(struct store *store, struct store_stats *stats)
 {
-    struct reading reading;
+    MDB_txn *txn;
     size_t used = 0;
     size_t max = 0;
     *stats = (struct store_stats){0};
     int rc = count_pages(store, &used, &max);
     if (rc == MDB_SUCCESS)
-        rc = begin_read(store, &reading);
+        rc = begin(store, ACCESS_READ, &txn);
     if (rc != MDB_SUCCESS)
         return store_error(rc);
     stats->bytes = (uint64_t)used * store->now.page_size;
@@ -602,10 +582,10 @@ static enum rb_error store_stats(struct store *store, struct store_stats *stats)
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++) {
         MDB_stat stat = {0};
         if (store->now.dbi[table] != NO_DBI)
-            rc = mdb_stat(reading.txn, store->now.dbi[table], &stat);
+            rc = mdb_stat(txn, store->now.dbi[table], &stat);
         stats->records[table] = stat.ms_entries;
     }
-    end_read(store, &reading);
+    end_read(store, txn);
     return store_error(rc);
 }
 
@@ -618,54 +598,7 @@ static void store_maintain(struct store *store)
     pthread_rwlock_unlock(&store->map_lock);
 }
 
-/* --- Never twice ----------------------------------------------------------- */
-
-/*
- * Two environments of one folder in a process would share the process's locks on its file: the end
- * of one takes them from the other, and with them what keeps readers' pages from being written over
- * (LMDB, "Caveats").
- */
-static pthread_mutex_t claims_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct claim *claims; /* [claims_lock] */
-
-static bool is_claimed(const struct claim *wanted)
-{
-    const struct claim *claim = NULL;
-    DL_FOREACH(claims, claim)
-    {
-        if (claim->dev == wanted->dev && claim->ino == wanted->ino && claim->pid == wanted->pid)
-            return true;
-    }
-    return false;
-}
-
-/* By what the folder is, not by how it is called. 0, or an errno value. */
-static int claim_folder(struct claim *claim, int folder)
-{
-    struct stat found;
-    bool is_free;
-    if (fstat(folder, &found) != 0)
-        return errno;
-    *claim = (struct claim){.dev = found.st_dev, .ino = found.st_ino, .pid = getpid()};
-    pthread_mutex_lock(&claims_lock);
-    is_free = !is_claimed(claim);
-    if (is_free)
-        DL_APPEND(claims, claim);
-    else
-        claim->pid = 0;
-    pthread_mutex_unlock(&claims_lock);
-    return is_free ? 0 : EBUSY;
-}
-
-static void unclaim_folder(struct claim *claim)
-{
-    if (claim->pid == 0)
-        return;
-    pthread_mutex_lock(&claims_lock);
-    DL_DELETE(claims, claim);
-    pthread_mutex_unlock(&claims_lock);
-    claim->pid = 0;
-}
+/* --- Opening ---------------------------------------------------------------- */
 
 /* Takes half-open ones too. */
 static void close_env(struct environment *environment)
@@ -681,138 +614,36 @@ static void store_close(struct store *store)
         return;
     if (store->unsynced && store->now.env != NULL)
         (void)mdb_env_sync(store->now.env, 1);
-    snapshots_close(store->snapshots);
+    drop_readers(store);
     close_env(&store->now);
-    unclaim_folder(&store->claim);
+    folder_release(store->claim);
     pthread_rwlock_destroy(&store->map_lock);
     free(store->path);
     free(store);
 }
 
-/* What an open needs, and what came of it. */
-struct opening {
-    const char *path;
-    uint64_t max_bytes;
-    bool owner_fix, read_only;
-    int folder; /* descriptor, -1: none */
-    char *detail;
-    size_t detail_size;
-};
-
-static void explain(const struct opening *opening, const char *what)
-{
-    if (opening->detail != NULL && opening->detail_size > 0)
-        (void)snprintf(opening->detail, opening->detail_size, "%s: %s", opening->path, what);
-}
-
 /* Sets errno for the caller's caller. Returns RB_ERR_STORE. */
-static enum rb_error fail(const struct opening *opening, int rc, const char *what)
+static enum rb_error fail(const struct folder *folder, int rc, const char *what)
 {
-    explain(opening, what != NULL ? what : mdb_strerror(rc));
+    folder_explain(folder, what != NULL ? what : mdb_strerror(rc));
     errno = rc > 0 ? rc : EIO;
     return RB_ERR_STORE;
 }
 
-/* A folder that root makes is its parent's owner's, as files are the folder's owner's. */
-static void give_folder_to_parents_owner(const struct opening *opening)
+static enum rb_error prepare_files(const struct folder *folder)
 {
-    struct stat parent;
-    const int fd = openat(opening->folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    if (fstat(fd, &parent) == 0 && fchown(opening->folder, parent.st_uid, parent.st_gid) != 0)
-        explain(opening, "cannot be given to the owner of the folder above");
-    close(fd);
-}
-
-static enum rb_error open_folder(struct opening *opening)
-{
-    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    bool made = false;
-    opening->folder = open(opening->path, flags);
-    if (opening->folder < 0 && errno == ENOENT && !opening->read_only) {
-        made = mkdir(opening->path, FOLDER_MODE) == 0;
-        if (!made && errno != EEXIST)
-            return fail(opening, errno, NULL);
-        opening->folder = open(opening->path, flags);
-    }
-    if (opening->folder < 0)
-        return fail(opening, errno, NULL);
-    if (made && opening->owner_fix && geteuid() == 0)
-        give_folder_to_parents_owner(opening);
-    return RB_OK;
-}
-
-/*
- * Makes the file before LMDB does, so that its mode and owner are right from the start and nobody
- * who may write to the folder can have us give away, or write to, a file elsewhere by way of a
- * link.
- */
-static int make_file(const struct opening *opening, const char *name)
-{
-    struct stat found;
-    const int fd = openat(opening->folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                          FILE_MODE);
-    if (fd < 0) {
-        if (errno != EEXIST)
-            return errno;
-        if (fstatat(opening->folder, name, &found, AT_SYMLINK_NOFOLLOW) != 0)
-            return errno;
-        return S_ISREG(found.st_mode) && found.st_nlink == 1 ? 0 : ELOOP;
-    }
-    int rc = fchmod(fd, FILE_MODE) == 0 ? 0 : errno;
-    if (rc == 0 && opening->owner_fix && geteuid() == 0 &&
-        (fstat(opening->folder, &found) != 0 || fchown(fd, found.st_uid, found.st_gid) != 0))
-        rc = errno;
-    close(fd);
-    return rc;
-}
-
-static enum rb_error prepare_files(const struct opening *opening)
-{
-    if (opening->read_only) {
+    if (folder->read_only) {
         struct stat found;
-        if (fstatat(opening->folder, DATA_NAME, &found, 0) != 0 || found.st_size == 0)
-            return fail(opening, ENOENT, "there is no cache there yet");
-        (void)make_file(opening, LOCK_NAME); /* LMDB would make one that the owner may not open */
+        if (fstatat(folder->fd, DATA_NAME, &found, 0) != 0 || found.st_size == 0)
+            return fail(folder, ENOENT, "there is no cache there yet");
+        (void)folder_make_file(folder, LOCK_NAME); /* LMDB's would be root's where root looks in */
         return RB_OK;
     }
-    int rc = make_file(opening, DATA_NAME);
+    int rc = folder_make_file(folder, DATA_NAME);
     if (rc == 0)
-        rc = make_file(opening, LOCK_NAME);
+        rc = folder_make_file(folder, LOCK_NAME);
     return rc == 0 ? RB_OK
-                   : fail(opening, rc, rc == ELOOP ? "holds a link, not a plain file" : NULL);
-}
-
-/* Eight octets as a number that compares as they do. */
-static uint64_t load_ordered(const uint8_t *octets)
-{
-    uint64_t word;
-    memcpy(&word, octets, sizeof word);
-    return be64toh(word);
-}
-
-/*
- * The very order that LMDB has of its own, so that it does not matter who wrote a table. A look-up
- * compares a dozen keys and more; nearly always the first eight octets decide, and they are had
- * for less than a call of memcmp.
- */
-static int compare_keys(const MDB_val *a, const MDB_val *b)
-{
-    const uint8_t *left = a->mv_data;
-    const uint8_t *right = b->mv_data;
-    const size_t shorter = a->mv_size < b->mv_size ? a->mv_size : b->mv_size;
-    size_t at = 0;
-    for (; shorter - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
-        const uint64_t one = load_ordered(left + at);
-        const uint64_t other = load_ordered(right + at);
-        if (one != other)
-            return (one > other) - (one < other);
-    }
-    for (; at < shorter; at++)
-        if (left[at] != right[at])
-            return left[at] - right[at];
-    return (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
+                   : fail(folder, rc, rc == ELOOP ? "holds a link, not a plain file" : NULL);
 }
 
 static int open_table(MDB_txn *txn, const char *name, bool create, MDB_dbi *dbi)
@@ -820,8 +651,6 @@ static int open_table(MDB_txn *txn, const char *name, bool create, MDB_dbi *dbi)
     MDB_cursor *cursor;
     MDB_val key, value;
     int rc = mdb_dbi_open(txn, name, create ? MDB_CREATE : 0, dbi);
-    if (rc == MDB_SUCCESS)
-        rc = mdb_set_compare(txn, *dbi, compare_keys);
     if (rc == MDB_SUCCESS)
         rc = mdb_cursor_open(txn, *dbi, &cursor);
     if (rc != MDB_SUCCESS)
@@ -840,7 +669,7 @@ static bool may_lack(const struct store *store, int table)
 static int open_tables_in(struct store *store, bool create)
 {
     MDB_txn *txn;
-    int rc = begin_alone(store, create ? 0 : MDB_RDONLY, &txn);
+    int rc = begin(store, create ? ACCESS_WRITE : ACCESS_READ_TABLES, &txn);
     if (rc != MDB_SUCCESS)
         return rc;
     for (int table = CACHE_ADDRESS; table <= TABLES && rc == MDB_SUCCESS; table++) {
@@ -879,7 +708,7 @@ static int look_for_cut(MDB_env *env)
 }
 
 /* Which files these are: the environment's own, and what is called as its lock. */
-static int identify_files(struct environment *now, const struct opening *opening)
+static int identify_files(struct environment *now, const struct folder *folder)
 {
     struct stat found;
     mdb_filehandle_t fd;
@@ -889,33 +718,40 @@ static int identify_files(struct environment *now, const struct opening *opening
     if (fstat(fd, &found) != 0)
         return errno;
     now->data = (struct file_id){.dev = found.st_dev, .ino = found.st_ino};
-    if (fstatat(opening->folder, LOCK_NAME, &found, 0) == 0)
+    if (fstatat(folder->fd, LOCK_NAME, &found, 0) == 0)
         now->lock = (struct file_id){.dev = found.st_dev, .ino = found.st_ino};
     return MDB_SUCCESS;
 }
 
-static int open_env(struct store *store, const struct opening *opening)
+/* Before the environment is opened. */
+static int set_limits(const struct store *store)
+{
+    MDB_env *env = store->now.env;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const uint64_t size =
+        store->max_bytes > STORE_SIZE_MIN ? store->max_bytes : (uint64_t)STORE_SIZE_MIN;
+    if (size > SIZE_MAX)
+        return ENOMEM;
+    int rc = mdb_env_set_maxdbs(env, DBS_MAX);
+    if (rc == MDB_SUCCESS)
+        rc = mdb_env_set_maxreaders(env, READERS_MAX);
+    if (rc == MDB_SUCCESS && !store->read_only)
+        rc = mdb_env_set_mapsize(env, (size_t)size / page * page);
+    return rc;
+}
+
+static int open_env(struct store *store, const struct folder *folder)
 {
     int dead;
     MDB_stat stat;
     struct environment *now = &store->now;
-    const uint64_t size =
-        opening->max_bytes > STORE_SIZE_MIN ? opening->max_bytes : (uint64_t)STORE_SIZE_MIN;
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    const unsigned flags = MDB_NOTLS | MDB_NOMETASYNC | (opening->read_only ? MDB_RDONLY : 0U);
-    if (size > SIZE_MAX)
-        return ENOMEM;
-
+    const unsigned flags = MDB_NOTLS | MDB_NOMETASYNC | (store->read_only ? MDB_RDONLY : 0U);
     int rc = mdb_env_create(&now->env);
     if (rc != MDB_SUCCESS)
         return rc;
-    rc = mdb_env_set_maxdbs(now->env, DBS_MAX);
+    rc = set_limits(store);
     if (rc == MDB_SUCCESS)
-        rc = mdb_env_set_maxreaders(now->env, READERS_MAX);
-    if (rc == MDB_SUCCESS && !opening->read_only)
-        rc = mdb_env_set_mapsize(now->env, (size_t)size / page * page);
-    if (rc == MDB_SUCCESS)
-        rc = mdb_env_open(now->env, opening->path, flags, FILE_MODE);
+        rc = mdb_env_open(now->env, store->path, flags, FILE_MODE);
     if (rc == MDB_SUCCESS)
         rc = look_for_cut(now->env);
     if (rc == MDB_SUCCESS)
@@ -925,7 +761,7 @@ static int open_env(struct store *store, const struct opening *opening)
     if (rc == MDB_SUCCESS)
         rc = mdb_env_stat(now->env, &stat);
     if (rc == MDB_SUCCESS)
-        rc = identify_files(now, opening);
+        rc = identify_files(now, folder);
     if (rc == MDB_SUCCESS)
         now->page_size = stat.ms_psize;
     else
@@ -933,58 +769,72 @@ static int open_env(struct store *store, const struct opening *opening)
     return rc;
 }
 
-/* Keeps what is damaged for whoever wants to look at it. */
-static int move_aside(const struct opening *opening, char *name, size_t size)
+/*
+ * Mail must not fail for a cache's sake: what is damaged is moved aside, for whoever wants to look
+ * at it, and a new one begun.
+ */
+static enum rb_error begin_anew(struct store *store, const struct folder *folder, int damage)
 {
-    char lock_name[64];
-    const long long now = (long long)time(NULL);
-    (void)snprintf(name, size, "%s.damaged-%lld", DATA_NAME, now);
-    (void)snprintf(lock_name, sizeof lock_name, "%s.damaged-%lld", LOCK_NAME, now);
-    if (renameat(opening->folder, DATA_NAME, opening->folder, name) != 0)
-        return errno;
-    if (renameat(opening->folder, LOCK_NAME, opening->folder, lock_name) != 0 && errno != ENOENT)
-        return errno;
-    return 0;
-}
-
-/* Mail must not fail for a cache's sake: what is damaged is moved aside, and a new one begun. */
-static enum rb_error begin_anew(struct store *store, const struct opening *opening, int damage)
-{
-    char name[64], what[256];
-    int rc = move_aside(opening, name, sizeof name);
+    char suffix[48], what[256];
+    (void)snprintf(suffix, sizeof suffix, "damaged-%lld", (long long)time(NULL));
+    int rc = folder_move_aside(folder, DATA_NAME, suffix);
     if (rc != 0)
-        return fail(opening, rc, NULL);
-    const enum rb_error error = prepare_files(opening);
+        return fail(folder, rc, NULL);
+    rc = folder_move_aside(folder, LOCK_NAME, suffix);
+    if (rc != 0 && rc != ENOENT)
+        return fail(folder, rc, NULL);
+    const enum rb_error error = prepare_files(folder);
     if (error != RB_OK)
         return error;
-    rc = open_env(store, opening);
+    rc = open_env(store, folder);
     if (rc != MDB_SUCCESS)
-        return fail(opening, rc, NULL);
-    (void)snprintf(what, sizeof what, "was damaged (%s); moved aside to %s, begun anew",
-                   mdb_strerror(damage), name);
-    explain(opening, what);
+        return fail(folder, rc, NULL);
+    (void)snprintf(what, sizeof what, "was damaged (%s); moved aside to %s.%s, begun anew",
+                   mdb_strerror(damage), DATA_NAME, suffix);
+    folder_explain(folder, what);
     return RB_OK;
 }
 
-static enum rb_error open_store(struct store *store, struct opening *opening)
+/* owner: of the folder's claim. */
+static enum rb_error open_in(struct store *store, struct folder *folder, const struct store *owner)
 {
-    enum rb_error error = open_folder(opening);
-    if (error != RB_OK)
-        return error;
-    int rc = claim_folder(&store->claim, opening->folder);
+    int rc = folder_open(folder);
     if (rc != 0)
-        return fail(opening, rc, rc == EBUSY ? "is open already in this process" : NULL);
-    error = prepare_files(opening);
+        return fail(folder, rc, NULL);
+    rc = folder_claim(folder, owner, &store->claim);
+    if (rc != 0)
+        return fail(folder, rc, rc == EBUSY ? "is open already in this process" : NULL);
+    const enum rb_error error = prepare_files(folder);
     if (error != RB_OK)
         return error;
-    rc = open_env(store, opening);
+    rc = open_env(store, folder);
     if (rc == MDB_SUCCESS)
         return RB_OK;
     if (rc == MDB_NOTFOUND)
-        return fail(opening, ENOENT, "there is no cache there yet");
-    if (is_damage(rc) && !opening->read_only)
-        return begin_anew(store, opening, rc);
-    return fail(opening, rc, NULL);
+        return fail(folder, ENOENT, "there is no cache there yet");
+    if (is_damage(rc) && !store->read_only)
+        return begin_anew(store, folder, rc);
+    return fail(folder, rc, NULL);
+}
+
+static enum rb_error open_store(struct store *store, const struct store *owner, char *detail,
+                                size_t detail_size)
+{
+    struct folder folder = {
+        .path = store->path,
+        .owner_fix = store->owner_fix,
+        .read_only = store->read_only,
+        .fd = -1,
+        .detail = detail,
+        .detail_size = detail_size,
+    };
+    if (detail != NULL && detail_size > 0)
+        detail[0] = '\0';
+    const enum rb_error error = open_in(store, &folder, owner);
+    const int saved_errno = errno;
+    folder_close(&folder);
+    errno = saved_errno;
+    return error;
 }
 
 static int init_map_lock(pthread_rwlock_t *lock)
@@ -1018,65 +868,25 @@ static struct store *new_store(const char *path, uint64_t max_bytes, bool owner_
     return NULL;
 }
 
-static enum rb_error open_by_name(struct store *store, char *detail, size_t detail_size)
-{
-    struct opening opening = {
-        .path = store->path,
-        .max_bytes = store->max_bytes,
-        .owner_fix = store->owner_fix,
-        .read_only = store->read_only,
-        .folder = -1,
-        .detail = detail,
-        .detail_size = detail_size,
-    };
-    if (detail != NULL && detail_size > 0)
-        detail[0] = '\0';
-    const enum rb_error error = open_store(store, &opening);
-    const int saved_errno = errno;
-    if (opening.folder >= 0)
-        close(opening.folder);
-    errno = saved_errno;
-    return error;
-}
-
 /* --- Opened anew, under those who read ------------------------------------- */
 
-static bool is_at(const char *folder, const char *name, const struct file_id *id)
-{
-    struct stat found;
-    char path[PATH_MAX];
-    const int len = snprintf(path, sizeof path, "%s/%s", folder, name);
-    return len > 0 && (size_t)len < sizeof path && stat(path, &found) == 0 &&
-           found.st_dev == id->dev && found.st_ino == id->ino;
-}
-
-/* Whoever reads or writes has the one or the other. */
+/* No transaction is under way meanwhile, and none that was reset is left. */
 static void exchange_env(struct store *store, struct environment *other)
 {
     pthread_rwlock_wrlock(&store->map_lock);
-    snapshots_stop(store->snapshots);
+    drop_readers(store);
     const struct environment before = store->now;
     store->now = *other;
     *other = before;
-    snapshots_change(store->snapshots, store->now.env);
-    snapshots_go(store->snapshots);
     pthread_rwlock_unlock(&store->map_lock);
-}
-
-static void take_claim(struct store *store, struct store *from)
-{
-    pthread_mutex_lock(&claims_lock);
-    DL_DELETE(claims, &from->claim);
-    store->claim = from->claim;
-    DL_APPEND(claims, &store->claim);
-    from->claim.pid = 0;
-    pthread_mutex_unlock(&claims_lock);
 }
 
 static void adopt(struct store *store, struct store *fresh)
 {
+    struct folder_claim *const before = store->claim;
     exchange_env(store, &fresh->now);
-    take_claim(store, fresh);
+    store->claim = fresh->claim;
+    fresh->claim = before;
     memset(store->swept_to, 0, sizeof store->swept_to);
     store->reclaimable = 0;
     store->unsynced = false;
@@ -1084,31 +894,24 @@ static void adopt(struct store *store, struct store *fresh)
 }
 
 /*
- * With the old one still open, so that there is always one to read in; but not where the two would
- * share a file. The folder's claim goes before: the number of one that was removed may be given to
- * the next.
+ * With the old environment still open, so that there is always one to read in; but closed first
+ * where the two would share a file (closes_first).
  */
 static enum rb_error renew(struct store *store, bool closes_first, char *detail, size_t size)
 {
     struct store *fresh =
         new_store(store->path, store->max_bytes, store->owner_fix, store->read_only);
-    const struct claim claim = store->claim;
     if (fresh == NULL)
         return RB_ERR_NOMEM;
-    unclaim_folder(&store->claim);
     if (closes_first) {
         exchange_env(store, &fresh->now);
         close_env(&fresh->now);
+        folder_release(store->claim);
+        store->claim = NULL;
     }
-    const enum rb_error error = open_by_name(fresh, detail, size);
-    if (error == RB_OK) {
+    const enum rb_error error = open_store(fresh, store, detail, size);
+    if (error == RB_OK)
         adopt(store, fresh);
-    } else if (!closes_first && claim.pid != 0) {
-        store->claim = claim;
-        pthread_mutex_lock(&claims_lock);
-        DL_APPEND(claims, &store->claim);
-        pthread_mutex_unlock(&claims_lock);
-    }
     store_close(fresh);
     return error;
 }
@@ -1126,8 +929,8 @@ static enum store_state store_check(struct store *store, char *detail, size_t si
 {
     char found[256];
     const struct environment *now = &store->now;
-    const bool has_data = now->env != NULL && is_at(store->path, DATA_NAME, &now->data);
-    const bool has_lock = now->env != NULL && is_at(store->path, LOCK_NAME, &now->lock);
+    const bool has_data = now->env != NULL && folder_has_file(store->path, DATA_NAME, &now->data);
+    const bool has_lock = now->env != NULL && folder_has_file(store->path, LOCK_NAME, &now->lock);
     const bool panicked = atomic_load(&store->panicked);
     detail[0] = '\0';
     if (has_data && has_lock && !panicked)
@@ -1163,17 +966,6 @@ static const struct store_ops OPS = {
     .close = store_close,
 };
 
-/*
- * Kept open where that cannot do harm: what another process frees while a snapshot is old must fit
- * into the map's reserve. Who only reads does not read much.
- */
-static bool open_snapshots(struct store *store)
-{
-    const bool keep = !store->read_only && store->max_bytes >= KEEP_SNAPSHOTS_MIN;
-    store->snapshots = snapshots_open(store->now.env, keep);
-    return store->snapshots != NULL;
-}
-
 enum rb_error cache_lmdb_open(const char *path, uint64_t max_bytes, bool owner_fix, bool read_only,
                               const struct store_ops **ops, struct store **store, char *detail,
                               size_t detail_size)
@@ -1181,9 +973,7 @@ enum rb_error cache_lmdb_open(const char *path, uint64_t max_bytes, bool owner_f
     struct store *made = new_store(path, max_bytes, owner_fix, read_only);
     if (made == NULL)
         return RB_ERR_NOMEM;
-    enum rb_error error = open_by_name(made, detail, detail_size);
-    if (error == RB_OK && !open_snapshots(made))
-        error = RB_ERR_NOMEM;
+    const enum rb_error error = open_store(made, made, detail, detail_size);
     if (error != RB_OK) {
         const int saved_errno = errno;
         store_close(made);

@@ -38,7 +38,7 @@
 enum {
     NOW = 2000000000, /* fake_clock's start */
     SMALL = 1 << 20,
-    AMPLE = 1 << 30, /* as by default: snapshots are kept open */
+    AMPLE = 1 << 30, /* as by default */
     NOBODY = 65534,
     CRASH_ROUNDS = 20,
     THREADS = 4,

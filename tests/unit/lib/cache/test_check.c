@@ -117,7 +117,7 @@ static struct cache *open_at(struct fixture *f, const char *path, bool read_only
     (void)snprintf(store, sizeof store, "lmdb:%s", path);
     const struct cache_settings settings = {
         .store = store,
-        .max_bytes = 1 << 30, /* as by default: snapshots are kept open */
+        .max_bytes = 1 << 30, /* as by default */
         .lifetimes = o.lifetimes,
         .clock = &f->clock.clock,
         .read_only = read_only,
