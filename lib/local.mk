@@ -39,12 +39,16 @@ libcore_la_SOURCES = \
     lib/spf/record.c lib/spf/record.h \
     lib/smtp/classify.c lib/smtp/classify.h \
     lib/smtp/classify_clauses.c lib/smtp/classify_clauses.h \
+    lib/smtp/classify_codes.c lib/smtp/classify_codes.h \
     lib/smtp/classify_letters.c lib/smtp/classify_letters.h \
+    lib/smtp/classify_phrases.c lib/smtp/classify_phrases.h \
     lib/smtp/classify_rules.def \
-    lib/smtp/classify_text.c lib/smtp/classify_text.h \
     lib/smtp/classify_vocabulary.c lib/smtp/classify_vocabulary.h \
+    lib/smtp/classify_wait.c lib/smtp/classify_wait.h \
+    lib/smtp/classify_words.c lib/smtp/classify_words.h \
     lib/smtp/dialogue.c lib/smtp/dialogue.h \
     lib/smtp/reply.c lib/smtp/reply.h \
+    lib/smtp/span.c lib/smtp/span.h \
     lib/smtp/tls.c lib/smtp/tls.h \
     lib/smtp/transport.c lib/smtp/transport.h \
     lib/cache/cache.c lib/cache/cache.h \

@@ -15,7 +15,9 @@
 #include "smtp/classify.h"
 
 #include "smtp/classify_clauses.h"
-#include "smtp/classify_text.h"
+#include "smtp/classify_codes.h"
+#include "smtp/classify_phrases.h"
+#include "smtp/classify_wait.h"
 
 enum {
     AT_BANNER = 1 << RB_STAGE_BANNER,
@@ -46,7 +48,7 @@ struct rule {
     enum classify_subject subject;
     const char *enhanced; /* "x.1.1|x.1.10"; "" within the list: none was given */
     int says;             /* SAYS_…: one of these must be said, or one of the phrases be there */
-    const char *phrases;  /* see words_have */
+    const char *phrases;  /* see phrases_are_in */
     int with;             /* all of these must be said or quoted too */
     int unless_says;      /* none of these */
     const char *unless;   /* none of these phrases */
@@ -79,7 +81,7 @@ static bool has_what_it_says(const struct rule *rule, const struct look *look)
     if (rule->says == 0 && rule->phrases == NULL)
         return true;
     return (rule->says & look->says) != 0 ||
-           (rule->phrases != NULL && words_have(&look->words, rule->phrases));
+           (rule->phrases != NULL && phrases_are_in(&look->words, rule->phrases));
 }
 
 static bool fits(const struct rule *rule, const struct look *look)
@@ -87,9 +89,9 @@ static bool fits(const struct rule *rule, const struct look *look)
     return (rule->stages & 1 << look->stage) != 0 && look->code >= rule->low &&
            look->code <= rule->high && (look->says & rule->with) == rule->with &&
            (look->says & rule->unless_says) == 0 &&
-           (rule->enhanced == NULL || enhanced_is(look->enhanced, rule->enhanced)) &&
+           (rule->enhanced == NULL || codes_fit(look->enhanced, rule->enhanced)) &&
            has_what_it_says(rule, look) &&
-           (rule->unless == NULL || !words_have(&look->words, rule->unless));
+           (rule->unless == NULL || !phrases_are_in(&look->words, rule->unless));
 }
 
 static int quoted(const struct words *words)
@@ -139,7 +141,7 @@ static bool introduces_us(const struct classify_question *about, const struct re
                           struct look *look, size_t quotation)
 {
     look->code = reply->code;
-    reply_enhanced(reply, look->enhanced);
+    codes_enhanced(reply, look->enhanced);
     look->says = read_text(look, about, reply->text, quotation);
     return is_about_us(first_that_fits(look).subject);
 }
@@ -153,11 +155,11 @@ static struct judgement judge_quotation(const struct classify_question *about,
                                         struct judgement judgement)
 {
     static const char not_at_rcpt[] = "in reply to mail/ehlo/helo/end/data";
-    bool refused = !words_have(&look->words, not_at_rcpt);
+    bool refused = !phrases_are_in(&look->words, not_at_rcpt);
     struct judgement inner;
     size_t at;
 
-    if (!reply_quotes_reply(reply, &look->code, look->enhanced, &at))
+    if (!codes_of_quotation(reply, &look->code, look->enhanced, &at))
         return judgement;
     look->says = read_text(look, about, reply->text + at, reply->text_len - at);
     refused = refused && look->code >= 500;
@@ -182,13 +184,13 @@ struct judgement classify(const struct classify_question *about, enum rb_stage s
     struct look look = {.stage = stage, .code = reply->code};
     struct judgement judgement;
 
-    reply_enhanced(reply, look.enhanced);
+    codes_enhanced(reply, look.enhanced);
     look.says = read_text(&look, about, reply->text, reply->text_len);
     judgement = first_that_fits(&look);
     if (reply_class(reply) == 5 && (AT_ADDRESS & 1 << stage) != 0)
         judgement = judge_quotation(about, reply, &look, judgement);
     if (judgement.reason == RB_REASON_GREYLISTED || judgement.reason == RB_REASON_TEMPFAIL)
-        judgement.wait_s = reply_wait_s(reply, CLASSIFY_WAIT_MIN_S, CLASSIFY_WAIT_MAX_S);
+        judgement.wait_s = wait_asked_s(reply, CLASSIFY_WAIT_MIN_S, CLASSIFY_WAIT_MAX_S);
     return judgement;
 }
 

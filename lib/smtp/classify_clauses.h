@@ -11,7 +11,7 @@
 #ifndef RB_SMTP_CLASSIFY_CLAUSES_H
 #define RB_SMTP_CLASSIFY_CLAUSES_H
 
-#include "smtp/classify_text.h"
+#include "smtp/classify_words.h"
 
 /* What is said in a reply; bits. */
 enum {

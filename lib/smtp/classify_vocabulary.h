@@ -7,7 +7,7 @@
 #ifndef RB_SMTP_CLASSIFY_VOCABULARY_H
 #define RB_SMTP_CLASSIFY_VOCABULARY_H
 
-#include "smtp/classify_text.h"
+#include "smtp/classify_words.h"
 
 /* What a word, or a fixed phrase of some words, is in a sentence. */
 enum term {

@@ -25,11 +25,6 @@ enum {
     CODES_TEXT_MAX = 32,     /* any int, the enhanced code and two spaces */
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
@@ -63,7 +58,7 @@ static bool may_stand(size_t place, char octet)
     if (place == 0)
         return octet >= '2' && octet <= '5';
     if (place < CODE_LEN)
-        return is_digit(octet);
+        return char_is_digit(octet);
     if (place == CODE_LEN)
         return octet == ' ' || octet == '-' || octet == '\r';
     return true;
@@ -74,7 +69,7 @@ static size_t digits_len(const char *text)
 {
     size_t len = 0;
 
-    while (len <= ENHANCED_DIGITS_MAX && is_digit(text[len]))
+    while (len <= ENHANCED_DIGITS_MAX && char_is_digit(text[len]))
         len++;
     return len <= ENHANCED_DIGITS_MAX ? len : 0;
 }
@@ -96,9 +91,8 @@ static size_t enhanced_len(const char *text, char class)
         return 0;
     len += digits;
     /* "5.1.1.9" is an address, "5.1.1a" a version. */
-    if ((text[len] == '.' && is_digit(text[len + 1])) || (text[len] & 0x80) || text[len] == '_')
-        return 0;
-    if ((text[len] >= 'a' && text[len] <= 'z') || (text[len] >= 'A' && text[len] <= 'Z'))
+    if ((text[len] == '.' && char_is_digit(text[len + 1])) || char_is_8bit(text[len]) ||
+        text[len] == '_' || char_is_letter(text[len]))
         return 0;
     return len;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "smtp/classify.h"
-#include "smtp/classify_text.h"
+#include "smtp/classify_wait.h"
 #include "smtp/reply.h"
 
 const char fuzz_name[] = "reply";
@@ -69,7 +69,7 @@ static void check_reply(const struct reply *reply, uint8_t chosen)
 {
     char own[16];
     struct classify_question about = question(reply, chosen, own);
-    int wait_s = reply_wait_s(reply, CLASSIFY_WAIT_MIN_S, CLASSIFY_WAIT_MAX_S);
+    int wait_s = wait_asked_s(reply, CLASSIFY_WAIT_MIN_S, CLASSIFY_WAIT_MAX_S);
 
     HOLDS(reply->code >= 200 && reply->code <= 599);
     HOLDS(reply->lines >= 1 && reply->lines <= REPLY_LINES_MAX);

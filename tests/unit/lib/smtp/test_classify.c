@@ -7,7 +7,9 @@
 
 #include "smtp/classify.h"
 #include "smtp/classify_letters.h"
-#include "smtp/classify_text.h"
+#include "smtp/classify_codes.h"
+#include "smtp/classify_phrases.h"
+#include "smtp/classify_wait.h"
 #include "smtp/classify_vocabulary.h"
 
 #include "check.h"
@@ -1012,7 +1014,7 @@ static void a_wait_is_read_where_it_is_one(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct reply reply = parse(cases[i].text);
-        int wait_s = reply_wait_s(&reply, CLASSIFY_WAIT_MIN_S, CLASSIFY_WAIT_MAX_S);
+        int wait_s = wait_asked_s(&reply, CLASSIFY_WAIT_MIN_S, CLASSIFY_WAIT_MAX_S);
 
         if (wait_s != cases[i].wait_s)
             fail_msg("%s: %d, not %d", cases[i].text, wait_s, cases[i].wait_s);
@@ -1054,7 +1056,7 @@ static void what_a_reply_quotes_is_left_out(void **state)
         struct words words;
 
         words_read(&words, &asked, reply.text, reply.text_len);
-        if (words_have(&words, cases[i].phrase) != cases[i].there)
+        if (phrases_are_in(&words, cases[i].phrase) != cases[i].there)
             fail_msg("%s: \"%s\" must %sbe there", cases[i].text, cases[i].phrase,
                      cases[i].there ? "" : "not ");
     }
@@ -1088,7 +1090,7 @@ static void phrases_match_as_they_say(void **state)
     (void)state;
     words_read(&words, &asked, reply.text, reply.text_len);
     for (size_t i = 0; i < COUNT(cases); i++)
-        if (words_have(&words, cases[i].phrase) != cases[i].there)
+        if (phrases_are_in(&words, cases[i].phrase) != cases[i].there)
             fail_msg("\"%s\" must %smatch", cases[i].phrase, cases[i].there ? "" : "not ");
 }
 
@@ -1111,7 +1113,7 @@ static void an_enhanced_code_in_the_text_counts(void **state)
         struct reply reply = parse(cases[i].text);
         char enhanced[RB_ENHANCED_MAX + 1];
 
-        reply_enhanced(&reply, enhanced);
+        codes_enhanced(&reply, enhanced);
         assert_string_equal(enhanced, cases[i].enhanced);
     }
 }

@@ -1,84 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* classify_text: words, phrases, enhanced codes and waits in the text of replies; see
- * classify_text.h. Pure. */
+/*
+ * classify_words: reads a reply's text into tokens; see classify_words.h. What is no plain word is
+ * found out first, then what parts the tokens.
+ */
 #include "config.h"
 
-#include "smtp/classify_text.h"
+#include "smtp/classify_words.h"
 
 #include "smtp/classify.h"
 #include "smtp/classify_letters.h"
+#include "smtp/span.h"
 
-#include <stdint.h>
 #include <string.h>
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static char lower(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* --- Spans ---------------------------------------------------------------- */
-
-/* A stretch of text, not terminated. */
-struct span {
-    const char *at;
-    size_t len;
-};
-
-static struct span span_of(const char *text)
-{
-    return (struct span){text, strlen(text)};
-}
-
-static struct span span_from(struct span span, size_t from)
-{
-    return (struct span){span.at + from, span.len - from};
-}
-
-static bool span_has(struct span span, char c)
-{
-    return memchr(span.at, c, span.len) != NULL;
-}
-
-/* Upper and lower case are the same. */
-static bool same_letters(const char *one, const char *other, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (lower(one[i]) != lower(other[i]))
-            return false;
-    return true;
-}
-
-static bool span_begins(struct span span, const char *with)
-{
-    size_t len = strlen(with);
-
-    return span.len >= len && same_letters(span.at, with, len);
-}
-
-static bool span_is(struct span span, const char *text)
-{
-    return span.len == strlen(text) && span_begins(span, text);
-}
-
-static bool is_of_name(char c)
-{
-    return is_letter(c) || is_digit(c) || c == '-';
-}
+/* --- What a token is ------------------------------------------------------ */
 
 /* Whether a name or an address stands in the span, and is not part of a longer one. */
 static bool span_quotes(struct span span, const char *name)
@@ -90,27 +25,13 @@ static bool span_quotes(struct span span, const char *name)
 
         if (!span_begins(span_from(span, i), name))
             continue;
-        if (i > 0 && (is_of_name(end[-(ptrdiff_t)len - 1]) || end[-(ptrdiff_t)len - 1] == '.'))
+        if (i > 0 && (span_is_of_name(end[-(ptrdiff_t)len - 1]) || end[-(ptrdiff_t)len - 1] == '.'))
             continue;
-        if (end == last || (*end != '.' && !is_of_name(*end)) ||
-            (*end == '.' && (end + 1 == last || !is_of_name(end[1]))))
+        if (end == last || (*end != '.' && !span_is_of_name(*end)) ||
+            (*end == '.' && (end + 1 == last || !span_is_of_name(end[1]))))
             return true;
     }
     return false;
-}
-
-/* Without the punctuation around it. */
-static struct span trim(struct span span)
-{
-    static const char around[] = "<>()[]{}\"'`.,;:!?*=";
-
-    while (span.len > 0 && strchr(around, span.at[0]) != NULL) {
-        span.at++;
-        span.len--;
-    }
-    while (span.len > 0 && strchr(around, span.at[span.len - 1]) != NULL)
-        span.len--;
-    return span;
 }
 
 /* IPv4 with any punctuation around, or IPv6: hex digits and at least two colons. */
@@ -119,12 +40,12 @@ static bool is_ip(struct span span)
     unsigned dots = 0, colons = 0, digits = 0;
 
     for (size_t i = 0; i < span.len; i++) {
-        char c = lower(span.at[i]);
+        char c = char_lower(span.at[i]);
 
         dots += c == '.';
         colons += c == ':';
-        digits += is_digit(c);
-        if (!is_digit(c) && c != '.' && c != ':' && !(c >= 'a' && c <= 'f') && c != '/')
+        digits += char_is_digit(c);
+        if (!char_is_digit(c) && c != '.' && c != ':' && !(c >= 'a' && c <= 'f') && c != '/')
             return false;
     }
     return digits > 0 && (dots == 3 || colons >= 2) && span.len <= 45 + 4;
@@ -140,14 +61,14 @@ static bool is_host(struct span span)
 
         if (c == '.' && i > 0 && i + 1 < span.len)
             dot = i;
-        else if (!(is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_') &&
-                 !(is_letter(c) && dot == 0))
+        else if (!(char_is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_') &&
+                 !(char_is_letter(c) && dot == 0))
             return false;
     }
     if (dot == 0 || span.len - dot - 1 < 2)
         return false;
     for (size_t i = dot + 1; i < span.len; i++)
-        if (!is_letter(span.at[i]))
+        if (!char_is_letter(span.at[i]))
             return false;
     return true;
 }
@@ -168,8 +89,8 @@ static bool is_block_list(struct span span)
         size_t len = strlen(names[n]);
 
         for (size_t i = 0; i + len <= span.len; i++) {
-            bool label = (i == 0 || !is_letter(span.at[i - 1])) &&
-                         (i + len == span.len || !is_letter(span.at[i + len]));
+            bool label = (i == 0 || !char_is_letter(span.at[i - 1])) &&
+                         (i + len == span.len || !char_is_letter(span.at[i + len]));
 
             if (label && span_begins(span_from(span, i), names[n]))
                 return true;
@@ -183,33 +104,7 @@ static bool is_url(struct span span)
     return span_begins(span, "http:") || span_begins(span, "https:") || span_begins(span, "www.");
 }
 
-/* The next token: up to a blank; what stands in <> with an "@" is one token, blanks or not. */
-static struct span next_token(struct span *rest)
-{
-    struct span token, inside;
-    const char *close;
-
-    while (rest->len > 0 && is_blank(rest->at[0]))
-        *rest = span_from(*rest, 1);
-    token = (struct span){rest->at, 0};
-    while (token.len < rest->len && !is_blank(rest->at[token.len])) {
-        if (rest->at[token.len] == '<' && token.len > 0)
-            break; /* "TO:<u@d>": the address is a token of its own */
-        token.len++;
-        if (rest->at[token.len - 1] == '>')
-            break;
-    }
-    close = token.len > 0 && token.at[0] == '<' ? memchr(rest->at, '>', rest->len) : NULL;
-    if (close != NULL) {
-        inside = (struct span){rest->at + 1, (size_t)(close - rest->at) - 1};
-        if (span_has(inside, '@') && !span_has(inside, '<'))
-            token.len = inside.len + 2;
-    }
-    *rest = span_from(*rest, token.len);
-    return token;
-}
-
-/* --- Words ---------------------------------------------------------------- */
+/* --- Tokens --------------------------------------------------------------- */
 
 enum {
     BRACKETS_MAX = 4,   /* within each other; what is deeper belongs to the last */
@@ -297,18 +192,12 @@ static void punctuate_all(struct reader *reader, const char *at, const char *end
         punctuate(reader, *at);
 }
 
-/* The letter that a word begins with, as a set. */
-static uint64_t initial(char c)
-{
-    return (uint64_t)1 << ((unsigned char)c & 63);
-}
-
 static bool is_asked_local(const struct reader *reader, struct span word)
 {
     const char *at = strrchr(reader->asked, '@');
 
     return at != NULL && word.len == (size_t)(at - reader->asked) &&
-           same_letters(word.at, reader->asked, word.len);
+           span_same_letters(word.at, reader->asked, word.len);
 }
 
 /* Appends a token, which phrases are looked for in where it is `said`, not quoted. */
@@ -322,7 +211,7 @@ static void add(struct reader *reader, enum token_kind kind, struct span text, b
         return;
     }
     for (size_t i = 0; i < text.len; i++)
-        copy[i] = lower(text.at[i]);
+        copy[i] = char_lower(text.at[i]);
     copy[text.len] = '\0';
     reader->used += text.len + 1;
     words->token[words->tokens++] = (struct token){
@@ -336,7 +225,7 @@ static void add(struct reader *reader, enum token_kind kind, struct span text, b
     };
     if (said) {
         words->word[words->count++] = copy;
-        words->initials |= initial(copy[0]);
+        words->initials |= words_initial(copy[0]);
     }
     reader->apart = false;
 }
@@ -362,7 +251,7 @@ static bool is_elision(struct span before, struct span behind)
 /* Letters, digits and what was folded to an unknown letter; what is over 127 now is CJK. */
 static bool is_of_word(char c)
 {
-    return is_letter(c) || is_digit(c) || c == LETTER_UNKNOWN;
+    return char_is_letter(c) || char_is_digit(c) || c == LETTER_UNKNOWN;
 }
 
 /* A word of letters and digits at the beginning, its apostrophes left out, in `word`. */
@@ -389,7 +278,7 @@ static struct span take_word(struct span *rest, char word[WORD_SIZE])
 static bool has_digit(struct span span)
 {
     for (size_t i = 0; i < span.len; i++)
-        if (is_digit(span.at[i]))
+        if (char_is_digit(span.at[i]))
             return true;
     return false;
 }
@@ -403,7 +292,7 @@ static bool is_code(struct span token)
 /* A token that is none of the special ones: its words, and what parts them. */
 static void add_plain(struct reader *reader, struct span token)
 {
-    enum token_kind kind = is_code(trim(token)) ? TOKEN_CODE : TOKEN_WORD;
+    enum token_kind kind = is_code(span_trim(token)) ? TOKEN_CODE : TOKEN_WORD;
     char word[WORD_SIZE];
 
     while (token.len > 0) {
@@ -530,7 +419,7 @@ static void add_mark(struct reader *reader, struct span token)
 
 static void add_token(struct reader *reader, struct span token, bool first)
 {
-    struct span bare = trim(token);
+    struct span bare = span_trim(token);
     bool address = span_has(bare, '@');
 
     if (token.len >= 2 && token.at[0] == '<' && token.at[1] == '>') {
@@ -606,329 +495,6 @@ void words_read(struct words *words, const struct classify_question *about, cons
     know_ours(&reader, about);
     rest = (struct span){folded, letters_fold(folded, sizeof folded, text, len, &read)};
     words->cut = read < len;
-    for (bool first = true; (token = next_token(&rest)).len > 0; first = false)
+    for (bool first = true; (token = span_next_token(&rest)).len > 0; first = false)
         add_token(&reader, token, first);
-}
-
-/* --- Phrases -------------------------------------------------------------- */
-
-static bool word_is(const char *word, struct span pattern)
-{
-    bool prefix = pattern.len > 1 && pattern.at[pattern.len - 1] == '*';
-    size_t len = pattern.len - prefix;
-
-    return strncmp(word, pattern.at, len) == 0 && (prefix || word[len] == '\0');
-}
-
-/* One of the alternatives. */
-static bool word_matches(const char *word, struct span pattern)
-{
-    while (pattern.len > 0) {
-        const char *slash = memchr(pattern.at, '/', pattern.len);
-        size_t len = slash != NULL ? (size_t)(slash - pattern.at) : pattern.len;
-
-        if (word_is(word, (struct span){pattern.at, len}))
-            return true;
-        len += slash != NULL;
-        pattern.at += len;
-        pattern.len -= len;
-    }
-    return false;
-}
-
-static struct span next_pattern(struct span *phrase)
-{
-    struct span word = {phrase->at, 0};
-
-    while (word.len < phrase->len && phrase->at[word.len] != ' ')
-        word.len++;
-    phrase->at += word.len;
-    phrase->len -= word.len;
-    if (phrase->len > 0) {
-        phrase->at++;
-        phrase->len--;
-    }
-    return word;
-}
-
-/* Whether the phrase stands at word i. Each "~" tries all its lengths: phrases are ours, and short.
- */
-static bool phrase_at(const struct words *words, size_t i, struct span phrase)
-{
-    while (phrase.len > 0) {
-        struct span pattern = next_pattern(&phrase);
-
-        if (pattern.len == 1 && pattern.at[0] == '~') {
-            for (size_t gap = 0; gap <= PHRASE_GAP_MAX && i + gap <= words->count; gap++)
-                if (phrase_at(words, i + gap, phrase))
-                    return true;
-            return false;
-        }
-        if (pattern.len == 1 && pattern.at[0] == '^') {
-            if (i != 0)
-                return false;
-        } else if (pattern.len == 1 && pattern.at[0] == '$') {
-            if (i != words->count)
-                return false;
-        } else if (i >= words->count || !word_matches(words->word[i++], pattern)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Whether there is a word that the phrase could begin with. */
-static bool may_begin(const struct words *words, struct span phrase)
-{
-    for (size_t i = 0; i < phrase.len && phrase.at[i] != ' '; i++)
-        if ((i == 0 || phrase.at[i - 1] == '/') && (words->initials & initial(phrase.at[i])) != 0)
-            return true;
-    return phrase.at[0] == '^' || phrase.at[0] == '~';
-}
-
-bool words_have(const struct words *words, const char *phrases)
-{
-    while (*phrases != '\0') {
-        size_t len = strcspn(phrases, "|");
-        bool likely = may_begin(words, (struct span){phrases, len});
-
-        for (size_t i = 0; likely && i <= words->count; i++)
-            if (phrase_at(words, i, (struct span){phrases, len}))
-                return true;
-        phrases += len;
-        phrases += *phrases == '|';
-    }
-    return false;
-}
-
-/* --- Enhanced codes ------------------------------------------------------- */
-
-/* "5.1.1" at text: its length, 0 when there is none. */
-static size_t enhanced_len(const char *text)
-{
-    size_t len = 0;
-
-    if ((text[0] != '4' && text[0] != '5') || text[1] != '.')
-        return 0;
-    for (unsigned part = 0; part < 2; part++) {
-        size_t digits = 0;
-
-        len++; /* the class, then the subject */
-        if (text[len] != '.')
-            return 0;
-        while (is_digit(text[len + 1 + digits]) && digits < 3)
-            digits++;
-        if (digits == 0)
-            return 0;
-        len += digits;
-    }
-    len++;
-    return is_digit(text[len]) || text[len] == '.' ? 0 : len;
-}
-
-/* "550 5.1.1" within the text is somebody else's, who is quoted. */
-static bool is_behind_code(const char *text, size_t at)
-{
-    return at >= 4 && is_digit(text[at - 2]) && is_digit(text[at - 3]) && is_digit(text[at - 4]) &&
-           (at == 4 || !is_of_name(text[at - 5]));
-}
-
-void reply_enhanced(const struct reply *reply, char enhanced[RB_ENHANCED_MAX + 1])
-{
-    const char *text = reply->text;
-
-    memcpy(enhanced, reply->enhanced, RB_ENHANCED_MAX + 1);
-    if (enhanced[0] != '\0')
-        return;
-    for (size_t i = 1; i < reply->text_len; i++) {
-        size_t len = enhanced_len(text + i);
-
-        if (len == 0 || len > RB_ENHANCED_MAX || text[i] - '0' != reply_class(reply) ||
-            (strchr("#(", text[i - 1]) == NULL && !is_blank(text[i - 1])) ||
-            is_behind_code(text, i))
-            continue;
-        memcpy(enhanced, text + i, len);
-        enhanced[len] = '\0';
-        return;
-    }
-}
-
-/* What may stand in front of a reply within the text. */
-static bool introduces(const char *text, size_t at)
-{
-    while (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '\t'))
-        at--;
-    return at == 0 || strchr("\n:;(\"'>-", text[at - 1]) != NULL;
-}
-
-bool reply_quotes_reply(const struct reply *reply, int *code, char enhanced[RB_ENHANCED_MAX + 1],
-                        size_t *at)
-{
-    const char *text = reply->text;
-
-    for (size_t i = 0; i + 3 < reply->text_len && i < TEXT_OCTETS_MAX; i++) {
-        size_t len;
-
-        if ((text[i] != '4' && text[i] != '5') || !is_digit(text[i + 1]) ||
-            !is_digit(text[i + 2]) || (text[i + 3] != ' ' && text[i + 3] != '-') ||
-            (i > 0 && (is_of_name(text[i - 1]) || text[i - 1] == '.')) || !introduces(text, i))
-            continue;
-        *code = (text[i] - '0') * 100 + (text[i + 1] - '0') * 10 + (text[i + 2] - '0');
-        *at = i + 4 + strspn(text + i + 4, " #\"");
-        len = enhanced_len(text + *at);
-        if (len > RB_ENHANCED_MAX || text[*at] != text[i])
-            len = 0;
-        memcpy(enhanced, text + *at, len);
-        enhanced[len] = '\0';
-        *at += len;
-        return true;
-    }
-    return false;
-}
-
-bool enhanced_is(const char *enhanced, const char *list)
-{
-    const char *tail = enhanced[0] != '\0' ? enhanced + 1 : ""; /* ".1.1" */
-
-    for (;;) {
-        size_t len = strcspn(list, "|");
-        struct span pattern = {list, len};
-
-        if (len == 0 ? enhanced[0] == '\0'
-                     : enhanced[0] != '\0' &&
-                           word_is(tail, (struct span){pattern.at + 1, pattern.len - 1}))
-            return true;
-        if (list[len] == '\0')
-            return false;
-        list += len + 1;
-    }
-}
-
-/* --- Waits ---------------------------------------------------------------- */
-
-/* Seconds in a unit's name; 0: not a unit. */
-static int unit_s(struct span unit)
-{
-    static const struct {
-        const char *name;
-        int seconds;
-    } units[] = {
-        {"s", 1},       {"sec", 1},      {"secs", 1},   {"second", 1},  {"seconds", 1},
-        {"m", 60},      {"min", 60},     {"mins", 60},  {"minute", 60}, {"minutes", 60},
-        {"h", 3600},    {"hr", 3600},    {"hrs", 3600}, {"hour", 3600}, {"hours", 3600},
-        {"day", 86400}, {"days", 86400},
-    };
-
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (span_is(unit, units[i].name))
-            return units[i].seconds;
-    return 0;
-}
-
-/* Words in front of a length of time that make it a wait. */
-static bool leads_to_wait(struct span word)
-{
-    static const char *const leads[] = {
-        "in",    "after",         "for",   "wait",  "another", "least",
-        "about", "approximately", "again", "delay", "back",    "next",
-    };
-
-    if (span_begins(word, "greylist") || span_begins(word, "graylist"))
-        return true;
-    for (size_t i = 0; i < sizeof leads / sizeof leads[0]; i++)
-        if (span_is(word, leads[i]))
-            return true;
-    return false;
-}
-
-/* Digits at the beginning; a number too large to be a wait stays at its ceiling. */
-static size_t read_number(struct span span, int64_t *number)
-{
-    size_t len = 0;
-
-    *number = 0;
-    for (; len < span.len && is_digit(span.at[len]); len++)
-        if (*number < 10000000)
-            *number = *number * 10 + (span.at[len] - '0');
-    return len;
-}
-
-/* "00:29:59". -1: it is not. */
-static int64_t read_clock(struct span span)
-{
-    int64_t total = 0, part;
-    unsigned parts = 0;
-
-    while (span.len > 0 && parts < 3) {
-        size_t len = read_number(span, &part);
-
-        if (len == 0 || len > 2 || (parts > 0 && part > 59))
-            return -1;
-        total = total * 60 + part;
-        parts++;
-        span.at += len;
-        span.len -= len;
-        if (span.len > 0 && parts < 3 && *span.at != ':')
-            return -1;
-        if (span.len > 0 && parts < 3) {
-            span.at++;
-            span.len--;
-        }
-    }
-    return parts == 3 && span.len == 0 ? total : -1;
-}
-
-/*
- * One part of a length of time, "4 minutes" or "60s", in front of `rest`, which goes behind it. The
- * number, and its unit in seconds; false: there is none.
- */
-static bool read_part(struct span *rest, int64_t *number, int *seconds)
-{
-    struct span token = trim(next_token(rest)), unit;
-    size_t digits = read_number(token, number);
-
-    unit = (struct span){token.at + digits, token.len - digits};
-    if (digits > 0 && unit.len == 0)
-        unit = trim(next_token(rest));
-    *seconds = digits > 0 ? unit_s(unit) : 0;
-    return *seconds > 0;
-}
-
-/*
- * A length of time at the beginning: "00:29:59", "300 seconds", "4 minutes and 30 seconds". -1:
- * there is none.
- */
-static int64_t read_length(struct span rest)
-{
-    struct span ahead = rest, behind;
-    int64_t number, total = read_clock(trim(next_token(&ahead)));
-    int seconds, larger = INT32_MAX;
-
-    if (total >= 0)
-        return total;
-    /* Each unit is smaller than the one before: days, hours, minutes, seconds. */
-    for (; read_part(&rest, &number, &seconds) && seconds < larger; larger = seconds) {
-        total = (total < 0 ? 0 : total) + number * seconds;
-        behind = rest;
-        if (span_is(trim(next_token(&behind)), "and"))
-            rest = behind;
-    }
-    return total;
-}
-
-int reply_wait_s(const struct reply *reply, int min_s, int max_s)
-{
-    struct span rest = {reply->text, reply->text_len}, before = {"", 0}, raw;
-    int64_t wait_s;
-
-    if (rest.len > TEXT_OCTETS_MAX)
-        rest.len = TEXT_OCTETS_MAX;
-    while (rest.len > 0) {
-        wait_s = read_length(rest);
-        raw = next_token(&rest);
-        if (raw.len > 0 && wait_s >= 0 && (leads_to_wait(before) || raw.at[0] == '('))
-            return (int)(wait_s < min_s ? min_s : wait_s > max_s ? max_s : wait_s);
-        before = trim(raw);
-    }
-    return 0;
 }
