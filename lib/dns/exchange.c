@@ -192,26 +192,20 @@ static bool send_question(struct stream *stream, const struct dns_question *ques
     return sent >= 0;
 }
 
-static bool receive_frame(struct stream *stream)
-{
-    ssize_t got =
-        octets_moved(recv(stream->fd, stream->frame + stream->got, FRAME - stream->got, 0));
-    if (got < 0)
-        return false;
-    stream->got += (size_t)got;
-    if (stream->got < FRAME)
-        return true;
-    stream->octets = malloc(frame_length(stream) + 1);
-    return stream->octets != NULL && frame_length(stream) >= NS_HFIXEDSZ;
-}
-
+/* The frame first, then as many octets as it says. False: the connection is lost. */
 static bool receive_answer(struct stream *stream)
 {
-    const size_t at = stream->got - FRAME;
-    ssize_t got = octets_moved(recv(stream->fd, stream->octets + at, frame_length(stream) - at, 0));
+    const bool has_frame = stream->got >= FRAME;
+    const size_t at = has_frame ? stream->got - FRAME : stream->got;
+    uint8_t *to = has_frame ? stream->octets : stream->frame;
+    const size_t size = has_frame ? frame_length(stream) : FRAME;
+    ssize_t got = octets_moved(recv(stream->fd, to + at, size - at, 0));
     if (got > 0)
         stream->got += (size_t)got;
-    return got >= 0;
+    if (got < 0 || has_frame || stream->got < FRAME)
+        return got >= 0;
+    stream->octets = malloc(frame_length(stream) + 1);
+    return stream->octets != NULL && frame_length(stream) >= NS_HFIXEDSZ;
 }
 
 static void move_stream(struct exchange *x, struct party *party, size_t place)
@@ -219,12 +213,7 @@ static void move_stream(struct exchange *x, struct party *party, size_t place)
     const struct dns_question *question = &party->asker->question;
     struct attempt *attempt = &party->attempts[place];
     struct stream *stream = &attempt->stream;
-    bool lives;
-    if (!is_sent(stream, question))
-        lives = send_question(stream, question);
-    else
-        lives = stream->got < FRAME ? receive_frame(stream) : receive_answer(stream);
-    if (!lives) {
+    if (!(is_sent(stream, question) ? receive_answer(stream) : send_question(stream, question))) {
         fail_attempt(attempt);
         return;
     }
