@@ -44,6 +44,19 @@ const uint8_t *ip_v4(const struct ip *ip)
     return ip->octets + IP_LEN - IP_V4_LEN;
 }
 
+bool ip_is_same(const struct ip *a, const struct ip *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+void ip_text(const struct ip *ip, char text[INET6_ADDRSTRLEN])
+{
+    if (ip_is_v4(ip))
+        (void)inet_ntop(AF_INET, ip_v4(ip), text, INET6_ADDRSTRLEN);
+    else
+        (void)inet_ntop(AF_INET6, ip->octets, text, INET6_ADDRSTRLEN);
+}
+
 bool ip_has_prefix(const struct ip *ip, const struct ip *prefix, unsigned bits)
 {
     const unsigned whole = bits / 8, rest = bits % 8;
@@ -106,6 +119,6 @@ bool ip_sockaddr_is_same(const struct sockaddr_storage *a, const struct sockaddr
     struct ip one, other;
 
     return ip_from_sockaddr((const struct sockaddr *)a, &one) &&
-           ip_from_sockaddr((const struct sockaddr *)b, &other) &&
-           memcmp(&one, &other, sizeof one) == 0 && ip_sockaddr_port(a) == ip_sockaddr_port(b);
+           ip_from_sockaddr((const struct sockaddr *)b, &other) && ip_is_same(&one, &other) &&
+           ip_sockaddr_port(a) == ip_sockaddr_port(b);
 }

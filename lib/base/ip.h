@@ -36,6 +36,11 @@ const uint8_t *ip_v4(const struct ip *ip);
 /* Whether the first so many bits are the same; bits: at most IP_BITS. */
 bool ip_has_prefix(const struct ip *ip, const struct ip *prefix, unsigned bits);
 
+bool ip_is_same(const struct ip *a, const struct ip *b);
+
+/* "192.0.2.1" or "2001:db8::1" (RFC 5952). */
+void ip_text(const struct ip *ip, char text[INET6_ADDRSTRLEN]);
+
 /* As a socket address of port 0: AF_INET where it is IPv4. */
 struct sockaddr_storage ip_to_sockaddr(const struct ip *ip);
 

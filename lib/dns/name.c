@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/ip.h"
 #include "base/text.h"
 
 enum {
@@ -98,27 +97,22 @@ bool dns_name_in_data(const ns_msg *msg, const ns_rr *rr, size_t offset, char te
     return used >= 0 && (size_t)used == len - offset;
 }
 
-bool dns_name_of_address(const struct sockaddr *address, char name[RB_DOMAIN_MAX + 1])
+void dns_name_of_ip(const struct ip *ip, char name[RB_DOMAIN_MAX + 1])
 {
     static const char digits[] = "0123456789abcdef";
-    struct ip ip;
+    const uint8_t *v4 = ip_v4(ip);
     char *at = name;
 
-    name[0] = '\0';
-    if (!ip_from_sockaddr(address, &ip))
-        return false;
-    if (ip_is_v4(&ip)) {
-        const uint8_t *v4 = ip_v4(&ip);
+    if (ip_is_v4(ip)) {
         (void)snprintf(name, RB_DOMAIN_MAX + 1, "%u.%u.%u.%u.in-addr.arpa", v4[3], v4[2], v4[1],
                        v4[0]);
-        return true;
+        return;
     }
-    for (size_t i = sizeof ip.octets; i-- > 0;) {
-        *at++ = digits[ip.octets[i] & 0xf];
+    for (size_t i = sizeof ip->octets; i-- > 0;) {
+        *at++ = digits[ip->octets[i] & 0xf];
         *at++ = '.';
-        *at++ = digits[ip.octets[i] >> 4];
+        *at++ = digits[ip->octets[i] >> 4];
         *at++ = '.';
     }
     memcpy(at, "ip6.arpa", sizeof "ip6.arpa");
-    return true;
 }

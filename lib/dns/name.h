@@ -6,12 +6,12 @@
 #ifndef RB_DNS_NAME_H
 #define RB_DNS_NAME_H
 
+#include "base/ip.h"
 #include "ringback.h"
 
 #include <arpa/nameser.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/socket.h>
 
 /*
  * Copies the name of a host in lower case: letters, digits, "-" and "_" in labels of 63 octets at
@@ -36,9 +36,8 @@ bool dns_name_in_data(const ns_msg *msg, const ns_rr *rr, size_t offset, char te
 
 /*
  * The name whose PTR records name an address: "1.2.0.192.in-addr.arpa", "....ip6.arpa" (RFC 1035
- * 3.5, RFC 3596 2.5); v4-mapped is the same as v4. False, and "", when it is neither AF_INET nor
- * AF_INET6.
+ * 3.5, RFC 3596 2.5).
  */
-bool dns_name_of_address(const struct sockaddr *address, char name[RB_DOMAIN_MAX + 1]);
+void dns_name_of_ip(const struct ip *ip, char name[RB_DOMAIN_MAX + 1]);
 
 #endif

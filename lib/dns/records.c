@@ -4,7 +4,6 @@
 
 #include "dns/records.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,11 +30,15 @@ static bool set_text(struct dns_record *record, const void *octets, size_t len)
     return true;
 }
 
-static bool read_address_octets(const ns_rr *rr, size_t size, struct dns_record *record)
+static bool read_ip(const ns_rr *rr, struct dns_record *record)
 {
-    if (ns_rr_rdlen(*rr) != size)
+    const bool is_v4 = ns_rr_type(*rr) == ns_t_a;
+    if (ns_rr_rdlen(*rr) != (is_v4 ? IP_V4_LEN : IP_LEN))
         return false;
-    memcpy(record->address, ns_rr_rdata(*rr), size);
+    if (is_v4)
+        record->ip = ip_from_v4(ns_rr_rdata(*rr));
+    else
+        memcpy(record->ip.octets, ns_rr_rdata(*rr), IP_LEN);
     return true;
 }
 
@@ -78,9 +81,8 @@ static bool read_record(const ns_msg *msg, const ns_rr *rr, name_fn *name_of,
     *is_usable = true;
     switch (ns_rr_type(*rr)) {
     case ns_t_a:
-        return read_address_octets(rr, sizeof(struct in_addr), record);
     case ns_t_aaaa:
-        return read_address_octets(rr, sizeof(struct in6_addr), record);
+        return read_ip(rr, record);
     case ns_t_mx:
         if (!read_target(msg, rr, sizeof record->preference, name_of, record, is_usable))
             return false;

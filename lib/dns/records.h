@@ -6,6 +6,7 @@
 #ifndef RB_DNS_RECORDS_H
 #define RB_DNS_RECORDS_H
 
+#include "base/ip.h"
 #include "dns/dns.h"
 
 enum { DNS_RECORDS_MAX = 128 /* kept of one answer */ };
@@ -13,7 +14,7 @@ enum { DNS_RECORDS_MAX = 128 /* kept of one answer */ };
 /* One record. Which fields mean something depends on its type; the others are zero. */
 struct dns_record {
     uint16_t preference; /* MX */
-    uint8_t address[16]; /* A: the first four octets; AAAA: all */
+    struct ip ip;        /* A, AAAA */
     char *text;          /* MX, PTR: the name, in lower case, no trailing dot; TXT: its strings,
                             joined. Malloc'ed, and a NUL stands behind it; NULL for A and AAAA */
     size_t text_len;     /* without that NUL; a TXT may hold NUL and any other octet */

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/ip.h"
 #include "spf/record.h"
 
 enum {
@@ -33,9 +32,8 @@ static struct span note_of(int type, const struct dns_record *record)
 
     switch (type) {
     case ns_t_a:
-        return (struct span){(const char *)record->address, IP_V4_LEN};
     case ns_t_aaaa:
-        return (struct span){(const char *)record->address, IP_LEN};
+        return (struct span){(const char *)record->ip.octets, IP_LEN};
     case ns_t_txt:
         if (!spf_record_is_one(text))
             return (struct span){.at = NULL};

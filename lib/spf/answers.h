@@ -53,7 +53,7 @@ unsigned spf_answer_count(const struct spf_answer *answer);
 bool spf_answer_is_cut(const struct spf_answer *answer);
 
 /*
- * The records in turn; *at: 0 at first. A text, a name, or the octets of an address. False: there
+ * The records in turn; *at: 0 at first. A text, a name, or the octets of a struct ip. False: there
  * are no more.
  */
 bool spf_answer_next(const struct spf_answer *answer, size_t *at, struct span *record);

@@ -120,10 +120,7 @@ static bool has_client(const struct evaluation *ev, const struct spf_answer *ans
     struct ip address;
 
     for (size_t at = 0; spf_answer_next(answer, &at, &octets);) {
-        if (is_v4(ev))
-            address = ip_from_v4(octets.at);
-        else
-            memcpy(address.octets, octets.at, sizeof address.octets);
+        memcpy(address.octets, octets.at, sizeof address.octets);
         if (ip_has_prefix(&ev->client, &address, bits))
             return true;
     }
@@ -175,12 +172,11 @@ static enum match is_validated(struct evaluation *ev, const char *name)
 static enum match find_client_name(struct evaluation *ev, const char *domain, enum kin kin,
                                    char name[RB_DOMAIN_MAX + 1])
 {
-    const struct sockaddr_storage client = ip_to_sockaddr(&ev->client);
     const struct spf_answer *answer;
     struct span record;
     size_t at = 0;
 
-    (void)dns_name_of_address((const struct sockaddr *)&client, name);
+    dns_name_of_ip(&ev->client, name);
     answer = find_answer(ev, ns_t_ptr, name);
     if (answer == NULL)
         return STOP;

@@ -7,18 +7,16 @@
 
 #include "verifier/identity.h"
 
-#include <arpa/inet.h>
 #include <arpa/nameser.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ip.h"
+#include "base/text.h"
 #include "dns/name.h"
 #include "dns/records.h"
 #include "mail/netguard.h"
-
-enum { V4_MAPPED_BITS = 96 };
 
 /* What there is to compare with. */
 struct check {
@@ -28,7 +26,7 @@ struct check {
     size_t own_count;
     deadline until;
     /* Where calls come from: the first of those that the Internet can see. */
-    struct sockaddr_storage address[IDENTITY_ADDRESSES_MAX];
+    struct ip address[IDENTITY_ADDRESSES_MAX];
     size_t count;
     struct identity *identity;
 };
@@ -54,44 +52,14 @@ __attribute__((format(printf, 2, 3))) static void warn(struct check *check, cons
 
 /* --- Where we call from ------------------------------------------------------ */
 
-static bool is_public(const struct sockaddr *address)
+/* Whether calls go out from this address, and the Internet can see it. */
+static bool is_visible(const struct check *check, const struct ip *source)
 {
     const struct netguard nobody = {.allowed = NULL};
-    return netguard_judge(&nobody, address) == NETGUARD_CALLABLE;
-}
-
-static bool is_called_from(const struct options *options, const struct sockaddr *address)
-{
-    switch (options->o.ip_version) {
-    case RB_IP_V4:
-        return address->sa_family == AF_INET;
-    case RB_IP_V6:
-        return address->sa_family == AF_INET6;
-    case RB_IP_ANY:
-        break;
-    }
-    return true;
-}
-
-static struct sockaddr_storage to_address(const struct rb_network *network)
-{
-    struct sockaddr_storage address = {.ss_family = AF_INET6};
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-    memcpy(&v6.sin6_addr, network->addr, sizeof v6.sin6_addr);
-    memcpy(&v4.sin_addr, network->addr + 12, sizeof v4.sin_addr);
-    if (network->bits >= V4_MAPPED_BITS && IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
-        memcpy(&address, &v4, sizeof v4);
-    else
-        memcpy(&address, &v6, sizeof v6);
-    return address;
-}
-
-/* The address at index among all that calls may come from. */
-static struct sockaddr_storage source_at(const struct check *check, size_t index)
-{
-    return check->options->bind_count > 0 ? check->options->bind[index]
-                                          : to_address(&check->own[index]);
+    const enum rb_ip_version version = check->options->o.ip_version;
+    const struct sockaddr_storage address = ip_to_sockaddr(source);
+    return (version == RB_IP_ANY || (version == RB_IP_V4) == ip_is_v4(source)) &&
+           netguard_judge(&nobody, (const struct sockaddr *)&address) == NETGUARD_CALLABLE;
 }
 
 static size_t source_count(const struct check *check)
@@ -99,67 +67,58 @@ static size_t source_count(const struct check *check)
     return check->options->bind_count > 0 ? check->options->bind_count : check->own_count;
 }
 
-static bool is_visible(const struct check *check, const struct sockaddr_storage *source)
+/* The address at index among all that calls may come from. */
+static struct ip source_at(const struct check *check, size_t index)
 {
-    const struct sockaddr *address = (const struct sockaddr *)source;
-    return is_called_from(check->options, address) && is_public(address);
+    struct ip ip = {{0}};
+    if (check->options->bind_count > 0)
+        (void)ip_from_sockaddr((const struct sockaddr *)&check->options->bind[index], &ip);
+    else
+        memcpy(ip.octets, check->own[index].addr, sizeof ip.octets);
+    return ip;
 }
 
 static void find_addresses(struct check *check)
 {
     for (size_t i = 0; i < source_count(check) && check->count < IDENTITY_ADDRESSES_MAX; i++) {
-        const struct sockaddr_storage source = source_at(check, i);
+        const struct ip source = source_at(check, i);
         if (is_visible(check, &source))
             check->address[check->count++] = source;
     }
 }
 
-/* The octets of an address, and how many. */
-static const void *octets_of(const struct sockaddr_storage *address, size_t *size)
-{
-    const bool is_v4 = address->ss_family == AF_INET;
-    *size = is_v4 ? sizeof(struct in_addr) : sizeof(struct in6_addr);
-    return (const char *)address + (is_v4 ? offsetof(struct sockaddr_in, sin_addr)
-                                          : offsetof(struct sockaddr_in6, sin6_addr));
-}
-
-static bool is_same(const struct sockaddr_storage *address, int family, const void *octets)
-{
-    size_t size;
-    const void *own = octets_of(address, &size);
-    return address->ss_family == family && memcmp(own, octets, size) == 0;
-}
-
 /* Whether calls may come from this address: all of them are compared, not just the first few. */
-static bool is_ours(const struct check *check, int family, const void *octets)
+static bool is_ours(const struct check *check, const struct ip *ip)
 {
     for (size_t i = 0; i < source_count(check); i++) {
-        const struct sockaddr_storage source = source_at(check, i);
-        if (is_visible(check, &source) && is_same(&source, family, octets))
+        const struct ip source = source_at(check, i);
+        if (is_visible(check, &source) && ip_is_same(&source, ip))
             return true;
     }
     return false;
 }
 
-static const char *text_of(const struct sockaddr_storage *address, char text[INET6_ADDRSTRLEN])
+static const char *text_of(const struct ip *ip, char text[INET6_ADDRSTRLEN])
 {
-    size_t size;
-    const void *octets = octets_of(address, &size);
-    if (inet_ntop(address->ss_family, octets, text, INET6_ADDRSTRLEN) == NULL)
-        text[0] = '\0';
+    ip_text(ip, text);
     return text;
+}
+
+/* The type of record that such an address stands in. */
+static int type_of(const struct ip *ip)
+{
+    return ip_is_v4(ip) ? ns_t_a : ns_t_aaaa;
 }
 
 /* --- The EHLO name ----------------------------------------------------------- */
 
-/* Whether the name has one of our addresses of this family; other: one that is not ours. */
-static enum answer resolves_to_us(const struct check *check, const char *name, int family,
+/* Whether the name has one of our addresses, of this type; other: one that is not ours. */
+static enum answer resolves_to_us(const struct check *check, const char *name, int type,
                                   char other[INET6_ADDRSTRLEN])
 {
     struct dns_record_list list;
     enum answer answer = ANSWER_NOTHING;
-    switch (dns_records(check->dns, name, family == AF_INET ? ns_t_a : ns_t_aaaa, check->until,
-                        &list)) {
+    switch (dns_records(check->dns, name, type, check->until, &list)) {
     case DNS_FOUND:
         answer = list.is_cut ? ANSWER_FAILURE : ANSWER_NO;
         if (check->count == 0)
@@ -172,10 +131,10 @@ static enum answer resolves_to_us(const struct check *check, const char *name, i
         break;
     }
     for (size_t i = 0; i < list.count && answer != ANSWER_YES; i++) {
-        if (is_ours(check, family, list.record[i].address))
+        if (is_ours(check, &list.record[i].ip))
             answer = ANSWER_YES;
         else
-            inet_ntop(family, list.record[i].address, other, INET6_ADDRSTRLEN);
+            ip_text(&list.record[i].ip, other);
     }
     dns_records_free(&list);
     return answer;
@@ -194,8 +153,8 @@ static enum answer both(enum answer a, enum answer b)
 static void check_name(struct check *check, const char *name)
 {
     char other[INET6_ADDRSTRLEN] = "", first[INET6_ADDRSTRLEN] = "this host's public address";
-    enum answer v6 = resolves_to_us(check, name, AF_INET6, other);
-    enum answer v4 = v6 == ANSWER_YES ? v6 : resolves_to_us(check, name, AF_INET, other);
+    enum answer v6 = resolves_to_us(check, name, ns_t_aaaa, other);
+    enum answer v4 = v6 == ANSWER_YES ? v6 : resolves_to_us(check, name, ns_t_a, other);
     if (check->count > 0)
         (void)text_of(&check->address[0], first);
     switch (both(v4, v6)) {
@@ -205,7 +164,7 @@ static void check_name(struct check *check, const char *name)
         warn(check,
              "the EHLO name %s resolves to %s, but calls come from %s: give the name an %s "
              "record for that address, or use a name that has one",
-             name, other, first, check->address[0].ss_family == AF_INET ? "A" : "AAAA");
+             name, other, first, ip_is_v4(&check->address[0]) ? "A" : "AAAA");
         return;
     case ANSWER_NOTHING:
         warn(check,
@@ -224,16 +183,14 @@ static void check_name(struct check *check, const char *name)
 static void check_literal(struct check *check, const char *literal)
 {
     static const char tag[] = "[IPv6:";
-    char text[INET6_ADDRSTRLEN] = "", first[INET6_ADDRSTRLEN];
-    uint8_t octets[sizeof(struct in6_addr)];
+    char text[INET6_ADDRSTRLEN], first[INET6_ADDRSTRLEN];
     const bool is_v6 = strncmp(literal, tag, sizeof tag - 1) == 0;
     const char *start = literal + (is_v6 ? sizeof tag - 1 : 1);
-    const size_t len = strcspn(start, "]");
-    if (check->count == 0 || len >= sizeof text)
-        return;
-    memcpy(text, start, len);
-    if (inet_pton(is_v6 ? AF_INET6 : AF_INET, text, octets) != 1 ||
-        is_ours(check, is_v6 ? AF_INET6 : AF_INET, octets))
+    struct sockaddr_storage address;
+    struct ip ip;
+    if (check->count == 0 || !text_copy_part(text, sizeof text, start, strcspn(start, "]")) ||
+        !ip_sockaddr_parse(text, &address) ||
+        !ip_from_sockaddr((const struct sockaddr *)&address, &ip) || is_ours(check, &ip))
         return;
     warn(check,
          "the EHLO name %s is not an address that calls come from: that is %s, and a host name "
@@ -245,17 +202,15 @@ static void check_literal(struct check *check, const char *literal)
 
 /* Whether the name resolves to just this address. */
 static enum answer resolves_to(const struct check *check, const char *name,
-                               const struct sockaddr_storage *address)
+                               const struct ip *address)
 {
     struct dns_record_list list;
     enum answer answer = ANSWER_NO;
-    size_t size;
-    const void *octets = octets_of(address, &size);
-    const int type = address->ss_family == AF_INET ? ns_t_a : ns_t_aaaa;
-    if (dns_records(check->dns, name, type, check->until, &list) == DNS_FAILURE || list.is_cut)
+    if (dns_records(check->dns, name, type_of(address), check->until, &list) == DNS_FAILURE ||
+        list.is_cut)
         answer = ANSWER_FAILURE;
     for (size_t i = 0; i < list.count && answer != ANSWER_YES; i++) {
-        if (memcmp(list.record[i].address, octets, size) == 0)
+        if (ip_is_same(&list.record[i].ip, address))
             answer = ANSWER_YES;
     }
     dns_records_free(&list);
@@ -264,7 +219,7 @@ static enum answer resolves_to(const struct check *check, const char *name,
 
 /* Whether one of the names does. More than IDENTITY_NAMES_MAX of them are not looked at. */
 static enum answer is_confirmed(const struct check *check, const struct dns_record_list *names,
-                                const struct sockaddr_storage *address)
+                                const struct ip *address)
 {
     enum answer answer = names->count > IDENTITY_NAMES_MAX ? ANSWER_FAILURE : ANSWER_NO;
     for (size_t i = 0; i < names->count && i < IDENTITY_NAMES_MAX; i++) {
@@ -281,7 +236,7 @@ static enum answer is_confirmed(const struct check *check, const struct dns_reco
     return answer;
 }
 
-static void check_pointers(struct check *check, const struct sockaddr_storage *address,
+static void check_pointers(struct check *check, const struct ip *address,
                            const struct dns_record_list *names)
 {
     char text[INET6_ADDRSTRLEN];
@@ -298,19 +253,18 @@ static void check_pointers(struct check *check, const struct sockaddr_storage *a
         warn(check,
              "the PTR record of %s says %s, but that name does not resolve to %s: give it an %s "
              "record, or let the PTR record say a name that has one",
-             text, name, text, address->ss_family == AF_INET ? "A" : "AAAA");
+             text, name, text, ip_is_v4(address) ? "A" : "AAAA");
         break;
     default:
         break;
     }
 }
 
-static void check_address(struct check *check, const struct sockaddr_storage *address)
+static void check_address(struct check *check, const struct ip *address)
 {
     char text[INET6_ADDRSTRLEN], reverse[RB_DOMAIN_MAX + 1];
     struct dns_record_list names;
-    if (!dns_name_of_address((const struct sockaddr *)address, reverse))
-        return;
+    dns_name_of_ip(address, reverse);
     switch (dns_records(check->dns, reverse, ns_t_ptr, check->until, &names)) {
     case DNS_FOUND:
         check_pointers(check, address, &names);

@@ -20,7 +20,7 @@
 
 const char fuzz_name[] = "spf";
 
-enum { TEXT_MAX = 300, ADDRESS_OCTETS = 16 };
+enum { TEXT_MAX = 300 };
 
 /* What is left of the input. */
 struct source {
@@ -73,7 +73,9 @@ static void add_record(struct dns_record_list *list, int type, struct span span)
         return;
     }
     if (type == ns_t_a || type == ns_t_aaaa) {
-        memcpy(record.address, span.at, span.len < ADDRESS_OCTETS ? span.len : ADDRESS_OCTETS);
+        memcpy(record.ip.octets, span.at, span.len < IP_LEN ? span.len : IP_LEN);
+        if (type == ns_t_a)
+            record.ip = ip_from_v4(record.ip.octets);
     } else {
         record.text = copy(span);
         record.text_len = span.len;

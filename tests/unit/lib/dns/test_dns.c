@@ -1484,17 +1484,18 @@ static void addresses_come_as_octets(void **state)
     static const struct fake_dns_row rows[] = {
         {.name = "example.org", .type = ns_t_a, ANSWERS(a)},
         {.name = "example.org", .type = ns_t_aaaa, ANSWERS(aaaa)}};
-    static const uint8_t v4[16] = {192, 0, 2, 1}, v6[16] = {0x20, 1, 0x0d, 0xb8, [15] = 1};
+    static const uint8_t v4[4] = {192, 0, 2, 1}, v6[16] = {0x20, 1, 0x0d, 0xb8, [15] = 1};
     struct world world = world_start(ROWS(rows));
     struct dns_record_list list;
     assert_int_equal(ask_records(world.dns, "example.org", ns_t_a, &list), DNS_FOUND);
     assert_int_equal(list.count, 1);
-    assert_memory_equal(list.record[0].address, v4, sizeof v4);
+    assert_true(ip_is_v4(&list.record[0].ip));
+    assert_memory_equal(ip_v4(&list.record[0].ip), v4, sizeof v4);
     assert_null(list.record[0].text);
     dns_records_free(&list);
     assert_int_equal(ask_records(world.dns, "example.org", ns_t_aaaa, &list), DNS_FOUND);
     assert_int_equal(list.count, 1);
-    assert_memory_equal(list.record[0].address, v6, sizeof v6);
+    assert_memory_equal(list.record[0].ip.octets, v6, sizeof v6);
     dns_records_free(&list);
     world_stop(&world);
 }
@@ -1706,17 +1707,13 @@ static void reverse_names_are_written_for_both_families(void **state)
     };
     char name[RB_DOMAIN_MAX + 1];
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct sockaddr_in v4 = {.sin_family = AF_INET};
-        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-        bool is_v4 = inet_pton(AF_INET, cases[i].address, &v4.sin_addr) == 1;
-        if (!is_v4)
-            assert_int_equal(inet_pton(AF_INET6, cases[i].address, &v6.sin6_addr), 1);
-        assert_true(
-            dns_name_of_address(is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6, name));
+        struct sockaddr_storage address;
+        struct ip ip;
+        assert_true(ip_sockaddr_parse(cases[i].address, &address));
+        assert_true(ip_from_sockaddr((const struct sockaddr *)&address, &ip));
+        dns_name_of_ip(&ip, name);
         assert_string_equal(name, cases[i].name);
     }
-    assert_false(dns_name_of_address(&(struct sockaddr){.sa_family = AF_UNIX}, name));
-    assert_string_equal(name, "");
 }
 
 static int ask_with_option(const char *option)
