@@ -10,13 +10,12 @@
 
 #include "limits/rates.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/ip.h"
 #include "base/text.h"
 
 struct bucket {
@@ -249,45 +248,21 @@ size_t rates_list_limited(const struct rates *rates, int64_t now_ms, struct rate
     return count;
 }
 
-static void key_of_v4(const void *octets, char *key, size_t size)
-{
-    char text[INET_ADDRSTRLEN];
-
-    if (inet_ntop(AF_INET, octets, text, sizeof text) != NULL)
-        (void)text_copy(key, size, text);
-}
-
-static void key_of_v6(const struct in6_addr *address, char *key, size_t size)
-{
-    char text[INET6_ADDRSTRLEN];
-    struct in6_addr network = *address;
-
-    memset(&network.s6_addr[8], 0, 8);
-    if (inet_ntop(AF_INET6, &network, text, sizeof text) == NULL)
-        return;
-    const int len = snprintf(key, size, "%s/64", text);
-    if (len < 0 || (size_t)len >= size)
-        key[0] = '\0';
-}
-
 void rates_client_key(const struct sockaddr *client, char *key, size_t size)
 {
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
+    char text[INET6_ADDRSTRLEN];
+    struct ip ip;
 
     if (size == 0)
         return;
     key[0] = '\0';
-    if (client == NULL)
+    if (!ip_from_sockaddr(client, &ip))
         return;
-    if (client->sa_family == AF_INET) {
-        memcpy(&in, client, sizeof in);
-        key_of_v4(&in.sin_addr, key, size);
-    } else if (client->sa_family == AF_INET6) {
-        memcpy(&in6, client, sizeof in6);
-        if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
-            key_of_v4(&in6.sin6_addr.s6_addr[12], key, size);
-        else
-            key_of_v6(&in6.sin6_addr, key, size);
-    }
+    const bool is_v4 = ip_is_v4(&ip);
+    if (!is_v4)
+        memset(ip.octets + 8, 0, 8);
+    ip_text(&ip, text);
+    const int len = snprintf(key, size, "%s%s", text, is_v4 ? "" : "/64");
+    if (len < 0 || (size_t)len >= size)
+        key[0] = '\0';
 }

@@ -7,8 +7,6 @@
 
 #include "options/options.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +15,7 @@
 #include "base/sized.h"
 #include "mail/address.h"
 #include "base/clock.h"
+#include "base/ip.h"
 #include "base/text.h"
 
 enum {
@@ -247,29 +246,13 @@ static enum rb_error copy_senders(const struct rb_options *from, struct options 
                        detail);
 }
 
-static bool parse_bind(const char *text, struct sockaddr_storage *address)
-{
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-
-    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
-        memcpy(address, &v4, sizeof(v4));
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1) {
-        memcpy(address, &v6, sizeof(v6));
-        return true;
-    }
-    return false;
-}
-
 static enum rb_error copy_bind(const struct rb_options *from, struct options *to,
                                const struct detail *detail)
 {
     for (size_t i = 0; i < from->bind_count; i++) {
         const char *text = from->bind[i];
         if (text == NULL || !text_copy(to->bind_text[i], sizeof(to->bind_text[i]), text) ||
-            !parse_bind(text, &to->bind[i]))
+            !ip_sockaddr_parse(text, &to->bind[i]))
             return refuse(detail, "bind: address %zu is neither IPv4 nor IPv6", i + 1);
         to->bind_list[i] = to->bind_text[i];
     }

@@ -7,6 +7,7 @@
 
 #include "smtp/transport.h"
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "base/transcript.h"
 
@@ -152,8 +153,7 @@ static socklen_t address_len(const struct sockaddr_storage *address)
 {
     if (address->ss_family == AF_UNIX)
         return sizeof(struct sockaddr_un);
-    return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                          : sizeof(struct sockaddr_in);
+    return ip_sockaddr_size(address);
 }
 
 static enum transport_status from_errno(int error)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/ip.h"
 #include "base/text.h"
 #include "mail/address.h"
 #include "mail/netguard.h"
@@ -58,20 +59,11 @@ static void keep_client(struct session *session, const struct sockaddr *address)
 
 bool session_client_from_text(const char *text, struct sockaddr_storage *client)
 {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)client;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)client;
-
-    *client = (struct sockaddr_storage){0};
-    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(1); /* an SMTP client; 0 would be local submission */
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        return true;
-    }
-    return false;
+    if (!ip_sockaddr_parse(text, client))
+        return false;
+    if (client->ss_family == AF_INET)
+        ip_sockaddr_set_port(client, 1); /* an SMTP client; 0 would be local submission */
+    return true;
 }
 
 void session_init(struct session *session, const struct session_world *world, struct config *config,
