@@ -18,7 +18,7 @@ static void init_locks(struct sched *sched)
     pthread_mutex_init(&sched->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&sched->watch, &attributes);
+    pthread_cond_init(&sched->watcher_called, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_cond_init(&sched->thread_ended, NULL);
 }
@@ -76,7 +76,7 @@ void sched_close(struct sched *sched)
         return;
     hostslots_free(&sched->hostslots);
     destinations_free(&sched->destinations);
-    pthread_cond_destroy(&sched->watch);
+    pthread_cond_destroy(&sched->watcher_called);
     pthread_cond_destroy(&sched->thread_ended);
     pthread_mutex_destroy(&sched->lock);
     free(sched);
@@ -93,10 +93,10 @@ static enum sched_push push(struct sched *sched, const char *relay, const char *
     if (sched->destinations.pending >= sched->limits.max_pending)
         return SCHED_FULL;
     /* An item that nobody comes for would wait for ever. */
-    if (!threads_any(sched) ||
+    if (!threads_has_worker(sched) ||
         destinations_push(&sched->destinations, relay, domain, item) != RB_OK)
         return SCHED_NO_WORKER;
-    threads_call(sched);
+    threads_dispatch(sched);
     return SCHED_PUSHED;
 }
 
@@ -116,10 +116,10 @@ enum rb_error sched_push_lookup(struct sched *sched, struct sched_lookup *lookup
     enum rb_error error = RB_OK;
 
     pthread_mutex_lock(&sched->lock);
-    if (!sched->stopping && threads_any(sched)) {
+    if (!sched->stopping && threads_has_worker(sched)) {
         DL_APPEND(sched->lookups, lookup);
         sched->lookups_waiting++;
-        threads_call(sched);
+        threads_dispatch(sched);
     } else if (!sched->stopping) {
         error = RB_ERR_NOMEM;
     }
@@ -182,7 +182,8 @@ static bool idling_pays(const struct sched *sched, const struct destination *des
                         const char *host, int64_t idle_ms)
 {
     return destination->gap_ms <= idle_ms && !sched->stopping && destination->blocked_on == NULL &&
-           destination->reserved == NULL && sched->destinations.ready_count <= sched->idle &&
+           destination->reserved == NULL &&
+           sched->destinations.ready_count <= sched->workers_free &&
            !hostslots_has_blocked(&sched->hostslots, host);
 }
 
@@ -270,7 +271,7 @@ void sched_host_leave(struct sched *sched, struct destination *destination, cons
         hostslots_note_answer(&sched->hostslots, host, now_ms);
     if (hostslots_leave(&sched->hostslots, &sched->destinations, destination, host, contact,
                         now_ms))
-        threads_call(sched);
+        threads_dispatch(sched);
     pthread_mutex_unlock(&sched->lock);
 }
 

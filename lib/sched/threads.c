@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * threads: the workers and their watcher. A worker takes a ready destination, runs one callout over
- * what waits for it, and lets go; or makes one look-up. Of both, if there are both, in turn. Workers
- * are started as needed up to the ceiling, with small stacks. Those whose callouts are stalled
- * (base/stall.h), or whose sessions are idle, do not count; one that finds itself above the
- * ceiling ends. The watcher sleeps until the next callout is stalled, but only while something is ready
- * that no worker may come for.
+ * it, and lets go; or makes one look-up. Of both, if there are both, in turn. Workers are started as
+ * needed, with small stacks. Up to max_held of them are exempt from the ceiling workers_max: those
+ * whose callouts are stalled (base/stall.h) and those that keep an idle session. A worker that finds
+ * more than workers_max others counted ends.
+ *
+ * While something is ready that no worker may come for, the watcher looks when the next callout
+ * stalls, and so becomes exempt; it makes callouts yield where too many are stalled.
  *
  * Thread rule: every function is called under the lock of sched; the hooks are called without it.
  */
@@ -20,8 +22,8 @@
 
 enum {
     WORKER_STACK_SIZE = RB_STACK_KIB * 1024,
-    WORKER_IDLE_MS = 30000, /* an idle worker ends after this */
-    WATCH_MIN_MS = 10,      /* between two looks of the watcher: many are stalled at one time */
+    WORKER_SLEEP_MS = 30000, /* a worker that nobody wakes ends after this */
+    WATCH_MIN_MS = 10,       /* between two looks of the watcher: many stall at one time */
     WATCH_MAX_MS = 1000,
 };
 
@@ -37,7 +39,7 @@ struct sleeper {
 };
 
 static bool start_worker(struct sched *sched);
-static void watch(struct sched *sched);
+static void call_watcher(struct sched *sched);
 
 /* --- How many -------------------------------------------------------------- */
 
@@ -51,8 +53,8 @@ unsigned threads_stalled(const struct sched *sched)
     return look(sched, &sched->callouts).stalled;
 }
 
-/* Workers that do not count: nobody answers them, or their sessions are idle. */
-static unsigned exempt(const struct sched *sched)
+/* Workers that do not count: nobody answers them, or they keep an idle session. */
+static unsigned exempt_workers(const struct sched *sched)
 {
     const unsigned max = sched->limits.max_held;
     const unsigned count = threads_stalled(sched) + look(sched, &sched->lookups_made).stalled +
@@ -61,23 +63,24 @@ static unsigned exempt(const struct sched *sched)
     return count < max ? count : max;
 }
 
-/* Workers that count. */
-static unsigned counted(const struct sched *sched)
+/* Workers that count: below the ceiling all are said to, for then it does not matter. */
+static unsigned counted_workers(const struct sched *sched)
 {
-    /* Below the ceiling there is nothing to be found out by looking at each. */
-    return sched->workers < sched->workers_max ? sched->workers : sched->workers - exempt(sched);
+    return sched->workers < sched->workers_max ? sched->workers
+                                               : sched->workers - exempt_workers(sched);
 }
 
-static unsigned room(const struct sched *sched)
+/* How many more workers there may be. */
+static unsigned workers_to_start(const struct sched *sched)
 {
-    const unsigned count = counted(sched);
+    const unsigned count = counted_workers(sched);
 
     return count < sched->workers_max ? sched->workers_max - count : 0;
 }
 
 /*
  * Look-ups that may be made now. A name server that is silent keeps its worker waiting as a mail
- * host does; there are never so many that callouts which are kept waiting would not be exempt.
+ * host does; half of all workers may make look-ups, so that the others are left to callouts.
  */
 static unsigned lookups_ready(const struct sched *sched)
 {
@@ -88,15 +91,17 @@ static unsigned lookups_ready(const struct sched *sched)
     return waiting < may ? waiting : may;
 }
 
-/*
- * Ready destinations and look-ups that no worker is on its way to. Started or woken ones are, until
- * they run.
- */
-static unsigned wanted(const struct sched *sched)
+static unsigned count_ready(const struct sched *sched)
 {
-    const unsigned ready = sched->destinations.ready_count + lookups_ready(sched);
+    return sched->destinations.ready_count + lookups_ready(sched);
+}
 
-    return ready > sched->idle ? ready - sched->idle : 0;
+/* Ready destinations and look-ups beyond what the free workers will come for. */
+static unsigned count_unattended(const struct sched *sched)
+{
+    const unsigned ready = count_ready(sched);
+
+    return ready > sched->workers_free ? ready - sched->workers_free : 0;
 }
 
 /* NULL is fine: nobody sleeps. */
@@ -115,22 +120,23 @@ void threads_wake_all(struct sched *sched)
         wake(sched, sched->sleepers);
     while (idle_evict(&sched->destinations, NULL)) {
     }
-    pthread_cond_signal(&sched->watch);
+    pthread_cond_signal(&sched->watcher_called);
 }
 
-void threads_call(struct sched *sched)
+void threads_dispatch(struct sched *sched)
 {
-    unsigned missing = wanted(sched), may_start = missing > 0 ? room(sched) : 0;
+    unsigned unattended = count_unattended(sched);
+    unsigned may_start = unattended > 0 ? workers_to_start(sched) : 0;
 
-    while (missing > 0 && may_start > 0 && start_worker(sched)) {
-        missing--;
+    while (unattended > 0 && may_start > 0 && start_worker(sched)) {
+        unattended--;
         may_start--;
     }
-    if (missing > 0)
-        watch(sched);
-    while (missing > 0 && idle_evict(&sched->destinations, NULL))
-        missing--;
-    if (sched->destinations.ready_count > 0 || lookups_ready(sched) > 0)
+    if (unattended > 0)
+        call_watcher(sched);
+    while (unattended > 0 && idle_evict(&sched->destinations, NULL))
+        unattended--;
+    if (count_ready(sched) > 0)
         wake(sched, sched->sleepers);
 }
 
@@ -139,7 +145,7 @@ void threads_call(struct sched *sched)
 /* Waits for something to do. False: the worker is not needed any more. */
 static bool wait_for_work(struct sched *sched)
 {
-    const struct timespec until = clock_timespec_in_ms(WORKER_IDLE_MS);
+    const struct timespec until = clock_timespec_in_ms(WORKER_SLEEP_MS);
     struct sleeper self = {.called = false};
     pthread_condattr_t attributes;
     int error = 0;
@@ -149,19 +155,19 @@ static bool wait_for_work(struct sched *sched)
     pthread_cond_init(&self.call, &attributes);
     pthread_condattr_destroy(&attributes);
     DL_PREPEND(sched->sleepers, &self);
-    sched->idle++;
+    sched->workers_free++;
     while (!self.called && error == 0)
         error = pthread_cond_timedwait(&self.call, &sched->lock, &until);
-    sched->idle--;
+    sched->workers_free--;
     if (!self.called)
         DL_DELETE(sched->sleepers, &self);
     pthread_cond_destroy(&self.call);
     /* What was pushed just as the time was up counted on this worker. */
-    return self.called || sched->destinations.ready != NULL || lookups_ready(sched) > 0;
+    return self.called || count_ready(sched) > 0;
 }
 
 /* False: no destination is ready. */
-static bool call_once(struct sched *sched)
+static bool run_callout(struct sched *sched)
 {
     struct callout_item *item;
     struct destination *destination = destinations_next(&sched->destinations, &item);
@@ -169,12 +175,13 @@ static bool call_once(struct sched *sched)
 
     if (destination == NULL)
         return false;
-    threads_call(sched); /* it may be worth another session, which nobody else sees */
+    threads_dispatch(sched); /* the destination may be ready for another session, or the next one */
     stall_enter(&sched->callouts, &call, clock_monotonic_ms(sched->clock));
     pthread_mutex_unlock(&sched->lock);
     sched->hooks.run(sched->hooks.arg, destination, item, &call);
     pthread_mutex_lock(&sched->lock);
     stall_leave(&sched->callouts, &call);
+    /* This worker comes for what that unblocks, and dispatches the rest. */
     (void)hostslots_end_callout(&sched->hostslots, &sched->destinations, destination,
                                 clock_monotonic_ms(sched->clock));
     destinations_release(&sched->destinations, destination);
@@ -192,7 +199,7 @@ static struct sched_lookup *take_lookup(struct sched *sched)
 }
 
 /* False: no look-up is ready. */
-static bool look_up_once(struct sched *sched)
+static bool make_lookup(struct sched *sched)
 {
     struct sched_lookup *lookup = lookups_ready(sched) > 0 ? take_lookup(sched) : NULL;
     struct stall_call call;
@@ -212,8 +219,8 @@ static bool look_up_once(struct sched *sched)
 static bool work_once(struct sched *sched)
 {
     sched->lookup_first = !sched->lookup_first;
-    return sched->lookup_first ? look_up_once(sched) || call_once(sched)
-                               : call_once(sched) || look_up_once(sched);
+    return sched->lookup_first ? make_lookup(sched) || run_callout(sched)
+                               : run_callout(sched) || make_lookup(sched);
 }
 
 /*
@@ -239,14 +246,14 @@ static void *worker(void *arg)
     bool needed = true;
 
     pthread_mutex_lock(&sched->lock);
-    sched->idle--;
-    while (needed && !sched->stopping && counted(sched) <= sched->workers_max) {
+    sched->workers_free--;
+    while (needed && !sched->stopping && counted_workers(sched) <= sched->workers_max) {
         if (!work_once(sched))
             needed = wait_for_work(sched);
     }
     sched->workers--;
     if (!sched->stopping)
-        threads_call(sched); /* what is ready may have counted on this one */
+        threads_dispatch(sched); /* what is ready may have counted on this one */
     end_thread(sched);
     return NULL;
 }
@@ -278,31 +285,31 @@ static bool start_worker(struct sched *sched)
     if (!start_thread(sched, worker))
         return false;
     sched->workers++;
-    sched->idle++; /* until it runs */
+    sched->workers_free++; /* until it runs */
     return true;
 }
 
 /* --- The watcher ----------------------------------------------------------- */
 
 /*
- * Does what the moment asks for. When to look again, in milliseconds; 0: when told to.
+ * Has callouts yield where too many are stalled. When to look again, in milliseconds; 0: when called.
  */
 static int64_t watch_once(struct sched *sched)
 {
     const int64_t now_ms = clock_monotonic_ms(sched->clock);
     struct stall_view view;
-    unsigned missing, excess;
+    unsigned unattended;
     int64_t next_ms;
 
-    threads_call(sched);
-    missing = wanted(sched);
-    if (missing == 0)
+    threads_dispatch(sched);
+    unattended = count_unattended(sched);
+    if (unattended == 0)
         return 0;
     view = look(sched, &sched->callouts);
     next_ms = deadline_min(view.next_ms, look(sched, &sched->lookups_made).next_ms);
-    excess = view.excess < missing ? view.excess : missing;
-    if (excess > 0) /* of callouts alone: look-ups end soon */
-        (void)stall_make_yield(&sched->callouts, excess, now_ms);
+    if (view.excess > 0) /* of callouts alone: look-ups end soon */
+        (void)stall_make_yield(&sched->callouts,
+                               view.excess < unattended ? view.excess : unattended, now_ms);
     if (next_ms > now_ms + WATCH_MAX_MS)
         return WATCH_MAX_MS;
     return next_ms > now_ms + WATCH_MIN_MS ? next_ms - now_ms : WATCH_MIN_MS;
@@ -314,35 +321,33 @@ static void *watcher(void *arg)
 
     pthread_mutex_lock(&sched->lock);
     while (!sched->stopping) {
-        int64_t pause_ms = watch_once(sched);
-        struct timespec until;
+        const int64_t pause_ms = watch_once(sched);
+        const struct timespec until = clock_timespec_in_ms(pause_ms);
 
-        sched->watch_rests = pause_ms == 0;
-        if (sched->watch_rests) {
-            pthread_cond_wait(&sched->watch, &sched->lock);
-        } else {
-            until = clock_timespec_in_ms(pause_ms);
-            (void)pthread_cond_timedwait(&sched->watch, &sched->lock, &until);
-        }
-        sched->watch_rests = false;
+        sched->watcher_waits = pause_ms == 0;
+        if (sched->watcher_waits)
+            pthread_cond_wait(&sched->watcher_called, &sched->lock);
+        else
+            (void)pthread_cond_timedwait(&sched->watcher_called, &sched->lock, &until);
+        sched->watcher_waits = false;
     }
-    sched->watching = false;
+    sched->has_watcher = false;
     end_thread(sched);
     return NULL;
 }
 
-/* Sees to it that somebody notices when there is room for another worker. */
-static void watch(struct sched *sched)
+/* Sees to it that the watcher looks; it is started where there is none. */
+static void call_watcher(struct sched *sched)
 {
-    if (sched->watch_rests)
-        pthread_cond_signal(&sched->watch);
-    else if (!sched->watching && !sched->stopping)
-        sched->watching = start_thread(sched, watcher);
+    if (sched->watcher_waits)
+        pthread_cond_signal(&sched->watcher_called);
+    else if (!sched->has_watcher && !sched->stopping)
+        sched->has_watcher = start_thread(sched, watcher);
 }
 
 /* --- For the others -------------------------------------------------------- */
 
-bool threads_any(struct sched *sched)
+bool threads_has_worker(struct sched *sched)
 {
     return sched->workers > 0 || start_worker(sched);
 }
@@ -353,7 +358,7 @@ void threads_join(struct sched *sched)
 
     pthread_mutex_lock(&sched->lock);
     threads_wake_all(sched);
-    while (sched->workers > 0 || sched->watching)
+    while (sched->workers > 0 || sched->has_watcher)
         pthread_cond_wait(&sched->thread_ended, &sched->lock);
     has_ended = sched->has_ended;
     sched->has_ended = false;

@@ -26,30 +26,32 @@ struct sched {
     unsigned lookups_waiting, lookups_running;
     struct stall_list callouts, lookups_made; /* under way, and how long they have been waiting */
     unsigned workers;
-    unsigned idle;              /* of these, those that have nothing to do, or do not run yet */
-    struct sleeper *sleepers;   /* idle workers, the last one first */
-    bool lookup_first;          /* whether the next worker looks for look-ups first */
-    pthread_cond_t watch;       /* something is ready, and no worker may come for it */
-    bool watching, watch_rests; /* there is a watcher; it waits for `watch` alone */
+    unsigned
+        workers_free; /* of these, those without work: asleep, or started but not yet running */
+    struct sleeper *sleepers; /* workers that are asleep, the last one first */
+    bool lookup_first;        /* whether the next worker looks for look-ups first */
+    bool has_watcher;
+    bool watcher_waits; /* for `watcher_called` alone, however long that takes */
+    pthread_cond_t watcher_called;
     pthread_cond_t thread_ended;
-    pthread_t ended; /* the last thread that has; to be joined */
+    pthread_t ended; /* the thread that ended last; to be joined */
     bool has_ended;
     bool stopping;
 };
 
-/* Sees to it that a worker comes for what is ready. */
-void threads_call(struct sched *sched);
+/* Sees to it that a worker comes for what is ready: wakes, starts, evicts, or has it watched. */
+void threads_dispatch(struct sched *sched);
 
 /* Whether there is a worker at all; one is started where there is none. */
-bool threads_any(struct sched *sched);
+bool threads_has_worker(struct sched *sched);
 
-/* Callouts that are stalled now. */
+/* Callouts that are stalled now, not counting those above max_held. */
 unsigned threads_stalled(const struct sched *sched);
 
-/* Wakes all that sleep, and evicts idle sessions: the end has come. */
+/* Wakes all workers and the watcher, and evicts all idle sessions: the end has come. */
 void threads_wake_all(struct sched *sched);
 
-/* Waits until all threads are gone. After stopping was set; no lock held. */
+/* Waits until all threads are gone. After `stopping` was set; no lock held. */
 void threads_join(struct sched *sched);
 
 #endif
