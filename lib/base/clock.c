@@ -58,6 +58,16 @@ struct timespec clock_timespec_in_ms(int64_t ms)
     return when;
 }
 
+void clock_init_cond(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 deadline deadline_in(const struct rb_clock *clock, int64_t ms)
 {
     const int64_t now = clock_monotonic_ms(clock);

@@ -4,6 +4,7 @@
 
 #include "sched/destination.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -221,13 +222,8 @@ void destinations_free(struct destinations *destinations)
 void idle_begin(struct idle_session *idle, struct destinations *destinations,
                 struct destination *destination, const char *host)
 {
-    pthread_condattr_t attributes;
-
     *idle = (struct idle_session){.destination = destination, .host = host};
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&idle->woken, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_init_cond(&idle->woken);
     DL_PREPEND(destination->idle, idle);
     DL_APPEND2(destinations->idle, idle, older, younger);
     destinations->idle_count++;

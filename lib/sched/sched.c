@@ -11,18 +11,6 @@
 
 /* --- Opening and closing --------------------------------------------------- */
 
-static void init_locks(struct sched *sched)
-{
-    pthread_condattr_t attributes;
-
-    pthread_mutex_init(&sched->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&sched->watcher_called, &attributes);
-    pthread_condattr_destroy(&attributes);
-    pthread_cond_init(&sched->thread_ended, NULL);
-}
-
 static void apply(struct sched *sched, const struct sched_limits *limits)
 {
     sched->limits = *limits;
@@ -42,7 +30,9 @@ enum rb_error sched_open(const struct sched_limits *limits, const struct sched_h
     made->hooks = *hooks;
     made->workers_max = limits->workers_max;
     apply(made, limits);
-    init_locks(made);
+    pthread_mutex_init(&made->lock, NULL);
+    clock_init_cond(&made->watcher_called);
+    clock_init_cond(&made->thread_ended);
     return RB_OK;
 }
 

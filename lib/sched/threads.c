@@ -147,13 +147,9 @@ static bool wait_for_work(struct sched *sched)
 {
     const struct timespec until = clock_timespec_in_ms(WORKER_SLEEP_MS);
     struct sleeper self = {.called = false};
-    pthread_condattr_t attributes;
     int error = 0;
 
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self.call, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_init_cond(&self.call);
     DL_PREPEND(sched->sleepers, &self);
     sched->workers_free++;
     while (!self.called && error == 0)
