@@ -17,19 +17,10 @@ enum {
     VARINT_SIZE_MAX = 10,
     WORD_SIZE = 8,
     BLOCK_SIZE = 2 * WORD_SIZE,
-    MARK = 0x80,  /* what a first octet has over its letter */
-    SMALL = 0x20, /* what a small letter has over its capital */
+    MARK = 0x80, /* what a first octet has over its letter */
 };
 
 #define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15) /* odd: multiplying loses nothing */
-
-static uint32_t first_checksum(const uint8_t *octets, size_t len)
-{
-    uint32_t sum = 2166136261U; /* FNV-1a: any one changed octet shows */
-    for (size_t i = 0; i < len; i++)
-        sum = (sum ^ octets[i]) * 16777619U;
-    return sum;
-}
 
 static uint64_t load_word(const uint8_t *octets)
 {
@@ -38,41 +29,36 @@ static uint64_t load_word(const uint8_t *octets)
     return le64toh(word);
 }
 
-/* Can be undone, so that no difference between two sums is lost on the way. */
-static uint64_t stir(uint64_t sum, uint64_t word)
+/* Can be undone, so that two sums that differ go on to differ. */
+static uint64_t mix(uint64_t sum, uint64_t word)
 {
     const uint64_t product = (sum ^ word) * MULTIPLIER;
     return product << 29 | product >> 35;
 }
 
 /*
- * Two sums side by side, for each must wait for its multiplication before the next. What is left
- * over at the end is taken together with octets before it, once more: cheaper than octet by octet.
+ * Two sums side by side, of even and of odd words, for each must wait for its own multiplication.
+ * The last block ends both, though octets of it may have been taken already: that is cheaper than to
+ * take what is left over octet by octet.
  */
-static uint32_t word_checksum(const uint8_t *octets, size_t len)
+uint32_t codec_checksum(const uint8_t *octets, size_t len)
 {
     const uint8_t *end = octets + len;
     uint64_t even = len;
     uint64_t odd = ~even;
     if (len < BLOCK_SIZE) {
         for (; octets < end; octets++)
-            even = stir(even, *octets);
+            even = mix(even, *octets);
         return (uint32_t)(even ^ even >> 32);
     }
     for (; end - octets >= BLOCK_SIZE; octets += BLOCK_SIZE) {
-        even = stir(even, load_word(octets));
-        odd = stir(odd, load_word(octets + WORD_SIZE));
+        even = mix(even, load_word(octets));
+        odd = mix(odd, load_word(octets + WORD_SIZE));
     }
-    even = stir(even, load_word(end - BLOCK_SIZE));
-    odd = stir(odd, load_word(end - WORD_SIZE));
-    even = stir(even, odd);
+    even = mix(even, load_word(end - BLOCK_SIZE));
+    odd = mix(odd, load_word(end - WORD_SIZE));
+    even = mix(even, odd);
     return (uint32_t)(even ^ even >> 32);
-}
-
-uint32_t codec_checksum(const uint8_t *octets, size_t len)
-{
-    return len > 0 && (octets[0] & SMALL) != 0 ? word_checksum(octets, len)
-                                               : first_checksum(octets, len);
 }
 
 void codec_open_sink(struct codec_sink *sink, uint8_t *out, size_t size, char kind)
@@ -81,7 +67,7 @@ void codec_open_sink(struct codec_sink *sink, uint8_t *out, size_t size, char ki
     sink->at = out;
     sink->end = out + size;
     sink->failed = false;
-    codec_put_octet(sink, MARK | SMALL | (unsigned)kind);
+    codec_put_octet(sink, MARK | (unsigned)kind);
 }
 
 void codec_put_octets(struct codec_sink *sink, const void *octets, size_t len)
@@ -145,7 +131,7 @@ size_t codec_put_end(struct codec_sink *sink)
 bool codec_open_source(struct codec_source *source, const uint8_t *in, size_t len, char kind)
 {
     if (in == NULL || len < 1 + CHECKSUM_SIZE || len > CODEC_SIZE_MAX ||
-        (in[0] & ~(unsigned)SMALL) != (MARK | (unsigned)kind))
+        in[0] != (MARK | (unsigned)kind))
         return false;
     const size_t body = len - CHECKSUM_SIZE;
     uint32_t sum = 0;
@@ -153,15 +139,21 @@ bool codec_open_source(struct codec_source *source, const uint8_t *in, size_t le
         sum |= (uint32_t)in[body + i] << (8 * i);
     if (sum != codec_checksum(in, body))
         return false;
-    *source = (struct codec_source){.at = in + 1, .end = in + body, .fixed = (in[0] & SMALL) != 0};
+    *source = (struct codec_source){.at = in + 1, .end = in + body};
     return true;
 }
 
-uint64_t codec_get_rare_number(struct codec_source *source, unsigned size, uint64_t max)
+unsigned codec_get_octet(struct codec_source *source)
+{
+    if (!source->failed && source->at < source->end)
+        return *source->at++;
+    source->failed = true;
+    return 0;
+}
+
+uint64_t codec_get_number(struct codec_source *source, unsigned size, uint64_t max)
 {
     uint64_t value = 0;
-    if (!source->fixed)
-        return codec_get_varint(source, max);
     for (unsigned i = 0; i < size; i++)
         value |= (uint64_t)codec_get_octet(source) << (8 * i);
     if (value > max)
@@ -169,7 +161,7 @@ uint64_t codec_get_rare_number(struct codec_source *source, unsigned size, uint6
     return source->failed ? 0 : value;
 }
 
-uint64_t codec_get_long_varint(struct codec_source *source, uint64_t max)
+uint64_t codec_get_varint(struct codec_source *source, uint64_t max)
 {
     const uint8_t *at = source->at;
     uint64_t value = 0;
@@ -194,62 +186,17 @@ int64_t codec_get_stamp(struct codec_source *source)
     return (int64_t)codec_get_varint(source, (uint64_t)CODEC_STAMP_MAX);
 }
 
-static uint64_t copy_word(char *to, const uint8_t *from)
-{
-    uint64_t word;
-    memcpy(&word, from, sizeof word);
-    memcpy(to, &word, sizeof word);
-    return text_controls_in(word);
-}
-
-/* The first len octets of a word, spaces after them: as clean as they are. */
-static uint64_t only_first(const uint8_t *octets, size_t len)
-{
-    const uint64_t kept = (UINT64_C(1) << (8 * len)) - 1;
-    return (load_word(octets) & kept) | (UINT64_C(0x2020202020202020) & ~kept);
-}
-
-/* Copies and looks at what it copies in one go. False: there is a control character. */
-static bool copy_clean(char *to, const uint8_t *from, size_t len)
-{
-    uint64_t found = 0;
-    for (size_t at = 0; at < len - WORD_SIZE; at += WORD_SIZE)
-        found |= copy_word(to + at, from + at);
-    found |= copy_word(to + len - WORD_SIZE, from + len - WORD_SIZE); /* overlaps the one before */
-    return found == 0;
-}
-
-/* The same for less than a word, where a whole one may be read and written. */
-static bool copy_short(char *to, const uint8_t *from, size_t len)
-{
-    memcpy(to, from, WORD_SIZE);
-    return text_controls_in(only_first(from, len)) == 0;
-}
-
-/* The same without such room, which is rare. */
-static bool copy_bare(char *to, const uint8_t *from, size_t len)
-{
-    memcpy(to, from, len);
-    return text_is_clean(to, len);
-}
-
-size_t codec_get_long_text(struct codec_source *source, char *text, size_t size, size_t used)
+size_t codec_get_text(struct codec_source *source, char *text, size_t size, size_t used)
 {
     const size_t len = (size_t)codec_get_varint(source, size - used - 1);
-    const size_t left = (size_t)(source->end - source->at);
     char *to = text + used;
-    bool clean = false;
-    if (!source->failed && len <= left) {
-        const bool roomy = left >= WORD_SIZE && size - used >= WORD_SIZE;
-        clean = len >= WORD_SIZE ? copy_clean(to, source->at, len)
-                : roomy          ? copy_short(to, source->at, len)
-                                 : copy_bare(to, source->at, len);
-    }
-    if (!clean) {
+    *to = '\0';
+    if (source->failed || len > (size_t)(source->end - source->at) ||
+        !text_is_clean((const char *)source->at, len)) {
         source->failed = true;
-        *to = '\0';
         return used;
     }
+    memcpy(to, source->at, len);
     to[len] = '\0';
     source->at += len;
     return used + len;

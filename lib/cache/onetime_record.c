@@ -3,9 +3,8 @@
  * onetime_record: the codec of a one-time sender class's record, and when it is believed. Must not
  * read a clock or a store. What is decoded may be damaged or made by an enemy.
  *
- * Layout: 'f'+0x80 valids:varint valid:stamp invalid:stamp checksum:4; 'F'+0x80 where the checksum
- * is the first one (see codec.h). A new layout gets a new first octet; an older program then takes
- * the record for none.
+ * Layout, in the terms of codec.h: 'f'+0x80 valids:varint valid:varint invalid:varint checksum:4. A
+ * new layout gets a new first octet; an older program then takes the record for none.
  */
 #include "config.h"
 
@@ -13,7 +12,7 @@
 
 #include "cache/codec.h"
 
-static const char KIND_ONETIME = 'F';
+static const char KIND_ONETIME = 'f';
 
 static bool is_stamp(int64_t stamp_s)
 {

@@ -6,31 +6,30 @@
  *
  * Layout, in the terms of codec.h:
  *
- *   address  'a'+0x80 reason stage flags:2 stamp:6 code:2 [port:varint] [wait:varint] [tried:varint]
- *            [deferred:varint retries:varint, read over: see retry_record.h] [denied:varint]
- *            enhanced:text reply:text mx:text [ip] [tls:text] mail_from:text rule:text checksum:4
+ *   address  'a'+0x80 reason stage flags:2 stamp:6 code:2 [port:varint] [wait:varint]
+ *            [tried:varint] [denied:varint] enhanced:text reply:text mx:text [ip] [tls:text]
+ *            mail_from:text rule:text checksum:4
  *   domain   'd'+0x80 states catch_all:varint null_sender:varint dead:varint dead_reason checksum:4
  *   host     'h'+0x80 reason failures:varint trips:varint held_until:varint stamp:varint checksum:4
  *
- * With a capital letter the same, but with the first checksum, and flags, stamp and code as
- * varints. A new layout gets a new first octet; an older program then takes the record for none.
+ * A new layout gets a new first octet; an older program then takes the record for none.
  */
 #include "config.h"
 
 #include "cache/record.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cache/codec.h"
 #include "base/text.h"
 
 enum {
-    KIND_ADDRESS = 'A',
-    KIND_DOMAIN = 'D',
-    KIND_HOST = 'H',
+    KIND_ADDRESS = 'a',
+    KIND_DOMAIN = 'd',
+    KIND_HOST = 'h',
     CODE_MAX = 999,
-    DEFERRED_RETRIES_MAX = 1000,
     SMTP_PORT = 25,
     PREFIX_SIZE = 3 + 1 + RB_ENHANCED_MAX + 1 + 1,
     SHORT_SIZE = 2, /* octets of flags and of a code */
@@ -50,9 +49,9 @@ enum address_flags {
     FLAG_TLS_12 = 1 << 6,
     FLAG_TLS_13 = 1 << 7, /* with FLAG_TLS_12: neither, kept as text */
     FLAG_TRIED = 1 << 8,
-    FLAG_DEFERRED = 1 << 9, /* of an earlier version's records; not written any more */
+    FLAG_NONE = 1 << 9, /* was an earlier layout's; a record that has it is none */
     FLAG_DENIED = 1 << 10,
-    FLAGS_ALL = (1 << 11) - 1,
+    FLAGS_MAX = (1 << 11) - 1,
 };
 
 static const char TLS_12[] = "TLSv1.2";
@@ -64,34 +63,16 @@ static bool is_reason(unsigned number)
            rb_reason_name((enum rb_reason)number)[0] != '?';
 }
 
-/* A number of at most three digits, in decimal, without a NUL. Returns the octets written. */
-static size_t put_number(char *out, unsigned number)
-{
-    size_t len = 0;
-    if (number >= 100)
-        out[len++] = (char)('0' + number / 100);
-    if (number >= 10)
-        out[len++] = (char)('0' + number / 10 % 10);
-    out[len++] = (char)('0' + number % 10);
-    return len;
-}
-
 /*
- * What most replies begin with, and what the record knows already: "550 5.1.1 ". Written for every
- * look-up, hence by hand. code as in a record that is in order. Returns its length.
+ * What most replies begin with, and what the record knows already: "550 5.1.1 ". Returns its
+ * length.
  */
-static size_t reply_prefix(int code, const char enhanced[RB_ENHANCED_MAX + 1], size_t enhanced_len,
+static size_t reply_prefix(int code, const char enhanced[RB_ENHANCED_MAX + 1],
                            char prefix[PREFIX_SIZE])
 {
-    size_t len = put_number(prefix, (unsigned)code);
-    prefix[len++] = ' ';
-    if (enhanced_len > 0) {
-        memcpy(prefix + len, enhanced, RB_ENHANCED_MAX + 1); /* all: cheaper than just so many */
-        len += enhanced_len;
-        prefix[len++] = ' ';
-    }
-    prefix[len] = '\0';
-    return len;
+    const int len =
+        snprintf(prefix, PREFIX_SIZE, "%d %s%s", code, enhanced, enhanced[0] != '\0' ? " " : "");
+    return len > 0 && len < PREFIX_SIZE ? (size_t)len : 0;
 }
 
 /* The address in binary, where that gives back the very same text. Returns the flags that say so.
@@ -170,8 +151,7 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
 
     uint8_t packed_ip[IP_V6_SIZE];
     char prefix[PREFIX_SIZE];
-    size_t prefix_len =
-        reply_prefix(record->code, record->enhanced, strlen(record->enhanced), prefix);
+    size_t prefix_len = reply_prefix(record->code, record->enhanced, prefix);
     if (strncmp(record->reply, prefix, prefix_len) != 0)
         prefix_len = 0;
 
@@ -202,16 +182,6 @@ size_t address_record_encode(const struct address_record *record, uint8_t *out, 
     return codec_put_end(&sink);
 }
 
-/* As inet_ntop, which would take longer than all the rest of a record. */
-static void write_ip_v4(const uint8_t packed[IP_V4_SIZE], char *ip)
-{
-    size_t len = 0;
-    for (unsigned i = 0; i < IP_V4_SIZE; i++) {
-        len += put_number(ip + len, packed[i]);
-        ip[len++] = i + 1 < IP_V4_SIZE ? '.' : '\0';
-    }
-}
-
 static void get_packed_ip(struct codec_source *source, int family, char *ip, size_t size)
 {
     const size_t len = family == AF_INET ? IP_V4_SIZE : IP_V6_SIZE;
@@ -219,9 +189,7 @@ static void get_packed_ip(struct codec_source *source, int family, char *ip, siz
         source->failed = true;
         return;
     }
-    if (family == AF_INET)
-        write_ip_v4(source->at, ip);
-    else if (inet_ntop(family, source->at, ip, (socklen_t)size) == NULL)
+    if (inet_ntop(family, source->at, ip, (socklen_t)size) == NULL)
         source->failed = true;
     source->at += len;
 }
@@ -266,10 +234,6 @@ static void get_address_numbers(struct codec_source *source, unsigned flags,
     if ((flags & FLAG_WAIT) != 0)
         record->wait_s = (int)codec_get_varint(source, INT32_MAX);
     record->tried_s = (flags & FLAG_TRIED) != 0 ? codec_get_stamp(source) : 0;
-    if ((flags & FLAG_DEFERRED) != 0) {
-        (void)codec_get_stamp(source);
-        (void)codec_get_varint(source, DEFERRED_RETRIES_MAX);
-    }
     record->denied_s = (flags & FLAG_DENIED) != 0 ? codec_get_stamp(source) : 0;
 }
 
@@ -277,10 +241,9 @@ static void get_address_texts(struct codec_source *source, unsigned flags,
                               struct address_record *record)
 {
     size_t prefix_len = 0;
-    const size_t enhanced_len =
-        codec_get_text(source, record->enhanced, sizeof record->enhanced, 0);
+    codec_get_text(source, record->enhanced, sizeof record->enhanced, 0);
     if ((flags & FLAG_REPLY_PREFIX) != 0)
-        prefix_len = reply_prefix(record->code, record->enhanced, enhanced_len, record->reply);
+        prefix_len = reply_prefix(record->code, record->enhanced, record->reply);
     codec_get_text(source, record->reply, sizeof record->reply, prefix_len);
     codec_get_text(source, record->mx, sizeof record->mx, 0);
     get_ip(source, flags, record->ip, sizeof record->ip);
@@ -295,13 +258,14 @@ static bool get_address(struct codec_source *source, struct address_record *reco
 {
     const unsigned reason = codec_get_octet(source);
     const unsigned stage = codec_get_octet(source);
-    const unsigned flags = (unsigned)codec_get_number(source, SHORT_SIZE, FLAGS_ALL);
+    const unsigned flags = (unsigned)codec_get_number(source, SHORT_SIZE, FLAGS_MAX);
     record->reason = (enum rb_reason)reason;
     record->stage = (enum rb_stage)stage;
     record->mail_from_known = (flags & FLAG_MAIL_FROM_KNOWN) != 0;
     get_address_numbers(source, flags, record);
     get_address_texts(source, flags, record);
-    return codec_is_done(source) && is_reason(reason) && stage < RB_STAGE_MAX;
+    return codec_is_done(source) && is_reason(reason) && stage < RB_STAGE_MAX &&
+           (flags & FLAG_NONE) == 0;
 }
 
 bool address_record_decode(const uint8_t *in, size_t len, struct address_record *record)

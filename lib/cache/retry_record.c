@@ -15,7 +15,7 @@
 #include "cache/codec.h"
 #include "base/text.h"
 
-static const char KIND_RETRY = 'R';
+static const char KIND_RETRY = 'r';
 
 enum { STAMP_SIZE = 6, OWNER_SIZE = 8 };
 

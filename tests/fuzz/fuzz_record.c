@@ -27,7 +27,7 @@
 
 const char fuzz_name[] = "record";
 
-enum { CHECKSUM_SIZE = 4, OTHER_CHECKSUM = 0x20, FIELDS_MAX = 17, FIELD_SIZE = 1024 };
+enum { CHECKSUM_SIZE = 4, OTHER_CASE = 0x20, FIELDS_MAX = 17, FIELD_SIZE = 1024 };
 
 static const int64_t YEAR_S = INT64_C(31536000);
 
@@ -246,7 +246,8 @@ static void check_octets(const uint8_t *octets, size_t len)
 }
 
 /*
- * Under a right checksum, which a fuzzer cannot guess: as it stands, and with the other kind of it.
+ * Under a right checksum, which a fuzzer cannot guess: as it stands, and with the first octet's
+ * letter in the other case, for one of the two is no record.
  */
 static void check_body(const uint8_t *body, size_t len)
 {
@@ -260,7 +261,7 @@ static void check_body(const uint8_t *body, size_t len)
         for (size_t i = 0; i < CHECKSUM_SIZE; i++)
             octets[len + i] = (uint8_t)(sum >> (8 * i));
         check_octets(octets, len + CHECKSUM_SIZE);
-        octets[0] ^= OTHER_CHECKSUM;
+        octets[0] ^= OTHER_CASE;
     }
 }
 
