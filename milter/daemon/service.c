@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * service: see service.h. Owns: the configuration in force, the verifier, what was found out about
- * our identity. Lock: `lock` for the first, `identity_lock` for the last, neither while anything is
- * done; `reloading` keeps a reload from meeting another one, or the start or end, and is taken
- * before either.
+ * service: see service.h. Owns: the configuration in force, the verifier, and what was found out of
+ * our identity. Lock: `lock`, for all that says so; never held while anything is done.
  */
 #include "config.h"
 
@@ -21,15 +19,37 @@
 #include "verifier/verifier.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct config *current;                                /* lock */
-static time_t configured;                                     /* lock */
-static struct stat config_file;                               /* lock; as it was read */
-static pthread_mutex_t reloading = PTHREAD_MUTEX_INITIALIZER; /* one at a time; taken before lock */
-static char *config_path;
-static time_t started;
-static char store_news[512]; /* lock; of the store, since the last reload */
+static pthread_cond_t over = PTHREAD_COND_INITIALIZER; /* lock; `changing` or `looking` ended */
 
+static bool changing;                /* lock; a start, a reload or the end is under way */
+static struct config *current;       /* lock; NULL: before the start, and after the end */
+static struct stat config_file;      /* lock; as it was when it was read */
+static time_t configured;            /* lock */
+static char store_news[512];         /* lock; of the store, since the last reload */
+static struct identity identity;     /* lock; what was found last */
+static bool identity_known, looking; /* lock */
+
+static char *config_path;          /* of whoever has set `changing` */
+static time_t started;             /* written by service_start alone */
 static struct session_world world; /* written by service_start and service_end alone */
+
+/* Waits until no other change is under way. */
+static void begin_change(void)
+{
+    pthread_mutex_lock(&lock);
+    while (changing)
+        pthread_cond_wait(&over, &lock);
+    changing = true;
+    pthread_mutex_unlock(&lock);
+}
+
+static void end_change(void)
+{
+    pthread_mutex_lock(&lock);
+    changing = false;
+    pthread_cond_broadcast(&over);
+    pthread_mutex_unlock(&lock);
+}
 
 /* Of the cache; in a thread of the verifier's, or while a reload hands it new options. */
 static void hear(void *arg, enum rb_event event, const char *text)
@@ -56,12 +76,20 @@ static void pause_client(unsigned ms)
 
 /* --- Our identity --------------------------------------------------------- */
 
-enum { IDENTITY_MS = 5000 };
+enum { IDENTITY_MS = 5000 }; /* for name servers to answer */
 
-static pthread_mutex_t identity_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t identity_found = PTHREAD_COND_INITIALIZER;
-static struct identity identity;                 /* identity_lock; what was found last */
-static bool identity_known, looking_at_identity; /* identity_lock */
+/* found: NULL where nothing was. */
+static void end_look(const struct identity *found)
+{
+    pthread_mutex_lock(&lock);
+    if (found != NULL) {
+        identity = *found;
+        identity_known = true;
+    }
+    looking = false;
+    pthread_cond_broadcast(&over);
+    pthread_mutex_unlock(&lock);
+}
 
 static void *identity_thread(void *arg)
 {
@@ -71,47 +99,45 @@ static void *identity_thread(void *arg)
     verifier_identity(world.verifier, IDENTITY_MS, &found);
     for (size_t i = 0; i < found.count; i++)
         log_line(LOG_LEVEL_WARNING, "%s", found.warning[i]);
-    pthread_mutex_lock(&identity_lock);
-    identity = found;
-    identity_known = true;
-    looking_at_identity = false;
-    pthread_cond_broadcast(&identity_found);
-    pthread_mutex_unlock(&identity_lock);
+    end_look(&found);
     return NULL;
 }
 
 /* Begins to look, unless that is under way: in a thread of its own, as name servers may be slow. */
 static void look_at_identity(void)
 {
-    pthread_attr_t attributes;
+    bool is_under_way;
     pthread_t thread;
 
-    pthread_mutex_lock(&identity_lock);
-    if (!looking_at_identity && pthread_attr_init(&attributes) == 0) {
-        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        looking_at_identity = pthread_create(&thread, &attributes, identity_thread, NULL) == 0;
-        pthread_attr_destroy(&attributes);
-    }
-    pthread_mutex_unlock(&identity_lock);
+    pthread_mutex_lock(&lock);
+    is_under_way = looking;
+    looking = true;
+    pthread_mutex_unlock(&lock);
+    if (is_under_way)
+        return;
+    if (pthread_create(&thread, NULL, identity_thread, NULL) == 0)
+        (void)pthread_detach(thread);
+    else
+        end_look(NULL);
 }
 
 /* Waits for a look that is under way: it uses the verifier. */
 static void await_identity(void)
 {
-    pthread_mutex_lock(&identity_lock);
-    while (looking_at_identity)
-        pthread_cond_wait(&identity_found, &identity_lock);
-    pthread_mutex_unlock(&identity_lock);
+    pthread_mutex_lock(&lock);
+    while (looking)
+        pthread_cond_wait(&over, &lock);
+    pthread_mutex_unlock(&lock);
 }
 
 bool service_identity(struct identity *found)
 {
     bool known;
 
-    pthread_mutex_lock(&identity_lock);
+    pthread_mutex_lock(&lock);
     *found = identity;
     known = identity_known;
-    pthread_mutex_unlock(&identity_lock);
+    pthread_mutex_unlock(&lock);
     return known;
 }
 
@@ -125,7 +151,7 @@ static void log_warnings(const struct config *config)
         log_line(LOG_LEVEL_WARNING, "%s", warning);
 }
 
-/* Zeroed where there is none. */
+/* Zeroed where there is no file. */
 static struct stat file_status(const struct config *config)
 {
     struct stat status = {0};
@@ -133,6 +159,21 @@ static struct stat file_status(const struct config *config)
     if (config->path[0] == '\0' || stat(config->path, &status) != 0)
         status = (struct stat){0};
     return status;
+}
+
+/* Puts a configuration into force. Returns the one before, whose reference is the caller's. */
+static struct config *put_in_force(struct config *config)
+{
+    const struct stat file = file_status(config);
+    struct config *before;
+
+    pthread_mutex_lock(&lock);
+    before = current;
+    current = config;
+    config_file = file;
+    configured = time(NULL);
+    pthread_mutex_unlock(&lock);
+    return before;
 }
 
 enum rb_error service_start(const char *path, struct config *config, void (*before_wait)(void),
@@ -151,14 +192,11 @@ enum rb_error service_start(const char *path, struct config *config, void (*befo
         return error;
     if (detail[0] != '\0')
         log_line(LOG_LEVEL_ERROR, "%s", detail); /* the cache was damaged and begun anew, say */
-    pthread_mutex_lock(&reloading);
-    pthread_mutex_lock(&lock);
+    started = time(NULL);
+    begin_change();
     config_path = path != NULL ? strdup(path) : NULL;
-    current = config;
-    config_file = file_status(config);
-    started = configured = time(NULL);
-    pthread_mutex_unlock(&lock);
-    pthread_mutex_unlock(&reloading);
+    (void)put_in_force(config);
+    end_change();
     log_warnings(config);
     look_at_identity();
     return RB_OK;
@@ -253,12 +291,7 @@ static bool take(struct config *fresh, char *said, size_t size)
     }
     log_set_level(fresh->log_level);
     log_warnings(fresh);
-    pthread_mutex_lock(&lock);
-    before = current;
-    current = fresh;
-    config_file = file_status(fresh);
-    configured = time(NULL);
-    pthread_mutex_unlock(&lock);
+    before = put_in_force(fresh);
     (void)snprintf(said, size, "%s: configuration taken", fresh->path);
     add_fixed(before, fresh, said, size);
     add_store_news(said, size);
@@ -267,13 +300,23 @@ static bool take(struct config *fresh, char *said, size_t size)
     return true;
 }
 
+static bool is_running(void)
+{
+    bool is;
+
+    pthread_mutex_lock(&lock);
+    is = current != NULL;
+    pthread_mutex_unlock(&lock);
+    return is;
+}
+
 bool service_reload(char *said, size_t size)
 {
     struct config *fresh = NULL;
     bool taken = false;
 
-    pthread_mutex_lock(&reloading);
-    if (current == NULL) /* written under both locks */
+    begin_change();
+    if (!is_running())
         (void)snprintf(said, size, "the daemon starts or ends just now");
     else if (config_path == NULL)
         (void)snprintf(said, size, "started without a configuration file: nothing to read again");
@@ -281,7 +324,7 @@ bool service_reload(char *said, size_t size)
         taken = take(fresh, said, size);
     if (!taken)
         config_put(fresh);
-    pthread_mutex_unlock(&reloading);
+    end_change();
     log_line(taken ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "reload: %s%s", said,
              taken ? "" : "; the old configuration stays in force");
     return taken;
@@ -302,19 +345,21 @@ void service_flush(void)
 
 void service_end(void)
 {
+    struct config *last;
     enum rb_error error;
 
-    pthread_mutex_lock(&reloading); /* a signal may just have asked for it */
+    begin_change(); /* a signal may just have asked for a reload */
     await_identity();
     error = rb_verifier_close(world.verifier);
     if (error != RB_OK)
         log_line(LOG_LEVEL_ERROR, "closing: %s", rb_error_text(error));
     world.verifier = NULL;
     pthread_mutex_lock(&lock);
-    config_put(current);
+    last = current;
     current = NULL;
     pthread_mutex_unlock(&lock);
+    config_put(last);
     free(config_path);
     config_path = NULL;
-    pthread_mutex_unlock(&reloading);
+    end_change();
 }
