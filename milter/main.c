@@ -31,7 +31,7 @@
 
 enum {
     BACKLOG = 1024,      /* a burst of connections waits here, not in the MTA's time-out */
-    END_GRACE_MS = 500,  /* at a signal, for messages that begin just then */
+    END_GRACE_MS = 500,  /* after a signal, for messages that begin just then */
     END_WAIT_MS = 10000, /* at the end, for callbacks under way: they have been told to finish */
     END_STEP_MS = 10,
     END_LAST_WRITE_MS = 200, /* for libmilter to write the answer of a callback that has returned */
@@ -129,7 +129,7 @@ static void *reload_thread(void *arg)
     return NULL;
 }
 
-/* Once all is up: a signal that has come before waits for it. */
+/* Once all is up: a SIGUSR1 that came before is pending until then. */
 static int start_reload_thread(void)
 {
     pthread_t thread;
@@ -210,8 +210,8 @@ static int open_control(const char *path)
 /* --- Running and ending --------------------------------------------------- */
 
 /*
- * Who waits for a verdict gets an answer. Not at once: the MTA hands MAIL on with the first RCPT, and
- * what it has sent may not have been read.
+ * Whether no client waits for a verdict any more. Not at once: the MTA sends MAIL with the first
+ * RCPT, and we may not have read what it has sent.
  */
 static bool end_may_come(int waited_ms)
 {
@@ -223,7 +223,7 @@ static bool end_may_come(int waited_ms)
     return filter_transactions_open() == 0;
 }
 
-/* libmilter may have ended while callbacks still run. */
+/* Waits for callbacks: libmilter may return while some still run. */
 static void finish_callbacks(void)
 {
     service_stop(); /* libmilter may have failed, without a signal */
@@ -286,7 +286,7 @@ static int serve(const struct arguments *arguments, struct config *config)
         status = run(arguments, config);
         control_stop();
     }
-    /* libmilter's threads may still hold sessions: then nothing is freed under their feet. */
+    /* Threads of libmilter may still use sessions: then nothing is freed. */
     if (metrics_sessions_open() > 0) {
         service_flush();
         daemon_remove_pid_file();
@@ -364,7 +364,7 @@ int main(int argc, char **argv)
         return status;
     if (!arguments.check)
         signals_block();
-    /* The daemon changes its folder; a reload must find the file all the same. */
+    /* daemon_background changes the folder: a reload would not find a relative path. */
     path = realpath(arguments.config, NULL);
     if (path != NULL)
         arguments.config = path;

@@ -186,7 +186,7 @@ static json_t *onetime_entry(const struct cache_entry *entry)
                      "invalid_s", (json_int_t)record->invalid_s);
 }
 
-/* Whose it is stays out: on another host, or after a restart by another name, it is anybody's. */
+/* The record's owner stays out: on another host, or after a restart, that name may be anybody's. */
 static json_t *retry_entry(const struct cache_entry *entry, int64_t now_s)
 {
     const struct retry_record *record = entry->retry_record;

@@ -23,15 +23,15 @@ json_t *json_answer(const struct rb_answer *answer, const char *input, bool with
 bool json_read_answer(json_t *object, struct rb_answer *answer);
 
 /*
- * Octets of any kind as a JSON string and back: each is the character of its number. The text is
+ * Octets of any kind as a JSON string and back: octet N is character U+00N. The text is
  * the caller's (free); NULL: no such string, or no memory.
  */
 json_t *json_octets(const char *octets);
 char *json_read_octets(json_t *string);
 
 /*
- * One cache record, "type" being "address", "domain", "host", "fold" or "retry". lifetimes and now_s
- * tell age and what is left.
+ * One cache record, "type" being "address", "domain", "host", "fold" or "retry". lifetimes and
+ * now_s give its age and how long it is still kept.
  */
 json_t *json_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
                    int64_t now_s);

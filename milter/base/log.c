@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * log: see log.h. The settings are atomics, each line is built on the caller's stack, and syslog(3)
- * and write(2) take care of lines that come together: there is no lock.
+ * log: see log.h. Owns: where lines go and from which level, as atomics. Lock: none; each line is
+ * built on its caller's stack, and syslog(3) and write(2) keep lines that come together apart.
  */
 #include "config.h"
 
@@ -94,7 +94,7 @@ static bool is_journal(int fd)
 void log_open(bool to_stderr, int facility, enum log_level level)
 {
     closelog();
-    /* With lines of our own or not: libmilter writes to syslog all the same. */
+    /* Also where our lines go to stderr: libmilter's own go to syslog in any case. */
     openlog(PROGRAM, LOG_PID | (to_stderr ? 0 : LOG_NDELAY), facility);
     atomic_store(&stderr_is_journal, to_stderr && is_journal(STDERR_FILENO));
     atomic_store(&use_stderr, to_stderr);
@@ -126,8 +126,9 @@ static void mark_cut(char *text, size_t size)
 }
 
 /*
- * One write, so that lines of several processes do not run into each other; a rest is not tried
- * again. The journal puts name and process id before each line itself, and wants its priority.
+ * One write(2), so that lines of several processes do not run into each other; what it leaves
+ * unwritten is lost. The journal puts name and process id before each line itself, and wants its
+ * priority.
  */
 static void write_stderr(enum log_level level, const char *line)
 {

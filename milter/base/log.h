@@ -31,8 +31,8 @@ bool log_level_from_name(const char *name, enum log_level *level);
 bool log_facility_from_name(const char *name, int *facility);
 
 /*
- * Where lines go from now on, and from which level. Without it: to stderr, from info. May be called
- * again. Not while other threads log.
+ * Says where lines go from now on, and from which level; before the first call to stderr, from
+ * info. May be called again, but not while other threads log.
  */
 void log_open(bool to_stderr, int facility, enum log_level level);
 

@@ -10,16 +10,16 @@
 #include <sys/types.h>
 
 /*
- * Blocks them all in this thread and in those that it starts: what comes from now on waits until
- * somebody asks for it, and kills nobody. SIGPIPE is ignored. First of all, before any other
- * thread.
+ * Blocks them all in this thread and in those that it starts: a signal that comes from now on
+ * stays pending until one of the functions below takes it. Ignores SIGPIPE. To be called before any
+ * thread is started.
  */
 void signals_block(void);
 
-/* Hands those that have come to this process to another one. After signals_block. */
+/* Sends the signals that are pending here to another process. After signals_block. */
 void signals_pass_on(pid_t process);
 
-/* Whether one that ends the process has come, and nobody has taken it yet. */
+/* Whether a signal that ends the process is pending. */
 bool signals_end_has_come(void);
 
 /* Waits for SIGUSR1, or for one that ends the process; returns which. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* socket_path: see socket_path.h. Never waits: who does not accept is there all the same. */
+/* socket_path: see socket_path.h. Never waits: a socket whose owner does not accept now counts as
+ * answered. */
 #include "config.h"
 
 #include "base/socket_path.h"
@@ -31,7 +32,7 @@ static int try_connection(const struct sockaddr_un *address)
     return error;
 }
 
-/* A full backlog is an answer, and so is a socket of another type that somebody holds. */
+/* A full backlog (EAGAIN) is an answer, and so is a socket of another type (EPROTOTYPE). */
 static int holder(const struct sockaddr_un *address)
 {
     const int error = try_connection(address);

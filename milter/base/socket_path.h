@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * socket_path: the place of a unix socket, made ready for bind(2). What a daemon that died has left is
- * removed; what somebody answers, or what is no socket at all, never is.
+ * socket_path: the place of a unix socket, made ready for bind(2). A socket that a daemon which
+ * died has left is removed; one that somebody answers, or a file that is no socket, never is.
  */
 #ifndef RB_MILTER_BASE_SOCKET_PATH_H
 #define RB_MILTER_BASE_SOCKET_PATH_H

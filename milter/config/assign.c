@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "config/configuration.h"
 
-/* The value is last: text that is foreign and may be long. */
+/* The value is shown last, cut: it may be long. */
 bool assign_refuse(struct fault *fault, const struct where *where, const char *value,
                    const char *wrong)
 {

@@ -33,8 +33,7 @@ enum decide_at { DECIDE_RCPT = 0, DECIDE_DATA, DECIDE_EOM };
 
 /* Where recipients of a domain are verified. */
 struct relay {
-    char *
-        domain; /* canonical; ".example.org": its subdomains alone; "*": all that no other is for */
+    char *domain;        /* canonical; ".example.org": its subdomains alone; "*": all others */
     struct text_list to; /* "host:port", "lmtp:host:port", "unix:/path" */
     char *list;          /* the same, as the library takes it */
     enum action on_unreachable;
@@ -49,8 +48,7 @@ struct config {
     char *control, *http, *user;
     char *hostname; /* the effective one: "" only where a scope leaves it open */
     char *authserv_id;
-    unsigned
-        syslog_facility; /* an index of log_facility_names; config_facility gives syslog's number */
+    unsigned syslog_facility; /* an index of log_facility_names; see config_facility */
     enum log_level log_level;
     bool dry_run;
     struct network_list trusted_networks;
@@ -59,8 +57,8 @@ struct config {
     enum decide_at decide_at;
 
     struct {
-        char *mail_from,
-            *fallback_mail_from; /* as they go into a command; "" for the null sender, for none */
+        char *mail_from;          /* as it goes into a command; "": the null sender */
+        char *fallback_mail_from; /* likewise; "": none */
         unsigned port;
         struct text_list bind;
         enum rb_ip_version ip_version;

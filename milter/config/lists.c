@@ -17,7 +17,7 @@
 #include "base/text.h"
 #include "mail/address.h"
 
-/* Makes room for one more where count has reached a power of two. */
+/* Makes room for one more: doubles the array where count is a power of two. */
 static bool grow(void **items, size_t count, size_t item_size)
 {
     void *bigger;
@@ -130,7 +130,10 @@ static bool canonical_domain(const char *text, char domain[RB_DOMAIN_MAX + 1])
            text_copy(domain, RB_DOMAIN_MAX + 1, address.domain);
 }
 
-/* Clients say host names that are none ("my_pc"): those are compared as they stand. */
+/*
+ * What a client says after HELO may be no host name ("my_pc"): it is compared as it is, in lower
+ * case.
+ */
 static bool canonical_host(const char *text, char host[RB_DOMAIN_MAX + 1])
 {
     if (canonical_domain(text, host))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lists: what the configuration holds many of: texts, networks, patterns. Pure. Lists are plain data;
- * zeroed ones are empty, and each is freed by its fini.
+ * lists: what the configuration holds many of: texts, networks, patterns. Pure. Lists are plain
+ * data: a zeroed one is empty, and each is freed by its fini.
  *
  * Patterns for addresses: "user@dom", "dom" (exactly that domain), ".dom" (its subdomains alone),
  * "user@" (at any domain), "<>" (the null sender), "*" (any). For host names: "dom", ".dom",
@@ -53,7 +53,7 @@ const char *pattern_key(enum pattern_kind kind, const char *pattern, char key[PA
 bool pattern_list_add(struct pattern_list *list, const char *key);
 void pattern_list_sort(struct pattern_list *list);
 
-/* False: out of memory. */
+/* Each appends a copy; false: out of memory. */
 bool network_list_add(struct network_list *list, const struct rb_network *network);
 bool text_list_add(struct text_list *list, const char *text);
 

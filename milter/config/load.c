@@ -132,18 +132,18 @@ static bool warn_of_refresh(struct loader *loader, cfg_t *cache, const char *ver
  * What Postfix waits for a filter's answer unless told otherwise (milter_command_timeout); Sendmail
  * waits 10 s.
  */
-enum { MTA_PATIENCE_MS = 30000 };
+enum { POSTFIX_WAIT_MS = 30000 };
 
 static bool warn_of_max_wait(struct loader *loader, cfg_t *root)
 {
-    if (loader->config->max_wait_ms < MTA_PATIENCE_MS)
+    if (loader->config->max_wait_ms < POSTFIX_WAIT_MS)
         return true;
     return warn(loader, parse_line(root, "max_wait"),
                 "max_wait: the MTA gives a filter up before that, unless told to wait longer "
                 "(Postfix after 30s, Sendmail after 10s)");
 }
 
-/* Only a unix socket that the daemon makes itself is a file. */
+/* listen_mode and listen_group are for a unix socket that the daemon makes. */
 static bool warn_of_listen(struct loader *loader, cfg_t *root)
 {
     static const char wrong[] = "%s: has no effect: listen names no unix socket";
@@ -196,7 +196,7 @@ static bool is_policy_name(const char *name)
     return len >= 1 && len <= TITLE_MAX;
 }
 
-/* A policy whose name is fit to be shown: what its block says. */
+/* Sets what the policy's block says. Its name is good. */
 static bool set_policy_block(struct loader *loader, cfg_t *section, struct policy *policy)
 {
     unsigned line = parse_opening(section);
@@ -384,14 +384,14 @@ static bool is_qualified(const char *name)
     return strchr(name, '.') != NULL || name[0] == '[';
 }
 
-/* Canonical form of a name of the system's, or "" where it is none to greet with. */
+/* The canonical form of a name that the system gave, or "" where it is no domain. */
 static void clean_name(const char *name, char host[RB_DOMAIN_MAX + 1])
 {
     if (address_domain(name, strlen(name), host) != ADDRESS_OK)
         host[0] = '\0';
 }
 
-/* The resolver's name for a short one; host stays when it knows none with a dot. */
+/* Replaces a short host name by the canonical one of the resolver, if that has a dot. */
 static void qualify(char host[RB_DOMAIN_MAX + 1])
 {
     struct addrinfo hints = {.ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM};
@@ -499,7 +499,7 @@ static bool warn_of_idle_relays(struct loader *loader, cfg_t *root)
                 config->relays[0].domain);
 }
 
-/* The resolver comes last: what is wrong is told without waiting for it. */
+/* The host name comes last: it may wait for the resolver, and faults are told without that. */
 static bool set_all(struct loader *loader, cfg_t *root)
 {
     return set_main(loader, root) && set_policies(loader, root) && set_relays(loader, root) &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * parse: see parse.h. libconfuse has one lexer for the process: lexer_lock is held while it
- * works.
+ * parse: see parse.h. Owns: libconfuse's lexer, of which a process has one. Lock: `lexer_lock`,
+ * held while libconfuse reads text that is in memory.
  */
 #include "config.h"
 
@@ -15,8 +15,8 @@
 #include "base/text.h"
 #include "config/table.h"
 
-/* An option that no file can name: its default is read where a block opens, and thus keeps that
- * line. */
+/* An option that no file can name. libconfuse sets its default where a block opens, and mark_line
+ * puts that line's number before it. */
 static const char opening[] = "\1opening";
 
 static pthread_mutex_t lexer_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -106,8 +106,8 @@ static void unknown_directive(cfg_t *cfg, const char *name)
              "unknown directive \"%s\"; %s", shown, hint);
 }
 
-/* libconfuse's error function. Its formats that deserve better words are known by their beginnings.
- */
+/* libconfuse's error function. It passes no code: two of its faults, which are said in better words
+ * here, can be told by its formats alone. */
 __attribute__((format(printf, 2, 0))) static void report(cfg_t *cfg, const char *format,
                                                          va_list args)
 {
@@ -154,7 +154,7 @@ static cfg_opt_t string_option(const char *name, const char *standard, cfg_flag_
         option.flags |= CFGF_NODEFAULT;
     else
         memcpy(&option.def.parsed, &standard,
-               sizeof(standard)); /* only lacks const: it is copied */
+               sizeof(standard)); /* libconfuse copies it: its prototype only lacks const */
     return option;
 }
 

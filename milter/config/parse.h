@@ -12,9 +12,9 @@
 #include "config/scan.h"
 
 /*
- * Reads text that scan_text has been through, under the tables of table.h. path is for
- * messages. NULL, with the fault written, when it does not have the form. The tree is the caller's,
- * for parse_free; values in it are read by parse_value. Any thread; they wait for each other.
+ * Reads text, which scan_text has checked, by the tables of table.h. path is for messages. NULL:
+ * the fault is written. The tree is the caller's (parse_free); parse_value reads its values. Any
+ * thread; calls wait for each other.
  */
 cfg_t *parse_text(const char *path, char *text, size_t len, struct fault *fault);
 void parse_free(cfg_t *root);

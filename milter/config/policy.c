@@ -31,7 +31,9 @@ static bool meets_address(const struct pattern_list *list, const char *address)
     return list->text.count == 0 || pattern_list_has_address(list, address == NULL ? "" : address);
 }
 
-/* A recipient is never null: one that is not known is in no list, unless the list is for all. */
+/*
+ * Unlike a sender, "" is no null recipient but an unknown one: it is in no list but one with "*".
+ */
 static bool meets_recipient(const struct pattern_list *list, const char *recipient)
 {
     if (recipient == NULL || recipient[0] == '\0')

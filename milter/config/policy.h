@@ -62,7 +62,9 @@ enum action policy_action(const struct policy *policy, enum rb_verdict verdict,
 /* Whether any verdict makes the policy turn mail away, for now or for good. */
 bool policy_may_refuse(const struct policy *policy);
 
-/* Whether mail is let in where a domain accepts every address, as it is where the sender is valid. */
+/*
+ * Whether mail is let in where a domain accepts every address, as it is where the sender is valid.
+ */
 bool policy_lets_catch_all_in(const struct policy *policy);
 
 /* Whether two policies come to the same in every case. */

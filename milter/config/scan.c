@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * scan: see scan.h. The scanner follows libconfuse's lexer: a word ends at white space,
- * quotes, any of ={}()+,* and "#"; "//" begins a comment only where a word could begin, so that a
- * URL stays whole. libconfuse itself never sees a comment: its own reading of them loses count of
- * lines and refuses them inside lists.
+ * scan: see scan.h. Follows libconfuse's lexer: a word ends at white space, quotes, any of ={}()+,*
+ * and "#"; "//" begins a comment only where a word could begin, so that a URL stays whole.
+ * libconfuse never sees a comment: it would lose count of lines, and refuse comments inside lists.
  */
 #include "config.h"
 
@@ -83,7 +82,7 @@ static unsigned line_of(const char *text, const char *at)
     return line;
 }
 
-/* What is wrong with the kind or size of an open file; faults are written. */
+/* Whether it is a regular file of at most max octets. False: the fault is written. */
 static bool is_readable(int fd, const char *path, size_t max, size_t *size, struct fault *fault)
 {
     struct stat status;
@@ -309,11 +308,11 @@ enum { UNCLOSED_MAX = 100 }; /* lists without an end: each is looked for to the 
 
 enum expected { EXPECT_NAME, EXPECT_TITLE, EXPECT_VALUE };
 
-/* Through text without comments. */
+/* A way through text without comments. */
 struct keep {
     struct scan scan;
     const char *const *names, *const *titled;
-    size_t kept; /* all up to here is decided */
+    size_t kept; /* up to here text was kept or blanked */
     enum expected expected;
     unsigned unclosed;
 };
@@ -409,14 +408,14 @@ static bool is_titled(const struct keep *keep, size_t len)
     return false;
 }
 
-/* A word, or an octet that is of none. */
+/* Passes a word, or an octet that is part of none. */
 static void pass_word(struct keep *keep)
 {
     size_t len = word_len(keep->scan.text + keep->scan.at);
     enum expected expected = keep->expected;
 
     keep->expected = EXPECT_NAME;
-    /* Where a value is expected, it is missing: none is followed by what follows here. */
+    /* A statement that is wanted begins even where a value is expected: that value is missing. */
     if (expected != EXPECT_TITLE && len > 0 && begins_kept(keep, len)) {
         keep_statement(keep, len);
         return;

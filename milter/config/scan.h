@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * scan: configuration text before its grammar: reads a file under a ceiling, blanks comments,
- * and finds what libconfuse would let pass (an open brace or comment at the end, a string without
- * an end). Also the one way in which the configuration's readers say what is wrong. Knows no
+ * scan: configuration text before it is parsed: reads a file up to a ceiling, blanks comments, and
+ * finds what libconfuse would let pass (an open brace or comment at the end, a string without an
+ * end). Also struct fault, in which all readers of the configuration say what is wrong. Knows no
  * directive.
  */
 #ifndef RB_MILTER_CONFIG_SCAN_H
@@ -15,7 +15,7 @@
 enum {
     SCAN_CONFIG_MAX = 1024 * 1024,    /* octets of a configuration: thousands of policies */
     SCAN_LIST_MAX = 16 * 1024 * 1024, /* octets of a list file: half a million entries */
-    SCAN_DEPTH_MAX = 8,               /* braces within braces; the grammar needs three */
+    SCAN_DEPTH_MAX = 8,               /* braces within braces; a configuration needs three */
 };
 
 /* Where the first fault is written: one printable line "FILE:LINE: what is wrong", cut to fit. */
@@ -49,8 +49,8 @@ bool scan_text(const char *path, char *text, size_t len, struct fault *fault)
  * Blanks all but some statements in place, lines keeping their numbers, however wrong the rest is:
  * those that begin with one of `names`, in any depth of braces, since one may be missing. A name
  * ends with "=" where it is a directive's, with "{" where it is a section's. `titled` are the words
- * behind which a section's title stands. Both end with NULL. What is kept is still for
- * scan_text and the grammar to judge.
+ * behind which a section's title stands. Both end with NULL. What is kept is
+ * not checked.
  */
 void scan_keep(char *text, size_t len, const char *const *names, const char *const *titled);
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * table: see table.h.
- */
+/* table: see table.h. */
 #include "config.h"
 
 #include "config/table.h"

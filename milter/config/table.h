@@ -37,7 +37,7 @@ struct directive {
     int64_t min, max;     /* of a list: max entries, 0 for CONFIG_ENTRIES_MAX */
     const char *const *names;
     value_check *check;
-    const char *inert; /* not in this release: the one value that says nothing about it */
+    const char *inert; /* NULL, or: not in this release, any other value is warned of */
     enum kind kind;
     bool fixed; /* takes effect only at a start */
 };

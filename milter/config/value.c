@@ -16,7 +16,7 @@
 #include "mail/address.h"
 #include "mail/relay.h"
 
-enum { DIGITS_MAX = 10 }; /* times the largest unit still fits 63 bits */
+enum { DIGITS_MAX = 10 }; /* such a number times the largest unit fits into 63 bits */
 
 /* Reads 1 to DIGITS_MAX digits and moves on behind them. */
 static bool digits(const char **text, int64_t *number)
@@ -295,7 +295,7 @@ const char *value_listen(const char *text, char *out)
     return keep(out, text);
 }
 
-/* The daemon connects to its own socket (wake.h): a mode that shuts its user out is of no use. */
+/* The daemon connects to its own socket (loop_wake): its user must have the right to. */
 const char *value_listen_mode(const char *text, char *out)
 {
     const size_t len = strlen(text);

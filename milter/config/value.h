@@ -18,7 +18,7 @@ enum {
     VALUE_LISTEN_PATH_MAX = 106, /* libmilter keeps an octet more to itself */
 };
 
-/* Each returns false when the text is not what it should be; *out is then not touched. */
+/* Each returns false when the text is not what it should be; the result is then left alone. */
 bool value_yes_no(const char *text, bool *yes);          /* yes no true false on off */
 bool value_number(const char *text, int64_t *number);    /* digits alone */
 bool value_duration(const char *text, int64_t *ms);      /* "250ms" "10s" "5m" "6h" "31d" */

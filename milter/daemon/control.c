@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* control: see control.h. */
+/*
+ * control: see control.h. Owns: the listening socket, the clients that wait for their turn (its
+ * thread's alone), the count of requests under way. Lock: `lock`, for the last; never held while
+ * anything is done.
+ */
 #include "config.h"
 
 #include "daemon/control.h"
@@ -27,33 +31,37 @@
 
 enum { ACCEPT_PAUSE_MS = 100, BACKLOG = 64 };
 
-/* One whose request has not been taken up. */
+/* A client whose request nobody obeys yet. */
 struct client {
     int fd;
-    deadline until; /* for the request */
-    bool complete;  /* the request is there: */
+    deadline until; /* by when the whole request must have come */
+    bool complete;  /* it has: it is in line */
     size_t len;
     char line[CONTROL_LINE_MAX + 1];
 };
 
-static int listener = -1, wake_fd = -1; /* wake_fd: it is to stop, or a request is done */
+static int listener = -1;
+static int wake_fd = -1; /* wakes the thread: it is to stop, or a request is done */
 static struct sockaddr_un own;
 static pthread_t thread;
 
-/* The thread's own. */
+/* Of control_thread alone. */
 static struct client *clients[CONTROL_CLIENTS_MAX]; /* as they came */
 static size_t client_count;
-static deadline accept_from; /* no descriptor was left: not before */
+static deadline accept_from; /* after accept(2) found no descriptor left: not before this */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t all_obeyed = PTHREAD_COND_INITIALIZER;
-static unsigned obeyed; /* [lock] requests under way */
-static bool reloading;  /* [lock] one of them is a reload: the next one waits */
-static bool stopping;   /* [lock] */
+static unsigned obeyed; /* lock; requests under way */
+static bool reloading;  /* lock; one of them is a reload: another one waits */
+static bool stopping;   /* lock */
 
 /* --- One request ---------------------------------------------------------- */
 
-/* Who only says that nothing more will come waits on. */
+/*
+ * Whether the client is gone. One that has only shut its sending side down still waits for its
+ * answer.
+ */
 static bool has_hung_up(int fd)
 {
     struct pollfd at = {.fd = fd};
@@ -123,14 +131,14 @@ static void free_client(struct client *client)
     free(client);
 }
 
-/* Under way no more. */
+/* The request is answered, or could not be obeyed. */
 static void end_turn(bool of_reload)
 {
     pthread_mutex_lock(&lock);
     reloading = reloading && !of_reload;
     if (--obeyed == 0)
         pthread_cond_signal(&all_obeyed);
-    (void)!eventfd_write(wake_fd, 1); /* open as long as there is somebody to be waited for */
+    (void)!eventfd_write(wake_fd, 1); /* not closed yet: control_stop waits for obeyed to be 0 */
     pthread_mutex_unlock(&lock);
 }
 
@@ -147,7 +155,7 @@ static void *obey_thread(void *arg)
     return NULL;
 }
 
-/* No signal is for this thread; it is waited for by its count, where joins is NULL. */
+/* The thread takes no signals. joins NULL: it is detached, and `obeyed` counts it. */
 static bool start_thread(void *(*run)(void *), void *arg, pthread_t *joins)
 {
     sigset_t all, before;
@@ -181,7 +189,9 @@ static void drop_client(size_t at)
     free_client(take_client(at));
 }
 
-/* client_count: all have said what they want. */
+/*
+ * The client that came first of those whose request is not complete; client_count: there is none.
+ */
 static size_t first_silent(void)
 {
     size_t at = 0;
@@ -221,7 +231,7 @@ static void accept_one(void)
     if (fd >= 0)
         add_client(fd);
     else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-        /* No descriptor left, most likely: the client waits on, and must not be spun about. */
+        /* No descriptor is left, most likely: poll(2) would report the client again at once. */
         accept_from = deadline_in(clock_system(), ACCEPT_PAUSE_MS);
 }
 
@@ -252,7 +262,7 @@ static bool attend(struct client *client, short events)
     return client->complete || deadline_left_ms(clock_system(), client->until) > 0;
 }
 
-/* Whether it is the client's turn, which begins with that. */
+/* Takes a turn for the client. False: too many requests are under way, or another reload is. */
 static bool begin_turn(const struct client *client)
 {
     bool begins;
@@ -265,7 +275,7 @@ static bool begin_turn(const struct client *client)
     return begins;
 }
 
-/* Has those obeyed that have said what they want, as far as it is their turn. */
+/* Starts a thread for each complete request that can have its turn. */
 static void obey_clients(void)
 {
     size_t at = 0;
@@ -297,8 +307,11 @@ static bool is_stopping(void)
     return is;
 }
 
-/* Until when nothing need be looked at by itself. -1: for ever. */
-static int patience_ms(bool accepts)
+/*
+ * How long poll(2) may wait: until the next client's time is up, or accept(2) may be tried again.
+ * -1: for ever.
+ */
+static int wait_ms_for(bool accepts)
 {
     int wait_ms = -1;
 
@@ -323,7 +336,7 @@ static bool wait_for_news(struct pollfd fds[CONTROL_CLIENTS_MAX + 2])
     for (size_t i = 0; i < client_count; i++)
         fds[i + 2] =
             (struct pollfd){.fd = clients[i]->fd, .events = clients[i]->complete ? 0 : POLLIN};
-    return poll(fds, (nfds_t)client_count + 2, patience_ms(accepts)) >= 0 || errno == EINTR;
+    return poll(fds, (nfds_t)client_count + 2, wait_ms_for(accepts)) >= 0 || errno == EINTR;
 }
 
 static void *control_thread(void *arg)
@@ -335,7 +348,7 @@ static void *control_thread(void *arg)
     while (!is_stopping() && wait_for_news(fds)) {
         if (fds[0].revents != 0)
             (void)!eventfd_read(wake_fd, &woken);
-        for (size_t i = client_count; i-- > 0;) /* backwards: one that is left moves the others */
+        for (size_t i = client_count; i-- > 0;) /* backwards: dropping one moves those behind it */
             if (!attend(clients[i], fds[i + 2].revents))
                 drop_client(i);
         obey_clients();

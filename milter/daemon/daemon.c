@@ -71,7 +71,7 @@ static int make_folder_of(const char *file, const struct passwd *user,
     return make_folder(folder, user, error);
 }
 
-/* The folder of a unix listening socket is the group's too: it must get there. */
+/* The folder of a unix listening socket belongs to listen_group: the MTA must get to the socket. */
 static int make_listen_folder(const struct config *config, const struct passwd *user, gid_t group,
                               char error[DAEMON_ERROR_SIZE])
 {
@@ -118,7 +118,7 @@ bool daemon_find_group(const char *name, gid_t *group)
     return found != NULL;
 }
 
-/* A group that is not there is not our business here: listen_prepare says so. */
+/* The user's own group where listen_group does not exist: listen_prepare says that it does not. */
 static gid_t group_of_socket(const struct config *config, const struct passwd *user)
 {
     gid_t group;
@@ -176,7 +176,7 @@ void daemon_small_stacks(void)
     pthread_attr_t attributes;
 
     if (pthread_attr_init(&attributes) != 0)
-        return; /* they are large, then */
+        return; /* stacks stay large: more memory, no harm */
     if (pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE) == 0)
         (void)pthread_setattr_default_np(&attributes);
     pthread_attr_destroy(&attributes);
@@ -184,7 +184,10 @@ void daemon_small_stacks(void)
 
 unsigned long daemon_scarce_descriptors(const struct config *config)
 {
-    /* A callout has one at a time, of name servers, then of a mail host; a second for long answers. */
+    /*
+     * A callout has one descriptor at a time: a name server's (a second for an answer by TCP), then
+     * a mail host's.
+     */
     const rlim_t needed =
         (rlim_t)config->callout.max_workers + config->callout.max_held + DESCRIPTORS_BESIDE;
     struct rlimit limit;
@@ -196,7 +199,7 @@ unsigned long daemon_scarce_descriptors(const struct config *config)
 
 /* --- The background ------------------------------------------------------- */
 
-/* The parent's end: one octet says the child is up; none, that it ended. */
+/* How the parent ends: an octet from the child says that it is up; none, that it has ended. */
 static void follow_child(pid_t child, int fd) __attribute__((noreturn));
 
 static void follow_child(pid_t child, int fd)
@@ -205,7 +208,7 @@ static void follow_child(pid_t child, int fd)
     char up;
 
     if (read(fd, &up, 1) == 1) {
-        signals_pass_on(child); /* meant for the daemon, whose number nobody knew yet */
+        signals_pass_on(child); /* nobody knew the daemon's process id before */
         _exit(EX_OK);
     }
     if (waitpid(child, &status, 0) == child && WIFEXITED(status))
@@ -274,7 +277,7 @@ void daemon_remove_pid_file(void)
 {
     if (pid_fd < 0)
         return;
-    /* The folder may not be ours to remove from any more: then the file is left empty. */
+    /* As its user the daemon may have no right to remove the file any more: it empties it. */
     if (unlink(pid_path) != 0)
         (void)!ftruncate(pid_fd, 0);
     close(pid_fd);

@@ -36,17 +36,16 @@ void daemon_raise_descriptors(void);
 unsigned long daemon_scarce_descriptors(const struct config *config);
 
 /*
- * glibc gives threads heaps of their own, eight for each processor, and what one thread has freed
- * in one of them is of no use to those of another: the process grows until each has seen the worst.
- * Ours are many, and hardly ever allocate at the same time. Before any thread is started.
+ * Limits glibc to few heaps (arenas). It would make eight for each processor, and memory that was
+ * freed in one is not used by threads of another: the process grows until each has seen the worst.
+ * Our threads are many and hardly ever allocate at the same time. Before any thread is started.
  */
 void daemon_few_arenas(void);
 
 /*
- * Threads that are started from now on get small stacks, whoever starts them and says nothing of
- * it. libmilter's pool starts and ends one for almost every client that waits: stacks of the usual
- * 8 MB do not fit into what glibc keeps for the next thread, and each unmapping stops all
- * processors. Only what is touched is ever resident.
+ * Gives threads that are started from now on, without a size of their own, small stacks.
+ * libmilter's pool starts and ends one for almost every client that waits: stacks of the usual 8 MB
+ * do not fit into what glibc keeps for the next thread, and each unmapping stops all processors.
  */
 void daemon_small_stacks(void);
 
@@ -57,7 +56,10 @@ void daemon_small_stacks(void);
  */
 int daemon_background(char error[DAEMON_ERROR_SIZE]);
 
-/* The child is up: lets the parent go, and stderr. Nothing to do in the foreground. */
+/*
+ * The child is up: tells the parent, and closes stdin, stdout and stderr. In the foreground: does
+ * nothing.
+ */
 void daemon_ready(void);
 
 /* Writes the process id; removed by daemon_remove_pid_file. Before daemon_become_user. */

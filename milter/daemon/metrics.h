@@ -18,7 +18,7 @@ void metrics_waited(int64_t waited_ms);
 void metrics_session_began(void);
 void metrics_session_ended(void);
 
-/* Reading. Each value by itself is right; together they may be a moment apart. */
+/* Each value is right by itself; two values may be of different moments. */
 uint64_t metrics_decisions(enum rb_reason reason, enum action action);
 uint64_t metrics_skips(enum exemption exemption);
 uint64_t metrics_sessions_open(void);

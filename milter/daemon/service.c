@@ -51,7 +51,9 @@ static void end_change(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* Of the cache; in a thread of the verifier's, or while a reload hands it new options. */
+/*
+ * What the library says of its store: from one of its threads, or while a reload hands it options.
+ */
 static void hear(void *arg, enum rb_event event, const char *text)
 {
     (void)arg;
@@ -191,7 +193,7 @@ enum rb_error service_start(const char *path, struct config *config, void (*befo
     if (error != RB_OK)
         return error;
     if (detail[0] != '\0')
-        log_line(LOG_LEVEL_ERROR, "%s", detail); /* the cache was damaged and begun anew, say */
+        log_line(LOG_LEVEL_ERROR, "%s", detail); /* such as: the cache was damaged and begun anew */
     started = time(NULL);
     begin_change();
     config_path = path != NULL ? strdup(path) : NULL;
@@ -264,7 +266,10 @@ static void add_fixed(const struct config *before, const struct config *after, c
     }
 }
 
-/* A reload looks after the cache: whoever asked for it is to know what was found. */
+/*
+ * A reload looks whether the store is still there: whoever asked for the reload is told what was
+ * found.
+ */
 static void add_store_news(char *said, size_t size)
 {
     const size_t len = strlen(said);

@@ -14,9 +14,9 @@
 #include "verifier/identity.h"
 
 /*
- * Opens the verifier. Takes over the caller's reference to config. before_wait is called just before
- * a client is kept waiting, from any thread; NULL: nothing is to be done then. On failure detail says
- * why in words. After fork, as the user the daemon runs as.
+ * Opens the verifier. Takes over the caller's reference to config. before_wait is called just
+ * before a client is kept waiting, from any thread; NULL: there is nothing to do then. On failure
+ * detail says why in words. After fork, as the user the daemon runs as.
  */
 enum rb_error service_start(const char *path, struct config *config, void (*before_wait)(void),
                             char *detail, size_t detail_size);
@@ -46,11 +46,10 @@ bool service_config_changed(void);
  */
 bool service_reload(char *said, size_t size);
 
-/* Lets waiting sessions have their answer. */
+/* Ends all waiting: sessions get the answers that are known, or unknown. */
 void service_stop(void);
 
-/* What was learned is in the cache, and the rest is left as it is: for an end with sessions still
- * open. */
+/* Writes what was learned into the cache and leaves all open: for an end while sessions are. */
 void service_flush(void);
 
 /* Closes the verifier and lets the configuration go. */

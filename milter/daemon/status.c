@@ -115,7 +115,7 @@ static bool add_held(const struct cache_entry *entry, void *arg)
     return true;
 }
 
-/* Domains that are being forged in bulk, and left alone for so long. */
+/* Domains that are being forged in bulk, and for how long their mail hosts are still not called. */
 static json_t *shields(size_t *count)
 {
     struct shield_up *list = calloc(STATUS_LIMITS_MAX, sizeof *list);
@@ -185,7 +185,7 @@ static json_t *identity_warnings(void)
     return warnings;
 }
 
-/* "" where there is none. */
+/* Text of the configuration: "" stays "", where json_text makes null of it. */
 static json_t *text_of_ours(const char *text)
 {
     return text[0] != '\0' ? json_text(text) : json_string("");
@@ -215,7 +215,7 @@ json_t *status_object(void)
 
 /* --- Explaining ----------------------------------------------------------- */
 
-/* Whose explanation it is, and by which configuration. */
+/* Which process explains, and by which configuration. */
 static void tell_who(json_t *object, const struct config *config)
 {
     struct stat file;

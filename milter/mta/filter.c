@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * filter: from libmilter to session and back; see filter.h. Callbacks of one session come one at a
- * time, but on different threads; nothing thread-local may live across them. Every callback that
- * answers a command answers in time: the only wait is session_rcpt's, bounded by max_wait.
+ * time, but on different threads: nothing may be kept in thread-local storage. They wait only in
+ * session_rcpt and decide_collect, for max_wait at most. Owns: counts of callbacks and
+ * transactions, as atomics. Lock: none.
  */
 #include "config.h"
 
@@ -27,9 +28,9 @@
 
 /* What was agreed on with the MTA for a connection. */
 struct terms {
-    bool has_client; /* they are the first member of a connection */
+    bool has_client; /* these terms are the first member of a struct connection */
     bool quiet;      /* the MTA waits for no answer to HELO, MAIL, header fields and their end */
-    bool tags, quarantines; /* it does these */
+    bool tags, quarantines; /* the MTA adds header fields, holds messages */
 };
 
 /* One client on a connection of the MTA's. */
@@ -90,7 +91,7 @@ static void transaction_end(struct connection *connection)
 
 /* --- Negotiation ---------------------------------------------------------- */
 
-/* What libmilter keeps for us while there is no client: all the terms there may be. */
+/* What libmilter's private pointer points to while there is no client: one for each combination. */
 static struct terms without_client[] = {
     {.quiet = false, .tags = false, .quarantines = false},
     {.quiet = true, .tags = false, .quarantines = false},
@@ -101,7 +102,7 @@ static struct terms without_client[] = {
     {.quiet = false, .tags = true, .quarantines = true},
     {.quiet = true, .tags = true, .quarantines = true},
 };
-enum { QUIET = 1, TAGS = 2, QUARANTINES = 4 /* their places */ };
+enum { QUIET = 1, TAGS = 2, QUARANTINES = 4 /* sum up to an index */ };
 
 static struct terms *place_of(const struct terms *terms)
 {
@@ -138,7 +139,7 @@ static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned l
     return SMFIS_CONTINUE;
 }
 
-/* Where nothing was negotiated it was not agreed to leave anything unanswered. */
+/* An MTA that did not negotiate waits for every answer, and does all that there is. */
 static const struct terms *terms_of(SMFICTX *context)
 {
     const struct terms *kept = smfi_getpriv(context);
@@ -154,7 +155,7 @@ static struct connection *connection_of(SMFICTX *context)
     return kept != NULL && kept->has_client ? (struct connection *)kept : NULL;
 }
 
-/* Goes on where the MTA may not wait for an answer. */
+/* Goes on, without an answer where the MTA was told that there is none. */
 static sfsistat leave_quietly(SMFICTX *context)
 {
     return leave(terms_of(context)->quiet ? SMFIS_NOREPLY : SMFIS_CONTINUE);
@@ -182,7 +183,7 @@ static struct connection *connection_new(const struct sockaddr *address, const s
     return connection;
 }
 
-/* Decisions whose line waited for the queue id. */
+/* Writes the lines of decisions that were not written yet: they waited for the queue id. */
 static void log_decisions(struct connection *connection, const char *id)
 {
     struct session *session = &connection->session;
@@ -193,7 +194,7 @@ static void log_decisions(struct connection *connection, const char *id)
 
 static void forget_message(struct connection *connection, const char *id)
 {
-    /* A client that has left is not waited for; what is known by now goes into the log. */
+    /* Nobody waits any more: what is known by now goes into the log. */
     (void)decide_collect(&connection->session, 0, NULL, NULL);
     log_decisions(connection, id);
     headers_fini(&connection->census);
@@ -350,7 +351,7 @@ static void still_at_it(void *context)
     (void)smfi_progress(context);
 }
 
-/* Settles what was left open at RCPT; the answer to the client where that refuses the message. */
+/* Settles what was left open at RCPT. True: that refuses the message, and *status says how. */
 static bool refuses_message(SMFICTX *context, struct connection *connection,
                             void (*tick)(void *arg), sfsistat *status)
 {
@@ -364,7 +365,7 @@ static bool refuses_message(SMFICTX *context, struct connection *connection,
         return false;
     log_decisions(connection, queue_id(context));
     *status = refuse(context, session, refusal);
-    transaction_end(connection); /* xxfi_abort does not follow */
+    transaction_end(connection); /* after a refusal libmilter does not call xxfi_abort */
     return true;
 }
 
@@ -397,7 +398,7 @@ static sfsistat on_end_of_header(SMFICTX *context)
     return leave_quietly(context);
 }
 
-/* From the last to the first: the numbers of those before stay right. */
+/* From the last to the first: removing one changes the numbers of those behind it. */
 static bool remove_all(SMFICTX *context, const char *name, unsigned count)
 {
     char field[64];
@@ -428,7 +429,7 @@ static bool insert(SMFICTX *context, const char *name, char *value)
     return smfi_insheader(context, 0, field, value) == MI_SUCCESS;
 }
 
-/* At the top, X-Ringback topmost. fate: what is done with the message. */
+/* Inserts our fields at the top, X-Ringback topmost. fate: what is done with the message. */
 static bool add_headers(SMFICTX *context, const struct session *session,
                         const struct decision *decision, const struct decision *fate)
 {
@@ -455,14 +456,14 @@ static void quarantine(SMFICTX *context, const struct session *session, const st
                  session->sender_text);
 }
 
-/* More forged fields than are removed: let in as it is, the message would be believed. */
+/* Some forged fields cannot be removed: whoever reads the message would believe them. */
 static bool must_refuse_overflow(const struct connection *connection)
 {
     return connection->census.overflow && !connection->session.config->dry_run &&
            !connection->session.local_submission;
 }
 
-/* The decision about the message says that it was let in: the id tells which one that was. */
+/* The line of the message's decision says that it was let in: by the id the two belong together. */
 static void warn_of_overflow(const struct session *session, const char *what_is_done)
 {
     log_line(LOG_LEVEL_WARNING, "too many forged header fields: %s client=%s id=%s", what_is_done,

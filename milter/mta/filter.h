@@ -15,8 +15,8 @@
 bool filter_register(const char *listen, bool listens_by_tcp);
 
 /*
- * The daemon is about to end: transactions that begin from now on are not waited for. Of those that
- * had begun, so many are not over yet. Any thread.
+ * filter_announce_end: the daemon is about to end, and does not wait for transactions that begin
+ * from now on. filter_transactions_open: how many that began before are not over. Any thread.
  */
 void filter_announce_end(void);
 unsigned filter_transactions_open(void);

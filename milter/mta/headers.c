@@ -59,7 +59,7 @@ bool headers_has_authserv_id(const char *value, const char *authserv_id)
     char found[512];
 
     if (from == NULL || !read_value(from, found, sizeof found))
-        return true; /* cannot be read: whoever reads it more kindly must not be fooled */
+        return true; /* unreadable to us: a more lenient reader must not believe it */
     return strcasecmp(found, authserv_id) == 0;
 }
 
@@ -152,7 +152,10 @@ void headers_ringback(const struct session *session, const struct decision *deci
     text_printable(value, HEADER_VALUE_MAX + 1, text, strlen(text));
 }
 
-/* Of a recipient no more is told than that: what our own hosts say is no stranger's business. */
+/*
+ * Of a recipient only verdict and reason are told: what our own hosts say is no stranger's
+ * business.
+ */
 void headers_warning(const struct session *session, const struct decision *fate,
                      char value[HEADER_VALUE_MAX + 1])
 {
@@ -185,7 +188,7 @@ static const char *result_of(enum rb_verdict verdict, enum rb_reason reason)
     case RB_REASON_TLS_REQUIRED:
     case RB_REASON_SPF_FAIL:
     case RB_REASON_EXEMPT:
-        return "neutral"; /* asking again will tell no more */
+        return "neutral"; /* asking again would give the same */
     default:
         return "temperror";
     }

@@ -28,7 +28,7 @@ struct header_census {
     unsigned results;           /* Authentication-Results seen */
     unsigned *forged; /* which of them (1 for the first) bear our authserv-id; malloc'ed */
     size_t forged_count, forged_room;
-    bool overflow; /* there were more than can be kept: the message must not get in as it is */
+    bool overflow; /* there were more than HEADERS_FORGED_MAX: the message must not get in */
 };
 
 /* Takes note of one field, in the message's order. authserv_id: "" for none. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * listen: see listen.h. libmilter's own opening says in syslog alone what went wrong: so all that
- * can be known is looked at before, and said to whoever starts the daemon. Nothing is done as root
- * by way of a path that another user could have put there: a group is given as the daemon's user.
+ * listen: see listen.h. When libmilter cannot open its socket it says why in syslog alone: so
+ * everything that can fail is tried before, and said to whoever starts the daemon. Nothing is done
+ * as root by way of a path that another user could have put there: a group is given as the daemon's
+ * user.
  */
 #include "config.h"
 
@@ -151,7 +152,9 @@ static int prepare_unix(const struct config *config, struct listen_place *place,
 
 /* --- An address ----------------------------------------------------------- */
 
-/* An open socket that listens already makes this fail; one that has just closed does not. */
+/*
+ * The errno of bind(2): EADDRINUSE where a socket listens there, 0 where one has just been closed.
+ */
 static int try_to_bind(const struct listen_place *place)
 {
     const int fd = socket(place->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -167,7 +170,9 @@ static int try_to_bind(const struct listen_place *place)
     return error;
 }
 
-/* Numbers only: libmilter would take another address of a name than we did, or none. */
+/*
+ * With the address, not the name: libmilter might take another of the name's addresses than we did.
+ */
 static void write_conn(struct listen_place *place)
 {
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)&place->address;
@@ -332,7 +337,7 @@ static void write_at_once(const struct listen_place *place)
     if (place->address.ss_family == AF_UNIX)
         return;
     fd = find_listener(place);
-    if (fd >= 0) /* without it all is slower, and right */
+    if (fd >= 0) /* not found: answers are slower, nothing else */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 }
 

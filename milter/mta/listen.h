@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * listen: where the MTA finds the filter. Makes the place ready that ringback.conf(5) names, or
- * finds the socket that systemd has opened, and puts it into libmilter's words. Opens nothing for
- * good: that is libmilter's. Functions that can fail say why in one line and give the exit status
- * (sysexits.h); 0 is fine.
+ * finds the socket that systemd has opened, and puts it into libmilter's words. libmilter opens it.
+ * Functions that can fail say why in one line and give the exit status (sysexits.h); 0 is fine.
  */
 #ifndef RB_MILTER_MTA_LISTEN_H
 #define RB_MILTER_MTA_LISTEN_H
@@ -22,7 +21,7 @@ enum {
 struct listen_place {
     char conn[LISTEN_CONN_SIZE]; /* as smfi_setconn reads it: a host's name has become an address */
     const char *path;            /* of a unix socket that is to be made, in conn; else NULL */
-    struct sockaddr_storage address; /* where it can be connected to */
+    struct sockaddr_storage address; /* to connect to */
     socklen_t address_len;
     mode_t mode;    /* of a unix socket that is to be made */
     bool has_group; /* and its group, where it is not the user's own */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * loop: see loop.h. libmilter runs in a thread of its own, so that the main thread, to which the
- * system hands a signal before it looks for another, can wait for those that end the process. They
- * are passed on to libmilter's own thread for signals: whatever it does with them, it does still.
- * A second one, that comes before the first was passed on, goes there at once. Must not end
- * anything itself: callbacks under way are main's business.
+ * loop: see loop.h. libmilter runs in a thread of its own, so that the main thread can wait for
+ * the signals that end the process: the system hands a signal to the main thread first. The main
+ * thread sends them to the process again, for libmilter's own signal thread, once the sessions are
+ * over; a second signal, which comes before that, goes to libmilter's thread at once. Callbacks
+ * that are still at work then are main's business.
  */
 #include "config.h"
 
@@ -70,7 +70,7 @@ static void *run_libmilter(void *main_thread)
 {
     result = smfi_main();
     atomic_store(&ended, true);
-    (void)pthread_kill(*(pthread_t *)main_thread, SIGHUP); /* if it still waits for one */
+    (void)pthread_kill(*(pthread_t *)main_thread, SIGHUP); /* loop_run may wait for a signal */
     return NULL;
 }
 
@@ -99,7 +99,7 @@ bool loop_run(const struct loop_end *end)
     int number;
     bool told;
 
-    /* libmilter takes an order to end that it finds at its start for a failure. */
+    /* A signal that is pending when smfi_main starts would make libmilter report a failure. */
     if (signals_end_has_come()) {
         (void)smfi_stop(); /* removes the socket */
         return true;

@@ -29,10 +29,10 @@ void loop_wake(void);
 
 /*
  * Serves the MTA until SIGHUP, SIGTERM or SIGINT, which must be blocked in every thread, or until
- * libmilter fails: false then. Behind a signal the MTA is served on until `end->may_come`, for
- * LOOP_FINISH_MS at most, or until another signal comes: libmilter, once it is told, reads nothing
- * more of what its sessions send. From the main thread, once, after loop_init and smfi_opensocket.
- * Callbacks may still be at work when it returns.
+ * libmilter fails: false then. After a signal the MTA is served on until `end->may_come`, for
+ * LOOP_FINISH_MS at most, or until another signal comes: once libmilter knows of the signal it
+ * reads nothing more of its sessions. From the main thread, once, after loop_init and
+ * smfi_opensocket. Callbacks may still be at work when it returns.
  */
 bool loop_run(const struct loop_end *end);
 

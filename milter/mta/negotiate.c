@@ -24,8 +24,7 @@ void negotiate_note_mail(bool tells_id)
  * By TCP a small packet waits for the acknowledgement of the one before, which our kernel delays by
  * 40 ms in the hope of an answer to send it with. Macros travel in such a packet, before that of
  * their command. Postfix sends both at once; Sendmail does not, so it is not asked a second time
- * for what it has told. (It looks at the list for EOH when it wants to know whether there is one
- * for EOM.)
+ * for what it has told. (For EOM it looks at the list of EOH.)
  */
 static void ask_for_macros(SMFICTX *context)
 {
@@ -60,7 +59,10 @@ bool negotiate(SMFICTX *context, const struct negotiate_offer *offer, unsigned l
                unsigned long *steps)
 {
     const unsigned long unanswered = SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH;
-    /* Sendmail sends what wants no answer at once too, and then waits: see above. */
+    /*
+     * Sendmail sends an event that needs no answer in a packet of its own, and waits: see
+     * ask_for_macros.
+     */
     const bool waits_in_vain = offer->by_tcp && atomic_load(&mail_tells_id);
     const bool quiet = !waits_in_vain && (offer->steps & unanswered) == unanswered;
     /*

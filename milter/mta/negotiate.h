@@ -15,9 +15,9 @@ enum {
 };
 
 struct negotiate_offer {
-    unsigned long actions, steps; /* as xxfi_negotiate has them */
+    unsigned long actions, steps; /* what the MTA offers, as xxfi_negotiate has it */
     bool by_tcp;                  /* the MTA has come by TCP */
-    bool needs_data;              /* DATA is to be told */
+    bool needs_data;              /* xxfi_data has something to do */
 };
 
 /*
@@ -28,7 +28,10 @@ struct negotiate_offer {
 bool negotiate(SMFICTX *context, const struct negotiate_offer *offer, unsigned long *actions,
                unsigned long *steps);
 
-/* At each MAIL: whether the queue id came with it. What is asked for next time depends on it. */
+/*
+ * At each MAIL: whether the queue id came with it. The next negotiation asks for macros
+ * accordingly.
+ */
 void negotiate_note_mail(bool tells_id);
 
 #endif

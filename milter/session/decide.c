@@ -27,7 +27,7 @@ static void note_internal_error(struct session *session, enum rb_error error)
     note_failure(session, rb_error_text(error));
 }
 
-/* Asks once a message; one verdict serves all its recipients. */
+/* Asks about the sender, once a message: one verdict serves all its recipients. */
 static void begin(struct session *session)
 {
     const struct rb_question question = {
@@ -57,7 +57,7 @@ static void about_to_wait(const struct session *session)
         session->world->before_wait();
 }
 
-/* Takes the answer that is there by now. */
+/* The answer is in session->answer: lets the ticket go and tells the observer. */
 static void take_answer(struct session *session)
 {
     rb_ticket_free(session->ticket);
@@ -150,7 +150,7 @@ static bool begin_for_later(struct session *session)
     return false;
 }
 
-/* Whether the recipient is let in for now, and the rest told later. */
+/* Whether the recipient is let in for now, and the sender decided about later. */
 static bool is_let_in(struct session *session, const struct policy *policy)
 {
     return session->config->decide_at == DECIDE_RCPT ? !find_out(session, policy)
@@ -266,7 +266,7 @@ bool decide_is_other_fate(const struct session *session, const struct policy *po
     return false;
 }
 
-/* A further decision, behind the others. NULL: out of memory. */
+/* Room for one more decision, at the end of the list. NULL: out of memory. */
 static struct decision *add_decision(struct session *session)
 {
     struct decision *added = session->decisions == NULL ? &session->first : malloc(sizeof *added);

@@ -17,22 +17,21 @@ struct decision *decide_sender(struct session *session, const struct policy *pol
                                enum exemption exemption, const char *to, size_t len);
 
 /*
- * A message whose fate is decided once for all its recipients must have recipients with one fate.
- * Whether one more would have another: under a policy that acts otherwise, or exempt beside one
- * that is not.
+ * Where decide_at is data or eom a message has one fate for all its recipients. Whether one more
+ * recipient would need another fate: its policy acts otherwise, or it is exempt and others are not.
  */
 bool decide_is_other_fate(const struct session *session, const struct policy *policy,
                           enum exemption exemption);
 
 /*
- * How long the sender may be waited for, counted from when it was asked about. One reply answers
- * for recipient and sender: who waited for the one waits less for the other.
+ * How long RCPT may wait for the sender's answer, counted from when it was asked for: max_wait less
+ * what verifying the recipient has taken, as one reply answers for both.
  */
 unsigned decide_time_at_rcpt_ms(const struct session *session);
 
 /*
- * Whether what is to be done about the message is still to be found out: with decide_at data and
- * eom, and where a host has accepted the sender and the rest turns nothing away.
+ * Whether a decision is pending: with decide_at data or eom, and where a host has accepted the
+ * sender and whatever else is found out refuses nothing.
  */
 bool decide_is_pending(const struct session *session);
 
@@ -44,7 +43,7 @@ bool decide_is_pending(const struct session *session);
 const struct decision *decide_collect(struct session *session, unsigned max_wait_ms,
                                       void (*tick)(void *arg), void *arg);
 
-/* Notes what is to be done; a dry run does nothing of it, nor does an MTA what it does not know. */
+/* Sets what is to be done, and what is done: less in a dry run, and where the MTA cannot do it. */
 void decide_settle(const struct session *session, struct decision *decision, enum action wanted);
 
 /* The decision about the sender that speaks for the message as a whole: the harshest among what
@@ -58,10 +57,10 @@ const struct decision *decide_fate(const struct session *session);
 /* Forgets the decisions about the sender. */
 void decide_forget(struct session *session);
 
-/* Whether it turns the recipient, or the message, away. */
+/* Whether the decision turns the recipient, or the message, away. */
 bool decide_refuses(const struct decision *decision);
 
-/* Whether a does more than b, or would in earnest. */
+/* Whether a does more than b or, where both do the same, would do more outside a dry run. */
 bool decide_is_harsher(const struct decision *a, const struct decision *b);
 
 #endif

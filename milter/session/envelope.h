@@ -15,24 +15,21 @@
 #include "ringback.h"
 
 enum {
-    SESSION_TEXT_MAX =
-        400, /* octets kept of what a client called itself or its sender, for showing */
+    SESSION_TEXT_MAX = 400, /* octets shown of what a client called itself, or its sender */
     SESSION_ID_MAX = 32,
     SESSION_SENDER_MAX = RB_ADDRESS_MAX + 2, /* an address and its brackets: few are longer */
     SESSION_TICK_MS = 2500,                  /* how often the MTA hears that we are still at it */
-    SESSION_CORRESPONDENTS_MAX =
-        65536, /* octets of one message's recipients that are noted; those behind are not */
+    SESSION_CORRESPONDENTS_MAX = 65536,      /* octets of one message's recipients that are noted */
 };
 
-/* Why nothing is verified: the names appear in logs, headers and metrics. */
+/* Why a sender is not verified: the names appear in logs, headers and metrics. */
 enum exemption {
     EXEMPT_NOT = 0,
     EXEMPT_LOCAL_SUBMISSION, /* not by SMTP at all */
     EXEMPT_TRUSTED_NETWORKS,
     EXEMPT_AUTHENTICATED,
     EXEMPT_NULL_SENDER,
-    EXEMPT_OWN_CALLOUT_SENDER, /* to our own callout sender: two verifying sites must not call each
-                                  other for ever */
+    EXEMPT_OWN_CALLOUT_SENDER, /* to it: two sites must not verify each other's for ever */
     EXEMPT_POLICY,             /* the policy does not verify senders */
     EXEMPT_MAX,
 };
@@ -50,7 +47,7 @@ enum decision_of { OF_SENDER = 0, OF_RECIPIENT };
 struct decision {
     struct decision *next; /* about the sender: under another policy; NULL: the last */
     enum decision_of of;
-    bool pending; /* let in for now: decide_at, or nothing that may come turns it away */
+    bool pending; /* let in for now: decide_at is later, or no verdict that may come refuses it */
     bool put_off; /* of a recipient: it must go into another message */
     bool barred;  /* of a recipient: the client has guessed too often to be answered */
     const struct policy *policy; /* lives as long as the session's configuration */
@@ -74,7 +71,7 @@ struct session;
 struct session_observer {
     void (*decided)(enum rb_reason reason, enum action action); /* of a sender or a recipient */
     void (*skipped)(enum exemption exemption);                  /* a sender was not verified */
-    void (*waited)(int64_t waited_ms); /* so long a client, for one answer */
+    void (*waited)(int64_t waited_ms); /* a client waited so long for one answer */
     /* An address could not be verified, and that is a fault of ours. */
     void (*failed)(const struct session *session, enum decision_of of, const char *why);
     /* A user of ours has written to this address, of len octets. */
@@ -98,9 +95,8 @@ struct session_world {
 
 struct session {
     const struct session_world *world;
-    struct config
-        *config; /* held from start to end: a reload changes nothing for a session under way */
-    bool mta_tags, mta_quarantines; /* it adds header fields, holds messages: true at first */
+    struct config *config; /* a reference: a reload changes nothing for a session under way */
+    bool mta_tags, mta_quarantines; /* the MTA adds header fields, holds messages */
 
     /* the connection */
     struct sockaddr_storage client;
@@ -113,7 +109,7 @@ struct session {
     bool authenticated;
     bool null_sender;
     char *sender; /* as the client gave it, brackets and all, without ESMTP arguments; NULL: none */
-    char sender_room[SESSION_SENDER_MAX + 1]; /* where it is, or malloc'ed where it does not fit */
+    char sender_room[SESSION_SENDER_MAX + 1]; /* sender points here, or to malloc'ed room */
     char sender_key[RB_ADDRESS_MAX + 1];    /* canonical; "" for the null sender or a bad address */
     char sender_text[SESSION_TEXT_MAX + 1]; /* printable, without brackets */
     char id[SESSION_ID_MAX + 1];
@@ -123,11 +119,10 @@ struct session {
     struct rb_answer answer;
     int64_t waited_ms;
     struct decision *decisions; /* about the sender, in the order of recipients; NULL: none */
-    struct decision first;      /* nearly always the only one, and many sessions wait */
-    bool marked;          /* something is to be done with the message for a recipient's sake: */
-    struct decision mark; /* the harshest decision about one of those that were let in */
-    char
-        *correspondents; /* to be noted when the message is let in: each ends with NUL; malloc'ed */
+    struct decision first;      /* room of the first of them, nearly always the only one */
+    bool marked;          /* a recipient who was let in wants something done with the message: */
+    struct decision mark; /* the harshest decision about such a recipient */
+    char *correspondents; /* noted when the message is let in; each ends with NUL; malloc'ed */
     size_t correspondents_len, correspondents_room;
 
     /* the recipient of the last RCPT */

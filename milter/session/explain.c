@@ -67,7 +67,7 @@ static void want(struct explanation *explanation, const struct rb_question *ques
     wanted->under_way = under_way;
 }
 
-/* What the verifier would say; where it would ask, that. */
+/* Fills in what the verifier would answer; where it would ask a mail host, notes the question. */
 static void foretell(struct explanation *explanation, const struct rb_question *question,
                      enum decision_of of, struct rb_answer *answer)
 {
@@ -94,7 +94,9 @@ static void foretell(struct explanation *explanation, const struct rb_question *
     explanation->would_refresh[of] = prospect.would_refresh;
 }
 
-/* The session's. What is not known here is as if the client had not waited; nobody is told so. */
+/*
+ * Answers the session's question. What is not known yet is a timeout to it, which tell never shows.
+ */
 static void answer_question(void *arg, const struct rb_question *question, enum decision_of of,
                             struct rb_answer *answer)
 {
@@ -154,7 +156,7 @@ static void tell_source(const struct explanation *explanation, const struct deci
     char age[64];
 
     if (source == FROM_ASKER && answer->port == 0)
-        source = FROM_NOBODY; /* none is there, or none may be called now */
+        source = FROM_NOBODY; /* there is no mail host, or none may be called now */
     switch (source) {
     case FROM_CACHE:
         text_duration(answer->age_s, age, sizeof age);
@@ -212,7 +214,7 @@ static void tell_action(const struct explanation *explanation, const struct sess
                   reply.text);
 }
 
-/* False: what comes of it is not known yet, and of what follows neither. */
+/* False: the answer is not known yet, so nothing that comes after it is told. */
 static bool tell_decision(const struct explanation *explanation, const struct session *session,
                           const struct decision *decision)
 {

@@ -24,8 +24,9 @@
  * asked for yet. The result, the caller's (json_decref), NULL without memory:
  *
  *     {"ok": true, "text": lines}
- *     {"ok": true, "text": the first lines, "ask": {"of": "sender" or "recipient", "address": octets,
- *      "relay": text or null, "under_way": bool, "max_wait_ms": number}}
+ *     {"ok": true, "text": the first lines,
+ *      "ask": {"of": "sender" or "recipient", "address": octets, "relay": text or null,
+ *              "under_way": bool, "max_wait_ms": number}}
  *     {"ok": false, "message": what is wrong with the request}
  *
  * where "ask" is a question that would be asked of a mail host now; under_way: it is just being

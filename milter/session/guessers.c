@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* guessers: two buckets a client, the whole rate and half of it; see guessers.h. */
+/*
+ * guessers: see guessers.h. Owns: two buckets for each client, one with the whole rate and one with
+ * half of it. Lock: `lock`.
+ */
 #include "config.h"
 
 #include "session/guessers.h"
@@ -18,7 +21,7 @@ struct keys {
     struct rb_rate half_rate;
 };
 
-/* False: nobody to remember. */
+/* False: the client is not known, or there is no limit. */
 static bool make_keys(const struct sockaddr *client, const struct rb_rate *rate, struct keys *keys)
 {
     char key[RATES_CLIENT_KEY_SIZE];

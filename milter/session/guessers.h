@@ -18,15 +18,15 @@ enum {
 enum guesser { GUESSER_NOT, GUESSER_SLOWED, GUESSER_BARRED };
 
 /*
- * What a client is to be treated as, before it is asked about anybody. NULL: not known, never a
- * guesser.
+ * How a client is to be treated, before its recipient is verified. client NULL: it is not known,
+ * and never a guesser.
  */
 enum guesser guessers_look(const struct sockaddr *client, const struct rb_rate *rate);
 
-/* It has named a recipient who does not exist, and was told so. */
+/* The client has named a recipient who does not exist, and was told so. */
 void guessers_note(const struct sockaddr *client, const struct rb_rate *rate);
 
-/* Forgets all: for tests, and the end. */
+/* Forgets all clients. */
 void guessers_forget(void);
 
 #endif

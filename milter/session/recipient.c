@@ -51,7 +51,7 @@ static void ask(struct session *session, const struct relay *relay, const char *
         session->world->observer->waited(answer->elapsed_ms);
 }
 
-/* Whether the relay, for the time being, cannot tell. */
+/* Whether the relay cannot tell now, and may later. */
 static bool is_silence(enum rb_reason reason)
 {
     switch (reason) {
@@ -125,8 +125,8 @@ struct decision *recipient_put_off(struct session *session, const struct policy 
 }
 
 /*
- * Who it is that names recipients, where wrong ones are told from right ones. Where none is turned
- * away nothing can be learned, and a forwarder may have as many dead addresses as it likes.
+ * Whether the client is a guesser. Never one where the policy does not refuse invalid recipients:
+ * it can learn nothing, and a forwarder may send to as many dead addresses as it likes.
  */
 static enum guesser look_at_client(const struct session *session, const struct policy *policy)
 {
@@ -135,7 +135,7 @@ static enum guesser look_at_client(const struct session *session, const struct p
     return guessers_look(envelope_client(session), &session->config->limits.per_client_bad_rcpt);
 }
 
-/* For right and wrong ones alike, lest the time tell which it is. */
+/* Before the recipient is verified: the time must not tell whether it exists. */
 static void slow_down(const struct session *session)
 {
     if (session->world->pause != NULL && !session->config->dry_run)

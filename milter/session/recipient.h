@@ -16,8 +16,9 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
                       const char *to, size_t len);
 
 /*
- * Puts a recipient off who must go into another message, whose fate may be another; rule says why.
- * "452 too many recipients" makes clients send that at once. Returns session->rcpt's decision.
+ * Puts off a recipient who must go into a message of its own (decide_is_other_fate); rule says why.
+ * A client sends that message at once, as after "452 too many recipients" (RFC 5321 4.5.3.1.10).
+ * Returns session->rcpt's decision.
  */
 struct decision *recipient_put_off(struct session *session, const struct policy *policy,
                                    const char *to, size_t len, const char *rule);

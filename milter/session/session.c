@@ -137,7 +137,7 @@ static void forget_sender(struct session *session)
     session->sender = NULL;
 }
 
-/* A source route, or what is no address at all, may be of any length. */
+/* In sender_room, or malloc'ed: a source route, or what is no address, may be of any length. */
 static bool keep_sender(struct session *session, const char *from, size_t len)
 {
     session->sender = len <= SESSION_SENDER_MAX ? session->sender_room : malloc(len + 1);
@@ -169,7 +169,7 @@ static bool make_room(struct session *session, size_t more)
     return true;
 }
 
-/* At RCPT nothing has been sent yet: the message may be given up. */
+/* Keeps it until the message is let in: after RCPT the client may still give it up. */
 static void remember_correspondent(struct session *session, const char *to, size_t len)
 {
     char *end;
@@ -284,7 +284,7 @@ const char *session_policy_sender(const struct session *session)
                                                                   : session->sender_text;
 }
 
-/* Bounces too must have somebody to go to; whom our own users write to is not ours to judge. */
+/* The null sender's recipients too: bounces need a mailbox. Not those of our own users. */
 static bool verifies_recipient(const struct policy *policy, enum exemption exemption,
                                const char *recipient_key)
 {
@@ -292,7 +292,7 @@ static bool verifies_recipient(const struct policy *policy, enum exemption exemp
            (exemption == EXEMPT_NOT || exemption == EXEMPT_NULL_SENDER);
 }
 
-/* What is decided about the sender, as far as this recipient goes. */
+/* The decision about the sender that this recipient falls under. */
 static struct decision *decide_about_sender(struct session *session, const struct policy *policy,
                                             enum exemption exemption, const char *to, size_t len)
 {
@@ -308,7 +308,7 @@ static struct decision *decide_about_sender(struct session *session, const struc
                             : recipient_put_off(session, policy, to, len, "out_of_memory");
 }
 
-/* The recipient is part of the message, and what its decision says is to be done with that. */
+/* The recipient is let in: what its decision says, tag or quarantine, is done with the message. */
 static void mark_message(struct session *session)
 {
     const struct decision *decision = &session->rcpt.decision;

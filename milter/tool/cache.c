@@ -49,7 +49,7 @@ static int action_stats(struct selection *selection)
 
 /* --- Purging -------------------------------------------------------------- */
 
-/* Somebody must have meant it. */
+/* Only with an option that says so, or where somebody at a terminal can be asked. */
 static int check_purge(struct selection *selection)
 {
     if (selection->request->all || selection->request->expired ||
@@ -60,7 +60,7 @@ static int check_purge(struct selection *selection)
                        "--expired for what answers nothing any more");
 }
 
-/* Asks whoever sits there; nothing but a yes is one. */
+/* Asks at the terminal; any answer but y or yes is a no. */
 static bool is_confirmed(struct selection *selection)
 {
     struct cache_stats stats;
@@ -164,7 +164,7 @@ static int action_import(struct selection *selection)
         if (status == EX_OK)
             status = result;
         if (number % 10000 == 0)
-            cache_flush(selection->cache); /* no more waits in memory than this */
+            cache_flush(selection->cache); /* bounds what waits in memory to be written */
     }
     free(line);
     cache_flush(selection->cache);

@@ -56,7 +56,7 @@ static bool make_room(struct answer *answer)
     return true;
 }
 
-/* All there is until the end. False: nothing came, too much, or not in time. */
+/* Reads until the daemon closes. False: nothing came, too much came, or not in time. */
 static bool read_all(int fd, struct answer *answer)
 {
     const deadline until = deadline_in(clock_system(), CONTROL_WAIT_S * INT64_C(1000));

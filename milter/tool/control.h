@@ -18,7 +18,7 @@ enum {
  */
 json_t *control_ask(const char *path, const char *request);
 
-/* "Permission denied; ...": why control_ask came back with nothing, and what to do. errno. */
+/* Says on standard error why control_ask has failed, and what to do; error: errno after it. */
 void control_say_why(const char *path, int error);
 
 /* For a verb's table of options; `type` has a const char *control. */
@@ -28,7 +28,10 @@ void control_say_why(const char *path, int error);
         .help = "the daemon's socket; no configuration is read then"                               \
     }
 
-/* Whether -c and --control go together. -1: go on; otherwise the exit status, and it was said why. */
+/*
+ * Refuses -c together with --control, and a --control without a path. -1: go on; otherwise the exit
+ * status, and it was said why.
+ */
 int control_check(const struct syntax *syntax, const char *config_path, const char *control);
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * explain: `ringback explain`: what the milter would do with a transaction, and why. The
- * running daemon says it, where there is one, with its configuration, its limits and its shield;
- * else this process, with what the file says (explain.h). Where a mail host would be called, this
+ * explain: `ringback explain`: what the milter would do with a transaction, and why. The running
+ * daemon says it, where there is one, with its configuration, its limits and its shield; else this
+ * process, with what the file says (session/explain.h). Where a mail host would be called, this
  * process calls it, as the daemon would, and keeps nothing of what it learns.
  */
 #include "config.h"
@@ -31,8 +31,8 @@
 #include "tool/verbs.h"
 
 enum {
-    ROUNDS_MAX = 100,        /* more questions than there are, and looks whether one is answered */
-    ANSWERED_PAUSE_MS = 300, /* between two such looks */
+    ROUNDS_MAX = 100, /* there are two questions at most; the others wait for one under way */
+    ANSWERED_PAUSE_MS = 300, /* before it is looked whether that one is answered */
     LINE_MAX_OCTETS = CONTROL_LINE_MAX - 1,
 };
 
@@ -47,7 +47,7 @@ struct run {
     json_t *request;              /* of explain_object */
     char *control;                /* where the daemon answers; NULL: this process does */
     struct config *config;        /* of the file; NULL: not needed yet */
-    struct rb_verifier *verifier; /* that may call; NULL: not needed yet */
+    struct rb_verifier *verifier; /* calls mail hosts; NULL: not needed yet */
 };
 
 #define SETS(field, how) SYNTAX_SETS(struct transaction_arguments, field, how)
@@ -206,10 +206,10 @@ static void set_options(const struct run *run, struct rb_options *options)
     options->store_owner_fix = true;
     options->store_read_only = true;
     options->greylist.retry = false;
-    options->shield.addresses = 0; /* the daemon's, who has said that it would call */
+    options->shield.addresses = 0; /* the daemon has its own, and has said that it would call */
 }
 
-/* Without a cache there is nothing to know, and nothing to be held to. */
+/* There is no cache yet: then nothing is known. */
 static enum rb_error open_without_cache(struct run *run, struct rb_options *options, char *detail,
                                         size_t size)
 {
@@ -283,7 +283,7 @@ static json_t *evaluate(struct run *run)
                                 : explain_object(run->verifier, run->config, run->request);
 }
 
-/* The first that is said. NULL, and *status: nothing is. */
+/* The first explanation. NULL: *status is the exit status, and it was said why. */
 static json_t *begin(struct run *run, int *status)
 {
     json_t *said = run->control != NULL ? begin_with_daemon(run) : NULL;
@@ -296,7 +296,9 @@ static json_t *begin(struct run *run, int *status)
     return *status == EX_OK ? evaluate(run) : NULL;
 }
 
-/* Answers the question by asking it. EX_OK, or the exit status. */
+/*
+ * Asks a mail host what is wanted, and puts its answer into the request. EX_OK, or the exit status.
+ */
 static int answer_question(struct run *run, json_t *wanted)
 {
     const char *of = json_member_text(wanted, "of");
@@ -322,7 +324,7 @@ static bool go_on(struct run *run, json_t *wanted, deadline until, int *status)
     return deadline_left_ms(clock_system(), until) > 0;
 }
 
-/* Until nothing is wanted any more. The last thing said; the caller's. */
+/* Explains and asks until no question is left. The last explanation; the caller's. */
 static json_t *explain(struct run *run, int *status)
 {
     json_t *said = begin(run, status), *wanted;

@@ -23,7 +23,7 @@ void input_begin(struct input *input, int fd)
     input->given = false;
 }
 
-/* Takes so many octets of the block as seen. */
+/* Moves on by so many octets of the block, which count for place and checksum. */
 static void pass(struct input *input, size_t count)
 {
     uint64_t check = input->place.check;

@@ -30,7 +30,7 @@ struct input {
     size_t begin, end;        /* of what is in the block and not looked at yet */
     size_t len;               /* of the line */
     struct input_place place; /* behind what was looked at */
-    bool given;               /* the line was: the next one begins */
+    bool given;               /* the caller has had the line: the next one begins */
     char line[INPUT_LINE_MAX];
     char block[INPUT_BLOCK];
 };

@@ -29,9 +29,9 @@
 
 enum {
     SHOW_MS = 1000,
-    LONG_MS = 2000,        /* what takes longer is waited for */
+    LONG_MS = 2000,        /* an answer that takes longer is shown as waited for */
     AWAITED_MAX = 60,      /* octets shown of it */
-    RATE_SPAN_MS = 20000,  /* how long ago what was done counts much for the rate */
+    RATE_SPAN_MS = 20000,  /* answers of this span count for most of the rate */
     LINE_SIZE = 160,       /* more than a line of the file has */
     LAST_LINE_MAX = 65536, /* octets of an answer's line that was cut */
 };
@@ -56,7 +56,7 @@ static int complain_errno(const struct list *list, int status, int error)
 
 /* --- The file -------------------------------------------------------------- */
 
-/* 32 bits: what a flipped digit, or half a line, is seen by. */
+/* FNV-1a, 32 bits: a flipped digit, or half a line, has another. */
 static uint32_t sum_of(const char *text, size_t len)
 {
     uint32_t sum = 0x811c9dc5;
@@ -106,7 +106,7 @@ static bool parse(struct list *list, const char *whole, size_t len)
         *fields[i].value = strtoull(text, &end, fields[i].base);
         text = end;
     }
-    /* What strtoull takes and format does not write, or the other way round, shows here. */
+    /* strtoull takes more than format writes: only a line that format would write is good. */
     return format(list, again) == len && memcmp(again, whole, len) == 0;
 }
 
@@ -185,8 +185,9 @@ static off_t cut_octets(int fd, off_t size)
 }
 
 /*
- * Who was killed in the middle of a line has left a part of it; the whole one comes now. What is
- * appended to is opened for writing only, so it is read by way of /proc.
+ * A run that was killed in the middle of a line has left a part of it at the end of standard
+ * output; this run writes that line again. Standard output may be open for writing only, so it is
+ * read by way of /proc.
  */
 static void drop_cut_line(void)
 {
@@ -207,7 +208,7 @@ static void drop_cut_line(void)
 
 /* --- Progress -------------------------------------------------------------- */
 
-/* The rates of late: each sample counts for as much of RATE_SPAN_MS as it took. */
+/* Updates the rates: a sample counts by its share of RATE_SPAN_MS. */
 static void sample(struct list *list)
 {
     int64_t span_ms = now_ms() - list->sampled_ms;
@@ -225,7 +226,7 @@ static void sample(struct list *list)
     list->sampled_ms = now_ms();
 }
 
-/* "33/s, 42 %, 1:02:03 left"; of what is not known, nothing. */
+/* "33/s, 42 %, 1:02:03 left", without what is not known. */
 static void print_pace(const struct list *list)
 {
     uint64_t left_s;
@@ -302,9 +303,9 @@ int list_begin(struct list *list, const char *resume)
     if (resume != NULL)
         result = open_file(list);
     if (result != EX_OK)
-        list->shown = false; /* of what the file says nothing is true */
+        list->shown = false; /* what was read of the file may be anything */
     else
-        result = keep(list); /* that it cannot be written is found now, and not hours later */
+        result = keep(list); /* a file that cannot be written is found now, not hours later */
     if (result == EX_OK && list->done.octets > 0)
         drop_cut_line();
     list->begun = list->sample = list->done;

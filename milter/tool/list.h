@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * list: how far `ringback verify` has come with a list: shown on a terminal, with rate and
- * time left, or with whom it waits for, and kept in a file, so that a list that was broken off can be taken up again. It
- * writes the answers, too: one is written before it counts as done, and counts at once, so that
- * whenever the tool is killed no answer is lost and the last one at most comes twice. One thread.
+ * list: how far `ringback verify` has come with a list: shown on a terminal, with rate and time
+ * left, or with whom it waits for, and kept in a file, so that a list that was broken off can be
+ * taken up again. Writes the answers, too: each is written before it counts as done, so that none
+ * is lost when the tool is killed, and at most the last one comes twice. One thread.
  */
 #ifndef RB_MILTER_TOOL_LIST_H
 #define RB_MILTER_TOOL_LIST_H
@@ -21,9 +21,9 @@ struct list {
     uint64_t size;                  /* of standard input; 0: not known */
     uint64_t counts[RB_VERDICT_INVALID + 1]; /* of all runs */
     uint64_t answered;                       /* by this one */
-    bool shown;                              /* on a terminal that does not have the answers */
-    bool waits;   /* the terminal has the answers: what is waited for is shown between them; */
-    bool waiting; /* that line is there */
+    bool shown;   /* progress goes to a terminal, the answers elsewhere */
+    bool waits;   /* both go to a terminal: between answers it shows what is waited for */
+    bool waiting; /* such a line stands there */
     int64_t begun_waiting_ms, told_ms, sampled_ms; /* monotonic */
     struct input_place sample;                     /* done then, */
     uint64_t sample_answered;                      /* and answered */

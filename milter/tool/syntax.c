@@ -97,7 +97,9 @@ struct parse {
     void *fields;
 };
 
-/* What a word names: "-c", "-cFILE", "--limit", "--limit=5". *attached: the value in it, or NULL. */
+/*
+ * What a word names: "-c", "-cFILE", "--limit", "--limit=5". *attached: the value in it, or NULL.
+ */
 static const struct syntax_option *find_option(const struct syntax *syntax, const char *word,
                                                const char **attached)
 {

@@ -58,10 +58,10 @@ struct syntax {
 
 /*
  * Reads argv[1] up to argv[argc], which is NULL, into the fields of the zeroed struct `fields`.
- * Options and arguments may be mixed; behind "--" there are arguments only. argv is put into another
- * order, and *arguments points to those arguments in it, NULL behind the last.
- * -1: go on; otherwise the exit status: help was asked for and printed, or something is wrong and
- * was said on standard error.
+ * Options and arguments may be mixed; behind "--" there are arguments only. argv is put into
+ * another order, and *arguments points to those arguments in it, NULL behind the last. -1: go on;
+ * otherwise the exit status: help was asked for and printed, or something is wrong and was said on
+ * standard error.
  */
 int syntax_parse(const struct syntax *syntax, int argc, char **argv, void *fields,
                  char ***arguments);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * verbs: those of `ringback`, each in the file of its name: takes the arguments from the verb on and
- * returns the exit status (sysexits.h).
+ * verbs: those of `ringback`, each in the file of its name: takes the arguments from the verb on
+ * and returns the exit status (sysexits.h).
  */
 #ifndef RB_MILTER_TOOL_VERBS_H
 #define RB_MILTER_TOOL_VERBS_H
