@@ -40,8 +40,10 @@ libcore_la_SOURCES = \
     lib/smtp/classify.c lib/smtp/classify.h \
     lib/smtp/classify_clauses.c lib/smtp/classify_clauses.h \
     lib/smtp/classify_codes.c lib/smtp/classify_codes.h \
+    lib/smtp/classify_grammar.c lib/smtp/classify_grammar.h \
     lib/smtp/classify_letters.c lib/smtp/classify_letters.h \
     lib/smtp/classify_phrases.c lib/smtp/classify_phrases.h \
+    lib/smtp/classify_predicates.c lib/smtp/classify_predicates.h \
     lib/smtp/classify_rules.def \
     lib/smtp/classify_vocabulary.c lib/smtp/classify_vocabulary.h \
     lib/smtp/classify_wait.c lib/smtp/classify_wait.h \
