@@ -84,16 +84,16 @@ libcore_la_SOURCES = \
     lib/sched/sched.c lib/sched/sched.h \
     lib/sched/threads.c lib/sched/threads.h \
     lib/verifier/api.c \
-    lib/verifier/board.c \
     lib/verifier/checks.c lib/verifier/checks.h \
-    lib/verifier/gate.c \
+    lib/verifier/gate.c lib/verifier/gate.h \
     lib/verifier/identity.c lib/verifier/identity.h \
     lib/verifier/inflight.c lib/verifier/inflight.h \
     lib/verifier/jobs.c lib/verifier/jobs.h \
-    lib/verifier/landing.c \
     lib/verifier/memory.c lib/verifier/memory.h \
     lib/verifier/peek.c \
     lib/verifier/retry.c lib/verifier/retry.h \
+    lib/verifier/submit.c lib/verifier/submit.h \
+    lib/verifier/ticket.c lib/verifier/ticket.h \
     lib/verifier/verifier.c lib/verifier/verifier.h
 libcore_la_LIBADD = $(LMDB_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS)
 

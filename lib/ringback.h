@@ -337,6 +337,9 @@ static inline void rb_answer_init(struct rb_answer *answer)
 /* Frees what an answer owns and empties it, so that it can be used again. NULL is fine. */
 void rb_answer_fini(struct rb_answer *answer);
 
+struct rb_verifier; /* opaque */
+struct rb_ticket;   /* opaque: a claim on the answer to one question */
+
 /* One question. The text is the caller's and is copied by rb_ask. */
 struct rb_question {
     size_t size;
@@ -349,6 +352,17 @@ struct rb_question {
     bool no_cache;     /* neither read what is known nor join; the answer is kept all the same */
     bool only_cache;   /* answer at once from what is known; RB_REASON_TIMEOUT when nothing is */
     bool transcript;   /* record the dialogue; implies that it is not joined */
+    /*
+     * NULL, or called once for a question that rb_ask returned RB_OK for: when its answer is there,
+     * so that rb_wait returns at once, or when there will be none (RB_ERR_CLOSING). From a thread
+     * of the verifier's, or from rb_ask, which has set *ticket by then, before it returns: with no
+     * lock held, and without haste only at the cost of others' answers. Any rb_ function may be
+     * called from it but rb_verifier_close, rb_ticket_free of this ticket too: what is left of it
+     * goes when the call returns. Elsewhere rb_ticket_free waits for a call under way, and after
+     * it there is none.
+     */
+    void (*done)(void *arg, struct rb_ticket *ticket);
+    void *done_arg;
 };
 
 /* A question about nobody yet. */
@@ -357,9 +371,6 @@ static inline void rb_question_init(struct rb_question *question)
     memset(question, 0, sizeof *question);
     question->size = sizeof *question;
 }
-
-struct rb_verifier; /* opaque */
-struct rb_ticket;   /* opaque: a claim on the answer to one question */
 
 /*
  * Opens the cache and starts the threads. On RB_OK *verifier is the caller's, to be closed with

@@ -78,6 +78,10 @@ bool domain_record_decode(const uint8_t *in, size_t len, struct domain_record *r
 size_t host_record_encode(const struct host_record *record, uint8_t *out, size_t size);
 bool host_record_decode(const uint8_t *in, size_t len, struct host_record *record);
 
+/* An answer about this moment only: nothing was asked, or nothing heard. rule: any text; cut. */
+struct address_record address_record_of_moment(enum rb_reason reason, const char *rule,
+                                               int64_t now_s);
+
 /*
  * False for what says something of us, of the client or of this moment, and not of the address: no
  * knowledge to keep.

@@ -7,9 +7,22 @@
 
 #include "cache/record.h"
 
+#include "base/text.h"
+
+#include <string.h>
+
 /* How long a 4yz reply is believed at most, unless it asked for more: a greylisted sender comes
  * back soon, and is then to be asked about again. A name server that fails is soon mended, too. */
 static const int64_t TEMPORARY_TTL_S = 300;
+
+struct address_record address_record_of_moment(enum rb_reason reason, const char *rule,
+                                               int64_t now_s)
+{
+    struct address_record record = {.reason = reason, .stamp_s = now_s};
+
+    (void)text_printable(record.rule, sizeof record.rule, rule, strlen(rule));
+    return record;
+}
 
 bool address_record_is_kept(enum rb_reason reason)
 {

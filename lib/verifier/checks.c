@@ -194,7 +194,7 @@ const struct spf_lookup *lookup_of(const struct lookup *lookup)
     return &lookup->of;
 }
 
-struct check *checks_land(struct checks *checks, struct lookup *lookup)
+struct check *checks_looked_up(struct checks *checks, struct lookup *lookup)
 {
     struct check *first = lookup->first;
 

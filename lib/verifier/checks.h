@@ -6,7 +6,7 @@
  *
  * Thread rule: no locks of its own; every call is made under the owner's lock, but for check_new,
  * check_free and applicant_free. The answers and the answer of a check are for the one thread that
- * has it: the one that made it, until it waits; then the one that lands what it waited for.
+ * has it: the one that made it, until it waits; then the one that made the look-up it waited for.
  */
 #ifndef RB_VERIFIER_CHECKS_H
 #define RB_VERIFIER_CHECKS_H
@@ -15,7 +15,7 @@
 #include "sched/sched.h"
 #include "spf/memo.h"
 
-struct flight;
+struct question;
 
 /* Who sends for whom, with text of its own. */
 struct spf_subject {
@@ -28,7 +28,7 @@ struct spf_subject {
 /* One question that waits for a check. */
 struct applicant {
     struct spf_subject subject;
-    struct flight *flight; /* what goes on once the check is done; NULL: nobody waits for it */
+    struct question *question; /* what goes on once the check is done; NULL: nobody waits for it */
     struct applicant *prev, *next;
 };
 
@@ -101,7 +101,7 @@ const struct spf_lookup *lookup_of(const struct lookup *lookup);
  * A look-up has been made: it is gone, and those that waited for it are the caller's, linked by
  * `next`. They stay in the table, so that equal questions can join them.
  */
-struct check *checks_land(struct checks *checks, struct lookup *lookup);
+struct check *checks_looked_up(struct checks *checks, struct lookup *lookup);
 
 /* A check is done: takes it out of the table. */
 void checks_remove(struct checks *checks, struct check *check);

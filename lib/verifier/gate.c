@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * gate: before anybody is called for a sender, its domain is asked by SPF whether it disowns the
- * client. What that takes of look-ups are jobs of the workers; questions wait for them at the gate,
- * and go on board of a flight (board.c) when they are let through. Part of the verifier; see
- * verifier.h for the locks.
- */
+/* gate: SPF before anybody is called; see gate.h. */
 #include "config.h"
 
-#include "verifier/verifier.h"
+#include "verifier/gate.h"
 
 #include "mail/netguard.h"
 #include "spf/check.h"
+#include "verifier/submit.h"
+#include "verifier/verifier.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +15,20 @@
 enum { BY_ALL = SPF_BY_SENDER | SPF_BY_HELO };
 
 static const char too_long[] = "DNS takes too long";
+
+enum rb_error gate_init(struct gate *gate, const struct rb_clock *clock)
+{
+    *gate = (struct gate){.memo = spf_memo_new(clock)};
+    pthread_mutex_init(&gate->lock, NULL);
+    return gate->memo != NULL ? RB_OK : RB_ERR_NOMEM;
+}
+
+void gate_fini(struct gate *gate)
+{
+    checks_free(&gate->checks);
+    memo_free(gate->memo);
+    pthread_mutex_destroy(&gate->lock);
+}
 
 /* --- Whose questions pass it ----------------------------------------------------- */
 
@@ -48,7 +59,7 @@ static int64_t time_ms(const struct snapshot *snapshot)
     return total_ms < SPF_TIME_MS ? total_ms : SPF_TIME_MS;
 }
 
-/* Goes on with what DNS has said by now; what comes out is noted. No lock held. */
+/* Goes on with what DNS has said by now; what comes out is noted. */
 static enum spf_step advance(struct rb_verifier *verifier, const struct snapshot *snapshot,
                              struct check *check)
 {
@@ -61,7 +72,7 @@ static enum spf_step advance(struct rb_verifier *verifier, const struct snapshot
         step = SPF_DONE;
     }
     if (step == SPF_DONE)
-        spf_memo_note(verifier->spf, &question, &check->answer);
+        spf_memo_note(verifier->gate.memo, &question, &check->answer);
     return step;
 }
 
@@ -79,7 +90,7 @@ static enum gate_word ask(struct rb_verifier *verifier, const struct snapshot *s
     struct spf_result known;
 
     *check = NULL;
-    if (spf_memo_find(verifier->spf, question, &known))
+    if (spf_memo_find(verifier->gate.memo, question, &known))
         return word_for(&known);
     if (!spf_subject_set(&subject, question)) /* nobody whom SPF could know */
         return GATE_OPEN;
@@ -108,49 +119,45 @@ enum gate_word gate_ask(struct rb_verifier *verifier, const struct snapshot *sna
 
 /* --- Those who wait -------------------------------------------------------------- */
 
-/* It takes place no more. Under the lock. NULL is fine. */
-static void turn_away(struct rb_verifier *verifier, struct flight *flight, enum rb_reason reason,
-                      const char *rule)
+/* NULL is fine. */
+static void answer(struct rb_verifier *verifier, struct question *question, enum rb_reason reason,
+                   const char *rule)
 {
     const struct address_record record = verifier_moment(verifier, reason, rule);
 
-    if (flight == NULL)
-        return;
-    flight_land(&verifier->flights, flight, &record, clock_monotonic_ms(verifier->clock));
-    flight_put(flight);
+    if (question != NULL)
+        inflight_finish(&verifier->inflight, question, &record, NULL);
 }
 
 /* Why nobody may wait now; RB_REASON_NONE: one may. Under the lock. */
-static enum rb_reason refusal(struct rb_verifier *verifier, const char **rule)
+static enum rb_reason refusal(const struct gate *gate, unsigned pending, unsigned max_pending,
+                              const char **rule)
 {
-    if (verifier->stopping) {
+    if (gate->stopping) {
         *rule = "shutting_down";
         return RB_REASON_TIMEOUT;
     }
-    if (sched_pending(verifier->sched) + verifier->checks.waiting >=
-        verifier->snapshots.current->options->o.max_pending) {
+    if (pending + gate->checks.waiting >= max_pending) {
         *rule = "queue_full";
-        atomic_fetch_add(&verifier->counters.busy, 1);
         return RB_REASON_BUSY;
     }
     return RB_REASON_NONE;
 }
 
 /*
- * Joins an equal check, or begins to wait. The check is taken. *fresh: a look-up that is to be
- * made. Under the lock.
+ * Joins an equal check, or begins to wait. The check is taken, and with RB_OK the applicant.
+ * *fresh: a look-up that is to be made. Under the lock.
  */
-static enum rb_error begin(struct rb_verifier *verifier, struct check *check,
-                           struct applicant *applicant, struct lookup **fresh)
+static enum rb_error begin(struct checks *checks, struct check *check, struct applicant *applicant,
+                           struct lookup **fresh)
 {
-    struct checks *checks = &verifier->checks;
     struct check *equal = checks_find(checks, check);
     enum rb_error error = RB_OK;
 
     if (equal != NULL) {
         check_free(check);
         check = equal;
-        if (applicant->flight == NULL) { /* what comes of it is noted, whoever waits */
+        if (applicant->question == NULL) { /* what comes of it is noted, whoever waits */
             free(applicant);
             return RB_OK;
         }
@@ -168,63 +175,42 @@ static enum rb_error begin(struct rb_verifier *verifier, struct check *check,
     return RB_OK;
 }
 
-/* The same; the applicant is forgotten where it cannot wait. */
-static void wait_or_land(struct rb_verifier *verifier, struct check *check,
-                         struct applicant *applicant, struct lookup **fresh)
-{
-    struct flight *flight = applicant->flight;
-    const char *rule;
-    enum rb_reason reason = refusal(verifier, &rule);
-
-    if (reason != RB_REASON_NONE) {
-        check_free(check);
-    } else if (begin(verifier, check, applicant, fresh) != RB_OK) {
-        reason = RB_REASON_INTERNAL_ERROR;
-        rule = "no_memory";
-    }
-    if (reason != RB_REASON_NONE) {
-        free(applicant);
-        turn_away(verifier, flight, reason, rule);
-    }
-}
-
 static void have_made(struct rb_verifier *verifier, struct lookup *lookup);
 
-void gate_wait(struct rb_verifier *verifier, struct check *check, struct flight *flight)
+void gate_wait(struct rb_verifier *verifier, const struct snapshot *snapshot, struct check *check,
+               struct question *question)
 {
+    struct gate *gate = &verifier->gate;
     struct applicant *applicant = calloc(1, sizeof *applicant);
+    enum rb_reason reason = RB_REASON_INTERNAL_ERROR;
+    const char *rule = "no_memory";
     struct lookup *fresh = NULL;
 
-    pthread_mutex_lock(&verifier->lock);
-    if (applicant == NULL) {
-        check_free(check);
-        turn_away(verifier, flight, RB_REASON_INTERNAL_ERROR, "no_memory");
-    } else {
+    if (applicant != NULL) {
         applicant->subject = check->subject;
-        applicant->flight = flight;
-        wait_or_land(verifier, check, applicant, &fresh);
+        applicant->question = question;
+        pthread_mutex_lock(&gate->lock);
+        reason =
+            refusal(gate, sched_pending(verifier->sched), snapshot->options->o.max_pending, &rule);
+        if (reason == RB_REASON_NONE && begin(&gate->checks, check, applicant, &fresh) != RB_OK) {
+            reason = RB_REASON_INTERNAL_ERROR;
+            rule = "no_memory";
+            check = NULL;
+        }
+        pthread_mutex_unlock(&gate->lock);
     }
-    pthread_mutex_unlock(&verifier->lock);
-    if (fresh != NULL)
+    if (reason != RB_REASON_NONE) {
+        if (reason == RB_REASON_BUSY)
+            atomic_fetch_add(&verifier->counters.busy, 1);
+        check_free(check);
+        free(applicant);
+        answer(verifier, question, reason, rule);
+    } else if (fresh != NULL) {
         have_made(verifier, fresh);
+    }
 }
 
 /* --- What becomes of them ---------------------------------------------------------- */
-
-static void close_for(struct rb_verifier *verifier, struct flight *flight)
-{
-    atomic_fetch_add(&verifier->counters.spf_fail, 1);
-    pthread_mutex_lock(&verifier->lock);
-    turn_away(verifier, flight, RB_REASON_SPF_FAIL, "spf_fail");
-    pthread_mutex_unlock(&verifier->lock);
-}
-
-static void fail(struct rb_verifier *verifier, struct flight *flight, const char *rule)
-{
-    pthread_mutex_lock(&verifier->lock);
-    turn_away(verifier, flight, RB_REASON_INTERNAL_ERROR, rule);
-    pthread_mutex_unlock(&verifier->lock);
-}
 
 /* Whether what was found out for one sender's message is so for the other's. */
 static bool holds_for(const struct spf_result *answer, const struct spf_subject *asked,
@@ -236,14 +222,17 @@ static bool holds_for(const struct spf_result *answer, const struct spf_subject 
 
 /* `word` is not GATE_ASKS. */
 static void settle(struct rb_verifier *verifier, const struct snapshot *snapshot,
-                   struct flight *flight, enum gate_word word)
+                   struct question *question, enum gate_word word)
 {
-    if (word == GATE_OPEN)
-        board_depart(verifier, snapshot->options, flight);
-    else if (word == GATE_CLOSED)
-        close_for(verifier, flight);
-    else
-        fail(verifier, flight, word == GATE_NO_WORKER ? "no_worker" : "no_memory");
+    if (word == GATE_OPEN) {
+        submit_question(verifier, snapshot->options, question);
+    } else if (word == GATE_CLOSED) {
+        atomic_fetch_add(&verifier->counters.spf_fail, 1);
+        answer(verifier, question, RB_REASON_SPF_FAIL, "spf_fail");
+    } else {
+        answer(verifier, question, RB_REASON_INTERNAL_ERROR,
+               word == GATE_NO_WORKER ? "no_worker" : "no_memory");
+    }
 }
 
 /* The check that it waited for tells nothing of it: a check of its own, as narrow as can be. */
@@ -255,61 +244,64 @@ static void ask_again(struct rb_verifier *verifier, const struct snapshot *snaps
     enum gate_word word = ask(verifier, snapshot, &question, BY_ALL, &check);
 
     if (check != NULL) /* GATE_ASKS */
-        gate_wait(verifier, check, applicant->flight);
+        gate_wait(verifier, snapshot, check, applicant->question);
     else
-        settle(verifier, snapshot, applicant->flight, word);
+        settle(verifier, snapshot, applicant->question, word);
 }
 
-static struct applicant *take_applicant(struct rb_verifier *verifier, struct check *check)
+static struct applicant *take_applicant(struct gate *gate, struct check *check)
 {
     struct applicant *applicant;
 
-    pthread_mutex_lock(&verifier->lock);
-    checks_remove(&verifier->checks, check); /* nobody joins it any more */
+    pthread_mutex_lock(&gate->lock);
+    checks_remove(&gate->checks, check); /* nobody joins it any more */
     applicant = check_take_applicant(check);
-    pthread_mutex_unlock(&verifier->lock);
+    pthread_mutex_unlock(&gate->lock);
     return applicant;
 }
 
-static void forget(struct rb_verifier *verifier, struct applicant *applicant)
+static void forget(struct gate *gate, struct applicant *applicant)
 {
-    pthread_mutex_lock(&verifier->lock);
-    checks_forget(&verifier->checks, applicant);
-    pthread_mutex_unlock(&verifier->lock);
+    pthread_mutex_lock(&gate->lock);
+    checks_forget(&gate->checks, applicant);
+    pthread_mutex_unlock(&gate->lock);
 }
 
-/* It is done, or cannot go on: then snapshot may be NULL. No lock held. */
+/* It is done, or cannot go on: then snapshot may be NULL. */
 static void finish(struct rb_verifier *verifier, const struct snapshot *snapshot,
                    struct check *check, enum gate_word word)
 {
     struct applicant *applicant;
 
-    while ((applicant = take_applicant(verifier, check)) != NULL) {
+    while ((applicant = take_applicant(&verifier->gate, check)) != NULL) {
         const bool is_told = word == GATE_NO_MEMORY || word == GATE_NO_WORKER ||
                              holds_for(&check->answer, &check->subject, &applicant->subject);
 
-        if (applicant->flight != NULL && is_told)
-            settle(verifier, snapshot, applicant->flight, word);
-        else if (applicant->flight != NULL)
+        if (applicant->question != NULL && is_told)
+            settle(verifier, snapshot, applicant->question, word);
+        else if (applicant->question != NULL)
             ask_again(verifier, snapshot, applicant);
-        forget(verifier, applicant);
+        forget(&verifier->gate, applicant);
     }
     check_free(check);
 }
 
-/* *stopping: what was said may be for want of our own time, and is not to be believed. */
-static struct check *land(struct rb_verifier *verifier, struct lookup *lookup, bool *stopping)
+/*
+ * What waited for a look-up that was made; linked by `next`. *stopping: what was said may be for
+ * want of our own time, and is not to be believed.
+ */
+static struct check *take_checks(struct gate *gate, struct lookup *lookup, bool *stopping)
 {
     struct check *first;
 
-    pthread_mutex_lock(&verifier->lock);
-    first = checks_land(&verifier->checks, lookup);
-    *stopping = verifier->stopping;
-    pthread_mutex_unlock(&verifier->lock);
+    pthread_mutex_lock(&gate->lock);
+    first = checks_looked_up(&gate->checks, lookup);
+    *stopping = gate->stopping;
+    pthread_mutex_unlock(&gate->lock);
     return first;
 }
 
-/* Hands a look-up to sched; where nobody comes for it, what waits for it ends. No lock held. */
+/* Hands a look-up to sched; where nobody comes for it, what waits for it ends. */
 static void have_made(struct rb_verifier *verifier, struct lookup *lookup)
 {
     struct check *check, *next;
@@ -317,21 +309,21 @@ static void have_made(struct rb_verifier *verifier, struct lookup *lookup)
 
     if (sched_push_lookup(verifier->sched, lookup_entry(lookup)) == RB_OK)
         return;
-    for (check = land(verifier, lookup, &stopping); check != NULL; check = next) {
+    for (check = take_checks(&verifier->gate, lookup, &stopping); check != NULL; check = next) {
         next = check->next;
         finish(verifier, NULL, check, GATE_NO_WORKER);
     }
 }
 
-/* It needs another look-up. False: there is no memory for that. No lock held. */
+/* It needs another look-up. False: there is no memory for that. */
 static bool wait_on(struct rb_verifier *verifier, struct check *check)
 {
     struct lookup *fresh;
     bool waits;
 
-    pthread_mutex_lock(&verifier->lock);
-    waits = checks_await(&verifier->checks, check, &fresh) == RB_OK;
-    pthread_mutex_unlock(&verifier->lock);
+    pthread_mutex_lock(&verifier->gate.lock);
+    waits = checks_await(&verifier->gate.checks, check, &fresh) == RB_OK;
+    pthread_mutex_unlock(&verifier->gate.lock);
     if (fresh != NULL)
         have_made(verifier, fresh);
     return waits;
@@ -361,7 +353,7 @@ static void give_up(struct rb_verifier *verifier, const struct snapshot *snapsho
     const struct spf_question question = spf_subject_question(&check->subject);
 
     spf_check_give_up(&check->answer, too_long);
-    spf_memo_note(verifier->spf, &question, &check->answer);
+    spf_memo_note(verifier->gate.memo, &question, &check->answer);
     finish(verifier, snapshot, check, word_for(&check->answer));
 }
 
@@ -389,7 +381,7 @@ static void look_up(struct rb_verifier *verifier, const struct snapshot *snapsho
     stall_end_wait(call);
     took_ms = clock_monotonic_ms(verifier->clock) - began_ms;
     is_late = outcome == DNS_FAILURE && took_ms >= time_ms(snapshot);
-    for (check = land(verifier, lookup, &stopping); check != NULL; check = next) {
+    for (check = take_checks(&verifier->gate, lookup, &stopping); check != NULL; check = next) {
         next = check->next;
         check->spent_ms += took_ms;
         if (!stopping && is_late)
@@ -411,18 +403,41 @@ void gate_look_up(void *arg, struct sched_lookup *lookup, struct stall_call *cal
     snapshot_put(snapshot);
 }
 
+unsigned gate_waiting(struct gate *gate)
+{
+    unsigned waiting;
+
+    pthread_mutex_lock(&gate->lock);
+    waiting = gate->checks.waiting;
+    pthread_mutex_unlock(&gate->lock);
+    return waiting;
+}
+
+/* Some applicant; NULL: there is none. */
+static struct applicant *take_any(struct gate *gate)
+{
+    struct applicant *applicant = NULL;
+    struct check *check, *next;
+
+    pthread_mutex_lock(&gate->lock);
+    gate->stopping = true;
+    HASH_ITER(hh, gate->checks.table, check, next)
+    {
+        applicant = check_take_applicant(check);
+        if (applicant != NULL)
+            break;
+    }
+    pthread_mutex_unlock(&gate->lock);
+    return applicant;
+}
+
 /* Those that are being settled just now find out for themselves. */
 void gate_stop(struct rb_verifier *verifier)
 {
-    struct check *check, *next;
+    struct applicant *applicant;
 
-    HASH_ITER(hh, verifier->checks.table, check, next)
-    {
-        struct applicant *applicant;
-
-        while ((applicant = check_take_applicant(check)) != NULL) {
-            turn_away(verifier, applicant->flight, RB_REASON_TIMEOUT, "shutting_down");
-            checks_forget(&verifier->checks, applicant);
-        }
+    while ((applicant = take_any(&verifier->gate)) != NULL) {
+        answer(verifier, applicant->question, RB_REASON_TIMEOUT, "shutting_down");
+        forget(&verifier->gate, applicant);
     }
 }

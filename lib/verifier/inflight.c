@@ -1,120 +1,283 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* flight: questions under way, for joining; see flight.h. */
+/* inflight: questions under way, for joining; see inflight.h. Calls nobody but the waiters. */
 #include "config.h"
 
 #include "verifier/inflight.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/transcript.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-struct flight *flight_new(const char *key, const char *domain, const char *relay)
+void inflight_init(struct inflight *inflight, const struct rb_clock *clock)
 {
-    struct flight *flight = calloc(1, sizeof *flight);
-    pthread_condattr_t attributes;
+    *inflight = (struct inflight){.clock = clock};
+    pthread_mutex_init(&inflight->lock, NULL);
+}
 
-    if (flight == NULL)
+void inflight_fini(struct inflight *inflight)
+{
+    assert(inflight->table == NULL && inflight->under_way == NULL);
+    pthread_mutex_destroy(&inflight->lock);
+}
+
+/* --- Questions ------------------------------------------------------------ */
+
+struct question *question_new(const char *key, const char *domain, const char *relay)
+{
+    struct question *question = calloc(1, sizeof *question);
+
+    if (question == NULL)
         return NULL;
-    flight->holders = 1;
-    if (!text_copy(flight->key, sizeof flight->key, key) ||
-        !text_copy(flight->domain, sizeof flight->domain, domain) ||
-        !text_copy(flight->relay, sizeof flight->relay, relay != NULL ? relay : "") ||
-        pthread_condattr_init(&attributes) != 0) {
-        free(flight);
+    if (!text_copy(question->key, sizeof question->key, key) ||
+        !text_copy(question->domain, sizeof question->domain, domain) ||
+        !text_copy(question->relay, sizeof question->relay, relay != NULL ? relay : "")) {
+        free(question);
         return NULL;
     }
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&flight->landing, &attributes);
-    pthread_condattr_destroy(&attributes);
-    return flight;
+    return question;
 }
 
-struct flight *flights_find(const struct flights *flights, const char *key)
+void question_free(struct question *question)
 {
-    struct flight *flight;
-
-    HASH_FIND_STR(flights->table, key, flight);
-    return flight;
+    transcript_free(question->item.transcript);
+    free(question);
 }
 
-enum rb_error flights_list(struct flights *flights, struct flight *flight)
+struct question *question_of(struct callout_item *item)
 {
-    HASH_ADD_STR(flights->table, key, flight);
-    flight->listed = flight->hh.tbl != NULL;
-    return flight->listed ? RB_OK : RB_ERR_NOMEM;
+    return (struct question *)((char *)item - offsetof(struct question, item));
 }
 
-static void accepted(struct flight *flight, const struct address_record *said)
+/* --- Waiters -------------------------------------------------------------- */
+
+void waiter_get(struct waiter *waiter)
 {
-    assert(!flight->landed);
-    flight->record = *said;
-    flight->accepted = true;
-    pthread_cond_broadcast(&flight->landing);
+    atomic_fetch_add_explicit(&waiter->references, 1, memory_order_relaxed);
 }
 
-void flight_accepted(struct flight *flight, const struct address_record *said)
+void waiter_put(struct waiter *waiter)
 {
-    struct flight *follower = NULL;
+    /* What others did with it happens before it is released. */
+    if (atomic_fetch_sub_explicit(&waiter->references, 1, memory_order_acq_rel) == 1)
+        waiter->release(waiter);
+}
 
-    accepted(flight, said);
-    DL_FOREACH(flight->followers, follower)
+void inflight_wait_for(struct question *question, struct waiter *waiter)
+{
+    waiter_get(waiter);
+    waiter->question = question;
+    atomic_store(&waiter->asked_ms, question->asked_ms);
+    DL_APPEND(question->waiters, waiter);
+}
+
+/* They wait no more; the list, and its references, are the caller's. Under the lock. */
+static struct waiter *take_waiters(struct question *question)
+{
+    struct waiter *waiters = question->waiters, *waiter;
+
+    DL_FOREACH(waiters, waiter)
     {
-        accepted(follower, said);
+        waiter->question = NULL;
+    }
+    question->waiters = NULL;
+    return waiters;
+}
+
+/* Of take_waiters. No lock held, as in all that tell. */
+static void tell_taken(struct waiter *waiters, const struct inflight_news *news)
+{
+    struct waiter *each;
+
+    DL_FOREACH(waiters, each)
+    {
+        each->tell(each, news);
+    }
+    while (waiters != NULL) {
+        struct waiter *waiter = waiters;
+
+        waiters = waiter->next;
+        waiter->call(waiter);
+        waiter_put(waiter);
     }
 }
 
-void flight_follow(struct flight *leader, struct flight *flight)
+/* Those who go on waiting, with a reference each, as a list of its own. Under the lock. */
+static struct waiter *list_waiters(const struct question *question)
 {
-    assert(leader->listed && !flight->listed && flight->followers == NULL);
-    DL_APPEND(leader->followers, flight);
-    if (leader->started_ms < flight->started_ms)
-        flight->started_ms = leader->started_ms;
-    if (leader->accepted)
-        accepted(flight, &leader->record);
+    struct waiter *list = NULL, *waiter;
+
+    DL_FOREACH(question->waiters, waiter)
+    {
+        waiter_get(waiter);
+        waiter->next_told = list;
+        list = waiter;
+    }
+    return list;
 }
 
-static void land(struct flight *flight, const struct address_record *record, int64_t now_ms)
+static void tell_accepted(const struct inflight *inflight, struct waiter *list,
+                          const struct address_record *said)
 {
-    assert(!flight->landed);
-    flight->record = *record;
-    flight->landed = true;
-    flight->landed_ms = now_ms;
-    pthread_cond_broadcast(&flight->landing);
-}
+    const struct inflight_news news = {
+        .event = INFLIGHT_ACCEPTED, .record = said, .when_ms = clock_monotonic_ms(inflight->clock)};
 
-void flight_land(struct flights *flights, struct flight *flight,
-                 const struct address_record *record, int64_t now_ms)
-{
-    if (flight->listed)
-        HASH_DEL(flights->table, flight);
-    flight->listed = false;
-    land(flight, record, now_ms);
-    while (flight->followers != NULL) {
-        struct flight *follower = flight->followers;
+    while (list != NULL) {
+        struct waiter *waiter = list;
 
-        DL_DELETE(flight->followers, follower);
-        follower->from_cache = flight->from_cache;
-        land(follower, record, now_ms);
-        flight_put(follower);
+        list = waiter->next_told;
+        waiter->tell(waiter, &news);
+        waiter_put(waiter);
     }
 }
 
-void flight_put(struct flight *flight)
+/* --- The way of a question -------------------------------------------------- */
+
+static struct question *find(const struct inflight *inflight, const char *key)
 {
-    assert(flight->holders > 0);
-    if (--flight->holders > 0)
+    struct question *question;
+
+    HASH_FIND_STR(inflight->table, key, question);
+    return question;
+}
+
+/* Where there is no memory for the table it cannot be joined, and goes on. Under the lock. */
+static void put_under_way(struct inflight *inflight, struct question *question)
+{
+    question->under_way = true;
+    DL_APPEND(inflight->under_way, question);
+    if (question->is_private)
         return;
-    assert(!flight->listed);
-    pthread_cond_destroy(&flight->landing);
-    transcript_free(flight->item.transcript);
-    free(flight);
+    HASH_ADD_STR(inflight->table, key, question);
+    question->listed = question->hh.tbl != NULL;
 }
 
-struct flight *flight_of(struct callout_item *item)
+/* Under the lock. */
+static void take_off(struct inflight *inflight, struct question *question)
 {
-    return (struct flight *)((char *)item - offsetof(struct flight, item));
+    if (question->listed)
+        HASH_DEL(inflight->table, question);
+    if (question->under_way)
+        DL_DELETE(inflight->under_way, question);
+    question->listed = question->under_way = false;
+}
+
+/* Those who wait for the one wait for the other. Under the lock. */
+static void move_waiters(struct question *from, struct question *to)
+{
+    struct waiter *waiter, *next;
+
+    DL_FOREACH_SAFE(from->waiters, waiter, next)
+    {
+        waiter->question = to;
+        if (atomic_load(&waiter->asked_ms) > to->asked_ms)
+            atomic_store(&waiter->asked_ms, to->asked_ms);
+    }
+    DL_CONCAT(to->waiters, from->waiters);
+    from->waiters = NULL;
+}
+
+bool inflight_join(struct inflight *inflight, struct question *question)
+{
+    struct question *equal;
+    struct waiter *to_tell = NULL;
+    struct address_record said = {.reason = RB_REASON_NONE};
+
+    pthread_mutex_lock(&inflight->lock);
+    equal = question->is_private ? NULL : find(inflight, question->key);
+    if (equal == NULL) {
+        put_under_way(inflight, question);
+    } else {
+        if (equal->accepted) {
+            to_tell = list_waiters(question);
+            said = equal->said;
+        }
+        move_waiters(question, equal);
+    }
+    pthread_mutex_unlock(&inflight->lock);
+    if (equal == NULL)
+        return false;
+    tell_accepted(inflight, to_tell, &said);
+    question_free(question);
+    return true;
+}
+
+bool inflight_has(struct inflight *inflight, const char *key)
+{
+    bool has;
+
+    pthread_mutex_lock(&inflight->lock);
+    has = find(inflight, key) != NULL;
+    pthread_mutex_unlock(&inflight->lock);
+    return has;
+}
+
+void inflight_accepted(struct inflight *inflight, struct question *question,
+                       const struct address_record *said)
+{
+    struct waiter *list;
+
+    pthread_mutex_lock(&inflight->lock);
+    assert(!question->accepted);
+    question->accepted = true;
+    question->said = *said;
+    list = list_waiters(question);
+    pthread_mutex_unlock(&inflight->lock);
+    tell_accepted(inflight, list, said);
+}
+
+void inflight_finish(struct inflight *inflight, struct question *question,
+                     const struct address_record *record, atomic_ullong *count)
+{
+    const struct inflight_news news = {.event = INFLIGHT_ANSWERED,
+                                       .record = record,
+                                       .from_cache = question->from_cache,
+                                       .when_ms = clock_monotonic_ms(inflight->clock),
+                                       .transcript = &question->item.transcript};
+    struct waiter *waiters;
+
+    pthread_mutex_lock(&inflight->lock);
+    take_off(inflight, question);
+    waiters = take_waiters(question);
+    if (count != NULL)
+        atomic_fetch_add(count, 1);
+    pthread_mutex_unlock(&inflight->lock);
+    tell_taken(waiters, &news);
+    question_free(question);
+}
+
+void inflight_leave(struct inflight *inflight, struct waiter *waiter)
+{
+    bool waited;
+
+    pthread_mutex_lock(&inflight->lock);
+    waited = waiter->question != NULL;
+    if (waited)
+        DL_DELETE(waiter->question->waiters, waiter);
+    waiter->question = NULL;
+    pthread_mutex_unlock(&inflight->lock);
+    if (waited)
+        waiter_put(waiter);
+}
+
+void inflight_stop(struct inflight *inflight)
+{
+    const struct inflight_news news = {.event = INFLIGHT_STOPPED,
+                                       .when_ms = clock_monotonic_ms(inflight->clock)};
+    struct waiter *all = NULL;
+    struct question *question, *next;
+
+    pthread_mutex_lock(&inflight->lock);
+    DL_FOREACH_SAFE(inflight->under_way, question, next)
+    {
+        struct waiter *waiters = take_waiters(question);
+
+        DL_CONCAT(all, waiters);
+        take_off(inflight, question);
+    }
+    pthread_mutex_unlock(&inflight->lock);
+    tell_taken(all, &news);
 }

@@ -28,6 +28,36 @@ struct task {
     int64_t held_until_s; /* the first of the hosts that were held back; 0: none was */
 };
 
+/* --- Answers ---------------------------------------------------------------- */
+
+/* What the world said goes into the cache, and on or off the schedule of retries. */
+static void keep(struct rb_verifier *verifier, const struct question *question,
+                 const struct address_record *record)
+{
+    if (!memory_note_answer(&verifier->memory, question->key, question->relay, record)) {
+        if (question->retry)
+            retry_postpone(verifier->retry, question->key, question->held_until_s);
+    } else if (question->relay[0] == '\0') {
+        retry_note(verifier->retry, question->key, record);
+    }
+}
+
+void jobs_finish(struct rb_verifier *verifier, const struct options *options,
+                 struct question *question, const struct address_record *record)
+{
+    const bool counts = !question->from_cache && record->reason < RB_REASON_MAX;
+
+    /* Into the cache first: who can join the question no more must find the answer there. */
+    if (!question->from_cache)
+        keep(verifier, question, record);
+    if (!question->from_cache && question->relay[0] == '\0' && memory_is_of_mailbox(record))
+        limits_note(&verifier->limits, question->domain, question->key,
+                    rb_reason_verdict(record->reason), &options->o.shield,
+                    clock_wall_s(verifier->clock));
+    inflight_finish(&verifier->inflight, question, record,
+                    counts ? &verifier->counters.callouts[record->reason] : NULL);
+}
+
 /* --- What a callout wants of its owner ------------------------------------ */
 
 /*
@@ -36,10 +66,10 @@ struct task {
  */
 static bool is_settled(const struct task *task, struct callout_item *item)
 {
-    if (!task->settled || flight_of(item)->no_cache)
+    if (!task->settled || question_of(item)->no_cache)
         return false;
-    flight_of(item)->from_cache = true;
-    verifier_land(task->verifier, flight_of(item), &task->settlement);
+    question_of(item)->from_cache = true;
+    jobs_finish(task->verifier, task->options, question_of(item), &task->settlement);
     return true;
 }
 
@@ -80,10 +110,10 @@ static void answer_item(void *arg, struct callout_item *item, const struct addre
 {
     struct task *task = arg;
 
-    flight_of(item)->held_until_s = task->held_until_s;
+    question_of(item)->held_until_s = task->held_until_s;
     if (record->stage >= RB_STAGE_RCPT && rb_reason_verdict(record->reason) != RB_VERDICT_UNKNOWN)
         task->contact.answered = true;
-    verifier_land(task->verifier, flight_of(item), record);
+    jobs_finish(task->verifier, task->options, question_of(item), record);
 }
 
 /*
@@ -181,9 +211,7 @@ static enum callout_probe begin_probe(void *arg, struct callout_item *item,
 
     if (turn == CALLOUT_PROBE_KNOWN)
         return turn;
-    pthread_mutex_lock(&verifier->lock);
-    flight_accepted(flight_of(item), accepted);
-    pthread_mutex_unlock(&verifier->lock);
+    inflight_accepted(&verifier->inflight, question_of(item), accepted);
     return turn == CALLOUT_PROBE ? turn
                                  : sched_begin_probe(verifier->sched, task->destination, item,
                                                      accepted, ttl_s, catch_all);

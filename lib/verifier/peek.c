@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * peek: what would become of a question if it were asked now; see rb_peek. The way of ask.c and
- * board.c, without a step of it being made. Part of the verifier; see verifier.h for the locks.
- * Must not change anything, nor call anybody.
+ * peek: what would become of a question if it were asked now; see rb_peek. The way of api.c and
+ * submit.c over the same rooms, without a step of it being made. Must not change anything, nor call
+ * anybody but name servers.
  */
 #include "config.h"
 
 #include "verifier/verifier.h"
 
 #include "mail/relay.h"
+#include "verifier/submit.h"
 #include "spf/check.h"
 #include "base/sized.h"
 #include "base/text.h"
@@ -59,13 +60,13 @@ static bool is_turned_back(const struct peek *peek, enum memory_answer known)
 
     if (!gate_is_for(peek->snapshot->options, peek->question))
         return false;
-    if (!spf_memo_find(peek->verifier->spf, &asked, &said))
+    if (!spf_memo_find(peek->verifier->gate.memo, &asked, &said))
         spf_check(peek->snapshot->dns, until, &asked, &said);
     return said.outcome == SPF_OUTCOME_FAIL;
 }
 
 /* Nothing answers it: is it being asked, may it be, and if not, why? */
-static void look_at_board(const struct peek *peek, const char *key)
+static void look_at_limits(const struct peek *peek, const char *key)
 {
     struct rb_verifier *verifier = peek->verifier;
     const char *relay = peek->question->relay != NULL ? peek->question->relay : "", *rule = "";
@@ -73,12 +74,10 @@ static void look_at_board(const struct peek *peek, const char *key)
     enum rb_reason reason = RB_REASON_NONE;
 
     rates_client_key(peek->question->client, client, sizeof client);
-    pthread_mutex_lock(&verifier->lock);
-    peek->prospect->is_asked =
-        !peek->question->no_cache && flights_find(&verifier->flights, key) != NULL;
+    peek->prospect->is_asked = !peek->question->no_cache && inflight_has(&verifier->inflight, key);
     if (!peek->prospect->is_asked)
-        reason = board_forbids(verifier, peek->address.domain, relay, client, &rule);
-    pthread_mutex_unlock(&verifier->lock);
+        reason = submit_forbids(verifier, peek->snapshot->options, peek->address.domain, relay,
+                                client, &rule);
     peek->prospect->would_call = !peek->prospect->is_asked && reason == RB_REASON_NONE;
     if (reason != RB_REASON_NONE)
         answer_moment(peek, reason, rule);
@@ -102,7 +101,7 @@ static enum rb_error peek_at_address(const struct peek *peek)
         is_turned_back(peek, known)) {
         answer_moment(peek, RB_REASON_SPF_FAIL, "spf_fail");
     } else if (known == CACHE_MISS) {
-        look_at_board(peek, key);
+        look_at_limits(peek, key);
     } else {
         answer(peek, &record, true);
         peek->prospect->would_refresh = known == CACHE_STALE;
@@ -123,7 +122,7 @@ static enum rb_error peek_at_text(struct peek *peek)
         return address_key(&peek->address, peek->text, sizeof peek->text) == RB_OK
                    ? peek_at_address(peek)
                    : RB_ERR_TOO_LONG;
-    record = ask_about_nobody(peek->verifier, fault);
+    record = submit_about_nobody(peek->verifier, fault);
     answer(peek, &record, false);
     return RB_OK;
 }

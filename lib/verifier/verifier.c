@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * verifier: opened, given new options, stopped, closed, looked into; see verifier.h. How a question
- * goes is ask.c's.
+ * goes is api.c's.
  */
 #include "config.h"
 
@@ -10,6 +10,7 @@
 #include "base/sized.h"
 #include "base/text.h"
 #include "verifier/jobs.h"
+#include "verifier/submit.h"
 #include "smtp/transport.h"
 
 #include <errno.h>
@@ -47,15 +48,13 @@ static void destroy(struct rb_verifier *verifier)
     retry_close(verifier->retry); /* it asks until then */
     sched_close(verifier->sched);
     memory_close(&verifier->memory);
-    checks_free(&verifier->checks);
+    gate_fini(&verifier->gate);
+    inflight_fini(&verifier->inflight);
     limits_fini(&verifier->limits);
-    memo_free(verifier->spf);
     snapshots_fini(&verifier->snapshots);
     tls_context_free(verifier->tls_context);
     if (verifier->cancel_fd >= 0)
         close(verifier->cancel_fd);
-    pthread_mutex_destroy(&verifier->lock);
-    pool_fini(&verifier->tickets);
     free(verifier);
 }
 
@@ -81,7 +80,7 @@ static enum rb_error open_sched(struct rb_verifier *verifier, const struct rb_op
 static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_options *options,
                                 char *detail, size_t detail_size)
 {
-    const struct retry_hooks hooks = {.ask_again = verifier_ask_again, .arg = verifier};
+    const struct retry_hooks hooks = {.ask_again = submit_again, .arg = verifier};
     const struct rb_options *o;
     enum rb_error error;
 
@@ -98,8 +97,10 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
     verifier->tls_context = tls_context_new();
     if (verifier->tls_context == NULL)
         return RB_ERR_SYSTEM;
-    verifier->spf = spf_memo_new(verifier->clock);
-    error = verifier->spf != NULL ? limits_init(&verifier->limits) : RB_ERR_NOMEM;
+    inflight_init(&verifier->inflight, verifier->clock);
+    error = gate_init(&verifier->gate, verifier->clock);
+    if (error == RB_OK)
+        error = limits_init(&verifier->limits);
     if (error == RB_OK)
         error = open_sched(verifier, o);
     if (error == RB_OK)
@@ -122,8 +123,7 @@ enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verif
     if (made == NULL)
         return RB_ERR_NOMEM;
     made->cancel_fd = -1;
-    pthread_mutex_init(&made->lock, NULL);
-    ask_init(made);
+    snapshots_init(&made->snapshots);
     error = open_parts(made, options, detail, detail_size);
     if (error == RB_OK) {
         *verifier = made;
@@ -151,9 +151,7 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
     }
     lifetimes = fresh->options->o.lifetimes;
     limits = limits_of(&fresh->options->o);
-    pthread_mutex_lock(&verifier->lock);
     snapshots_replace(&verifier->snapshots, fresh);
-    pthread_mutex_unlock(&verifier->lock);
     sched_set_limits(verifier->sched, &limits);
     if (verifier->memory.cache != NULL) {
         cache_set_lifetimes(verifier->memory.cache, &lifetimes);
@@ -162,35 +160,28 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
     return RB_OK;
 }
 
-struct address_record verifier_moment(const struct rb_verifier *verifier, enum rb_reason reason,
-                                      const char *rule)
-{
-    struct address_record record = {.reason = reason, .stamp_s = clock_wall_s(verifier->clock)};
-
-    (void)text_printable(record.rule, sizeof record.rule, rule, strlen(rule));
-    return record;
-}
-
+/*
+ * Those whose questions wait are answered; those whose callouts are under way, which end now, are
+ * told that there will be no answer. The gate and sched come first: what is submitted from then on is
+ * refused, so that whoever comes after inflight_stop does not wait.
+ */
 void rb_verifier_stop(struct rb_verifier *verifier)
 {
     const struct address_record record =
         verifier_moment(verifier, RB_REASON_TIMEOUT, "shutting_down");
+    struct snapshot *snapshot = snapshots_get(&verifier->snapshots);
     struct callout_item *item, *next;
-    struct waiter *waiter;
 
-    pthread_mutex_lock(&verifier->lock);
-    verifier->stopping = true;
+    atomic_store(&verifier->stopping, true);
     gate_stop(verifier);
-    /* Not by the table of flights: those that may not be joined are not in it. */
-    for (waiter = verifier->waiters; waiter != NULL; waiter = waiter->next)
-        pthread_cond_broadcast(&waiter->flight->landing);
-    pthread_mutex_unlock(&verifier->lock);
     item = sched_stop(verifier->sched);
     (void)!eventfd_write(verifier->cancel_fd, 1);
     for (; item != NULL; item = next) {
         next = item->next;
-        verifier_land(verifier, flight_of(item), &record);
+        jobs_finish(verifier, snapshot->options, question_of(item), &record);
     }
+    inflight_stop(&verifier->inflight);
+    snapshot_put(snapshot);
 }
 
 /* Whether all that was to be written since the cache was opened has been. */
@@ -256,9 +247,7 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
     made.running = gauges.running;
     made.held = gauges.stalled;
     made.resting = gauges.idle;
-    pthread_mutex_lock(&verifier->lock);
-    made.pending = gauges.pending + verifier->checks.waiting;
-    pthread_mutex_unlock(&verifier->lock);
+    made.pending = gauges.pending + gate_waiting(&verifier->gate);
     (void)sized_write(stats, SIZED_STATS, &made, sizeof made);
 }
 

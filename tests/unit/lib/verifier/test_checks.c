@@ -151,7 +151,7 @@ static void equal_look_ups_are_one(void **state)
 
         assert_string_equal(lookup_of(lookup)->name, lookups[i].name);
         assert_int_equal(lookup_of(lookup)->type, ns_t_txt);
-        for (struct check *check = checks_land(&checks, lookup), *next; check != NULL;
+        for (struct check *check = checks_looked_up(&checks, lookup), *next; check != NULL;
              check = next) {
             next = check->next;
             checks_remove(&checks, check);
@@ -163,8 +163,8 @@ static void equal_look_ups_are_one(void **state)
     checks_free(&checks);
 }
 
-/* It is joined while it is being made, and not any more when it has landed. */
-static void a_look_up_is_joined_until_it_lands(void **state)
+/* It is joined while it is being made, and not any more when it has been. */
+static void a_look_up_is_joined_until_it_was_made(void **state)
 {
     const struct spf_subject subjects[] = {subject_of("192.0.2.1", "d.example", "user"),
                                            subject_of("192.0.2.2", "d.example", "user"),
@@ -179,7 +179,7 @@ static void a_look_up_is_joined_until_it_lands(void **state)
     lookup = list(&checks, first);
     assert_non_null(lookup);
     assert_null(list(&checks, second));
-    assert_ptr_equal(checks_land(&checks, lookup), first);
+    assert_ptr_equal(checks_looked_up(&checks, lookup), first);
     assert_ptr_equal(first->next, second);
     assert_null(second->next);
     assert_non_null(list(&checks, third));
@@ -225,7 +225,7 @@ int main(void)
         TEST(what_is_too_long_or_no_client_is_no_subject),
         TEST(equal_checks_are_found),
         TEST(equal_look_ups_are_one),
-        TEST(a_look_up_is_joined_until_it_lands),
+        TEST(a_look_up_is_joined_until_it_was_made),
         TEST(applicants_are_taken_in_turn_and_count_until_they_have_gone_on),
     };
 

@@ -1,284 +1,420 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_flight: questions under way: who may join one, who is woken, and when it is gone.
+ * test_inflight: questions under way: who joins one, who is told what and when, and when question
+ * and waiter are gone.
  */
 #include "config.h"
 
 #include "verifier/inflight.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <time.h>
 
-#include "check.h"
 #include "base/transcript.h"
+#include "check.h"
+#include "base/clock.h"
 
-enum { WAITERS = 4, MOMENT_NS = 20 * 1000000, SECOND_NS = 1000000000 };
+enum { WAITERS = 5, THREADS = 4, ROUNDS = 500 };
 
 static const struct address_record refused = {.reason = RB_REASON_NO_SUCH_USER, .code = 550};
+static const struct address_record welcome = {.reason = RB_REASON_ACCEPTED, .code = 250};
 
-static struct flight *started(const char *key)
+/* One who waits, and what it was told. */
+struct listener {
+    struct waiter waiter; /* first */
+    struct inflight *inflight;
+    unsigned accepted, answered, stopped, called, released;
+    int code;
+    bool from_cache, takes_transcript;
+    struct rb_transcript *transcript;
+    struct waiter *leaves; /* who leaves when this one is called */
+};
+
+static void tell(struct waiter *waiter, const struct inflight_news *news)
 {
-    struct flight *flight = flight_new(key, "d.example", NULL);
+    struct listener *self = (struct listener *)waiter;
 
-    assert_non_null(flight);
-    return flight;
+    self->accepted += news->event == INFLIGHT_ACCEPTED;
+    self->answered += news->event == INFLIGHT_ANSWERED;
+    self->stopped += news->event == INFLIGHT_STOPPED;
+    if (news->record != NULL)
+        self->code = news->record->code;
+    self->from_cache = news->from_cache;
+    if (news->event == INFLIGHT_ANSWERED && self->takes_transcript) {
+        self->transcript = *news->transcript;
+        *news->transcript = NULL;
+    }
 }
 
-static void a_new_flight_has_one_holder_and_is_not_listed(void **state)
+static void call(struct waiter *waiter)
 {
-    (void)state;
-    struct flight *flight = flight_new("u@d.example", "d.example", "mx.example:25");
+    struct listener *self = (struct listener *)waiter;
 
-    assert_non_null(flight);
-    assert_string_equal(flight->key, "u@d.example");
-    assert_string_equal(flight->domain, "d.example");
-    assert_string_equal(flight->relay, "mx.example:25");
-    assert_int_equal(flight->holders, 1);
-    assert_false(flight->listed || flight->landed || flight->from_cache);
-    flight_put(flight);
+    self->called++;
+    if (self->leaves != NULL)
+        inflight_leave(self->inflight, self->leaves);
 }
 
-static void names_that_are_too_long_make_no_flight(void **state)
+static void release(struct waiter *waiter)
 {
-    (void)state;
+    ((struct listener *)waiter)->released++;
+}
+
+static struct listener listening(struct inflight *inflight)
+{
+    return (struct listener){
+        .waiter = {.tell = tell, .call = call, .release = release, .references = 1},
+        .inflight = inflight};
+}
+
+static struct question *asked(const char *key, int64_t asked_ms)
+{
+    struct question *question = question_new(key, "d.example", NULL);
+
+    assert_non_null(question);
+    question->asked_ms = asked_ms;
+    return question;
+}
+
+static int set_up(void **state)
+{
+    struct inflight *inflight = malloc(sizeof *inflight);
+
+    if (inflight == NULL)
+        return -1;
+    inflight_init(inflight, clock_system());
+    *state = inflight;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    inflight_fini(*state); /* asserts that nothing is under way */
+    free(*state);
+    return 0;
+}
+
+/* --- Questions -------------------------------------------------------------- */
+
+static void names_that_are_too_long_make_no_question(void **state)
+{
     char key[CACHE_KEY_MAX + 2], domain[RB_DOMAIN_MAX + 2], relay[RELAY_MAX + 2];
+    struct question *question;
+    (void)state;
 
     memset(key, 'k', sizeof key);
     memset(domain, 'd', sizeof domain);
     memset(relay, 'r', sizeof relay);
     key[sizeof key - 1] = domain[sizeof domain - 1] = relay[sizeof relay - 1] = '\0';
-    assert_null(flight_new(key, "d.example", NULL));
-    assert_null(flight_new("u@d.example", domain, NULL));
-    assert_null(flight_new("u@d.example", "d.example", relay));
+    assert_null(question_new(key, "d.example", NULL));
+    assert_null(question_new("u@d.example", domain, NULL));
+    assert_null(question_new("u@d.example", "d.example", relay));
     key[CACHE_KEY_MAX] = domain[RB_DOMAIN_MAX] = relay[RELAY_MAX] = '\0';
-    struct flight *flight = flight_new(key, domain, relay);
-    assert_non_null(flight);
-    flight_put(flight);
+    question = question_new(key, domain, relay);
+    assert_non_null(question);
+    assert_string_equal(question->relay, relay);
+    assert_ptr_equal(question_of(&question->item), question);
+    question_free(question);
 }
 
-static void a_listed_flight_is_found_by_its_key(void **state)
+static void a_question_is_found_by_its_key_until_it_is_finished(void **state)
 {
-    (void)state;
-    struct flights flights = {0};
-    struct flight *a = started("a@d.example"), *b = started("b@d.example");
+    struct inflight *inflight = *state;
+    struct question *a = asked("a@d.example", 1), *b = asked("b@d.example", 1);
 
-    assert_null(flights_find(&flights, "a@d.example"));
-    assert_int_equal(flights_list(&flights, a), RB_OK);
-    assert_int_equal(flights_list(&flights, b), RB_OK);
-    assert_ptr_equal(flights_find(&flights, "a@d.example"), a);
-    assert_ptr_equal(flights_find(&flights, "b@d.example"), b);
-    assert_null(flights_find(&flights, "A@d.example"));
-    assert_int_equal(a->holders, 1); /* finding takes no hold */
-    flight_land(&flights, a, &refused, 1);
-    flight_land(&flights, b, &refused, 1);
-    flight_put(a);
-    flight_put(b);
-    assert_null(flights.table);
+    assert_false(inflight_has(inflight, "a@d.example"));
+    assert_false(inflight_join(inflight, a));
+    assert_false(inflight_join(inflight, b));
+    assert_true(inflight_has(inflight, "a@d.example"));
+    assert_false(inflight_has(inflight, "A@d.example"));
+    inflight_finish(inflight, a, &refused, NULL);
+    assert_false(inflight_has(inflight, "a@d.example"));
+    assert_true(inflight_has(inflight, "b@d.example"));
+    inflight_finish(inflight, b, &refused, NULL);
 }
 
-static void a_landed_flight_cannot_be_joined_and_keeps_its_answer(void **state)
+static void a_private_question_is_neither_joined_nor_joins(void **state)
 {
-    (void)state;
-    struct flights flights = {0};
-    struct flight *flight = started("u@d.example");
+    struct inflight *inflight = *state;
+    struct question *open = asked("u@d.example", 1), *private = asked("u@d.example", 1);
+    struct listener listener = listening(inflight);
 
-    assert_int_equal(flights_list(&flights, flight), RB_OK);
-    flight->holders++;
-    flight_land(&flights, flight, &refused, 1);
-    assert_null(flights_find(&flights, "u@d.example"));
-    assert_true(flight->landed);
-    assert_false(flight->listed);
-    flight_put(flight); /* the callout has done its part */
-    assert_int_equal(flight->record.reason, RB_REASON_NO_SUCH_USER);
-    assert_int_equal(flight->record.code, 550);
-    flight_put(flight);
+    private->is_private = true;
+    inflight_wait_for(private, &listener.waiter);
+    assert_false(inflight_join(inflight, private));
+    assert_false(inflight_has(inflight, "u@d.example"));
+    assert_false(inflight_join(inflight, open));
+    inflight_finish(inflight, open, &welcome, NULL);
+    assert_int_equal(listener.answered, 0);
+    inflight_finish(inflight, private, &refused, NULL);
+    assert_int_equal(listener.answered, 1);
+    assert_int_equal(listener.code, 550);
 }
 
-static void a_flight_that_was_never_listed_lands_too(void **state)
+static void one_that_never_was_under_way_is_finished_too(void **state)
 {
-    (void)state;
-    struct flights flights = {0};
-    struct flight *listed = started("u@d.example"), *other = started("u@d.example");
+    struct inflight *inflight = *state;
+    struct question *question = asked("u@d.example", 1);
+    struct listener listener = listening(inflight);
+    atomic_ullong count = 0;
 
-    assert_int_equal(flights_list(&flights, listed), RB_OK);
-    flight_land(&flights, other, &refused, 1);
-    assert_true(other->landed);
-    assert_ptr_equal(flights_find(&flights, "u@d.example"), listed);
-    flight_put(other);
-    flight_land(&flights, listed, &refused, 1);
-    flight_put(listed);
+    inflight_wait_for(question, &listener.waiter);
+    inflight_finish(inflight, question, &refused, &count);
+    assert_int_equal(listener.answered, 1);
+    assert_int_equal(atomic_load(&count), 1);
 }
 
-/* One that was under way when an equal question came to be let in. */
-static void followers_are_told_what_their_leader_is(void **state)
+/* --- Waiters ---------------------------------------------------------------- */
+
+static void all_who_joined_are_told_once(void **state)
 {
-    (void)state;
-    const struct address_record said = {.reason = RB_REASON_ACCEPTED, .code = 250};
-    struct flights flights = {0};
-    struct flight *leader = started("u@d.example"), *early = started("u@d.example"),
-                  *late = started("u@d.example");
+    struct inflight *inflight = *state;
+    struct listener listeners[WAITERS];
+    struct question *first = NULL;
 
-    leader->started_ms = 5;
-    early->started_ms = 3;
-    late->started_ms = 7;
-    assert_int_equal(flights_list(&flights, leader), RB_OK);
-    leader->holders++;
-    early->holders++; /* tickets */
-    late->holders++;
-    flight_follow(leader, early);
-    assert_false(early->accepted);
-    flight_accepted(leader, &said);
-    assert_true(early->accepted);
-    assert_int_equal(early->record.code, 250);
-    flight_follow(leader, late);
-    assert_true(late->accepted);
-    assert_int_equal(late->record.code, 250);
-    assert_int_equal(early->started_ms, 3);
-    assert_int_equal(late->started_ms, 5); /* others have waited for it since then */
-    assert_ptr_equal(flights_find(&flights, "u@d.example"), leader);
-    leader->from_cache = true;
-    flight_land(&flights, leader, &refused, 9);
-    assert_true(early->landed && late->landed && early->from_cache && late->from_cache);
-    assert_int_equal(early->record.code, 550);
-    assert_int_equal(late->landed_ms, 9);
-    assert_int_equal(early->holders, 1); /* the callout's hold is given up */
-    assert_int_equal(late->holders, 1);
-    flight_put(early);
-    flight_put(late);
-    flight_put(leader);
-    flight_put(leader);
+    for (size_t i = 0; i < WAITERS; i++) {
+        struct question *question = asked("u@d.example", 10 + (int64_t)i);
+
+        listeners[i] = listening(inflight);
+        inflight_wait_for(question, &listeners[i].waiter);
+        assert_int_equal(inflight_join(inflight, question), i > 0);
+        if (i == 0)
+            first = question;
+    }
+    first->from_cache = true;
+    inflight_finish(inflight, first, &refused, NULL);
+    for (size_t i = 0; i < WAITERS; i++) {
+        assert_int_equal(listeners[i].answered, 1);
+        assert_int_equal(listeners[i].called, 1);
+        assert_int_equal(listeners[i].code, 550);
+        assert_true(listeners[i].from_cache);
+        /* by whoever asked first */
+        assert_int_equal(atomic_load(&listeners[i].waiter.asked_ms), 10);
+        assert_int_equal(listeners[i].released, 0);
+        waiter_put(&listeners[i].waiter);
+        assert_int_equal(listeners[i].released, 1);
+    }
 }
 
-/* With nobody who waits for it, one is gone when it has landed. */
-static void followers_that_were_left_land_and_go(void **state)
+/* One at the gate may have been asked before the one that it joins when it is let in. */
+static void who_asked_first_keeps_his_time(void **state)
 {
-    (void)state;
-    struct flights flights = {0};
-    struct flight *leader = started("u@d.example");
+    struct inflight *inflight = *state;
+    struct question *early = asked("u@d.example", 3), *late = asked("u@d.example", 5);
+    struct listener listener = listening(inflight);
 
-    assert_int_equal(flights_list(&flights, leader), RB_OK);
-    for (int i = 0; i < WAITERS; i++)
-        flight_follow(leader, started("u@d.example"));
-    flight_land(&flights, leader, &refused, 1);
-    assert_null(leader->followers);
-    flight_put(leader);
+    assert_false(inflight_join(inflight, late));
+    inflight_wait_for(early, &listener.waiter);
+    assert_true(inflight_join(inflight, early));
+    assert_int_equal(atomic_load(&listener.waiter.asked_ms), 3);
+    inflight_finish(inflight, late, &refused, NULL);
+    assert_int_equal(listener.answered, 1);
 }
 
-static void a_flight_is_found_again_from_its_item(void **state)
+static void acceptance_is_told_to_those_who_wait_and_those_who_join(void **state)
 {
-    (void)state;
-    struct flight *flight = started("u@d.example");
+    struct inflight *inflight = *state;
+    struct question *question = asked("u@d.example", 1), *equal = asked("u@d.example", 2);
+    struct listener early = listening(inflight), late = listening(inflight);
 
-    assert_ptr_equal(flight_of(&flight->item), flight);
-    flight_put(flight);
+    inflight_wait_for(question, &early.waiter);
+    inflight_wait_for(equal, &late.waiter);
+    assert_false(inflight_join(inflight, question));
+    inflight_accepted(inflight, question, &welcome);
+    assert_int_equal(early.accepted, 1);
+    assert_int_equal(early.called, 0);
+    assert_int_equal(early.code, 250);
+    assert_true(inflight_join(inflight, equal));
+    assert_int_equal(late.accepted, 1);
+    assert_int_equal(late.code, 250);
+    inflight_finish(inflight, question, &refused, NULL);
+    assert_int_equal(early.accepted + late.accepted, 2);
+    assert_int_equal(early.answered + late.answered, 2);
 }
 
-static void the_last_holder_frees_the_transcript(void **state)
+static void who_has_left_is_told_nothing(void **state)
 {
-    (void)state;
-    struct flight *flight = started("u@d.example");
+    struct inflight *inflight = *state;
+    struct question *question = asked("u@d.example", 1);
+    struct listener stays = listening(inflight), leaves = listening(inflight);
 
-    flight->item.transcript = transcript_new();
-    assert_non_null(flight->item.transcript);
-    flight->holders++;
-    flight_put(flight);
-    assert_int_equal(rb_transcript_count(flight->item.transcript), 0); /* still there */
-    flight_put(flight); /* and now gone: the leak checker sees to it */
+    inflight_wait_for(question, &stays.waiter);
+    inflight_wait_for(question, &leaves.waiter);
+    assert_false(inflight_join(inflight, question));
+    inflight_leave(inflight, &leaves.waiter);
+    inflight_leave(inflight, &leaves.waiter); /* is fine */
+    waiter_put(&leaves.waiter);
+    assert_int_equal(leaves.released, 1);
+    inflight_finish(inflight, question, &refused, NULL);
+    assert_int_equal(stays.answered, 1);
+    assert_int_equal(leaves.answered, 0);
+    inflight_leave(inflight, &stays.waiter); /* too late, and fine */
+    assert_int_equal(atomic_load(&stays.waiter.references), 1);
 }
 
-/* The verifier's lock, and a flight that several wait for. */
-struct wait {
-    pthread_mutex_t lock;
-    pthread_cond_t arrived;
-    unsigned waiting; /* lock */
-    struct flight *flight;
+/* By then all have been told, whoever is called first. */
+static void a_waiter_that_is_called_may_leave(void **state)
+{
+    struct inflight *inflight = *state;
+    struct question *question = asked("u@d.example", 1);
+    struct listener first = listening(inflight), second = listening(inflight);
+
+    first.leaves = &second.waiter;
+    second.leaves = &second.waiter;
+    inflight_wait_for(question, &first.waiter);
+    inflight_wait_for(question, &second.waiter);
+    assert_false(inflight_join(inflight, question));
+    inflight_finish(inflight, question, &refused, NULL);
+    assert_int_equal(first.answered + second.answered, 2);
+    assert_int_equal(first.called + second.called, 2);
+    assert_int_equal(atomic_load(&first.waiter.references), 1);
+    assert_int_equal(atomic_load(&second.waiter.references), 1);
+}
+
+static void a_transcript_goes_to_who_takes_it(void **state)
+{
+    struct inflight *inflight = *state;
+    struct listener listener = listening(inflight);
+
+    for (int taken = 0; taken < 2; taken++) { /* else it goes with the question: the leak checker */
+        struct question *question = asked("u@d.example", 1);
+
+        question->is_private = true;
+        question->item.transcript = transcript_new();
+        assert_non_null(question->item.transcript);
+        listener.takes_transcript = taken == 1;
+        inflight_wait_for(question, &listener.waiter);
+        assert_false(inflight_join(inflight, question));
+        inflight_finish(inflight, question, &refused, NULL);
+        assert_int_equal(listener.transcript != NULL, taken);
+    }
+    transcript_free(listener.transcript);
+}
+
+/* --- The end ---------------------------------------------------------------- */
+
+static void stopping_tells_all_and_ends_no_question(void **state)
+{
+    struct inflight *inflight = *state;
+    struct listener listeners[3];
+    struct question *questions[3];
+
+    for (size_t i = 0; i < COUNT(questions); i++) {
+        questions[i] = asked(i == 0 ? "a@d.example" : "b@d.example", 1);
+        questions[i]->is_private = i == 2;
+        listeners[i] = listening(inflight);
+        inflight_wait_for(questions[i], &listeners[i].waiter);
+        assert_false(inflight_join(inflight, questions[i]));
+    }
+    inflight_stop(inflight);
+    inflight_stop(inflight);
+    assert_false(inflight_has(inflight, "a@d.example"));
+    for (size_t i = 0; i < COUNT(questions); i++)
+        inflight_finish(inflight, questions[i], &refused, NULL);
+    for (size_t i = 0; i < COUNT(questions); i++) {
+        assert_int_equal(listeners[i].stopped, 1);
+        assert_int_equal(listeners[i].called, 1);
+        assert_int_equal(listeners[i].answered, 0);
+        assert_int_equal(atomic_load(&listeners[i].waiter.references), 1);
+    }
+}
+
+/* --- Side by side ----------------------------------------------------------- */
+
+struct crowd {
+    struct inflight inflight;
+    atomic_uint told, gone;
 };
 
-static void *wait_for_landing(void *arg)
-{
-    struct wait *wait = arg;
-    enum rb_reason *reason = calloc(1, sizeof *reason);
+struct member {
+    struct waiter waiter; /* first */
+    struct crowd *crowd;
+};
 
-    pthread_mutex_lock(&wait->lock);
-    wait->waiting++;
-    pthread_cond_signal(&wait->arrived);
-    while (!wait->flight->landed)
-        pthread_cond_wait(&wait->flight->landing, &wait->lock);
-    if (reason != NULL)
-        *reason = wait->flight->record.reason;
-    flight_put(wait->flight);
-    pthread_mutex_unlock(&wait->lock);
-    return reason;
+static void tell_member(struct waiter *waiter, const struct inflight_news *news)
+{
+    struct member *member = (struct member *)waiter;
+
+    if (news->event != INFLIGHT_ACCEPTED)
+        atomic_fetch_add(&member->crowd->told, 1);
 }
 
-static void landing_wakes_all_who_wait(void **state)
+static void call_member(struct waiter *waiter)
 {
-    (void)state;
-    struct wait wait = {.lock = PTHREAD_MUTEX_INITIALIZER, .arrived = PTHREAD_COND_INITIALIZER};
-    struct flights flights = {0};
-    pthread_t threads[WAITERS];
+    (void)waiter;
+}
 
-    wait.flight = started("u@d.example");
-    wait.flight->holders += WAITERS;
-    for (size_t i = 0; i < WAITERS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, wait_for_landing, &wait), 0);
-    pthread_mutex_lock(&wait.lock);
-    while (wait.waiting < WAITERS)
-        pthread_cond_wait(&wait.arrived, &wait.lock);
-    flight_land(&flights, wait.flight, &refused, 1);
-    flight_put(wait.flight);
-    pthread_mutex_unlock(&wait.lock);
-    for (size_t i = 0; i < WAITERS; i++) {
-        void *reason;
+static void free_member(struct waiter *waiter)
+{
+    struct member *member = (struct member *)waiter;
 
-        assert_int_equal(pthread_join(threads[i], &reason), 0);
-        assert_non_null(reason);
-        assert_int_equal(*(enum rb_reason *)reason, RB_REASON_NO_SUCH_USER);
-        free(reason);
+    atomic_fetch_add(&member->crowd->gone, 1);
+    free(member);
+}
+
+/* Asks the same as all others do, finishes what it was first with, and sometimes leaves. */
+static void *ask_and_finish(void *arg)
+{
+    struct crowd *crowd = arg;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct question *question = question_new("u@d.example", "d.example", NULL);
+        struct member *member = malloc(sizeof *member);
+
+        if (question == NULL || member == NULL)
+            abort();
+        *member = (struct member){.waiter = {.tell = tell_member,
+                                             .call = call_member,
+                                             .release = free_member,
+                                             .references = 1},
+                                  .crowd = crowd};
+        inflight_wait_for(question, &member->waiter);
+        if (!inflight_join(&crowd->inflight, question)) {
+            inflight_accepted(&crowd->inflight, question, &welcome);
+            inflight_finish(&crowd->inflight, question, &refused, NULL);
+        }
+        if (i % 3 == 0)
+            inflight_leave(&crowd->inflight, &member->waiter);
+        waiter_put(&member->waiter);
     }
-    pthread_mutex_destroy(&wait.lock);
-    pthread_cond_destroy(&wait.arrived);
+    return NULL;
 }
 
-/* What is a moment ahead on the monotonic scale is long past on that of the wall clock. */
-static void the_condition_runs_on_the_monotonic_clock(void **state)
+static void many_threads_ask_finish_and_leave(void **state)
 {
+    struct crowd crowd = {.told = 0, .gone = 0};
+    pthread_t threads[THREADS];
     (void)state;
-    struct flight *flight = started("u@d.example");
-    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    struct timespec until, now;
 
-    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &until), 0);
-    until.tv_nsec += MOMENT_NS;
-    until.tv_sec += until.tv_nsec / SECOND_NS;
-    until.tv_nsec %= SECOND_NS;
-    pthread_mutex_lock(&lock);
-    while (pthread_cond_timedwait(&flight->landing, &lock, &until) != ETIMEDOUT)
-        continue;
-    pthread_mutex_unlock(&lock);
-    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
-    assert_true(now.tv_sec > until.tv_sec ||
-                (now.tv_sec == until.tv_sec && now.tv_nsec >= until.tv_nsec));
-    pthread_mutex_destroy(&lock);
-    flight_put(flight);
+    inflight_init(&crowd.inflight, clock_system());
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_and_finish, &crowd), 0);
+    for (int i = 0; i < ROUNDS; i++)
+        inflight_stop(&crowd.inflight);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&crowd.gone), THREADS * ROUNDS);
+    assert_true(atomic_load(&crowd.told) <= THREADS * ROUNDS);
+    inflight_fini(&crowd.inflight);
 }
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_new_flight_has_one_holder_and_is_not_listed),
-        cmocka_unit_test(names_that_are_too_long_make_no_flight),
-        cmocka_unit_test(a_listed_flight_is_found_by_its_key),
-        cmocka_unit_test(a_landed_flight_cannot_be_joined_and_keeps_its_answer),
-        cmocka_unit_test(a_flight_that_was_never_listed_lands_too),
-        cmocka_unit_test(followers_are_told_what_their_leader_is),
-        cmocka_unit_test(followers_that_were_left_land_and_go),
-        cmocka_unit_test(a_flight_is_found_again_from_its_item),
-        cmocka_unit_test(the_last_holder_frees_the_transcript),
-        cmocka_unit_test(landing_wakes_all_who_wait),
-        cmocka_unit_test(the_condition_runs_on_the_monotonic_clock),
+        TEST(names_that_are_too_long_make_no_question),
+        TEST(a_question_is_found_by_its_key_until_it_is_finished),
+        TEST(a_private_question_is_neither_joined_nor_joins),
+        TEST(one_that_never_was_under_way_is_finished_too),
+        TEST(all_who_joined_are_told_once),
+        TEST(who_asked_first_keeps_his_time),
+        TEST(acceptance_is_told_to_those_who_wait_and_those_who_join),
+        TEST(who_has_left_is_told_nothing),
+        TEST(a_waiter_that_is_called_may_leave),
+        TEST(a_transcript_goes_to_who_takes_it),
+        TEST(stopping_tells_all_and_ends_no_question),
+        TEST(many_threads_ask_finish_and_leave),
     };
 
-    return cmocka_run_group_tests_name("flight", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("inflight", tests, NULL, NULL);
 }

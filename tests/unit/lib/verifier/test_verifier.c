@@ -872,6 +872,7 @@ static void an_acceptance_is_told_before_the_probe_is_answered(void **state)
     assert_string_equal(answer.reply, "250 2.1.5 Ok");
     rig_hold(f, false);
     assert_int_equal(rig_outcome(first), RB_REASON_ACCEPTED);
+    assert_int_equal(rb_wait(joined, rig_until(RIG_PATIENCE_MS), &answer), RB_OK);
     assert_int_equal(wait_accepted(joined, 0), ANSWERED); /* the answer is there */
     assert_int_equal(rig_outcome(joined), RB_REASON_ACCEPTED);
     assert_int_equal(rig_rcpts(f), 2);
