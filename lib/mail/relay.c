@@ -118,6 +118,11 @@ bool relay_is_mx(const char *list)
     return list != NULL && strcmp(list, MX) == 0;
 }
 
+bool relay_is_own(const char *list)
+{
+    return list[0] != '\0' && !relay_is_mx(list);
+}
+
 bool relay_is_good(const char *list)
 {
     struct relay_target target;

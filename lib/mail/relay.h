@@ -49,6 +49,9 @@ bool relay_is_good(const char *list);
 /* Whether it is "mx:". */
 bool relay_is_mx(const char *list);
 
+/* Whether it names mail stores of our own: it is neither "" nor "mx:". */
+bool relay_is_own(const char *list);
+
 /*
  * What a list is called in keys: itself where it is short and has no blank, else "#" and a hash of
  * it; a name's name is itself. "" for NULL and "".

@@ -100,8 +100,7 @@ static void note_if_idle(struct hostslots *hostslots, struct mail_host *host)
 static unsigned sessions_max(const struct hostslots *hostslots, const struct mail_host *host,
                              const struct destination *destination, int64_t now_ms)
 {
-    const bool is_ours = destination->relay[0] != '\0' && !relay_is_mx(destination->relay);
-    const unsigned max = is_ours ? UINT_MAX : hostslots->sessions_max;
+    const unsigned max = relay_is_own(destination->relay) ? UINT_MAX : hostslots->sessions_max;
 
     return now_ms < host->allowed_until_ms && host->allowed < max ? host->allowed : max;
 }

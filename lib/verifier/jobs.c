@@ -135,9 +135,7 @@ static bool is_held(struct task *task, const char *ip, bool *on_trial)
  */
 static bool is_ours(const struct task *task)
 {
-    const char *relay = sched_relay(task->destination);
-
-    return relay[0] != '\0' && !relay_is_mx(relay);
+    return relay_is_own(sched_relay(task->destination));
 }
 
 static enum callout_leave may_call(void *arg, const char *ip)

@@ -247,10 +247,8 @@ enum memory_answer memory_find(struct memory *memory, const struct options *opti
 
 bool memory_keeps(const char *relay, enum rb_reason reason)
 {
-    bool of_our_own = relay[0] != '\0' && !relay_is_mx(relay);
-
     return address_record_is_kept(reason) &&
-           (!of_our_own || rb_reason_verdict(reason) != RB_VERDICT_UNKNOWN ||
+           (!relay_is_own(relay) || rb_reason_verdict(reason) != RB_VERDICT_UNKNOWN ||
             reason == RB_REASON_CATCH_ALL);
 }
 

@@ -119,6 +119,9 @@ static void the_preferred_mail_hosts_are_a_relay_too(void **state)
     assert_true(relay_is_mx("mx:"));
     assert_false(relay_is_mx("mx"));
     assert_false(relay_is_mx(NULL));
+    assert_false(relay_is_own("mx:"));
+    assert_false(relay_is_own(""));
+    assert_true(relay_is_own("store.example"));
     assert_false(relay_is_good("mx:,a"));
 }
 
