@@ -1490,6 +1490,58 @@ static void once_stopped_nobody_is_asked(void **state)
     assert_int_equal(rig_connections(f), 1);
 }
 
+struct crowd {
+    struct rig *rig;
+    unsigned number, unexpected;
+    bool stopped; /* it was told so */
+    pthread_t thread;
+};
+
+/* Asks about one new address after the other until it is told that the verifier stops. */
+static void *ask_until_stopped(void *arg)
+{
+    struct crowd *crowd = arg;
+    struct rb_answer answer;
+    char text[48];
+
+    for (unsigned i = 0; !crowd->stopped; i++) {
+        (void)snprintf(text, sizeof text, "c%u-%u@%s.example", crowd->number, i,
+                       i % 2 == 0 ? "other" : "third");
+        answer = rig_answer(rig_ask(crowd->rig, text));
+        crowd->stopped = strcmp(answer.rule, "shutting_down") == 0;
+        if (answer.reason != RB_REASON_NO_SUCH_USER && answer.reason != RB_REASON_BUSY &&
+            answer.reason != RB_REASON_TIMEOUT)
+            crowd->unexpected++;
+    }
+    return NULL;
+}
+
+/* Some questions are on their way to a worker at any moment: none is lost, none told twice. */
+static void who_asks_while_it_stops_is_told_so(void **state)
+{
+    struct rig *f = *state;
+    struct crowd crowd[8];
+
+    f->options.max_workers = 2;
+    f->options.max_pending = 3;
+    f->options.shield.addresses = 0;
+    f->options.per_domain_rate.count = f->options.global_rate.count = 100000;
+    rig_open(f);
+    for (unsigned i = 0; i < COUNT(crowd); i++) {
+        crowd[i] = (struct crowd){.rig = f, .number = i};
+        assert_int_equal(pthread_create(&crowd[i].thread, NULL, ask_until_stopped, &crowd[i]), 0);
+    }
+    assert_true(fake_host_wait(f->host, "RCPT", 50));
+    rb_verifier_stop(f->verifier);
+    for (unsigned i = 0; i < COUNT(crowd); i++) {
+        assert_int_equal(pthread_join(crowd[i].thread, NULL), 0);
+        assert_int_equal(crowd[i].unexpected, 0);
+    }
+    assert_int_equal(rig_stats(f).pending, 0);
+    assert_int_equal(rb_verifier_close(f->verifier), RB_OK);
+    f->verifier = NULL;
+}
+
 static void closing_does_not_wait_for_the_host(void **state)
 {
     struct rig *f = *state;
@@ -1843,6 +1895,7 @@ int main(void)
         TEST(stopping_wakes_all_who_wait),
         TEST(stopping_does_not_wait_for_a_silent_name_server),
         TEST(once_stopped_nobody_is_asked),
+        TEST(who_asks_while_it_stops_is_told_so),
         TEST(closing_does_not_wait_for_the_host),
         TEST(whoever_holds_a_ticket_keeps_it_open),
         TEST(closing_says_that_something_could_not_be_kept),
