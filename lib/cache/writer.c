@@ -19,6 +19,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 
 struct blob {
@@ -423,15 +424,11 @@ static void *run(void *arg)
 
 static void init_locks(struct writer *writer)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&writer->store_lock, NULL);
     pthread_mutex_init(&writer->lock, NULL);
-    pthread_cond_init(&writer->work, &attributes);
-    pthread_cond_init(&writer->hurry, &attributes);
+    clock_init_cond(&writer->work);
+    clock_init_cond(&writer->hurry);
     pthread_cond_init(&writer->done, NULL);
-    pthread_condattr_destroy(&attributes);
 }
 
 /* Signals are for the program's own threads. */

@@ -732,7 +732,6 @@ enum rb_error retry_open(struct cache *cache, const struct rb_clock *clock,
                          const struct retry_hooks *hooks, struct retry **retry)
 {
     struct retry *made = calloc(1, sizeof *made);
-    pthread_condattr_t attributes;
 
     *retry = made;
     if (made == NULL)
@@ -742,11 +741,8 @@ enum rb_error retry_open(struct cache *cache, const struct rb_clock *clock,
     made->hooks = *hooks;
     pthread_mutex_init(&made->switching, NULL);
     pthread_mutex_init(&made->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&made->changed, &attributes);
+    clock_init_cond(&made->changed);
     pthread_cond_init(&made->looked, NULL);
-    pthread_condattr_destroy(&attributes);
     return RB_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "fake_clock.h"
 
+#include <errno.h>
 #include <limits.h>
 
 static void clock_is_asked_through_its_hook(void **state)
@@ -125,6 +126,22 @@ static void a_time_to_wait_until_lies_that_far_ahead(void **state)
     }
 }
 
+static void a_condition_goes_by_the_clock_of_its_waits(void **state)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t cond;
+    const struct timespec past = {.tv_sec = 0}, soon = clock_timespec_in_ms(1);
+    (void)state;
+    clock_init_cond(&cond);
+    pthread_mutex_lock(&lock);
+    assert_int_equal(pthread_cond_timedwait(&cond, &lock, &past), ETIMEDOUT);
+    while (pthread_cond_timedwait(&cond, &lock, &soon) == 0)
+        continue;
+    pthread_mutex_unlock(&lock);
+    assert_true(clock_timespec_in_ms(0).tv_sec >= soon.tv_sec);
+    pthread_cond_destroy(&cond);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +155,7 @@ int main(void)
         cmocka_unit_test(system_wall_clock_is_in_seconds_since_1970),
         cmocka_unit_test(system_clock_is_one_for_all),
         cmocka_unit_test(a_time_to_wait_until_lies_that_far_ahead),
+        cmocka_unit_test(a_condition_goes_by_the_clock_of_its_waits),
     };
 
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
