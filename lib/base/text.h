@@ -63,6 +63,15 @@ static inline bool char_is_in(char c, const char *set)
     return c != '\0' && strchr(set, c) != NULL;
 }
 
+/* Whether the first octets are the same; the upper and lower case of ASCII letters are. */
+static inline bool text_same_letters(const char *one, const char *other, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (char_lower(one[i]) != char_lower(other[i]))
+            return false;
+    return true;
+}
+
 /* "3 d 2 h", "2 h 5 min", "17 s": for people. 40 octets suffice. */
 void text_duration(int64_t seconds, char *text, size_t size);
 

@@ -197,7 +197,7 @@ static bool is_asked_local(const struct reader *reader, struct span word)
     const char *at = strrchr(reader->asked, '@');
 
     return at != NULL && word.len == (size_t)(at - reader->asked) &&
-           span_same_letters(word.at, reader->asked, word.len);
+           text_same_letters(word.at, reader->asked, word.len);
 }
 
 /* Appends a token, which phrases are looked for in where it is `said`, not quoted. */

@@ -12,7 +12,6 @@
 #include "spf/record.h"
 
 #include <arpa/inet.h>
-#include <strings.h>
 
 #include "base/text.h"
 #include "spf/macro.h"
@@ -21,11 +20,6 @@ enum { V4_BITS = 32, V6_BITS = 128 };
 
 static const char version[] = "v=spf1";
 enum { VERSION_LEN = sizeof version - 1 };
-
-static bool is_word(struct span span, const char *word)
-{
-    return span.len == strlen(word) && strncasecmp(span.at, word, span.len) == 0;
-}
 
 /* --- Mechanisms --------------------------------------------------------------- */
 
@@ -94,7 +88,7 @@ static bool read_mechanism(struct span name, struct argument argument, struct sp
     };
     size_t kind = 0;
 
-    while (kind < sizeof names / sizeof names[0] && !is_word(name, names[kind]))
+    while (kind < sizeof names / sizeof names[0] && !span_is(name, names[kind]))
         kind++;
     term->kind = (enum spf_kind)kind;
     switch (term->kind) {
@@ -121,8 +115,8 @@ static bool read_mechanism(struct span name, struct argument argument, struct sp
 
 static bool read_modifier(struct span name, struct span value, struct spf_term *term)
 {
-    term->kind = is_word(name, "redirect") ? SPF_REDIRECT
-                 : is_word(name, "exp")    ? SPF_EXP
+    term->kind = span_is(name, "redirect") ? SPF_REDIRECT
+                 : span_is(name, "exp")    ? SPF_EXP
                                            : SPF_OTHER;
     if (term->kind == SPF_OTHER)
         return spf_macro_is_string(value);
@@ -186,8 +180,7 @@ bool spf_record_next(struct span *rest, struct spf_term *term)
 
 bool spf_record_is_one(struct span text)
 {
-    return text.len >= VERSION_LEN && strncasecmp(text.at, version, VERSION_LEN) == 0 &&
-           (text.len == VERSION_LEN || text.at[VERSION_LEN] == ' ');
+    return span_begins(text, version) && (text.len == VERSION_LEN || text.at[VERSION_LEN] == ' ');
 }
 
 struct span spf_record_terms(struct span record)
