@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* hash: see hash.h. SipHash with one round for each eight octets and three at the end. */
+/* hash: see the header. SipHash with one round for each eight octets and three at the end. */
 #include "config.h"
 
 #include "base/hash.h"

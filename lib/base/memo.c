@@ -96,10 +96,11 @@ static void add_entry(struct memo *memo, struct entry *entry)
 
     if (before != NULL)
         remove_entry(memo, before);
-    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
+    /* NOLINTBEGIN(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
     while (memo->table != NULL &&
            (is_full(memo, entry) || deadline_is_over(memo->clock, memo->table->until)))
         remove_entry(memo, memo->table);
+    /* NOLINTEND(clang-analyzer-unix.Malloc) */
     HASH_ADD_KEYPTR(hh, memo->table, entry->octets, entry->key_len, entry);
     if (entry->hh.tbl == NULL)
         free(entry);

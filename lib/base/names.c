@@ -75,24 +75,24 @@ static const char *const errors[] = {
 };
 
 /* The unsigned index also catches negative numbers. */
-static const char *pick(const char *const *names, size_t count, unsigned index)
+static const char *name_at(const char *const *names, size_t count, unsigned index)
 {
     return index < count && names[index] != NULL ? names[index] : "?";
 }
 
 const char *rb_error_text(enum rb_error error)
 {
-    return pick(errors, COUNT_OF(errors), (unsigned)error);
+    return name_at(errors, COUNT_OF(errors), (unsigned)error);
 }
 
 const char *rb_verdict_name(enum rb_verdict verdict)
 {
-    return pick(verdicts, COUNT_OF(verdicts), (unsigned)verdict);
+    return name_at(verdicts, COUNT_OF(verdicts), (unsigned)verdict);
 }
 
 const char *rb_stage_name(enum rb_stage stage)
 {
-    return pick(stages, COUNT_OF(stages), (unsigned)stage);
+    return name_at(stages, COUNT_OF(stages), (unsigned)stage);
 }
 
 const char *rb_reason_name(enum rb_reason reason)

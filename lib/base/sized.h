@@ -17,6 +17,7 @@
 /* The size that a struct had in the first release, whose last member was that one. */
 #define SIZED_UP_TO(type, last) (offsetof(type, last) + sizeof(((type *)0)->last))
 
+/* NOLINTBEGIN(bugprone-sizeof-expression): the last member may be a pointer */
 enum {
     SIZED_OPTIONS = SIZED_UP_TO(struct rb_options, clock),
     SIZED_QUESTION = SIZED_UP_TO(struct rb_question, transcript),
@@ -24,6 +25,7 @@ enum {
     SIZED_PROSPECT = SIZED_UP_TO(struct rb_prospect, would_refresh),
     SIZED_STATS = SIZED_UP_TO(struct rb_stats, cache_bytes),
 };
+/* NOLINTEND(bugprone-sizeof-expression) */
 
 /* How many octets of a caller's struct may be touched; ours: its size here. */
 static inline size_t sized_reach(const void *given, size_t first, size_t ours)

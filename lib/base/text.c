@@ -33,7 +33,7 @@ static bool is_control(char c)
     return (unsigned char)c < ' ' || c == 0x7F;
 }
 
-static char harmless(char c)
+static char made_harmless(char c)
 {
     if (is_white(c))
         return ' ';
@@ -58,13 +58,13 @@ size_t text_printable(char *dst, size_t size, const char *src, size_t src_len)
             n += dots_len;
             break;
         }
-        dst[n++] = harmless(src[i]);
+        dst[n++] = made_harmless(src[i]);
     }
     dst[n] = '\0';
     return n;
 }
 
-/* What a cache holds is looked at for every mail. */
+/* Eight octets at a time: what a cache holds is checked for every mail. */
 bool text_is_clean(const char *text, size_t len)
 {
     uint64_t found = 0;

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * transcript: see the header. Also holds rb_answer_fini, a transcript being all that an answer
- * owns.
- */
+/* transcript: see the header. rb_answer_fini stands here: a transcript is all that an answer owns. */
 #include "config.h"
 
 #include "base/transcript.h"

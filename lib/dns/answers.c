@@ -133,7 +133,7 @@ static int64_t clamp_ms(int64_t ms, int64_t least_ms, int64_t most_ms)
     return ms < most_ms ? ms : most_ms;
 }
 
-/* What an answer without the records that were asked for is worth. */
+/* For how long it holds that there are no such records. */
 static int64_t nothing_for_ms(const struct dns_answers_terms *terms, ns_msg *msg)
 {
     if (terms->nothing_ms > 0)
@@ -143,7 +143,7 @@ static int64_t nothing_for_ms(const struct dns_answers_terms *terms, ns_msg *msg
                : clamp_ms(no_data_ms(msg), 0, terms->most_ms);
 }
 
-/* 0: it is not to be kept. */
+/* For how long an answer is kept; 0: not at all. */
 static int64_t lifetime_ms(const struct dns_answers_terms *terms, ns_msg *msg)
 {
     const bool is_nothing =

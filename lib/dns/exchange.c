@@ -22,8 +22,8 @@
 
 enum {
     DATAGRAM_ROOM = 4096, /* some send more than we take */
-    STRAYS_MAX = 64,      /* datagrams that answer nothing of ours, between two sends */
-    ERRORS_MAX = 16,      /* looked at in one go */
+    STRAYS_MAX = 64,      /* datagrams read that answer nothing of ours, until we send again */
+    ERRORS_MAX = 16,      /* ICMP errors read at a time */
     FRAME = 2,            /* the length before a TCP message */
     FAMILIES = 2,
 };
@@ -121,9 +121,9 @@ static void note_answer(const struct exchange *x, const struct party *party, siz
 
 static void begin_party(struct exchange *x, struct party *party, size_t first);
 
-/* A server has answered. */
-static void read_answer(struct exchange *x, struct party *party, size_t place,
-                        const uint8_t *octets, size_t len)
+/* Hands an answer to the asker, who says how to go on. */
+static void hand_over(struct exchange *x, struct party *party, size_t place, const uint8_t *octets,
+                      size_t len)
 {
     struct dns_asker *asker = party->asker;
     switch (asker->read(&asker->question, octets, len, asker->arg)) {
@@ -224,7 +224,7 @@ static void move_stream(struct exchange *x, struct party *party, size_t place)
     stream->octets = NULL; /* ours now: the stream may end */
     x->is_heard = true;
     if (dns_question_is_answered(question, answer, len) && !dns_question_is_cut_off(answer))
-        read_answer(x, party, place, answer, len);
+        hand_over(x, party, place, answer, len);
     else
         fail_attempt(attempt);
     free(answer);
@@ -347,7 +347,7 @@ static void receive_datagram(struct exchange *x, int fd)
     } else if (dns_question_is_cut_off(x->datagram) || !has_room) {
         start_stream(x, attempt, place);
     } else {
-        read_answer(x, party, place, x->datagram, len);
+        hand_over(x, party, place, x->datagram, len);
     }
 }
 
@@ -358,7 +358,10 @@ static int int_min(int a, int b)
     return a < b ? a : b;
 }
 
-/* A round has its share of the time that is left, and each server of it has one of that. */
+/*
+ * Shares out the time that is left: an equal part for each round, and of that an equal part for each
+ * server, but never more than resolv.conf's timeout, nor, but for the last one, DNS_NEXT_SERVER_MS.
+ */
 static void begin_round(const struct exchange *x, struct party *party)
 {
     assert(x->list->count > 0);
@@ -389,7 +392,7 @@ static void ask_server(struct exchange *x, struct party *party)
         ask_udp(x, party, place);
 }
 
-/* Whether nobody who was asked in this round can answer any more. */
+/* Whether the attempts of this round have all failed. */
 static bool has_failed(const struct exchange *x, const struct party *party)
 {
     for (size_t n = 0; n < party->asked; n++)
@@ -398,7 +401,7 @@ static bool has_failed(const struct exchange *x, const struct party *party)
     return true;
 }
 
-/* Asks the next server, as often as that fails at once; the party is over where none is left. */
+/* Asks the next server, and the one after it where that fails at once; past the last round it is over. */
 static void ask_next_server(struct exchange *x, struct party *party)
 {
     do {
@@ -474,7 +477,7 @@ static size_t count_over(const struct exchange *x)
     return over;
 }
 
-/* When there is something to do although nothing has come. */
+/* When there is something to do even if nothing comes until then. */
 static deadline next_event(const struct exchange *x, deadline until)
 {
     deadline next = until;
@@ -498,7 +501,7 @@ static bool run_once(struct exchange *x)
         return false;
     if (ready > 0)
         take_events(x, polled);
-    /* What was waited for in full has come, whatever a clock of tests says. */
+    /* Where poll has waited in full `next` has come, though the clock of a test may stand still. */
     deadline now = clock_monotonic_ms(settings->clock);
     if (ready == 0 && now < next)
         now = next;

@@ -10,7 +10,7 @@
 #include "dns/name.h"
 #include "dns/query.h"
 
-/* Which names of mail hosts and pointers are of use. */
+/* Copies the name of a mail host or pointer in lower case; false for one that is to be left out. */
 typedef bool name_fn(const char *text, char name[RB_DOMAIN_MAX + 1]);
 
 struct taker {
@@ -74,7 +74,7 @@ static bool read_target(const ns_msg *msg, const ns_rr *rr, size_t offset, name_
     return !*is_usable || set_text(record, name, strlen(name));
 }
 
-/* False when the data are broken (or memory ran out). */
+/* False: the data are broken, or memory ran out. */
 static bool read_record(const ns_msg *msg, const ns_rr *rr, name_fn *name_of,
                         struct dns_record *record, bool *is_usable)
 {

@@ -32,7 +32,7 @@ struct dns_servers {
     _Atomic int64_t last_until_ms[DNS_RESOLVERS_MAX]; /* 0: it has answered */
     atomic_uint turn;                                 /* with resolv.conf's rotate */
 
-    /* No server has answered: since when, and seen when last. HEARD: one has. */
+    /* Since when no server has answered (HEARD: one has), and when that was seen last. */
     _Atomic int64_t silent_since_ms, silent_at_ms;
     atomic_bool is_told; /* that they are silent, to the watch */
     struct dns_watch watch;
@@ -155,7 +155,7 @@ static bool comes_last(struct dns_servers *servers, size_t number, int64_t now_m
                                                     memory_order_relaxed, memory_order_relaxed);
 }
 
-/* As they come, but those that were silent behind the others. */
+/* Lists them in turn from `first` on, but those that were silent behind the others. */
 static void put_in_order(struct dns_servers *servers, const struct sockaddr_storage *address,
                          size_t count, size_t first, struct dns_server_list *list)
 {

@@ -32,7 +32,7 @@ struct evaluation {
 };
 
 /*
- * STOP ends it all: with an error, which is in the result then, or because an answer of DNS is wanting.
+ * STOP ends it all: with an error, which the result has then, or because needs_more is set.
  */
 enum match { NO_MATCH, MATCH, STOP };
 
@@ -87,8 +87,8 @@ static enum match count_void(struct evaluation *ev)
 }
 
 /*
- * Whether there are records for the look-up of a term: MATCH, and *answer has them. Not so for the
- * client's own names: what those say is no fault of the record's.
+ * MATCH: *answer has the records that a term asks for. NO_MATCH: there are none, which is counted.
+ * Not for the client's own names: that those find nothing is no fault of the record's.
  */
 static enum match find_records(struct evaluation *ev, int type, const char *name,
                                const struct spf_answer **answer)
@@ -113,7 +113,7 @@ static bool is_v4(const struct evaluation *ev)
     return ip_is_v4(&ev->client);
 }
 
-/* Whether one of the addresses that were found has its first so many bits in common with the client. */
+/* Whether the client and one of the addresses that were found have so many first bits in common. */
 static bool has_client(const struct evaluation *ev, const struct spf_answer *answer, unsigned bits)
 {
     struct span octets;
@@ -158,7 +158,7 @@ static bool is_kin(const char *name, const char *domain, enum kin kin)
     }
 }
 
-/* MATCH: the client has this address. An error is none of the record's (RFC 7208 5.5). */
+/* MATCH: the name has the client's address. A failure of DNS is NO_MATCH (RFC 7208 5.5). */
 static enum match is_validated(struct evaluation *ev, const char *name)
 {
     const struct spf_answer *answer = find_answer(ev, address_type(ev), name);
@@ -385,7 +385,7 @@ static enum match find_record(struct evaluation *ev, const char *domain, struct 
     return spf_answer_next(answer, &at, record) ? MATCH : NO_MATCH;
 }
 
-/* The same; other than MATCH where its grammar is wrong, too (RFC 7208 4.6). */
+/* The same, but PERMERROR where its grammar is wrong (RFC 7208 4.6). */
 static enum match get_record(struct evaluation *ev, const char *domain, struct span *record)
 {
     const enum match match = find_record(ev, domain, record);
