@@ -155,5 +155,5 @@ tests_smtpd_smtpd_SOURCES = \
     tests/smtpd/tls.h
 tests_smtpd_smtpd_LDADD = $(OPENSSL_LIBS)
 
-EXTRA_DIST += tests/tsan.supp tests/replies.tsv tests/replies-more.tsv tests/replies-field.tsv tests/daemon tests/lab \
+EXTRA_DIST += tests/rooms tests/tsan.supp tests/replies.tsv tests/replies-more.tsv tests/replies-field.tsv tests/daemon tests/lab \
     tests/scenarios tests/smtpd/README tests/smtpd/test_smtpd.py

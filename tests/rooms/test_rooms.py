@@ -139,9 +139,23 @@ def check_circles(tap, build):
     tap.ok(not circles, "no two files call each other", [" ".join(circle) for circle in sorted(circles)])
 
 
+def check_page(tap, root):
+    """ARCHITECTURE leads to where things are: what it names is there, and it names every room."""
+    page = (root / "ARCHITECTURE").read_text()
+    named = set(re.findall(r"(?<![\w/])(?:lib|milter)/[a-z_/]+(?:\.\w+)?", page))
+    lost = sorted(name for name in named if not list(root.glob(name.rstrip("/") + ("" if "." in name else "*"))))
+    rooms = {f"{room}/" for room in (*LIB, *MILTER) if room}
+    silent = sorted(room for room in rooms if not re.search(rf"^    {room}", page, re.M))
+    tap.ok(bool(named), "ARCHITECTURE names files")
+    tap.ok(not lost, "files that ARCHITECTURE names are there", lost)
+    tap.ok(not silent, "ARCHITECTURE has every room", silent)
+
+
 def main():
     tap = Tap()
-    check_includes(tap, pathlib.Path(os.environ.get("RB_SRCDIR", ".")).resolve())
+    root = pathlib.Path(os.environ.get("RB_SRCDIR", ".")).resolve()
+    check_includes(tap, root)
+    check_page(tap, root)
     check_circles(tap, pathlib.Path(os.environ.get("RB_BUILDDIR", "build")).resolve())
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0
