@@ -16,7 +16,7 @@
 enum { NOTICE_MS = 500 };
 
 /* One callout of one worker: the argument of its hooks. */
-struct task {
+struct job {
     struct rb_verifier *verifier;
     struct destination *destination;
     struct callout_item *first; /* to ask about; NULL once it was */
@@ -64,68 +64,68 @@ void jobs_finish(struct rb_verifier *verifier, const struct options *options,
  * Whether an item needs no asking: what became known of the domain since its question was put (it
  * may have waited for long, another callout may have told) answers it.
  */
-static bool is_settled(const struct task *task, struct callout_item *item)
+static bool is_settled(const struct job *job, struct callout_item *item)
 {
-    if (!task->settled || question_of(item)->no_cache)
+    if (!job->settled || question_of(item)->no_cache)
         return false;
     question_of(item)->from_cache = true;
-    jobs_finish(task->verifier, task->options, question_of(item), &task->settlement);
+    jobs_finish(job->verifier, job->options, question_of(item), &job->settlement);
     return true;
 }
 
 static struct callout_item *next_item(void *arg)
 {
-    struct task *task = arg;
-    struct callout_item *item = task->first;
+    struct job *job = arg;
+    struct callout_item *item = job->first;
 
-    task->first = NULL;
+    job->first = NULL;
     if (item == NULL)
-        item = sched_take(task->verifier->sched, task->destination);
-    while (item != NULL && is_settled(task, item))
-        item = sched_take(task->verifier->sched, task->destination);
+        item = sched_take(job->verifier->sched, job->destination);
+    while (item != NULL && is_settled(job, item))
+        item = sched_take(job->verifier->sched, job->destination);
     return item;
 }
 
 static bool may_keep_open(void *arg, const char *ip)
 {
-    const struct task *task = arg;
+    const struct job *job = arg;
 
-    return sched_may_keep_alive(task->verifier->sched, task->destination, ip,
-                                task->options->o.idle_timeout_ms);
+    return sched_may_keep_alive(job->verifier->sched, job->destination, ip,
+                                job->options->o.idle_timeout_ms);
 }
 
 static struct callout_item *wait_for_more(void *arg, const char *ip)
 {
-    const struct task *task = arg;
+    const struct job *job = arg;
     struct callout_item *item;
 
     do {
-        item = sched_keep_alive(task->verifier->sched, task->destination, ip,
-                                task->options->o.idle_timeout_ms, task->call);
-    } while (item != NULL && is_settled(task, item));
+        item = sched_keep_alive(job->verifier->sched, job->destination, ip,
+                                job->options->o.idle_timeout_ms, job->call);
+    } while (item != NULL && is_settled(job, item));
     return item;
 }
 
 static void answer_item(void *arg, struct callout_item *item, const struct address_record *record)
 {
-    struct task *task = arg;
+    struct job *job = arg;
 
-    question_of(item)->held_until_s = task->held_until_s;
+    question_of(item)->held_until_s = job->held_until_s;
     if (record->stage >= RB_STAGE_RCPT && rb_reason_verdict(record->reason) != RB_VERDICT_UNKNOWN)
-        task->contact.answered = true;
-    jobs_finish(task->verifier, task->options, question_of(item), record);
+        job->contact.answered = true;
+    jobs_finish(job->verifier, job->options, question_of(item), record);
 }
 
 /*
  * Whether the breaker lets the host be called; *on_trial: for the first time after it was held
  * back.
  */
-static bool is_held(struct task *task, const char *ip, bool *on_trial)
+static bool is_held_back(struct job *job, const char *ip, bool *on_trial)
 {
-    const int64_t until_s = memory_host_held_until_s(&task->verifier->memory, ip, on_trial);
+    const int64_t until_s = memory_host_held_until_s(&job->verifier->memory, ip, on_trial);
 
-    if (until_s != 0 && (task->held_until_s == 0 || until_s < task->held_until_s))
-        task->held_until_s = until_s;
+    if (until_s != 0 && (job->held_until_s == 0 || until_s < job->held_until_s))
+        job->held_until_s = until_s;
     return until_s != 0;
 }
 
@@ -133,27 +133,27 @@ static bool is_held(struct task *task, const char *ip, bool *on_trial)
  * A mail store of our own: it needs no sparing, but that clients are not kept waiting for a dead
  * one.
  */
-static bool is_ours(const struct task *task)
+static bool is_own_store(const struct job *job)
 {
-    return relay_is_own(sched_relay(task->destination));
+    return relay_is_own(sched_relay(job->destination));
 }
 
 static enum callout_leave may_call(void *arg, const char *ip)
 {
-    struct task *task = arg;
+    struct job *job = arg;
     bool on_trial;
 
-    if (is_held(task, ip, &on_trial))
+    if (is_held_back(job, ip, &on_trial))
         return CALLOUT_HELD_BACK;
-    task->contact = (struct sched_contact){.let_in = false};
-    return sched_host_enter(task->verifier->sched, task->destination, ip, on_trial);
+    job->contact = (struct sched_contact){.let_in = false};
+    return sched_host_enter(job->verifier->sched, job->destination, ip, on_trial);
 }
 
 static void left(void *arg, const char *ip)
 {
-    const struct task *task = arg;
+    const struct job *job = arg;
 
-    sched_host_leave(task->verifier->sched, task->destination, ip, &task->contact);
+    sched_host_leave(job->verifier->sched, job->destination, ip, &job->contact);
 }
 
 static void wait_a_moment(const struct rb_verifier *verifier)
@@ -165,33 +165,32 @@ static void wait_a_moment(const struct rb_verifier *verifier)
 
 static bool turned_away(void *arg, const char *ip, bool may_lag)
 {
-    struct task *task = arg;
+    struct job *job = arg;
     enum sched_excess excess;
 
     if (ip[0] == '\0') /* a path has no slots */
         return false;
-    excess =
-        sched_turned_away(task->verifier->sched, task->destination, ip, may_lag, &task->contact);
+    excess = sched_turned_away(job->verifier->sched, job->destination, ip, may_lag, &job->contact);
     if (excess == SCHED_LAGS)
-        wait_a_moment(task->verifier);
+        wait_a_moment(job->verifier);
     return excess != SCHED_ALONE;
 }
 
 static void too_much(void *arg, const char *ip)
 {
-    const struct task *task = arg;
+    const struct job *job = arg;
 
     if (ip[0] != '\0')
-        sched_pause_host(task->verifier->sched, ip);
+        sched_pause_host(job->verifier->sched, ip);
 }
 
 static bool put_back(void *arg, struct callout_item *item)
 {
-    const struct task *task = arg;
-    const int64_t waited_ms = clock_monotonic_ms(task->verifier->clock) - item->asked_ms;
+    const struct job *job = arg;
+    const int64_t waited_ms = clock_monotonic_ms(job->verifier->clock) - item->asked_ms;
 
-    return waited_ms < (int64_t)task->options->o.total_timeout_ms &&
-           sched_put_back(task->verifier->sched, task->destination, item);
+    return waited_ms < (int64_t)job->options->o.total_timeout_ms &&
+           sched_put_back(job->verifier->sched, job->destination, item);
 }
 
 /*
@@ -201,25 +200,25 @@ static bool put_back(void *arg, struct callout_item *item)
 static enum callout_probe begin_probe(void *arg, struct callout_item *item,
                                       const struct address_record *accepted, struct fact *catch_all)
 {
-    const struct task *task = arg;
-    struct rb_verifier *verifier = task->verifier;
-    const int64_t ttl_s = task->options->o.lifetimes.domain_ttl_s;
+    const struct job *job = arg;
+    struct rb_verifier *verifier = job->verifier;
+    const int64_t ttl_s = job->options->o.lifetimes.domain_ttl_s;
     enum callout_probe turn =
-        sched_begin_probe(verifier->sched, task->destination, NULL, accepted, ttl_s, catch_all);
+        sched_begin_probe(verifier->sched, job->destination, NULL, accepted, ttl_s, catch_all);
 
     if (turn == CALLOUT_PROBE_KNOWN)
         return turn;
     inflight_accepted(&verifier->inflight, question_of(item), accepted);
     return turn == CALLOUT_PROBE ? turn
-                                 : sched_begin_probe(verifier->sched, task->destination, item,
+                                 : sched_begin_probe(verifier->sched, job->destination, item,
                                                      accepted, ttl_s, catch_all);
 }
 
 static struct callout_item *end_probe(void *arg, const struct fact *catch_all)
 {
-    const struct task *task = arg;
+    const struct job *job = arg;
 
-    return sched_end_probe(task->verifier->sched, task->destination, catch_all);
+    return sched_end_probe(job->verifier->sched, job->destination, catch_all);
 }
 
 /* Whether a refusal is one recipient's: the host answers about others. */
@@ -234,25 +233,25 @@ static bool is_of_one_address(struct rb_verifier *verifier, const char *ip,
  * A store of ours that refuses us keeps nobody waiting: it is to be seen as what it is, and not as
  * one that is silent.
  */
-static bool is_failure(const struct task *task, const struct address_record *how)
+static bool is_failure(const struct job *job, const struct address_record *how)
 {
     bool turned_away = how->stage == RB_STAGE_BANNER && how->code >= 400 && how->code < 500;
 
-    if (is_ours(task) && how->reason == RB_REASON_BLOCKED)
+    if (is_own_store(job) && how->reason == RB_REASON_BLOCKED)
         return false;
     return breaker_counts(how->reason) || how->code == 421 || turned_away;
 }
 
 static void host_called(void *arg, const char *ip, const struct address_record *how)
 {
-    struct task *task = arg;
-    struct rb_verifier *verifier = task->verifier;
+    struct job *job = arg;
+    struct rb_verifier *verifier = job->verifier;
 
     atomic_fetch_add(&verifier->counters.sessions, 1);
-    task->contact.let_in = task->contact.let_in || how->reason == RB_REASON_ACCEPTED;
+    job->contact.let_in = job->contact.let_in || how->reason == RB_REASON_ACCEPTED;
     if (ip[0] != '\0' && !is_of_one_address(verifier, ip, how))
-        memory_host_called(&verifier->memory, &task->options->o, ip, how->reason,
-                           is_failure(task, how), is_ours(task));
+        memory_host_called(&verifier->memory, &job->options->o, ip, how->reason,
+                           is_failure(job, how), is_own_store(job));
 }
 
 /* NULL: none. */
@@ -265,15 +264,15 @@ static const char *relay_of(const struct destination *destination)
 
 static void learned(void *arg, const struct domain_record *news)
 {
-    const struct task *task = arg;
+    const struct job *job = arg;
 
-    memory_learned(&task->verifier->memory, relay_of(task->destination),
-                   sched_domain(task->destination), news);
+    memory_learned(&job->verifier->memory, relay_of(job->destination),
+                   sched_domain(job->destination), news);
 }
 
-static void run(struct task *task, const struct snapshot *snapshot)
+static void run(struct job *job, const struct snapshot *snapshot)
 {
-    struct rb_verifier *verifier = task->verifier;
+    struct rb_verifier *verifier = job->verifier;
     struct callout callout = {
         .options = snapshot->options,
         .dns = snapshot->dns,
@@ -282,17 +281,17 @@ static void run(struct task *task, const struct snapshot *snapshot)
         .own_count = snapshot->own_count,
         .tls_context = verifier->tls_context,
         .cancel_fd = verifier->cancel_fd,
-        .stall = task->call,
+        .stall = job->call,
         .probe_key = verifier->probe_key,
-        .domain = sched_domain(task->destination),
-        .relay = relay_of(task->destination),
+        .domain = sched_domain(job->destination),
+        .relay = relay_of(job->destination),
         .hooks = {next_item, may_keep_open, wait_for_more, answer_item, may_call, left, turned_away,
-                  too_much, put_back, begin_probe, end_probe, host_called, learned, task},
+                  too_much, put_back, begin_probe, end_probe, host_called, learned, job},
     };
 
     memory_facts(&verifier->memory, callout.relay, callout.domain, &callout.facts);
-    task->settled =
-        memory_settles(&verifier->memory, task->options, &callout.facts, &task->settlement);
+    job->settled =
+        memory_settles(&verifier->memory, job->options, &callout.facts, &job->settlement);
     callout_run(&callout);
 }
 
@@ -301,12 +300,12 @@ void jobs_run(void *arg, struct destination *destination, struct callout_item *i
 {
     struct rb_verifier *verifier = arg;
     struct snapshot *snapshot = snapshots_get(&verifier->snapshots);
-    struct task task = {.verifier = verifier,
-                        .destination = destination,
-                        .first = item,
-                        .options = snapshot->options,
-                        .call = call};
+    struct job job = {.verifier = verifier,
+                      .destination = destination,
+                      .first = item,
+                      .options = snapshot->options,
+                      .call = call};
 
-    run(&task, snapshot);
+    run(&job, snapshot);
     snapshot_put(snapshot);
 }
