@@ -6,8 +6,9 @@
  *
  * Owns: the destinations and what waits for them, the slots of mail hosts, the lists of callouts and
  * look-ups under way and how long they have been kept waiting, the idle sessions, the threads.
- * Lock: one, its own. Each function takes it itself and leaves it before it returns; hooks are
- * called without it. Nobody may call in here while holding a lock that a hook takes.
+ * Lock: one, its own. Each function takes it itself, at most once, and leaves it before it returns;
+ * hooks are called without it. Callers hold no lock of their own. Until it is answered a question
+ * costs three takes as a rule: sched_push, a worker's that comes for it, sched_host_enter.
  *
  * Thread rule: any thread; a destination and its call are for the thread that was handed them by
  * `run`.
@@ -27,8 +28,8 @@ struct destination; /* opaque: lives until `run` returns */
 
 /* What the options allow; all but workers_max may change while it is open. */
 struct sched_limits {
-    unsigned workers_max;         /* threads whose hosts answer */
-    unsigned max_held;            /* threads beside them that are kept waiting, or hold a session */
+    unsigned workers_max;         /* workers, but for those that are exempt */
+    unsigned max_held;            /* exempt workers: stalled, or with an idle session */
     unsigned max_pending;         /* items that wait */
     unsigned per_domain_sessions; /* callouts at a time over one destination */
     unsigned per_host_sessions; /* sessions at a time with one IP address, over all destinations */
@@ -57,8 +58,8 @@ enum rb_error sched_open(const struct sched_limits *limits, const struct sched_h
 void sched_set_limits(struct sched *sched, const struct sched_limits *limits);
 
 /*
- * No item is handed out any more, and none is taken. What still waits is the caller's, a list; that
- * is so once. Idle sessions and sleeping threads are woken, and end.
+ * The end begins: items are neither taken nor handed out any more. Those that still wait are the
+ * caller's, a list; a second call has none. Idle sessions are evicted, sleeping threads end.
  */
 struct callout_item *sched_stop(struct sched *sched);
 
@@ -90,13 +91,13 @@ enum sched_push sched_push(struct sched *sched, const char *relay, const char *d
  */
 enum rb_error sched_push_lookup(struct sched *sched, struct sched_lookup *lookup);
 
-/* Items that wait now. Takes no lock. */
+/* Items that wait now. Takes no lock: whoever pushes next may find another number. */
 unsigned sched_pending(const struct sched *sched);
 
 struct sched_gauges {
     unsigned pending; /* items */
     unsigned running; /* callouts */
-    unsigned stalled; /* of these, those whose hosts keep them waiting (base/stall.h) */
+    unsigned stalled; /* of these, those whose hosts keep them waiting; max_held at most */
     unsigned idle;    /* of these, those that keep a session open, with nothing to ask */
 };
 

@@ -26,8 +26,7 @@ struct sched {
     unsigned lookups_waiting, lookups_running;
     struct stall_list callouts, lookups_made; /* under way, and how long they have been waiting */
     unsigned workers;
-    unsigned
-        workers_free; /* of these, those without work: asleep, or started but not yet running */
+    unsigned workers_free;    /* of these, those that sleep, or were started and do not run yet */
     struct sleeper *sleepers; /* workers that are asleep, the last one first */
     bool lookup_first;        /* whether the next worker looks for look-ups first */
     bool has_watcher;
@@ -45,7 +44,7 @@ void threads_dispatch(struct sched *sched);
 /* Whether there is a worker at all; one is started where there is none. */
 bool threads_has_worker(struct sched *sched);
 
-/* Callouts that are stalled now, not counting those above max_held. */
+/* Callouts that are stalled now; max_held at most. */
 unsigned threads_stalled(const struct sched *sched);
 
 /* Wakes all workers and the watcher, and evicts all idle sessions: the end has come. */
