@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * limits: see the header. The breaker's state is all in the host record, so it survives a restart.
- */
+/* breaker: see breaker.h. Its state is all in the host record, so it survives a restart. */
 #include "config.h"
 
 #include "limits/breaker.h"
@@ -11,7 +9,6 @@
 static int64_t hold_length_s(int64_t hold_s, unsigned trips)
 {
     int64_t length_s = hold_s > 0 ? hold_s : 0;
-    /* Ends by the ceiling on the length, or at once where there is no length to double. */
     while (trips > 0 && length_s > 0 && length_s < BREAKER_HOLD_MAX_S) {
         length_s *= 2;
         trips--;
@@ -41,7 +38,7 @@ void breaker_host_failed(struct host_record *host, enum rb_reason why, unsigned 
     host->stamp_s = now_s;
     if (breaker_failures == 0 || breaker_holds_back(host, now_s))
         return;
-    /* trips is only cleared by an answer: above 0, this failure was that of a trial. */
+    /* Only an answer clears trips: where it is above 0, this failure is that of a trial. */
     if (host->trips == 0 && host->failures < breaker_failures)
         return;
     host->held_until_s = now_s + hold_length_s(hold_s, host->trips);

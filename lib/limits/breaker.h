@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * limits: whether a mail host may be called now. (Not named limits.h: with this folder on the
- * include path, that would stand before the system's <limits.h>.)
- *
- * The breaker: a host that fails again and again is left alone for a growing while, so that a dead
- * or unfriendly one costs nobody anything. Pure: the record is the caller's to read and to store,
+ * breaker: whether a mail host may be called now. One that fails again and again is held back for a
+ * growing while, so that a dead or unfriendly one costs nobody anything. Pure: the record is the caller's to read and to store,
  * the time is the caller's to tell. Knows no clock, no cache, no lock.
  */
 #ifndef RB_LIMITS_BREAKER_H
@@ -16,9 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum {
-    BREAKER_HOLD_MAX_S = 24 * 3600
-}; /* however often it fails, a host is tried again once a day */
+enum { BREAKER_HOLD_MAX_S = 24 * 3600 }; /* however often it fails, a host is tried once a day */
 
 /*
  * True while the host must not be called. Once the hold is over it may be tried: an answer closes

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rates: token buckets, see the header. Knows neither clock nor lock, nor what a key stands for.
+ * rates: token buckets; see rates.h. Knows neither clock nor lock, nor what a key stands for.
  *
  * What a bucket lacks is counted in parts of a token of which a token has period_ms and a
  * millisecond brings `count`: both are whole numbers, so nothing is ever rounded. The ceilings on
@@ -30,9 +30,9 @@ struct bucket {
 struct rates {
     struct bucket *table;
     struct bucket *oldest; /* list by last take */
-    struct bucket *hand;   /* where the next look for full buckets begins; NULL: at the oldest */
+    struct bucket *hand;   /* drop_some_full goes on here; NULL: at the oldest */
     size_t buckets_max;
-    int64_t latest_ms; /* the clock's furthest */
+    int64_t latest_ms; /* the latest now_ms of a take */
 };
 
 static struct rb_rate within_ceilings(const struct rb_rate *rate)
@@ -90,12 +90,12 @@ static bool has_token(uint64_t missing, const struct rb_rate *rate)
     return missing <= (rate->count - 1) * period_ms(rate);
 }
 
-static int64_t not_back(const struct rates *rates, int64_t now_ms)
+static int64_t latest(const struct rates *rates, int64_t now_ms)
 {
     return now_ms > rates->latest_ms ? now_ms : rates->latest_ms;
 }
 
-static struct bucket *find(const struct rates *rates, const char *key)
+static struct bucket *find_bucket(const struct rates *rates, const char *key)
 {
     struct bucket *bucket;
 
@@ -110,7 +110,7 @@ static void unlink_bucket(struct rates *rates, struct bucket *bucket)
     DL_DELETE(rates->oldest, bucket);
 }
 
-static void drop(struct rates *rates, struct bucket *bucket)
+static void drop_bucket(struct rates *rates, struct bucket *bucket)
 {
     unlink_bucket(rates, bucket);
     HASH_DEL(rates->table, bucket);
@@ -127,11 +127,11 @@ static void drop_some_full(struct rates *rates, int64_t now_ms)
             return;
         rates->hand = bucket->next;
         if (missing_at(bucket, &bucket->rate, now_ms) == 0)
-            drop(rates, bucket);
+            drop_bucket(rates, bucket);
     }
 }
 
-static struct bucket *add(struct rates *rates, const char *key, size_t key_len)
+static struct bucket *add_bucket(struct rates *rates, const char *key, size_t key_len)
 {
     struct bucket *bucket = calloc(1, sizeof *bucket + key_len + 1);
 
@@ -151,8 +151,8 @@ static struct bucket *add_in_bounds(struct rates *rates, const char *key, size_t
 {
     drop_some_full(rates, rates->latest_ms);
     if (HASH_COUNT(rates->table) >= rates->buckets_max)
-        drop(rates, rates->oldest);
-    return add(rates, key, key_len);
+        drop_bucket(rates, rates->oldest);
+    return add_bucket(rates, key, key_len);
 }
 
 struct rates *rates_new(size_t buckets_max)
@@ -170,7 +170,7 @@ void rates_free(struct rates *rates)
     if (rates == NULL)
         return;
     while (rates->oldest != NULL)
-        drop(rates, rates->oldest);
+        drop_bucket(rates, rates->oldest);
     free(rates);
 }
 
@@ -183,9 +183,8 @@ bool rates_allow(const struct rates *rates, const char *key, const struct rb_rat
         return true;
     if (strnlen(key, RATES_KEY_MAX + 1) > RATES_KEY_MAX)
         return false;
-    const struct bucket *bucket = find(rates, key);
-    return bucket == NULL ||
-           has_token(missing_at(bucket, &wanted, not_back(rates, now_ms)), &wanted);
+    const struct bucket *bucket = find_bucket(rates, key);
+    return bucket == NULL || has_token(missing_at(bucket, &wanted, latest(rates, now_ms)), &wanted);
 }
 
 enum rb_error rates_take(struct rates *rates, const char *key, const struct rb_rate *rate,
@@ -199,8 +198,8 @@ enum rb_error rates_take(struct rates *rates, const char *key, const struct rb_r
         return RB_OK;
     if (key_len > RATES_KEY_MAX)
         return RB_ERR_TOO_LONG;
-    rates->latest_ms = not_back(rates, now_ms);
-    struct bucket *bucket = find(rates, key);
+    rates->latest_ms = latest(rates, now_ms);
+    struct bucket *bucket = find_bucket(rates, key);
     if (bucket != NULL) {
         missing = missing_at(bucket, &wanted, rates->latest_ms);
         unlink_bucket(rates, bucket);
@@ -230,7 +229,7 @@ size_t rates_list_limited(const struct rates *rates, int64_t now_ms, struct rate
                           size_t size)
 {
     const struct bucket *bucket = rates->oldest != NULL ? rates->oldest->prev : NULL;
-    const int64_t at_ms = not_back(rates, now_ms);
+    const int64_t at_ms = latest(rates, now_ms);
     size_t count = 0;
 
     for (size_t steps = 0; bucket != NULL && steps < RATES_LIST_STEPS_MAX; steps++) {

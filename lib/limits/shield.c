@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * shield: see the header. Knows neither clock nor lock, nor what a callout is.
+ * shield: see shield.h. Knows neither clock nor lock, nor what a callout is.
  *
  * A domain is in one of two lists: `calm`, by when it was last noted, and `raised`, in no order.
  * One whose shield has ended may stay in `raised` until somebody looks: a few are looked at when a
@@ -28,10 +28,10 @@ struct sighting {
 struct domain {
     struct sighting *sightings; /* oldest first */
     size_t count, room;
-    bool raised;      /* which list it is in */
-    int64_t until_s;  /* of the shield last raised; */
-    int64_t length_s; /* 0: none that would matter */
-    int64_t forget_s; /* nothing here says anything from then on */
+    bool raised;      /* it is in the list `raised`, not in `calm` */
+    int64_t until_s;  /* the end of the shield last raised */
+    int64_t length_s; /* how long that one is up; 0: none was raised */
+    int64_t forget_s; /* from then on the domain may be dropped: nothing of it counts any more */
     struct domain *prev, *next;
     UT_hash_handle hh;
     char name[];
@@ -64,7 +64,7 @@ static struct rb_shield_options within_ceilings(const struct rb_shield_options *
 
 static bool is_up(const struct domain *domain, int64_t now_s)
 {
-    /* Further off than it was ever long: the clock was set back, and the end might never come. */
+    /* An end that is further off than the shield is long: the clock was set back. */
     return domain->length_s > 0 && now_s < domain->until_s &&
            domain->until_s - now_s <= domain->length_s + SHIELD_SLIP_MAX_S;
 }
@@ -81,7 +81,7 @@ static uint32_t hash_of(const char *text)
     return (uint32_t)(hash ^ (hash >> 32));
 }
 
-static struct domain *find(const struct shield_table *shield, const char *name)
+static struct domain *find_domain(const struct shield_table *shield, const char *name)
 {
     struct domain *domain;
 
@@ -115,7 +115,7 @@ static void relist(struct shield_table *shield, struct domain *domain, bool rais
     enlist(shield, domain, raised);
 }
 
-static void drop(struct shield_table *shield, struct domain *domain)
+static void drop_domain(struct shield_table *shield, struct domain *domain)
 {
     unlist(shield, domain);
     HASH_DEL(shield->table, domain);
@@ -123,7 +123,7 @@ static void drop(struct shield_table *shield, struct domain *domain)
     free(domain);
 }
 
-/* Those still up go to the end, so that everyone's turn comes. */
+/* The first SHIELD_SWEEP_STEPS of `raised`: the ended go to `calm`, the others to its end. */
 static void release_some_ended(struct shield_table *shield, int64_t now_s)
 {
     for (unsigned steps = SHIELD_SWEEP_STEPS; steps > 0 && shield->raised != NULL; steps--)
@@ -135,11 +135,11 @@ static void drop_some_forgotten(struct shield_table *shield, int64_t now_s)
     for (unsigned steps = SHIELD_SWEEP_STEPS; steps > 0 && shield->calm != NULL; steps--) {
         if (now_s < shield->calm->forget_s)
             return;
-        drop(shield, shield->calm);
+        drop_domain(shield, shield->calm);
     }
 }
 
-/* One that has ended already comes before all that are up. */
+/* The raised domain whose shield ends first; one that has ended is before all that are up. */
 static struct domain *first_to_end(const struct shield_table *shield)
 {
     struct domain *first = shield->raised;
@@ -157,10 +157,10 @@ static void make_room(struct shield_table *shield, int64_t now_s)
     drop_some_forgotten(shield, now_s);
     if (HASH_COUNT(shield->table) < shield->domains_max)
         return;
-    drop(shield, shield->calm != NULL ? shield->calm : first_to_end(shield));
+    drop_domain(shield, shield->calm != NULL ? shield->calm : first_to_end(shield));
 }
 
-static struct domain *add(struct shield_table *shield, const char *name, size_t name_len)
+static struct domain *add_domain(struct shield_table *shield, const char *name, size_t name_len)
 {
     struct domain *domain = calloc(1, sizeof *domain + name_len + 1);
 
@@ -177,20 +177,20 @@ static struct domain *add(struct shield_table *shield, const char *name, size_t 
 }
 
 /* The domain, new if need be, as the most recently noted; NULL when it cannot be noted. */
-static struct domain *get(struct shield_table *shield, const char *name, int64_t now_s)
+static struct domain *find_or_add(struct shield_table *shield, const char *name, int64_t now_s)
 {
     const size_t name_len = strnlen(name, RB_DOMAIN_MAX + 1);
     struct domain *domain;
 
     if (name_len > RB_DOMAIN_MAX)
         return NULL;
-    domain = find(shield, name);
+    domain = find_domain(shield, name);
     if (domain != NULL) {
         relist(shield, domain, is_up(domain, now_s));
         return domain;
     }
     make_room(shield, now_s);
-    return add(shield, name, name_len);
+    return add_domain(shield, name, name_len);
 }
 
 static void drop_first_sightings(struct domain *domain, size_t count)
@@ -290,16 +290,16 @@ void shield_free(struct shield_table *shield)
     if (shield == NULL)
         return;
     while (shield->calm != NULL)
-        drop(shield, shield->calm);
+        drop_domain(shield, shield->calm);
     while (shield->raised != NULL)
-        drop(shield, shield->raised);
+        drop_domain(shield, shield->raised);
     free(shield);
 }
 
 bool shield_is_up(const struct shield_table *shield, const char *domain, int64_t now_s,
                   int64_t *until_s)
 {
-    const struct domain *found = find(shield, domain);
+    const struct domain *found = find_domain(shield, domain);
 
     if (found == NULL || !is_up(found, now_s))
         return false;
@@ -319,7 +319,7 @@ bool shield_note(struct shield_table *shield, const char *domain, const char *ad
 
     if (set.addresses == 0 || set.window_s <= 0 || set.hold_s <= 0)
         return false;
-    found = get(shield, domain, now_s);
+    found = find_or_add(shield, domain, now_s);
     if (found == NULL || is_up(found, now_s))
         return false;
     leave_window(found, set.window_s, now_s);
