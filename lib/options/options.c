@@ -105,27 +105,13 @@ __attribute__((format(printf, 2, 3))) static enum rb_error refuse(const struct d
     return RB_ERR_ARGUMENT;
 }
 
-struct range {
-    const char *name;
-    int64_t value, min, max;
-};
-
-static enum rb_error check_ranges(const struct range *ranges, size_t count,
-                                  const struct detail *detail)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct range *r = &ranges[i];
-        if (r->value < r->min || r->value > r->max)
-            return refuse(detail, "%s: %lld is not in %lld..%lld", r->name, (long long)r->value,
-                          (long long)r->min, (long long)r->max);
-    }
-    return RB_OK;
-}
-
 static enum rb_error check_numbers(const struct rb_options *from, const struct detail *detail)
 {
     const struct rb_lifetimes *l = &from->lifetimes;
-    const struct range ranges[] = {
+    const struct {
+        const char *name;
+        int64_t value, min, max;
+    } rows[] = {
         {"port", from->port, 1, UINT16_MAX},
         {"ip_version", (int64_t)from->ip_version, RB_IP_ANY, RB_IP_V6},
         {"tls", (int64_t)from->tls, RB_TLS_NEVER, RB_TLS_MAY},
@@ -162,7 +148,11 @@ static enum rb_error check_numbers(const struct rb_options *from, const struct d
         {"greylist give_up", from->greylist.give_up_s, 1, lifetime_max_s},
     };
 
-    return check_ranges(ranges, sizeof(ranges) / sizeof(ranges[0]), detail);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].value < rows[i].min || rows[i].value > rows[i].max)
+            return refuse(detail, "%s: %lld is not in %lld..%lld", rows[i].name,
+                          (long long)rows[i].value, (long long)rows[i].min, (long long)rows[i].max);
+    return RB_OK;
 }
 
 /* Counts of lists, and what every list needs: its array. */

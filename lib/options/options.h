@@ -3,8 +3,8 @@
  * options: rb_options checked and copied deeply. Once made, a set of options never changes,
  * so that any number of threads may read one while the verifier has already gone on to the next.
  */
-#ifndef RB_OPTIONS_H
-#define RB_OPTIONS_H
+#ifndef RB_OPTIONS_OPTIONS_H
+#define RB_OPTIONS_OPTIONS_H
 
 #include "dns/dns.h"
 #include "ringback.h"
