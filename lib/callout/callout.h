@@ -7,8 +7,8 @@
  *
  * Thread rule: one callout belongs to one thread; hooks are called from it, with no lock held.
  */
-#ifndef RB_CALLOUT_H
-#define RB_CALLOUT_H
+#ifndef RB_CALLOUT_CALLOUT_H
+#define RB_CALLOUT_CALLOUT_H
 
 #include "mail/address.h"
 #include "dns/dns.h"
@@ -19,10 +19,10 @@
 #include "ringback.h"
 
 enum {
-    CALLOUT_HOST_MAX = 45 + 1 + 5, /* octets of what hooks know a host by */
-    CALLOUT_SESSION_QUESTIONS_MAX =
-        10, /* addresses asked for in one attempt, and so in one session:
-                                           hosts count (session.c); other destinations wait */
+    CALLOUT_HOST_MAX = 45 + 1 + 5, /* octets of what hooks know a host by: "address#port" */
+    /* Addresses asked for in one callout, and so in one session: other destinations wait for the
+     * worker, and hosts count (manners.c). */
+    CALLOUT_SESSION_QUESTIONS_MAX = 10,
 };
 
 /* One address to ask for. The owner's; the callout writes only what stands behind `asked_ms`. */
@@ -34,13 +34,13 @@ struct callout_item {
     int64_t asked_ms;                 /* monotonic */
     struct address_record best;       /* the most telling non-answer so far */
     bool has_best;
-    bool turned_away; /* 421 was said to it, and taken for a limit of our number: not again */
+    bool turned_away; /* 421 was answered to it and taken for one session too many: once only */
 };
 
 /* Whether a mail host may be called now. */
-enum callout_leave {
+enum callout_permission {
     CALLOUT_CALL,
-    CALLOUT_HELD_BACK, /* left alone for a while: the next one */
+    CALLOUT_HELD_BACK, /* it failed too often (breaker): the next host is called */
     CALLOUT_FULL,      /* as many sessions with it as there may be: what is left is handed back */
     CALLOUT_PAUSED,    /* it was too much for it a moment ago: what is left is not asked for now */
 };
@@ -53,8 +53,8 @@ enum callout_probe {
 };
 
 struct callout_hooks {
-    /* Another address for this destination, or NULL when there is none now. It is the callout's
-     * until answered. */
+    /* Another address for this destination; NULL: there is none now. The item is the callout's until
+     * `answer`, `put_back` or CALLOUT_PROBE_PARKED. */
     struct callout_item *(*next)(void *arg);
     /*
      * `next` had none: is it worth while to keep a session with the host open for another? Then
@@ -69,7 +69,7 @@ struct callout_hooks {
      * asked there. The address of a relay that the admin named has its port behind it,
      * "192.0.2.1#24", here and in `called`: several may share one; "" for a path.
      */
-    enum callout_leave (*may_call)(void *arg, const char *ip);
+    enum callout_permission (*may_call)(void *arg, const char *ip);
     void (*left)(void *arg, const char *ip);
     /*
      * The host has sent away, as one too many, the session that was to begin. True: others of ours
@@ -100,12 +100,12 @@ struct callout_hooks {
      */
     struct callout_item *(*end_probe)(void *arg, const struct fact *catch_all);
     /*
-     * A connection to this IP address was tried, and how it went, told when it has ended or first
-     * rests: reason, stage and code of what went wrong, or RB_REASON_ACCEPTED where the host spoke
-     * with us as a mail host should, whatever it said of addresses.
+     * How a connection to this IP address went, told once for each, when it has ended or is kept open
+     * for the first time: reason, stage and code of what went wrong, or RB_REASON_ACCEPTED where the
+     * host spoke with us as a mail host should, whatever it said of addresses.
      */
     void (*called)(void *arg, const char *ip, const struct address_record *how);
-    /* Something was learned of the domain; only the facts with a stamp. */
+    /* Something was learned of the domain: the facts of `news` that have a stamp. */
     void (*learned)(void *arg, const struct domain_record *news);
     void *arg;
 };
@@ -117,7 +117,7 @@ struct callout {
     const struct rb_network *own; /* this machine's addresses */
     size_t own_count;
     void *tls_context;
-    int cancel_fd;
+    int cancel_fd;              /* readable: all callouts end at once */
     struct stall_call *stall;   /* told of every wait for a reply; NULL: nobody watches */
     const uint8_t *probe_key;   /* 32 octets: keys the local part of catch-all probes */
     const char *domain;         /* canonical */
@@ -126,8 +126,10 @@ struct callout {
     struct callout_hooks hooks;
 };
 
-/* Runs until hooks.next has no more, or every mail host failed: then all that hooks.next yields is
- * told so too. */
+/*
+ * Calls until hooks.next has no more, or no mail host is left: then all that hooks.next yields is
+ * answered so too. Blocks for as long as hosts let it, total_timeout for each session at most.
+ */
 void callout_run(const struct callout *callout);
 
 #endif

@@ -162,9 +162,10 @@ static bool unblock_some(const struct hostslots *hostslots, struct destinations 
     return any;
 }
 
-enum callout_leave hostslots_enter(struct hostslots *hostslots, struct destinations *destinations,
-                                   struct destination *destination, const char *ip, bool on_trial,
-                                   int64_t now_ms)
+enum callout_permission hostslots_enter(struct hostslots *hostslots,
+                                        struct destinations *destinations,
+                                        struct destination *destination, const char *ip,
+                                        bool on_trial, int64_t now_ms)
 {
     struct mail_host *host = find_or_add(hostslots, ip);
 

@@ -44,9 +44,10 @@ struct hostslots {
  * on_trial: the host was held back until now, so that one session alone finds out whether it is well
  * again. Destinations that were blocked before come first.
  */
-enum callout_leave hostslots_enter(struct hostslots *hostslots, struct destinations *destinations,
-                                   struct destination *destination, const char *ip, bool on_trial,
-                                   int64_t now_ms);
+enum callout_permission hostslots_enter(struct hostslots *hostslots,
+                                        struct destinations *destinations,
+                                        struct destination *destination, const char *ip,
+                                        bool on_trial, int64_t now_ms);
 
 /*
  * A session of the destination is over: those blocked for longest are unblocked, as many as there

@@ -236,11 +236,11 @@ struct callout_item *sched_end_probe(struct sched *sched, struct destination *de
 
 /* --- Its mail hosts ---------------------------------------------------------- */
 
-enum callout_leave sched_host_enter(struct sched *sched, struct destination *destination,
-                                    const char *host, bool on_trial)
+enum callout_permission sched_host_enter(struct sched *sched, struct destination *destination,
+                                         const char *host, bool on_trial)
 {
     const int64_t now_ms = clock_monotonic_ms(sched->clock);
-    enum callout_leave leave;
+    enum callout_permission leave;
 
     pthread_mutex_lock(&sched->lock);
     leave = hostslots_enter(&sched->hostslots, &sched->destinations, destination, host, on_trial,

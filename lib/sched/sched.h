@@ -161,8 +161,8 @@ enum sched_excess {
  * May a session of the destination call this host? After CALLOUT_CALL sched_host_leave follows.
  * on_trial: the host was held back until now: one session alone finds out whether it is well again.
  */
-enum callout_leave sched_host_enter(struct sched *sched, struct destination *destination,
-                                    const char *host, bool on_trial);
+enum callout_permission sched_host_enter(struct sched *sched, struct destination *destination,
+                                         const char *host, bool on_trial);
 void sched_host_leave(struct sched *sched, struct destination *destination, const char *host,
                       const struct sched_contact *contact);
 

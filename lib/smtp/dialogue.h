@@ -24,7 +24,7 @@
 
 enum {
     DIALOGUE_OUT_MAX =
-        2048, /* octets of commands waiting to be sent: RSET, MAIL and RCPT at their longest */
+        2048,               /* octets of commands not sent yet: RSET, MAIL, RCPT at their longest */
     DIALOGUE_QUEUE_MAX = 4, /* replies awaited at once: of RSET, MAIL, RCPT and QUIT */
 };
 
@@ -32,10 +32,8 @@ enum {
 enum dialogue_need {
     DIALOGUE_NEED_PEER,     /* octets to or from the host */
     DIALOGUE_NEED_TLS,      /* a TLS handshake, then dialogue_tls_started */
-    DIALOGUE_NEED_QUESTION, /* dialogue_ask or dialogue_quit; an answer may lie ready
-                               (dialogue_answer) */
-    DIALOGUE_OVER,          /* QUIT if dialogue_can_quit, then close the connection;
-                               dialogue_answer tells how it ended */
+    DIALOGUE_NEED_QUESTION, /* dialogue_ask or dialogue_quit; `answer` has that to the last one */
+    DIALOGUE_OVER,          /* QUIT if dialogue_can_quit, then close; `answer` says how it ended */
 };
 
 /* One transaction. All texts are the caller's and must live until the answer is there. */
@@ -58,32 +56,29 @@ struct dialogue_answer {
     char enhanced[RB_ENHANCED_MAX + 1];
     char reply[RB_REPLY_MAX + 1];
     const char *mail_from; /* the sender that the answer was given to; NULL: none was asked with */
-    bool null_sender_refused; /* mail_from was refused in this transaction, whatever came of the
-                                 fallback */
+    bool null_sender_refused; /* mail_from was refused, whatever came of the fallback */
 };
 
 struct dialogue {
     /* Set at the start. */
     const char *helo_name;
     bool use_tls;
-    bool
-        lmtp; /* RFC 2033: LHLO, and nothing to fall back on; to be set right after dialogue_init */
-    const char *source_ip; /* our address, as text, which replies may quote; the caller's; "" until
-                              it is set, when the connection is there */
+    bool lmtp; /* RFC 2033: LHLO, and no HELO behind it; to be set right after dialogue_init */
+    const char
+        *source_ip; /* our address as text, which replies may quote; the caller's; "": unknown */
 
     /* Where the session stands. */
     enum dialogue_need need;
     enum rb_stage queue[DIALOGUE_QUEUE_MAX]; /* replies awaited, in order */
     unsigned queued;
-    unsigned replies; /* complete replies so far: time-outs count from the last one */
-    unsigned
-        transactions;  /* begun so far, those with the fallback sender too: as many RSETs at most */
-    unsigned refusals; /* replies of 4yz and 5yz so far, to whatever was said */
+    unsigned replies;      /* complete replies so far: time-outs count from the last one */
+    unsigned transactions; /* begun so far, with the fallback sender too: as many RSETs at most */
+    unsigned refusals;     /* replies of 4yz and 5yz so far, to whatever was said */
     bool tls, pipelining, starttls, utf8;
     bool transaction_open; /* the next transaction must begin with RSET */
     bool mail_refused;     /* of the question asked now, or of one before */
     bool rcpt_waits;       /* RCPT is not said before MAIL has been answered */
-    bool may_quit;         /* over, but for QUIT */
+    bool may_quit;         /* need is DIALOGUE_OVER, but QUIT may be said */
     bool quitting;
 
     /* The transaction. */

@@ -5,9 +5,9 @@
  *
  * Accepted beyond the grammar, as mail hosts do it: bare LF as line end, a code alone on its line,
  * octets over 127; and in a banner the first line of postscreen, which says 220 while it still makes
- * up its mind, and then 521 or 421 (RFC 7504, RFC 5321 3.8). Not accepted: a line that does not begin with three digits (first 2..5), any other
- * code that changes within one reply, more than REPLY_LINES_MAX lines, a line over REPLY_LINE_MAX
- * octets, NUL.
+ * up its mind, and then 521 or 421 (RFC 7504, RFC 5321 3.8). Not accepted: a line that does not begin
+ * with three digits (the first 2..5), any other code that changes within one reply, more than
+ * REPLY_LINES_MAX lines, a line over REPLY_LINE_MAX octets, NUL.
  */
 #ifndef RB_SMTP_REPLY_H
 #define RB_SMTP_REPLY_H
@@ -24,11 +24,10 @@ enum {
 };
 
 struct reply {
-    int code; /* 200..599 */
-    char enhanced[RB_ENHANCED_MAX +
-                  1]; /* "5.1.1" of the first line that has one of the same class; "" */
-    char text[REPLY_TEXT_MAX +
-              1]; /* lines joined by '\n', without code and enhanced code, octets as they came */
+    int code;                           /* 200..599 */
+    char enhanced[RB_ENHANCED_MAX + 1]; /* of the first line that has one of that class; "" */
+    /* Lines joined by '\n', without code and enhanced code, octets as they came. */
+    char text[REPLY_TEXT_MAX + 1];
     size_t text_len;
     unsigned lines;
     bool cut;

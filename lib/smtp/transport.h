@@ -34,10 +34,9 @@ struct transport_settings {
     const struct rb_clock *clock;
     deadline until; /* over everything */
     unsigned connect_timeout_ms;
-    unsigned command_timeout_ms; /* for each complete reply, and for the handshake */
-    int cancel_fd;               /* readable: give up at once; -1: none */
-    struct stall_call
-        *stall; /* told when a wait for a reply begins and ends; NULL: nobody watches */
+    unsigned command_timeout_ms;         /* for each complete reply, and for the handshake */
+    int cancel_fd;                       /* readable: give up at once; -1: none */
+    struct stall_call *stall;            /* told of every wait for a reply; NULL: nobody watches */
     const struct sockaddr_storage *bind; /* source address; NULL: the system's choice */
     void *tls_context;                   /* of tls_context_new */
     const char *mx; /* for the transcript, and for SNI where it is a host's name; the caller's */
@@ -89,8 +88,7 @@ void transport_quit(struct transport *transport, struct dialogue *dialogue);
 
 enum {
     TRANSPORT_QUIT_WAIT_MS = 1000,
-    TRANSPORT_SLICE_MS =
-        1000, /* the longest sleep of a callout that others may want out of the way */
+    TRANSPORT_SLICE_MS = 1000, /* the longest sleep where stall_must_yield is to be seen in time */
 };
 
 /* Closes at once. */

@@ -138,7 +138,7 @@ static bool is_own_store(const struct job *job)
     return relay_is_own(sched_relay(job->destination));
 }
 
-static enum callout_leave may_call(void *arg, const char *ip)
+static enum callout_permission may_call(void *arg, const char *ip)
 {
     struct job *job = arg;
     bool on_trial;

@@ -175,7 +175,7 @@ static bool is_ip(const char *wanted, const char *ip)
     return wanted != NULL && strcmp(wanted, ip) == 0;
 }
 
-static enum callout_leave may_call(void *arg, const char *ip)
+static enum callout_permission may_call(void *arg, const char *ip)
 {
     (void)arg;
     if (is_ip(world.held_ip, ip))

@@ -66,7 +66,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static enum callout_leave enter(struct fixture *f, int domain, const char *ip, unsigned max)
+static enum callout_permission enter(struct fixture *f, int domain, const char *ip, unsigned max)
 {
     f->hostslots.sessions_max = max;
     return hostslots_enter(&f->hostslots, &f->destinations, f->destination[domain], ip, false,
@@ -90,7 +90,7 @@ static bool leave(struct fixture *f, const char *ip, unsigned max)
     return leave_as(f, ip, max, &contact);
 }
 
-static enum callout_leave try_out(struct fixture *f, int domain)
+static enum callout_permission try_out(struct fixture *f, int domain)
 {
     f->hostslots.sessions_max = 5;
     return hostslots_enter(&f->hostslots, &f->destinations, f->destination[domain], HOST, true,
