@@ -71,13 +71,8 @@ bool cache_split_address_key(const char *key, char relay[CACHE_KEY_MAX + 1], con
     const char *end = strchr(key, KEYS_RELAY_END);
     if (key[0] != KEYS_RELAY || end == NULL)
         return false;
-    const size_t len = (size_t)(end - key) - 1;
-    if (len > CACHE_KEY_MAX)
-        return false;
-    memcpy(relay, key + 1, len);
-    relay[len] = '\0';
     *address = end + 1;
-    return true;
+    return text_copy_part(relay, CACHE_KEY_MAX + 1, key + 1, (size_t)(end - key) - 1);
 }
 
 enum rb_error cache_facts_key(const char *relay, const char *domain, char key[CACHE_KEY_MAX + 1])
@@ -96,10 +91,8 @@ bool cache_split_facts_key(const char *key, char domain[RB_DOMAIN_MAX + 1],
     const char *end = strchr(key, KEYS_RELAY_END);
     const size_t len = end != NULL ? (size_t)(end - key) : strlen(key);
     relay[0] = '\0';
-    if (len == 0 || len > RB_DOMAIN_MAX)
+    if (len == 0 || !text_copy_part(domain, RB_DOMAIN_MAX + 1, key, len))
         return false;
-    memcpy(domain, key, len);
-    domain[len] = '\0';
     return end == NULL || text_copy(relay, RELAY_NAME_MAX + 1, end + 1);
 }
 
@@ -133,12 +126,10 @@ static bool host_key_of_path(const char *text, char key[CACHE_KEY_MAX + 1])
            snprintf(key, CACHE_KEY_MAX + 1, "unix:%s", target.path) > 0;
 }
 
-/* "" is no port, and is fine: the host is none of a relay's. */
 static bool is_port(const char *text)
 {
-    const size_t digits = strspn(text, "0123456789");
-    return digits <= 5 && text[digits] == '\0' &&
-           (digits == 0 || (text[0] != '0' && strtoul(text, NULL, 10) <= UINT16_MAX));
+    unsigned port;
+    return text[0] != '0' && text_number(text, strlen(text), UINT16_MAX, &port);
 }
 
 bool cache_host_key(const char *text, char key[CACHE_KEY_MAX + 1])
@@ -146,13 +137,11 @@ bool cache_host_key(const char *text, char key[CACHE_KEY_MAX + 1])
     char ip[INET6_ADDRSTRLEN];
     unsigned char octets[sizeof(struct in6_addr)];
     const size_t len = strcspn(text, "#");
-    const char *port = text[len] == PORT_BEGIN ? text + len + 1 : "";
+    const bool has_port = text[len] == PORT_BEGIN; /* of a relay's host */
     if (strncmp(text, "unix:", 5) == 0)
         return host_key_of_path(text, key);
-    if (len >= sizeof ip || !is_port(port) || (text[len] == PORT_BEGIN && port[0] == '\0'))
+    if ((has_port && !is_port(text + len + 1)) || !text_copy_part(ip, sizeof ip, text, len))
         return false;
-    memcpy(ip, text, len);
-    ip[len] = '\0';
     const int family = inet_pton(AF_INET, ip, octets) == 1    ? AF_INET
                        : inet_pton(AF_INET6, ip, octets) == 1 ? AF_INET6
                                                               : AF_UNSPEC;
