@@ -34,6 +34,7 @@ struct dns_watch {
     void (*silent)(void *arg, int64_t silent_ms);
     void (*answered)(void *arg);
     void *arg;
+    bool is_told; /* silence has been told already, of the dns before this one: an answer is news */
 };
 
 struct dns; /* opaque; any number of threads may ask at once */

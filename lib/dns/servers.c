@@ -213,6 +213,7 @@ void dns_servers_was_silent(struct dns_servers *servers, size_t number)
 void dns_servers_set_watch(struct dns_servers *servers, const struct dns_watch *watch)
 {
     servers->watch = *watch;
+    atomic_store(&servers->is_told, watch->is_told);
 }
 
 int64_t dns_servers_silent_ms(struct dns_servers *servers)

@@ -487,6 +487,24 @@ static void look_ups_that_are_cut_short_say_nothing_of_servers(void **state)
     world_stop(&world);
 }
 
+static void an_answer_is_news_where_silence_was_told_before(void **state)
+{
+    const struct table tables[] = {TABLE(good)};
+    struct world world;
+    struct told told = {.silent = 0};
+    const struct dns_watch watch = {
+        .silent = tell_silent, .answered = tell_answered, .arg = &told, .is_told = true};
+
+    (void)state;
+    world_start(&world, tables, COUNT(tables));
+    dns_set_watch(world.dns, &watch);
+    assert_int_equal(ask(&world, "one.example"), DNS_FOUND);
+    assert_int_equal(ask(&world, "two.example"), DNS_FOUND);
+    assert_int_equal(told.answered, 1);
+    assert_int_equal(told.silent, 0);
+    world_stop(&world);
+}
+
 /* Nobody watches: it is counted all the same. */
 static void silence_can_be_asked_about(void **state)
 {
@@ -730,6 +748,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(servers_that_are_not_there_are_silent),
         cmocka_unit_test(servers_that_answer_with_failures_are_not_silent),
         cmocka_unit_test(look_ups_that_are_cut_short_say_nothing_of_servers),
+        cmocka_unit_test(an_answer_is_news_where_silence_was_told_before),
         cmocka_unit_test(silence_can_be_asked_about),
         cmocka_unit_test(an_answer_that_comes_late_counts),
         cmocka_unit_test(a_server_that_is_silent_over_tcp_is_passed_over),
