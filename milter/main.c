@@ -88,7 +88,7 @@ static void print_version(void)
 
 /* --- Configuration -------------------------------------------------------- */
 
-static int load(const char *path, struct config **config)
+static int load_configuration(const char *path, struct config **config)
 {
     char error[CONFIG_ERROR_SIZE];
 
@@ -97,7 +97,7 @@ static int load(const char *path, struct config **config)
     return say(EX_CONFIG, error);
 }
 
-static int check(const struct config *config)
+static int check_configuration(const struct config *config)
 {
     const char *warning;
     gid_t group;
@@ -246,7 +246,7 @@ static void warn_of_descriptors(const struct config *config)
                  config->callout.max_workers, config->callout.max_held, allowed);
 }
 
-static int run(const struct arguments *arguments, struct config *config)
+static int run_until_end(const struct arguments *arguments, struct config *config)
 {
     static const struct loop_end end = {.announce = service_stop, .may_come = end_may_come};
     int status = start_reload_thread();
@@ -267,7 +267,7 @@ static int run(const struct arguments *arguments, struct config *config)
 }
 
 /* After the folders and the user: the cache, then the sockets. */
-static int serve(const struct arguments *arguments, struct config *config)
+static int serve_mta(const struct arguments *arguments, struct config *config)
 {
     struct listen_place place;
     int status;
@@ -283,7 +283,7 @@ static int serve(const struct arguments *arguments, struct config *config)
             (void)unlink(place.path);
     }
     if (status == EX_OK) {
-        status = run(arguments, config);
+        status = run_until_end(arguments, config);
         control_stop();
     }
     /* Threads of libmilter may still use sessions: then nothing is freed. */
@@ -296,7 +296,7 @@ static int serve(const struct arguments *arguments, struct config *config)
     return status;
 }
 
-static int start(const struct arguments *arguments, struct config *config)
+static int start_daemon(const struct arguments *arguments, struct config *config)
 {
     char error[DAEMON_ERROR_SIZE];
     int status = 0;
@@ -313,13 +313,13 @@ static int start(const struct arguments *arguments, struct config *config)
         status = daemon_background(error);
     if (status != 0)
         return say(status, error);
-    status = serve(arguments, config);
+    status = serve_mta(arguments, config);
     daemon_remove_pid_file();
     return status;
 }
 
 /* -1: go on; otherwise the exit status. */
-static int parse(int argc, char **argv, struct arguments *arguments)
+static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
@@ -358,7 +358,7 @@ int main(int argc, char **argv)
     struct arguments arguments;
     struct config *config;
     char *path;
-    int status = parse(argc, argv, &arguments);
+    int status = parse_arguments(argc, argv, &arguments);
 
     if (status >= 0)
         return status;
@@ -368,9 +368,9 @@ int main(int argc, char **argv)
     path = realpath(arguments.config, NULL);
     if (path != NULL)
         arguments.config = path;
-    status = load(arguments.config, &config);
+    status = load_configuration(arguments.config, &config);
     if (status == EX_OK) {
-        status = arguments.check ? check(config) : start(&arguments, config);
+        status = arguments.check ? check_configuration(config) : start_daemon(&arguments, config);
         config_put(config);
     }
     free(path);

@@ -145,7 +145,7 @@ static void write_stderr(enum log_level level, const char *line)
     while (written < 0 && errno == EINTR);
 }
 
-static void emit(enum log_level level, const char *line)
+static void write_line(enum log_level level, const char *line)
 {
     if (atomic_load(&use_stderr))
         write_stderr(level, line);
@@ -172,7 +172,7 @@ void log_line(enum log_level level, const char *format, ...)
     else if ((size_t)len >= sizeof(line) - lead)
         mark_cut(line, sizeof(line));
     make_printable(line);
-    emit(level, line);
+    write_line(level, line);
     errno = number;
 }
 
@@ -193,7 +193,7 @@ static bool needs_quotes(const char *value)
 }
 
 /* Quotes a printable value. quoted has room for every octet escaped, two quotes and a NUL. */
-static size_t quote(char *quoted, const char *value)
+static size_t quote_value(char *quoted, const char *value)
 {
     size_t len = 0;
     bool quotes = needs_quotes(value);
@@ -223,7 +223,7 @@ void log_field(struct log_fields *fields, const char *key, const char *value)
     if (value == NULL)
         value = "";
     text_printable(plain, sizeof(plain), value, strlen(value));
-    need = strlen(gap) + strlen(key) + 1 + quote(quoted, plain);
+    need = strlen(gap) + strlen(key) + 1 + quote_value(quoted, plain);
     if (need > room) {
         memcpy(fields->text + fields->len, cut_mark, sizeof(cut_mark));
         fields->len += sizeof(cut_mark) - 1;

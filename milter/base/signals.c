@@ -10,7 +10,7 @@
 
 static const int ends[] = {SIGHUP, SIGTERM, SIGINT};
 
-static void fill(sigset_t *set)
+static void fill_with_ends(sigset_t *set)
 {
     sigemptyset(set);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
@@ -21,7 +21,7 @@ void signals_block(void)
 {
     sigset_t set;
 
-    fill(&set);
+    fill_with_ends(&set);
     sigaddset(&set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
@@ -52,7 +52,7 @@ void signals_pass_on(pid_t process)
             (void)kill(process, ends[i]);
 }
 
-static int await(const sigset_t *set)
+static int await_one(const sigset_t *set)
 {
     int number = SIGTERM;
 
@@ -67,13 +67,13 @@ void signals_await_reload(void)
 
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
-    (void)await(&set);
+    (void)await_one(&set);
 }
 
 int signals_await_end(void)
 {
     sigset_t set;
 
-    fill(&set);
-    return await(&set);
+    fill_with_ends(&set);
+    return await_one(&set);
 }

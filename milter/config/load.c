@@ -529,7 +529,7 @@ const char *const *config_scope_names(enum config_scope scope)
     }
 }
 
-static bool understand(struct loader *loader, char *text, size_t len)
+static bool set_from_text(struct loader *loader, char *text, size_t len)
 {
     static const char *const titled[] = {"policy", "relay", NULL};
     cfg_t *root;
@@ -561,7 +561,7 @@ static enum rb_error load_text(const char *path, enum config_scope scope, char *
         return fault->error;
     }
     atomic_init(&loader.config->references, 1);
-    if (!understand(&loader, text, len)) {
+    if (!set_from_text(&loader, text, len)) {
         config_put(loader.config);
         return fault->error;
     }

@@ -29,7 +29,7 @@ static char marked_value[VALUE_TEXT_MAX + 32];
 
 /* Edits that turn one word into the other (Levenshtein); words too long for a name are far from
  * all. */
-static unsigned distance(const char *a, const char *b)
+static unsigned edit_distance(const char *a, const char *b)
 {
     unsigned row[64];
     size_t len = strlen(b);
@@ -59,9 +59,9 @@ struct suggestion {
     unsigned distance;
 };
 
-static void consider(struct suggestion *suggestion, const char *name)
+static void consider_name(struct suggestion *suggestion, const char *name)
 {
-    unsigned found = distance(suggestion->word, name);
+    unsigned found = edit_distance(suggestion->word, name);
 
     if (found < suggestion->distance) {
         suggestion->name = name;
@@ -93,7 +93,7 @@ static void unknown_directive(cfg_t *cfg, const char *name)
     text_printable(shown, sizeof(shown), name, strlen(name));
     for (cfg_opt_t *option = cfg->opts; option->name != NULL; option++) {
         if (option->name[0] != opening[0])
-            consider(&near, option->name);
+            consider_name(&near, option->name);
     }
     if (home == NULL || strcmp(home, section) == 0)
         snprintf(hint, sizeof(hint), near.name != NULL ? "\"%s\" would be right" : "see %s",
@@ -215,7 +215,7 @@ static cfg_t *new_grammar(void)
     return cfg_init(root, CFGF_NONE);
 }
 
-static bool parse(cfg_t *root, const char *path, char *text, size_t len, struct fault *fault)
+static bool run_confuse(cfg_t *root, const char *path, char *text, size_t len, struct fault *fault)
 {
     FILE *stream = fmemopen(text, len, "r");
     int result;
@@ -242,7 +242,7 @@ cfg_t *parse_text(const char *path, char *text, size_t len, struct fault *fault)
     root = new_grammar();
     if (root == NULL) {
         fault_at(fault, RB_ERR_NOMEM, path, 0, "out of memory");
-    } else if (!parse(root, path, text, len, fault)) {
+    } else if (!run_confuse(root, path, text, len, fault)) {
         cfg_free(root);
         root = NULL;
     }

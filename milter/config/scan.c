@@ -376,7 +376,7 @@ static bool begins_kept(const struct keep *keep, size_t len)
     return false;
 }
 
-static void blank(struct keep *keep, size_t end)
+static void blank_up_to(struct keep *keep, size_t end)
 {
     for (char *c = keep->scan.text + keep->kept; c < keep->scan.text + end; c++)
         if (*c != '\n')
@@ -387,7 +387,7 @@ static void keep_statement(struct keep *keep, size_t len)
 {
     struct scan *scan = &keep->scan;
 
-    blank(keep, scan->at);
+    blank_up_to(keep, scan->at);
     scan->at += len;
     skip_blanks(scan);
     if (peek(scan, 0) == '=') {
@@ -466,5 +466,5 @@ void scan_keep(char *text, size_t len, const char *const *names, const char *con
     (void)!scan_text("", text, len, NULL);
     for (skip_blanks(&keep.scan); keep.scan.at < len; skip_blanks(&keep.scan))
         pass_one(&keep);
-    blank(&keep, len);
+    blank_up_to(&keep, len);
 }

@@ -19,7 +19,7 @@
 enum { DIGITS_MAX = 10 }; /* such a number times the largest unit fits into 63 bits */
 
 /* Reads 1 to DIGITS_MAX digits and moves on behind them. */
-static bool digits(const char **text, int64_t *number)
+static bool read_digits(const char **text, int64_t *number)
 {
     const char *start = *text;
 
@@ -52,7 +52,7 @@ bool value_number(const char *text, int64_t *number)
 {
     int64_t read;
 
-    if (!digits(&text, &read) || *text != '\0')
+    if (!read_digits(&text, &read) || *text != '\0')
         return false;
     *number = read;
     return true;
@@ -90,12 +90,12 @@ static const struct unit *unit_named(const struct unit *units, size_t count, con
 }
 
 /* The number times the unit behind it. */
-static bool quantity(const char *text, const struct unit *units, size_t count, int64_t *value)
+static bool read_quantity(const char *text, const struct unit *units, size_t count, int64_t *value)
 {
     const struct unit *unit;
     int64_t number;
 
-    if (!digits(&text, &number))
+    if (!read_digits(&text, &number))
         return false;
     unit = unit_named(units, count, text);
     if (unit == NULL || number > INT64_MAX / unit->factor)
@@ -118,12 +118,12 @@ static void format_quantity(int64_t value, const struct unit *units, size_t coun
 
 bool value_duration(const char *text, int64_t *ms)
 {
-    return quantity(text, UNITS(time_units), ms);
+    return read_quantity(text, UNITS(time_units), ms);
 }
 
 bool value_size(const char *text, int64_t *octets)
 {
-    return quantity(text, UNITS(size_units), octets);
+    return read_quantity(text, UNITS(size_units), octets);
 }
 
 bool value_rate(const char *text, struct rb_rate *rate)
@@ -131,7 +131,7 @@ bool value_rate(const char *text, struct rb_rate *rate)
     const struct unit *unit;
     int64_t count;
 
-    if (!digits(&text, &count) || *text != '/' || count == 0 || count > UINT32_MAX)
+    if (!read_digits(&text, &count) || *text != '/' || count == 0 || count > UINT32_MAX)
         return false;
     unit = unit_named(UNITS(rate_units), text + 1);
     if (unit == NULL)
@@ -228,7 +228,7 @@ static bool ip_endpoint(const char *text, struct endpoint *endpoint, int *family
     return *family != 0 && (!endpoint->bracketed || *family == AF_INET6);
 }
 
-static const char *keep(char *out, const char *text)
+static const char *keep_text(char *out, const char *text)
 {
     return text_copy(out, VALUE_TEXT_MAX + 1, text) ? NULL : "is too long";
 }
@@ -292,7 +292,7 @@ const char *value_listen(const char *text, char *out)
     if (!fine)
         return "is no address to listen at; \"inet:PORT@HOST\", \"inet6:PORT@HOST\", "
                "\"unix:/PATH\" (of at most 106 octets) or \"systemd\" would be right";
-    return keep(out, text);
+    return keep_text(out, text);
 }
 
 /* The daemon connects to its own socket (loop_wake): its user must have the right to. */
@@ -313,7 +313,7 @@ const char *value_control(const char *text, char *out)
     if (text[0] != '\0' && !is_socket_path(text, VALUE_PATH_MAX))
         return "is no path of a socket; a path from / of at most 107 octets, or \"\" for none, "
                "would be right";
-    return keep(out, text);
+    return keep_text(out, text);
 }
 
 const char *value_http(const char *text, char *out)
@@ -322,11 +322,11 @@ const char *value_http(const char *text, char *out)
     int family;
 
     if (text[0] == '\0')
-        return keep(out, text);
+        return keep_text(out, text);
     if (!ip_endpoint(text, &endpoint, &family) || endpoint.port == 0)
         return "is no address with a port; \"127.0.0.1:8895\", \"[::1]:8895\", or \"\" for none, "
                "would be right";
-    return keep(out, text);
+    return keep_text(out, text);
 }
 
 const char *value_resolver(const char *text, char *out)
@@ -347,7 +347,7 @@ const char *value_ip(const char *text, char *out)
 {
     if (ip_family(text) == 0)
         return "is no IP address; one such as \"192.0.2.1\" or \"2001:db8::1\" would be right";
-    return keep(out, text);
+    return keep_text(out, text);
 }
 
 const char *value_relay_host(const char *text, char *out)
@@ -361,7 +361,7 @@ const char *value_relay_host(const char *text, char *out)
     if (strncmp(text, "lmtp:", 5) == 0 || strncmp(text, "unix:", 5) == 0) {
         if (!relay_target_read(text, strlen(text), &target))
             goto wrong;
-        return keep(out, text);
+        return keep_text(out, text);
     }
     if (!split_endpoint(text, &endpoint))
         goto wrong;
@@ -398,7 +398,7 @@ const char *value_user(const char *text, char *out)
     if (!is_account(text))
         return "is no name of a user; one such as \"ringback\", or \"\" to stay who started the "
                "daemon, would be right";
-    return keep(out, text);
+    return keep_text(out, text);
 }
 
 const char *value_group(const char *text, char *out)
@@ -406,7 +406,7 @@ const char *value_group(const char *text, char *out)
     if (!is_account(text))
         return "is no name of a group; one such as \"postfix\", or \"\" for the user's own, would "
                "be right";
-    return keep(out, text);
+    return keep_text(out, text);
 }
 
 const char *value_authserv_id(const char *text, char *out)
@@ -415,7 +415,7 @@ const char *value_authserv_id(const char *text, char *out)
         return "is no identifier; a host name such as \"mx.example.org\", or \"\" for none, would "
                "be "
                "right";
-    return keep(out, text);
+    return keep_text(out, text);
 }
 
 const char *value_hostname(const char *text, char *out)
@@ -427,16 +427,16 @@ const char *value_hostname(const char *text, char *out)
     struct address address;
 
     if (text[0] == '\0')
-        return keep(out, text);
+        return keep_text(out, text);
     if (text[0] != '[') {
         if (address_domain(text, strlen(text), domain) != ADDRESS_OK)
             return wrong;
-        return keep(out, domain);
+        return keep_text(out, domain);
     }
     if (snprintf(mailbox, sizeof(mailbox), "x@%s", text) >= (int)sizeof(mailbox) ||
         address_parse(mailbox, strlen(mailbox), false, &address) != ADDRESS_OK)
         return wrong;
-    return keep(out, address.domain);
+    return keep_text(out, address.domain);
 }
 
 static const char mail_from_wrong[] = "is no mail address; one such as \"verify@example.org\", or "
@@ -448,7 +448,7 @@ const char *value_mail_from(const char *text, char *out)
     enum address_fault fault = address_parse(text, strlen(text), false, &address);
 
     if (fault == ADDRESS_NULL)
-        return keep(out, "");
+        return keep_text(out, "");
     if (fault != ADDRESS_OK || address_format(&address, out, VALUE_TEXT_MAX + 1) != RB_OK)
         return mail_from_wrong;
     return NULL;
@@ -472,7 +472,7 @@ const char *value_fallback_from(const char *text, char *out)
     memcpy(trial + len - mark_len, stand_in, sizeof(stand_in));
     if (value_mail_from(trial, ignored) != NULL)
         return mail_from_wrong;
-    return keep(out, text);
+    return keep_text(out, text);
 }
 
 const char *value_store(const char *text, char *out)
@@ -480,8 +480,8 @@ const char *value_store(const char *text, char *out)
     if (strncmp(text, "redis://", 8) == 0)
         return "names a store that is not built in; \"lmdb:/PATH\" would be right";
     if (text[0] == '\0')
-        return keep(out, text);
+        return keep_text(out, text);
     if (strncmp(text, "lmdb:/", 6) != 0 || text[6] == '\0' || !text_is_clean(text, strlen(text)))
         return "is no store; \"lmdb:/PATH\", or \"\" to keep nothing, would be right";
-    return keep(out, text);
+    return keep_text(out, text);
 }

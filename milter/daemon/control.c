@@ -98,17 +98,17 @@ static void send_object(int fd, json_t *object)
     free(text);
 }
 
-static json_t *result(bool good, const char *message)
+static json_t *result_object(bool good, const char *message)
 {
     return json_pack("{s:b, s:o}", "ok", (int)good, "message", json_text(message));
 }
 
-static json_t *reload(void)
+static json_t *obey_reload(void)
 {
     char said[1000];
     bool taken = service_reload(said, sizeof said);
 
-    return result(taken, said);
+    return result_object(taken, said);
 }
 
 static bool is_reload(const struct client *client)
@@ -116,13 +116,14 @@ static bool is_reload(const struct client *client)
     return strcmp(client->line, CONTROL_RELOAD) == 0;
 }
 
-static json_t *obey(const struct client *client)
+static json_t *obey_request(const struct client *client)
 {
     if (strcmp(client->line, CONTROL_STATUS) == 0)
         return status_object();
     if (strncmp(client->line, CONTROL_EXPLAIN, strlen(CONTROL_EXPLAIN)) == 0)
         return status_explain(client->line + strlen(CONTROL_EXPLAIN));
-    return is_reload(client) ? reload() : result(false, "not a request: status, reload or explain");
+    return is_reload(client) ? obey_reload()
+                             : result_object(false, "not a request: status, reload or explain");
 }
 
 static void free_client(struct client *client)
@@ -145,7 +146,7 @@ static void end_turn(bool of_reload)
 static void *obey_thread(void *arg)
 {
     struct client *client = arg;
-    json_t *object = has_hung_up(client->fd) ? NULL : obey(client);
+    json_t *object = has_hung_up(client->fd) ? NULL : obey_request(client);
     bool of_reload = is_reload(client);
 
     send_object(client->fd, object);
@@ -253,7 +254,7 @@ static bool read_some(struct client *client)
 }
 
 /* False: the client is to be left. */
-static bool attend(struct client *client, short events)
+static bool attend_client(struct client *client, short events)
 {
     if (client->complete)
         return (events & (POLLHUP | POLLERR)) == 0;
@@ -349,7 +350,7 @@ static void *control_thread(void *arg)
         if (fds[0].revents != 0)
             (void)!eventfd_read(wake_fd, &woken);
         for (size_t i = client_count; i-- > 0;) /* backwards: dropping one moves those behind it */
-            if (!attend(clients[i], fds[i + 2].revents))
+            if (!attend_client(clients[i], fds[i + 2].revents))
                 drop_client(i);
         obey_clients();
         if (fds[1].revents != 0)

@@ -54,7 +54,7 @@ static void end_change(void)
 /*
  * What the library says of its store: from one of its threads, or while a reload hands it options.
  */
-static void hear(void *arg, enum rb_event event, const char *text)
+static void note_store_event(void *arg, enum rb_event event, const char *text)
 {
     (void)arg;
     log_line(event == RB_EVENT_WRITES_TAKEN  ? LOG_LEVEL_INFO
@@ -188,7 +188,7 @@ enum rb_error service_start(const char *path, struct config *config, void (*befo
     world.pause = pause_client;
     world.observer = &observer_of_sessions;
     config_options(config, &options);
-    options.observer.event = hear;
+    options.observer.event = note_store_event;
     error = rb_verifier_open(&options, &world.verifier, detail, detail_size);
     if (error != RB_OK)
         return error;
@@ -281,7 +281,7 @@ static void add_store_news(char *said, size_t size)
     pthread_mutex_unlock(&lock);
 }
 
-static bool take(struct config *fresh, char *said, size_t size)
+static bool take_configuration(struct config *fresh, char *said, size_t size)
 {
     struct rb_options options;
     struct config *before;
@@ -326,7 +326,7 @@ bool service_reload(char *said, size_t size)
     else if (config_path == NULL)
         (void)snprintf(said, size, "started without a configuration file: nothing to read again");
     else if (config_load(config_path, &fresh, said, size) == RB_OK)
-        taken = take(fresh, said, size);
+        taken = take_configuration(fresh, said, size);
     if (!taken)
         config_put(fresh);
     end_change();

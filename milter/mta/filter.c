@@ -421,7 +421,7 @@ static bool remove_forged(SMFICTX *context, const struct header_census *census)
            remove_all(context, HEADER_WARNING, census->warning);
 }
 
-static bool insert(SMFICTX *context, const char *name, char *value)
+static bool insert_field(SMFICTX *context, const char *name, char *value)
 {
     char field[64];
 
@@ -437,13 +437,13 @@ static bool add_headers(SMFICTX *context, const struct session *session,
     bool done = true;
 
     if (headers_results(session, decision, value))
-        done = insert(context, HEADER_RESULTS, value);
+        done = insert_field(context, HEADER_RESULTS, value);
     if (fate->action == ACTION_TAG) {
         headers_warning(session, fate, value);
-        done = insert(context, HEADER_WARNING, value) && done;
+        done = insert_field(context, HEADER_WARNING, value) && done;
     }
     headers_ringback(session, decision, fate, value);
-    return insert(context, HEADER_RINGBACK, value) && done;
+    return insert_field(context, HEADER_RINGBACK, value) && done;
 }
 
 static void quarantine(SMFICTX *context, const struct session *session, const struct decision *fate)

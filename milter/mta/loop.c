@@ -74,7 +74,7 @@ static void *run_libmilter(void *main_thread)
     return NULL;
 }
 
-static void finish(const struct loop_end *end)
+static void finish_sessions(const struct loop_end *end)
 {
     end->announce();
     for (int waited = 0; !atomic_load(&ended) && !end->may_come(waited) && waited < LOOP_FINISH_MS;
@@ -110,7 +110,7 @@ bool loop_run(const struct loop_end *end)
     number = signals_await_end();
     told = !atomic_load(&ended);
     if (told)
-        finish(end);
+        finish_sessions(end);
     if (!atomic_load(&ended))
         end_libmilter(number);
     if (!atomic_load(&ended)) {

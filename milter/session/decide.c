@@ -28,7 +28,7 @@ static void note_internal_error(struct session *session, enum rb_error error)
 }
 
 /* Asks about the sender, once a message: one verdict serves all its recipients. */
-static void begin(struct session *session)
+static void ask_about_sender(struct session *session)
 {
     const struct rb_question question = {
         .address = session->sender,
@@ -120,7 +120,7 @@ static bool find_out(struct session *session, const struct policy *policy)
     bool accepted;
 
     if (!session->asked)
-        begin(session);
+        ask_about_sender(session);
     if (session->ticket == NULL)
         return true;
     about_to_wait(session);
@@ -141,7 +141,7 @@ static bool find_out(struct session *session, const struct policy *policy)
 static bool begin_for_later(struct session *session)
 {
     if (!session->asked)
-        begin(session);
+        ask_about_sender(session);
     if (session->ticket == NULL)
         return false;
     if (!rb_ready(session->ticket))
@@ -166,7 +166,7 @@ static struct decision *find_decision(const struct session *session, const struc
     return NULL;
 }
 
-static enum action possible(const struct session *session, enum action wanted)
+static enum action possible_action(const struct session *session, enum action wanted)
 {
     if (session->config->dry_run)
         return wanted == ACTION_TAG && session->mta_tags ? ACTION_TAG : ACTION_ACCEPT;
@@ -179,7 +179,7 @@ static enum action possible(const struct session *session, enum action wanted)
 void decide_settle(const struct session *session, struct decision *decision, enum action wanted)
 {
     decision->wanted = wanted;
-    decision->action = possible(session, wanted);
+    decision->action = possible_action(session, wanted);
     if (session->world->observer != NULL)
         session->world->observer->decided(decision->reason, decision->action);
 }

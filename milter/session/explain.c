@@ -54,8 +54,8 @@ struct explanation {
 
 /* --- Answers -------------------------------------------------------------- */
 
-static void want(struct explanation *explanation, const struct rb_question *question,
-                 enum decision_of of, bool under_way)
+static void note_question(struct explanation *explanation, const struct rb_question *question,
+                          enum decision_of of, bool under_way)
 {
     struct wanted *wanted = &explanation->wanted;
 
@@ -68,8 +68,8 @@ static void want(struct explanation *explanation, const struct rb_question *ques
 }
 
 /* Fills in what the verifier would answer; where it would ask a mail host, notes the question. */
-static void foretell(struct explanation *explanation, const struct rb_question *question,
-                     enum decision_of of, struct rb_answer *answer)
+static void peek_at_answer(struct explanation *explanation, const struct rb_question *question,
+                           enum decision_of of, struct rb_answer *answer)
 {
     struct rb_prospect prospect;
     struct rb_answer heard;
@@ -86,7 +86,7 @@ static void foretell(struct explanation *explanation, const struct rb_question *
         return;
     }
     if (prospect.would_call || prospect.is_asked) {
-        want(explanation, question, of, prospect.is_asked);
+        note_question(explanation, question, of, prospect.is_asked);
         return;
     }
     *answer = heard;
@@ -95,7 +95,7 @@ static void foretell(struct explanation *explanation, const struct rb_question *
 }
 
 /*
- * Answers the session's question. What is not known yet is a timeout to it, which tell never shows.
+ * Answers the session's question. What is not known yet is a timeout to it, which tell_transaction never shows.
  */
 static void answer_question(void *arg, const struct rb_question *question, enum decision_of of,
                             struct rb_answer *answer)
@@ -107,7 +107,7 @@ static void answer_question(void *arg, const struct rb_question *question, enum 
         *answer = explanation->given[of];
         explanation->sources[of] = answer->cached ? FROM_CACHE : FROM_ASKER;
     } else if (!explanation->wanted.is_any) {
-        foretell(explanation, question, of, answer);
+        peek_at_answer(explanation, question, of, answer);
     }
 }
 
@@ -249,7 +249,7 @@ static void tell_decisions(const struct explanation *explanation, const struct s
         (void)tell_decision(explanation, session, decision);
 }
 
-static void tell(const struct explanation *explanation, struct session *session)
+static void tell_transaction(const struct explanation *explanation, struct session *session)
 {
     char recipient_key[RB_ADDRESS_MAX + 1] = "", shown[RB_ADDRESS_MAX + 1];
     const char *to = explanation->to;
@@ -322,7 +322,7 @@ static json_t *wanted_object(const struct explanation *explanation)
                      (int)explanation->config->max_wait_ms);
 }
 
-static json_t *explain(struct explanation *explanation)
+static json_t *explain_transaction(struct explanation *explanation)
 {
     const struct session_world world = {
         .verifier = explanation->verifier, .answer = answer_question, .answer_arg = explanation};
@@ -334,7 +334,7 @@ static json_t *explain(struct explanation *explanation)
     session_helo(&session, explanation->helo);
     error = session_mail(&session, explanation->from, explanation->authenticated);
     if (error == RB_OK)
-        tell(explanation, &session);
+        tell_transaction(explanation, &session);
     session_fini(&session);
     return error == RB_OK ? json_pack("{s:b}", "ok", 1) : refusal(rb_error_text(error));
 }
@@ -349,7 +349,7 @@ static json_t *explain_in_words(struct explanation *explanation)
     explanation->out = open_memstream(&text, &size);
     if (explanation->out == NULL)
         return NULL;
-    object = explain(explanation);
+    object = explain_transaction(explanation);
     if (fclose(explanation->out) == 0 && json_is_true(json_object_get(object, "ok"))) {
         json_object_set_new(object, "text", json_text(text));
         if (explanation->wanted.is_any)

@@ -20,7 +20,8 @@ static void note_failure(const struct session *session, enum rb_error error)
         session->world->observer->failed(session, OF_RECIPIENT, rb_error_text(error));
 }
 
-static void ask(struct session *session, const struct relay *relay, const char *to, size_t len)
+static void ask_about_recipient(struct session *session, const struct relay *relay, const char *to,
+                                size_t len)
 {
     const struct rb_question question = {
         .address = to,
@@ -90,8 +91,8 @@ static enum action wanted_action(const struct policy *policy, const struct relay
     return policy_action(policy, decision->verdict, decision->reason);
 }
 
-static struct decision *begin(struct session *session, const struct policy *policy, const char *to,
-                              size_t len)
+static struct decision *begin_decision(struct session *session, const struct policy *policy,
+                                       const char *to, size_t len)
 {
     struct decision *decision = &session->rcpt.decision;
 
@@ -117,7 +118,7 @@ static void settle_unasked(struct session *session, const char *rule)
 struct decision *recipient_put_off(struct session *session, const struct policy *policy,
                                    const char *to, size_t len, const char *rule)
 {
-    struct decision *decision = begin(session, policy, to, len);
+    struct decision *decision = begin_decision(session, policy, to, len);
 
     decision->put_off = true;
     settle_unasked(session, rule);
@@ -152,7 +153,7 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
                       const char *to, size_t len)
 {
     const struct relay *relay = config_relay(session->config, domain);
-    struct decision *decision = begin(session, policy, to, len);
+    struct decision *decision = begin_decision(session, policy, to, len);
     enum guesser guesser = look_at_client(session, policy);
 
     session->rcpt.decided = true;
@@ -163,7 +164,7 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
     }
     if (guesser == GUESSER_SLOWED)
         slow_down(session);
-    ask(session, relay, to, len);
+    ask_about_recipient(session, relay, to, len);
     decision->verdict = session->rcpt.answer.verdict;
     decision->reason = session->rcpt.answer.reason;
     decide_settle(session, decision, wanted_action(policy, relay, decision));

@@ -44,7 +44,7 @@ static const char *in_words(enum rb_reason reason)
 }
 
 /* Quoted for a reply: what the host said must not end the quotation. */
-static void quote(char *text, size_t size, const char *said)
+static void quote_reply(char *text, size_t size, const char *said)
 {
     text_printable(text, size, said, strlen(said));
     for (char *c = text; *c != '\0'; c++)
@@ -63,7 +63,7 @@ static void describe_sender(const struct session *session, const struct decision
 
     text_printable(sender, sizeof sender, session->sender_text, strlen(session->sender_text));
     if (answer->reply[0] != '\0') {
-        quote(said, sizeof said, answer->reply);
+        quote_reply(said, sizeof said, answer->reply);
         (void)snprintf(text, size, "<%s>: sender address rejected: %s: %s said: \"%s\"", sender,
                        what, answer->mx, said);
     } else {

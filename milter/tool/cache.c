@@ -110,7 +110,7 @@ static int action_export(struct selection *selection)
     return EX_OK;
 }
 
-static enum rb_error put(struct cache *cache, const struct json_record *record)
+static enum rb_error put_record(struct cache *cache, const struct json_record *record)
 {
     switch (record->table) {
     case CACHE_ADDRESS:
@@ -138,7 +138,7 @@ static int import_line(struct selection *selection, const char *line, size_t len
 
     if (record == NULL || object == NULL || !json_read_entry(object, record, &why))
         status = say_line(EX_DATAERR, "standard input:%" PRIu64 ": %s", number, why);
-    else if (put(selection->cache, record) != RB_OK)
+    else if (put_record(selection->cache, record) != RB_OK)
         status = say_line(EX_IOERR, "standard input:%" PRIu64 ": the record was not taken", number);
     else
         selection->count++;
@@ -204,7 +204,7 @@ static int open_and_act(struct selection *selection, const struct config *config
     return status;
 }
 
-static int run(struct selection *selection, records_action *action, bool changes)
+static int load_and_act(struct selection *selection, records_action *action, bool changes)
 {
     struct config *config;
     int status = load_config(selection->request->config_path, CONFIG_CACHE, &config);
@@ -399,5 +399,5 @@ int cache_run(int argc, char **argv)
     status = syntax_parse(selection.syntax, argc, argv, &request, &request.arguments);
     if (status < 0 && action->check != NULL)
         status = action->check(&selection);
-    return status >= 0 ? status : run(&selection, action->action, action->changes);
+    return status >= 0 ? status : load_and_act(&selection, action->action, action->changes);
 }

@@ -239,7 +239,7 @@ static int open_verifier(struct run *run)
 }
 
 /* What is needed to call: the configuration, as much of it as that takes, and the verifier. */
-static int prepare(struct run *run)
+static int prepare_to_call(struct run *run)
 {
     int status = EX_OK;
 
@@ -252,7 +252,7 @@ static int prepare(struct run *run)
 }
 
 /* Asks what the daemon would ask. NULL, and *status: it could not be asked. */
-static json_t *call(struct run *run, json_t *wanted, int *status)
+static json_t *call_mail_host(struct run *run, json_t *wanted, int *status)
 {
     char *address = json_read_octets(json_object_get(wanted, "address"));
     const char *relay = json_string_value(json_object_get(wanted, "relay"));
@@ -277,14 +277,14 @@ static json_t *call(struct run *run, json_t *wanted, int *status)
 
 /* --- Explaining ----------------------------------------------------------- */
 
-static json_t *evaluate(struct run *run)
+static json_t *explain_once(struct run *run)
 {
     return run->control != NULL ? ask_daemon(run)
                                 : explain_object(run->verifier, run->config, run->request);
 }
 
 /* The first explanation. NULL: *status is the exit status, and it was said why. */
-static json_t *begin(struct run *run, int *status)
+static json_t *explain_first(struct run *run, int *status)
 {
     json_t *said = run->control != NULL ? begin_with_daemon(run) : NULL;
 
@@ -292,8 +292,8 @@ static json_t *begin(struct run *run, int *status)
         say_who(said);
         return said;
     }
-    *status = prepare(run);
-    return *status == EX_OK ? evaluate(run) : NULL;
+    *status = prepare_to_call(run);
+    return *status == EX_OK ? explain_once(run) : NULL;
 }
 
 /*
@@ -302,8 +302,8 @@ static json_t *begin(struct run *run, int *status)
 static int answer_question(struct run *run, json_t *wanted)
 {
     const char *of = json_member_text(wanted, "of");
-    int status = prepare(run);
-    json_t *answer = status == EX_OK ? call(run, wanted, &status) : NULL;
+    int status = prepare_to_call(run);
+    json_t *answer = status == EX_OK ? call_mail_host(run, wanted, &status) : NULL;
 
     if (answer != NULL)
         json_object_set_new(json_object_get(run->request, "answers"), of, answer);
@@ -325,9 +325,9 @@ static bool go_on(struct run *run, json_t *wanted, deadline until, int *status)
 }
 
 /* Explains and asks until no question is left. The last explanation; the caller's. */
-static json_t *explain(struct run *run, int *status)
+static json_t *explain_repeatedly(struct run *run, int *status)
 {
-    json_t *said = begin(run, status), *wanted;
+    json_t *said = explain_first(run, status), *wanted;
     deadline until = 0;
 
     for (unsigned round = 0; said != NULL && round < ROUNDS_MAX; round++) {
@@ -340,7 +340,7 @@ static json_t *explain(struct run *run, int *status)
         if (!go_on(run, wanted, until, status))
             break; /* what is known so far is told */
         json_decref(said);
-        said = evaluate(run);
+        said = explain_once(run);
     }
     if (said == NULL && *status == EX_OK)
         *status = say_line(EX_UNAVAILABLE, "the daemon gave no answer");
@@ -350,7 +350,7 @@ static json_t *explain(struct run *run, int *status)
 static int explain_to_the_end(struct run *run)
 {
     int status = find_daemon(run);
-    json_t *said = status == EX_OK ? explain(run, &status) : NULL;
+    json_t *said = status == EX_OK ? explain_repeatedly(run, &status) : NULL;
 
     if (said != NULL && json_is_true(json_object_get(said, "ok")))
         (void)fputs(json_member_text(said, "text"), stdout);
@@ -360,7 +360,7 @@ static int explain_to_the_end(struct run *run)
     return status;
 }
 
-static int check(const struct transaction_arguments *arguments, const json_t *request)
+static int check_request(const struct transaction_arguments *arguments, const json_t *request)
 {
     struct sockaddr_storage client;
     char *line;
@@ -384,8 +384,8 @@ int explain_run(int argc, char **argv)
     if (status >= 0)
         return status;
     run.request = new_request(&arguments);
-    status =
-        run.request != NULL ? check(&arguments, run.request) : say_line(EX_OSERR, "out of memory");
+    status = run.request != NULL ? check_request(&arguments, run.request)
+                                 : say_line(EX_OSERR, "out of memory");
     if (status < 0)
         status = explain_to_the_end(&run);
     if (rb_verifier_close(run.verifier) == RB_ERR_STORE)

@@ -24,7 +24,7 @@ void input_begin(struct input *input, int fd)
 }
 
 /* Moves on by so many octets of the block, which count for place and checksum. */
-static void pass(struct input *input, size_t count)
+static void pass_octets(struct input *input, size_t count)
 {
     uint64_t check = input->place.check;
 
@@ -36,7 +36,7 @@ static void pass(struct input *input, size_t count)
 }
 
 /* One read. INPUT_LINE: there is something in the block. */
-static enum input_state fill(struct input *input)
+static enum input_state read_block(struct input *input)
 {
     ssize_t count = read(input->fd, input->block, sizeof input->block);
 
@@ -55,7 +55,7 @@ static bool has_something(const struct input *input)
 }
 
 /* Keeps what fits of the block up to the line's end. True: that is there. */
-static bool gather(struct input *input)
+static bool gather_line(struct input *input)
 {
     const char *from = input->block + input->begin;
     size_t there = input->end - input->begin;
@@ -66,7 +66,7 @@ static bool gather(struct input *input)
 
     memcpy(input->line + input->len, from, kept);
     input->len += kept;
-    pass(input, newline != NULL ? count + 1 : count);
+    pass_octets(input, newline != NULL ? count + 1 : count);
     return newline != NULL;
 }
 
@@ -75,7 +75,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static enum input_state give(struct input *input, bool is_first, struct input_line *line)
+static enum input_state give_line(struct input *input, bool is_first, struct input_line *line)
 {
     const size_t mark = sizeof byte_order_mark - 1;
 
@@ -102,13 +102,13 @@ enum input_state input_next(struct input *input, struct input_line *line)
     for (;;) {
         enum input_state state;
 
-        if (input->begin < input->end && gather(input))
-            return give(input, is_first, line);
+        if (input->begin < input->end && gather_line(input))
+            return give_line(input, is_first, line);
         if (!has_something(input))
             return INPUT_LATER;
-        state = fill(input);
+        state = read_block(input);
         if (state == INPUT_END && input->len > 0)
-            return give(input, is_first, line);
+            return give_line(input, is_first, line);
         if (state != INPUT_LINE)
             return state;
     }
@@ -121,13 +121,13 @@ enum input_state input_skip(struct input *input, uint64_t octets)
         size_t there = input->end - input->begin;
 
         if (there == 0) {
-            enum input_state state = fill(input);
+            enum input_state state = read_block(input);
 
             if (state != INPUT_LINE)
                 return state;
             continue;
         }
-        pass(input, there < left ? there : (size_t)left);
+        pass_octets(input, there < left ? there : (size_t)left);
     }
     return INPUT_LINE;
 }

@@ -69,7 +69,7 @@ static uint32_t sum_of(const char *text, size_t len)
 static const char lead[] = "ringback-list 2 ";
 
 /* The line that says what is done. Returns its length. */
-static size_t format(const struct list *list, char line[LINE_SIZE])
+static size_t format_line(const struct list *list, char line[LINE_SIZE])
 {
     const uint64_t *counts = list->counts;
     int len =
@@ -83,8 +83,8 @@ static size_t format(const struct list *list, char line[LINE_SIZE])
     return (size_t)len;
 }
 
-/* True: the text is a line that format writes, to the last octet. */
-static bool parse(struct list *list, const char *whole, size_t len)
+/* True: the text is a line that format_line writes, to the last octet. */
+static bool read_line(struct list *list, const char *whole, size_t len)
 {
     const char *text = whole;
     struct {
@@ -106,14 +106,14 @@ static bool parse(struct list *list, const char *whole, size_t len)
         *fields[i].value = strtoull(text, &end, fields[i].base);
         text = end;
     }
-    /* strtoull takes more than format writes: only a line that format would write is good. */
-    return format(list, again) == len && memcmp(again, whole, len) == 0;
+    /* strtoull takes more than format_line writes: only a line that it would write is good. */
+    return format_line(list, again) == len && memcmp(again, whole, len) == 0;
 }
 
-static int keep(const struct list *list)
+static int write_line(const struct list *list)
 {
     char line[LINE_SIZE];
-    size_t len = format(list, line);
+    size_t len = format_line(list, line);
     ssize_t written;
 
     if (list->fd < 0)
@@ -133,7 +133,7 @@ static int take_up(struct list *list)
     if (len < 0)
         return complain_errno(list, EX_NOINPUT, errno);
     text[len] = '\0';
-    if (len == 0 || parse(list, text, (size_t)len))
+    if (len == 0 || read_line(list, text, (size_t)len))
         return EX_OK;
     return complain(list, EX_DATAERR, "not a file of ours, or damaged");
 }
@@ -209,7 +209,7 @@ static void drop_cut_line(void)
 /* --- Progress -------------------------------------------------------------- */
 
 /* Updates the rates: a sample counts by its share of RATE_SPAN_MS. */
-static void sample(struct list *list)
+static void sample_rates(struct list *list)
 {
     int64_t span_ms = now_ms() - list->sampled_ms;
     double weight, rate, octets_rate;
@@ -243,7 +243,7 @@ static void print_pace(const struct list *list)
                   (unsigned)(left_s / 60 % 60), (unsigned)(left_s % 60));
 }
 
-static void show(struct list *list, const char *end)
+static void show_counts(struct list *list, const char *end)
 {
     const uint64_t *counts = list->counts;
 
@@ -284,8 +284,8 @@ void list_show(struct list *list, const char *awaited, size_t len)
         show_awaited(list, awaited, len);
     if (!list->shown)
         return;
-    sample(list);
-    show(list, "");
+    sample_rates(list);
+    show_counts(list, "");
 }
 
 /* --- The list -------------------------------------------------------------- */
@@ -305,7 +305,7 @@ int list_begin(struct list *list, const char *resume)
     if (result != EX_OK)
         list->shown = false; /* what was read of the file may be anything */
     else
-        result = keep(list); /* a file that cannot be written is found now, not hours later */
+        result = write_line(list); /* a file that cannot be written is found now, not hours later */
     if (result == EX_OK && list->done.octets > 0)
         drop_cut_line();
     list->begun = list->sample = list->done;
@@ -319,7 +319,7 @@ int list_pass(struct list *list, const struct input_place *place)
     if (list->done.octets == place->octets)
         return EX_OK;
     list->done = *place;
-    return keep(list);
+    return write_line(list);
 }
 
 int list_answer(struct list *list, const char *text, enum rb_verdict verdict,
@@ -336,14 +336,14 @@ int list_answer(struct list *list, const char *text, enum rb_verdict verdict,
     if (place == NULL)
         return EX_OK;
     list->done = *place;
-    return keep(list);
+    return write_line(list);
 }
 
 void list_end(struct list *list)
 {
     hide_awaited(list);
     if (list->shown)
-        show(list, "\n");
+        show_counts(list, "\n");
     if (list->fd >= 0)
         (void)close(list->fd);
     list->fd = -1;

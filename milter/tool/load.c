@@ -28,8 +28,8 @@ static enum rb_error load_part(const char *path, enum config_scope scope, struct
     return result;
 }
 
-static enum rb_error load(const char *path, enum config_scope scope, struct config **config,
-                          char error[CONFIG_ERROR_SIZE])
+static enum rb_error load_scope(const char *path, enum config_scope scope, struct config **config,
+                                char error[CONFIG_ERROR_SIZE])
 {
     switch (scope) {
     case CONFIG_CALLOUTS:
@@ -49,7 +49,7 @@ int load_config(const char *path, enum config_scope scope, struct config **confi
         return config_load_scope(NULL, scope, config, error, sizeof error) == RB_OK
                    ? EX_OK
                    : say_line(EX_OSERR, "out of memory");
-    if (load(path != NULL ? path : default_path, scope, config, error) == RB_OK)
+    if (load_scope(path != NULL ? path : default_path, scope, config, error) == RB_OK)
         return EX_OK;
     return say_line(EX_CONFIG, "%s", error);
 }

@@ -14,7 +14,7 @@
 
 enum { SPAN_MAX = 64 };
 
-static void age(int64_t stamp_s, int64_t now_s, char text[SPAN_MAX])
+static void format_age(int64_t stamp_s, int64_t now_s, char text[SPAN_MAX])
 {
     text_duration(now_s > stamp_s ? now_s - stamp_s : 0, text, SPAN_MAX);
 }
@@ -43,7 +43,7 @@ static void print_address(const struct cache_entry *entry, const struct rb_lifet
     enum freshness freshness = address_record_freshness(record, lifetimes, now_s, &left_s);
     char old[SPAN_MAX], left[SPAN_MAX] = "";
 
-    age(record->stamp_s, now_s, old);
+    format_age(record->stamp_s, now_s, old);
     if (freshness != RECORD_EXPIRED)
         text_duration(left_s, left, sizeof left);
     print_key(entry->address);
@@ -64,7 +64,7 @@ static void print_fact(const char *name, const struct fact *fact, const char *wh
 
     if (fact->state == FACT_UNKNOWN)
         return;
-    age(fact->stamp_s, now_s, old);
+    format_age(fact->stamp_s, now_s, old);
     printf(", %s: %s%s%s%s (%s old)", name, fact->state == FACT_YES ? "yes" : "no",
            why[0] != '\0' ? " (" : "", why, why[0] != '\0' ? ")" : "", old);
 }
@@ -99,7 +99,7 @@ static void print_host(const struct cache_entry *entry, int64_t now_s)
         text_duration(record->held_until_s - now_s, span, sizeof span);
         printf(", held back for %s more", span);
     }
-    age(record->stamp_s, now_s, span);
+    format_age(record->stamp_s, now_s, span);
     printf(", %s old\n", span);
 }
 
@@ -118,11 +118,11 @@ static void print_onetime(const struct cache_entry *entry, int64_t now_s)
     print_key(shown);
     printf(": %u valid in a row", record->valids);
     if (record->valid_s > 0) {
-        age(record->valid_s, now_s, old);
+        format_age(record->valid_s, now_s, old);
         printf(", the last %s ago", old);
     }
     if (record->invalid_s > 0) {
-        age(record->invalid_s, now_s, old);
+        format_age(record->invalid_s, now_s, old);
         printf(", an invalid one %s ago", old);
     }
     (void)putchar('\n');
@@ -136,7 +136,7 @@ static void print_retry(const struct cache_entry *entry, int64_t now_s)
     (void)fputs("retry ", stdout);
     print_key(entry->address);
     print_relay(entry->relay);
-    age(record->first_s, now_s, span);
+    format_age(record->first_s, now_s, span);
     printf(": %s since %s", rb_reason_name(record->reason), span);
     printf(", asked again %u time%s, ", record->tries, record->tries == 1 ? "" : "s");
     text_duration(record->due_s > now_s ? record->due_s - now_s : 0, span, sizeof span);

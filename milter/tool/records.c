@@ -257,7 +257,7 @@ static int visit_arguments(struct selection *selection, visit_fn *visit)
 
 /* --- Showing -------------------------------------------------------------- */
 
-static void show(struct selection *selection, const struct cache_entry *entry)
+static void show_entry(struct selection *selection, const struct cache_entry *entry)
 {
     selection->count++;
     if (selection->request->json)
@@ -271,7 +271,7 @@ static bool show_if_of_relay(const struct cache_entry *entry, void *arg)
     struct selection *selection = arg;
 
     if (selection->relay[0] == '\0' || is_of_relay(entry, selection->relay))
-        show(selection, entry);
+        show_entry(selection, entry);
     return true;
 }
 
@@ -298,7 +298,7 @@ static bool show_if_listed(const struct cache_entry *entry, void *arg)
     struct selection *selection = arg;
 
     if (is_listed(selection, entry))
-        show(selection, entry);
+        show_entry(selection, entry);
     return !is_full(selection);
 }
 
@@ -317,7 +317,7 @@ int records_list(struct selection *selection)
 
 /* --- Forgetting ----------------------------------------------------------- */
 
-static bool forget(const struct cache_entry *entry, void *arg)
+static bool forget_entry(const struct cache_entry *entry, void *arg)
 {
     struct selection *selection = arg;
 
@@ -381,19 +381,20 @@ static bool forget_if_of_relay(const struct cache_entry *entry, void *arg)
     const struct selection *selection = arg;
 
     return (selection->relay[0] != '\0' && !is_of_relay(entry, selection->relay)) ||
-           forget(entry, arg);
+           forget_entry(entry, arg);
 }
 
 static bool forget_if_of_domain(const struct cache_entry *entry, void *arg)
 {
     const struct selection *selection = arg;
 
-    return !is_of_domain(entry, selection->domain) || forget(entry, arg);
+    return !is_of_domain(entry, selection->domain) || forget_entry(entry, arg);
 }
 
 static enum rb_error forget_domain(struct selection *selection)
 {
-    enum rb_error error = cache_walk_domain(selection->cache, selection->domain, forget, selection);
+    enum rb_error error =
+        cache_walk_domain(selection->cache, selection->domain, forget_entry, selection);
 
     for (size_t i = 0; i < cache_table_count && error == RB_OK; i++)
         if (cache_tables[i] != CACHE_DOMAIN && cache_tables[i] != CACHE_HOST)
@@ -406,7 +407,7 @@ static int forget_all_of(struct selection *selection)
 {
     enum rb_error error =
         selection->host[0] != '\0'
-            ? cache_walk_host(selection->cache, selection->host, forget, selection)
+            ? cache_walk_host(selection->cache, selection->host, forget_entry, selection)
             : forget_domain(selection);
 
     if (error != RB_OK)

@@ -67,7 +67,7 @@ struct sender {
  * What is no address by the grammar is still what a client may have said: the domain is behind the
  * last "@", or all of it (RFC 7208 4.3).
  */
-static void split(const char *from, struct sender *sender)
+static void split_sender(const char *from, struct sender *sender)
 {
     const char *at = strrchr(from, '@');
 
@@ -90,7 +90,7 @@ static int read_sender(const struct spf_arguments *arguments, struct sender *sen
         sender->local = strdup("");
         break;
     default:
-        split(arguments->from, sender);
+        split_sender(arguments->from, sender);
         break;
     }
     return sender->local != NULL ? EX_OK : say_line(EX_OSERR, "out of memory");
@@ -113,7 +113,8 @@ static void tell_why(const char *sender_domain, const struct spf_result *answer)
         printf("no term in the record of %s is for it\n", answer->domain);
 }
 
-static void tell(const char *client, const char *sender_domain, const struct spf_result *answer)
+static void tell_answer(const char *client, const char *sender_domain,
+                        const struct spf_result *answer)
 {
     char domain[RB_DOMAIN_MAX + 1];
 
@@ -128,8 +129,8 @@ static void tell(const char *client, const char *sender_domain, const struct spf
     tell_why(domain, answer);
 }
 
-static int check(const struct spf_question *question, const char *client,
-                 const struct text_list *resolvers)
+static int check_client(const struct spf_question *question, const char *client,
+                        const struct text_list *resolvers)
 {
     struct spf_result answer;
     struct dns *dns;
@@ -139,7 +140,7 @@ static int check(const struct spf_question *question, const char *client,
         return say_line(EX_OSERR, "out of memory");
     spf_check(dns, deadline_in(clock_system(), SPF_TIME_MS), question, &answer);
     dns_close(dns);
-    tell(client, question->domain, &answer);
+    tell_answer(client, question->domain, &answer);
     return answer.outcome == SPF_OUTCOME_TEMPERROR ? EX_TEMPFAIL : EX_OK;
 }
 
@@ -154,7 +155,7 @@ static int check_sender(const struct spf_arguments *arguments, const struct sock
     int status = load_config(arguments->config_path, CONFIG_RESOLVERS, &config);
 
     if (status == EX_OK) {
-        status = check(&question, arguments->client, &config->resolvers);
+        status = check_client(&question, arguments->client, &config->resolvers);
         config_put(config);
     }
     free(sender->local);

@@ -136,7 +136,8 @@ static char *format_answer(const struct rb_answer *answer, const char *input, si
 
 /* --- Asking --------------------------------------------------------------- */
 
-static void ask(struct batch *batch, const char *input, size_t len, const struct input_place *place)
+static void ask_about(struct batch *batch, const char *input, size_t len,
+                      const struct input_place *place)
 {
     enum rb_error error = window_add(&batch->window, input, len, place);
 
@@ -163,12 +164,12 @@ static bool ask_next(struct batch *batch)
         return false;
     if (!is_standard_input(address)) {
         batch->addresses++;
-        ask(batch, address, strlen(address), NULL);
+        ask_about(batch, address, strlen(address), NULL);
         return true;
     }
     state = input_next(&batch->input, &line);
     if (state == INPUT_LINE && line.len > 0 && line.text[0] != '#')
-        ask(batch, line.text, line.len, &line.end);
+        ask_about(batch, line.text, line.len, &line.end);
     if (state == INPUT_END)
         batch->addresses++;
     if (state == INPUT_ERROR)
@@ -205,7 +206,7 @@ static bool is_done(const struct batch *batch)
 }
 
 /* Until there is something to read, or to look at again. */
-static void rest(const struct batch *batch)
+static void wait_for_news(const struct batch *batch)
 {
     bool reads = *batch->addresses != NULL && batch->window.used < WINDOW_MAX;
     struct pollfd at = {.fd = reads ? batch->input.fd : -1, .events = POLLIN};
@@ -231,7 +232,7 @@ static void verify_them(struct batch *batch)
         if (is_done(batch))
             break;
         if (!more && batch->error == EX_OK && stop_signal == 0)
-            rest(batch);
+            wait_for_news(batch);
     }
     if (batch->error != EX_OK)
         return;
@@ -393,7 +394,7 @@ static unsigned count_lists(char *const *addresses)
 }
 
 /* What no single option tells. -1: go on. */
-static int check(const struct request *request, unsigned lists)
+static int check_request(const struct request *request, unsigned lists)
 {
     if (lists > 1)
         return syntax_fail(&syntax, "\"-\" is given twice");
@@ -404,7 +405,8 @@ static int check(const struct request *request, unsigned lists)
     return -1;
 }
 
-static int run(const struct request *request, const struct config *config, char **addresses)
+static int verify_addresses(const struct request *request, const struct config *config,
+                            char **addresses)
 {
     struct rb_verifier *verifier;
     struct batch *batch;
@@ -432,7 +434,7 @@ int verify_run(int argc, char **argv)
     int status = syntax_parse(&syntax, argc, argv, &request, &addresses);
 
     if (status < 0)
-        status = check(&request, count_lists(addresses));
+        status = check_request(&request, count_lists(addresses));
     if (status >= 0)
         return status;
     status = load_config(request.config_path, CONFIG_CALLOUTS, &config);
@@ -440,7 +442,7 @@ int verify_run(int argc, char **argv)
         return status;
     if (count_lists(addresses) > 0)
         catch_signals();
-    status = run(&request, config, addresses);
+    status = verify_addresses(&request, config, addresses);
     config_put(config);
     return status;
 }

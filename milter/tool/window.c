@@ -144,7 +144,7 @@ static void forget_refusals(struct window *window)
 /* --- Asking and answers ---------------------------------------------------- */
 
 /* The answer is there: it is kept as text, which is a tenth of what the ticket takes. */
-static enum rb_error settle(struct window *window, struct window_slot *slot)
+static enum rb_error settle_slot(struct window *window, struct window_slot *slot)
 {
     struct rb_answer answer = {0};
     enum rb_error error = RB_OK;
@@ -165,7 +165,7 @@ static enum rb_error settle(struct window *window, struct window_slot *slot)
     return error;
 }
 
-static enum rb_error ask(struct window *window, struct window_slot *slot)
+static enum rb_error ask_slot(struct window *window, struct window_slot *slot)
 {
     struct rb_question question = window->question;
     enum rb_error error;
@@ -181,7 +181,7 @@ static enum rb_error ask(struct window *window, struct window_slot *slot)
         return error;
     window->under_way++;
     window->of_domain[slot->domain % WINDOW_DOMAINS]++;
-    return rb_ready(slot->ticket) ? settle(window, slot) : RB_OK;
+    return rb_ready(slot->ticket) ? settle_slot(window, slot) : RB_OK;
 }
 
 enum rb_error window_add(struct window *window, const char *input, size_t len,
@@ -200,7 +200,7 @@ enum rb_error window_add(struct window *window, const char *input, size_t len,
         slot->place = *place;
     }
     window->used++;
-    return ask(window, slot);
+    return ask_slot(window, slot);
 }
 
 enum rb_error window_look(struct window *window)
@@ -216,9 +216,9 @@ enum rb_error window_look(struct window *window)
         enum rb_error error = RB_OK;
 
         if (slot->ticket != NULL && rb_ready(slot->ticket))
-            error = settle(window, slot);
+            error = settle_slot(window, slot);
         else if (again && slot->ticket == NULL && slot->text == NULL)
-            error = ask(window, slot);
+            error = ask_slot(window, slot);
         if (error != RB_OK)
             return error;
     }
