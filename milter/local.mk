@@ -40,7 +40,8 @@ libmilterparts_la_SOURCES = \
     milter/mta/loop.c milter/mta/loop.h \
     milter/mta/negotiate.c milter/mta/negotiate.h \
     milter/tool/input.c milter/tool/input.h \
-    milter/tool/syntax.c milter/tool/syntax.h
+    milter/tool/syntax.c milter/tool/syntax.h \
+    milter/tool/window.c milter/tool/window.h
 libmilterparts_la_LIBADD = libcore.la $(CONFUSE_LIBS) $(JANSSON_LIBS)
 
 sbin_PROGRAMS += ringback-milter
@@ -63,8 +64,7 @@ ringback_SOURCES = \
     milter/tool/status.c \
     milter/tool/tool.c \
     milter/tool/verbs.h \
-    milter/tool/verify.c \
-    milter/tool/window.c milter/tool/window.h
+    milter/tool/verify.c
 ringback_LDADD = libmilterparts.la
 
 dist_man_MANS += milter/man/ringback-milter.8 milter/man/ringback.1 milter/man/ringback.conf.5

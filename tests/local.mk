@@ -110,9 +110,6 @@ tests_unit_milter_mta_test_listen_LDADD = $(LDADD) $(MILTER_LIBS)
 tests_unit_lib_base_test_pool_SOURCES = tests/unit/lib/base/test_pool.c tests/unit/malloc_count.h
 nodist_tests_unit_lib_base_test_pool_SOURCES = $(malloc_count)
 
-# With a file of the tool.
-tests_unit_milter_tool_test_window_SOURCES = tests/unit/milter/tool/test_window.c milter/tool/window.c
-
 include tests/fuzz/local.mk
 include tests/bench/local.mk
 

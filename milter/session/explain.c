@@ -95,7 +95,8 @@ static void peek_at_answer(struct explanation *explanation, const struct rb_ques
 }
 
 /*
- * Answers the session's question. What is not known yet is a timeout to it, which tell_transaction never shows.
+ * Answers the session's question. What is not known yet is a timeout to it, which tell_transaction
+ * never shows.
  */
 static void answer_question(void *arg, const struct rb_question *question, enum decision_of of,
                             struct rb_answer *answer)
