@@ -84,10 +84,12 @@ libcore_la_SOURCES = \
     lib/sched/sched.c lib/sched/sched.h \
     lib/sched/threads.c lib/sched/threads.h \
     lib/verifier/api.c \
+    lib/verifier/cached.c \
     lib/verifier/checks.c lib/verifier/checks.h \
     lib/verifier/gate.c lib/verifier/gate.h \
     lib/verifier/identity.c lib/verifier/identity.h \
     lib/verifier/inflight.c lib/verifier/inflight.h \
+    lib/verifier/inspect.c \
     lib/verifier/jobs.c lib/verifier/jobs.h \
     lib/verifier/memory.c lib/verifier/memory.h \
     lib/verifier/peek.c \

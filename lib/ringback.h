@@ -187,12 +187,14 @@ enum rb_event {
     RB_EVENT_STORE_LOST,        /* the same, but it cannot be opened; tried again and again */
     RB_EVENT_WRITES_LOST,       /* the disk is full, say; told again every hour while it lasts */
     RB_EVENT_WRITES_TAKEN,      /* they are not lost any more */
+    RB_EVENT_DNS_SILENT,        /* no name server has answered anything for half a minute */
+    RB_EVENT_DNS_ANSWERS,       /* one does again */
 };
 
 /*
- * Is told of events, in words: one line of printable ASCII that names the file. From a thread of
- * the verifier's, or of whoever calls rb_verifier_set_options; with no lock held, but no rb_
- * function may be called from it.
+ * Is told of events, in words: one line of printable ASCII. From a thread of the verifier's, or of a
+ * caller of rb_verifier_set_options, rb_peek, rb_check_identity or rb_spf_check; with no lock held,
+ * but no rb_ function that takes the verifier may be called from it.
  */
 struct rb_observer {
     void (*event)(void *arg, enum rb_event event, const char *text); /* NULL: nobody is told */
@@ -532,6 +534,176 @@ static inline void rb_stats_init(struct rb_stats *stats)
 
 /* Any thread. The stats must have been made with rb_stats_init; may be filled again. */
 void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats);
+
+/* --- What is held back ---------------------------------------------------- */
+
+enum rb_limit {
+    RB_LIMIT_HOST = 1, /* a mail host that failed so often: breaker_failures */
+    RB_LIMIT_SHIELD,   /* a domain that is forged in bulk */
+    RB_LIMIT_DOMAIN_RATE,
+    RB_LIMIT_CLIENT_RATE,
+    RB_LIMIT_GLOBAL_RATE,
+};
+
+/* One that is not asked, or for whom nobody is asked. As long as the call that shows it. */
+struct rb_held_back {
+    size_t size;
+    enum rb_limit by;
+    /*
+     * The host's IP address (of a relay with "#" and its port behind it, or "unix:" and its path),
+     * the domain, the client's address or /64; "" for the global rate.
+     */
+    const char *what;
+    int64_t left_ms; /* until it may be asked */
+    int64_t until_s; /* the same moment, in seconds since 1970; 0 of rates */
+
+    /* of hosts alone */
+    unsigned failures; /* in a row */
+    unsigned trips;    /* how often it was held back since it last answered */
+    enum rb_reason reason;
+    int64_t failed_s; /* when it last did; seconds since 1970 */
+};
+
+/* False: enough. Called with no lock held. */
+typedef bool rb_held_back_fn(void *arg, const struct rb_held_back *held);
+
+/*
+ * Shows what is held back now: hosts, by key; domains; rates that are used up, the latest first
+ * (of a great many, some). RB_ERR_NOMEM, RB_ERR_STORE. Any thread.
+ */
+enum rb_error rb_held_back_walk(struct rb_verifier *verifier, rb_held_back_fn *visit, void *arg);
+
+/* --- The cache ------------------------------------------------------------ */
+
+/*
+ * The canonical form of an address, by which answers are kept and told: the domain in lower case and
+ * A-labels, no needless quotes, no source route. RB_ERR_ARGUMENT: it is none, and key is "".
+ * RB_ERR_TOO_LONG, RB_ERR_NOMEM. Any thread.
+ */
+enum rb_error rb_address_key(const char *address, size_t address_len, char key[RB_ADDRESS_MAX + 1]);
+
+/*
+ * One kept answer; relay: "" for what the world says, else where it was asked, as rb_question has it
+ * (a long list by a name of its own). expires_s is -1 for one that answers nothing any more. Owns
+ * nothing, and lives as long as the call. False: enough. No lock is held.
+ */
+typedef bool rb_cache_fn(void *arg, const struct rb_answer *answer, const char *relay);
+
+/*
+ * Shows the kept answers about addresses, by key; domain: of that domain alone, NULL: all. What was
+ * learned a moment ago may be missing (rb_verifier_flush). RB_ERR_ARGUMENT: it is no domain;
+ * RB_ERR_STORE. Without a store there are none. Any thread.
+ */
+enum rb_error rb_cache_walk(struct rb_verifier *verifier, const char *domain, rb_cache_fn *visit,
+                            void *arg);
+
+/*
+ * Forgets all that answers for one address: what the world says, what each relay says, that a user
+ * of ours writes to it, what was learned of other one-time addresses of its kind; and that it is to
+ * be asked again. What is known of its whole domain stays. *removed (or NULL): how many records.
+ * RB_ERR_NOT_FOUND: there was none. RB_ERR_ARGUMENT: it is no address; RB_ERR_STORE, RB_ERR_NOMEM,
+ * RB_ERR_TOO_LONG. Any thread.
+ */
+enum rb_error rb_cache_delete(struct rb_verifier *verifier, const char *address, size_t address_len,
+                              uint64_t *removed);
+
+/* The same for a domain and all its addresses. Takes as long as the cache is large. */
+enum rb_error rb_cache_delete_domain(struct rb_verifier *verifier, const char *domain,
+                                     uint64_t *removed);
+
+/* Forgets everything, or what answers nothing any more. RB_ERR_STORE. Any thread. */
+enum rb_error rb_cache_purge(struct rb_verifier *verifier, bool expired_only, uint64_t *removed);
+
+/* How many records there are, and how large the store is. */
+struct rb_cache_counts {
+    size_t size;
+    uint64_t addresses, domains, hosts, onetimes, retries;
+    uint64_t bytes, max_bytes;
+};
+
+static inline void rb_cache_counts_init(struct rb_cache_counts *counts)
+{
+    memset(counts, 0, sizeof *counts);
+    counts->size = sizeof *counts;
+}
+
+/* RB_ERR_STORE. Any thread. */
+enum rb_error rb_cache_count(struct rb_verifier *verifier, struct rb_cache_counts *counts);
+
+/*
+ * Waits until all that was learned so far is written. RB_ERR_STORE: not all that was learned since
+ * the verifier was opened could be. Any thread.
+ */
+enum rb_error rb_verifier_flush(struct rb_verifier *verifier);
+
+/* --- Who is who ----------------------------------------------------------- */
+
+/*
+ * Whether we are who we say we are, as the mail hosts that we call see it: helo_name resolves to an
+ * address we call from, and each of these has a name that resolves to it (RFC 5321 4.1.4, RFC 1912
+ * 2.1). warn is called for each thing that is wrong, with a sentence of printable ASCII that says
+ * what would be right, from this thread. Asks DNS, until until_ms of rb_now_ms; what could not be
+ * looked up is said to be just that. Any thread.
+ */
+void rb_check_identity(struct rb_verifier *verifier, int64_t until_ms,
+                       void (*warn)(void *arg, const char *text), void *arg);
+
+/* Whether a text is a relay as rb_question has it. Any thread. */
+bool rb_relay_is_good(const char *relay);
+
+/* What a domain says of a client: RFC 7208 2.6. */
+enum rb_spf_result {
+    RB_SPF_NONE,
+    RB_SPF_PASS,
+    RB_SPF_NEUTRAL,
+    RB_SPF_SOFTFAIL,
+    RB_SPF_FAIL,
+    RB_SPF_TEMPERROR,
+    RB_SPF_PERMERROR,
+};
+
+enum { RB_SPF_TERM_MAX = 127 };
+
+struct rb_spf_question {
+    size_t size;
+    const struct sockaddr *client;
+    const char *helo; /* as the client said it; NULL: not known */
+    const char *sender;
+    size_t sender_len; /* 0: the null sender, which stands for helo */
+};
+
+struct rb_spf_answer {
+    size_t size;
+    enum rb_spf_result result;
+    char sender_domain[RB_DOMAIN_MAX + 1]; /* which was asked */
+    char domain[RB_DOMAIN_MAX + 1];        /* whose record decided, or is at fault; "": none did */
+    char term[RB_SPF_TERM_MAX + 1];        /* by which of its terms; "": by none */
+    const char *fault; /* of temperror and permerror: what is wrong. Static; else NULL */
+};
+
+static inline void rb_spf_question_init(struct rb_spf_question *question)
+{
+    memset(question, 0, sizeof *question);
+    question->size = sizeof *question;
+}
+
+static inline void rb_spf_answer_init(struct rb_spf_answer *answer)
+{
+    memset(answer, 0, sizeof *answer);
+    answer->size = sizeof *answer;
+}
+
+/*
+ * Whether the client may send for the sender's domain, by the domain's own word (RFC 7208,
+ * check_host). Asks DNS, until until_ms of rb_now_ms, after which it is temperror. What is no
+ * address has its domain behind the last "@". RB_ERR_ARGUMENT: there is no client, no sender, or
+ * the null sender and no helo. RB_ERR_NOMEM. Any thread.
+ */
+enum rb_error rb_spf_check(struct rb_verifier *verifier, const struct rb_spf_question *question,
+                           int64_t until_ms, struct rb_spf_answer *answer);
+
+/* "none", "pass"... as RFC 7208 has them; "?" for a number out of range. Static. */
+const char *rb_spf_name(enum rb_spf_result result);
 
 #ifdef __cplusplus
 }

@@ -49,6 +49,7 @@ UNIT = \
     tests/unit/lib/verifier/test_identity \
     tests/unit/lib/verifier/test_idle \
     tests/unit/lib/verifier/test_inflight \
+    tests/unit/lib/verifier/test_inspect \
     tests/unit/lib/verifier/test_manners \
     tests/unit/lib/verifier/test_peek \
     tests/unit/lib/verifier/test_relays \

@@ -24,6 +24,9 @@ enum {
     SIZED_ANSWER = SIZED_UP_TO(struct rb_answer, transcript),
     SIZED_PROSPECT = SIZED_UP_TO(struct rb_prospect, would_refresh),
     SIZED_STATS = SIZED_UP_TO(struct rb_stats, cache_bytes),
+    SIZED_SPF_QUESTION = SIZED_UP_TO(struct rb_spf_question, sender_len),
+    SIZED_SPF_ANSWER = SIZED_UP_TO(struct rb_spf_answer, fault),
+    SIZED_CACHE_COUNTS = SIZED_UP_TO(struct rb_cache_counts, max_bytes),
 };
 /* NOLINTEND(bugprone-sizeof-expression) */
 

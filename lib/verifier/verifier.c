@@ -77,6 +77,33 @@ static enum rb_error open_sched(struct rb_verifier *verifier, const struct rb_op
     return sched_open(&limits, &hooks, verifier->clock, &verifier->sched);
 }
 
+static void dns_is_silent(void *arg, int64_t silent_ms)
+{
+    const struct rb_observer *observer = arg;
+    char text[80];
+
+    (void)snprintf(text, sizeof text, "no name server has answered for %lld s",
+                   (long long)(silent_ms / 1000));
+    observer->event(observer->arg, RB_EVENT_DNS_SILENT, text);
+}
+
+static void dns_answers(void *arg)
+{
+    const struct rb_observer *observer = arg;
+
+    observer->event(observer->arg, RB_EVENT_DNS_ANSWERS, "a name server answers again");
+}
+
+/* Before anybody can see the snapshot. */
+static void watch_dns(struct rb_verifier *verifier, struct snapshot *snapshot)
+{
+    const struct dns_watch watch = {
+        .silent = dns_is_silent, .answered = dns_answers, .arg = &verifier->observer};
+
+    if (verifier->observer.event != NULL)
+        dns_set_watch(snapshot->dns, &watch);
+}
+
 static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_options *options,
                                 char *detail, size_t detail_size)
 {
@@ -93,6 +120,8 @@ static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_op
         return error;
     o = &verifier->snapshots.current->options->o;
     verifier->clock = o->clock;
+    verifier->observer = o->observer;
+    watch_dns(verifier, verifier->snapshots.current);
     make_probe_key(o->helo_name, verifier->probe_key);
     verifier->tls_context = tls_context_new();
     if (verifier->tls_context == NULL)
@@ -149,6 +178,7 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
         snapshot_put(fresh);
         return error;
     }
+    watch_dns(verifier, fresh);
     lifetimes = fresh->options->o.lifetimes;
     limits = limits_of(&fresh->options->o);
     snapshots_replace(&verifier->snapshots, fresh);
@@ -187,13 +217,18 @@ void rb_verifier_stop(struct rb_verifier *verifier)
 /* Whether all that was to be written since the cache was opened has been. */
 static bool has_kept_all(const struct memory *memory)
 {
-    struct cache_stats stats;
+    struct cache_stats stats = {0};
 
     if (memory->cache == NULL)
         return true;
     cache_flush(memory->cache);
     (void)cache_get_stats(memory->cache, &stats);
     return stats.dropped == 0;
+}
+
+enum rb_error rb_verifier_flush(struct rb_verifier *verifier)
+{
+    return has_kept_all(&verifier->memory) ? RB_OK : RB_ERR_STORE;
 }
 
 enum rb_error rb_verifier_close(struct rb_verifier *verifier)
@@ -249,23 +284,4 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
     made.resting = gauges.idle;
     made.pending = gauges.pending + gate_waiting(&verifier->gate);
     (void)sized_write(stats, SIZED_STATS, &made, sizeof made);
-}
-
-size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, size_t size)
-{
-    return limits_list_shields(&verifier->limits, clock_wall_s(verifier->clock), list, size);
-}
-
-size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, size_t size)
-{
-    return limits_list_rates(&verifier->limits, clock_monotonic_ms(verifier->clock), list, size);
-}
-
-void verifier_identity(struct rb_verifier *verifier, unsigned wait_ms, struct identity *identity)
-{
-    struct snapshot *snapshot = snapshots_get(&verifier->snapshots);
-
-    identity_check(snapshot->dns, snapshot->options, snapshot->own, snapshot->own_count,
-                   deadline_in(verifier->clock, wait_ms), identity);
-    snapshot_put(snapshot);
 }

@@ -39,7 +39,8 @@ struct rb_verifier {
     struct sched *sched;        /* what is to be asked, and the threads that do */
     struct retry *retry; /* what is asked again by itself; NULL: there is no cache to write to */
     void *tls_context;
-    int cancel_fd; /* readable once the verifier stops */
+    struct rb_observer observer; /* as of rb_verifier_open */
+    int cancel_fd;               /* readable once the verifier stops */
     uint8_t probe_key[32];
     atomic_bool stopping;
     atomic_size_t tickets_held; /* by callers */
@@ -52,15 +53,5 @@ static inline struct address_record verifier_moment(const struct rb_verifier *ve
 {
     return address_record_of_moment(reason, rule, clock_wall_s(verifier->clock));
 }
-
-/* What the limits hold back now: limits_list_shields, limits_list_rates. Any thread. */
-size_t verifier_shields(struct rb_verifier *verifier, struct shield_up *list, size_t size);
-size_t verifier_rates(struct rb_verifier *verifier, struct rates_limited *list, size_t size);
-
-/*
- * Whether we are who we say we are, by the options of today (identity.h). Waits for name servers,
- * for wait_ms. Any thread.
- */
-void verifier_identity(struct rb_verifier *verifier, unsigned wait_ms, struct identity *identity);
 
 #endif

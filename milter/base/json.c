@@ -170,6 +170,19 @@ static json_t *host_entry(const struct cache_entry *entry, int64_t now_s)
                      json_text(rb_reason_name(record->reason)));
 }
 
+json_t *json_held_host(const struct rb_held_back *held, int64_t now_s)
+{
+    const struct host_record record = {.failures = held->failures,
+                                       .trips = held->trips,
+                                       .held_until_s = held->until_s,
+                                       .stamp_s = held->failed_s,
+                                       .reason = held->reason};
+    const struct cache_entry entry = {
+        .table = CACHE_HOST, .key = held->what, .host_record = &record};
+
+    return host_entry(&entry, now_s);
+}
+
 const char *const json_onetime_names[] = {
     [ONETIME_NONE] = "", [ONETIME_BATV] = "batv", [ONETIME_SRS] = "srs", [ONETIME_VERP] = "verp"};
 

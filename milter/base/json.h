@@ -36,6 +36,9 @@ char *json_read_octets(json_t *string);
 json_t *json_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
                    int64_t now_s);
 
+/* A host that is held back, as json_entry tells its record. */
+json_t *json_held_host(const struct rb_held_back *held, int64_t now_s);
+
 /* What json_entry wrote, read again. Exactly the member for the table is filled. */
 struct json_record {
     enum cache_table table;

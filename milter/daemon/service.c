@@ -15,8 +15,8 @@
 
 #include "base/log.h"
 #include "base/sleep.h"
+#include "base/text.h"
 #include "daemon/observer.h"
-#include "verifier/verifier.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t over = PTHREAD_COND_INITIALIZER; /* lock; `changing` or `looking` ended */
@@ -51,16 +51,25 @@ static void end_change(void)
     pthread_mutex_unlock(&lock);
 }
 
-/*
- * What the library says of its store: from one of its threads, or while a reload hands it options.
- */
-static void note_store_event(void *arg, enum rb_event event, const char *text)
+static enum log_level level_of(enum rb_event event)
+{
+    switch (event) {
+    case RB_EVENT_WRITES_TAKEN:
+    case RB_EVENT_DNS_ANSWERS:
+        return LOG_LEVEL_INFO;
+    case RB_EVENT_WRITES_LOST:
+    case RB_EVENT_DNS_SILENT:
+        return LOG_LEVEL_WARNING;
+    default:
+        return LOG_LEVEL_ERROR;
+    }
+}
+
+/* What the library tells: from one of its threads, or while a reload hands it options. */
+static void note_event(void *arg, enum rb_event event, const char *text)
 {
     (void)arg;
-    log_line(event == RB_EVENT_WRITES_TAKEN  ? LOG_LEVEL_INFO
-             : event == RB_EVENT_WRITES_LOST ? LOG_LEVEL_WARNING
-                                             : LOG_LEVEL_ERROR,
-             "%s", text);
+    log_line(level_of(event), "%s", text);
     if (event != RB_EVENT_STORE_RENEWED && event != RB_EVENT_STORE_LOST)
         return;
     pthread_mutex_lock(&lock);
@@ -93,14 +102,22 @@ static void end_look(const struct identity *found)
     pthread_mutex_unlock(&lock);
 }
 
+static void note_warning(void *arg, const char *text)
+{
+    struct identity *found = arg;
+
+    log_line(LOG_LEVEL_WARNING, "%s", text);
+    if (found->count < IDENTITY_WARNINGS_MAX)
+        (void)text_copy(found->warning[found->count++], IDENTITY_WARNING_SIZE, text);
+}
+
 static void *identity_thread(void *arg)
 {
-    struct identity found;
+    struct identity found = {.count = 0};
 
     (void)arg;
-    verifier_identity(world.verifier, IDENTITY_MS, &found);
-    for (size_t i = 0; i < found.count; i++)
-        log_line(LOG_LEVEL_WARNING, "%s", found.warning[i]);
+    rb_check_identity(world.verifier, rb_now_ms(world.verifier) + IDENTITY_MS, note_warning,
+                      &found);
     end_look(&found);
     return NULL;
 }
@@ -188,7 +205,7 @@ enum rb_error service_start(const char *path, struct config *config, void (*befo
     world.pause = pause_client;
     world.observer = &observer_of_sessions;
     config_options(config, &options);
-    options.observer.event = note_store_event;
+    options.observer.event = note_event;
     error = rb_verifier_open(&options, &world.verifier, detail, detail_size);
     if (error != RB_OK)
         return error;
@@ -344,8 +361,7 @@ void service_stop(void)
 
 void service_flush(void)
 {
-    if (world.verifier->memory.cache != NULL)
-        cache_flush(world.verifier->memory.cache);
+    (void)rb_verifier_flush(world.verifier);
 }
 
 void service_end(void)

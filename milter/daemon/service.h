@@ -11,7 +11,14 @@
 
 #include "config/configuration.h"
 #include "session/session.h"
-#include "verifier/identity.h"
+
+enum { IDENTITY_WARNINGS_MAX = 9, IDENTITY_WARNING_SIZE = 1024 };
+
+/* What is wrong with our identity: sentences of printable ASCII. */
+struct identity {
+    size_t count;
+    char warning[IDENTITY_WARNINGS_MAX][IDENTITY_WARNING_SIZE];
+};
 
 /*
  * Opens the verifier. Takes over the caller's reference to config. before_wait is called just

@@ -10,12 +10,9 @@
 #include <unistd.h>
 
 #include "base/json.h"
-#include "cache/cache.h"
 #include "daemon/metrics.h"
 #include "daemon/service.h"
-#include "limits/breaker.h"
 #include "session/explain.h"
-#include "verifier/verifier.h"
 
 enum {
     STATUS_HOSTS_MAX = 1000, /* hosts held back that are listed; the rest is counted */
@@ -98,77 +95,67 @@ static json_t *cache_object(const struct rb_stats *stats)
                      "dropped_writes", (json_int_t)stats->dropped_writes);
 }
 
+/* What is held back: of each kind, the first that there are, and how many. */
 struct held {
-    json_t *hosts;
+    json_t *hosts, *shields, *rates;
+    size_t host_count, shield_count, rate_count;
     int64_t now_s;
-    size_t count;
 };
 
-static bool add_held(const struct cache_entry *entry, void *arg)
+static json_t *rate_object(const struct rb_held_back *held, const char *kind)
 {
-    struct held *held = arg;
-
-    if (!breaker_holds_back(entry->host_record, held->now_s))
-        return true;
-    if (held->count++ < STATUS_HOSTS_MAX)
-        json_array_append_new(held->hosts, json_entry(entry, NULL, held->now_s));
-    return true;
+    return json_pack("{s:s, s:o, s:I}", "rate", kind, "of", json_text(held->what), "wait_ms",
+                     (json_int_t)held->left_ms);
 }
 
-/* Domains that are being forged in bulk, and for how long their mail hosts are still not called. */
-static json_t *shields(size_t *count)
+static void add_rate(struct held *all, const struct rb_held_back *held, const char *kind)
 {
-    struct shield_up *list = calloc(STATUS_LIMITS_MAX, sizeof *list);
-    json_t *shields = json_array();
-    int64_t now_s = time(NULL);
-
-    *count =
-        verifier_shields(service_world()->verifier, list, list != NULL ? STATUS_LIMITS_MAX : 0);
-    for (size_t i = 0; list != NULL && i < *count && i < STATUS_LIMITS_MAX; i++)
-        json_array_append_new(shields, json_pack("{s:o, s:I}", "domain", json_text(list[i].domain),
-                                                 "held_s", (json_int_t)(list[i].until_s - now_s)));
-    free(list);
-    return shields;
+    if (all->rate_count++ < STATUS_LIMITS_MAX)
+        json_array_append_new(all->rates, rate_object(held, kind));
 }
 
-/* Rates that are used up: whose, and how long until the next may be asked. */
-static json_t *rates(size_t *count)
+static bool add_held(void *arg, const struct rb_held_back *held)
 {
-    struct rates_limited *list = calloc(STATUS_LIMITS_MAX, sizeof *list);
-    json_t *rates = json_array();
+    struct held *all = arg;
 
-    *count = verifier_rates(service_world()->verifier, list, list != NULL ? STATUS_LIMITS_MAX : 0);
-    for (size_t i = 0; list != NULL && i < *count && i < STATUS_LIMITS_MAX; i++) {
-        const char *whose = list[i].key;
-        const char *kind = whose[0] == 'd' ? "domain" : whose[0] == 'c' ? "client" : "global";
-
-        json_array_append_new(rates,
-                              json_pack("{s:s, s:o, s:I}", "rate", kind, "of", json_text(whose + 1),
-                                        "wait_ms", (json_int_t)list[i].wait_ms));
+    switch (held->by) {
+    case RB_LIMIT_HOST:
+        if (all->host_count++ < STATUS_HOSTS_MAX)
+            json_array_append_new(all->hosts, json_held_host(held, all->now_s));
+        break;
+    case RB_LIMIT_SHIELD: /* forged in bulk, and left alone for so long */
+        if (all->shield_count++ < STATUS_LIMITS_MAX)
+            json_array_append_new(all->shields,
+                                  json_pack("{s:o, s:I}", "domain", json_text(held->what), "held_s",
+                                            (json_int_t)(held->until_s - all->now_s)));
+        break;
+    case RB_LIMIT_DOMAIN_RATE:
+        add_rate(all, held, "domain");
+        break;
+    case RB_LIMIT_CLIENT_RATE:
+        add_rate(all, held, "client");
+        break;
+    case RB_LIMIT_GLOBAL_RATE:
+        add_rate(all, held, "global");
+        break;
     }
-    free(list);
-    return rates;
+    return true;
 }
 
 static json_t *limits_object(const struct config *config)
 {
-    struct held held = {.hosts = json_array(), .now_s = time(NULL)};
-    struct cache *cache = service_world()->verifier->memory.cache;
-    json_t *shield_list, *rate_list;
-    size_t shield_count, rate_count;
+    struct held held = {
+        .hosts = json_array(), .shields = json_array(), .rates = json_array(), .now_s = time(NULL)};
 
-    if (cache != NULL)
-        (void)cache_walk(cache, CACHE_HOST, add_held, &held);
-    shield_list = shields(&shield_count);
-    rate_list = rates(&rate_count);
+    (void)rb_held_back_walk(service_world()->verifier, add_held, &held);
     return json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:o, s:I, s:o, s:I, s:o}",
                      "per_domain_sessions", (int)config->limits.per_domain_sessions,
                      "per_host_sessions", (int)config->limits.per_host_sessions, "max_workers",
                      (int)config->callout.max_workers, "max_held", (int)config->callout.max_held,
                      "max_pending", (int)config->callout.max_pending, "hosts_held_back_count",
-                     (json_int_t)held.count, "hosts_held_back", held.hosts, "shields_count",
-                     (json_int_t)shield_count, "shields", shield_list, "rates_used_up_count",
-                     (json_int_t)rate_count, "rates_used_up", rate_list);
+                     (json_int_t)held.host_count, "hosts_held_back", held.hosts, "shields_count",
+                     (json_int_t)held.shield_count, "shields", held.shields, "rates_used_up_count",
+                     (json_int_t)held.rate_count, "rates_used_up", held.rates);
 }
 
 /* What is wrong with who we say we are; null where that has not been looked at yet. */

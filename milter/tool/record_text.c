@@ -10,7 +10,6 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "limits/breaker.h"
 
 enum { SPAN_MAX = 64 };
 
@@ -95,7 +94,7 @@ static void print_host(const struct cache_entry *entry, int64_t now_s)
     printf(": %u failure%s", record->failures, record->failures == 1 ? "" : "s");
     if (record->failures > 0)
         printf(", the last: %s", rb_reason_name(record->reason));
-    if (breaker_holds_back(record, now_s)) {
+    if (record->held_until_s > now_s) {
         text_duration(record->held_until_s - now_s, span, sizeof span);
         printf(", held back for %s more", span);
     }

@@ -11,10 +11,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "base/text.h"
-#include "mail/address.h"
 #include "session/session.h"
-#include "spf/check.h"
 #include "tool/load.h"
 #include "tool/say.h"
 #include "tool/syntax.h"
@@ -56,51 +53,13 @@ static const struct syntax syntax = {
             "Exit status: 0 for a result; 75 for temperror: DNS gives no answer now.\n",
 };
 
-/* Whom the client sends for. */
-struct sender {
-    char *local;
-    const char *domain;
-    struct address address;
-};
-
-/*
- * What is no address by the grammar is still what a client may have said: the domain is behind the
- * last "@", or all of it (RFC 7208 4.3).
- */
-static void split_sender(const char *from, struct sender *sender)
-{
-    const char *at = strrchr(from, '@');
-
-    sender->domain = at != NULL ? at + 1 : from;
-    sender->local = strndup(from, at != NULL ? (size_t)(at - from) : 0);
-}
-
-/* EX_OK, or the exit status. */
-static int read_sender(const struct spf_arguments *arguments, struct sender *sender)
-{
-    switch (address_parse(arguments->from, strlen(arguments->from), true, &sender->address)) {
-    case ADDRESS_OK:
-        sender->domain = sender->address.domain;
-        sender->local = strdup(sender->address.local);
-        break;
-    case ADDRESS_NULL: /* RFC 7208 2.4 */
-        if (arguments->helo == NULL)
-            return syntax_fail(&syntax, "the null sender needs --helo");
-        sender->domain = arguments->helo;
-        sender->local = strdup("");
-        break;
-    default:
-        split_sender(arguments->from, sender);
-        break;
-    }
-    return sender->local != NULL ? EX_OK : say_line(EX_OSERR, "out of memory");
-}
+enum { TIME_MS = 20000 }; /* RFC 7208 4.6.4 */
 
 /* By what: a term, and what is wrong with it; or what else there is to say of a record. */
-static void tell_why(const char *sender_domain, const struct spf_result *answer)
+static void tell_why(const struct rb_spf_answer *answer)
 {
-    if (answer->outcome == SPF_OUTCOME_NONE) {
-        printf("%s has no SPF record\n", sender_domain);
+    if (answer->result == RB_SPF_NONE) {
+        printf("%s has no SPF record\n", answer->sender_domain);
         return;
     }
     if (answer->fault != NULL)
@@ -113,52 +72,67 @@ static void tell_why(const char *sender_domain, const struct spf_result *answer)
         printf("no term in the record of %s is for it\n", answer->domain);
 }
 
-static void tell_answer(const char *client, const char *sender_domain,
-                        const struct spf_result *answer)
+static void tell_answer(const char *client, const struct rb_spf_answer *answer)
 {
-    char domain[RB_DOMAIN_MAX + 1];
-
-    text_printable(domain, sizeof domain, sender_domain, strlen(sender_domain));
-    printf("%s ", spf_outcome_name(answer->outcome));
-    if (answer->outcome == SPF_OUTCOME_PASS)
-        printf("%s vouches for %s: ", domain, client);
-    else if (answer->outcome == SPF_OUTCOME_FAIL)
-        printf("%s disowns %s: ", domain, client);
+    printf("%s ", rb_spf_name(answer->result));
+    if (answer->result == RB_SPF_PASS)
+        printf("%s vouches for %s: ", answer->sender_domain, client);
+    else if (answer->result == RB_SPF_FAIL)
+        printf("%s disowns %s: ", answer->sender_domain, client);
     else
         printf("nobody vouches for %s: ", client);
-    tell_why(domain, answer);
+    tell_why(answer);
 }
 
-static int check_client(const struct spf_question *question, const char *client,
-                        const struct text_list *resolvers)
+static int check_client(struct rb_verifier *verifier, const struct rb_spf_question *question,
+                        const char *client)
 {
-    struct spf_result answer;
-    struct dns *dns;
+    struct rb_spf_answer answer;
+    enum rb_error error;
 
-    if (dns_open((const char *const *)resolvers->items, resolvers->count, clock_system(), -1,
-                 &dns) != RB_OK)
+    rb_spf_answer_init(&answer);
+    error = rb_spf_check(verifier, question, rb_now_ms(verifier) + TIME_MS, &answer);
+    if (error == RB_ERR_ARGUMENT)
+        return syntax_fail(&syntax, "the null sender needs --helo");
+    if (error != RB_OK)
+        return say_line(EX_OSERR, "%s", rb_error_text(error));
+    tell_answer(client, &answer);
+    return answer.result == RB_SPF_TEMPERROR ? EX_TEMPFAIL : EX_OK;
+}
+
+/* With a verifier that calls nobody, keeps nothing and knows only whom to ask. */
+static int check_with(const struct text_list *resolvers, const struct rb_spf_question *question,
+                      const char *client)
+{
+    struct rb_verifier *verifier;
+    struct rb_options options;
+    int status;
+
+    rb_options_init(&options);
+    options.helo_name = "localhost.localdomain";
+    options.resolvers = (const char *const *)resolvers->items;
+    options.resolver_count = resolvers->count;
+    if (rb_verifier_open(&options, &verifier, NULL, 0) != RB_OK)
         return say_line(EX_OSERR, "out of memory");
-    spf_check(dns, deadline_in(clock_system(), SPF_TIME_MS), question, &answer);
-    dns_close(dns);
-    tell_answer(client, question->domain, &answer);
-    return answer.outcome == SPF_OUTCOME_TEMPERROR ? EX_TEMPFAIL : EX_OK;
+    status = check_client(verifier, question, client);
+    (void)rb_verifier_close(verifier);
+    return status;
 }
 
-static int check_sender(const struct spf_arguments *arguments, const struct sockaddr *client,
-                        struct sender *sender)
+static int check_sender(const struct spf_arguments *arguments, const struct sockaddr *client)
 {
-    const struct spf_question question = {.client = client,
-                                          .helo = arguments->helo,
-                                          .local = sender->local,
-                                          .domain = sender->domain};
+    const struct rb_spf_question question = {.size = sizeof question,
+                                             .client = client,
+                                             .helo = arguments->helo,
+                                             .sender = arguments->from,
+                                             .sender_len = strlen(arguments->from)};
     struct config *config;
     int status = load_config(arguments->config_path, CONFIG_RESOLVERS, &config);
 
     if (status == EX_OK) {
-        status = check_client(&question, arguments->client, &config->resolvers);
+        status = check_with(&config->resolvers, &question, arguments->client);
         config_put(config);
     }
-    free(sender->local);
     return status;
 }
 
@@ -166,7 +140,6 @@ int spf_run(int argc, char **argv)
 {
     struct spf_arguments arguments = {0};
     struct sockaddr_storage client;
-    struct sender sender;
     char **none;
     int status = syntax_parse(&syntax, argc, argv, &arguments, &none);
 
@@ -174,7 +147,5 @@ int spf_run(int argc, char **argv)
         return status;
     if (!session_client_from_text(arguments.client, &client))
         return syntax_fail(&syntax, "--client: \"%s\" is not an IP address", arguments.client);
-    status = read_sender(&arguments, &sender);
-    return status == EX_OK ? check_sender(&arguments, (const struct sockaddr *)&client, &sender)
-                           : status;
+    return check_sender(&arguments, (const struct sockaddr *)&client);
 }

@@ -18,6 +18,7 @@ BUILD = pathlib.Path(os.environ.get("RB_BUILDDIR", "build")).resolve()
 def declared():
     """What the header declares, but for what stands in it whole."""
     text = re.sub(r"/\*.*?\*/", "", (SOURCE / "lib/ringback.h").read_text(), flags=re.S)
+    text = re.sub(r"typedef [^;]*;", "", text)
     text = re.sub(r"static inline [^;{]*(;|\{.*?\n\})", "", text, flags=re.S)
     return set(re.findall(r"\b(rb_\w+)\(", text))
 

@@ -101,6 +101,21 @@ static void fill_stats(void *given)
     rb_verifier_stats(verifier, given);
 }
 
+static void fill_counts(void *given)
+{
+    assert_int_equal(rb_cache_count(verifier, given), RB_OK);
+}
+
+static void fill_spf(void *given)
+{
+    const struct sockaddr client = {.sa_family = AF_UNIX};
+    const struct rb_spf_question question = {
+        .size = sizeof question, .client = &client, .sender = "u@example.org", .sender_len = 13};
+
+    /* No look-up is made for such a client. */
+    assert_int_equal(rb_spf_check(verifier, &question, 0, given), RB_OK);
+}
+
 #define ROW(type, fill)                                                                            \
     {                                                                                              \
         fill, sizeof(struct type)                                                                  \
@@ -112,7 +127,8 @@ static const struct {
 } table[] = {
     ROW(rb_options, fill_options),   ROW(rb_answer, fill_answer),
     ROW(rb_prospect, fill_prospect), ROW(rb_answer, fill_answer_by_peek),
-    ROW(rb_stats, fill_stats),
+    ROW(rb_stats, fill_stats),       ROW(rb_cache_counts, fill_counts),
+    ROW(rb_spf_answer, fill_spf),
 };
 
 static void an_older_callers_struct_is_not_written_behind_its_end(void **state)

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Unit tests of what the library offers beside answers: the cache shown and forgotten, what is held
+ * back, our identity, SPF, events of name servers.
+ */
+#include "config.h"
+
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <arpa/nameser.h>
+#include <netinet/in.h>
+#include <stdio.h>
+
+#include "verifier_rig.h"
+
+enum { DNS_MS = 1200 }; /* for a name server that says nothing: a shorter wait would not count */
+
+static const struct fake_dns_answer mx[] = {
+    {.type = ns_t_mx, .preference = 10, .data = "mx.example.org"}};
+static const struct fake_dns_answer address[] = {{.type = ns_t_a, .data = "127.0.0.1"}};
+static const struct fake_dns_answer gone[] = {
+    {.type = ns_t_mx, .preference = 10, .data = "gone.example"}};
+static const struct fake_dns_answer gone_address[] = {{.type = ns_t_a, .data = "127.0.0.9"}};
+static const struct fake_dns_answer strict[] = {
+    {.type = ns_t_txt, .data = "v=spf1 ip4:198.51.100.1 -all"}};
+
+static const struct fake_dns_row zone[] = {
+    {.name = "mx.example.org", .type = ns_t_a, .answers = address, .count = 1},
+    {.name = "example.org", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "other.example", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "dead.example", .type = ns_t_mx, .answers = gone, .count = 1},
+    {.name = "gone.example", .type = ns_t_a, .answers = gone_address, .count = 1},
+    {.name = "strict.example", .type = ns_t_txt, .answers = strict, .count = 1},
+};
+
+static const struct fake_host_reply users[] = {
+    {"user@example.org", "250 2.1.5 Ok"},
+    {"user@other.example", "250 2.1.5 Ok"},
+};
+
+static int set_up(void **state)
+{
+    static const struct fake_host_options polite = {
+        .pipelining = true, .replies = users, .reply_count = COUNT(users)};
+    static const struct rig_world world = {
+        .zone = zone, .zone_count = COUNT(zone), .host = &polite};
+
+    return rig_set_up(state, &world);
+}
+
+/* --- The cache ------------------------------------------------------------- */
+
+struct shown {
+    size_t count, most; /* most: how many are enough; 0: all */
+    struct rb_answer last;
+    char relay[128];
+};
+
+static bool show(void *arg, const struct rb_answer *answer, const char *relay)
+{
+    struct shown *shown = arg;
+
+    assert_true(answer->cached);
+    assert_null(answer->transcript);
+    shown->last = *answer;
+    (void)snprintf(shown->relay, sizeof shown->relay, "%s", relay);
+    return ++shown->count != shown->most;
+}
+
+static size_t kept(struct rig *f, const char *domain)
+{
+    struct shown shown = {.most = 0};
+
+    assert_int_equal(rb_verifier_flush(f->verifier), RB_OK);
+    assert_int_equal(rb_cache_walk(f->verifier, domain, show, &shown), RB_OK);
+    return shown.count;
+}
+
+static void fill(struct rig *f)
+{
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_reason_for(f, "nobody@example.org"), RB_REASON_NO_SUCH_USER);
+    assert_int_equal(rig_reason_for(f, "user@other.example"), RB_REASON_ACCEPTED);
+}
+
+static void kept_answers_are_shown_by_domain_or_all(void **state)
+{
+    struct rig *f = *state;
+    struct shown shown = {.most = 1};
+
+    fill(f);
+    assert_int_equal(kept(f, NULL), 3);
+    assert_int_equal(kept(f, "Example.ORG."), 2);
+    assert_int_equal(kept(f, "third.example"), 0);
+    assert_int_equal(rb_cache_walk(f->verifier, "example.org", show, &shown), RB_OK);
+    assert_int_equal(shown.count, 1); /* that was enough */
+    assert_string_equal(shown.last.address, "nobody@example.org");
+    assert_string_equal(shown.last.domain, "example.org");
+    assert_int_equal(shown.last.reason, RB_REASON_NO_SUCH_USER);
+    assert_string_equal(shown.relay, "");
+    assert_int_equal(rb_cache_walk(f->verifier, "no domain", show, &shown), RB_ERR_ARGUMENT);
+}
+
+static void what_a_relay_says_is_shown_as_its_word(void **state)
+{
+    struct rig *f = *state;
+    struct rb_question question = rig_question("user@example.org");
+    struct shown shown = {.most = 0};
+    struct rb_answer answer;
+    char relay[64];
+
+    (void)snprintf(relay, sizeof relay, "127.0.0.1:%u", fake_host_port(f->host));
+    question.relay = relay;
+    rig_open(f);
+    rig_verify(f, &question, &answer);
+    assert_int_equal(rb_verifier_flush(f->verifier), RB_OK);
+    assert_int_equal(rb_cache_walk(f->verifier, NULL, show, &shown), RB_OK);
+    assert_int_equal(shown.count, 1);
+    assert_string_equal(shown.relay, relay);
+    assert_true(rb_relay_is_good(relay));
+    assert_false(rb_relay_is_good("a b"));
+}
+
+static void an_address_is_forgotten(void **state)
+{
+    struct rig *f = *state;
+    static const char text[] = "<User@Example.ORG>";
+    uint64_t removed;
+
+    fill(f);
+    assert_int_equal(rb_cache_delete(f->verifier, text, strlen(text), &removed),
+                     RB_ERR_NOT_FOUND); /* the local part's case counts */
+    assert_int_equal(removed, 0);
+    assert_int_equal(rb_cache_delete(f->verifier, "<user@Example.ORG>", 18, &removed), RB_OK);
+    assert_int_equal(removed, 1);
+    assert_int_equal(kept(f, "example.org"), 1);
+    assert_int_equal(rb_cache_delete(f->verifier, "no address", 10, NULL), RB_ERR_ARGUMENT);
+    assert_false(rig_answer_for(f, "user@example.org").cached);
+}
+
+static void a_domain_is_forgotten_with_what_is_known_of_it(void **state)
+{
+    struct rig *f = *state;
+    struct rb_cache_counts counts;
+    uint64_t removed;
+
+    fill(f);
+    rb_cache_counts_init(&counts);
+    assert_int_equal(rb_verifier_flush(f->verifier), RB_OK);
+    assert_int_equal(rb_cache_count(f->verifier, &counts), RB_OK);
+    assert_int_equal(counts.addresses, 3);
+    assert_int_equal(counts.domains, 2);
+    assert_true(counts.bytes > 0 && counts.bytes < counts.max_bytes);
+    assert_int_equal(rb_cache_delete_domain(f->verifier, "EXAMPLE.org", &removed), RB_OK);
+    assert_int_equal(removed, 3); /* two addresses, and that it accepts not all */
+    assert_int_equal(kept(f, NULL), 1);
+    assert_int_equal(rb_cache_delete_domain(f->verifier, "example.org", &removed),
+                     RB_ERR_NOT_FOUND);
+    assert_int_equal(rb_cache_delete_domain(f->verifier, "", &removed), RB_ERR_ARGUMENT);
+    assert_int_equal(rb_cache_purge(f->verifier, true, &removed), RB_OK);
+    assert_int_equal(removed, 0);
+    assert_int_equal(rb_cache_purge(f->verifier, false, &removed), RB_OK);
+    assert_true(removed >= 2);
+    assert_int_equal(kept(f, NULL), 0);
+}
+
+static void without_a_store_there_is_nothing_to_show(void **state)
+{
+    struct rig *f = *state;
+    struct rb_cache_counts counts;
+    uint64_t removed = 1;
+
+    f->options.store = NULL;
+    fill(f);
+    rb_cache_counts_init(&counts);
+    assert_int_equal(kept(f, NULL), 0);
+    assert_int_equal(rb_cache_count(f->verifier, &counts), RB_OK);
+    assert_int_equal(counts.addresses, 0);
+    assert_int_equal(rb_cache_delete(f->verifier, "user@example.org", 16, &removed),
+                     RB_ERR_NOT_FOUND);
+    assert_int_equal(rb_cache_purge(f->verifier, false, &removed), RB_OK);
+    assert_int_equal(removed, 0);
+}
+
+static void an_address_has_one_canonical_form(void **state)
+{
+    static const char text[] = "<@route.example:\"user\"@Example.ORG.>";
+    char key[RB_ADDRESS_MAX + 1];
+
+    (void)state;
+    assert_int_equal(rb_address_key(text, strlen(text), key), RB_OK);
+    assert_string_equal(key, "user@example.org");
+    assert_int_equal(rb_address_key("no address", 10, key), RB_ERR_ARGUMENT);
+    assert_string_equal(key, "");
+    assert_int_equal(rb_address_key("<>", 2, key), RB_ERR_ARGUMENT);
+}
+
+/* --- What is held back ----------------------------------------------------- */
+
+struct held {
+    size_t count;
+    struct rb_held_back last;
+    char what[256];
+};
+
+static bool note_held(void *arg, const struct rb_held_back *held)
+{
+    struct held *noted = arg;
+
+    noted->count++;
+    noted->last = *held;
+    (void)snprintf(noted->what, sizeof noted->what, "%s", held->what);
+    return true;
+}
+
+static struct held held_back(struct rig *f)
+{
+    struct held held = {.count = 0};
+
+    assert_int_equal(rb_verifier_flush(f->verifier), RB_OK);
+    assert_int_equal(rb_held_back_walk(f->verifier, note_held, &held), RB_OK);
+    return held;
+}
+
+static void a_host_that_failed_is_held_back(void **state)
+{
+    struct rig *f = *state;
+    struct held held;
+
+    f->options.breaker_failures = 1;
+    f->options.breaker_hold_s = 600;
+    rig_open(f);
+    assert_int_equal(held_back(f).count, 0);
+    assert_int_equal(rig_reason_for(f, "user@dead.example"), RB_REASON_UNREACHABLE);
+    held = held_back(f);
+    assert_int_equal(held.count, 1);
+    assert_int_equal(held.last.by, RB_LIMIT_HOST);
+    assert_string_equal(held.what, "127.0.0.9");
+    assert_int_equal(held.last.left_ms, 600 * 1000);
+    assert_int_equal(held.last.failures, 1);
+    assert_int_equal(held.last.trips, 1);
+    assert_int_equal(held.last.reason, RB_REASON_UNREACHABLE);
+    assert_int_equal(held.last.until_s - held.last.failed_s, 600);
+    fake_clock_advance_s(&f->clock, 600);
+    assert_int_equal(held_back(f).count, 0);
+}
+
+static void a_rate_that_is_used_up_is_told(void **state)
+{
+    struct rig *f = *state;
+    struct held held;
+
+    f->options.per_domain_rate = (struct rb_rate){1, 60};
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    held = held_back(f);
+    assert_int_equal(held.count, 1);
+    assert_int_equal(held.last.by, RB_LIMIT_DOMAIN_RATE);
+    assert_string_equal(held.what, "example.org");
+    assert_true(held.last.left_ms > 0 && held.last.left_ms <= 60 * 1000);
+}
+
+/* --- Who is who ------------------------------------------------------------ */
+
+static void note_warning(void *arg, const char *text)
+{
+    char *first = arg;
+
+    if (first[0] == '\0')
+        (void)snprintf(first, 200, "%s", text);
+}
+
+static void a_name_that_resolves_to_nothing_is_warned_of(void **state)
+{
+    struct rig *f = *state;
+    char warning[200] = "";
+
+    rig_open(f);
+    rb_check_identity(f->verifier, rig_until(RIG_PATIENCE_MS), note_warning, warning);
+    assert_non_null(strstr(warning, "probe.example.net"));
+}
+
+static struct rb_spf_answer spf(struct rig *f, const char *ip, const char *sender, const char *helo)
+{
+    struct sockaddr_in client = {.sin_family = AF_INET};
+    struct rb_spf_question question;
+    struct rb_spf_answer answer;
+
+    assert_int_equal(inet_pton(AF_INET, ip, &client.sin_addr), 1);
+    rb_spf_question_init(&question);
+    question.client = (const struct sockaddr *)&client;
+    question.sender = sender;
+    question.sender_len = strlen(sender);
+    question.helo = helo;
+    rb_spf_answer_init(&answer);
+    assert_int_equal(rb_spf_check(f->verifier, &question, rig_until(RIG_PATIENCE_MS), &answer),
+                     RB_OK);
+    return answer;
+}
+
+static void a_domain_says_by_which_term_who_may_send(void **state)
+{
+    static const struct {
+        const char *ip, *sender, *helo;
+        enum rb_spf_result result;
+        const char *term;
+    } table[] = {
+        {"198.51.100.1", "user@strict.example", NULL, RB_SPF_PASS, "ip4:198.51.100.1"},
+        {"203.0.113.9", "user@strict.example", NULL, RB_SPF_FAIL, "-all"},
+        {"203.0.113.9", "", "strict.example", RB_SPF_FAIL, "-all"},
+        {"203.0.113.9", "no address@strict.example", NULL, RB_SPF_FAIL, "-all"},
+        {"203.0.113.9", "user@example.org", NULL, RB_SPF_NONE, ""},
+    };
+    struct rig *f = *state;
+
+    rig_open(f);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        const struct rb_spf_answer answer = spf(f, table[i].ip, table[i].sender, table[i].helo);
+
+        assert_int_equal(answer.result, table[i].result);
+        assert_string_equal(answer.term, table[i].term);
+        assert_null(answer.fault);
+    }
+    assert_string_equal(spf(f, "203.0.113.9", "", "strict.example").sender_domain,
+                        "strict.example");
+    assert_string_equal(rb_spf_name(RB_SPF_SOFTFAIL), "softfail");
+}
+
+static void without_a_client_or_a_domain_spf_is_not_asked(void **state)
+{
+    struct rig *f = *state;
+    struct sockaddr_in client = {.sin_family = AF_INET};
+    struct rb_spf_question question;
+    struct rb_spf_answer answer;
+
+    rig_open(f);
+    rb_spf_question_init(&question);
+    rb_spf_answer_init(&answer);
+    question.sender = "<>";
+    question.sender_len = 2;
+    assert_int_equal(rb_spf_check(f->verifier, &question, 0, &answer), RB_ERR_ARGUMENT);
+    question.client = (const struct sockaddr *)&client;
+    assert_int_equal(rb_spf_check(f->verifier, &question, 0, &answer), RB_ERR_ARGUMENT);
+}
+
+/* --- Events ---------------------------------------------------------------- */
+
+struct heard {
+    enum rb_event last;
+    unsigned count;
+};
+
+static void hear(void *arg, enum rb_event event, const char *text)
+{
+    struct heard *heard = arg;
+
+    assert_true(strlen(text) > 0);
+    heard->last = event;
+    heard->count++;
+}
+
+/* The name server is asked about something that is not remembered. */
+static void ask_dns(struct rig *f, const char *sender)
+{
+    struct sockaddr_in client = {.sin_family = AF_INET};
+    const struct rb_spf_question question = {.size = sizeof question,
+                                             .client = (const struct sockaddr *)&client,
+                                             .sender = sender,
+                                             .sender_len = strlen(sender)};
+    struct rb_spf_answer answer;
+
+    rb_spf_answer_init(&answer);
+    assert_int_equal(rb_spf_check(f->verifier, &question, rig_until(DNS_MS), &answer), RB_OK);
+}
+
+static void that_name_servers_are_silent_and_answer_again_is_told(void **state)
+{
+    struct rig *f = *state;
+    struct heard heard = {.count = 0};
+
+    f->options.observer = (struct rb_observer){.event = hear, .arg = &heard};
+    rig_open(f);
+    f->options.observer.event = NULL; /* as of open */
+    rig_reload(f);
+    fake_dns_hold(f->dns, true);
+    ask_dns(f, "u@one.example");
+    assert_int_equal(heard.count, 0);
+    fake_clock_advance_s(&f->clock, 40);
+    ask_dns(f, "u@two.example");
+    assert_int_equal(heard.count, 1);
+    assert_int_equal(heard.last, RB_EVENT_DNS_SILENT);
+    fake_dns_hold(f->dns, false);
+    fake_clock_advance_s(&f->clock, 3600);
+    ask_dns(f, "u@three.example");
+    assert_int_equal(heard.count, 2);
+    assert_int_equal(heard.last, RB_EVENT_DNS_ANSWERS);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(kept_answers_are_shown_by_domain_or_all),
+        TEST(what_a_relay_says_is_shown_as_its_word),
+        TEST(an_address_is_forgotten),
+        TEST(a_domain_is_forgotten_with_what_is_known_of_it),
+        TEST(without_a_store_there_is_nothing_to_show),
+        TEST(an_address_has_one_canonical_form),
+        TEST(a_host_that_failed_is_held_back),
+        TEST(a_rate_that_is_used_up_is_told),
+        TEST(a_name_that_resolves_to_nothing_is_warned_of),
+        TEST(a_domain_says_by_which_term_who_may_send),
+        TEST(without_a_client_or_a_domain_spf_is_not_asked),
+        TEST(that_name_servers_are_silent_and_answer_again_is_told),
+    };
+
+    return cmocka_run_group_tests_name("inspect", tests, NULL, NULL);
+}
