@@ -13,7 +13,7 @@
 
 #include "verifier_rig.h"
 
-enum { DOMAINS = 8, TOO_LONG_S = 2, GIVE_WAY_S = 10 };
+enum { DOMAINS = 8, TOO_LONG_S = 2, YIELD_S = 10 };
 
 #define WELL "user@elsewhere.example"
 
@@ -276,7 +276,7 @@ static void where_none_may_be_held_workers_are_all_there_are(void **state)
 
 /* --- Giving way ------------------------------------------------------------ */
 
-static void the_oldest_gives_way_and_its_question_is_answered(void **state)
+static void the_oldest_yields_and_its_question_is_answered(void **state)
 {
     struct fixture *f = *state;
     struct rb_ticket *tickets[DOMAINS] = {NULL}, *well;
@@ -288,7 +288,7 @@ static void the_oldest_gives_way_and_its_question_is_answered(void **state)
     well = rig_ask(f->rig, WELL);
     rig_await_sessions(f->rig, 6, 1);
     assert_false(rb_ready(tickets[0]));
-    fake_clock_advance_s(&f->rig->clock, GIVE_WAY_S - 2 * TOO_LONG_S);
+    fake_clock_advance_s(&f->rig->clock, YIELD_S - 2 * TOO_LONG_S);
     assert_gave_way(tickets[0]);
     assert_int_equal(rig_outcome(well), RB_REASON_ACCEPTED);
     for (unsigned i = 1; i < 6; i++)
@@ -311,7 +311,7 @@ static void giving_way_counts_against_the_host(void **state)
     rig_start_host(f->rig, &dripping);
     rig_open(f->rig);
     fill(f->rig, tickets, "EHLO");
-    fake_clock_advance_s(&f->rig->clock, GIVE_WAY_S);
+    fake_clock_advance_s(&f->rig->clock, YIELD_S);
     assert_int_equal(rig_outcome(rig_ask(f->rig, WELL)), RB_REASON_ACCEPTED);
     assert_gave_way(tickets[0]);
     answer = rig_answer(rig_ask(f->rig, "user@d7.example"));
@@ -320,7 +320,7 @@ static void giving_way_counts_against_the_host(void **state)
     leave(tickets, 1, 6);
 }
 
-static void nobody_gives_way_while_nobody_waits(void **state)
+static void nobody_yields_while_nobody_waits(void **state)
 {
     struct fixture *f = *state;
     struct rb_ticket *tickets[DOMAINS] = {NULL};
@@ -328,7 +328,7 @@ static void nobody_gives_way_while_nobody_waits(void **state)
     rig_open(f->rig);
     rig_hold(f->rig, true);
     fill(f->rig, tickets, "RCPT");
-    fake_clock_advance_s(&f->rig->clock, GIVE_WAY_S);
+    fake_clock_advance_s(&f->rig->clock, YIELD_S);
     rig_hold(f->rig, false);
     for (unsigned i = 0; i < 6; i++)
         assert_int_equal(rig_outcome(tickets[i]), RB_REASON_ACCEPTED);
@@ -366,9 +366,9 @@ int main(void)
         TEST(those_that_are_not_held_never_exceed_the_workers),
         TEST(threads_that_were_held_leave_no_more_workers_behind),
         TEST(where_none_may_be_held_workers_are_all_there_are),
-        TEST(the_oldest_gives_way_and_its_question_is_answered),
+        TEST(the_oldest_yields_and_its_question_is_answered),
         TEST(giving_way_counts_against_the_host),
-        TEST(nobody_gives_way_while_nobody_waits),
+        TEST(nobody_yields_while_nobody_waits),
         TEST(closing_does_not_wait_for_those_that_are_held),
     };
 
