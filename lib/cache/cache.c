@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * cache: see the header. Typed records over a byte store (store.h): the codec, and the rules of
- * merging applied where writes meet. Queueing and committing is cache_writer's, what may go is
- * cache_sweep's, walking is cache_walk's. Decides nothing about mail.
+ * merging applied where writes meet. Queueing and committing is writer's, what may go is sweep's,
+ * walking is walk's. Decides nothing about mail.
  *
- * Locks: the writer's (cache_writer.c), then lifetimes_lock or news_lock. No callback of a caller's
- * runs under any of them.
+ * Owns: the store, the writer, and what there is to tell the observer. Lock: news_lock, a leaf,
+ * under which nobody is called. What is merged is merged under the writer's lock or the store's:
+ * hence lifetimes are atomics.
  */
 #include "config.h"
 
@@ -29,6 +30,7 @@ enum {
     BATCH_OCTETS =
         256 * 1024, /* of the store's size for each write in a batch: small stores, small batches */
     BATCH_MIN = 4,
+    LIFETIMES = sizeof(struct rb_lifetimes) / sizeof(int64_t), /* members, all of that type */
     LOSS_REPEAT_MS = 3600 * 1000, /* how often it is told that writes go on being lost, */
     LOSS_OVER_MS = 60 * 1000,     /* and after how long without a loss that they do not */
 };
@@ -64,17 +66,17 @@ struct cache {
     struct news news[2]; /* news_lock: of the store, of the writes */
     bool has_news[2];    /* news_lock */
     uint64_t max_bytes;
-    pthread_mutex_t lifetimes_lock;
-    struct rb_lifetimes lifetimes; /* lifetimes_lock */
+    _Atomic int64_t lifetimes[LIFETIMES]; /* of struct rb_lifetimes, member by member */
     struct sweep_counts counts;
 };
 
 static struct sweep_rules rules_of_now(struct cache *cache)
 {
+    int64_t lifetimes[LIFETIMES];
     struct sweep_rules rules = {.now_s = clock_wall_s(cache->clock)};
-    pthread_mutex_lock(&cache->lifetimes_lock);
-    rules.lifetimes = cache->lifetimes;
-    pthread_mutex_unlock(&cache->lifetimes_lock);
+    for (size_t i = 0; i < LIFETIMES; i++)
+        lifetimes[i] = atomic_load_explicit(&cache->lifetimes[i], memory_order_relaxed);
+    memcpy(&rules.lifetimes, lifetimes, sizeof lifetimes);
     return rules;
 }
 
@@ -312,9 +314,8 @@ enum rb_error cache_open(const struct cache_settings *settings, struct cache **c
         return RB_ERR_NOMEM;
     new_cache->clock = settings->clock;
     new_cache->max_bytes = settings->max_bytes;
-    new_cache->lifetimes = settings->lifetimes;
+    cache_set_lifetimes(new_cache, &settings->lifetimes);
     new_cache->observer = settings->observer;
-    pthread_mutex_init(&new_cache->lifetimes_lock, NULL);
     pthread_mutex_init(&new_cache->news_lock, NULL);
 
     enum rb_error error = open_store(new_cache, settings, detail, detail_size);
@@ -337,7 +338,6 @@ void cache_close(struct cache *cache)
     writer_close(cache->writer);
     if (cache->store != NULL)
         cache->ops->close(cache->store);
-    pthread_mutex_destroy(&cache->lifetimes_lock);
     pthread_mutex_destroy(&cache->news_lock);
     free(cache->name);
     free(cache);
@@ -345,9 +345,10 @@ void cache_close(struct cache *cache)
 
 void cache_set_lifetimes(struct cache *cache, const struct rb_lifetimes *lifetimes)
 {
-    pthread_mutex_lock(&cache->lifetimes_lock);
-    cache->lifetimes = *lifetimes;
-    pthread_mutex_unlock(&cache->lifetimes_lock);
+    int64_t members[LIFETIMES];
+    memcpy(members, lifetimes, sizeof members);
+    for (size_t i = 0; i < LIFETIMES; i++)
+        atomic_store_explicit(&cache->lifetimes[i], members[i], memory_order_relaxed);
 }
 
 void cache_flush(struct cache *cache)

@@ -38,8 +38,8 @@ static uint64_t mix(uint64_t sum, uint64_t word)
 
 /*
  * Two sums side by side, of even and of odd words, for each must wait for its own multiplication.
- * The last block ends both, though octets of it may have been taken already: that is cheaper than to
- * take what is left over octet by octet.
+ * The last block ends both, though octets of it may have been taken already: that is cheaper than
+ * to take what is left over octet by octet.
  */
 uint32_t codec_checksum(const uint8_t *octets, size_t len)
 {

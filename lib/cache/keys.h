@@ -9,7 +9,7 @@
  *                        ends it, whatever the local part holds.
  *   domains              the domain; with " " and a relay's name behind it: how that relay takes
  *                        the domain's recipients
- *   one-time senders     "b", "s" or "v" for BATV, SRS or VERP, and the class's key (mail/onetime.h)
+ *   one-time senders     "b", "s" or "v" for BATV, SRS or VERP, and a class's key (mail/onetime.h)
  *   hosts                see cache_host_key
  */
 #ifndef RB_CACHE_KEYS_H

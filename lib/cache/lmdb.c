@@ -40,8 +40,8 @@ enum {
     DBS_MAX = 16,       /* more than TABLES: room for tables of later versions */
     READERS_MAX = 2048, /* threads of all processes that read at the same moment */
     RETRIES_MAX = 3,    /* to begin a transaction after mapping anew or clearing stale readers */
-    SHORT_LOOKS = 5,    /* at a file that seems cut off, before it is called damaged */
-    SHORT_PAUSE_NS = 20 * 1000 * 1000,
+    CUT_LOOKS = 5,      /* at a file that seems cut off, before it is called damaged, */
+    CUT_PAUSE_NS = 20 * 1000 * 1000, /* and the pause between two */
     MIN_FREE_PAGES = 16, /* enough for a sweep of one record, whatever the depth of the tree */
     RESERVE_PART = 8,    /* a write that finds less than 1/8 of the map free must first sweep */
     NODE_OVERHEAD = 10,  /* what LMDB adds to a key and a value */
@@ -52,7 +52,7 @@ enum {
 static const char DATA_NAME[] = "data.mdb";
 static const char LOCK_NAME[] = "lock.mdb";
 
-/* By enum cache_table. The names are part of the stored format. */
+/* By enum cache_table. Part of the stored format, hence "fold" for one-time sender classes. */
 static const char *const TABLE_NAMES[TABLES + 1] = {
     [CACHE_ADDRESS] = "address", [CACHE_DOMAIN] = "domain", [CACHE_HOST] = "host",
     [CACHE_ONETIME] = "fold",    [CACHE_RETRY] = "retry",
@@ -117,7 +117,7 @@ static bool is_damage(int rc)
            rc == MDB_PAGE_NOTFOUND || rc == MDB_INCOMPATIBLE;
 }
 
-/* Another process has let the file grow beyond our map. */
+/* MDB_MAP_RESIZED: another process has let the file grow beyond what we have mapped of it. */
 static void map_anew(struct store *store)
 {
     pthread_rwlock_wrlock(&store->map_lock);
@@ -245,8 +245,11 @@ static bool is_file_whole(MDB_env *env, off_t *should_be)
     return file.st_size >= *should_be;
 }
 
-/* Called with map_lock held. The write transaction keeps other processes from writing that page
- * meanwhile. */
+/*
+ * Makes the file as long as its last page in use needs (is_file_whole), by writing the last octet
+ * of that page, which holds nothing: a write transaction keeps every process from using the page
+ * meanwhile. map_lock is held.
+ */
 static void cover_file(struct store *store)
 {
     off_t size;
@@ -335,10 +338,10 @@ static size_t free_pages(struct store *store, size_t *max)
 }
 
 /*
- * Whether so many records may be written. Sweeping makes holes in pages rather than free pages, so
- * free pages alone would call for sweep after sweep, and most of the cache would be gone before a
- * page comes free. Hence reclaimable octets: what sweeps have deleted may be filled up again,
- * down to a last reserve that sweeps themselves need.
+ * Whether so many records may be written. A sweep deletes records from pages that go on being used:
+ * it makes room within pages, and few pages free. By free pages alone one would sweep until most of
+ * the cache is gone. So `reclaimable` octets, which sweeps have deleted, may be written again while
+ * free pages are few, as long as there are those that the next sweep needs (last_reserve).
  */
 static bool has_room(struct store *store, const struct store_write *writes, size_t count)
 {
@@ -365,7 +368,7 @@ static int apply_delete(MDB_txn *txn, MDB_dbi dbi, MDB_val *key)
     return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
 }
 
-/* *growth: octets more than before. */
+/* Adds to *growth the octets that the record is larger than the one before. */
 static int apply_put(MDB_txn *txn, MDB_dbi dbi, const struct store_write *write, MDB_val *key,
                      int64_t *growth)
 {
@@ -600,7 +603,7 @@ static void store_maintain(struct store *store)
 
 /* --- Opening ---------------------------------------------------------------- */
 
-/* Takes half-open ones too. */
+/* Of one that was not opened, or not wholly, too. */
 static void close_env(struct environment *environment)
 {
     if (environment->env != NULL)
@@ -622,7 +625,10 @@ static void store_close(struct store *store)
     free(store);
 }
 
-/* Sets errno for the caller's caller. Returns RB_ERR_STORE. */
+/*
+ * Says why in folder->detail (what, or the words for rc, LMDB's code or errno value), and sets
+ * errno to rc, or to EIO for one of LMDB's own. Returns RB_ERR_STORE.
+ */
 static enum rb_error fail(const struct folder *folder, int rc, const char *what)
 {
     folder_explain(folder, what != NULL ? what : mdb_strerror(rc));
@@ -636,7 +642,8 @@ static enum rb_error prepare_files(const struct folder *folder)
         struct stat found;
         if (fstatat(folder->fd, DATA_NAME, &found, 0) != 0 || found.st_size == 0)
             return fail(folder, ENOENT, "there is no cache there yet");
-        (void)folder_make_file(folder, LOCK_NAME); /* LMDB's would be root's where root looks in */
+        /* Before LMDB does: root's would be closed to the folder's owner. */
+        (void)folder_make_file(folder, LOCK_NAME);
         return RB_OK;
     }
     int rc = folder_make_file(folder, DATA_NAME);
@@ -660,7 +667,7 @@ static int open_table(MDB_txn *txn, const char *name, bool create, MDB_dbi *dbi)
     return rc == MDB_NOTFOUND ? MDB_SUCCESS : rc;
 }
 
-/* Who only reads can do without the tables that came with later versions. */
+/* A store that is only read may be one that an older version made, without this table. */
 static bool may_lack(const struct store *store, int table)
 {
     return store->read_only && table > CACHE_ONETIME;
@@ -697,12 +704,11 @@ static int open_tables(struct store *store)
 static int look_for_cut(MDB_env *env)
 {
     off_t size;
-    const struct timespec pause = {.tv_nsec = SHORT_PAUSE_NS};
-    for (unsigned i = 0; i < SHORT_LOOKS; i++) {
+    const struct timespec pause = {.tv_nsec = CUT_PAUSE_NS};
+    for (unsigned i = 0; i < CUT_LOOKS; i++) {
         if (is_file_whole(env, &size))
             return MDB_SUCCESS;
-        (void)nanosleep(&pause,
-                        NULL); /* a process that commits just now is about to cover the file */
+        (void)nanosleep(&pause, NULL); /* a process that has just committed may be in cover_file */
     }
     return MDB_CORRUPTED;
 }

@@ -23,11 +23,12 @@ struct address_record {
     enum rb_reason reason;
     enum rb_stage stage;
     int64_t stamp_s;
-    int64_t
-        tried_s; /* when it was last asked again and nothing came of it; 0: never since stamp_s */
-    int64_t
-        denied_s; /* when a mail host first said that it does not exist: of a valid, since stamp_s; of an
-                   * invalid, before stamp_s. 0: none did */
+    int64_t tried_s; /* when it was last asked about again in vain; 0: not since stamp_s */
+    /*
+     * When a mail host first said that the mailbox does not exist: of a valid, since stamp_s; of an
+     * invalid, before stamp_s. 0: none did.
+     */
+    int64_t denied_s;
     int code;
     int wait_s;
     uint16_t port;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store: what the cache needs of a byte store. cache_lmdb.c is one; another (Redis) may stand
- * beside it. Keys and values are octet strings; tables are those of enum cache_table.
+ * store: what the cache needs of a byte store. lmdb.c is one; another may stand beside it. Keys and
+ * values are octet strings; tables are those of enum cache_table.
  */
 #ifndef RB_CACHE_STORE_H
 #define RB_CACHE_STORE_H
@@ -12,7 +12,7 @@ struct store; /* an implementation's own */
 
 enum {
     STORE_SIZE_MIN = 1 << 20, /* octets; a smaller ceiling is raised to this */
-    STORE_KEY_MAX = 511, /* octets of a key that a store may hold, by whomever it was put there */
+    STORE_KEY_MAX = 511,      /* octets of a key; a stranger's may be longer than CACHE_KEY_MAX */
 };
 
 /* Octets owned by whoever hands them over, for the length of the call. */
@@ -22,8 +22,9 @@ struct octets {
 };
 
 /*
- * Within a write batch: computes the new value for a key from the present one (data NULL when there
- * is none) into out (size RECORD_SIZE_MAX). Returns its length, or 0 to leave what is there.
+ * Within a write batch: computes the new value of a key from the present one (data is NULL when
+ * there is none) and the one to be written, into out (of RECORD_SIZE_MAX octets). Returns its
+ * length, or 0 to leave the present one. Quick; calls no store.
  */
 typedef size_t store_merge_fn(struct octets present, struct octets news, uint8_t *out, void *arg);
 
@@ -35,7 +36,7 @@ struct store_write {
     void *merge_arg;
 };
 
-/* What is found, valid only during the call. Quick; takes no lock and calls no store. */
+/* Is shown a value that is valid only during the call. Quick; takes no lock and calls no store. */
 typedef void store_take_fn(struct octets value, void *arg);
 
 /* Return true to have the record deleted (sweeps). */
@@ -52,7 +53,7 @@ struct store_stats {
 enum store_state {
     STORE_SAME,    /* as it was */
     STORE_RENEWED, /* opened anew: what was in it may be gone */
-    STORE_LOST,    /* it cannot be opened; as long as there is one at all, the old one is used */
+    STORE_LOST,    /* it cannot be opened anew; what is still open of the old one is used on */
 };
 
 struct store_ops {
@@ -70,10 +71,10 @@ struct store_ops {
     enum rb_error (*write)(struct store *store, const struct store_write *writes, size_t count,
                            bool *full);
     /*
-     * Deletes what `expired` says of at most `slice` records (fewer where the store is short of
-     * room) from where the last sweep of that table ended; *swept counts, *wrapped: reached the
-     * end, the next begins at the start. Records may be shown to `expired` twice when a slice had
-     * to be begun again.
+     * Shows `expired` at most `slice` records (fewer where the store is short of room), from where
+     * the last sweep of that table ended, and deletes those of which it says true. *swept: how many
+     * these were. *wrapped: the end was reached, and the next sweep begins at the start. A record
+     * may be shown twice where a slice had to be begun again.
      */
     enum rb_error (*sweep)(struct store *store, enum cache_table table, size_t slice,
                            store_expired_fn *expired, void *arg, uint64_t *swept, bool *wrapped);
@@ -83,8 +84,10 @@ struct store_ops {
      */
     enum rb_error (*walk)(struct store *store, enum cache_table table, struct octets after,
                           size_t limit, store_visit_fn *visit, void *arg);
-    /* Deletes everything in one transaction. May fail for want of room where many small sweeps
-     * would not. */
+    /*
+     * Deletes everything in one transaction. May fail for want of free pages where sweeps, slice by
+     * slice, would not.
+     */
     enum rb_error (*clear)(struct store *store, uint64_t *removed);
     enum rb_error (*stats)(struct store *store, struct store_stats *stats);
     /* Housekeeping, now and then: frees what dead processes hold, makes the last commit durable. */
@@ -103,9 +106,9 @@ struct store_ops {
 /*
  * Opens (and creates) an LMDB environment in the folder `path`. On failure, detail says why in
  * words and errno is that of the cause. On success it is "", or says what was wrong with what was
- * found there and has been moved aside. owner_fix and read_only as in cache_settings. Never twice at
- * a time in one process, whatever the path: RB_ERR_STORE, EBUSY. A child of fork may open what its
- * parent has open; the parent's store is not the child's to use or to close.
+ * found there and has been moved aside. owner_fix and read_only as in cache_settings. Never twice
+ * at a time in one process, whatever the path: RB_ERR_STORE, EBUSY. A child of fork may open what
+ * its parent has open; the parent's store is not the child's to use or to close.
  */
 enum rb_error cache_lmdb_open(const char *path, uint64_t max_bytes, bool owner_fix, bool read_only,
                               const struct store_ops **ops, struct store **store, char *detail,

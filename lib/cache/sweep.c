@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_sweep: see the header. Nothing here keeps state between calls: the store remembers where
+ * sweep: see the header. Nothing here keeps state between calls: the store remembers where
  * its last sweep of a table ended, and the stamps in the records say how old they are.
  */
 #include "config.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_sweep: which records may go, and in what order: expired ones in slices, then, when the
+ * sweep: which records may go, and in what order: expired ones in slices, then, when the
  * store is at its ceiling, the oldest. Thread rule: one thread at a time, with the store held
- * (cache_writer.h).
+ * (writer_hold).
  */
 #ifndef RB_CACHE_SWEEP_H
 #define RB_CACHE_SWEEP_H

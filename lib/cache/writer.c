@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_writer: see the header. A write waits in an overlay (a hash by table and key), in the order
+ * writer: see the header. A write waits in an overlay (a hash by table and key), in the order
  * of arrival; the thread takes all that waits, up to a ceiling, into one transaction (group commit:
  * while one is being synced to the disk, and for a moment after, the next gathers), and only then
  * removes from the overlay what it has committed.
  *
- * Lock order: store_lock, then lock. store_lock is held across the store's I/O, lock never.
+ * Owns: the queue. Lock: `lock`, never held across the store's I/O. Who writes to the store holds
+ * it (writer_hold), which is no lock but a turn: `lock` may be taken meanwhile.
  */
 #include "config.h"
 
@@ -47,7 +48,7 @@ struct writer {
     size_t batch_max;
     pthread_t thread;
 
-    pthread_mutex_t store_lock; /* who has it writes to the store; also covers the batch below */
+    /* Of who holds the store. */
     struct pending *batch[WRITER_BATCH_MAX];
     struct store_write writes[WRITER_BATCH_MAX];
 
@@ -65,6 +66,8 @@ struct writer {
     uint64_t last_sequence;    /* given to a write */
     uint64_t done_sequence;    /* everything up to it is committed, dropped or forgotten */
     bool stopping;
+    bool held;               /* somebody holds the store */
+    pthread_cond_t released; /* nobody does any more */
 
     atomic_size_t
         overlay_count; /* so that a reader need not lock when there is nothing; set under lock */
@@ -251,12 +254,19 @@ void writer_flush(struct writer *writer)
 
 void writer_hold(struct writer *writer)
 {
-    pthread_mutex_lock(&writer->store_lock);
+    pthread_mutex_lock(&writer->lock);
+    while (writer->held)
+        pthread_cond_wait(&writer->released, &writer->lock);
+    writer->held = true;
+    pthread_mutex_unlock(&writer->lock);
 }
 
 void writer_release(struct writer *writer)
 {
-    pthread_mutex_unlock(&writer->store_lock);
+    pthread_mutex_lock(&writer->lock);
+    writer->held = false;
+    pthread_cond_signal(&writer->released);
+    pthread_mutex_unlock(&writer->lock);
 }
 
 bool writer_forget(struct writer *writer, enum cache_table table, struct octets key)
@@ -286,7 +296,7 @@ void writer_count(struct writer *writer, struct writer_counts *counts)
     counts->dropped = atomic_load(&writer->dropped);
 }
 
-/* store_lock held. Returns how many writes there are in the batch. */
+/* Store held. Returns how many writes there are in the batch. */
 static size_t take_batch(struct writer *writer)
 {
     size_t count = 0;
@@ -310,7 +320,7 @@ static size_t take_batch(struct writer *writer)
     return count;
 }
 
-/* store_lock held. Only what has not been put again meanwhile leaves the overlay. */
+/* Store held. Only what has not been put again meanwhile leaves the overlay. */
 static void retire_batch(struct writer *writer, size_t count)
 {
     pthread_mutex_lock(&writer->lock);
@@ -341,7 +351,7 @@ enum rb_error writer_commit(struct writer *writer, const struct store_write *wri
 
 static void commit_batch(struct writer *writer)
 {
-    pthread_mutex_lock(&writer->store_lock);
+    writer_hold(writer);
     const size_t count = take_batch(writer);
     if (count > 0) {
         const enum rb_error error = writer_commit(writer, writer->writes, count);
@@ -350,14 +360,14 @@ static void commit_batch(struct writer *writer)
         writer->batches++;
         (void)clock_gettime(CLOCK_MONOTONIC, &writer->committed);
     }
-    pthread_mutex_unlock(&writer->store_lock);
+    writer_release(writer);
 }
 
 static void maintain(struct writer *writer)
 {
-    pthread_mutex_lock(&writer->store_lock);
+    writer_hold(writer);
     writer->hooks.maintain(writer->hooks.arg);
-    pthread_mutex_unlock(&writer->store_lock);
+    writer_release(writer);
     writer->hooks.maintained(writer->hooks.arg);
     writer->batches = 0;
     (void)clock_gettime(CLOCK_MONOTONIC, &writer->maintained);
@@ -424,7 +434,7 @@ static void *run(void *arg)
 
 static void init_locks(struct writer *writer)
 {
-    pthread_mutex_init(&writer->store_lock, NULL);
+    pthread_cond_init(&writer->released, NULL);
     pthread_mutex_init(&writer->lock, NULL);
     clock_init_cond(&writer->work);
     clock_init_cond(&writer->hurry);
@@ -448,7 +458,7 @@ static void free_writer(struct writer *writer)
     pthread_cond_destroy(&writer->work);
     pthread_cond_destroy(&writer->hurry);
     pthread_mutex_destroy(&writer->lock);
-    pthread_mutex_destroy(&writer->store_lock);
+    pthread_cond_destroy(&writer->released);
     free(writer);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cache_writer: the cache's queue of writes and the one thread that commits them. What is queued
+ * writer: the cache's queue of writes and the one thread that commits them. What is queued
  * can be looked at (writer_peek) until it is committed, so that nobody sees a gap. Octets only:
  * knows nothing of what they mean.
  *
@@ -23,16 +23,18 @@ enum {
     WRITER_MAINTAIN_S = 10,       /* and after so long */
 };
 
-/* What the writer needs of its owner. make_room and maintain run with the store held: nobody else
- * writes. maintained runs with nothing held. */
+/*
+ * What the writer needs of its owner. make_room and maintain run with the store held (writer_hold),
+ * maintained with nothing held.
+ */
 struct writer_hooks {
-    store_merge_fn *merge[CACHE_TABLE_LAST +
-                          1]; /* by enum cache_table; NULL: replace. Quick, pure, any thread */
+    /* By enum cache_table; NULL: the newer value replaces. Any thread, under the writer's lock. */
+    store_merge_fn *merge[CACHE_TABLE_LAST + 1];
     /* The store is at its ceiling: sweep so that so many writes fit. False: nothing could be swept.
      */
     bool (*make_room)(void *arg, size_t writes);
     void (*maintain)(void *arg);   /* housekeeping, a bounded slice of it */
-    void (*maintained)(void *arg); /* after each of them */
+    void (*maintained)(void *arg); /* after each such slice */
     void *arg;                     /* for all of them */
 };
 
@@ -51,8 +53,8 @@ enum rb_error writer_open(const struct store_ops *ops, struct store *store, size
 void writer_close(struct writer *writer);
 
 /*
- * Queues a write, or, where value is empty, a removal: of a table without merging alone. Never waits
- * for the disk. RB_ERR_STORE: the queue is full, the write was dropped and counted.
+ * Queues a write, or, where value is empty, a removal (only of a table that merges nothing). Never
+ * waits for the disk. RB_ERR_STORE: the queue is full, the write was dropped and counted.
  */
 enum rb_error writer_put(struct writer *writer, enum cache_table table, struct octets key,
                          struct octets value);
@@ -75,8 +77,8 @@ bool writer_peek(struct writer *writer, enum cache_table table, struct octets ke
 void writer_flush(struct writer *writer);
 
 /*
- * The store for the caller alone, between batches: nothing is being committed meanwhile, though
- * queueing goes on. For sweeps, deletions and purges. Must be let go by the same thread.
+ * The store for the caller alone, between batches: nobody else writes to it until writer_release,
+ * though queueing goes on. For sweeps, deletions and purges.
  */
 void writer_hold(struct writer *writer);
 void writer_release(struct writer *writer);
