@@ -10,7 +10,6 @@ libcore_la_SOURCES = \
     lib/base/ip.c lib/base/ip.h \
     lib/base/memo.c lib/base/memo.h \
     lib/base/names.c \
-    lib/base/pool.c lib/base/pool.h \
     lib/base/random.c lib/base/random.h \
     lib/base/sized.h \
     lib/base/span.h \

@@ -7,7 +7,6 @@ UNIT = \
     tests/unit/lib/base/test_ip \
     tests/unit/lib/base/test_memo \
     tests/unit/lib/base/test_names \
-    tests/unit/lib/base/test_pool \
     tests/unit/lib/base/test_random \
     tests/unit/lib/base/test_stall \
     tests/unit/lib/base/test_text \
@@ -108,8 +107,6 @@ nodist_tests_unit_test_allocation_SOURCES = $(malloc_count)
 tests_unit_milter_mta_test_filter_SOURCES = tests/unit/milter/mta/test_filter.c $(fake_milter)
 tests_unit_milter_mta_test_listen_LDADD = $(LDADD) $(MILTER_LIBS)
 
-tests_unit_lib_base_test_pool_SOURCES = tests/unit/lib/base/test_pool.c tests/unit/malloc_count.h
-nodist_tests_unit_lib_base_test_pool_SOURCES = $(malloc_count)
 
 include tests/fuzz/local.mk
 include tests/bench/local.mk

@@ -21,8 +21,8 @@
 
 enum {
     /*
-     * LMDB makes a reader more when the one that is there is just being looked at by the thread
-     * that lets old ones go: seldom, and not twice. What asks for memory itself does so each time.
+     * LMDB makes a reader more when another thread reads at that very moment: seldom, and not
+     * twice. What asks for memory itself does so each time.
      */
     TRIES = 10,
     PATIENCE_MS = 120000,
