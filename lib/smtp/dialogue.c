@@ -450,37 +450,19 @@ static void on_reply_to_quitting(struct dialogue *dialogue, enum rb_stage stage)
 
 static void on_reply(struct dialogue *dialogue, enum rb_stage stage, const struct reply *reply)
 {
-    if (reply->code == 421) {
+    /* What follows a reply to what was said at each stage; QUIT is on_reply_to_quitting's. */
+    static void (*const next[])(struct dialogue *, const struct reply *) = {
+        [RB_STAGE_BANNER] = on_banner, [RB_STAGE_EHLO] = on_ehlo, [RB_STAGE_STARTTLS] = on_starttls,
+        [RB_STAGE_RSET] = on_rset,     [RB_STAGE_MAIL] = on_mail, [RB_STAGE_RCPT] = on_rcpt,
+        [RB_STAGE_DATA] = on_data,
+    };
+
+    if (reply->code == 421)
         on_421(dialogue, stage);
-        return;
-    }
-    if (dialogue->quitting) {
+    else if (dialogue->quitting)
         on_reply_to_quitting(dialogue, stage);
-        return;
-    }
-    switch (stage) {
-    case RB_STAGE_BANNER:
-        on_banner(dialogue, reply);
-        break;
-    case RB_STAGE_EHLO:
-        on_ehlo(dialogue, reply);
-        break;
-    case RB_STAGE_STARTTLS:
-        on_starttls(dialogue, reply);
-        break;
-    case RB_STAGE_RSET:
-        on_rset(dialogue, reply);
-        break;
-    case RB_STAGE_MAIL:
-        on_mail(dialogue, reply);
-        break;
-    case RB_STAGE_RCPT:
-        on_rcpt(dialogue, reply);
-        break;
-    default: /* DATA; QUIT is dealt with above */
-        on_data(dialogue, reply);
-        break;
-    }
+    else
+        next[stage](dialogue, reply);
 }
 
 static enum rb_stage pop(struct dialogue *dialogue)

@@ -96,8 +96,8 @@ static int slice_ms(const struct transport *transport, int left_ms)
 }
 
 /*
- * Whatever else has happened, what has been cancelled is, and time that is up is: a host that always
- * has octets for us gains nothing.
+ * Waits for `events` of the socket. Cancellation, having to yield, and time that is up come before
+ * them: a host that always has octets for us gains nothing.
  */
 static enum transport_status wait_for(const struct transport *transport, short events,
                                       deadline until)
@@ -176,10 +176,7 @@ static enum transport_status from_errno(int error)
     }
 }
 
-/*
- * The source address is one of ours, or bind(2) would have said so: what is not available is a port
- * of it.
- */
+/* With a source address, which bind(2) has taken, EADDRNOTAVAIL means that it has no free port left. */
 static enum transport_status connect_failure(const struct transport *transport, int error)
 {
     bool has_source = transport->settings.bind != NULL;
@@ -210,8 +207,8 @@ static bool open_socket(struct transport *transport, int family)
 }
 
 /*
- * A banner mostly comes right behind the connection, or behind its failure: one wait does for both,
- * then.
+ * Waits for the banner first, for a short time: it mostly comes right behind the connection, and a
+ * socket that could not connect is readable too, so that one wait does for both.
  */
 static enum transport_status wait_for_connection(struct transport *transport)
 {
@@ -238,10 +235,7 @@ static enum transport_status finish_connect(struct transport *transport)
         return status;
     if (getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
         return TRANSPORT_SYSTEM;
-    /*
-     * Only what was there can be reset; that there is nothing to be read from it is found out when
-     * the banner is.
-     */
+    /* A connection that was reset had been there: the wait for its banner finds out that it is lost. */
     return error == 0 || error == ECONNRESET ? TRANSPORT_OK : from_errno(error);
 }
 
