@@ -86,6 +86,7 @@ size_t memo_find(struct memo *memo, const void *key, size_t key_len, void *value
 
 static bool is_full(const struct memo *memo, const struct entry *added)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
     return HASH_COUNT(memo->table) >= memo->entries_max ||
            memo->octets + added->len > memo->octets_max;
 }
@@ -96,11 +97,9 @@ static void add_entry(struct memo *memo, struct entry *entry)
 
     if (before != NULL)
         remove_entry(memo, before);
-    /* NOLINTBEGIN(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
     while (memo->table != NULL &&
            (is_full(memo, entry) || deadline_is_over(memo->clock, memo->table->until)))
         remove_entry(memo, memo->table);
-    /* NOLINTEND(clang-analyzer-unix.Malloc) */
     HASH_ADD_KEYPTR(hh, memo->table, entry->octets, entry->key_len, entry);
     if (entry->hh.tbl == NULL)
         free(entry);
