@@ -111,8 +111,9 @@ bool daemon_find_group(const char *name, gid_t *group)
     char *buffer = malloc(GROUP_BUFFER_SIZE);
     struct group storage, *found = NULL;
 
-    if (buffer != NULL && getgrnam_r(name, &storage, buffer, GROUP_BUFFER_SIZE, &found) == 0 &&
-        found != NULL)
+    if (buffer != NULL && getgrnam_r(name, &storage, buffer, GROUP_BUFFER_SIZE, &found) != 0)
+        found = NULL;
+    if (found != NULL)
         *group = found->gr_gid;
     free(buffer);
     return found != NULL;
