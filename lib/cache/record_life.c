@@ -50,15 +50,16 @@ static int64_t age_of(int64_t stamp_s, int64_t now_s)
     return age > INT64_MAX ? INT64_MAX : (int64_t)age;
 }
 
-/* The life of an unknown. It is never stale: while it lives nobody is asked, then the next question
- * asks. */
+/*
+ * How long an unknown answers. It is never stale: as long as it answers nobody is called, and the
+ * next question after that calls.
+ */
 static int64_t unknown_ttl(const struct address_record *record,
                            const struct rb_lifetimes *lifetimes)
 {
     switch (record->reason) {
     case RB_REASON_CATCH_ALL:
-        /* What was learned is the domain's: asking again about the mailbox would tell nothing new.
-         */
+        /* Learned of the domain: to ask about the mailbox again would tell nothing new. */
         return lifetimes->domain_ttl_s;
     case RB_REASON_GREYLISTED:
     case RB_REASON_TEMPFAIL: {
@@ -136,8 +137,8 @@ static int64_t earlier(int64_t a, int64_t b)
 }
 
 /*
- * When a mail host first denied what an invalid says does not exist, as far as it knows, and since
- * then.
+ * The first denial that an invalid record knows of: its denied_s, where that is since_s or later
+ * and earlier than its own stamp_s, else stamp_s.
  */
 static int64_t first_denial(const struct address_record *invalid, int64_t since_s)
 {
@@ -146,8 +147,9 @@ static int64_t first_denial(const struct address_record *invalid, int64_t since_
 }
 
 /*
- * Whether a valid, which may have been denied before, and an invalid know of two denials between
- * them.
+ * Whether an invalid record is the second denial of what a valid one says exists: of the denials
+ * that either knows of, since the valid one's stamp_s, the first and the last are
+ * RECORD_DENIAL_GAP_S apart.
  */
 static bool is_second_denial(const struct address_record *valid,
                              const struct address_record *invalid)
@@ -158,8 +160,8 @@ static bool is_second_denial(const struct address_record *valid,
 }
 
 /*
- * What a live record keeps of a newer one that does not replace it: that it was asked again, and
- * whether it was denied.
+ * What a live record keeps of a newer one that does not replace it: in tried_s, that the host was
+ * asked again; in denied_s, where the newer one is invalid, its first denial.
  */
 static void keep_trace(struct address_record *record, const struct address_record *newer)
 {
@@ -169,7 +171,7 @@ static void keep_trace(struct address_record *record, const struct address_recor
         record->denied_s = earlier(record->denied_s, first_denial(newer, record->stamp_s));
 }
 
-/* Whether the older record outlives the newer one. */
+/* Whether the older record stays although there is a newer one; see address_record_merge. */
 static bool outlives(const struct address_record *older, const struct address_record *newer,
                      const struct rb_lifetimes *lifetimes)
 {
@@ -186,8 +188,10 @@ static bool outlives(const struct address_record *older, const struct address_re
 }
 
 /*
- * Two denials may meet each other before they meet the valid that they deny, and may meet it once
- * more when they have replaced it: then too it must be known that they are two.
+ * Two invalid records may be merged before either is merged with the valid one that both deny (in
+ * the writer's queue), or with it once more afterwards (from another process). So an invalid record
+ * keeps, in denied_s, the first denial that either of the two knew of, where that was before its
+ * own stamp_s.
  */
 static void keep_first_denial(struct address_record *record, const struct address_record *older)
 {
@@ -202,8 +206,8 @@ static void keep_first_denial(struct address_record *record, const struct addres
 }
 
 /*
- * An invalid that was first denied after it was denied: nobody wrote that, but a cache may be
- * damaged.
+ * The record, without a denied_s that cannot be: an invalid one's first denial is never later than
+ * its last, which is stamp_s. No program writes that, but the store may hold what none wrote.
  */
 static struct address_record sound(const struct address_record *record)
 {
@@ -215,8 +219,9 @@ static struct address_record sound(const struct address_record *record)
 }
 
 /*
- * The same whichever of the two comes first, so that it does not matter in which order processes
- * and threads commit, nor what is merged in the queue of writes before it comes to the store.
+ * The result is the same whichever of two records is `into` and which is `news`: so it does not
+ * matter in which order processes and threads commit, nor which records the writer's queue has
+ * merged before they come to the store.
  */
 void address_record_merge(struct address_record *into, const struct address_record *news,
                           const struct rb_lifetimes *lifetimes)

@@ -28,16 +28,17 @@ struct blob {
     uint8_t data[];
 };
 
-/* What waits for one key. Covered by writer->lock; key and in_flight may be read by whoever set
- * in_flight. */
+/*
+ * What waits for one key. Covered by writer->lock; who holds the store, and has set in_flight, may
+ * read key and in_flight without it.
+ */
 struct pending {
     UT_hash_handle hh;
     struct pending *prev, *next; /* in the queue, while queued */
     struct blob *value;          /* owned; the newest */
-    struct blob
-        *in_flight;    /* owned unless it is also value; what is being committed, NULL: nothing */
-    uint64_t sequence; /* of its place in the queue */
-    size_t key_len;    /* of key */
+    struct blob *in_flight; /* being committed; owned unless it is also value. NULL: nothing is */
+    uint64_t sequence;      /* of its place in the queue */
+    size_t key_len;         /* of key */
     uint8_t key[CACHE_KEY_MAX + 1]; /* the table's octet, the key's */
 };
 
