@@ -107,4 +107,5 @@ EXTRA_libringback_la_DEPENDENCIES = lib/ringback.map
 EXTRA_DIST += lib/ringback.map
 
 include_HEADERS += lib/ringback.h
+dist_man_MANS += lib/man/libringback.3
 pkgconfig_DATA += lib/ringback.pc

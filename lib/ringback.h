@@ -116,7 +116,11 @@ enum rb_error rb_verdict_from_name(const char *name, enum rb_verdict *verdict);
 const char *rb_version(void);
 unsigned rb_version_number(void);
 
-/* The clock, so that tests need not sleep. Both functions may be called from any thread. */
+/*
+ * The clock, so that tests need not sleep. Both functions are called from any thread, at any time,
+ * also with locks of the library held: they must be quick and call no rb_ function. A wait lasts as
+ * long as its end is away by this clock when it begins, and goes by CLOCK_MONOTONIC from then on.
+ */
 struct rb_clock {
     int64_t (*monotonic_ms)(void *arg); /* for deadlines; milliseconds, never goes back */
     int64_t (*wall_s)(void *arg);       /* for what is stored; seconds since 1970 */
@@ -306,7 +310,8 @@ struct rb_transcript_line rb_transcript_line(const struct rb_transcript *transcr
  * not known. */
 struct rb_answer {
     size_t size;
-    char address[RB_ADDRESS_MAX + 1]; /* canonical; "" where it could not be parsed */
+    char address[RB_ADDRESS_MAX +
+                 1]; /* canonical; "", and so is domain, where it cannot be parsed */
     enum rb_verdict verdict;
     enum rb_reason reason;
     char rule[RB_RULE_MAX + 1]; /* which rule decided: of the reply table, a limit, a fact */
@@ -375,9 +380,15 @@ static inline void rb_question_init(struct rb_question *question)
 }
 
 /*
- * Opens the cache and starts the threads. On RB_OK *verifier is the caller's, to be closed with
- * rb_verifier_close. RB_ERR_STORE: the cache cannot be opened (errno may say why, `detail` does in
- * words; detail may be NULL). RB_ERR_ARGUMENT: an option is out of range.
+ * Opens the cache. On RB_OK *verifier is the caller's, to be closed with rb_verifier_close.
+ * RB_ERR_STORE: the cache cannot be opened (errno may say why). RB_ERR_ARGUMENT: an option is
+ * missing, malformed or out of range. RB_ERR_SYSTEM, RB_ERR_NOMEM. Else *verifier is NULL. detail
+ * (which may be NULL) says in words what is wrong, where there is more to say than the error does;
+ * on RB_OK it is "", or says that the store was damaged and where it was moved aside to.
+ *
+ * Threads start when there is something to do: one that writes to the store, one that asks again
+ * (greylist.retry), those that call (max_workers, and more while hosts keep some waiting: max_held),
+ * one that watches over these. They block all signals.
  *
  * A process has a store open once: a second verifier of it gets RB_ERR_STORE (EBUSY), by whatever
  * path, until the first is closed. Any number of processes share one. A child of fork may open the
@@ -390,8 +401,8 @@ enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verif
 
 /*
  * New options for questions asked from now on, and for what is asked again by itself
- * (greylist.retry starts and ends that). Store and max_workers stay what they were. On failure all
- * stay as they were. Any thread.
+ * (greylist.retry starts and ends that). store, store_..., observer and clock stay what they were. On
+ * failure all stay as they were. RB_ERR_ARGUMENT, RB_ERR_NOMEM, RB_ERR_SYSTEM. Any thread.
  */
 enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
                                       const struct rb_options *options)
@@ -409,14 +420,20 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
  */
 enum rb_error rb_verifier_close(struct rb_verifier *verifier);
 
-/* Wakes every waiting caller with unknown/timeout and refuses new callouts. Any thread. */
+/*
+ * Nobody is called any more: callouts under way are cut short, whoever waits in rb_wait is told
+ * RB_ERR_CLOSING or what is known by then, and what is asked from now on is answered from the cache
+ * alone. Any thread; more than once is fine.
+ */
 void rb_verifier_stop(struct rb_verifier *verifier);
 
 /*
  * Asks. Never blocks on the network: where the question names a client, and the gate is on, its
  * domain's SPF records are looked up by the verifier's own threads, and somebody is called when
  * those do not disown it. What is known of the address is told at once. On RB_OK *ticket is the
- * caller's, to be freed with rb_ticket_free. Any thread.
+ * caller's, to be freed with rb_ticket_free. What is no address is no error, but has its answer.
+ * RB_ERR_ARGUMENT: address is NULL, or relay is none. RB_ERR_TOO_LONG: the address and the relay
+ * are, together. RB_ERR_NOMEM. Else *ticket is NULL. Any thread.
  */
 enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *question,
                      struct rb_ticket **ticket) __attribute__((warn_unused_result));

@@ -20,7 +20,7 @@
 /* NOLINTBEGIN(bugprone-sizeof-expression): the last member may be a pointer */
 enum {
     SIZED_OPTIONS = SIZED_UP_TO(struct rb_options, clock),
-    SIZED_QUESTION = SIZED_UP_TO(struct rb_question, transcript),
+    SIZED_QUESTION = SIZED_UP_TO(struct rb_question, done_arg),
     SIZED_ANSWER = SIZED_UP_TO(struct rb_answer, transcript),
     SIZED_PROSPECT = SIZED_UP_TO(struct rb_prospect, would_refresh),
     SIZED_STATS = SIZED_UP_TO(struct rb_stats, cache_bytes),

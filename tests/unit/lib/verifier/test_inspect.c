@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "verifier_rig.h"
@@ -345,6 +346,75 @@ static void without_a_client_or_a_domain_spf_is_not_asked(void **state)
     assert_int_equal(rb_spf_check(f->verifier, &question, 0, &answer), RB_ERR_ARGUMENT);
 }
 
+/* --- Being told ------------------------------------------------------------ */
+
+struct told {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned count; /* lock */
+    enum rb_reason reason;
+};
+
+static void note_answer(void *arg, struct rb_ticket *ticket)
+{
+    struct told *told = arg;
+    struct rb_answer answer;
+
+    rb_answer_init(&answer);
+    assert_int_equal(rb_wait(ticket, 0, &answer), RB_OK);
+    rb_ticket_free(ticket);
+    pthread_mutex_lock(&told->lock);
+    told->reason = answer.reason;
+    told->count++;
+    pthread_cond_signal(&told->changed);
+    pthread_mutex_unlock(&told->lock);
+    rb_answer_fini(&answer);
+}
+
+static void ask_to_be_told(struct rig *f, const char *text, struct told *told)
+{
+    struct rb_question question;
+    struct rb_ticket *ticket;
+
+    rb_question_init(&question);
+    question.address = text;
+    question.address_len = strlen(text);
+    question.done = note_answer;
+    question.done_arg = told;
+    assert_int_equal(rb_ask(f->verifier, &question, &ticket), RB_OK);
+}
+
+static enum rb_reason await(struct told *told, unsigned count)
+{
+    enum rb_reason reason;
+
+    pthread_mutex_lock(&told->lock);
+    while (told->count < count)
+        pthread_cond_wait(&told->changed, &told->lock);
+    assert_int_equal(told->count, count);
+    reason = told->reason;
+    pthread_mutex_unlock(&told->lock);
+    return reason;
+}
+
+/* Whoever frees each ticket in the call may close when the last has been made. */
+static void the_answer_is_told_of_wherever_it_comes_from(void **state)
+{
+    struct rig *f = *state;
+    struct told told = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+    rig_open(f);
+    ask_to_be_told(f, "no address", &told);
+    assert_int_equal(told.count, 1); /* at once */
+    assert_int_equal(await(&told, 1), RB_REASON_BAD_ADDRESS);
+    ask_to_be_told(f, "user@example.org", &told);
+    assert_int_equal(await(&told, 2), RB_REASON_ACCEPTED);
+    ask_to_be_told(f, "user@example.org", &told); /* in the cache */
+    assert_int_equal(await(&told, 3), RB_REASON_ACCEPTED);
+    assert_int_equal(rb_verifier_close(f->verifier), RB_OK);
+    f->verifier = NULL;
+}
+
 /* --- Events ---------------------------------------------------------------- */
 
 struct heard {
@@ -414,6 +484,7 @@ int main(void)
         TEST(a_name_that_resolves_to_nothing_is_warned_of),
         TEST(a_domain_says_by_which_term_who_may_send),
         TEST(without_a_client_or_a_domain_spf_is_not_asked),
+        TEST(the_answer_is_told_of_wherever_it_comes_from),
         TEST(that_name_servers_are_silent_and_answer_again_is_told),
     };
 
