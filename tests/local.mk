@@ -49,10 +49,12 @@ UNIT = \
     tests/unit/lib/verifier/test_idle \
     tests/unit/lib/verifier/test_inflight \
     tests/unit/lib/verifier/test_inspect \
+    tests/unit/lib/verifier/test_locks \
     tests/unit/lib/verifier/test_manners \
     tests/unit/lib/verifier/test_peek \
     tests/unit/lib/verifier/test_relays \
     tests/unit/lib/verifier/test_retry \
+    tests/unit/lib/verifier/test_ticket \
     tests/unit/lib/verifier/test_sizes \
     tests/unit/lib/verifier/test_verifier \
     tests/unit/milter/base/test_json \

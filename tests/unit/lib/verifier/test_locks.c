@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_locks: how often a question takes the locks of the verifier's rooms over its whole life, by
+ * whoever asked and by the thread that called for it. pthread_mutex_lock is counted by taking its
+ * place.
+ */
+#include "config.h"
+
+#include <arpa/nameser.h>
+#include <dlfcn.h>
+#include <stdatomic.h>
+
+#include "check.h"
+#include "sched/threads.h"
+#include "verifier/verifier.h"
+#include "verifier_rig.h"
+
+/* A callout takes that of sched for each step: pushed, begun, its host entered and left, over. */
+enum { SCHED_TAKES = 10 };
+
+enum room { SNAPSHOTS, MEMORY, LIMITS, INFLIGHT, GATE, SCHED, ROOMS };
+
+static const char *const names[] = {"snapshots", "memory", "limits", "inflight", "gate", "sched"};
+
+static pthread_mutex_t *_Atomic locks[ROOMS];
+static atomic_uint takes[ROOMS];
+static _Thread_local bool is_looking; /* what the test looks at counts for nothing */
+
+int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    static int (*_Atomic real)(pthread_mutex_t *);
+
+    if (atomic_load(&real) == NULL)
+        atomic_store(&real, (int (*)(pthread_mutex_t *))dlsym(RTLD_NEXT, "pthread_mutex_lock"));
+    for (size_t i = 0; i < ROOMS && !is_looking; i++)
+        if (mutex == atomic_load(&locks[i]))
+            atomic_fetch_add(&takes[i], 1);
+    return atomic_load(&real)(mutex);
+}
+
+static const struct fake_dns_answer mx[] = {
+    {.type = ns_t_mx, .preference = 10, .data = "mx.example.org"}};
+static const struct fake_dns_answer address[] = {{.type = ns_t_a, .data = "127.0.0.1"}};
+
+static const struct fake_dns_row zone[] = {
+    {.name = "mx.example.org", .type = ns_t_a, .answers = address, .count = 1},
+    {.name = "example.org", .type = ns_t_mx, .answers = mx, .count = 1},
+};
+
+static const struct fake_host_reply users[] = {{"user@example.org", "250 2.1.5 Ok"},
+                                               {"other@example.org", "250 2.1.5 Ok"}};
+
+static int set_up(void **state)
+{
+    static const struct fake_host_options polite = {
+        .pipelining = true, .replies = users, .reply_count = COUNT(users)};
+    static const struct rig_world world = {
+        .zone = zone, .zone_count = COUNT(zone), .host = &polite};
+
+    return rig_set_up(state, &world);
+}
+
+static int tear_down(void **state)
+{
+    for (size_t i = 0; i < ROOMS; i++)
+        atomic_store(&locks[i], NULL);
+    return rig_tear_down(state);
+}
+
+static void open_rig(struct rig *f)
+{
+    rig_open(f);
+    atomic_store(&locks[SNAPSHOTS], &f->verifier->snapshots.lock);
+    atomic_store(&locks[MEMORY], &f->verifier->memory.records);
+    atomic_store(&locks[LIMITS], &f->verifier->limits.lock);
+    atomic_store(&locks[INFLIGHT], &f->verifier->inflight.lock);
+    atomic_store(&locks[GATE], &f->verifier->gate.lock);
+    atomic_store(&locks[SCHED], &f->verifier->sched->lock);
+}
+
+/* Asks, waits, leaves; and the session comes to its end. */
+static void ask(struct rig *f, const char *text, enum rb_reason reason)
+{
+    for (size_t i = 0; i < ROOMS; i++)
+        atomic_store(&takes[i], 0);
+    assert_int_equal(rig_outcome(rig_ask(f, text)), reason);
+    is_looking = true;
+    rig_await_idle(f);
+    is_looking = false;
+}
+
+static void assert_takes(const unsigned most[ROOMS])
+{
+    for (size_t i = 0; i < ROOMS; i++) {
+        print_message("# %s: %u\n", names[i], atomic_load(&takes[i]));
+        if (atomic_load(&takes[i]) > most[i])
+            fail_msg("%s: %u takes, at most %u", names[i], atomic_load(&takes[i]), most[i]);
+    }
+}
+
+static void a_cached_answer_takes_one_lock_once(void **state)
+{
+    static const unsigned most[ROOMS] = {[SNAPSHOTS] = 1};
+    struct rig *f = *state;
+
+    open_rig(f);
+    ask(f, "user@example.org", RB_REASON_ACCEPTED);
+    ask(f, "user@example.org", RB_REASON_ACCEPTED);
+    assert_takes(most);
+}
+
+/* The domain's first: whether it accepts everything is asked too, and that told to who waits. */
+static void a_question_of_a_new_domain_takes_none_more_than_three_times(void **state)
+{
+    static const unsigned most[ROOMS] = {
+        [SNAPSHOTS] = 3, [MEMORY] = 3, [LIMITS] = 3, [INFLIGHT] = 3, [SCHED] = SCHED_TAKES};
+    struct rig *f = *state;
+
+    open_rig(f);
+    ask(f, "user@example.org", RB_REASON_ACCEPTED);
+    assert_takes(most);
+}
+
+static void nor_does_a_question_of_a_known_domain(void **state)
+{
+    static const unsigned most[ROOMS] = {
+        [SNAPSHOTS] = 2, [MEMORY] = 2, [LIMITS] = 2, [INFLIGHT] = 2, [SCHED] = SCHED_TAKES};
+    struct rig *f = *state;
+
+    open_rig(f);
+    ask(f, "user@example.org", RB_REASON_ACCEPTED);
+    ask(f, "other@example.org", RB_REASON_ACCEPTED);
+    assert_takes(most);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_cached_answer_takes_one_lock_once),
+        TEST(a_question_of_a_new_domain_takes_none_more_than_three_times),
+        TEST(nor_does_a_question_of_a_known_domain),
+    };
+
+    return cmocka_run_group_tests_name("locks", tests, NULL, NULL);
+}
