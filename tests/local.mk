@@ -51,6 +51,7 @@ UNIT = \
     tests/unit/lib/verifier/test_inspect \
     tests/unit/lib/verifier/test_locks \
     tests/unit/lib/verifier/test_manners \
+    tests/unit/lib/verifier/test_memory \
     tests/unit/lib/verifier/test_peek \
     tests/unit/lib/verifier/test_relays \
     tests/unit/lib/verifier/test_retry \

@@ -60,7 +60,7 @@ static int64_t now_s(struct world *w)
     return clock_wall_s(&w->clock.clock);
 }
 
-/* As a landing does: into the cache, and then to the room. */
+/* As jobs does: into the cache, and then to the room. */
 static void say(struct daemon *daemon, const char *key, enum rb_reason reason)
 {
     struct world *w = daemon->world;
