@@ -72,7 +72,7 @@ struct cache {
 
 static struct sweep_rules rules_of_now(struct cache *cache)
 {
-    int64_t lifetimes[LIFETIMES];
+    int64_t lifetimes[LIFETIMES] = {0};
     struct sweep_rules rules = {.now_s = clock_wall_s(cache->clock)};
     for (size_t i = 0; i < LIFETIMES; i++)
         lifetimes[i] = atomic_load_explicit(&cache->lifetimes[i], memory_order_relaxed);
