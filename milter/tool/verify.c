@@ -18,7 +18,6 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "mail/relay.h"
 #include "tool/input.h"
 #include "tool/list.h"
 #include "tool/load.h"
@@ -400,7 +399,7 @@ static int check_request(const struct request *request, unsigned lists)
         return syntax_fail(&syntax, "\"-\" is given twice");
     if (request->resume != NULL && lists == 0)
         return syntax_fail(&syntax, "--resume goes with \"-\"");
-    if (request->relay != NULL && !relay_is_good(request->relay))
+    if (request->relay != NULL && !rb_relay_is_good(request->relay))
         return syntax_fail(&syntax, "--relay: \"%s\" is not HOST or HOST:PORT", request->relay);
     return -1;
 }
