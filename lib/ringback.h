@@ -360,13 +360,13 @@ struct rb_question {
     bool only_cache;   /* answer at once from what is known; RB_REASON_TIMEOUT when nothing is */
     bool transcript;   /* record the dialogue; implies that it is not joined */
     /*
-     * NULL, or called once for a question that rb_ask returned RB_OK for: when its answer is there,
-     * so that rb_wait returns at once, or when there will be none (RB_ERR_CLOSING). From a thread
-     * of the verifier's, or from rb_ask, which has set *ticket by then, before it returns: with no
-     * lock held, and without haste only at the cost of others' answers. Any rb_ function may be
-     * called from it but rb_verifier_close, rb_ticket_free of this ticket too: what is left of it
-     * goes when the call returns. Elsewhere rb_ticket_free waits for a call under way, and after
-     * it there is none.
+     * NULL, or called once for each question that rb_ask returned RB_OK for, with done_arg and its
+     * ticket: when the answer is there, so that rb_wait returns at once, or when there will be none
+     * (RB_ERR_CLOSING). By a thread of the verifier's, or by rb_ask before it returns, which has set
+     * *ticket by then. No lock is held; every rb_ function but rb_verifier_close may be called, also
+     * rb_ticket_free of the same ticket. It should return soon: others who asked the same are called
+     * after it, and the thread calls no mail host meanwhile. rb_ticket_free from elsewhere waits
+     * until a call under way has returned; after it there is none.
      */
     void (*done)(void *arg, struct rb_ticket *ticket);
     void *done_arg;

@@ -153,6 +153,42 @@ static void a_shield_that_was_turned_off_holds_nothing_back(void **state)
     assert_string_equal(refusal(f, "a.example", ""), "");
 }
 
+/* --- Side by side ----------------------------------------------------------- */
+
+enum { THREADS = 4, ASKS = 50, MAY = 120 };
+
+static void *ask_many_times(void *arg)
+{
+    struct fixture *f = arg;
+    uintptr_t admitted = 0;
+
+    for (int i = 0; i < ASKS; i++) {
+        admitted += refusal(f, "a.example", "")[0] == '\0';
+        limits_note(&f->limits, "b.example", "u@b.example", RB_VERDICT_VALID, &f->o.shield,
+                    1000000);
+    }
+    return (void *)admitted;
+}
+
+static void threads_share_one_rate(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t threads[THREADS];
+    uintptr_t admitted = 0;
+
+    f->o.per_domain_rate = (struct rb_rate){MAY, 3600};
+    f->o.global_rate.count = 0;
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_many_times, f), 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        void *some;
+
+        assert_int_equal(pthread_join(threads[i], &some), 0);
+        admitted += (uintptr_t)some;
+    }
+    assert_int_equal(admitted, MAY);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -166,6 +202,7 @@ int main(void)
         TEST(a_rate_of_none_is_no_limit),
         TEST(a_domain_forged_in_bulk_is_left_alone),
         TEST(a_shield_that_was_turned_off_holds_nothing_back),
+        TEST(threads_share_one_rate),
     };
 
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
