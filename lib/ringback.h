@@ -13,7 +13,8 @@
  * Structs that may grow begin with `size`, which their _init functions set to the size that they
  * have in this header. The library reads and writes no octet beyond it, so that a program goes on
  * with a newer library that knows more fields, and with an older one that knows less: those are left
- * as the _init function set them. (With size 0 a struct is as it was in 1.0.) The others never grow.
+ * as the _init function set them. (With size 0 a struct is as it was in 1.0.) Of those that are shown to
+ * a callback `size` says how much there is. The others never grow.
  */
 #ifndef RINGBACK_H
 #define RINGBACK_H
@@ -401,8 +402,8 @@ enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verif
 
 /*
  * New options for questions asked from now on, and for what is asked again by itself
- * (greylist.retry starts and ends that). store, store_..., observer and clock stay what they were. On
- * failure all stay as they were. RB_ERR_ARGUMENT, RB_ERR_NOMEM, RB_ERR_SYSTEM. Any thread.
+ * (greylist.retry starts and ends that). store, store_..., max_workers and observer stay what they
+ * were; the clock must be the same. On failure all stay as they were. RB_ERR_ARGUMENT, RB_ERR_NOMEM, RB_ERR_SYSTEM. Any thread.
  */
 enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
                                       const struct rb_options *options)
@@ -481,7 +482,7 @@ void rb_ticket_free(struct rb_ticket *ticket);
 
 /*
  * rb_ask, rb_wait and rb_ticket_free in one, with what each may return. The answer is filled with
- * RB_OK, RB_ERR_NOT_YET and RB_ERR_CLOSING, and left alone else.
+ * RB_OK, RB_ERR_NOT_YET and RB_ERR_CLOSING, and left alone else. The question's `done` is not called.
  */
 enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *question,
                         int64_t until_ms, struct rb_answer *answer)

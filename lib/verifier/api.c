@@ -212,9 +212,14 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
 enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *question,
                         int64_t until_ms, struct rb_answer *answer)
 {
+    struct rb_question asked = {.size = sizeof asked};
     struct rb_ticket *ticket;
-    enum rb_error error = rb_ask(verifier, question, &ticket);
+    enum rb_error error;
 
+    if (!sized_read(&asked, sizeof asked, question, SIZED_QUESTION))
+        return RB_ERR_ARGUMENT;
+    asked.done = NULL; /* which may free the ticket */
+    error = rb_ask(verifier, &asked, &ticket);
     if (error != RB_OK)
         return error;
     error = rb_wait(ticket, until_ms, answer);

@@ -415,6 +415,22 @@ static void the_answer_is_told_of_wherever_it_comes_from(void **state)
     f->verifier = NULL;
 }
 
+static void whoever_waits_in_the_call_is_not_told_besides(void **state)
+{
+    struct rig *f = *state;
+    struct told told = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct rb_question question = rig_question("user@example.org");
+    struct rb_answer answer;
+
+    question.size = sizeof question;
+    question.done = note_answer;
+    question.done_arg = &told;
+    rig_open(f);
+    rig_verify(f, &question, &answer);
+    assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
+    assert_int_equal(told.count, 0);
+}
+
 /* --- Events ---------------------------------------------------------------- */
 
 struct heard {
@@ -485,6 +501,7 @@ int main(void)
         TEST(a_domain_says_by_which_term_who_may_send),
         TEST(without_a_client_or_a_domain_spf_is_not_asked),
         TEST(the_answer_is_told_of_wherever_it_comes_from),
+        TEST(whoever_waits_in_the_call_is_not_told_besides),
         TEST(that_name_servers_are_silent_and_answer_again_is_told),
     };
 
