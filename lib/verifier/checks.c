@@ -118,7 +118,7 @@ void checks_remove(struct checks *checks, struct check *check)
 void checks_add_applicant(struct checks *checks, struct check *check, struct applicant *applicant)
 {
     DL_APPEND(check->applicants, applicant);
-    checks->waiting++;
+    atomic_fetch_add(&checks->waiting, 1);
 }
 
 struct applicant *check_take_applicant(struct check *check)
@@ -132,8 +132,8 @@ struct applicant *check_take_applicant(struct check *check)
 
 void checks_forget(struct checks *checks, struct applicant *applicant)
 {
-    assert(checks->waiting > 0);
-    checks->waiting--;
+    assert(atomic_load(&checks->waiting) > 0);
+    atomic_fetch_sub(&checks->waiting, 1);
     free(applicant);
 }
 

@@ -15,6 +15,8 @@
 #include "sched/sched.h"
 #include "spf/memo.h"
 
+#include <stdatomic.h>
+
 struct question;
 
 /* Who sends for whom, with text of its own. */
@@ -51,7 +53,7 @@ struct lookup; /* opaque */
 struct checks {
     struct check *table;
     struct lookup *lookups;
-    unsigned waiting; /* applicants that have not gone on yet */
+    atomic_uint waiting; /* applicants that have not gone on yet */
 };
 
 /* The question of a subject. It points into it. */
@@ -78,10 +80,13 @@ enum rb_error checks_list(struct checks *checks, struct check *check);
 /* Another question waits for a check. It is malloc'ed. */
 void checks_add_applicant(struct checks *checks, struct check *check, struct applicant *applicant);
 
-/* Takes an applicant off a check; NULL when it has none any more. It counts until it is gone. */
+/*
+ * Takes an applicant off a check, which need not be in the table; NULL when it has none any more. It
+ * counts until it is gone.
+ */
 struct applicant *check_take_applicant(struct check *check);
 
-/* Frees an applicant that was taken, when its question has gone on. */
+/* Frees an applicant that was taken, when its question has gone on. Needs no lock. */
 void checks_forget(struct checks *checks, struct applicant *applicant);
 
 /*

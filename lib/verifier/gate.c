@@ -249,21 +249,11 @@ static void ask_again(struct rb_verifier *verifier, const struct snapshot *snaps
         settle(verifier, snapshot, applicant->question, word);
 }
 
-static struct applicant *take_applicant(struct gate *gate, struct check *check)
-{
-    struct applicant *applicant;
-
-    pthread_mutex_lock(&gate->lock);
-    checks_remove(&gate->checks, check); /* nobody joins it any more */
-    applicant = check_take_applicant(check);
-    pthread_mutex_unlock(&gate->lock);
-    return applicant;
-}
-
-static void forget(struct gate *gate, struct applicant *applicant)
+/* Nobody joins it any more: what waits for it is the caller's alone. */
+static void take_off(struct gate *gate, struct check *check)
 {
     pthread_mutex_lock(&gate->lock);
-    checks_forget(&gate->checks, applicant);
+    checks_remove(&gate->checks, check);
     pthread_mutex_unlock(&gate->lock);
 }
 
@@ -273,7 +263,8 @@ static void finish(struct rb_verifier *verifier, const struct snapshot *snapshot
 {
     struct applicant *applicant;
 
-    while ((applicant = take_applicant(&verifier->gate, check)) != NULL) {
+    take_off(&verifier->gate, check);
+    while ((applicant = check_take_applicant(check)) != NULL) {
         const bool is_told = word == GATE_NO_MEMORY || word == GATE_NO_WORKER ||
                              holds_for(&check->answer, &check->subject, &applicant->subject);
 
@@ -281,7 +272,7 @@ static void finish(struct rb_verifier *verifier, const struct snapshot *snapshot
             settle(verifier, snapshot, applicant->question, word);
         else if (applicant->question != NULL)
             ask_again(verifier, snapshot, applicant);
-        forget(&verifier->gate, applicant);
+        checks_forget(&verifier->gate.checks, applicant);
     }
     check_free(check);
 }
@@ -403,14 +394,9 @@ void gate_look_up(void *arg, struct sched_lookup *lookup, struct stall_call *cal
     snapshot_put(snapshot);
 }
 
-unsigned gate_waiting(struct gate *gate)
+unsigned gate_waiting(const struct gate *gate)
 {
-    unsigned waiting;
-
-    pthread_mutex_lock(&gate->lock);
-    waiting = gate->checks.waiting;
-    pthread_mutex_unlock(&gate->lock);
-    return waiting;
+    return atomic_load(&gate->checks.waiting);
 }
 
 /* Some applicant; NULL: there is none. */
@@ -438,6 +424,6 @@ void gate_stop(struct rb_verifier *verifier)
 
     while ((applicant = take_any(&verifier->gate)) != NULL) {
         answer(verifier, applicant->question, RB_REASON_TIMEOUT, "shutting_down");
-        forget(&verifier->gate, applicant);
+        checks_forget(&verifier->gate.checks, applicant);
     }
 }

@@ -67,8 +67,8 @@ void gate_wait(struct rb_verifier *verifier, const struct snapshot *snapshot, st
  */
 void gate_look_up(void *arg, struct sched_lookup *lookup, struct stall_call *call);
 
-/* Questions that wait. */
-unsigned gate_waiting(struct gate *gate);
+/* Questions that wait. Takes no lock. */
+unsigned gate_waiting(const struct gate *gate);
 
 /* The end: nothing waits any more; what waits is answered. */
 void gate_stop(struct rb_verifier *verifier);
