@@ -81,7 +81,7 @@ UNIT = \
 check_PROGRAMS += $(UNIT)
 # Those that take long come first: with `make -j` the others go on beside them.
 TESTS += tests/lab/lab.py tests/scenarios/scenarios.py tests/daemon/test_daemon.py tests/smtpd/test_smtpd.py
-TESTS += $(UNIT) tests/symbols/test_symbols.py
+TESTS += $(UNIT) tests/symbols/test_symbols.py tests/rooms/test_rooms.py
 EXTRA_DIST += tests/symbols/test_symbols.py
 
 check_LTLIBRARIES += libtest.la
