@@ -79,9 +79,11 @@ static enum rb_error open_sched(struct rb_verifier *verifier, const struct rb_op
 
 static void dns_is_silent(void *arg, int64_t silent_ms)
 {
-    const struct rb_observer *observer = arg;
+    struct rb_verifier *verifier = arg;
+    const struct rb_observer *observer = &verifier->observer;
     char text[80];
 
+    atomic_store(&verifier->dns_is_silent, true);
     (void)snprintf(text, sizeof text, "no name server has answered for %lld s",
                    (long long)(silent_ms / 1000));
     observer->event(observer->arg, RB_EVENT_DNS_SILENT, text);
@@ -89,16 +91,20 @@ static void dns_is_silent(void *arg, int64_t silent_ms)
 
 static void dns_answers(void *arg)
 {
-    const struct rb_observer *observer = arg;
+    struct rb_verifier *verifier = arg;
+    const struct rb_observer *observer = &verifier->observer;
 
+    atomic_store(&verifier->dns_is_silent, false);
     observer->event(observer->arg, RB_EVENT_DNS_ANSWERS, "a name server answers again");
 }
 
 /* Before anybody can see the snapshot. */
 static void watch_dns(struct rb_verifier *verifier, struct snapshot *snapshot)
 {
-    const struct dns_watch watch = {
-        .silent = dns_is_silent, .answered = dns_answers, .arg = &verifier->observer};
+    const struct dns_watch watch = {.silent = dns_is_silent,
+                                    .answered = dns_answers,
+                                    .arg = verifier,
+                                    .is_told = atomic_load(&verifier->dns_is_silent)};
 
     if (verifier->observer.event != NULL)
         dns_set_watch(snapshot->dns, &watch);

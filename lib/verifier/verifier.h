@@ -40,6 +40,7 @@ struct rb_verifier {
     struct retry *retry; /* what is asked again by itself; NULL: there is no cache to write to */
     void *tls_context;
     struct rb_observer observer; /* as of rb_verifier_open */
+    atomic_bool dns_is_silent;   /* so the observer was told, by whatever snapshot's resolver */
     int cancel_fd;               /* readable once the verifier stops */
     uint8_t probe_key[32];
     atomic_bool stopping;
