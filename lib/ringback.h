@@ -94,11 +94,30 @@ enum rb_stage {
     RB_STAGE_MAX,
 };
 
+/*
+ * What holds a question, a domain or a mail host back for now. Of an answer: why it is
+ * RB_REASON_LIMITED or, of a queue that is full, RB_REASON_BUSY. A newer library may tell more.
+ */
+enum rb_limit {
+    RB_LIMIT_NONE = 0,
+    RB_LIMIT_HOST,        /* all mail hosts left failed so often: breaker_failures */
+    RB_LIMIT_SHIELD,      /* the domain is forged in bulk */
+    RB_LIMIT_DOMAIN_RATE, /* per_domain_rate; the others as they are called */
+    RB_LIMIT_CLIENT_RATE,
+    RB_LIMIT_GLOBAL_RATE,
+    RB_LIMIT_HOST_SESSIONS, /* per_host_sessions, or as many as the host takes */
+    RB_LIMIT_HOST_PAUSED, /* a mail host said that it is too much: it is left alone for a minute */
+    RB_LIMIT_YIELDED,     /* the mail host kept us waiting, and others needed the thread */
+    RB_LIMIT_QUEUE_FULL,  /* max_pending */
+    RB_LIMIT_MAX,
+};
+
 /* Names as in the documentation ("no_such_user"); static strings, "?" for a number out of range. */
 const char *rb_error_text(enum rb_error error);
 const char *rb_verdict_name(enum rb_verdict verdict);
 const char *rb_reason_name(enum rb_reason reason);
 const char *rb_stage_name(enum rb_stage stage);
+const char *rb_limit_name(enum rb_limit limit); /* the rule of an answer with that limit */
 
 /* The verdict that a reason stands for: a fixed table. */
 enum rb_verdict rb_reason_verdict(enum rb_reason reason);
@@ -333,6 +352,7 @@ struct rb_answer {
     int wait_s;         /* what a 4yz reply asked us to wait; 0 where it did not say */
     int64_t elapsed_ms; /* from the question to its answer, or until the caller left */
     struct rb_transcript *transcript; /* NULL unless asked for; freed by rb_answer_fini */
+    enum rb_limit limit;              /* which limit decided, where one did */
 };
 
 /* An empty answer. */
@@ -555,18 +575,10 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats);
 
 /* --- What is held back ---------------------------------------------------- */
 
-enum rb_limit {
-    RB_LIMIT_HOST = 1, /* a mail host that failed so often: breaker_failures */
-    RB_LIMIT_SHIELD,   /* a domain that is forged in bulk */
-    RB_LIMIT_DOMAIN_RATE,
-    RB_LIMIT_CLIENT_RATE,
-    RB_LIMIT_GLOBAL_RATE,
-};
-
 /* One that is not asked, or for whom nobody is asked. As long as the call that shows it. */
 struct rb_held_back {
     size_t size;
-    enum rb_limit by;
+    enum rb_limit by; /* a host's failures, the shield, or a rate */
     /*
      * The host's IP address (of a relay with "#" and its port behind it, or "unix:" and its path),
      * the domain, the client's address or /64; "" for the global rate.

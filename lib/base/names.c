@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * names: the words for errors, verdicts, reasons and stages as the documentation has them, and the
- * fixed table of which verdict a reason stands for. Administrators' scripts depend on the words:
- * append only.
+ * names: the words for errors, verdicts, reasons, stages and limits as the documentation has them,
+ * and the fixed table of which verdict a reason stands for. Administrators' scripts depend on the
+ * words: append only.
  */
 #include "config.h"
 
@@ -61,6 +61,19 @@ static const char *const stages[RB_STAGE_MAX] = {
     [RB_STAGE_RSET] = "rset",     [RB_STAGE_QUIT] = "quit",
 };
 
+static const char *const limits[RB_LIMIT_MAX] = {
+    [RB_LIMIT_NONE] = "",
+    [RB_LIMIT_HOST] = "hosts_held_back",
+    [RB_LIMIT_SHIELD] = "shield",
+    [RB_LIMIT_DOMAIN_RATE] = "per_domain_rate",
+    [RB_LIMIT_CLIENT_RATE] = "per_client_rate",
+    [RB_LIMIT_GLOBAL_RATE] = "global_rate",
+    [RB_LIMIT_HOST_SESSIONS] = "per_host_sessions",
+    [RB_LIMIT_HOST_PAUSED] = "host_paused",
+    [RB_LIMIT_YIELDED] = "gave_way",
+    [RB_LIMIT_QUEUE_FULL] = "queue_full",
+};
+
 static const char *const errors[] = {
     [RB_OK] = "no error",
     [RB_ERR_NOMEM] = "out of memory",
@@ -93,6 +106,11 @@ const char *rb_verdict_name(enum rb_verdict verdict)
 const char *rb_stage_name(enum rb_stage stage)
 {
     return name_at(stages, COUNT_OF(stages), (unsigned)stage);
+}
+
+const char *rb_limit_name(enum rb_limit limit)
+{
+    return name_at(limits, COUNT_OF(limits), (unsigned)limit);
 }
 
 const char *rb_reason_name(enum rb_reason reason)

@@ -40,6 +40,7 @@ struct address_record {
     char tls[16];
     char mail_from[RB_ADDRESS_MAX + 1];
     char rule[RB_RULE_MAX + 1];
+    enum rb_limit limit; /* of this moment: never stored */
 };
 
 enum fact_state { FACT_UNKNOWN = 0, FACT_NO, FACT_YES };
@@ -82,6 +83,9 @@ bool host_record_decode(const uint8_t *in, size_t len, struct host_record *recor
 /* An answer about this moment only: nothing was asked, or nothing heard. rule: any text; cut. */
 struct address_record address_record_of_moment(enum rb_reason reason, const char *rule,
                                                int64_t now_s);
+
+/* Makes it an answer that a limit gives, for now: sets its reason, its rule and its limit. */
+void address_record_limit(struct address_record *record, enum rb_limit limit);
 
 /*
  * False for what says something of us, of the client or of this moment, and not of the address: no

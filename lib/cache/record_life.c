@@ -24,6 +24,13 @@ struct address_record address_record_of_moment(enum rb_reason reason, const char
     return record;
 }
 
+void address_record_limit(struct address_record *record, enum rb_limit limit)
+{
+    record->reason = limit == RB_LIMIT_QUEUE_FULL ? RB_REASON_BUSY : RB_REASON_LIMITED;
+    record->limit = limit;
+    (void)text_copy(record->rule, sizeof record->rule, rb_limit_name(limit));
+}
+
 bool address_record_is_kept(enum rb_reason reason)
 {
     switch (reason) {

@@ -70,6 +70,15 @@ struct address_record attempt_record(const struct attempt *attempt, enum rb_reas
     return record;
 }
 
+/* A record of a limit that holds now, for what no host was asked. */
+static struct address_record limited_record(const struct attempt *attempt, enum rb_limit limit)
+{
+    struct address_record record = attempt_record(attempt, RB_REASON_LIMITED, RB_STAGE_CONNECT, "");
+
+    address_record_limit(&record, limit);
+    return record;
+}
+
 /* How much a non-answer tells the admin, and how soon asking again is worth while. */
 static int worth(enum rb_reason reason)
 {
@@ -176,6 +185,7 @@ void attempt_learn_alive(struct attempt *attempt)
 static struct address_record record_without_hosts(const struct attempt *attempt,
                                                   enum dns_outcome outcome)
 {
+    const bool yields = attempt_must_yield(attempt);
     const struct {
         bool holds;
         enum rb_reason reason;
@@ -187,8 +197,7 @@ static struct address_record record_without_hosts(const struct attempt *attempt,
         {outcome == DNS_NO_DOMAIN, RB_REASON_NO_DOMAIN, RB_STAGE_DNS, "nxdomain"},
         {outcome == DNS_NULL_MX, RB_REASON_NULL_MX, RB_STAGE_DNS, "null_mx"},
         {outcome == DNS_FAILURE, RB_REASON_DNS_FAILURE, RB_STAGE_DNS, "mx_lookup_failed"},
-        {attempt_must_yield(attempt), RB_REASON_LIMITED, RB_STAGE_CONNECT, "gave_way"},
-        {attempt->held_back, RB_REASON_LIMITED, RB_STAGE_CONNECT, "hosts_held_back"},
+        {yields || attempt->held_back, RB_REASON_LIMITED, RB_STAGE_CONNECT, ""},
         {attempt->tried > 0, RB_REASON_UNREACHABLE, RB_STAGE_CONNECT, "no_host_answered"},
         {attempt->dns_failed, RB_REASON_DNS_FAILURE, RB_STAGE_DNS, "address_lookup_failed"},
         {attempt->own, RB_REASON_EXEMPT, RB_STAGE_DNS, "own_host"},
@@ -203,6 +212,8 @@ static struct address_record record_without_hosts(const struct attempt *attempt,
 
     while (!rows[i].holds)
         i++;
+    if (rows[i].reason == RB_REASON_LIMITED)
+        return limited_record(attempt, yields ? RB_LIMIT_YIELDED : RB_LIMIT_HOST);
     return attempt_record(attempt, rows[i].reason, rows[i].stage, rows[i].rule);
 }
 
@@ -237,8 +248,7 @@ static void learn_dead(const struct attempt *attempt, enum rb_reason why)
 static void finish_full(struct attempt *attempt)
 {
     const struct callout_hooks *hooks = &attempt->callout->hooks;
-    const struct address_record limited =
-        attempt_record(attempt, RB_REASON_LIMITED, RB_STAGE_CONNECT, "per_host_sessions");
+    const struct address_record limited = limited_record(attempt, RB_LIMIT_HOST_SESSIONS);
 
     for (struct callout_item *item = attempt->todo, *next; item != NULL; item = next) {
         next = item->next;
@@ -252,8 +262,7 @@ static void finish_full(struct attempt *attempt)
 /* A host that must be asked first is left alone: so is all that waits for the domain. */
 static void finish_paused(struct attempt *attempt)
 {
-    const struct address_record paused =
-        attempt_record(attempt, RB_REASON_LIMITED, RB_STAGE_CONNECT, "host_paused");
+    const struct address_record paused = limited_record(attempt, RB_LIMIT_HOST_PAUSED);
     struct callout_item *item = attempt->todo;
 
     for (struct callout_item *next; item != NULL; item = next) {

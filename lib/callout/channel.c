@@ -14,7 +14,7 @@
  */
 static void note_status(struct channel *channel, enum transport_status status)
 {
-    static const struct {
+    const struct {
         enum rb_reason reason;
         const char *rule;
     } meaning[] = {
@@ -23,7 +23,7 @@ static void note_status(struct channel *channel, enum transport_status status)
         [TRANSPORT_CLOSED] = {RB_REASON_UNREACHABLE, "connection_lost"},
         [TRANSPORT_TLS_FAILED] = {RB_REASON_TLS_REQUIRED, "tls_handshake_failed"},
         [TRANSPORT_CANCELLED] = {RB_REASON_TIMEOUT, "cut_short"},
-        [TRANSPORT_YIELDED] = {RB_REASON_LIMITED, "gave_way"},
+        [TRANSPORT_YIELDED] = {RB_REASON_LIMITED, rb_limit_name(RB_LIMIT_YIELDED)},
         [TRANSPORT_NO_ROUTE] = {RB_REASON_UNREACHABLE, "no_route"},
         [TRANSPORT_SYSTEM] = {RB_REASON_INTERNAL_ERROR, "no_socket"},
     };
@@ -145,6 +145,8 @@ struct address_record channel_record(const struct channel *channel)
     struct address_record record =
         attempt_record(channel->attempt, answer->reason, answer->stage, answer->rule);
 
+    if (record.reason == RB_REASON_LIMITED) /* by note_status: no host says so */
+        address_record_limit(&record, RB_LIMIT_YIELDED);
     record.code = answer->code;
     record.wait_s = answer->wait_s;
     record.port = address->ss_family != AF_UNIX ? ip_sockaddr_port(address) : 0;

@@ -143,8 +143,7 @@ static void pause_host(struct session *session, struct address_record *record)
     transport_remark(&session->channel.transport,
                      "too much for the host: it is left alone for a while");
     session->manners.session_exhausted = attempt->paused = true;
-    record->reason = RB_REASON_LIMITED;
-    (void)text_copy(record->rule, sizeof record->rule, "host_paused");
+    address_record_limit(record, RB_LIMIT_HOST_PAUSED);
 }
 
 /* True: the host would have none of it now, and the item is put by for when it has. */
@@ -386,6 +385,7 @@ static void run(struct session *session)
         /* That others needed our worker is our affair; to the host's record it was silent. */
         session->how = channel_record(channel);
         session->how.reason = RB_REASON_UNREACHABLE;
+        session->how.limit = RB_LIMIT_NONE;
     }
     if (is_news(session))
         report(session);

@@ -10,7 +10,7 @@ enum { KEY_SIZE = RB_DOMAIN_MAX + 2 };
 
 /* One rate that a question counts in. */
 struct charge {
-    const char *name;
+    enum rb_limit limit;
     const struct rb_rate *rate;
     char key[KEY_SIZE]; /* "d" domain, "c" client, "g": one table serves them all */
 };
@@ -34,10 +34,10 @@ void limits_fini(struct limits *limits)
     *limits = (struct limits){0};
 }
 
-static struct charge charge(const char *name, const struct rb_rate *rate, char kind,
+static struct charge charge(enum rb_limit limit, const struct rb_rate *rate, char kind,
                             const char *whose)
 {
-    struct charge made = {.name = name, .rate = rate};
+    struct charge made = {.limit = limit, .rate = rate};
 
     (void)snprintf(made.key, sizeof made.key, "%c%s", kind, whose);
     return made;
@@ -49,49 +49,49 @@ enum { CHARGES_MAX = 3 };
 static size_t list_charges(const struct rb_options *o, const struct limits_request *request,
                            struct charge charges[CHARGES_MAX])
 {
-    charges[0] = charge("per_domain_rate", &o->per_domain_rate, 'd', request->domain);
-    charges[1] = charge("global_rate", &o->global_rate, 'g', "");
-    charges[2] = charge("per_client_rate", &o->per_client_rate, 'c', request->client);
+    charges[0] = charge(RB_LIMIT_DOMAIN_RATE, &o->per_domain_rate, 'd', request->domain);
+    charges[1] = charge(RB_LIMIT_GLOBAL_RATE, &o->global_rate, 'g', "");
+    charges[2] = charge(RB_LIMIT_CLIENT_RATE, &o->per_client_rate, 'c', request->client);
     return request->client[0] != '\0' ? 3 : 2;
 }
 
-/* Which limit forbids it; NULL: none. Under the lock. */
-static const char *find_limit(const struct limits *limits, const struct rb_options *o,
-                              const struct limits_request *request, const struct charge *charges,
-                              size_t count)
+/* Which limit forbids it. Under the lock. */
+static enum rb_limit find_limit(const struct limits *limits, const struct rb_options *o,
+                                const struct limits_request *request, const struct charge *charges,
+                                size_t count)
 {
     if (o->shield.addresses > 0 &&
         shield_is_up(limits->shield, request->domain, request->now_s, NULL))
-        return "shield";
+        return RB_LIMIT_SHIELD;
     for (size_t i = 0; i < count; i++)
         if (!rates_allow(limits->rates, charges[i].key, charges[i].rate, request->now_ms))
-            return charges[i].name;
-    return NULL;
+            return charges[i].limit;
+    return RB_LIMIT_NONE;
 }
 
-static const char *look(struct limits *limits, const struct rb_options *o,
-                        const struct limits_request *request, bool charges_it)
+static enum rb_limit look(struct limits *limits, const struct rb_options *o,
+                          const struct limits_request *request, bool charges_it)
 {
     struct charge charges[CHARGES_MAX];
     const size_t count = list_charges(o, request, charges);
-    const char *limit;
+    enum rb_limit limit;
 
     pthread_mutex_lock(&limits->lock);
     limit = find_limit(limits, o, request, charges, count);
-    for (size_t i = 0; i < count && charges_it && limit == NULL; i++)
+    for (size_t i = 0; i < count && charges_it && limit == RB_LIMIT_NONE; i++)
         (void)rates_take(limits->rates, charges[i].key, charges[i].rate, request->now_ms);
     pthread_mutex_unlock(&limits->lock);
     return limit;
 }
 
-const char *limits_forbids(struct limits *limits, const struct rb_options *o,
-                           const struct limits_request *request)
+enum rb_limit limits_forbids(struct limits *limits, const struct rb_options *o,
+                             const struct limits_request *request)
 {
     return look(limits, o, request, false);
 }
 
-const char *limits_admit(struct limits *limits, const struct rb_options *o,
-                         const struct limits_request *request)
+enum rb_limit limits_admit(struct limits *limits, const struct rb_options *o,
+                           const struct limits_request *request)
 {
     return look(limits, o, request, true);
 }

@@ -42,15 +42,15 @@ enum rb_error limits_init(struct limits *limits);
 void limits_fini(struct limits *limits);
 
 /*
- * NULL: it may be asked. Else the name of the limit that forbids it: "shield", "per_domain_rate",
- * "per_client_rate", "global_rate". Static. Nothing is counted.
+ * RB_LIMIT_NONE: it may be asked. Else the limit that forbids it: the shield or a rate. Nothing is
+ * counted.
  */
-const char *limits_forbids(struct limits *limits, const struct rb_options *o,
-                           const struct limits_request *request);
+enum rb_limit limits_forbids(struct limits *limits, const struct rb_options *o,
+                             const struct limits_request *request);
 
 /* The same; what may be asked is counted in every rate. */
-const char *limits_admit(struct limits *limits, const struct rb_options *o,
-                         const struct limits_request *request);
+enum rb_limit limits_admit(struct limits *limits, const struct rb_options *o,
+                           const struct limits_request *request);
 
 /* A mail host has told of an address of the domain: shield_note. */
 void limits_note(struct limits *limits, const char *domain, const char *address_key,

@@ -123,25 +123,20 @@ enum gate_word gate_ask(struct rb_verifier *verifier, const struct snapshot *sna
 static void answer(struct rb_verifier *verifier, struct question *question, enum rb_reason reason,
                    const char *rule)
 {
-    const struct address_record record = verifier_moment(verifier, reason, rule);
+    const struct address_record record = reason == RB_REASON_BUSY
+                                             ? verifier_limited(verifier, RB_LIMIT_QUEUE_FULL)
+                                             : verifier_moment(verifier, reason, rule);
 
     if (question != NULL)
         inflight_finish(&verifier->inflight, question, &record, NULL);
 }
 
 /* Why nobody may wait now; RB_REASON_NONE: one may. Under the lock. */
-static enum rb_reason refusal(const struct gate *gate, unsigned pending, unsigned max_pending,
-                              const char **rule)
+static enum rb_reason refusal(const struct gate *gate, unsigned pending, unsigned max_pending)
 {
-    if (gate->stopping) {
-        *rule = "shutting_down";
+    if (gate->stopping)
         return RB_REASON_TIMEOUT;
-    }
-    if (pending + gate->checks.waiting >= max_pending) {
-        *rule = "queue_full";
-        return RB_REASON_BUSY;
-    }
-    return RB_REASON_NONE;
+    return pending + gate->checks.waiting >= max_pending ? RB_REASON_BUSY : RB_REASON_NONE;
 }
 
 /*
@@ -183,18 +178,15 @@ void gate_wait(struct rb_verifier *verifier, const struct snapshot *snapshot, st
     struct gate *gate = &verifier->gate;
     struct applicant *applicant = calloc(1, sizeof *applicant);
     enum rb_reason reason = RB_REASON_INTERNAL_ERROR;
-    const char *rule = "no_memory";
     struct lookup *fresh = NULL;
 
     if (applicant != NULL) {
         applicant->subject = check->subject;
         applicant->question = question;
         pthread_mutex_lock(&gate->lock);
-        reason =
-            refusal(gate, sched_pending(verifier->sched), snapshot->options->o.max_pending, &rule);
+        reason = refusal(gate, sched_pending(verifier->sched), snapshot->options->o.max_pending);
         if (reason == RB_REASON_NONE && begin(&gate->checks, check, applicant, &fresh) != RB_OK) {
             reason = RB_REASON_INTERNAL_ERROR;
-            rule = "no_memory";
             check = NULL;
         }
         pthread_mutex_unlock(&gate->lock);
@@ -204,7 +196,8 @@ void gate_wait(struct rb_verifier *verifier, const struct snapshot *snapshot, st
             atomic_fetch_add(&verifier->counters.busy, 1);
         check_free(check);
         free(applicant);
-        answer(verifier, question, reason, rule);
+        answer(verifier, question, reason,
+               reason == RB_REASON_TIMEOUT ? "shutting_down" : "no_memory");
     } else if (fresh != NULL) {
         have_made(verifier, fresh);
     }

@@ -284,6 +284,7 @@ void memory_fill_answer(const struct memory *memory, const struct options *optio
         .code = record->code,
         .mail_from_known = record->mail_from_known,
         .wait_s = record->wait_s,
+        .limit = record->limit,
     };
     if (memory->cache != NULL && address[0] != '\0' &&
         (memory_keeps(relay, record->reason) || record->reason == RB_REASON_CORRESPONDENT) &&

@@ -38,13 +38,6 @@ static void answer(const struct peek *peek, const struct address_record *record,
         (void)text_copy(made->domain, sizeof made->domain, peek->address.domain);
 }
 
-static void answer_moment(const struct peek *peek, enum rb_reason reason, const char *rule)
-{
-    struct address_record record = verifier_moment(peek->verifier, reason, rule);
-
-    answer(peek, &record, false);
-}
-
 /* Whether the SPF gate turns the client back: what the cache knows waits for no name server. */
 static bool is_turned_back(const struct peek *peek, enum memory_answer known)
 {
@@ -69,18 +62,19 @@ static bool is_turned_back(const struct peek *peek, enum memory_answer known)
 static void look_at_limits(const struct peek *peek, const char *key)
 {
     struct rb_verifier *verifier = peek->verifier;
-    const char *relay = peek->question->relay != NULL ? peek->question->relay : "", *rule = "";
+    const char *relay = peek->question->relay != NULL ? peek->question->relay : "";
     char client[RATES_CLIENT_KEY_SIZE];
-    enum rb_reason reason = RB_REASON_NONE;
+    struct address_record why;
+    bool forbidden;
 
     rates_client_key(peek->question->client, client, sizeof client);
     peek->prospect->is_asked = !peek->question->no_cache && inflight_has(&verifier->inflight, key);
-    if (!peek->prospect->is_asked)
-        reason = submit_forbids(verifier, peek->snapshot->options, peek->address.domain, relay,
-                                client, &rule);
-    peek->prospect->would_call = !peek->prospect->is_asked && reason == RB_REASON_NONE;
-    if (reason != RB_REASON_NONE)
-        answer_moment(peek, reason, rule);
+    forbidden =
+        !peek->prospect->is_asked && submit_forbids(verifier, peek->snapshot->options,
+                                                    peek->address.domain, relay, client, &why);
+    peek->prospect->would_call = !peek->prospect->is_asked && !forbidden;
+    if (forbidden)
+        answer(peek, &why, false);
 }
 
 static enum rb_error peek_at_address(const struct peek *peek)
@@ -99,7 +93,8 @@ static enum rb_error peek_at_address(const struct peek *peek)
                             peek->address.domain, question->relay, &record, &by_fact);
     if ((known != CACHE_FRESH || rb_reason_verdict(record.reason) != RB_VERDICT_INVALID) &&
         is_turned_back(peek, known)) {
-        answer_moment(peek, RB_REASON_SPF_FAIL, "spf_fail");
+        record = verifier_moment(peek->verifier, RB_REASON_SPF_FAIL, "spf_fail");
+        answer(peek, &record, false);
     } else if (known == CACHE_MISS) {
         look_at_limits(peek, key);
     } else {

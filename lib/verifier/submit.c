@@ -9,13 +9,16 @@
 
 #include <string.h>
 
-typedef const char *limits_question(struct limits *limits, const struct rb_options *o,
-                                    const struct limits_request *request);
+typedef enum rb_limit limits_question(struct limits *limits, const struct rb_options *o,
+                                      const struct limits_request *request);
 
-/* `ask_limits`: limits_forbids, or limits_admit, which counts what may be asked. */
-static enum rb_reason refusal(struct rb_verifier *verifier, const struct rb_options *o,
-                              const char *domain, const char *relay, const char *client,
-                              limits_question *ask_limits, const char **rule)
+/*
+ * Whether it may not be asked now; *why is its answer then. `ask_limits`: limits_forbids, or
+ * limits_admit, which counts what may be asked.
+ */
+static bool is_refused(struct rb_verifier *verifier, const struct rb_options *o, const char *domain,
+                       const char *relay, const char *client, limits_question *ask_limits,
+                       struct address_record *why)
 {
     const struct limits_request request = {
         .domain = domain,
@@ -23,18 +26,20 @@ static enum rb_reason refusal(struct rb_verifier *verifier, const struct rb_opti
         .now_ms = clock_monotonic_ms(verifier->clock),
         .now_s = clock_wall_s(verifier->clock),
     };
+    enum rb_limit limit = RB_LIMIT_NONE;
 
     if (atomic_load(&verifier->stopping)) {
-        *rule = "shutting_down";
-        return RB_REASON_TIMEOUT;
+        *why = verifier_moment(verifier, RB_REASON_TIMEOUT, "shutting_down");
+        return true;
     }
-    if (sched_pending(verifier->sched) >= o->max_pending) {
-        *rule = "queue_full";
-        return RB_REASON_BUSY;
-    }
-    /* A relay is our own: nobody's limit spares it. */
-    *rule = relay[0] == '\0' ? ask_limits(&verifier->limits, o, &request) : NULL;
-    return *rule != NULL ? RB_REASON_LIMITED : RB_REASON_NONE;
+    if (sched_pending(verifier->sched) >= o->max_pending)
+        limit = RB_LIMIT_QUEUE_FULL;
+    else if (relay[0] == '\0') /* a relay is our own: nobody's limit spares it */
+        limit = ask_limits(&verifier->limits, o, &request);
+    if (limit == RB_LIMIT_NONE)
+        return false;
+    *why = verifier_limited(verifier, limit);
+    return true;
 }
 
 struct address_record submit_about_nobody(const struct rb_verifier *verifier,
@@ -49,31 +54,30 @@ struct address_record submit_about_nobody(const struct rb_verifier *verifier,
         address_fault_text(fault));
 }
 
-enum rb_reason submit_forbids(struct rb_verifier *verifier, const struct options *options,
-                              const char *domain, const char *relay, const char *client,
-                              const char **rule)
+bool submit_forbids(struct rb_verifier *verifier, const struct options *options, const char *domain,
+                    const char *relay, const char *client, struct address_record *why)
 {
-    return refusal(verifier, &options->o, domain, relay, client, limits_forbids, rule);
+    return is_refused(verifier, &options->o, domain, relay, client, limits_forbids, why);
 }
 
-/* Hands the question's item to sched. */
-static enum rb_reason push(struct rb_verifier *verifier, struct question *question,
-                           const char **rule)
+/* Hands the question's item to sched. False: *why is its answer. */
+static bool push(struct rb_verifier *verifier, struct question *question,
+                 struct address_record *why)
 {
     switch (sched_push(verifier->sched, question->relay, question->domain, &question->item)) {
     case SCHED_PUSHED:
-        return RB_REASON_NONE;
+        return true;
     case SCHED_FULL: /* it has become so a moment ago: the question has counted in its rates */
-        *rule = "queue_full";
-        return RB_REASON_BUSY;
+        *why = verifier_limited(verifier, RB_LIMIT_QUEUE_FULL);
+        return false;
     case SCHED_STOPPED:
-        *rule = "shutting_down";
-        return RB_REASON_TIMEOUT;
+        *why = verifier_moment(verifier, RB_REASON_TIMEOUT, "shutting_down");
+        return false;
     case SCHED_NO_WORKER:
         break;
     }
-    *rule = "no_worker";
-    return RB_REASON_INTERNAL_ERROR;
+    *why = verifier_moment(verifier, RB_REASON_INTERNAL_ERROR, "no_worker");
+    return false;
 }
 
 static void count_refusal(struct rb_verifier *verifier, enum rb_reason reason)
@@ -84,26 +88,19 @@ static void count_refusal(struct rb_verifier *verifier, enum rb_reason reason)
         atomic_fetch_add(&verifier->counters.limited, 1);
 }
 
-/*
- * Has a question that is under way asked of the world. On failure that is its answer at once.
- * Returns the reason of that.
- */
-static enum rb_reason launch(struct rb_verifier *verifier, const struct options *options,
-                             struct question *question)
+/* Has a question that is under way asked of the world. False: it was answered at once, why not. */
+static bool launch(struct rb_verifier *verifier, const struct options *options,
+                   struct question *question)
 {
-    const char *rule;
-    enum rb_reason reason = refusal(verifier, &options->o, question->domain, question->relay,
-                                    question->client, limits_admit, &rule);
-    struct address_record record;
+    struct address_record why;
 
-    if (reason == RB_REASON_NONE)
-        reason = push(verifier, question, &rule);
-    if (reason == RB_REASON_NONE)
-        return reason;
-    count_refusal(verifier, reason);
-    record = verifier_moment(verifier, reason, rule);
-    inflight_finish(&verifier->inflight, question, &record, NULL);
-    return reason;
+    if (!is_refused(verifier, &options->o, question->domain, question->relay, question->client,
+                    limits_admit, &why) &&
+        push(verifier, question, &why))
+        return true;
+    count_refusal(verifier, why.reason);
+    inflight_finish(&verifier->inflight, question, &why, NULL);
+    return false;
 }
 
 /*
@@ -194,8 +191,8 @@ static bool ask_again(struct rb_verifier *verifier, const struct options *option
     if (sched_pending(verifier->sched) >= options->o.max_pending / 2)
         return false; /* those who wait come first */
     question = prepare_again(verifier, key);
-    return question != NULL && (inflight_join(&verifier->inflight, question) ||
-                                launch(verifier, options, question) == RB_REASON_NONE);
+    return question != NULL &&
+           (inflight_join(&verifier->inflight, question) || launch(verifier, options, question));
 }
 
 bool submit_again(void *arg, const char *key)

@@ -29,12 +29,11 @@ struct address_record submit_about_nobody(const struct rb_verifier *verifier,
                                           enum address_fault fault);
 
 /*
- * Why a question may not be asked of the world now; RB_REASON_NONE: it may. relay and client
+ * Whether a question may not be asked of the world now; *why is its answer then. relay and client
  * (rates_client_key): "" for none. Changes and counts nothing.
  */
-enum rb_reason submit_forbids(struct rb_verifier *verifier, const struct options *options,
-                              const char *domain, const char *relay, const char *client,
-                              const char **rule);
+bool submit_forbids(struct rb_verifier *verifier, const struct options *options, const char *domain,
+                    const char *relay, const char *client, struct address_record *why);
 
 /*
  * Asks about an address again, whatever the cache says, with nobody waiting: the hook of retry. arg:

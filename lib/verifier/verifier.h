@@ -55,4 +55,14 @@ static inline struct address_record verifier_moment(const struct rb_verifier *ve
     return address_record_of_moment(reason, rule, clock_wall_s(verifier->clock));
 }
 
+/* The answer that a limit gives for now. */
+static inline struct address_record verifier_limited(const struct rb_verifier *verifier,
+                                                     enum rb_limit limit)
+{
+    struct address_record record = verifier_moment(verifier, RB_REASON_LIMITED, "");
+
+    address_record_limit(&record, limit);
+    return record;
+}
+
 #endif

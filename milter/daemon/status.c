@@ -138,6 +138,8 @@ static bool add_held(void *arg, const struct rb_held_back *held)
     case RB_LIMIT_GLOBAL_RATE:
         add_rate(all, held, "global");
         break;
+    default: /* holds back questions, and is nobody's */
+        break;
     }
     return true;
 }

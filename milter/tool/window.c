@@ -86,46 +86,23 @@ static bool put_off(struct window *window, uint32_t domain)
     return true;
 }
 
-/* What a limit that the library names in its answer (ringback(1)) holds back. */
-enum held_back { HOLDS_FOR_GOOD = 0, HOLDS_ALL, HOLDS_DOMAIN, HOLDS_HOST };
-
-static enum held_back held_back(const char *rule)
-{
-    static const struct {
-        const char *rule;
-        enum held_back held_back;
-    } limits[] = {
-        {"global_rate", HOLDS_ALL},
-        {"per_domain_rate", HOLDS_DOMAIN},
-        {"per_host_sessions", HOLDS_DOMAIN},
-        {"host_paused", HOLDS_HOST},
-    };
-
-    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
-        if (strcmp(rule, limits[i].rule) == 0)
-            return limits[i].held_back;
-    return HOLDS_FOR_GOOD;
-}
-
 /* True: a limit forbids it now, and later it is allowed. */
 static bool note_refusal(struct window *window, const struct window_slot *slot,
                          const struct rb_answer *answer)
 {
-    if (answer->reason != RB_REASON_LIMITED) {
-        if (!answer->cached)
-            pause_of(window, slot->domain)->times = 0; /* its host answers */
-        return false;
-    }
-    switch (held_back(answer->rule)) {
-    case HOLDS_ALL:
+    switch (answer->limit) {
+    case RB_LIMIT_GLOBAL_RATE:
         window->all_refused = true;
         return true;
-    case HOLDS_DOMAIN:
+    case RB_LIMIT_DOMAIN_RATE:
+    case RB_LIMIT_HOST_SESSIONS:
         *refusal(window, slot->domain) = slot->domain;
         return true;
-    case HOLDS_HOST:
+    case RB_LIMIT_HOST_PAUSED:
         return put_off(window, slot->domain);
     default:
+        if (answer->reason != RB_REASON_LIMITED && !answer->cached)
+            pause_of(window, slot->domain)->times = 0; /* its host answers */
         return false;
     }
 }
@@ -146,9 +123,10 @@ static void forget_refusals(struct window *window)
 /* The answer is there: it is kept as text, which is a tenth of what the ticket takes. */
 static enum rb_error settle_slot(struct window *window, struct window_slot *slot)
 {
-    struct rb_answer answer = {0};
+    struct rb_answer answer;
     enum rb_error error = RB_OK;
 
+    rb_answer_init(&answer);
     (void)rb_wait(slot->ticket, 0, &answer);
     if (note_refusal(window, slot, &answer)) {
         window->any_put_off = true;

@@ -151,13 +151,25 @@ int64_t rig_until(int64_t ms)
     return rb_now_ms(opened) + ms;
 }
 
+void rig_assert_limit(const struct rb_answer *answer)
+{
+    const bool by_limit = answer->reason == RB_REASON_LIMITED || answer->reason == RB_REASON_BUSY;
+
+    assert_int_equal(by_limit, answer->limit != RB_LIMIT_NONE);
+    assert_int_equal(answer->reason == RB_REASON_BUSY, answer->limit == RB_LIMIT_QUEUE_FULL);
+    if (by_limit)
+        assert_string_equal(answer->rule, rb_limit_name(answer->limit));
+}
+
 struct rb_answer rig_answer(struct rb_ticket *ticket)
 {
-    struct rb_answer answer = {0};
+    struct rb_answer answer;
 
+    rb_answer_init(&answer);
     (void)rb_wait(ticket, rig_until(RIG_PATIENCE_MS), &answer);
     rb_ticket_free(ticket);
     assert_int_equal(answer.verdict, rb_reason_verdict(answer.reason));
+    rig_assert_limit(&answer);
     return answer;
 }
 
@@ -172,8 +184,9 @@ enum rb_reason rig_outcome(struct rb_ticket *ticket)
 
 void rig_verify(struct rig *rig, const struct rb_question *question, struct rb_answer *answer)
 {
-    *answer = (struct rb_answer){0};
+    rb_answer_init(answer);
     assert_int_equal(rb_verify(rig->verifier, question, rig_until(RIG_PATIENCE_MS), answer), RB_OK);
+    rig_assert_limit(answer);
     if (!rig->held)
         rig_await_idle(rig);
 }

@@ -90,6 +90,9 @@ struct rb_question rig_question(const char *text);
 struct rb_ticket *rig_ask(struct rig *rig, const char *text);
 struct rb_ticket *rig_put(struct rig *rig, const struct rb_question *question);
 
+/* An answer of a limit has that limit, its reason and its rule; another has none. */
+void rig_assert_limit(const struct rb_answer *answer);
+
 /*
  * Waits, leaves, and tells the answer, or its reason alone. An answer without a transcript owns
  * nothing.

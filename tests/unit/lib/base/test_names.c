@@ -129,6 +129,27 @@ static void stages_have_the_documented_names(void **state)
         assert_string_equal(rb_stage_name((enum rb_stage)i), names[i]);
 }
 
+/* An answer's rule: scripts depend on it. */
+static void limits_have_the_documented_names(void **state)
+{
+    static const char *const names[] = {"",
+                                        "hosts_held_back",
+                                        "shield",
+                                        "per_domain_rate",
+                                        "per_client_rate",
+                                        "global_rate",
+                                        "per_host_sessions",
+                                        "host_paused",
+                                        "gave_way",
+                                        "queue_full"};
+    (void)state;
+    assert_int_equal(COUNT(names), RB_LIMIT_MAX);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        assert_string_equal(rb_limit_name((enum rb_limit)i), names[i]);
+        assert_true(strlen(names[i]) <= RB_RULE_MAX);
+    }
+}
+
 static void numbers_out_of_range_are_a_question_mark(void **state)
 {
     (void)state;
@@ -136,6 +157,8 @@ static void numbers_out_of_range_are_a_question_mark(void **state)
     assert_string_equal(rb_verdict_name((enum rb_verdict) - 1), "?");
     assert_string_equal(rb_stage_name(RB_STAGE_MAX), "?");
     assert_string_equal(rb_stage_name((enum rb_stage) - 1), "?");
+    assert_string_equal(rb_limit_name(RB_LIMIT_MAX), "?");
+    assert_string_equal(rb_limit_name((enum rb_limit) - 1), "?");
     assert_string_equal(rb_error_text((enum rb_error)(RB_ERR_BUSY + 1)), "?");
     assert_string_equal(rb_error_text((enum rb_error) - 1), "?");
 }
@@ -174,6 +197,7 @@ int main(void)
         cmocka_unit_test(verdict_names_go_both_ways),
         cmocka_unit_test(unknown_verdict_name_leaves_the_verdict_alone),
         cmocka_unit_test(stages_have_the_documented_names),
+        cmocka_unit_test(limits_have_the_documented_names),
         cmocka_unit_test(numbers_out_of_range_are_a_question_mark),
         cmocka_unit_test(every_error_has_words_of_its_own),
         cmocka_unit_test(version_is_that_of_the_package),

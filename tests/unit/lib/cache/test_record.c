@@ -819,6 +819,22 @@ static void what_is_not_known_wipes_out_nothing(void **state)
     assert_int_equal(record.dead_reason, RB_REASON_NULL_MX);
 }
 
+static void an_answer_of_a_limit_has_its_reason_and_its_rule_and_is_not_kept(void **state)
+{
+    (void)state;
+    for (int i = RB_LIMIT_NONE + 1; i < RB_LIMIT_MAX; i++) {
+        const enum rb_limit limit = (enum rb_limit)i;
+        struct address_record record = {.reason = RB_REASON_TEMPFAIL, .rule = "greylisted"};
+
+        address_record_limit(&record, limit);
+        assert_int_equal(record.limit, limit);
+        assert_int_equal(record.reason,
+                         limit == RB_LIMIT_QUEUE_FULL ? RB_REASON_BUSY : RB_REASON_LIMITED);
+        assert_string_equal(record.rule, rb_limit_name(limit));
+        assert_false(address_record_is_kept(record.reason));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -859,6 +875,7 @@ int main(void)
         cmocka_unit_test(a_new_valid_forgets_an_earlier_denial),
         cmocka_unit_test(facts_are_merged_one_by_one),
         cmocka_unit_test(what_is_not_known_wipes_out_nothing),
+        cmocka_unit_test(an_answer_of_a_limit_has_its_reason_and_its_rule_and_is_not_kept),
     };
     return cmocka_run_group_tests_name("record", tests, NULL, NULL);
 }

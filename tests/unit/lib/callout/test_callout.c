@@ -166,6 +166,9 @@ static void take_answer(void *arg, struct callout_item *item, const struct addre
 
     (void)arg;
     assert_true(index < world.next);
+    assert_int_equal(record->reason == RB_REASON_LIMITED, record->limit != RB_LIMIT_NONE);
+    if (record->limit != RB_LIMIT_NONE)
+        assert_string_equal(record->rule, rb_limit_name(record->limit));
     world.answers[index]++;
     world.answer[index] = *record;
 }

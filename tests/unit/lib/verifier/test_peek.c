@@ -109,6 +109,7 @@ static struct foretold peek(struct rig *f, const struct rb_question *question)
     assert_memory_equal(octets, now, len);
     assert_memory_equal(&before, &after, sizeof before);
     assert_int_equal(rig_connections(f), connections);
+    rig_assert_limit(&answer);
     free(octets);
     free(now);
     return (struct foretold){.would_call = prospect.would_call,
