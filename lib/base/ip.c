@@ -39,6 +39,13 @@ bool ip_is_v4(const struct ip *ip)
     return ip_has_prefix(ip, &v4_mapped, IP_V4_MAPPED_BITS);
 }
 
+bool ip_is_loopback(const struct ip *ip)
+{
+    static const struct ip loopback6 = {{[IP_LEN - 1] = 1}};
+
+    return ip_is_v4(ip) ? ip_v4(ip)[0] == 127 : ip_is_same(ip, &loopback6);
+}
+
 const uint8_t *ip_v4(const struct ip *ip)
 {
     return ip->octets + IP_LEN - IP_V4_LEN;

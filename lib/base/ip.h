@@ -30,6 +30,9 @@ bool ip_from_sockaddr(const struct sockaddr *address, struct ip *ip);
 
 bool ip_is_v4(const struct ip *ip);
 
+/* 127.0.0.0/8 (RFC 1122 3.2.1.3) or ::1 (RFC 4291 2.5.3). */
+bool ip_is_loopback(const struct ip *ip);
+
 /* The octets of an address that is IPv4; IP_V4_LEN of them, within it. */
 const uint8_t *ip_v4(const struct ip *ip);
 

@@ -208,7 +208,7 @@ enum rb_error rb_network_parse(const char *text, struct rb_network *network)
 static bool is_nameable(const struct ifaddrs *interface, struct ip *ip)
 {
     return interface->ifa_addr != NULL && ip_from_sockaddr(interface->ifa_addr, ip) &&
-           strcmp(kind_of(ip), "loopback") != 0;
+           !ip_is_loopback(ip);
 }
 
 enum rb_error netguard_own_addresses(struct rb_network **own, size_t *count)

@@ -4,7 +4,7 @@
 
 #include "verifier/gate.h"
 
-#include "mail/netguard.h"
+#include "base/ip.h"
 #include "spf/check.h"
 #include "verifier/submit.h"
 #include "verifier/verifier.h"
@@ -32,21 +32,13 @@ void gate_fini(struct gate *gate)
 
 /* --- Whose questions pass it ----------------------------------------------------- */
 
-static bool is_loopback(const struct sockaddr *client)
-{
-    static const struct rb_network networks[] = {
-        {.addr = {[10] = 0xff, [11] = 0xff, [12] = 127}, .bits = 104},
-        {.addr = {[15] = 1}, .bits = 128},
-    };
-
-    return netguard_is_in_any(networks, sizeof networks / sizeof networks[0], client);
-}
-
 /* What comes over the loopback was handed on by somebody of ours: no domain can know of that. */
 bool gate_is_for(const struct options *options, const struct rb_question *question)
 {
+    struct ip ip;
+
     return options->o.spf_gate && question->client != NULL && question->relay == NULL &&
-           !is_loopback(question->client);
+           !(ip_from_sockaddr(question->client, &ip) && ip_is_loopback(&ip));
 }
 
 /* --- What is known at once ----------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * filter: libmilter's callbacks. Carries what the MTA says to a session, and what the session
- * decides back. The only file, with main and loop, that knows libmilter.
+ * decides back. All that knows libmilter is here, in negotiate, loop and main.
  */
 #ifndef RB_MILTER_MTA_FILTER_H
 #define RB_MILTER_MTA_FILTER_H

@@ -30,12 +30,12 @@
  * of 0. */
 static bool is_local_submission(const struct sockaddr *address)
 {
+    struct ip ip;
+
     if (address == NULL)
         return true;
-    if (address->sa_family == AF_INET)
-        return ((const struct sockaddr_in *)address)->sin_port == 0 &&
-               strcmp(netguard_kind(address), "loopback") == 0;
-    return false;
+    return address->sa_family == AF_INET && ((const struct sockaddr_in *)address)->sin_port == 0 &&
+           ip_from_sockaddr(address, &ip) && ip_is_loopback(&ip);
 }
 
 static void keep_client(struct session *session, const struct sockaddr *address)

@@ -103,6 +103,28 @@ static void other_ipv6_is_no_v4(void **state)
     }
 }
 
+static void the_loopback_is_told_in_either_family(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_loopback;
+    } rows[] = {{"127.0.0.1", true},
+                {"127.255.255.255", true},
+                {"128.0.0.1", false},
+                {"126.255.255.255", false},
+                {"::1", true},
+                {"::2", false},
+                {"::ffff:127.0.0.2", true},
+                {"::127.0.0.1", false}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct ip ip = ip_of(rows[i].text);
+
+        assert_int_equal(ip_is_loopback(&ip), rows[i].is_loopback);
+    }
+}
+
 static void an_address_goes_to_a_socket_address_and_back(void **state)
 {
     static const char *const texts[] = {"0.0.0.0", "192.0.2.1", "255.255.255.255", "::1",
@@ -155,6 +177,7 @@ int main(void)
         cmocka_unit_test(address_and_port_make_a_place),
         cmocka_unit_test(v4_mapped_is_the_same_as_v4),
         cmocka_unit_test(other_ipv6_is_no_v4),
+        cmocka_unit_test(the_loopback_is_told_in_either_family),
         cmocka_unit_test(an_address_goes_to_a_socket_address_and_back),
         cmocka_unit_test(other_families_are_no_ip_addresses),
         cmocka_unit_test(a_prefix_ends_at_its_last_bit),

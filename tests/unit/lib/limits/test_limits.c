@@ -162,7 +162,7 @@ static void *ask_many_times(void *arg)
     uintptr_t admitted = 0;
 
     for (int i = 0; i < ASKS; i++) {
-        admitted += refusal(f, "a.example", "")[0] == '\0';
+        admitted += refusal(f, "a.example", "") == RB_LIMIT_NONE;
         limits_note(&f->limits, "b.example", "u@b.example", RB_VERDICT_VALID, &f->o.shield,
                     1000000);
     }
