@@ -12,9 +12,9 @@
  *
  * Structs that may grow begin with `size`, which their _init functions set to the size that they
  * have in this header. The library reads and writes no octet beyond it, so that a program goes on
- * with a newer library that knows more fields, and with an older one that knows less: those are left
- * as the _init function set them. (With size 0 a struct is as it was in 1.0.) Of those that are shown to
- * a callback `size` says how much there is. The others never grow.
+ * with a newer library that knows more fields, and with an older one that knows less: those are
+ * left as the _init function set them. (With size 0 a struct is as it was in 1.0.) Of those that
+ * are shown to a callback `size` says how much there is. The others never grow.
  */
 #ifndef RINGBACK_H
 #define RINGBACK_H
@@ -216,9 +216,9 @@ enum rb_event {
 };
 
 /*
- * Is told of events, in words: one line of printable ASCII. From a thread of the verifier's, or of a
- * caller of rb_verifier_set_options, rb_peek, rb_check_identity or rb_spf_check; with no lock held,
- * but no rb_ function that takes the verifier may be called from it.
+ * Is told of events, in words: one line of printable ASCII. From a thread of the verifier's, or of
+ * a caller of rb_verifier_set_options, rb_peek, rb_check_identity or rb_spf_check; with no lock
+ * held, but no rb_ function that takes the verifier may be called from it.
  */
 struct rb_observer {
     void (*event)(void *arg, enum rb_event event, const char *text); /* NULL: nobody is told */
@@ -256,8 +256,8 @@ struct rb_options {
     bool smtputf8;
     /*
      * Nobody is called for a client that the domain disowns (RFC 7208, fail). One on the loopback
-     * passes. A name server that gives no answer for 20 s, or total_timeout_ms, if that is less, opens
-     * the gate.
+     * passes. A name server that gives no answer for 20 s, or total_timeout_ms, if that is less,
+     * opens the gate.
      */
     bool spf_gate;
     unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms;
@@ -273,8 +273,7 @@ struct rb_options {
     unsigned max_held;    /* more: for callouts that a host keeps waiting for over a second */
     unsigned max_pending; /* questions that wait for a worker */
     unsigned per_domain_sessions; /* at once, for one domain */
-    unsigned
-        per_host_sessions; /* at once, with one IP address of a mail host: many domains live on one */
+    unsigned per_host_sessions;   /* at once, with one IP address: many domains live on one */
     struct rb_rate per_domain_rate, per_client_rate, global_rate; /* questions asked of the world */
     struct rb_shield_options shield;
     unsigned breaker_failures;
@@ -383,11 +382,11 @@ struct rb_question {
     /*
      * NULL, or called once for each question that rb_ask returned RB_OK for, with done_arg and its
      * ticket: when the answer is there, so that rb_wait returns at once, or when there will be none
-     * (RB_ERR_CLOSING). By a thread of the verifier's, or by rb_ask before it returns, which has set
-     * *ticket by then. No lock is held; every rb_ function but rb_verifier_close may be called, also
-     * rb_ticket_free of the same ticket. It should return soon: others who asked the same are called
-     * after it, and the thread calls no mail host meanwhile. rb_ticket_free from elsewhere waits
-     * until a call under way has returned; after it there is none.
+     * (RB_ERR_CLOSING). By a thread of the verifier's, or by rb_ask before it returns, which has
+     * set *ticket by then. No lock is held; every rb_ function but rb_verifier_close may be called,
+     * also rb_ticket_free of the same ticket. It should return soon: others who asked the same are
+     * called after it, and the thread calls no mail host meanwhile. rb_ticket_free from elsewhere
+     * waits until a call under way has returned; after it there is none.
      */
     void (*done)(void *arg, struct rb_ticket *ticket);
     void *done_arg;
@@ -408,8 +407,8 @@ static inline void rb_question_init(struct rb_question *question)
  * on RB_OK it is "", or says that the store was damaged and where it was moved aside to.
  *
  * Threads start when there is something to do: one that writes to the store, one that asks again
- * (greylist.retry), those that call (max_workers, and more while hosts keep some waiting: max_held),
- * one that watches over these. They block all signals.
+ * (greylist.retry), those that call (max_workers, and more while hosts keep some waiting:
+ * max_held), one that watches over these. They block all signals.
  *
  * A process has a store open once: a second verifier of it gets RB_ERR_STORE (EBUSY), by whatever
  * path, until the first is closed. Any number of processes share one. A child of fork may open the
@@ -423,7 +422,8 @@ enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verif
 /*
  * New options for questions asked from now on, and for what is asked again by itself
  * (greylist.retry starts and ends that). store, store_..., max_workers and observer stay what they
- * were; the clock must be the same. On failure all stay as they were. RB_ERR_ARGUMENT, RB_ERR_NOMEM, RB_ERR_SYSTEM. Any thread.
+ * were; the clock must be the same. On failure all stay as they were. RB_ERR_ARGUMENT,
+ * RB_ERR_NOMEM, RB_ERR_SYSTEM. Any thread.
  */
 enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
                                       const struct rb_options *options)
@@ -435,9 +435,9 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
  * opened again. Waits for no name server; mail hosts have a second to hear QUIT. NULL is fine. One
  * thread, once no other uses the verifier.
  *
- * RB_ERR_BUSY: tickets are still to be freed, and nothing was stopped or closed. RB_ERR_STORE: it is
- * closed, but something that was learned since it was opened is not in the store, for it could not
- * be written (dropped_writes of rb_stats).
+ * RB_ERR_BUSY: tickets are still to be freed, and nothing was stopped or closed. RB_ERR_STORE: it
+ * is closed, but something that was learned since it was opened is not in the store, for it could
+ * not be written (dropped_writes of rb_stats).
  */
 enum rb_error rb_verifier_close(struct rb_verifier *verifier);
 
@@ -460,8 +460,8 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
                      struct rb_ticket **ticket) __attribute__((warn_unused_result));
 
 /*
- * The moment, in milliseconds, on the clock that deadlines (until_ms) are told by: rb_options.clock,
- * or else CLOCK_MONOTONIC. Any thread.
+ * The moment, in milliseconds, on the clock that deadlines (until_ms) are told by:
+ * rb_options.clock, or else CLOCK_MONOTONIC. Any thread.
  */
 int64_t rb_now_ms(const struct rb_verifier *verifier);
 
@@ -481,8 +481,8 @@ enum rb_error rb_wait(struct rb_ticket *ticket, int64_t until_ms, struct rb_answ
  * For those who do the same with an address that is valid and with one of a domain that accepts
  * every address: waits as rb_wait does, but no longer than until a mail host has accepted the
  * address. RB_OK, and *accepted true: one has, and whether its domain accepts all others too is
- * still being asked; rb_wait will tell valid/accepted or unknown/catch_all, or unknown/timeout where
- * it is not waited for. RB_OK and false: the answer is there for rb_wait. RB_ERR_NOT_YET,
+ * still being asked; rb_wait will tell valid/accepted or unknown/catch_all, or unknown/timeout
+ * where it is not waited for. RB_OK and false: the answer is there for rb_wait. RB_ERR_NOT_YET,
  * RB_ERR_CLOSING as rb_wait, with false. Any thread, one at a time.
  */
 enum rb_error rb_wait_accepted(struct rb_ticket *ticket, int64_t until_ms, bool *accepted);
@@ -502,7 +502,8 @@ void rb_ticket_free(struct rb_ticket *ticket);
 
 /*
  * rb_ask, rb_wait and rb_ticket_free in one, with what each may return. The answer is filled with
- * RB_OK, RB_ERR_NOT_YET and RB_ERR_CLOSING, and left alone else. The question's `done` is not called.
+ * RB_OK, RB_ERR_NOT_YET and RB_ERR_CLOSING, and left alone else. The question's `done` is not
+ * called.
  */
 enum rb_error rb_verify(struct rb_verifier *verifier, const struct rb_question *question,
                         int64_t until_ms, struct rb_answer *answer)
@@ -514,7 +515,7 @@ struct rb_prospect {
     bool would_call; /* a mail host would be called now; what it would say is not known */
     bool is_asked;   /* an equal question is under way, and this one would wait for its answer */
     bool
-        would_refresh; /* the answer is given at once, and asked for anew behind the caller's back */
+        would_refresh; /* the answer is told at once, and asked for anew behind the caller's back */
 };
 
 static inline void rb_prospect_init(struct rb_prospect *prospect)
@@ -606,16 +607,16 @@ enum rb_error rb_held_back_walk(struct rb_verifier *verifier, rb_held_back_fn *v
 /* --- The cache ------------------------------------------------------------ */
 
 /*
- * The canonical form of an address, by which answers are kept and told: the domain in lower case and
- * A-labels, no needless quotes, no source route. RB_ERR_ARGUMENT: it is none, and key is "".
+ * The canonical form of an address, by which answers are kept and told: the domain in lower case
+ * and A-labels, no needless quotes, no source route. RB_ERR_ARGUMENT: it is none, and key is "".
  * RB_ERR_TOO_LONG, RB_ERR_NOMEM. Any thread.
  */
 enum rb_error rb_address_key(const char *address, size_t address_len, char key[RB_ADDRESS_MAX + 1]);
 
 /*
- * One kept answer; relay: "" for what the world says, else where it was asked, as rb_question has it
- * (a long list by a name of its own). expires_s is -1 for one that answers nothing any more. Owns
- * nothing, and lives as long as the call. False: enough. No lock is held.
+ * One kept answer; relay: "" for what the world says, else where it was asked, as rb_question has
+ * it (a long list by a name of its own). expires_s is -1 for one that answers nothing any more.
+ * Owns nothing, and lives as long as the call. False: enough. No lock is held.
  */
 typedef bool rb_cache_fn(void *arg, const struct rb_answer *answer, const char *relay);
 

@@ -15,8 +15,8 @@
 struct memo; /* opaque */
 
 /*
- * entries_max, octets_max: how many values are kept, and how many octets of them together. The clock
- * must outlive it. NULL: no memory. Given back with memo_free.
+ * entries_max, octets_max: how many values are kept, and how many octets of them together. The
+ * clock must outlive it. NULL: no memory. Given back with memo_free.
  */
 struct memo *memo_new(const struct rb_clock *clock, size_t entries_max, size_t octets_max);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * stall: how long hosts keep callouts waiting. A callout that has waited for a single reply for
- * longer than STALL_AFTER_MS is stalled: by a tarpit, say. It costs a thread that sleeps, and nothing
- * else, so that it need not take a worker's place from callouts whose hosts answer. Only so many
- * stalled callouts are exempt like that, as the caller says; where there are more, the oldest must
- * yield: it ends, with the answer that it has.
+ * longer than STALL_AFTER_MS is stalled: by a tarpit, say. It costs a thread that sleeps, and
+ * nothing else, so that it need not take a worker's place from callouts whose hosts answer. Only so
+ * many stalled callouts are exempt like that, as the caller says; where there are more, the oldest
+ * must yield: it ends, with the answer that it has.
  *
  * Pure: knows no thread and no clock; the time is the caller's to tell, in milliseconds on a
  * monotonic scale.

@@ -76,8 +76,8 @@ static inline bool text_same_letters(const char *one, const char *other, size_t 
 void text_duration(int64_t seconds, char *text, size_t size);
 
 /*
- * Not 0 when one of the eight characters in a word is a control character. It does not say which: the
- * top bit of its octet is set, but a borrow may set those of octets above it too.
+ * Not 0 when one of the eight characters in a word is a control character. It does not say which:
+ * the top bit of its octet is set, but a borrow may set those of octets above it too.
  */
 static inline uint64_t text_controls_in(uint64_t word)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* transcript: see the header. rb_answer_fini stands here: a transcript is all that an answer owns. */
+/* transcript: see the header. rb_answer_fini stands here: a transcript is all that an answer
+ * owns. */
 #include "config.h"
 
 #include "base/transcript.h"

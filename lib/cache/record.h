@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * record: the versioned codec of what the cache keeps. Pure. Decoding takes hostile input: a
- * damaged, truncated or unknown record reads as "none". Little-endian; varint lengths and stamps
- * keep records small.
+ * record: what the cache keeps of addresses, domains and hosts: the versioned codec (record.c); how
+ * long a record answers, and which of two stays (record_life.c). Pure. Decoding takes hostile
+ * input: a damaged, truncated or unknown record reads as "none".
  */
 #ifndef RB_CACHE_RECORD_H
 #define RB_CACHE_RECORD_H

@@ -241,9 +241,9 @@ static void learn_dead(const struct attempt *attempt, enum rb_reason why)
 }
 
 /*
- * A host that must be asked first has no room now: an item that another host replied about gets that
- * reply; the others are put back until there is room. That no host was reached is no news while this
- * one works.
+ * A host that must be asked first has no room now: an item that another host replied about gets
+ * that reply; the others are put back until there is room. That no host was reached is no news
+ * while this one works.
  */
 static void finish_full(struct attempt *attempt)
 {
@@ -275,8 +275,8 @@ static void finish_paused(struct attempt *attempt)
 }
 
 /*
- * Each item gets its best non-answer. Where no host could even be asked, all that waits for the domain
- * is answered at once, and why may become a fact.
+ * Each item gets its best non-answer. Where no host could even be asked, all that waits for the
+ * domain is answered at once, and why may become a fact.
  */
 static void finish_unanswered(struct attempt *attempt, struct address_record none)
 {

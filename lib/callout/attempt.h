@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * attempt: one callout's attempt at its destination: what is still to be asked, what was said so far,
- * what was learned, and what is answered in the end. Shared by the files of this room; nobody else
- * includes it. Calls no host. One thread, that of the callout.
+ * attempt: one callout's attempt at its destination: what is still to be asked, what was said so
+ * far, what was learned, and what is answered in the end. Shared by the files of this room; nobody
+ * else includes it. Calls no host. One thread, that of the callout.
  */
 #ifndef RB_CALLOUT_ATTEMPT_H
 #define RB_CALLOUT_ATTEMPT_H
@@ -108,8 +108,8 @@ void attempt_learn_alive(struct attempt *attempt);       /* news only if it was 
 /* --- The end -------------------------------------------------------------- */
 
 /*
- * No host is called any more: whatever is left is answered, put back or handed on. `outcome` is what
- * the look-up of the mail hosts came to.
+ * No host is called any more: whatever is left is answered, put back or handed on. `outcome` is
+ * what the look-up of the mail hosts came to.
  */
 void attempt_finish(struct attempt *attempt, enum dns_outcome outcome);
 

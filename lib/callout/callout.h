@@ -53,8 +53,8 @@ enum callout_probe {
 };
 
 struct callout_hooks {
-    /* Another address for this destination; NULL: there is none now. The item is the callout's until
-     * `answer`, `put_back` or CALLOUT_PROBE_PARKED. */
+    /* Another address for this destination; NULL: there is none now. The item is the callout's
+     * until `answer`, `put_back` or CALLOUT_PROBE_PARKED. */
     struct callout_item *(*next)(void *arg);
     /*
      * `next` had none: is it worth while to keep a session with the host open for another? Then
@@ -100,9 +100,9 @@ struct callout_hooks {
      */
     struct callout_item *(*end_probe)(void *arg, const struct fact *catch_all);
     /*
-     * How a connection to this IP address went, told once for each, when it has ended or is kept open
-     * for the first time: reason, stage and code of what went wrong, or RB_REASON_ACCEPTED where the
-     * host spoke with us as a mail host should, whatever it said of addresses.
+     * How a connection to this IP address went, told once for each, when it has ended or is kept
+     * open for the first time: reason, stage and code of what went wrong, or RB_REASON_ACCEPTED
+     * where the host spoke with us as a mail host should, whatever it said of addresses.
      */
     void (*called)(void *arg, const char *ip, const struct address_record *how);
     /* Something was learned of the domain: the facts of `news` that have a stamp. */

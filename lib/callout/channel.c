@@ -9,8 +9,8 @@
 #include <string.h>
 
 /*
- * What the transport came to: where it gave up, the dialogue is told so. QUIT is still said when all
- * callouts end, and where the channel was reset for others and the host takes its time.
+ * What the transport came to: where it gave up, the dialogue is told so. QUIT is still said when
+ * all callouts end, and where the channel was reset for others and the host takes its time.
  */
 static void note_status(struct channel *channel, enum transport_status status)
 {

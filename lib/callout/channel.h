@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * channel: one connection to one address of a mail host, and the dialogue on it: connects, uses TLS
- * where it may and can, asks, and says in records what came of it. Must not decide what is asked, nor
- * what an answer is worth. One thread, that of the callout.
+ * where it may and can, asks, and says in records what came of it. Must not decide what is asked,
+ * nor what an answer is worth. One thread, that of the callout.
  */
 #ifndef RB_CALLOUT_CHANNEL_H
 #define RB_CALLOUT_CHANNEL_H
@@ -23,9 +23,9 @@ struct channel {
 };
 
 /*
- * Connects to channel->address, and goes on up to where a question may be asked. Where TLS fails, it
- * connects once more, in clear. attempt, mx and address are set. False: the dialogue's answer says why.
- * To be closed by transport_quit or transport_close in any case.
+ * Connects to channel->address, and goes on up to where a question may be asked. Where TLS fails,
+ * it connects once more, in clear. attempt, mx and address are set. False: the dialogue's answer
+ * says why. To be closed by transport_quit or transport_close in any case.
  */
 bool channel_open(struct channel *channel);
 
@@ -36,8 +36,8 @@ bool channel_can_ask(const struct channel *channel);
 void channel_ask(struct channel *channel, const struct dialogue_question *question, deadline until);
 
 /*
- * Ends the transaction that may be open, so that the channel can be left alone for a while. False: it
- * is of no more use.
+ * Ends the transaction that may be open, so that the channel can be left alone for a while. False:
+ * it is of no more use.
  */
 bool channel_reset(struct channel *channel, deadline until);
 

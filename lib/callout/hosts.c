@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* hosts: see hosts.h. */
+/*
+ * hosts: see hosts.h. Where a domain without MX is its own mail host, and what of a list is ours to
+ * call where we are a backup MX ourselves (RFC 5321 5.1).
+ */
 #include "config.h"
 
 #include "callout/hosts.h"
@@ -12,8 +15,8 @@
 
 /*
  * A callout that a host keeps waiting costs the pages that its thread's stack has ever touched. The
- * lists of DNS are large, and not needed any more by then: functions that hold one are not inlined into
- * those that wait.
+ * lists of DNS are large, and not needed any more by then: functions that hold one are not inlined
+ * into those that wait.
  */
 #define OFF_THE_STACK __attribute__((noinline))
 
@@ -95,8 +98,9 @@ OFF_THE_STACK static enum dns_outcome look_up_exchangers(struct attempt *attempt
 }
 
 /*
- * There are servers that say of every name that it does not exist where they have no MX of it; mailers
- * look for its address all the same. Only what does not exist whatever is asked for is no domain.
+ * There are servers that say of every name that it does not exist where they have no MX of it;
+ * mailers look for its address all the same. Only what does not exist whatever is asked for is no
+ * domain.
  */
 OFF_THE_STACK static enum dns_outcome doubt_no_domain(const struct attempt *attempt)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hosts: the mail hosts of a destination, and their addresses, by DNS (RFC 5321 5.1). Calls no host;
- * what could not be found out is noted in the attempt. One thread, that of the callout, which a name
- * server keeps waiting as a mail host does.
+ * hosts: the mail hosts of a destination, and their addresses, by DNS (RFC 5321 5.1). Calls no
+ * host; what could not be found out is noted in the attempt. One thread, that of the callout, which
+ * a name server keeps waiting as a mail host does.
  */
 #ifndef RB_CALLOUT_HOSTS_H
 #define RB_CALLOUT_HOSTS_H
@@ -31,8 +31,8 @@ enum dns_outcome hosts_find_addresses(struct attempt *attempt, const char *name,
                                       struct dns_address_list *list);
 
 /*
- * Of a host without an address that may be called: one that can only be reached by the IP version that
- * is not to be used is there all the same, which is noted.
+ * Of a host without an address that may be called: one that can only be reached by the IP version
+ * that is not to be used is there all the same, which is noted.
  */
 void hosts_look_for_other_version(struct attempt *attempt, const char *name);
 

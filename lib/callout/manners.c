@@ -10,20 +10,20 @@
  * another. */
 enum {
     /*
-     * Exim drops a session at the eleventh command that brings no mail (smtp_accept_max_nonmail), and
-     * each RSET but the first is one. No question is begun after ten transactions; the last one may
-     * take two more, with the fallback sender and for the probe: that is eleven RSETs.
+     * Exim drops a session at the eleventh command that brings no mail (smtp_accept_max_nonmail),
+     * and each RSET but the first is one. No question is begun after ten transactions; the last one
+     * may take two more, with the fallback sender and for the probe: that is eleven RSETs.
      */
     TRANSACTIONS_MAX = 10,
     /*
-     * Postfix lets us wait for a second before each reply from the tenth refusal on, and hangs up at
-     * the twentieth (smtpd_soft_error_limit, smtpd_hard_error_limit); Sendmail at the 25th.
+     * Postfix lets us wait for a second before each reply from the tenth refusal on, and hangs up
+     * at the twentieth (smtpd_soft_error_limit, smtpd_hard_error_limit); Sendmail at the 25th.
      */
     REFUSALS_MAX = 9,
     /*
-     * Courier lets each refusal of a session wait longer than the one before, from 8 s to over 30; in
-     * a new one it begins anew. What is slower than this, and half as slow again as the quickest so
-     * far, is no accident.
+     * Courier lets each refusal of a session wait longer than the one before, from 8 s to over 30;
+     * in a new one it begins anew. What is slower than this, and half as slow again as the quickest
+     * so far, is no accident.
      */
     SLOW_REFUSAL_MS = 5000,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * session: one session with one address of one mail host; see session.h. The real address before the
- * probe, the null sender before the fallback; what the host answered is answered for good, what it did
- * not is put by for the next host, or for another session with this one.
+ * session: one session with one address of one mail host; see session.h. The real address before
+ * the probe, the null sender before the fallback; what the host answered is answered for good, what
+ * it did not is put by for the next host, or for another session with this one.
  */
 #include "config.h"
 
@@ -115,8 +115,8 @@ static void leave_to_next_session(struct session *session, struct callout_item *
 
 /*
  * The host takes no further session, as long as others of ours are open: what is left is for them,
- * or for later. False: there are none, so that it is a failure like any other. may_lag: the host may
- * still have counted one that had just ended.
+ * or for later. False: there are none, so that it is a failure like any other. may_lag: the host
+ * may still have counted one that had just ended.
  */
 static bool hand_back(struct session *session, bool may_lag)
 {
@@ -131,8 +131,8 @@ static bool hand_back(struct session *session, bool may_lag)
 }
 
 /*
- * The host says that it is too much for now: it is left alone for a while, with all that is still to
- * be asked there.
+ * The host says that it is too much for now: it is left alone for a while, with all that is still
+ * to be asked there.
  */
 static void pause_host(struct session *session, struct address_record *record)
 {
@@ -269,7 +269,8 @@ static struct callout_item *wait_for_more(struct session *session)
 
 /*
  * The session is over before these were asked for. Where the host had answered, or we have left it,
- * they are for another session, behind the one put by first; else they share what was said of the last.
+ * they are for another session, behind the one put by first; else they share what was said of the
+ * last.
  */
 static void leave_unasked(struct session *session, struct callout_item *unasked)
 {
@@ -293,7 +294,8 @@ static void leave_unasked(struct session *session, struct callout_item *unasked)
     }
 }
 
-/* The attempt's time is that of the session's first address; those asked for behind it have their own. */
+/* The attempt's time is that of the session's first address; those asked for behind it have their
+ * own. */
 static deadline time_for_item(struct session *session)
 {
     if (session->manners.asked > 1) {

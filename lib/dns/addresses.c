@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dns_addresses: see the header. Decides nothing about the addresses that it finds. */
+/* addresses: see the header. Decides nothing about the addresses that it finds. */
 #include "config.h"
 
 #include "dns/addresses.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dns_addresses: where a host can be reached: its A and AAAA records (RFC 1035, RFC 3596). */
+/* addresses: where a host can be reached: its A and AAAA records (RFC 1035, RFC 3596). */
 #ifndef RB_DNS_ADDRESSES_H
 #define RB_DNS_ADDRESSES_H
 
@@ -21,8 +21,8 @@ struct dns_address_list {
  * followed. Where both families are wanted they are asked for at once. Any thread.
  *
  * DNS_FAILURE only when nothing was found and some look-up failed, or the name is none of a host
- * (dns_name_of_host); DNS_NO_DOMAIN and DNS_NO_DATA only when every look-up said so. On anything but
- * DNS_FOUND the list is empty.
+ * (dns_name_of_host); DNS_NO_DOMAIN and DNS_NO_DATA only when every look-up said so. On anything
+ * but DNS_FOUND the list is empty.
  */
 enum dns_outcome dns_addresses(const struct dns *dns, const char *name, enum rb_ip_version version,
                                deadline until, struct dns_address_list *list);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dns_answers: a memo of messages by type and name, and how long each may be kept; see the header. */
+/* answers: a memo of messages by type and name, and how long each may be kept; see the header. */
 #include "config.h"
 
 #include "dns/answers.h"
@@ -66,7 +66,8 @@ static size_t make_key(ns_type type, const char *name, uint8_t key[KEY_MAX])
     if (len > RB_DOMAIN_MAX)
         return 0;
     memcpy(key, &number, sizeof number);
-    /* The key is octets with a length, not a string. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
+    /* The key is octets with a length, not a string.
+     * NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(key + sizeof number, name, len);
     return sizeof number + len;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_answers: what name servers said a while ago, as they said it, so that a burst of questions
- * about few domains asks them once. An answer is kept for its time to live (RFC 2181 8), within what
- * those who ask allow. Failures, what was cut off and what is broken are never kept.
+ * answers: what name servers said a while ago, as they said it, so that a burst of questions
+ * about few domains asks them once. An answer is kept for its time to live (RFC 2181 8), within
+ * what those who ask allow. Failures, what was cut off and what is broken are never kept.
  *
  * Any thread may call at any time.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * dns: asks recursive name servers (RFC 1035, RFC 2181), by libresolv's thread-safe calls only
- * (res_n*): no search list, no /etc/hosts. What may be asked is in mail_exchangers.h, addresses.h and
- * records.h. Answers are hostile input.
+ * (res_n*): no search list, no /etc/hosts. What may be asked is in mail_exchangers.h, addresses.h
+ * and records.h. Answers are hostile input.
  */
 #ifndef RB_DNS_DNS_H
 #define RB_DNS_DNS_H
@@ -42,8 +42,8 @@ struct dns; /* opaque; any number of threads may ask at once */
 /*
  * servers: "127.0.0.1:5353", "[::1]:53", "192.0.2.1", count of them, asked in this order; none:
  * those of resolv.conf. Copied; the clock must outlive the dns. RB_ERR_ARGUMENT on a malformed one
- * or more than DNS_RESOLVERS_MAX; RB_ERR_NOMEM. cancel_fd: from when it is readable on, look-ups end
- * at once with DNS_FAILURE; -1: none.
+ * or more than DNS_RESOLVERS_MAX; RB_ERR_NOMEM. cancel_fd: from when it is readable on, look-ups
+ * end at once with DNS_FAILURE; -1: none.
  */
 enum rb_error dns_open(const char *const *servers, size_t count, const struct rb_clock *clock,
                        int cancel_fd, struct dns **dns) __attribute__((warn_unused_result));
@@ -56,9 +56,9 @@ void dns_set_watch(struct dns *dns, const struct dns_watch *watch);
 
 /*
  * For how long no name server has answered: from when the first look-up began that got no answer of
- * any kind (SERVFAIL is one) to when the latest such look-up ended. 0: the latest one that counts got
- * an answer. A look-up counts that had a second at least, or was turned away by every server's host;
- * not one that was cancelled. Any thread.
+ * any kind (SERVFAIL is one) to when the latest such look-up ended. 0: the latest one that counts
+ * got an answer. A look-up counts that had a second at least, or was turned away by every server's
+ * host; not one that was cancelled. Any thread.
  */
 int64_t dns_silent_ms(const struct dns *dns);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_exchange: see the header. Not by libresolv's res_nsend, which counts time in whole seconds,
+ * exchange: see the header. Not by libresolv's res_nsend, which counts time in whole seconds,
  * reads a stream without any limit, may raise SIGPIPE and cannot be cut short.
  *
- * A round asks each server once: the next one when the last has failed, or has had DNS_NEXT_SERVER_MS.
- * What was sent stays good to the end: an answer counts whenever it comes.
+ * A round asks each server once: the next one when the last has failed, or has had
+ * DNS_NEXT_SERVER_MS. What was sent stays good to the end: an answer counts whenever it comes.
  */
 #include "config.h"
 
@@ -233,8 +233,8 @@ static void move_stream(struct exchange *x, struct party *party, size_t place)
 /* --- Over UDP ---------------------------------------------------------------- */
 
 /*
- * One socket asks all servers of a family, so it is not connected: what ICMP says of what it has sent
- * it is told by its error queue alone (ip(7), IP_RECVERR).
+ * One socket asks all servers of a family, so it is not connected: what ICMP says of what it has
+ * sent it is told by its error queue alone (ip(7), IP_RECVERR).
  */
 static int udp_socket(int family)
 {
@@ -359,8 +359,9 @@ static int int_min(int a, int b)
 }
 
 /*
- * Shares out the time that is left: an equal part for each round, and of that an equal part for each
- * server, but never more than resolv.conf's timeout, nor, but for the last one, DNS_NEXT_SERVER_MS.
+ * Shares out the time that is left: an equal part for each round, and of that an equal part for
+ * each server, but never more than resolv.conf's timeout, nor, but for the last one,
+ * DNS_NEXT_SERVER_MS.
  */
 static void begin_round(const struct exchange *x, struct party *party)
 {
@@ -376,7 +377,8 @@ static void begin_round(const struct exchange *x, struct party *party)
             party->attempts[i].state = ATTEMPT_NONE;
 }
 
-/* Asks without EDNS from the second round on: something on the way may drop what it does not know. */
+/* Asks without EDNS from the second round on: something on the way may drop what it does not
+ * know. */
 static void ask_server(struct exchange *x, struct party *party)
 {
     const size_t place = place_of(x, party, party->asked++);
@@ -401,7 +403,8 @@ static bool has_failed(const struct exchange *x, const struct party *party)
     return true;
 }
 
-/* Asks the next server, and the one after it where that fails at once; past the last round it is over. */
+/* Asks the next server, and the one after it where that fails at once; past the last round it is
+ * over. */
 static void ask_next_server(struct exchange *x, struct party *party)
 {
     do {
@@ -451,7 +454,8 @@ static void fill_polled(const struct exchange *x, struct pollfd polled[POLLED])
             polled[TCP + i * DNS_RESOLVERS_MAX + place] = poll_stream(&x->parties[i], place);
 }
 
-/* Takes what has come. A stream may have ended since it was polled, and another begun in its place. */
+/* Takes what has come. A stream may have ended since it was polled, and another begun in its
+ * place. */
 static void take_events(struct exchange *x, const struct pollfd polled[POLLED])
 {
     for (size_t i = 0; i < FAMILIES; i++) {

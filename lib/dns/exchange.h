@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_exchange: one question to the name servers, or two at once, in one poll(2) loop: over UDP
+ * exchange: one question to the name servers, or two at once, in one poll(2) loop: over UDP
  * (RFC 1035 4.2.1) with EDNS (RFC 6891), over TCP where an answer is cut off (RFC 7766). A server
  * that does not answer soon is not given up: the next is asked beside it, and whoever answers first
  * has answered. For dns_query alone; it must not know what an answer means.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dns_mail_exchangers: see the header. Decides nothing about the hosts that it finds. */
+/* mail_exchangers: see the header. Decides nothing about the hosts that it finds. */
 #include "config.h"
 
 #include "dns/mail_exchangers.h"
@@ -80,7 +80,8 @@ static bool take_mx(const ns_msg *msg, const ns_rr *rr, void *arg)
     return true;
 }
 
-/* By preference, in random order within one: sorted by insertion, which leaves equals as they are. */
+/* By preference, in random order within one: sorted by insertion, which leaves equals as they
+ * are. */
 static void order_mx(struct dns_mx_list *list)
 {
     random_shuffle(list->mx, list->count, sizeof list->mx[0]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dns_mail_exchangers: which hosts take a domain's mail, and in which order (RFC 5321 5.1). */
+/* mail_exchangers: which hosts take a domain's mail, and in which order (RFC 5321 5.1). */
 #ifndef RB_DNS_MAIL_EXCHANGERS_H
 #define RB_DNS_MAIL_EXCHANGERS_H
 
@@ -19,15 +19,15 @@ struct dns_mx_list {
 };
 
 /*
- * The MX records of a canonical domain, by `until`; what was said up to DNS_HOSTS_KEPT_S ago will do.
- * CNAMEs are followed. Any thread.
+ * The MX records of a canonical domain, by `until`; what was said up to DNS_HOSTS_KEPT_S ago will
+ * do. CNAMEs are followed. Any thread.
  *
- * DNS_NULL_MX: the domain takes no mail (RFC 7505). DNS_NO_DATA: no MX; the domain itself may be the
- * mail host (implicit MX), which is for the caller to look up. Left out are "." beside other records,
- * names that are none of hosts (dns_name_of_host), and repetitions; where nothing is left then,
- * DNS_FAILURE: it is not as if there were no MX (RFC 5321 5.1). A name that is the text of an IP
- * address, in brackets or not, stands for that address. DNS_FAILURE also where the domain is no host
- * name. On anything but DNS_FOUND the list is empty.
+ * DNS_NULL_MX: the domain takes no mail (RFC 7505). DNS_NO_DATA: no MX; the domain itself may be
+ * the mail host (implicit MX), which is for the caller to look up. Left out are "." beside other
+ * records, names that are none of hosts (dns_name_of_host), and repetitions; where nothing is left
+ * then, DNS_FAILURE: it is not as if there were no MX (RFC 5321 5.1). A name that is the text of an
+ * IP address, in brackets or not, stands for that address. DNS_FAILURE also where the domain is no
+ * host name. On anything but DNS_FOUND the list is empty.
  */
 enum dns_outcome dns_mail_exchangers(const struct dns *dns, const char *domain, deadline until,
                                      struct dns_mx_list *list);

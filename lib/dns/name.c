@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dns_name: see the header. It must not ask anybody. */
+/* name: see the header. It must not ask anybody. */
 #include "config.h"
 
 #include "dns/name.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_name: domain names as text (RFC 1035 3.1, 5.1): which may be asked for, what they are called
+ * name: domain names as text (RFC 1035 3.1, 5.1): which may be asked for, what they are called
  * in lower case, and those of addresses. Names in answers are hostile input. Pure.
  */
 #ifndef RB_DNS_NAME_H
@@ -29,8 +29,8 @@ bool dns_name_of_any(const char *text, char name[RB_DOMAIN_MAX + 1]);
 bool dns_name_can_be_asked(const char *name);
 
 /*
- * The name that fills the rest of a record's data from `offset` on, in presentation form: odd octets
- * are escaped. False: the data are broken.
+ * The name that fills the rest of a record's data from `offset` on, in presentation form: odd
+ * octets are escaped. False: the data are broken.
  */
 bool dns_name_in_data(const ns_msg *msg, const ns_rr *rr, size_t offset, char text[NS_MAXDNAME]);
 

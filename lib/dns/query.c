@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_query: see the header. A look-up reads what dns_answers has kept of its name, or else what
+ * query: see the header. A look-up reads what dns_answers has kept of its name, or else what
  * dns_exchange brings, by libresolv's parser, and goes on where a CNAME leads.
  */
 #include "config.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_query: look-ups, one or two at once: what is kept or the name servers say of a name and a type,
+ * query: look-ups, one or two at once: what is kept or the name servers say of a name and a type,
  * CNAMEs followed, within one deadline; hands over the records of the answer (RFC 1035 4, RFC 2181
  * 5). For this room alone.
  */

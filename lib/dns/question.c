@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dns_question: see the header. It must not know what an answer means. */
+/* question: see the header. It must not know what an answer means. */
 #include "config.h"
 
 #include "dns/question.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_question: a message with one question as it goes out (RFC 1035 4.1), with EDNS or without (RFC
+ * question: a message with one question as it goes out (RFC 1035 4.1), with EDNS or without (RFC
  * 6891), and whether a message that comes in answers it. Pure but for the id, which is random.
  */
 #ifndef RB_DNS_QUESTION_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dns_records: see the header. It must not know what the records are for. */
+/* records: see the header. It must not know what the records are for. */
 #include "config.h"
 
 #include "dns/records.h"

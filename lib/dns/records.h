@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_records: plain records of any name, for those who look at what somebody else has published (SPF,
+ * records: plain records of any name, for those who look at what somebody else has published (SPF,
  * RFC 7208) or at what is said of themselves. Nothing is sorted, and a record may come twice.
  */
 #ifndef RB_DNS_RECORDS_H
@@ -27,24 +27,24 @@ struct dns_record_list {
 };
 
 /*
- * Records of one type, ns_t_a, ns_t_aaaa, ns_t_mx, ns_t_ptr or ns_t_txt (any other: DNS_FAILURE), by
- * `until`. Asked for are names such as "_spf.example.org", "b=2Ba+c.example.org" and
+ * Records of one type, ns_t_a, ns_t_aaaa, ns_t_mx, ns_t_ptr or ns_t_txt (any other: DNS_FAILURE),
+ * by `until`. Asked for are names such as "_spf.example.org", "b=2Ba+c.example.org" and
  * "1.0/25.2.0.192.in-addr.arpa" (RFC 2317) too: all that dns_name_can_be_asked says yes to; others
- * are DNS_FAILURE. CNAMEs are followed. Mail hosts and pointers that are no host names ("." too) are
- * left out; where nothing is left then, DNS_NO_DATA.
+ * are DNS_FAILURE. CNAMEs are followed. Mail hosts and pointers that are no host names ("." too)
+ * are left out; where nothing is left then, DNS_NO_DATA.
  *
- * The list is the caller's, to be given back with dns_records_free whatever the outcome; on anything
- * but DNS_FOUND it is empty. Any thread.
+ * The list is the caller's, to be given back with dns_records_free whatever the outcome; on
+ * anything but DNS_FOUND it is empty. Any thread.
  */
 enum dns_outcome dns_records(const struct dns *dns, const char *name, int type, deadline until,
                              struct dns_record_list *list);
 
 /*
  * The same where an answer of a while ago will do. It is kept for its TTL, DNS_RECORDS_KEPT_LEAST_S
- * at least and DNS_RECORDS_KEPT_MOST_S at most; that there is nothing, for the former. Where `until`
- * has passed nobody is asked, and what is kept does all the same. Of mail hosts and pointers only
- * those are left out that could not be asked for here; where nothing is left then, it is DNS_FOUND,
- * and an empty list. Any thread.
+ * at least and DNS_RECORDS_KEPT_MOST_S at most; that there is nothing, for the former. Where
+ * `until` has passed nobody is asked, and what is kept does all the same. Of mail hosts and
+ * pointers only those are left out that could not be asked for here; where nothing is left then, it
+ * is DNS_FOUND, and an empty list. Any thread.
  */
 enum dns_outcome dns_records_recent(const struct dns *dns, const char *name, int type,
                                     deadline until, struct dns_record_list *list);

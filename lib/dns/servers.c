@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_servers: see the header.
+ * servers: see the header.
  *
  * Owns: the servers and what is remembered of them. No lock: what is remembered are single atomic
  * numbers, and nothing else is read by them.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dns_servers: the recursive name servers that are asked: those of the configuration, else those of
+ * servers: the recursive name servers that are asked: those of the configuration, else those of
  * resolv.conf(5), in which order, and how resolv.conf says that they are to be asked. A server that
- * has left questions without an answer, while another one answered, comes last for a while; that none
- * answers at all is told to whoever watches. Knows no question.
+ * has left questions without an answer, while another one answered, comes last for a while; that
+ * none answers at all is told to whoever watches. Knows no question.
  *
  * Any thread may call at any time.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* limits: rates and shield in their order; see limits.h. Knows no question under way, and no clock. */
+/* limits: rates and shield in their order; see limits.h. Knows no question under way, and no
+ * clock. */
 #include "config.h"
 
 #include "limits/limits.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * address: see the header. It must not guess what a broken address may mean: MTAs let much pass, and
- * what one of them makes of it another does not.
+ * address: see the header. It must not guess what a broken address may mean: MTAs let much pass,
+ * and what one of them makes of it another does not.
  *
  *   path       = [ "<" ] [ route ] mailbox [ ">" ]
  *   route      = "@" *( literal / any octet but ":" ) ":"

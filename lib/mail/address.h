@@ -52,9 +52,9 @@ struct address {
 };
 
 /*
- * Reads one mailbox from exactly len octets (which may hold NUL). Brackets, blanks within them and a
- * source route are optional. utf8: whether octets over 127 may stand in the local part (RFC 6531);
- * in the domain a U-label is always read. On anything but ADDRESS_OK *address is zeroed.
+ * Reads one mailbox from exactly len octets (which may hold NUL). Brackets, blanks within them and
+ * a source route are optional. utf8: whether octets over 127 may stand in the local part (RFC
+ * 6531); in the domain a U-label is always read. On anything but ADDRESS_OK *address is zeroed.
  *
  * Read beyond the grammar, since there are such mailboxes: dots at either end of a local part or
  * two in a row, local parts over 64 octets (RFC 5321 4.5.3.1 asks for no limits), quoted strings
@@ -85,7 +85,8 @@ enum { ADDRESS_TEXT_SIZE = RB_ADDRESS_MAX + 1 };
  */
 enum rb_error address_key(const struct address *address, char *key, size_t size);
 
-/* The address that a canonical key stands for. False: no such key, or too long to be asked about. */
+/* The address that a canonical key stands for. False: no such key, or too long to be asked
+ * about. */
 bool address_from_key(const char *key, struct address *address);
 
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * relay: where the recipients of a domain are asked about, when that is not for its MX records to
- * say: mail stores that an admin has named, in their order, by SMTP or LMTP (RFC 2033). Pure. Any thread.
+ * say: mail stores that an admin has named, in their order, by SMTP or LMTP (RFC 2033). Pure. Any
+ * thread.
  *
  *     list   = target *7("," target) / "mx:"
  *     target = ["smtp:" / "lmtp:"] host [":" port] / "unix:" path
@@ -34,7 +35,8 @@ struct relay_target {
     uint16_t port;                 /* 0: that of callouts */
 };
 
-/* Reads one target from exactly len octets. False: it is none, and what *target holds is undefined. */
+/* Reads one target from exactly len octets. False: it is none, and what *target holds is
+ * undefined. */
 bool relay_target_read(const char *text, size_t len, struct relay_target *target);
 
 /*

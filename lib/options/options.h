@@ -42,9 +42,10 @@ struct options {
 };
 
 /*
- * Checks and copies. On RB_OK *to is the caller's, to be freed with options_free. On RB_ERR_ARGUMENT (and RB_ERR_NOMEM) *to is NULL and detail says in words which
- * option is wrong and what would be right: "port: 0 is not in 1..65535"; on RB_OK it is "". detail
- * may be NULL. What a resolver's text means is dns_open's to check. Any thread.
+ * Checks and copies. On RB_OK *to is the caller's, to be freed with options_free. On
+ * RB_ERR_ARGUMENT (and RB_ERR_NOMEM) *to is NULL and detail says in words which option is wrong and
+ * what would be right: "port: 0 is not in 1..65535"; on RB_OK it is "". detail may be NULL. What a
+ * resolver's text means is dns_open's to check. Any thread.
  */
 enum rb_error options_copy(const struct rb_options *from, struct options **to, char *detail,
                            size_t detail_size) __attribute__((warn_unused_result));

@@ -19,7 +19,8 @@ static size_t make_key(const char *relay, const char *domain,
     size_t relay_len = strlen(relay), domain_len = strlen(domain);
 
     memcpy(key, relay, relay_len + 1);
-    /* The key is octets with a length, not a string. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
+    /* The key is octets with a length, not a string.
+     * NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(key + relay_len + 1, domain, domain_len);
     return relay_len + 1 + domain_len;
 }
@@ -211,7 +212,8 @@ void destinations_free(struct destinations *destinations)
 
     HASH_ITER(hh, destinations->table, destination, next)
     {
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was freed */
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was
+         * freed */
         HASH_DEL(destinations->table, destination);
         free(destination);
     }

@@ -4,12 +4,13 @@
  * wait for it, its idle sessions, the probe whether it accepts everything.
  *
  * A destination that has items waiting, may have another session, and is not blocked on a mail host
- * (hostslots.h) is ready. Ready ones are served in turn, so that a busy destination delays no other.
+ * (hostslots.h) is ready. Ready ones are served in turn, so that a busy destination delays no
+ * other.
  *
- * A session that has nothing to ask may be kept open, idle, for the next item of its destination. Of
- * several, the one that became idle last gets it: so surplus ones stay idle for long enough to end.
- * Where others need what an idle session holds (its worker, its mail host's slot), the one that has
- * been idle for longest is evicted.
+ * A session that has nothing to ask may be kept open, idle, for the next item of its destination.
+ * Of several, the one that became idle last gets it: so surplus ones stay idle for long enough to
+ * end. Where others need what an idle session holds (its worker, its mail host's slot), the one
+ * that has been idle for longest is evicted.
  *
  * Thread rule: no locks of its own; every call is made under the owner's lock.
  */
@@ -121,7 +122,8 @@ void idle_begin(struct idle_session *idle, struct destinations *destinations,
 /* It is idle no longer, if only because its time is up. What it got; NULL: nothing. */
 struct callout_item *idle_finish(struct idle_session *idle, struct destinations *destinations);
 
-/* Evicts the session that has been idle for longest with a host; NULL: any. False: there is none. */
+/* Evicts the session that has been idle for longest with a host; NULL: any. False: there is
+ * none. */
 bool idle_evict(struct destinations *destinations, const char *host);
 
 /* --- The probe ----------------------------------------------------------------- */
@@ -129,9 +131,9 @@ bool idle_evict(struct destinations *destinations, const char *host);
 /*
  * An item was accepted by its mail host, and its session does not know whether the domain accepts
  * everything. CALLOUT_PROBE: the session finds out, and tells by destination_end_probe.
- * CALLOUT_PROBE_PARKED: another one does; the item is kept, with what its host said in `best`, until
- * that one ends its probe (NULL: it is only said so). CALLOUT_PROBE_KNOWN: another one has found
- * out, not more than ttl_s ago: *catch_all. now_s: wall clock.
+ * CALLOUT_PROBE_PARKED: another one does; the item is kept, with what its host said in `best`,
+ * until that one ends its probe (NULL: it is only said so). CALLOUT_PROBE_KNOWN: another one has
+ * found out, not more than ttl_s ago: *catch_all. now_s: wall clock.
  */
 enum callout_probe destination_begin_probe(struct destination *destination,
                                            struct callout_item *item,

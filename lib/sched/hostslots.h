@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hostslots: sessions under way with each mail host's IP address, over all destinations: many domains
- * live on one host, which counts connections and not domains. A destination that finds all slots of
- * a host taken is blocked, and needs no worker, until one is free. What the host has let us know of
- * itself lately is kept with them: how many sessions it allows, whether we are too much for it now.
+ * hostslots: sessions under way with each mail host's IP address, over all destinations: many
+ * domains live on one host, which counts connections and not domains. A destination that finds all
+ * slots of a host taken is blocked, and needs no worker, until one is free. What the host has let
+ * us know of itself lately is kept with them: how many sessions it allows, whether we are too much
+ * for it now.
  *
  * Thread rule: no locks of its own; every call is made under the owner's lock. now_ms: monotonic.
  */
@@ -38,11 +39,11 @@ struct hostslots {
 };
 
 /*
- * May a session of this destination call this host? CALLOUT_CALL: hostslots_leave when done with it.
- * CALLOUT_FULL: not now, the destination is blocked until a slot is free. CALLOUT_HELD_BACK: not at
- * all, for another session is on trial with it, or memory is out. CALLOUT_PAUSED: hostslots_pause.
- * on_trial: the host was held back until now, so that one session alone finds out whether it is well
- * again. Destinations that were blocked before come first.
+ * May a session of this destination call this host? CALLOUT_CALL: hostslots_leave when done with
+ * it. CALLOUT_FULL: not now, the destination is blocked until a slot is free. CALLOUT_HELD_BACK:
+ * not at all, for another session is on trial with it, or memory is out. CALLOUT_PAUSED:
+ * hostslots_pause. on_trial: the host was held back until now, so that one session alone finds out
+ * whether it is well again. Destinations that were blocked before come first.
  */
 enum callout_permission hostslots_enter(struct hostslots *hostslots,
                                         struct destinations *destinations,
@@ -76,9 +77,9 @@ void hostslots_note_answer(struct hostslots *hostslots, const char *ip, int64_t 
 bool hostslots_has_answered(const struct hostslots *hostslots, const char *ip, int64_t now_ms);
 
 /*
- * A callout over the destination has ended. A slot that was reserved for it and that it did not take
- * is the next one's (true: a worker is to come for that). One that has no items left is not blocked
- * any more. To be called before destinations_release.
+ * A callout over the destination has ended. A slot that was reserved for it and that it did not
+ * take is the next one's (true: a worker is to come for that). One that has no items left is not
+ * blocked any more. To be called before destinations_release.
  */
 bool hostslots_end_callout(struct hostslots *hostslots, struct destinations *destinations,
                            struct destination *destination, int64_t now_ms);

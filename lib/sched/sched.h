@@ -4,8 +4,8 @@
  * look-ups are pushed from above; threads of its own take them and call up by the hooks given at
  * open.
  *
- * Owns: the destinations and what waits for them, the slots of mail hosts, the lists of callouts and
- * look-ups under way and how long they have been kept waiting, the idle sessions, the threads.
+ * Owns: the destinations and what waits for them, the slots of mail hosts, the lists of callouts
+ * and look-ups under way and how long they have been kept waiting, the idle sessions, the threads.
  * Lock: one, its own. Each function takes it itself, at most once, and leaves it before it returns;
  * hooks are called without it. Callers hold no lock of their own. Until it is answered a question
  * costs three takes as a rule: sched_push, a worker's that comes for it, sched_host_enter.
@@ -67,8 +67,8 @@ struct callout_item *sched_stop(struct sched *sched);
 void sched_join(struct sched *sched);
 
 /*
- * Frees. After sched_join, or before anything was pushed; look-ups that were pushed and not made are
- * left to their owner. NULL is fine.
+ * Frees. After sched_join, or before anything was pushed; look-ups that were pushed and not made
+ * are left to their owner. NULL is fine.
  */
 void sched_close(struct sched *sched);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * threads: the workers and their watcher. A worker takes a ready destination, runs one callout over
- * it, and lets go; or makes one look-up. Of both, if there are both, in turn. Workers are started as
- * needed, with small stacks. Up to max_held of them are exempt from the ceiling workers_max: those
- * whose callouts are stalled (base/stall.h) and those that keep an idle session. A worker that finds
- * more than workers_max others counted ends.
+ * it, and lets go; or makes one look-up. Of both, if there are both, in turn. Workers are started
+ * as needed, with small stacks. Up to max_held of them are exempt from the ceiling workers_max:
+ * those whose callouts are stalled (base/stall.h) and those that keep an idle session. A worker
+ * that finds more than workers_max others counted ends.
  *
  * While something is ready that no worker may come for, the watcher looks when the next callout
  * stalls, and so becomes exempt; it makes callouts yield where too many are stalled.
@@ -220,8 +220,8 @@ static bool work_once(struct sched *sched)
 }
 
 /*
- * The last thing that a thread does; under the lock, which it leaves. Each that ends waits until the
- * one before it is gone, so that there is but one to wait for in the end.
+ * The last thing that a thread does; under the lock, which it leaves. Each that ends waits until
+ * the one before it is gone, so that there is but one to wait for in the end.
  */
 static void end_thread(struct sched *sched)
 {
@@ -288,7 +288,8 @@ static bool start_worker(struct sched *sched)
 /* --- The watcher ----------------------------------------------------------- */
 
 /*
- * Has callouts yield where too many are stalled. When to look again, in milliseconds; 0: when called.
+ * Has callouts yield where too many are stalled. When to look again, in milliseconds; 0: when
+ * called.
  */
 static int64_t watch_once(struct sched *sched)
 {

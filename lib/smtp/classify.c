@@ -7,8 +7,9 @@
  * Order matters, and is this: what is no answer at all; what is said about encryption; about our
  * sender; about us; then about the mailbox; what is said vaguely comes last, and what no row knows
  * is `rejected` or `tempfail`. A row about the mailbox must never take a reply about us, for that
- * makes innocent senders bounce; the other error costs only an unknown. So these rows go by what the
- * clauses of the reply say (classify_clauses), and of whom; only the others go by phrases alone.
+ * makes innocent senders bounce; the other error costs only an unknown. So these rows go by what
+ * the clauses of the reply say (classify_clauses), and of whom; only the others go by phrases
+ * alone.
  */
 #include "config.h"
 
@@ -147,8 +148,8 @@ static bool introduces_us(const struct classify_question *about, const struct re
 }
 
 /*
- * What a host says that another one said to it is what that one said: a refusal of the mailbox where
- * that was one, none where it was not, and nothing against us.
+ * What a host says that another one said to it is what that one said: a refusal of the mailbox
+ * where that was one, none where it was not, and nothing against us.
  */
 static struct judgement judge_quotation(const struct classify_question *about,
                                         const struct reply *reply, struct look *look,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * classify: what a mail host's reply means for the address that was asked, and whom it speaks of. One
- * table: stage, code, enhanced code, text, and what we said -> reason, subject, wait. Pure.
+ * classify: what a mail host's reply means for the address that was asked, and whom it speaks of.
+ * One table: stage, code, enhanced code, text, and what we said -> reason, subject, wait. Pure.
  *
  * Only a 5yz reply to RCPT (or DATA) that speaks of this mailbox yields an invalid reason. 4yz
  * never does. Where in doubt: `rejected` for 5yz, `tempfail` for 4yz.
@@ -14,8 +14,8 @@
 
 enum { CLASSIFY_WAIT_MIN_S = 1, CLASSIFY_WAIT_MAX_S = 24 * 3600 };
 
-/* What we said, which a reply may quote. All texts are the caller's; "" where there is none, or it is
- * not known. */
+/* What we said, which a reply may quote. All texts are the caller's; "" where there is none, or it
+ * is not known. */
 struct classify_question {
     const char *address;   /* the one asked about, as it stood in RCPT */
     const char *mail_from; /* our sender, as it stood in MAIL; "": the null sender, or none yet */
@@ -44,8 +44,8 @@ struct judgement {
 };
 
 /*
- * Judges a complete reply to what was said, at a stage (BANNER, EHLO, STARTTLS, MAIL, RCPT, DATA, RSET, QUIT). A
- * reply that cannot stand at that stage (3yz to RCPT, 503) is protocol_error.
+ * Judges a complete reply to what was said, at a stage (BANNER, EHLO, STARTTLS, MAIL, RCPT, DATA,
+ * RSET, QUIT). A reply that cannot stand at that stage (3yz to RCPT, 503) is protocol_error.
  */
 struct judgement classify(const struct classify_question *about, enum rb_stage stage,
                           const struct reply *reply);

@@ -48,7 +48,8 @@ static bool is_harmless(const struct clause *clause, size_t i)
     return item_is(item, HARMLESS | T(NONE));
 }
 
-/* Of whom a clause speaks that names the sender or us: only where it says something against them. */
+/* Of whom a clause speaks that names the sender or us: only where it says something against
+ * them. */
 static int weigh_whose(const struct reading *reading, const struct clause *clause)
 {
     terms label = (terms)1 << reading->label.term;
@@ -122,7 +123,8 @@ static int weigh_mailbox(struct reading *reading, const struct clause *clause)
     return (clause->has & counts) != 0 ? says & (SAYS_FULL | SAYS_TOO_MANY) : says;
 }
 
-/* "user … cannot receive", "banned recipient": something against a mailbox, and against it alone. */
+/* "user … cannot receive", "banned recipient": something against a mailbox, and against it
+ * alone. */
 static int weigh_recipient(const struct clause *clause)
 {
     for (size_t i = 0; i < clause->count && (clause->has & VOIDS) == 0; i++) {

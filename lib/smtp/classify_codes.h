@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* classify_codes: enhanced codes (RFC 3463) and whole replies that stand in a reply's text. Pure. */
+/* classify_codes: enhanced codes (RFC 3463) and whole replies that stand in a reply's text.
+ * Pure. */
 #ifndef RB_SMTP_CLASSIFY_CODES_H
 #define RB_SMTP_CLASSIFY_CODES_H
 

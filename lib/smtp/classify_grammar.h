@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * classify_grammar: a clause of a reply as a row of items, and what is said of what in it. Nouns that
- * stand together become one (the last is what it is, "sender" and "your" say whose), denials are
- * resolved ("not found": absent). Pure.
+ * classify_grammar: a clause of a reply as a row of items, and what is said of what in it. Nouns
+ * that stand together become one (the last is what it is, "sender" and "your" say whose), denials
+ * are resolved ("not found": absent). Pure.
  */
 #ifndef RB_SMTP_CLASSIFY_GRAMMAR_H
 #define RB_SMTP_CLASSIFY_GRAMMAR_H

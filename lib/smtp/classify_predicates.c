@@ -143,7 +143,8 @@ static bool has_part(const struct clause *clause, terms any)
     return false;
 }
 
-/* Space or a number that is not the mailbox's: "server quota"; "recipient exceeded email quota" is. */
+/* Space or a number that is not the mailbox's: "server quota"; "recipient exceeded email quota"
+ * is. */
 static bool is_foreign_space(const struct clause *clause, size_t i)
 {
     const terms of_others = T(MESSAGE) | T(HOST) | T(ROUTE) | T(THING) | T(LIST);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * classify_vocabulary: what the words of replies are in a sentence, in the languages that mail hosts
- * speak. The words are in classify_rules.def. Pure; the index is built once, by whichever thread is
- * first.
+ * classify_vocabulary: what the words of replies are in a sentence, in the languages that mail
+ * hosts speak. The words are in classify_rules.def. Pure; the index is built once, by whichever
+ * thread is first.
  */
 #ifndef RB_SMTP_CLASSIFY_VOCABULARY_H
 #define RB_SMTP_CLASSIFY_VOCABULARY_H
@@ -76,8 +76,8 @@ enum term {
 };
 
 /*
- * What stands at tokens[0]: the longest word or fixed phrase that fits, of *len tokens (at least 1).
- * TERM_NONE: the vocabulary does not know it. count must be at least 1.
+ * What stands at tokens[0]: the longest word or fixed phrase that fits, of *len tokens (at least
+ * 1). TERM_NONE: the vocabulary does not know it. count must be at least 1.
  */
 enum term vocabulary_find(const struct token *tokens, size_t count, size_t *len);
 

@@ -3,9 +3,9 @@
  * classify_words: a reply's text made fit for comparing. Pure.
  *
  * Words are lower case, in the letters of classify_letters; apostrophes are gone, all other
- * punctuation parts words. What a reply quotes is no part of what it says: addresses, names and URLs
- * are left out, an IP address becomes "ip", a host name "host", the name of a known DNS block list
- * "dnsbl", the null sender "<>".
+ * punctuation parts words. What a reply quotes is no part of what it says: addresses, names and
+ * URLs are left out, an IP address becomes "ip", a host name "host", the name of a known DNS block
+ * list "dnsbl", the null sender "<>".
  */
 #ifndef RB_SMTP_CLASSIFY_WORDS_H
 #define RB_SMTP_CLASSIFY_WORDS_H

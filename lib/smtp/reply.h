@@ -4,10 +4,10 @@
  * 3463, 2034). Resumes at any octet. Pure. Input is hostile: every length has a ceiling.
  *
  * Accepted beyond the grammar, as mail hosts do it: bare LF as line end, a code alone on its line,
- * octets over 127; and in a banner the first line of postscreen, which says 220 while it still makes
- * up its mind, and then 521 or 421 (RFC 7504, RFC 5321 3.8). Not accepted: a line that does not begin
- * with three digits (the first 2..5), any other code that changes within one reply, more than
- * REPLY_LINES_MAX lines, a line over REPLY_LINE_MAX octets, NUL.
+ * octets over 127; and in a banner the first line of postscreen, which says 220 while it still
+ * makes up its mind, and then 521 or 421 (RFC 7504, RFC 5321 3.8). Not accepted: a line that does
+ * not begin with three digits (the first 2..5), any other code that changes within one reply, more
+ * than REPLY_LINES_MAX lines, a line over REPLY_LINE_MAX octets, NUL.
  */
 #ifndef RB_SMTP_REPLY_H
 #define RB_SMTP_REPLY_H

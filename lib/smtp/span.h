@@ -29,8 +29,8 @@ static inline bool span_fits(const char *word, struct span pattern)
 struct span span_trim(struct span span);
 
 /*
- * The next token, empty at the end: up to a blank; what stands in <> with an "@" is one token, blanks
- * or not. *rest goes behind it.
+ * The next token, empty at the end: up to a blank; what stands in <> with an "@" is one token,
+ * blanks or not. *rest goes behind it.
  */
 struct span span_next_token(struct span *rest);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tls: OpenSSL behind a handful of calls; see tls.h. Nobody else in the library includes openssl/ssl.h. */
+/* tls: OpenSSL behind a handful of calls; see tls.h. Nobody else in the library includes
+ * openssl/ssl.h. */
 #include "config.h"
 
 #include "smtp/tls.h"
@@ -21,7 +22,8 @@ void *tls_context_new(void)
     SSL_CTX_set_security_level(context, 0);
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    /* Each record that carries no octets of SMTP (a ticket, a new key) ends the call that read it. */
+    /* Each record that carries no octets of SMTP (a ticket, a new key) ends the call that read
+     * it. */
     SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tls: our end of TLS on a connected, non-blocking socket (RFC 3207, RFC 8446). Never waits and never
- * looks at a clock: each call says what to wait for. Knows no SMTP and no transcript.
+ * tls: our end of TLS on a connected, non-blocking socket (RFC 3207, RFC 8446). Never waits and
+ * never looks at a clock: each call says what to wait for. Knows no SMTP and no transcript.
  *
- * Thread rule: a struct tls belongs to one thread; several may share the context. The calling thread
- * must block SIGPIPE (OpenSSL writes with write(2)).
+ * Thread rule: a struct tls belongs to one thread; several may share the context. The calling
+ * thread must block SIGPIPE (OpenSSL writes with write(2)).
  */
 #ifndef RB_SMTP_TLS_H
 #define RB_SMTP_TLS_H
@@ -28,8 +28,8 @@ struct tls {
 };
 
 /*
- * A context for opportunistic TLS (RFC 7435): no certificate is checked, for we verify an address, not
- * a host. The caller's, to be freed with tls_context_free. NULL: out of memory.
+ * A context for opportunistic TLS (RFC 7435): no certificate is checked, for we verify an address,
+ * not a host. The caller's, to be freed with tls_context_free. NULL: out of memory.
  */
 void *tls_context_new(void);
 

@@ -176,7 +176,8 @@ static enum transport_status from_errno(int error)
     }
 }
 
-/* With a source address, which bind(2) has taken, EADDRNOTAVAIL means that it has no free port left. */
+/* With a source address, which bind(2) has taken, EADDRNOTAVAIL means that it has no free port
+ * left. */
 static enum transport_status connect_failure(const struct transport *transport, int error)
 {
     bool has_source = transport->settings.bind != NULL;
@@ -235,7 +236,8 @@ static enum transport_status finish_connect(struct transport *transport)
         return status;
     if (getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
         return TRANSPORT_SYSTEM;
-    /* A connection that was reset had been there: the wait for its banner finds out that it is lost. */
+    /* A connection that was reset had been there: the wait for its banner finds out that it is
+     * lost. */
     return error == 0 || error == ECONNRESET ? TRANSPORT_OK : from_errno(error);
 }
 

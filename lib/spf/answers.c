@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* spf_answers: see the header. A list of answers, each in one piece of memory. */
+/* answers: see the header. A list of answers, each in one piece of memory. */
 #include "config.h"
 
 #include "spf/answers.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_answers: what DNS has said so far to one SPF check: of each answer no more than RFC 7208 has
+ * answers: what DNS has said so far to one SPF check: of each answer no more than RFC 7208 has
  * a use for. The look-ups are made by spf_check, or by whoever evaluates step by step.
  *
  * Thread rule: the owner's; one thread at a time.

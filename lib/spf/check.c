@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* spf_check: see the header. It must not decide what a result is good for. */
+/* check: see the header. It must not decide what a result is good for. */
 #include "config.h"
 
 #include "spf/check.h"

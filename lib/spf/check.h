@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_check: an SPF check and the look-ups that it needs. What RFC 7208 makes of them is
+ * check: an SPF check and the look-ups that it needs. What RFC 7208 makes of them is
  * spf_evaluate's.
  *
  * Any thread, many at once; of one `answers` one at a time.
@@ -20,13 +20,15 @@ enum spf_step {
     SPF_NO_MEMORY, /* which says nothing of the domain */
 };
 
-/* Goes as far as one comes without asking anybody: adds to the answers what dns has kept of late. */
+/* Goes as far as one comes without asking anybody: adds to the answers what dns has kept of
+ * late. */
 enum spf_step spf_check_recall(const struct dns *dns, const struct spf_question *question,
                                struct spf_answers *answers, struct spf_result *result,
                                struct spf_lookup *next);
 
 /*
- * Asks for all that is needed, and waits for it until `until`: what is not had by then is TEMPERROR.
+ * Asks for all that is needed, and waits for it until `until`: what is not had by then is
+ * TEMPERROR.
  */
 void spf_check(const struct dns *dns, deadline until, const struct spf_question *question,
                struct spf_result *result);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_evaluate: check_host of RFC 7208 (4.6, 5, 6.1, 7); see the header. Each call begins anew and
+ * evaluate: check_host of RFC 7208 (4.6, 5, 6.1, 7); see the header. Each call begins anew and
  * goes as far as the answers reach. Includes are followed by recursion: its depth is bounded by
  * SPF_LOOKUPS_MAX, since each is counted before it is followed.
  */

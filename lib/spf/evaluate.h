@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_evaluate: may this client send for this domain, by the domain's own word (RFC 7208: check_host
+ * evaluate: may this client send for this domain, by the domain's own word (RFC 7208: check_host
  * of the "MAIL FROM" identity)? Evaluates what DNS has said so far, and says what to ask it next.
  * Finds out; what follows from it is the caller's business. Records, names and addresses are
  * hostile input. Pure: knows no resolver and no clock.
@@ -50,9 +50,9 @@ struct spf_result {
 
 /*
  * True: *result is what it comes to. False: *next must be looked up, and the answer to it, failures
- * too, be added to `answers`; then again. All look-ups of one check are different ones, and fewer than
- * SPF_ANSWERS_MAX; explanations are not fetched. NONE without a look-up where the client is neither
- * AF_INET nor AF_INET6 or the domain no host name of two labels.
+ * too, be added to `answers`; then again. All look-ups of one check are different ones, and fewer
+ * than SPF_ANSWERS_MAX; explanations are not fetched. NONE without a look-up where the client is
+ * neither AF_INET nor AF_INET6 or the domain no host name of two labels.
  *
  * FAIL is only ever a record's own clear word: what could not be found out is TEMPERROR, what
  * breaks the rules or their limits PERMERROR. A name that DNS cannot be asked for does not exist.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_macro: the grammar (RFC 7208 7.1) and its expansion (7.2, 7.3). It must not ask DNS.
+ * macro: the grammar (RFC 7208 7.1) and its expansion (7.2, 7.3). It must not ask DNS.
  *
  *   domain-spec  = macro-string ( "." toplabel [ "." ] / macro-expand )
  *   macro-string = *( macro-expand / %x21-24 / %x26-7E )

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_macro: the macros of SPF (RFC 7208 7): whether a text of a record is a macro-string or a
+ * macro: the macros of SPF (RFC 7208 7): whether a text of a record is a macro-string or a
  * domain-spec by the grammar, and the name that a domain-spec stands for. Hostile text. Pure.
  */
 #ifndef RB_SPF_MACRO_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_memo: see the header. It must not ask DNS.
+ * memo: see the header. It must not ask DNS.
  *
  * A result is kept under a key that says of what it was a result. Who looks for one does not know
  * what the record looked at, and tries each of the four kinds of key.

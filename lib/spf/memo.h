@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_memo: what SPF checks came to a moment ago, so that the messages of one session, and of its
+ * memo: what SPF checks came to a moment ago, so that the messages of one session, and of its
  * neighbours, do not ask DNS again each. A memo of base/, which also says which threads may call.
  */
 #ifndef RB_SPF_MEMO_H
@@ -23,8 +23,8 @@ enum spf_by {
 };
 
 /*
- * The same questions have the same key: spf_by, the address (v4 as v4-mapped), then the domain, HELO
- * name and local part, each with a NUL behind it; those that do not matter are "".
+ * The same questions have the same key: spf_by, the address (v4 as v4-mapped), then the domain,
+ * HELO name and local part, each with a NUL behind it; those that do not matter are "".
  */
 struct spf_key {
     uint8_t octets[1 + 16 + 3 * (SPF_MEMO_TEXT_MAX + 1)];
@@ -43,8 +43,8 @@ bool spf_memo_find(struct memo *memo, const struct spf_question *question,
 
 /*
  * Notes a result, for SPF_MEMO_LIFE_S (TEMPERROR: SPF_MEMO_TEMPERROR_LIFE_S): it holds for the
- * client's address and the domain, and where it was by the HELO name or the local part, for that one
- * alone. What has no key is not noted, nor what there is no memory for.
+ * client's address and the domain, and where it was by the HELO name or the local part, for that
+ * one alone. What has no key is not noted, nor what there is no memory for.
  */
 void spf_memo_note(struct memo *memo, const struct spf_question *question,
                    const struct spf_result *result);

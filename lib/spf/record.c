@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_record: the grammar of SPF records. It must not ask DNS, and must let nothing through that
+ * record: the grammar of SPF records. It must not ask DNS, and must let nothing through that
  * the grammar does not have.
  *
  *   record    = "v=spf1" *( 1*SP ( directive / modifier ) ) *SP

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spf_record: an SPF record as strangers publish it (RFC 7208 4.5, 4.6.1, 5, 6, 12), term by term.
+ * record: an SPF record as strangers publish it (RFC 7208 4.5, 4.6.1, 5, 6, 12), term by term.
  * Pure.
  */
 #ifndef RB_SPF_RECORD_H

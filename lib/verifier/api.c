@@ -26,8 +26,8 @@ static void count_lookup(struct rb_verifier *verifier, enum memory_answer known,
 }
 
 /*
- * A question of the ticket's own, not under way yet, for which it waits where nothing is known. What
- * the cache knows is told at once, and refreshed behind the caller's back. NULL: no memory.
+ * A question of the ticket's own, not under way yet, for which it waits where nothing is known.
+ * What the cache knows is told at once, and refreshed behind the caller's back. NULL: no memory.
  */
 static struct question *prepare(struct rb_ticket *ticket, const struct rb_question *asked,
                                 const struct address *address, const char *key,

@@ -4,8 +4,8 @@
  * for. Equal checks are one; so are equal look-ups, whoever needs them: however many clients send
  * for a domain whose name server is silent, one worker waits for it.
  *
- * Thread rule: no locks of its own; every call is made under the owner's lock, but for check_new,
- * check_free and applicant_free. The answers and the answer of a check are for the one thread that
+ * Thread rule: no locks of its own; every call is made under the owner's lock, but for check_new
+ * and check_free. The answers and the answer of a check are for the one thread that
  * has it: the one that made it, until it waits; then the one that made the look-up it waited for.
  */
 #ifndef RB_VERIFIER_CHECKS_H
@@ -81,8 +81,8 @@ enum rb_error checks_list(struct checks *checks, struct check *check);
 void checks_add_applicant(struct checks *checks, struct check *check, struct applicant *applicant);
 
 /*
- * Takes an applicant off a check, which need not be in the table; NULL when it has none any more. It
- * counts until it is gone.
+ * Takes an applicant off a check, which need not be in the table; NULL when it has none any more.
+ * It counts until it is gone.
  */
 struct applicant *check_take_applicant(struct check *check);
 

@@ -54,9 +54,9 @@ enum gate_word gate_ask(struct rb_verifier *verifier, const struct snapshot *sna
                         const struct spf_question *question, struct check **check);
 
 /*
- * Begins to find out, or joins an equal check; takes the check, and the question, which is not under
- * way yet. It is submitted then, or answered with spf_fail; where nothing can wait, it is answered at
- * once. NULL: it is only for those who come later.
+ * Begins to find out, or joins an equal check; takes the check, and the question, which is not
+ * under way yet. It is submitted then, or answered with spf_fail; where nothing can wait, it is
+ * answered at once. NULL: it is only for those who come later.
  */
 void gate_wait(struct rb_verifier *verifier, const struct snapshot *snapshot, struct check *check,
                struct question *question);

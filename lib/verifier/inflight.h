@@ -44,8 +44,8 @@ struct inflight_news {
  * One who waits for a question; part of something of its owner's, which `release` frees. All three
  * are called from any thread, with no lock held. `tell`: at most once accepted, and at most once
  * answered or stopped, after which it waits no more; it must call nobody. Both may come at one time
- * from two threads, and once more after inflight_leave. `call`: after all who wait for the same have
- * been told answered or stopped; it may take its time, at the cost of the others' calls.
+ * from two threads, and once more after inflight_leave. `call`: after all who wait for the same
+ * have been told answered or stopped; it may take its time, at the cost of the others' calls.
  */
 struct waiter {
     void (*tell)(struct waiter *waiter, const struct inflight_news *news);
@@ -103,8 +103,8 @@ struct question *question_of(struct callout_item *item);
 void waiter_get(struct waiter *waiter);
 void waiter_put(struct waiter *waiter);
 
-/* A waiter, with tell, release and a reference of its owner's, waits for a question that nobody else
- * has yet. */
+/* A waiter, with tell, release and a reference of its owner's, waits for a question that nobody
+ * else has yet. */
 void inflight_wait_for(struct question *question, struct waiter *waiter);
 
 /*

@@ -12,8 +12,8 @@
 #include "verifier/inflight.h"
 
 /*
- * Asks about the item and what else waits for the destination: the hook of sched. arg: the verifier. A worker's thread, no
- * lock held.
+ * Asks about the item and what else waits for the destination: the hook of sched. arg: the
+ * verifier. A worker's thread, no lock held.
  */
 void jobs_run(void *arg, struct destination *destination, struct callout_item *item,
               struct stall_call *call);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* memory: what is known and what is learned; see memory.h, which names what it owns and its lock. */
+/* memory: what is known and what is learned; see memory.h, which names what it owns and its
+ * lock. */
 #include "config.h"
 
 #include "verifier/memory.h"

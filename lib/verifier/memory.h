@@ -26,8 +26,8 @@ struct memory {
 enum memory_answer { CACHE_MISS, CACHE_STALE, CACHE_FRESH };
 
 /*
- * Opens the store of the options (as options_copy made them), if they name one; errors and detail as
- * cache_open. Whatever it returns, memory_close ends it.
+ * Opens the store of the options (as options_copy made them), if they name one; errors and detail
+ * as cache_open. Whatever it returns, memory_close ends it.
  */
 enum rb_error memory_open(struct memory *memory, const struct rb_options *o, char *detail,
                           size_t detail_size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * submit: a question that nothing answers yet joins an equal one under way, or is handed to sched, if
- * the limits allow it. Owns nothing and has no lock: it works over the verifier's rooms.
+ * submit: a question that nothing answers yet joins an equal one under way, or is handed to sched,
+ * if the limits allow it. Owns nothing and has no lock: it works over the verifier's rooms.
  *
  * Thread rule: any thread, with no lock held.
  */
@@ -36,9 +36,9 @@ bool submit_forbids(struct rb_verifier *verifier, const struct options *options,
                     const char *relay, const char *client, struct address_record *why);
 
 /*
- * Asks about an address again, whatever the cache says, with nobody waiting: the hook of retry. arg:
- * the verifier; key: cache_address_key. False: not now, for the queue is half full, or a limit forbids
- * it.
+ * Asks about an address again, whatever the cache says, with nobody waiting: the hook of retry.
+ * arg: the verifier; key: cache_address_key. False: not now, for the queue is half full, or a limit
+ * forbids it.
  */
 bool submit_again(void *arg, const char *key);
 

@@ -198,8 +198,8 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
 
 /*
  * Those whose questions wait are answered; those whose callouts are under way, which end now, are
- * told that there will be no answer. The gate and sched come first: what is submitted from then on is
- * refused, so that whoever comes after inflight_stop does not wait.
+ * told that there will be no answer. The gate and sched come first: what is submitted from then on
+ * is refused, so that whoever comes after inflight_stop does not wait.
  */
 void rb_verifier_stop(struct rb_verifier *verifier)
 {

@@ -5,7 +5,8 @@
  * are asked and waited for), gate.c, submit.c, jobs.c, peek.c. The public face is ringback.h.
  *
  * Owns: nothing that changes, but atomics. Lock: none. Each room has one of its own, and says so in
- * its header; nobody holds two, nor one across I/O or a call upwards.
+ * its header. Nobody holds the locks of two rooms, but for the cache's own below those of memory
+ * and retry, nor any lock across I/O or a call upwards.
  */
 #ifndef RB_VERIFIER_H
 #define RB_VERIFIER_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* policy: see policy.h. */
+/*
+ * policy: see policy.h. The first policy of the file whose criteria are all met counts, and where
+ * there is none, the default one. A criterion that a policy does not name is met by all.
+ */
 #include "config.h"
 
 #include "config/policy.h"

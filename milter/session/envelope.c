@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* envelope: see envelope.h. */
+/* envelope: the names of exemptions, and how an address is shown in logs; see envelope.h. */
 #include "config.h"
 
 #include "session/envelope.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reply: see reply.h. */
+/*
+ * reply: see reply.h. Of a sender, what its mail host said is quoted; of a recipient, nothing that
+ * our own hosts said is told. Codes: RFC 3463.
+ */
 #include "config.h"
 
 #include "session/reply.h"

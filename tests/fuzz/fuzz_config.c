@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The configuration's text. What is taken is printed, taken again, and then prints the same; what
- * is refused is refused in one printable line. A part of it is what the whole has there. The file is one in memory; this machine's name and
- * the resolver are kept out.
+ * is refused is refused in one printable line. A part of it is what the whole has there. The file
+ * is one in memory; this machine's name and the resolver are kept out.
  */
 #include "config.h"
 

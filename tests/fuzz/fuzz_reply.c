@@ -50,7 +50,8 @@ static void check_judgement(const struct classify_question *about, const struct 
         HOLDS(reply_class(reply) == 2);
 }
 
-/* What was said: nothing, what replies of the corpus quote, or what the reply itself begins with. */
+/* What was said: nothing, what replies of the corpus quote, or what the reply itself begins
+ * with. */
 static struct classify_question question(const struct reply *reply, uint8_t chosen, char own[16])
 {
     static const struct classify_question questions[] = {

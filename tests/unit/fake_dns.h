@@ -2,8 +2,9 @@
 /*
  * fake_dns: a scripted DNS server in a thread of the test, on one ephemeral port of the loopback,
  * UDP and TCP. It answers from a table, and can be made to answer badly. Over UDP an answer is cut
- * off where it is longer than the question allows (RFC 1035 4.2.1, RFC 6891 6.2.3). A name that is not in the
- * table does not exist (NXDOMAIN); one that is, but not with the type asked for, has no such data.
+ * off where it is longer than the question allows (RFC 1035 4.2.1, RFC 6891 6.2.3). A name that is
+ * not in the table does not exist (NXDOMAIN); one that is, but not with the type asked for, has no
+ * such data.
  */
 #ifndef RB_FAKE_DNS_H
 #define RB_FAKE_DNS_H

@@ -110,9 +110,9 @@ void fake_host_command(struct fake_host *host, const char *prefix, unsigned n, c
                        size_t size);
 
 /*
- * Batches of a flood (tickets, key updates, hello requests) that were sent whole, to peers that went
- * on reading: FAKE_HOST_FLOOD_OCTETS at least in each. Each is noted as a command "FLOOD" when it
- * begins.
+ * Batches of a flood (tickets, key updates, hello requests) that were sent whole, to peers that
+ * went on reading: FAKE_HOST_FLOOD_OCTETS at least in each. Each is noted as a command "FLOOD" when
+ * it begins.
  */
 unsigned fake_host_floods(struct fake_host *host);
 

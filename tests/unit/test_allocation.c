@@ -2,8 +2,8 @@
 /*
  * test_allocation: an answer from the cache costs few calls for memory, and how many: a question to
  * the verifier one, a whole session of an MTA's with the milter one beside those of its questions,
- * and one for each policy beyond the first that decides. The milter's callbacks are the real ones, with nothing in
- * libmilter's place that takes memory.
+ * and one for each policy beyond the first that decides. The milter's callbacks are the real ones,
+ * with nothing in libmilter's place that takes memory.
  */
 #include "config.h"
 

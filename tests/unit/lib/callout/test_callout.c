@@ -1518,7 +1518,8 @@ static void refusals_of_senders_count_too(void **state)
     assert_int_equal(ask_for_many(6), 2);
     assert_int_equal(fake_host_connections(host), 2);
     heard(host, "MAIL", 12);
-    /* Of the first question of each session: from then on RCPT is not said behind a refused MAIL. */
+    /* Of the first question of each session: from then on RCPT is not said behind a refused
+     * MAIL. */
     heard(host, "RCPT", 4);
     heard(host, "QUIT", 2);
 }
@@ -1722,7 +1723,8 @@ static void what_a_session_was_left_over_is_asked_first_in_the_next(void **state
     heard_nth(host, "RCPT", 2, "RCPT TO:<c@three.example>");
 }
 
-/* A host with a limit to its sessions, whatever its words and code: a second session is told more. */
+/* A host with a limit to its sessions, whatever its words and code: a second session is told
+ * more. */
 static void a_limit_of_a_session_is_no_answer(void **state)
 {
     (void)state;
@@ -1769,7 +1771,8 @@ static void a_limit_of_a_session_that_holds_in_a_new_one_is_an_answer(void **sta
     assert_int_equal(world.paused, 0);
 }
 
-/* A host whose replies turn to our manners has had enough of us: that is not what it says of users. */
+/* A host whose replies turn to our manners has had enough of us: that is not what it says of
+ * users. */
 static void a_host_that_speaks_of_us_in_mid_session_is_asked_in_another(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_dns_answers: for how long what a name server said does for the next question; how often the
+ * test_answers: for how long what a name server said does for the next question; how often the
  * scripted server was asked tells. Time is moved by hand.
  */
 #include "config.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_dns_exchange: which name server is asked when, what a silent one costs, how long answers are
+ * test_exchange: which name server is asked when, what a silent one costs, how long answers are
  * had, and how a look-up is cut short; by what scripted servers on the loopback were asked. Nothing
  * is asserted on time: who was asked, and how often, tells.
  */

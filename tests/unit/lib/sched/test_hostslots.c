@@ -361,7 +361,8 @@ static void the_session_before_in_the_same_run_counts_as_one(void **state)
     (void)leave_as(f, HOST, 10, &contact);
 }
 
-/* Unblocked for one host, turned away by another that it calls first: the slot of the one is handed on. */
+/* Unblocked for one host, turned away by another that it calls first: the slot of the one is handed
+ * on. */
 static void who_is_unblocked_twice_leaves_nobody_behind(void **state)
 {
     struct fixture *f = *state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_spf: check_host of RFC 7208: results, limits, what is looked up and what is not, records as
- * hostile as they come. The evaluation is given its answers out of a table, and asks nobody; a few
- * tests at the end ask a scripted DNS server on the loopback.
+ * test_check: check_host of RFC 7208: results, limits, what is looked up and what is not, records
+ * as hostile as they come. The evaluation is given its answers out of a table, and asks nobody; a
+ * few tests at the end ask a scripted DNS server on the loopback.
  */
 #include "config.h"
 
@@ -253,7 +253,7 @@ static void other_texts_are_no_record(void **state)
     check_records(cases, COUNT(cases));
 }
 
-/* Which they are, test_spf_record knows. */
+/* Which they are, spf/test_record knows. */
 static void faults_of_a_record_are_permerror(void **state)
 {
     static const char *const records[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_spf_macro: what is a domain-spec of RFC 7208, and what name it stands for. */
+/* test_macro: what is a domain-spec of RFC 7208, and what name it stands for. */
 #include "config.h"
 
 #include "spf/macro.h"

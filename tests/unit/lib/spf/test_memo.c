@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_spf_memo: what is remembered of SPF, for whom, and for how long. */
+/* test_memo: what is remembered of SPF, for whom, and for how long. */
 #include "config.h"
 
 #include "spf/memo.h"

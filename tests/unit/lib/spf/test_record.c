@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_spf_record: SPF records by the grammar of RFC 7208, term by term, as hostile as they come. */
+/* test_record: SPF records by the grammar of RFC 7208, term by term, as hostile as they come. */
 #include "config.h"
 
 #include "spf/record.h"
