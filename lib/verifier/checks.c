@@ -130,6 +130,19 @@ struct applicant *check_take_applicant(struct check *check)
     return applicant;
 }
 
+struct applicant *checks_take_applicants(struct checks *checks)
+{
+    struct applicant *all = NULL;
+    struct check *check, *next;
+
+    HASH_ITER(hh, checks->table, check, next)
+    {
+        DL_CONCAT(all, check->applicants);
+        check->applicants = NULL;
+    }
+    return all;
+}
+
 void checks_forget(struct checks *checks, struct applicant *applicant)
 {
     assert(atomic_load(&checks->waiting) > 0);

@@ -86,6 +86,9 @@ void checks_add_applicant(struct checks *checks, struct check *check, struct app
  */
 struct applicant *check_take_applicant(struct check *check);
 
+/* Takes all applicants off all checks of the table; linked by `next`. */
+struct applicant *checks_take_applicants(struct checks *checks);
+
 /* Frees an applicant that was taken, when its question has gone on. Needs no lock. */
 void checks_forget(struct checks *checks, struct applicant *applicant);
 

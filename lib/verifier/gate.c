@@ -384,30 +384,25 @@ unsigned gate_waiting(const struct gate *gate)
     return atomic_load(&gate->checks.waiting);
 }
 
-/* Some applicant; NULL: there is none. */
-static struct applicant *take_any(struct gate *gate)
+/* All at one time: a look-up that comes to its end meanwhile finds nobody to tell. */
+static struct applicant *take_all(struct gate *gate)
 {
-    struct applicant *applicant = NULL;
-    struct check *check, *next;
+    struct applicant *waiting;
 
     pthread_mutex_lock(&gate->lock);
     gate->stopping = true;
-    HASH_ITER(hh, gate->checks.table, check, next)
-    {
-        applicant = check_take_applicant(check);
-        if (applicant != NULL)
-            break;
-    }
+    waiting = checks_take_applicants(&gate->checks);
     pthread_mutex_unlock(&gate->lock);
-    return applicant;
+    return waiting;
 }
 
 /* Those that are being settled just now find out for themselves. */
 void gate_stop(struct rb_verifier *verifier)
 {
-    struct applicant *applicant;
+    struct applicant *applicant, *next;
 
-    while ((applicant = take_any(&verifier->gate)) != NULL) {
+    for (applicant = take_all(&verifier->gate); applicant != NULL; applicant = next) {
+        next = applicant->next;
         answer(verifier, applicant->question, RB_REASON_TIMEOUT, "shutting_down");
         checks_forget(&verifier->gate.checks, applicant);
     }

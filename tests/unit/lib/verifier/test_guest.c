@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "verifier/verifier.h"
 #include "verifier_rig.h"
 
 enum {
@@ -782,6 +783,46 @@ static void the_end_wakes_those_who_wait_at_the_gate(void **state)
     assert_rule(&answer, RB_REASON_TIMEOUT, "shutting_down");
     fake_dns_hold(f->dns, false);
     assert_int_equal(rig_connections(f), 0);
+}
+
+/* The first who is told of the end: meanwhile the name server answers, for all who wait. */
+static void let_the_name_server_answer(void *arg, struct rb_ticket *ticket)
+{
+    struct rig *f = arg;
+    struct gate *gate = &f->verifier->gate;
+    bool is_over = false;
+
+    (void)ticket;
+    fake_dns_hold(f->dns, false);
+    for (int i = 0; i < RIG_PATIENCE_MS && !is_over; i++) {
+        rig_pause();
+        pthread_mutex_lock(&gate->lock);
+        is_over = gate->checks.table == NULL;
+        pthread_mutex_unlock(&gate->lock);
+    }
+}
+
+static void the_end_is_told_to_all_at_the_gate_whoever_answers_meanwhile(void **state)
+{
+    struct rig *f = *state;
+    struct rb_question question = from(STRANGER, "user@strict.example");
+    struct rb_ticket *tickets[2];
+
+    rig_open(f);
+    fake_dns_hold(f->dns, true);
+    question.size = sizeof question;
+    question.done = let_the_name_server_answer;
+    question.done_arg = f;
+    tickets[0] = rig_put(f, &question);
+    question = from(STRANGER, "nobody@strict.example");
+    tickets[1] = rig_put(f, &question);
+    await_txt(f, "strict.example");
+    rb_verifier_stop(f->verifier);
+    for (size_t i = 0; i < COUNT(tickets); i++) {
+        const struct rb_answer answer = rig_answer(tickets[i]);
+
+        assert_rule(&answer, RB_REASON_TIMEOUT, "shutting_down");
+    }
 }
 
 /* --- Rates ----------------------------------------------------------------- */
@@ -1774,6 +1815,7 @@ int main(void)
         TEST(a_look_up_has_its_time_from_when_it_is_made),
         TEST(a_full_queue_takes_nobody_to_the_gate),
         TEST(the_end_wakes_those_who_wait_at_the_gate),
+        TEST(the_end_is_told_to_all_at_the_gate_whoever_answers_meanwhile),
         TEST(a_domain_is_asked_no_more_often_than_its_rate),
         TEST(a_client_gets_no_more_than_its_rate),
         TEST(all_together_ask_no_more_often_than_the_global_rate),
