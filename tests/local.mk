@@ -57,6 +57,7 @@ UNIT = \
     tests/unit/lib/verifier/test_retry \
     tests/unit/lib/verifier/test_ticket \
     tests/unit/lib/verifier/test_sizes \
+    tests/unit/lib/verifier/test_stress \
     tests/unit/lib/verifier/test_verifier \
     tests/unit/milter/base/test_json \
     tests/unit/milter/base/test_log \
