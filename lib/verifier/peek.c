@@ -91,6 +91,12 @@ static enum rb_error peek_at_address(const struct peek *peek)
     if (!question->no_cache)
         known = memory_find(&peek->verifier->memory, peek->snapshot->options, key,
                             peek->address.domain, question->relay, &record, &by_fact);
+    if (question->only_cache && known == CACHE_MISS)
+        record = verifier_moment(peek->verifier, RB_REASON_TIMEOUT, "not_in_cache");
+    if (question->only_cache) {
+        answer(peek, &record, known != CACHE_MISS);
+        return RB_OK;
+    }
     if ((known != CACHE_FRESH || rb_reason_verdict(record.reason) != RB_VERDICT_INVALID) &&
         is_turned_back(peek, known)) {
         record = verifier_moment(peek->verifier, RB_REASON_SPF_FAIL, "spf_fail");
@@ -139,6 +145,7 @@ enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *qu
     if (!sized_read(&full, sizeof full, question, SIZED_QUESTION) || full.address == NULL ||
         (full.relay != NULL && !relay_is_good(full.relay)))
         return RB_ERR_ARGUMENT;
+    full.no_cache = full.no_cache || full.transcript;
     snapshot = snapshots_get(&verifier->snapshots);
     peek.snapshot = snapshot;
     error = peek_at_text(&peek);

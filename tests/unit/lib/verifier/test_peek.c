@@ -208,6 +208,36 @@ static void what_is_known_is_told(void **state)
     assert_true(peek_at(f, "user@example.org").would_call);
 }
 
+static void one_who_asks_the_cache_alone_hears_of_it_alone(void **state)
+{
+    struct rig *f = *state;
+    struct rb_question question = rig_question("user@example.org");
+    struct sockaddr_in client;
+
+    rig_open(f);
+    question.only_cache = true;
+    assert_foretold(f, &question);
+    question = from(&client, "203.0.113.9", "user@strict.example");
+    question.only_cache = true;
+    assert_foretold(f, &question); /* the gate is not asked for it */
+    (void)rig_answer_for(f, "user@example.org");
+    fake_clock_advance_s(&f->clock, 8 * DAY);
+    question = rig_question("user@example.org");
+    question.only_cache = true;
+    assert_foretold(f, &question);
+}
+
+static void one_who_wants_the_dialogue_would_call(void **state)
+{
+    struct rig *f = *state;
+    struct rb_question question = rig_question("user@example.org");
+
+    rig_open(f);
+    (void)rig_answer_for(f, "user@example.org");
+    question.transcript = true;
+    assert_true(peek(f, &question).would_call);
+}
+
 static void what_is_no_address_is_told(void **state)
 {
     struct rig *f = *state;
@@ -391,6 +421,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_nobody_knows_would_be_asked),
         TEST(what_is_known_is_told),
+        TEST(one_who_asks_the_cache_alone_hears_of_it_alone),
+        TEST(one_who_wants_the_dialogue_would_call),
         TEST(what_is_no_address_is_told),
         TEST(a_correspondent_is_told),
         TEST(the_shield_counts),
