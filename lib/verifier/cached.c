@@ -14,19 +14,25 @@
 
 #include <string.h>
 
-enum rb_error rb_address_key(const char *address, size_t address_len, char key[RB_ADDRESS_MAX + 1])
+static enum rb_error parse(const char *text, size_t len, struct address *address)
 {
-    struct address parsed;
-
-    key[0] = '\0';
-    switch (address_parse(address, address_len, true, &parsed)) {
+    switch (address_parse(text, len, true, address)) {
     case ADDRESS_OK:
-        return address_key(&parsed, key, RB_ADDRESS_MAX + 1);
+        return RB_OK;
     case ADDRESS_NOMEM:
         return RB_ERR_NOMEM;
     default:
         return RB_ERR_ARGUMENT;
     }
+}
+
+enum rb_error rb_address_key(const char *address, size_t address_len, char key[RB_ADDRESS_MAX + 1])
+{
+    struct address parsed;
+    enum rb_error error = parse(address, address_len, &parsed);
+
+    key[0] = '\0';
+    return error == RB_OK ? address_format(&parsed, key, RB_ADDRESS_MAX + 1) : error;
 }
 
 static const char *domain_of(const char *address)
@@ -155,14 +161,16 @@ enum rb_error rb_cache_delete(struct rb_verifier *verifier, const char *address,
     struct forgetting forgetting = {.cache = verifier->memory.cache, .error = RB_OK};
     char key[RB_ADDRESS_MAX + 1];
     struct address parsed;
-    enum rb_error error = rb_address_key(address, address_len, key);
+    enum rb_error error = parse(address, address_len, &parsed);
 
+    if (error == RB_OK)
+        error = address_key(&parsed, key, sizeof key);
     if (error == RB_OK && forgetting.cache != NULL) {
         cache_flush(forgetting.cache); /* a walk does not see what is queued */
         error = cache_walk_address(forgetting.cache, CACHE_ADDRESS, key, forget, &forgetting);
         if (error == RB_OK)
             error = cache_walk_address(forgetting.cache, CACHE_RETRY, key, forget, &forgetting);
-        if (error == RB_OK && address_parse(address, address_len, true, &parsed) == ADDRESS_OK)
+        if (error == RB_OK)
             forget_class(&parsed, &forgetting);
     }
     return forgotten(&forgetting, error, removed);

@@ -269,6 +269,16 @@ bool memory_note_answer(struct memory *memory, const char *key, const char *rela
     return true;
 }
 
+/* As it may stand in a command: keys have no quotes. */
+static void tell_address(const char *key, char text[RB_ADDRESS_MAX + 1])
+{
+    struct address address;
+
+    if (!address_from_key(key, &address) ||
+        address_format(&address, text, RB_ADDRESS_MAX + 1) != RB_OK)
+        (void)text_copy(text, RB_ADDRESS_MAX + 1, key);
+}
+
 void memory_fill_answer(const struct memory *memory, const struct options *options,
                         const char *relay, const char *address, const struct address_record *record,
                         struct rb_answer *answer)
@@ -291,7 +301,7 @@ void memory_fill_answer(const struct memory *memory, const struct options *optio
         (memory_keeps(relay, record->reason) || record->reason == RB_REASON_CORRESPONDENT) &&
         address_record_freshness(record, &options->o.lifetimes, now_s, &left_s) != RECORD_EXPIRED)
         answer->expires_s = left_s;
-    (void)text_copy(answer->address, sizeof answer->address, address);
+    tell_address(address, answer->address);
     memcpy(answer->rule, record->rule, sizeof answer->rule);
     memcpy(answer->mx, record->mx, sizeof answer->mx);
     memcpy(answer->ip, record->ip, sizeof answer->ip);

@@ -141,6 +141,26 @@ static void an_address_is_forgotten(void **state)
     assert_false(rig_answer_for(f, "user@example.org").cached);
 }
 
+static void what_is_shown_can_be_forgotten_by_its_name(void **state)
+{
+    static const char *const texts[] = {"\"a b\"@example.org", "\"a@b\"@example.org",
+                                        "\"\\\"a\\\\\"@example.org", "\"\"@example.org"};
+    struct rig *f = *state;
+    char key[RB_ADDRESS_MAX + 1];
+    struct rb_answer answer;
+
+    rig_open(f);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        answer = rig_answer_for(f, texts[i]);
+        assert_string_equal(answer.address, texts[i]);
+        assert_int_equal(rb_address_key(texts[i], strlen(texts[i]), key), RB_OK);
+        assert_string_equal(key, texts[i]);
+        assert_int_equal(rb_cache_delete(f->verifier, answer.address, strlen(answer.address), NULL),
+                         RB_OK);
+    }
+    assert_int_equal(kept(f, "example.org"), 0);
+}
+
 static void a_domain_is_forgotten_with_what_is_known_of_it(void **state)
 {
     struct rig *f = *state;
@@ -493,6 +513,7 @@ int main(void)
         TEST(kept_answers_are_shown_by_domain_or_all),
         TEST(what_a_relay_says_is_shown_as_its_word),
         TEST(an_address_is_forgotten),
+        TEST(what_is_shown_can_be_forgotten_by_its_name),
         TEST(a_domain_is_forgotten_with_what_is_known_of_it),
         TEST(without_a_store_there_is_nothing_to_show),
         TEST(an_address_has_one_canonical_form),
