@@ -88,7 +88,9 @@ void rb_options_init_size(struct rb_options *options, size_t size)
     };
 
     memset(options, 0, size);
-    memcpy(options, &size, sizeof size < size ? sizeof size : size);
+    if (size < sizeof size)
+        return; /* it has no size that could be told */
+    memcpy(options, &size, sizeof size);
     (void)sized_write(options, SIZED_OPTIONS, &defaults, sizeof defaults);
 }
 

@@ -178,6 +178,8 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
     struct rb_lifetimes lifetimes;
     struct sched_limits limits;
 
+    if (error == RB_OK && fresh->options->o.clock != verifier->clock)
+        error = RB_ERR_ARGUMENT; /* deadlines under way are on the other */
     if (error == RB_OK)
         error = retry_configure(verifier->retry, &fresh->options->o);
     if (error != RB_OK) {

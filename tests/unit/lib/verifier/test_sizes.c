@@ -246,6 +246,20 @@ static void older_options_have_the_defaults_of_what_they_lack(void **state)
     free(options);
 }
 
+static void options_without_room_for_a_size_are_not_written_behind_their_end(void **state)
+{
+    const size_t block = sizeof(struct rb_options);
+    unsigned char *octets = malloc(block);
+
+    (void)state;
+    assert_non_null(octets);
+    memset(octets, 0xff, block); /* a size of its own, if that were read */
+    rb_options_init_size((struct rb_options *)octets, sizeof(size_t) - 1);
+    for (size_t i = sizeof(size_t) - 1; i < block; i++)
+        assert_int_equal(octets[i], 0xff);
+    free(octets);
+}
+
 static void newer_options_are_taken_as_far_as_they_are_known(void **state)
 {
     const size_t size = sizeof(struct rb_options) + GUARDED;
@@ -298,6 +312,7 @@ int main(void)
         TEST(an_answer_is_emptied_as_far_as_it_goes),
         TEST(an_older_callers_question_is_read_to_its_end),
         TEST(older_options_have_the_defaults_of_what_they_lack),
+        TEST(options_without_room_for_a_size_are_not_written_behind_their_end),
         TEST(newer_options_are_taken_as_far_as_they_are_known),
         TEST(a_size_that_is_none_is_refused),
     };

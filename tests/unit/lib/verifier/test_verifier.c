@@ -1377,6 +1377,16 @@ static void wrong_new_options_leave_the_old_ones(void **state)
     assert_int_equal(rig_answer_for(f, "user@example.org").expires_s, 31 * DAY);
 }
 
+static void another_clock_is_refused(void **state)
+{
+    struct rig *f = *state;
+    struct rb_options wrong = f->options;
+
+    rig_open(f);
+    wrong.clock = NULL;
+    assert_int_equal(rb_verifier_set_options(f->verifier, &wrong), RB_ERR_ARGUMENT);
+}
+
 static void new_options_are_for_questions_from_now_on(void **state)
 {
     struct rig *f = *state;
@@ -1890,6 +1900,7 @@ int main(void)
         TEST(a_refused_address_does_not_count_against_its_host),
         TEST(new_lifetimes_hold_for_what_is_known),
         TEST(wrong_new_options_leave_the_old_ones),
+        TEST(another_clock_is_refused),
         TEST(new_options_are_for_questions_from_now_on),
         TEST(a_silent_name_server_of_two_does_not_cost_the_answer),
         TEST(stopping_wakes_all_who_wait),
