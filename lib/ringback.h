@@ -294,7 +294,7 @@ struct rb_options {
 /* Sets every field to its default; helo_name stays NULL and must be set. */
 static inline void rb_options_init(struct rb_options *options);
 
-/* The same of a struct of that size. */
+/* The same of a struct of that size; one with no room for its size is made all zero. */
 void rb_options_init_size(struct rb_options *options, size_t size);
 
 static inline void rb_options_init(struct rb_options *options)
@@ -325,8 +325,10 @@ struct rb_transcript; /* at most RB_TRANSCRIPT_LINES_MAX lines; what comes after
 size_t rb_transcript_count(const struct rb_transcript *transcript);
 struct rb_transcript_line rb_transcript_line(const struct rb_transcript *transcript, size_t index);
 
-/* What is known of one address. Plain data but for transcript. Text is printable ASCII, "" where
- * not known. */
+/*
+ * What is known of one address. Plain data but for transcript. Text is printable ASCII, "" where
+ * not known; address may have UTF-8 before its "@" where options.smtputf8 is on, and in a cache.
+ */
 struct rb_answer {
     size_t size;
     char address[RB_ADDRESS_MAX +
@@ -350,8 +352,9 @@ struct rb_answer {
     char mail_from[RB_ADDRESS_MAX + 1];
     int wait_s;         /* what a 4yz reply asked us to wait; 0 where it did not say */
     int64_t elapsed_ms; /* from the question to its answer, or until the caller left */
-    struct rb_transcript *transcript; /* NULL unless asked for; freed by rb_answer_fini */
-    enum rb_limit limit;              /* which limit decided, where one did */
+    /* NULL unless asked for; of the first rb_wait that has it alone. Freed by rb_answer_fini */
+    struct rb_transcript *transcript;
+    enum rb_limit limit; /* which limit decided, where one did */
 };
 
 /* An empty answer. */
@@ -373,12 +376,19 @@ struct rb_question {
     const char *address; /* "user@example.org", with or without <>; hostile input is fine */
     size_t address_len;
     const struct sockaddr
-        *client;       /* who sends; NULL: not known. For the SPF gate and the rate of one client */
-    const char *helo;  /* as the client said it; NULL: not known */
-    const char *relay; /* "host[:port]": ask there and not at the domain's mail hosts; NULL: MX */
-    bool no_cache;     /* neither read what is known nor join; the answer is kept all the same */
-    bool only_cache;   /* answer at once from what is known; RB_REASON_TIMEOUT when nothing is */
-    bool transcript;   /* record the dialogue; implies that it is not joined */
+        *client;      /* who sends; NULL: not known. For the SPF gate and the rate of one client */
+    const char *helo; /* as the client said it; NULL: not known */
+    /*
+     * NULL: the domain's mail hosts. Else who is asked in their place, one to eight in their order,
+     * with commas between: "[smtp:]HOST[:PORT]", "lmtp:HOST[:PORT]" (24), "unix:/PATH" (LMTP),
+     * where HOST is a name, an IPv4 address or an IPv6 address in brackets. Or "mx:" alone: those mail
+     * hosts of the domain that it prefers to ourselves, for a backup MX.
+     */
+    const char *relay;
+    bool no_cache;   /* neither read what is known nor join; the answer is kept all the same */
+    bool only_cache; /* answer at once from what is known; RB_REASON_TIMEOUT when nothing is, as
+                          with no_cache */
+    bool transcript; /* record the dialogue; implies no_cache */
     /*
      * NULL, or called once for each question that rb_ask returned RB_OK for, with done_arg and its
      * ticket: when the answer is there, so that rb_wait returns at once, or when there will be none
@@ -422,7 +432,7 @@ enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verif
 /*
  * New options for questions asked from now on, and for what is asked again by itself
  * (greylist.retry starts and ends that). store, store_..., max_workers and observer stay what they
- * were; the clock must be the same. On failure all stay as they were. RB_ERR_ARGUMENT,
+ * were; another clock is RB_ERR_ARGUMENT. On failure all stay as they were. RB_ERR_ARGUMENT,
  * RB_ERR_NOMEM, RB_ERR_SYSTEM. Any thread.
  */
 enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
@@ -474,6 +484,7 @@ int64_t rb_now_ms(const struct rb_verifier *verifier);
  * RB_OK: the answer is there. RB_ERR_NOT_YET: there is none by then, or RB_ERR_CLOSING, there will
  * be none, for rb_verifier_stop was called; with both the answer is unknown/timeout, for those who
  * go by that. The callout, or what comes before it, goes on, and its answer is kept in the cache.
+ * RB_ERR_ARGUMENT: the answer's size is none.
  */
 enum rb_error rb_wait(struct rb_ticket *ticket, int64_t until_ms, struct rb_answer *answer);
 
@@ -494,7 +505,10 @@ enum rb_error rb_wait_accepted(struct rb_ticket *ticket, int64_t until_ms, bool 
  */
 int64_t rb_ticket_asked_ms(struct rb_ticket *ticket);
 
-/* True when rb_wait would return at once with an answer. Any thread. */
+/*
+ * True when rb_wait would return at once with an answer: never, where it was still asked for when
+ * rb_verifier_stop was called. Any thread.
+ */
 bool rb_ready(struct rb_ticket *ticket);
 
 /* Leaves. A callout under way goes on. NULL is fine. */
@@ -607,16 +621,18 @@ enum rb_error rb_held_back_walk(struct rb_verifier *verifier, rb_held_back_fn *v
 /* --- The cache ------------------------------------------------------------ */
 
 /*
- * The canonical form of an address, by which answers are kept and told: the domain in lower case
- * and A-labels, no needless quotes, no source route. RB_ERR_ARGUMENT: it is none, and key is "".
+ * The canonical form of an address, by which answers are told: the domain in lower case and
+ * A-labels, quotes where they are needed alone, no source route. RB_ERR_ARGUMENT: it is none, and
+ * key is "".
  * RB_ERR_TOO_LONG, RB_ERR_NOMEM. Any thread.
  */
 enum rb_error rb_address_key(const char *address, size_t address_len, char key[RB_ADDRESS_MAX + 1]);
 
 /*
- * One kept answer; relay: "" for what the world says, else where it was asked, as rb_question has
- * it (a long list by a name of its own). expires_s is -1 for one that answers nothing any more.
- * Owns nothing, and lives as long as the call. False: enough. No lock is held.
+ * One kept answer; relay: "" for what the world says (NULL in rb_question), else where it was
+ * asked, as rb_question has it (a long list by a name of its own). expires_s is -1 for one that
+ * answers nothing any more. Owns nothing, and lives as long as the call. False: enough. No lock is
+ * held.
  */
 typedef bool rb_cache_fn(void *arg, const struct rb_answer *answer, const char *relay);
 
