@@ -381,8 +381,8 @@ struct rb_question {
     /*
      * NULL: the domain's mail hosts. Else who is asked in their place, one to eight in their order,
      * with commas between: "[smtp:]HOST[:PORT]", "lmtp:HOST[:PORT]" (24), "unix:/PATH" (LMTP),
-     * where HOST is a name, an IPv4 address or an IPv6 address in brackets. Or "mx:" alone: those mail
-     * hosts of the domain that it prefers to ourselves, for a backup MX.
+     * where HOST is a name, an IPv4 address or an IPv6 address in brackets. Or "mx:" alone: those
+     * mail hosts of the domain that it prefers to ourselves, for a backup MX.
      */
     const char *relay;
     bool no_cache;   /* neither read what is known nor join; the answer is kept all the same */
