@@ -29,8 +29,18 @@
 extern "C" {
 #endif
 
+/*
+ * C++ reads no number of an enum that needs more bits than those it was compiled with, unless its
+ * type is fixed: a newer library may tell more. The size is that which C gives it.
+ */
+#if defined(__cplusplus) && __cplusplus >= 201103L
+#define RB_ENUM_ROOM : unsigned
+#else
+#define RB_ENUM_ROOM
+#endif
+
 /* Could we do the work? Never says anything about an address: that is the reason's part. */
-enum rb_error {
+enum rb_error RB_ENUM_ROOM {
     RB_OK = 0,
     RB_ERR_NOMEM,     /* out of memory */
     RB_ERR_ARGUMENT,  /* the caller's argument is out of range or malformed */
@@ -46,7 +56,7 @@ enum rb_error {
 enum rb_verdict { RB_VERDICT_UNKNOWN = 0, RB_VERDICT_VALID, RB_VERDICT_INVALID };
 
 /* How a verdict came about. The numbers are stored in caches: never renumber, only append. */
-enum rb_reason {
+enum rb_reason RB_ENUM_ROOM {
     RB_REASON_NONE = 0,
     RB_REASON_ACCEPTED = 1,
     RB_REASON_MAILBOX_FULL = 2,
@@ -79,7 +89,7 @@ enum rb_reason {
 };
 
 /* Where in a callout the deciding thing happened. Stored in caches: only append. */
-enum rb_stage {
+enum rb_stage RB_ENUM_ROOM {
     RB_STAGE_NONE = 0,
     RB_STAGE_DNS,
     RB_STAGE_CONNECT,
@@ -98,7 +108,7 @@ enum rb_stage {
  * What holds a question, a domain or a mail host back for now. Of an answer: why it is
  * RB_REASON_LIMITED or, of a queue that is full, RB_REASON_BUSY. A newer library may tell more.
  */
-enum rb_limit {
+enum rb_limit RB_ENUM_ROOM {
     RB_LIMIT_NONE = 0,
     RB_LIMIT_HOST,        /* all mail hosts left failed so often: breaker_failures */
     RB_LIMIT_SHIELD,      /* the domain is forged in bulk */
@@ -206,7 +216,7 @@ enum rb_ip_version { RB_IP_ANY = 0, RB_IP_V4, RB_IP_V6 };
 enum rb_tls { RB_TLS_NEVER = 0, RB_TLS_MAY };
 
 /* What the administrator should hear of. */
-enum rb_event {
+enum rb_event RB_ENUM_ROOM {
     RB_EVENT_STORE_RENEWED = 1, /* the store was not in place or not usable any more: opened anew */
     RB_EVENT_STORE_LOST,        /* the same, but it cannot be opened; tried again and again */
     RB_EVENT_WRITES_LOST,       /* the disk is full, say; told again every hour while it lasts */
@@ -323,7 +333,7 @@ struct rb_transcript; /* at most RB_TRANSCRIPT_LINES_MAX lines; what comes after
                          kept */
 
 size_t rb_transcript_count(const struct rb_transcript *transcript);
-struct rb_transcript_line rb_transcript_line(const struct rb_transcript *transcript, size_t index);
+struct rb_transcript_line rb_transcript_get(const struct rb_transcript *transcript, size_t index);
 
 /*
  * What is known of one address. Plain data but for transcript. Text is printable ASCII, "" where
@@ -699,7 +709,7 @@ void rb_check_identity(struct rb_verifier *verifier, int64_t until_ms,
 bool rb_relay_is_good(const char *relay);
 
 /* What a domain says of a client: RFC 7208 2.6. */
-enum rb_spf_result {
+enum rb_spf_result RB_ENUM_ROOM {
     RB_SPF_NONE,
     RB_SPF_PASS,
     RB_SPF_NEUTRAL,

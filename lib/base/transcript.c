@@ -113,7 +113,7 @@ size_t rb_transcript_count(const struct rb_transcript *transcript)
     return transcript == NULL ? 0 : transcript->count;
 }
 
-struct rb_transcript_line rb_transcript_line(const struct rb_transcript *transcript, size_t index)
+struct rb_transcript_line rb_transcript_get(const struct rb_transcript *transcript, size_t index)
 {
     if (index >= rb_transcript_count(transcript))
         return (struct rb_transcript_line){.dir = '-', .mx = "", .ip = "", .text = ""};

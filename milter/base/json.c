@@ -53,7 +53,7 @@ static json_t *transcript_array(const struct rb_transcript *transcript)
     size_t count = transcript != NULL ? rb_transcript_count(transcript) : 0;
 
     for (size_t i = 0; i < count; i++) {
-        struct rb_transcript_line line = rb_transcript_line(transcript, i);
+        struct rb_transcript_line line = rb_transcript_get(transcript, i);
         char dir[2] = {line.dir, '\0'};
 
         json_array_append_new(array,

@@ -8,6 +8,7 @@ Prints TAP. Needs the sources (RB_SRCDIR) and what was built of them (RB_BUILDDI
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -48,6 +49,32 @@ def told(number, title, found):
     return bool(found)
 
 
+# A name of a function hides one of a struct in C++, and an enum has the numbers of its bits alone.
+CXX_USER = """
+#include <ringback.h>
+static const rb_error error{1000};
+static const rb_reason reason{1000};
+static const rb_stage stage{1000};
+static const rb_event event{1000};
+static const rb_limit limit{1000};
+static const rb_spf_result result{1000};
+int main()
+{
+    const rb_transcript_line line = rb_transcript_get(nullptr, 0);
+
+    return line.dir + int(error) + int(reason) + int(stage) + int(event) + int(limit) + int(result);
+}
+"""
+
+
+def complaints(compiler):
+    """What a C++ compiler has to say of the header."""
+    flags = "-std=c++17 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fsyntax-only -x c++".split()
+    command = [compiler, *flags, f"-I{SOURCE / 'lib'}", "-"]
+    ran = subprocess.run(command, input=CXX_USER, text=True, capture_output=True, check=False)
+    return [] if ran.returncode == 0 else ran.stderr.splitlines() or ["it failed"]
+
+
 def main():
     library = BUILD / ".libs/libringback.so"
     title = "the library exports what the map names, and nothing else"
@@ -57,7 +84,13 @@ def main():
         failed |= told(2, title, differences(exported(library), mapped(), "the library", "the map"))
     else:
         print(f"ok 2 - {title} # SKIP the shared library is not built")
-    print("1..2")
+    compiler = shutil.which("c++")
+    title = "a C++ program may use all of the header, and meet numbers of a later release"
+    if compiler is not None:
+        failed |= told(3, title, complaints(compiler))
+    else:
+        print(f"ok 3 - {title} # SKIP there is no C++ compiler")
+    print("1..3")
     return failed
 
 

@@ -37,13 +37,13 @@ static void lines_come_back_as_they_were_added(void **state)
     transcript_add(transcript, 3456789012, '>', "mx2.example", "2001:db8::1", "QUIT", 4);
     assert_int_equal(rb_transcript_count(transcript), 2);
 
-    struct rb_transcript_line line = rb_transcript_line(transcript, 0);
+    struct rb_transcript_line line = rb_transcript_get(transcript, 0);
     assert_int_equal(line.t_ms, 12);
     assert_int_equal(line.dir, '<');
     assert_string_equal(line.mx, "mx.example");
     assert_string_equal(line.ip, "192.0.2.1");
     assert_string_equal(line.text, "220 hello");
-    line = rb_transcript_line(transcript, 1);
+    line = rb_transcript_get(transcript, 1);
     assert_int_equal(line.t_ms, 3456789012);
     assert_int_equal(line.dir, '>');
     assert_string_equal(line.mx, "mx2.example");
@@ -61,7 +61,7 @@ static void what_is_added_is_copied(void **state)
     memset(mx, 'x', sizeof mx - 1);
     memset(ip, 'x', sizeof ip - 1);
     memset(text, 'x', sizeof text - 1);
-    struct rb_transcript_line line = rb_transcript_line(transcript, 0);
+    struct rb_transcript_line line = rb_transcript_get(transcript, 0);
     assert_string_equal(line.mx, "mx.example");
     assert_string_equal(line.ip, "192.0.2.1");
     assert_string_equal(line.text, "250 ok");
@@ -74,8 +74,8 @@ static void only_len_octets_are_taken(void **state)
     struct rb_transcript *transcript = started();
     transcript_add(transcript, 0, '>', "mx", "ip", "QUITmore", 4);
     transcript_add(transcript, 0, '>', "mx", "ip", "", 0);
-    assert_string_equal(rb_transcript_line(transcript, 0).text, "QUIT");
-    assert_string_equal(rb_transcript_line(transcript, 1).text, "");
+    assert_string_equal(rb_transcript_get(transcript, 0).text, "QUIT");
+    assert_string_equal(rb_transcript_get(transcript, 1).text, "");
     transcript_free(transcript);
 }
 
@@ -84,7 +84,7 @@ static void missing_hosts_and_text_are_empty(void **state)
     (void)state;
     struct rb_transcript *transcript = started();
     transcript_add(transcript, 0, '-', NULL, NULL, NULL, 0);
-    struct rb_transcript_line line = rb_transcript_line(transcript, 0);
+    struct rb_transcript_line line = rb_transcript_get(transcript, 0);
     assert_string_equal(line.mx, "");
     assert_string_equal(line.ip, "");
     assert_string_equal(line.text, "");
@@ -100,7 +100,7 @@ static void an_unknown_direction_is_a_remark(void **state)
     struct rb_transcript *transcript = started();
     for (size_t i = 0; i < COUNT(cases); i++) {
         transcript_add(transcript, 0, cases[i].given, "mx", "ip", "text", 4);
-        assert_int_equal(rb_transcript_line(transcript, i).dir, cases[i].kept);
+        assert_int_equal(rb_transcript_get(transcript, i).dir, cases[i].kept);
     }
     transcript_free(transcript);
 }
@@ -113,7 +113,7 @@ static void every_octet_is_made_printable(void **state)
         const char text[] = {'a', (char)octet, 'b'};
         const char name[] = {'a', (char)octet, '\0'};
         transcript_add(transcript, 0, '<', name, name, text, sizeof text);
-        struct rb_transcript_line line = rb_transcript_line(transcript, (size_t)octet);
+        struct rb_transcript_line line = rb_transcript_get(transcript, (size_t)octet);
         const char *const kept[] = {line.mx, line.ip, line.text};
         for (size_t i = 0; i < COUNT(kept); i++) {
             for (const char *c = kept[i]; *c != '\0'; c++)
@@ -141,7 +141,7 @@ static void long_lines_are_cut_and_say_so(void **state)
     struct rb_transcript *transcript = started();
     for (size_t i = 0; i < COUNT(cases); i++) {
         transcript_add(transcript, 0, '<', "mx", "ip", text, cases[i].len);
-        const char *kept = rb_transcript_line(transcript, i).text;
+        const char *kept = rb_transcript_get(transcript, i).text;
         assert_int_equal(strlen(kept), cases[i].kept);
         assert_int_equal(strcmp(kept + strlen(kept) - 3, "...") == 0, cases[i].is_cut);
     }
@@ -156,8 +156,8 @@ static void long_host_names_are_cut(void **state)
     name[sizeof name - 1] = '\0';
     struct rb_transcript *transcript = started();
     transcript_add(transcript, 0, '<', name, name, "text", 4);
-    assert_int_equal(strlen(rb_transcript_line(transcript, 0).mx), RB_DOMAIN_MAX);
-    assert_in_range(strlen(rb_transcript_line(transcript, 0).ip), 1, 45);
+    assert_int_equal(strlen(rb_transcript_get(transcript, 0).mx), RB_DOMAIN_MAX);
+    assert_in_range(strlen(rb_transcript_get(transcript, 0).ip), 1, 45);
     transcript_free(transcript);
 }
 
@@ -173,7 +173,7 @@ static void lines_over_the_ceiling_are_only_counted(void **state)
         add(transcript, "dropped");
     assert_int_equal(rb_transcript_count(transcript), RB_TRANSCRIPT_LINES_MAX);
     assert_int_equal(transcript_dropped(transcript), OVER);
-    assert_string_equal(rb_transcript_line(transcript, RB_TRANSCRIPT_LINES_MAX - 1).text, "kept");
+    assert_string_equal(rb_transcript_get(transcript, RB_TRANSCRIPT_LINES_MAX - 1).text, "kept");
     transcript_free(transcript);
 }
 
@@ -184,7 +184,7 @@ static void a_line_that_is_not_there_is_empty(void **state)
     add(transcript, "one");
     static const size_t indices[] = {1, 2, SIZE_MAX};
     for (size_t i = 0; i < COUNT(indices); i++) {
-        struct rb_transcript_line line = rb_transcript_line(transcript, indices[i]);
+        struct rb_transcript_line line = rb_transcript_get(transcript, indices[i]);
         assert_int_equal(line.dir, '-');
         assert_string_equal(line.mx, "");
         assert_string_equal(line.ip, "");
@@ -199,7 +199,7 @@ static void no_transcript_keeps_nothing(void **state)
     add(NULL, "text");
     assert_int_equal(rb_transcript_count(NULL), 0);
     assert_int_equal(transcript_dropped(NULL), 0);
-    assert_string_equal(rb_transcript_line(NULL, 0).text, "");
+    assert_string_equal(rb_transcript_get(NULL, 0).text, "");
     transcript_free(NULL);
 }
 

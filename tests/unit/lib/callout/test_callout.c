@@ -1055,7 +1055,7 @@ static void a_host_held_back_is_limited_and_not_called(void **state)
     nobody_was_called();
     assert_int_equal(world.learned_count, 0);
     assert_int_equal(rb_transcript_count(world.item[0].transcript), 1);
-    assert_int_equal(rb_transcript_line(world.item[0].transcript, 0).dir, '-');
+    assert_int_equal(rb_transcript_get(world.item[0].transcript, 0).dir, '-');
 }
 
 static void a_host_held_back_leaves_the_others(void **state)
@@ -2310,11 +2310,11 @@ static void each_item_has_its_own_part_of_the_transcript(void **state)
     first = add("a@one.example")->transcript = transcript_new();
     second = add("b@one.example")->transcript = transcript_new();
     run("one.example");
-    assert_string_equal(rb_transcript_line(first, 0).text, "connecting");
-    assert_string_equal(rb_transcript_line(first, 7).text, "RCPT TO:<a@one.example>");
-    assert_string_equal(rb_transcript_line(second, 0).text, "in a session that is open already");
-    assert_string_equal(rb_transcript_line(second, 1).text, "RSET");
-    assert_string_equal(rb_transcript_line(second, 5).text, "RCPT TO:<b@one.example>");
+    assert_string_equal(rb_transcript_get(first, 0).text, "connecting");
+    assert_string_equal(rb_transcript_get(first, 7).text, "RCPT TO:<a@one.example>");
+    assert_string_equal(rb_transcript_get(second, 0).text, "in a session that is open already");
+    assert_string_equal(rb_transcript_get(second, 1).text, "RSET");
+    assert_string_equal(rb_transcript_get(second, 5).text, "RCPT TO:<b@one.example>");
 }
 
 static void a_utf8_address_is_unknown_where_it_cannot_be_asked(void **state)

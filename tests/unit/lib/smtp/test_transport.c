@@ -792,7 +792,7 @@ static void has_lines(const struct rb_transcript *transcript, const struct line 
 
     assert_int_equal(rb_transcript_count(transcript), count);
     for (size_t i = 0; i < count; i++) {
-        struct rb_transcript_line line = rb_transcript_line(transcript, i);
+        struct rb_transcript_line line = rb_transcript_get(transcript, i);
 
         assert_int_equal(line.dir, lines[i].dir);
         assert_string_equal(line.text, lines[i].text);

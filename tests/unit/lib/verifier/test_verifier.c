@@ -1003,7 +1003,7 @@ static void no_cache_does_not_join(void **state)
 static bool has_line(const struct rb_transcript *transcript, char dir, const char *text)
 {
     for (size_t i = 0; i < rb_transcript_count(transcript); i++) {
-        const struct rb_transcript_line line = rb_transcript_line(transcript, i);
+        const struct rb_transcript_line line = rb_transcript_get(transcript, i);
 
         if (line.dir == dir && strncmp(line.text, text, strlen(text)) == 0 &&
             strcmp(line.mx, "mx.example.org") == 0 && strcmp(line.ip, "127.0.0.1") == 0)
