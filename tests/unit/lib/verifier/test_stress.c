@@ -17,7 +17,7 @@
 #include "verifier/verifier.h"
 #include "verifier_rig.h"
 
-enum { ROUNDS = 3, ASKERS = 6, ASKS = 40, STOPS_AFTER_MAX = 60 };
+enum { ROUNDS = 2, ASKERS = 6, ASKS = 40, STOPS_AFTER_MAX = 60 };
 
 /* --- The world --------------------------------------------------------------- */
 
@@ -362,13 +362,26 @@ static int tear_down(void **state)
     return rig_tear_down(&rig);
 }
 
+/* Time must go on: who says nothing is waited for by that clock. */
+static void await_idle(struct rig *rig)
+{
+    struct rb_stats stats = rig_stats(rig);
+
+    for (int i = 0; stats.running > 0 || stats.pending > 0; i++) {
+        assert_in_range(i, 0, RIG_PATIENCE_MS);
+        fake_clock_advance_s(&rig->clock, 1);
+        rig_pause();
+        stats = rig_stats(rig);
+    }
+}
+
 static void assert_nothing_is_left(struct rig *rig)
 {
     struct rb_verifier *verifier = rig->verifier;
 
     rig->options.greylist.retry = false; /* whose thread has ended then */
     rig_reload(rig);
-    rig_await_idle(rig);
+    await_idle(rig);
     assert_int_equal(rig_stats(rig).held, 0);
     assert_int_equal(rig_stats(rig).resting, 0);
     assert_int_equal(atomic_load(&verifier->tickets_held), 0);
