@@ -329,8 +329,7 @@ struct rb_transcript_line {
     const char *mx, *ip, *text; /* printable ASCII */
 };
 
-struct rb_transcript; /* at most RB_TRANSCRIPT_LINES_MAX lines; what comes after is counted, not
-                         kept */
+struct rb_transcript; /* RB_TRANSCRIPT_LINES_MAX lines at most: the first ones */
 
 size_t rb_transcript_count(const struct rb_transcript *transcript);
 struct rb_transcript_line rb_transcript_get(const struct rb_transcript *transcript, size_t index);

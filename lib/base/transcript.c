@@ -26,7 +26,6 @@ struct line {
 struct rb_transcript {
     struct line *lines;
     size_t count, room;
-    size_t dropped;
 };
 
 struct rb_transcript *transcript_new(void)
@@ -96,16 +95,8 @@ void transcript_add(struct rb_transcript *transcript, int64_t t_ms, char dir, co
     if (dir != '<' && dir != '>')
         dir = '-';
     struct line line = {.t_ms = t_ms, .dir = dir};
-    if (!make_room(transcript) || !line_init(&line, mx, ip, text, len)) {
-        transcript->dropped++;
-        return;
-    }
-    transcript->lines[transcript->count++] = line;
-}
-
-size_t transcript_dropped(const struct rb_transcript *transcript)
-{
-    return transcript == NULL ? 0 : transcript->dropped;
+    if (make_room(transcript) && line_init(&line, mx, ip, text, len))
+        transcript->lines[transcript->count++] = line;
 }
 
 size_t rb_transcript_count(const struct rb_transcript *transcript)

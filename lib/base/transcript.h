@@ -26,13 +26,10 @@ void transcript_free(struct rb_transcript *transcript);
 /*
  * Appends a line: dir '<', '>' or '-' (anything else counts as '-'), the host (mx and ip may be
  * NULL: ""), and len octets of hostile text, which is copied and made printable. Beyond
- * RB_TRANSCRIPT_LINES_MAX lines it is only counted; when memory runs out, dropped and counted too.
- * A NULL transcript is fine: nothing is kept.
+ * RB_TRANSCRIPT_LINES_MAX lines, or when memory runs out, it is dropped. A NULL transcript is fine:
+ * nothing is kept.
  */
 void transcript_add(struct rb_transcript *transcript, int64_t t_ms, char dir, const char *mx,
                     const char *ip, const char *text, size_t len);
-
-/* Lines that were not kept. */
-size_t transcript_dropped(const struct rb_transcript *transcript);
 
 #endif

@@ -14,7 +14,6 @@
 
 enum {
     CHECKSUM_SIZE = 4,
-    VARINT_SIZE_MAX = 10,
     WORD_SIZE = 8,
     BLOCK_SIZE = 2 * WORD_SIZE,
     MARK = 0x80, /* what a first octet has over its letter */

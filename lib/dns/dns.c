@@ -49,8 +49,3 @@ void dns_set_watch(struct dns *dns, const struct dns_watch *watch)
 {
     dns_servers_set_watch(dns->servers, watch);
 }
-
-int64_t dns_silent_ms(const struct dns *dns)
-{
-    return dns_servers_silent_ms(dns->servers);
-}

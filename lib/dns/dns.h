@@ -27,8 +27,10 @@ enum dns_outcome {
 /*
  * Who is told when no name server answers any more, whatever it is asked, and when one does again.
  * Called once at each change, from the thread whose look-up has found it out, with no lock held; it
- * must be quick. Where both happen at one moment, the calls may come in either order: dns_silent_ms
- * says what holds.
+ * must be quick. Where both happen at one moment, the calls may come in either order. They are
+ * silent from when the first look-up began that got no answer of any kind (SERVFAIL is one) to when
+ * the latest such look-up ended. A look-up counts that had a second at least, or was turned away by
+ * every server's host; not one that was cancelled.
  */
 struct dns_watch {
     void (*silent)(void *arg, int64_t silent_ms);
@@ -53,13 +55,5 @@ void dns_close(struct dns *dns);
 
 /* Before the first look-up. The watch is copied; all its functions must be there. */
 void dns_set_watch(struct dns *dns, const struct dns_watch *watch);
-
-/*
- * For how long no name server has answered: from when the first look-up began that got no answer of
- * any kind (SERVFAIL is one) to when the latest such look-up ended. 0: the latest one that counts
- * got an answer. A look-up counts that had a second at least, or was turned away by every server's
- * host; not one that was cancelled. Any thread.
- */
-int64_t dns_silent_ms(const struct dns *dns);
 
 #endif

@@ -32,9 +32,8 @@ struct dns_servers {
     _Atomic int64_t last_until_ms[DNS_RESOLVERS_MAX]; /* 0: it has answered */
     atomic_uint turn;                                 /* with resolv.conf's rotate */
 
-    /* Since when no server has answered (HEARD: one has), and when that was seen last. */
-    _Atomic int64_t silent_since_ms, silent_at_ms;
-    atomic_bool is_told; /* that they are silent, to the watch */
+    _Atomic int64_t silent_since_ms; /* since when no server has answered; HEARD: one has */
+    atomic_bool is_told;             /* that they are silent, to the watch */
     struct dns_watch watch;
 };
 
@@ -216,14 +215,6 @@ void dns_servers_set_watch(struct dns_servers *servers, const struct dns_watch *
     atomic_store(&servers->is_told, watch->is_told);
 }
 
-int64_t dns_servers_silent_ms(struct dns_servers *servers)
-{
-    const int64_t since_ms = atomic_load(&servers->silent_since_ms);
-    const int64_t at_ms = atomic_load(&servers->silent_at_ms);
-
-    return since_ms < at_ms ? at_ms - since_ms : 0;
-}
-
 void dns_servers_are_heard(struct dns_servers *servers)
 {
     if (atomic_load(&servers->silent_since_ms) != HEARD)
@@ -235,11 +226,11 @@ void dns_servers_are_heard(struct dns_servers *servers)
 
 void dns_servers_are_silent(struct dns_servers *servers, int64_t began_ms)
 {
+    const int64_t now_ms = clock_monotonic_ms(servers->clock);
     int64_t since_ms = HEARD, silent_ms;
 
     (void)atomic_compare_exchange_strong(&servers->silent_since_ms, &since_ms, began_ms);
-    atomic_store(&servers->silent_at_ms, clock_monotonic_ms(servers->clock));
-    silent_ms = dns_servers_silent_ms(servers);
+    silent_ms = now_ms - atomic_load(&servers->silent_since_ms); /* below 0: one was heard */
     if (silent_ms >= DNS_SILENT_AFTER_MS && servers->watch.silent != NULL &&
         !atomic_exchange(&servers->is_told, true))
         servers->watch.silent(servers->watch.arg, silent_ms);

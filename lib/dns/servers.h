@@ -57,8 +57,7 @@ void dns_servers_was_silent(struct dns_servers *servers, size_t number);
 void dns_servers_are_heard(struct dns_servers *servers);
 void dns_servers_are_silent(struct dns_servers *servers, int64_t began_ms);
 
-/* As dns_set_watch and dns_silent_ms have it. */
+/* As dns_set_watch has it. */
 void dns_servers_set_watch(struct dns_servers *servers, const struct dns_watch *watch);
-int64_t dns_servers_silent_ms(struct dns_servers *servers);
 
 #endif

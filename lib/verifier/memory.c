@@ -246,7 +246,11 @@ enum memory_answer memory_find(struct memory *memory, const struct options *opti
 
 /* --- Answers --------------------------------------------------------------- */
 
-bool memory_keeps(const char *relay, enum rb_reason reason)
+/*
+ * Whether an answer with that reason is written down. relay: "" for none. That a mail store of our
+ * own gave no answer is of this moment: the next question asks it again.
+ */
+static bool is_kept(const char *relay, enum rb_reason reason)
 {
     return address_record_is_kept(reason) &&
            (!relay_is_own(relay) || rb_reason_verdict(reason) != RB_VERDICT_UNKNOWN ||
@@ -261,7 +265,7 @@ bool memory_is_of_mailbox(const struct address_record *record)
 bool memory_note_answer(struct memory *memory, const char *key, const char *relay,
                         const struct address_record *record)
 {
-    if (memory->cache == NULL || !memory_keeps(relay, record->reason))
+    if (memory->cache == NULL || !is_kept(relay, record->reason))
         return false;
     (void)cache_put_address(memory->cache, key, record);
     if (relay[0] == '\0' && memory_is_of_mailbox(record))
@@ -298,7 +302,7 @@ void memory_fill_answer(const struct memory *memory, const struct options *optio
         .limit = record->limit,
     };
     if (memory->cache != NULL && address[0] != '\0' &&
-        (memory_keeps(relay, record->reason) || record->reason == RB_REASON_CORRESPONDENT) &&
+        (is_kept(relay, record->reason) || record->reason == RB_REASON_CORRESPONDENT) &&
         address_record_freshness(record, &options->o.lifetimes, now_s, &left_s) != RECORD_EXPIRED)
         answer->expires_s = left_s;
     tell_address(address, answer->address);

@@ -50,12 +50,6 @@ bool memory_settles(const struct memory *memory, const struct options *options,
                     const struct domain_record *facts, struct address_record *record);
 
 /*
- * Whether an answer with that reason is written down. relay: "" for none. That a mail store of our
- * own gave no answer is of this moment: the next question asks it again.
- */
-bool memory_keeps(const char *relay, enum rb_reason reason);
-
-/*
  * Whether the answer is about the mailbox: such answers tell what the domain is being used for, and
  * what holds for other one-time senders of its class.
  */

@@ -150,15 +150,24 @@ static void what_is_of_this_moment_is_not_kept(void **state)
 {
     static const char own[] = "lmtp.example.org:24";
     struct fixture *f = *state;
-    const struct address_record busy = {.reason = RB_REASON_BUSY},
-                                down = {.reason = RB_REASON_UNREACHABLE};
+    static const struct {
+        const char *relay;
+        enum rb_reason reason;
+        bool kept;
+    } rows[] = {
+        {"", RB_REASON_BUSY, false},         {"", RB_REASON_UNREACHABLE, true},
+        {own, RB_REASON_NO_SUCH_USER, true}, {own, RB_REASON_CATCH_ALL, true},
+        {own, RB_REASON_UNREACHABLE, false},
+    };
+    char key[CACHE_KEY_MAX + 1];
 
-    assert_false(memory_note_answer(&f->memory, "user@example.org", "", &busy));
-    assert_true(memory_keeps("", RB_REASON_UNREACHABLE));
-    assert_true(memory_keeps(own, RB_REASON_NO_SUCH_USER));
-    assert_true(memory_keeps(own, RB_REASON_CATCH_ALL));
-    assert_false(memory_keeps(own, RB_REASON_UNREACHABLE));
-    assert_false(memory_note_answer(&f->memory, "user@example.org", own, &down));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct address_record said = {.reason = rows[i].reason, .stamp_s = 1};
+        const char *relay = rows[i].relay[0] != '\0' ? rows[i].relay : NULL;
+
+        assert_int_equal(cache_address_key(relay, "user@example.org", key), RB_OK);
+        assert_int_equal(memory_note_answer(&f->memory, key, rows[i].relay, &said), rows[i].kept);
+    }
 }
 
 static void a_host_that_fails_is_held_back_and_tried_once(void **state)
