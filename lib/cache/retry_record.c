@@ -10,8 +10,6 @@
 
 #include "cache/retry_record.h"
 
-#include <string.h>
-
 #include "cache/codec.h"
 #include "base/text.h"
 

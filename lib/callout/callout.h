@@ -12,7 +12,6 @@
 
 #include "mail/address.h"
 #include "dns/dns.h"
-#include "mail/netguard.h"
 #include "options/options.h"
 #include "base/stall.h"
 #include "cache/record.h"

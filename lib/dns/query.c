@@ -10,7 +10,6 @@
 #include "dns/exchange.h"
 #include "dns/name.h"
 
-#include <netinet/in.h>
 #include <resolv.h>
 #include <string.h>
 

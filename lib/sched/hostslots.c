@@ -14,7 +14,6 @@
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct mail_host {
     char ip[CALLOUT_HOST_MAX + 1];

@@ -11,9 +11,7 @@
 #include "base/text.h"
 #include "base/transcript.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

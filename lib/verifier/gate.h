@@ -15,7 +15,6 @@
 #include "ringback.h"
 #include "sched/sched.h"
 #include "base/memo.h"
-#include "spf/memo.h"
 #include "verifier/checks.h"
 
 #include <pthread.h>

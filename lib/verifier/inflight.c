@@ -10,7 +10,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 void inflight_init(struct inflight *inflight, const struct rb_clock *clock)
 {

@@ -12,6 +12,7 @@
 #include "limits/breaker.h"
 #include "mail/relay.h"
 #include "spf/check.h"
+#include "verifier/identity.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -19,7 +19,6 @@
 #include "limits/breaker.h"
 #include "options/options.h"
 
-#include <arpa/inet.h>
 #include <openssl/sha.h>
 #include <pthread.h>
 #include <signal.h>

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "verifier/jobs.h"
 #include "verifier/submit.h"
-#include "smtp/transport.h"
+#include "smtp/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>

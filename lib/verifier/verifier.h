@@ -17,7 +17,6 @@
 #include "ringback.h"
 #include "sched/sched.h"
 #include "verifier/gate.h"
-#include "verifier/identity.h"
 #include "verifier/inflight.h"
 #include "verifier/memory.h"
 #include "verifier/retry.h"

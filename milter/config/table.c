@@ -4,10 +4,8 @@
 
 #include "config/table.h"
 
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "config/configuration.h"
 

@@ -10,7 +10,6 @@
 #define RB_MILTER_DAEMON_CONTROL_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 enum {
     CONTROL_CLIENTS_MAX = 32, /* whose request nobody obeys yet; for one more, the client that has

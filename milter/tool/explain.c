@@ -21,7 +21,6 @@
 #include "base/json.h"
 #include "base/sleep.h"
 #include "base/text.h"
-#include "mail/relay.h"
 #include "session/explain.h"
 #include "session/session.h"
 #include "tool/control.h"

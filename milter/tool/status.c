@@ -2,11 +2,8 @@
 /* status: `ringback status`: how the running daemon is. */
 #include "config.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include "base/control_protocol.h"
