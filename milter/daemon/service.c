@@ -372,7 +372,7 @@ void service_end(void)
     begin_change(); /* a signal may just have asked for a reload */
     await_identity();
     error = rb_verifier_close(world.verifier);
-    if (error != RB_OK)
+    if (error != RB_OK && error != RB_ERR_STORE) /* lost writes were told of as they were lost */
         log_line(LOG_LEVEL_ERROR, "closing: %s", rb_error_text(error));
     world.verifier = NULL;
     pthread_mutex_lock(&lock);
