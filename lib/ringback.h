@@ -455,8 +455,8 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
  * thread, once no other uses the verifier.
  *
  * RB_ERR_BUSY: tickets are still to be freed, and nothing was stopped or closed. RB_ERR_STORE: it
- * is closed, but something that was learned since it was opened is not in the store, for it could
- * not be written (dropped_writes of rb_stats).
+ * is closed, but something that was learned since it was opened is not in the store: it could not be
+ * written (dropped_writes of rb_stats), or the store was lost or renewed since (rb_observer).
  */
 enum rb_error rb_verifier_close(struct rb_verifier *verifier);
 

@@ -274,6 +274,22 @@ void cache_check(struct cache *cache)
     tell_news(cache);
 }
 
+bool cache_has_kept_all(struct cache *cache)
+{
+    struct writer_counts counts;
+    bool is_lost;
+
+    if (cache->writer == NULL)
+        return true;
+    cache_flush(cache);
+    cache_check(cache);
+    writer_hold(cache->writer);
+    is_lost = cache->state == STORE_LOST;
+    writer_release(cache->writer);
+    writer_count(cache->writer, &counts);
+    return counts.dropped == 0 && !is_lost && atomic_load(&cache->renewed) == 0;
+}
+
 static enum rb_error start_writer(struct cache *cache)
 {
     struct writer_hooks hooks = {

@@ -58,6 +58,12 @@ void cache_set_lifetimes(struct cache *cache, const struct rb_lifetimes *lifetim
 void cache_flush(struct cache *cache);
 
 /*
+ * Flushes and looks after the store (cache_check). Whether all that was put since the cache was
+ * opened is in the store that its name leads to.
+ */
+bool cache_has_kept_all(struct cache *cache);
+
+/*
  * Looks after the store, and tells the observer what there is to tell: whether it is still the one
  * that its name leads to (else it is opened anew), whether writes are lost. The writer's thread
  * does so every ten seconds; this, at once.

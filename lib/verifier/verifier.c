@@ -225,13 +225,7 @@ void rb_verifier_stop(struct rb_verifier *verifier)
 /* Whether all that was to be written since the cache was opened has been. */
 static bool has_kept_all(const struct memory *memory)
 {
-    struct cache_stats stats = {0};
-
-    if (memory->cache == NULL)
-        return true;
-    cache_flush(memory->cache);
-    (void)cache_get_stats(memory->cache, &stats);
-    return stats.dropped == 0;
+    return memory->cache == NULL || cache_has_kept_all(memory->cache);
 }
 
 enum rb_error rb_verifier_flush(struct rb_verifier *verifier)

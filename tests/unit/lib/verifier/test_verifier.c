@@ -1616,6 +1616,19 @@ static void closing_says_that_something_could_not_be_kept(void **state)
     f->verifier = NULL;
 }
 
+static void closing_says_that_the_store_has_gone(void **state)
+{
+    struct rig *f = *state;
+
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(rb_verifier_flush(f->verifier), RB_OK);
+    rig_remove_store(f->path);
+    assert_int_equal(rb_verifier_flush(f->verifier), RB_ERR_STORE); /* it is a new one by now */
+    assert_int_equal(rb_verifier_close(f->verifier), RB_ERR_STORE);
+    f->verifier = NULL;
+}
+
 static unsigned threads(void)
 {
     DIR *tasks = opendir("/proc/self/task");
@@ -1910,6 +1923,7 @@ int main(void)
         TEST(closing_does_not_wait_for_the_host),
         TEST(whoever_holds_a_ticket_keeps_it_open),
         TEST(closing_says_that_something_could_not_be_kept),
+        TEST(closing_says_that_the_store_has_gone),
         TEST(closing_leaves_nothing_behind_a_silent_name_server),
         TEST(closing_leaves_nothing_behind_a_silent_name_server_of_a_host),
         TEST(closing_leaves_nothing_behind_a_name_server_that_is_silent_over_tcp),
