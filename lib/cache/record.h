@@ -80,9 +80,9 @@ bool domain_record_decode(const uint8_t *in, size_t len, struct domain_record *r
 size_t host_record_encode(const struct host_record *record, uint8_t *out, size_t size);
 bool host_record_decode(const uint8_t *in, size_t len, struct host_record *record);
 
-/* An answer about this moment only: nothing was asked, or nothing heard. rule: any text; cut. */
-struct address_record address_record_of_moment(enum rb_reason reason, const char *rule,
-                                               int64_t now_s);
+/* A record of nothing but a reason, the rule (any text; cut) that led to it, and a stamp. */
+void address_record_set(struct address_record *record, enum rb_reason reason, const char *rule,
+                        int64_t stamp_s);
 
 /* Makes it an answer that a limit gives, for now: sets its reason, its rule and its limit. */
 void address_record_limit(struct address_record *record, enum rb_limit limit);

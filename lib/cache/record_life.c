@@ -15,13 +15,13 @@
  * back soon, and is then to be asked about again. A name server that fails is soon mended, too. */
 static const int64_t TEMPORARY_TTL_S = 300;
 
-struct address_record address_record_of_moment(enum rb_reason reason, const char *rule,
-                                               int64_t now_s)
+void address_record_set(struct address_record *record, enum rb_reason reason, const char *rule,
+                        int64_t stamp_s)
 {
-    struct address_record record = {.reason = reason, .stamp_s = now_s};
-
-    (void)text_printable(record.rule, sizeof record.rule, rule, strlen(rule));
-    return record;
+    memset(record, 0, sizeof *record);
+    record->reason = reason;
+    record->stamp_s = stamp_s;
+    (void)text_printable(record->rule, sizeof record->rule, rule, strlen(rule));
 }
 
 void address_record_limit(struct address_record *record, enum rb_limit limit)

@@ -4,7 +4,6 @@
 
 #include "callout/attempt.h"
 
-#include "base/text.h"
 #include "mail/relay.h"
 
 #include <poll.h>
@@ -57,26 +56,19 @@ void attempt_push(struct callout_item **list, struct callout_item *item)
     *list = item;
 }
 
-struct address_record attempt_record(const struct attempt *attempt, enum rb_reason reason,
-                                     enum rb_stage stage, const char *rule)
+void attempt_record(const struct attempt *attempt, enum rb_reason reason, enum rb_stage stage,
+                    const char *rule, struct address_record *record)
 {
-    struct address_record record = {
-        .reason = reason,
-        .stage = stage,
-        .stamp_s = clock_wall_s(attempt->callout->clock),
-    };
-
-    (void)text_copy(record.rule, sizeof record.rule, rule);
-    return record;
+    address_record_set(record, reason, rule, clock_wall_s(attempt->callout->clock));
+    record->stage = stage;
 }
 
 /* A record of a limit that holds now, for what no host was asked. */
-static struct address_record limited_record(const struct attempt *attempt, enum rb_limit limit)
+static void limited_record(const struct attempt *attempt, enum rb_limit limit,
+                           struct address_record *record)
 {
-    struct address_record record = attempt_record(attempt, RB_REASON_LIMITED, RB_STAGE_CONNECT, "");
-
-    address_record_limit(&record, limit);
-    return record;
+    attempt_record(attempt, RB_REASON_LIMITED, RB_STAGE_CONNECT, "", record);
+    address_record_limit(record, limit);
 }
 
 /* How much a non-answer tells the admin, and how soon asking again is worth while. */
@@ -182,8 +174,8 @@ void attempt_learn_alive(struct attempt *attempt)
 /* --- The end -------------------------------------------------------------- */
 
 /* What no host was left to say: for items that have no better non-answer. */
-static struct address_record record_without_hosts(const struct attempt *attempt,
-                                                  enum dns_outcome outcome)
+static void record_without_hosts(const struct attempt *attempt, enum dns_outcome outcome,
+                                 struct address_record *record)
 {
     const bool yields = attempt_must_yield(attempt);
     const struct {
@@ -212,9 +204,9 @@ static struct address_record record_without_hosts(const struct attempt *attempt,
 
     while (!rows[i].holds)
         i++;
-    if (rows[i].reason == RB_REASON_LIMITED)
-        return limited_record(attempt, yields ? RB_LIMIT_YIELDED : RB_LIMIT_HOST);
-    return attempt_record(attempt, rows[i].reason, rows[i].stage, rows[i].rule);
+    attempt_record(attempt, rows[i].reason, rows[i].stage, rows[i].rule, record);
+    if (record->reason == RB_REASON_LIMITED)
+        address_record_limit(record, yields ? RB_LIMIT_YIELDED : RB_LIMIT_HOST);
 }
 
 /* Where no host could even be asked, `record` may hold for every address of the domain. */
@@ -248,8 +240,9 @@ static void learn_dead(const struct attempt *attempt, enum rb_reason why)
 static void finish_full(struct attempt *attempt)
 {
     const struct callout_hooks *hooks = &attempt->callout->hooks;
-    const struct address_record limited = limited_record(attempt, RB_LIMIT_HOST_SESSIONS);
+    struct address_record limited;
 
+    limited_record(attempt, RB_LIMIT_HOST_SESSIONS, &limited);
     for (struct callout_item *item = attempt->todo, *next; item != NULL; item = next) {
         next = item->next;
         if (has_reply(item))
@@ -262,9 +255,10 @@ static void finish_full(struct attempt *attempt)
 /* A host that must be asked first is left alone: so is all that waits for the domain. */
 static void finish_paused(struct attempt *attempt)
 {
-    const struct address_record paused = limited_record(attempt, RB_LIMIT_HOST_PAUSED);
     struct callout_item *item = attempt->todo;
+    struct address_record paused;
 
+    limited_record(attempt, RB_LIMIT_HOST_PAUSED, &paused);
     for (struct callout_item *next; item != NULL; item = next) {
         next = item->next;
         attempt_limit(item, &paused);
@@ -278,10 +272,12 @@ static void finish_paused(struct attempt *attempt)
  * Each item gets its best non-answer. Where no host could even be asked, all that waits for the
  * domain is answered at once, and why may become a fact.
  */
-static void finish_unanswered(struct attempt *attempt, struct address_record none)
+static void finish_unanswered(struct attempt *attempt, enum dns_outcome outcome)
 {
     struct callout_item *item = attempt->todo;
+    struct address_record none;
 
+    record_without_hosts(attempt, outcome, &none);
     if (item->has_best)
         none = item->best;
     if (is_dead(attempt, &none))
@@ -304,5 +300,5 @@ void attempt_finish(struct attempt *attempt, enum dns_outcome outcome)
     else if (attempt->paused)
         finish_paused(attempt);
     else
-        finish_unanswered(attempt, record_without_hosts(attempt, outcome));
+        finish_unanswered(attempt, outcome);
 }

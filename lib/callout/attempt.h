@@ -77,8 +77,8 @@ void attempt_answer(const struct attempt *attempt, struct callout_item *item,
 void attempt_push(struct callout_item **list, struct callout_item *item);
 
 /* A record of this moment, without a reply. rule is static. */
-struct address_record attempt_record(const struct attempt *attempt, enum rb_reason reason,
-                                     enum rb_stage stage, const char *rule);
+void attempt_record(const struct attempt *attempt, enum rb_reason reason, enum rb_stage stage,
+                    const char *rule, struct address_record *record);
 
 /* A non-answer: kept for the item if it tells more than the one that it has. */
 void attempt_consider(struct callout_item *item, const struct address_record *record);

@@ -31,7 +31,7 @@ struct callout_item {
     bool needs_utf8;
     struct rb_transcript *transcript; /* NULL: none */
     int64_t asked_ms;                 /* monotonic */
-    struct address_record best;       /* the most telling non-answer so far */
+    struct address_record best;       /* the most telling non-answer so far, if has_best */
     bool has_best;
     bool turned_away; /* 421 was answered to it and taken for one session too many: once only */
 };

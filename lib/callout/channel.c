@@ -138,26 +138,24 @@ bool channel_reset(struct channel *channel, deadline until)
     return channel_can_ask(channel);
 }
 
-struct address_record channel_record(const struct channel *channel)
+void channel_record(const struct channel *channel, struct address_record *record)
 {
     const struct dialogue_answer *answer = &channel->dialogue.answer;
     const struct sockaddr_storage *address = &channel->address;
-    struct address_record record =
-        attempt_record(channel->attempt, answer->reason, answer->stage, answer->rule);
 
-    if (record.reason == RB_REASON_LIMITED) /* by note_status: no host says so */
-        address_record_limit(&record, RB_LIMIT_YIELDED);
-    record.code = answer->code;
-    record.wait_s = answer->wait_s;
-    record.port = address->ss_family != AF_UNIX ? ip_sockaddr_port(address) : 0;
-    (void)text_copy(record.mx, sizeof record.mx, channel->mx);
-    (void)text_copy(record.ip, sizeof record.ip, channel->transport.ip);
-    (void)text_copy(record.tls, sizeof record.tls, channel->transport.tls_version);
-    memcpy(record.enhanced, answer->enhanced, sizeof record.enhanced);
-    memcpy(record.reply, answer->reply, sizeof record.reply);
+    attempt_record(channel->attempt, answer->reason, answer->stage, answer->rule, record);
+    if (record->reason == RB_REASON_LIMITED) /* by note_status: no host says so */
+        address_record_limit(record, RB_LIMIT_YIELDED);
+    record->code = answer->code;
+    record->wait_s = answer->wait_s;
+    record->port = address->ss_family != AF_UNIX ? ip_sockaddr_port(address) : 0;
+    (void)text_copy(record->mx, sizeof record->mx, channel->mx);
+    (void)text_copy(record->ip, sizeof record->ip, channel->transport.ip);
+    (void)text_copy(record->tls, sizeof record->tls, channel->transport.tls_version);
+    memcpy(record->enhanced, answer->enhanced, sizeof record->enhanced);
+    memcpy(record->reply, answer->reply, sizeof record->reply);
     if (answer->mail_from != NULL) {
-        record.mail_from_known = true;
-        (void)text_copy(record.mail_from, sizeof record.mail_from, answer->mail_from);
+        record->mail_from_known = true;
+        (void)text_copy(record->mail_from, sizeof record->mail_from, answer->mail_from);
     }
-    return record;
 }

@@ -42,6 +42,6 @@ void channel_ask(struct channel *channel, const struct dialogue_question *questi
 bool channel_reset(struct channel *channel, deadline until);
 
 /* What the last transaction, or the channel's failure, says. */
-struct address_record channel_record(const struct channel *channel);
+void channel_record(const struct channel *channel, struct address_record *record);
 
 #endif

@@ -49,7 +49,7 @@ static void answer_item(struct session *session, struct callout_item *item,
         !accepted || probe_settles(&session->channel, item, record, session->until);
 
     session->manners.got_answer = true;
-    session->how = attempt_record(attempt, RB_REASON_ACCEPTED, RB_STAGE_NONE, "");
+    attempt_record(attempt, RB_REASON_ACCEPTED, RB_STAGE_NONE, "", &session->how);
     transport_transcript(&session->channel.transport, NULL, 0); /* it goes with the answer */
     if (settled && accepted)
         probe_answer(attempt, item, record);
@@ -201,7 +201,7 @@ static void ask_for_item(struct session *session, struct callout_item *item)
     question.data = attempt->callout->options->o.data_check &&
                     attempt_knows(attempt, &attempt->facts.catch_all, FACT_YES);
     ask(session, item, &question);
-    record = channel_record(&session->channel);
+    channel_record(&session->channel, &record);
     if (is_put_off(session, item, &record))
         return;
     note_host(session, &record);
@@ -337,7 +337,7 @@ static void note_not_opened(struct session *session)
     struct attempt *attempt = session->attempt;
     const struct channel *channel = &session->channel;
 
-    session->how = channel_record(channel);
+    channel_record(channel, &session->how);
     /* Who refuses connections counts them well, or is not there. */
     if (manners_is_one_too_many(channel) &&
         hand_back(session, channel->status != TRANSPORT_REFUSED))
@@ -374,7 +374,7 @@ static void run(struct session *session)
     struct attempt *attempt = session->attempt;
     struct channel *channel = &session->channel;
 
-    session->how = attempt_record(attempt, RB_REASON_ACCEPTED, RB_STAGE_NONE, "");
+    attempt_record(attempt, RB_REASON_ACCEPTED, RB_STAGE_NONE, "", &session->how);
     if (channel_open(channel)) {
         attempt->reached = true;
         attempt_learn_alive(attempt);
@@ -385,7 +385,7 @@ static void run(struct session *session)
     attempt->no_route += channel->status == TRANSPORT_NO_ROUTE;
     if (channel->status == TRANSPORT_YIELDED && !session->manners.got_answer) {
         /* That others needed our worker is our affair; to the host's record it was silent. */
-        session->how = channel_record(channel);
+        channel_record(channel, &session->how);
         session->how.reason = RB_REASON_UNREACHABLE;
         session->how.limit = RB_LIMIT_NONE;
     }
@@ -394,15 +394,20 @@ static void run(struct session *session)
     transport_quit(&channel->transport, &channel->dialogue);
 }
 
+static void no_memory(struct attempt *attempt)
+{
+    struct address_record none;
+
+    attempt_record(attempt, RB_REASON_INTERNAL_ERROR, RB_STAGE_CONNECT, "no_memory", &none);
+    attempt_consider_all(attempt, &none);
+}
+
 void session_run(struct attempt *attempt, const char *mx, const struct sockaddr_storage *address)
 {
     struct session *session = calloc(1, sizeof *session); /* too large for a worker's stack */
 
     if (session == NULL) {
-        const struct address_record none =
-            attempt_record(attempt, RB_REASON_INTERNAL_ERROR, RB_STAGE_CONNECT, "no_memory");
-
-        attempt_consider_all(attempt, &none);
+        no_memory(attempt);
         return;
     }
     session->attempt = attempt;

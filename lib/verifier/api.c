@@ -66,11 +66,9 @@ static enum rb_error go_on(struct rb_ticket *ticket, const struct rb_question *a
 /* The client is not allowed to send for the domain: the address is of no interest. */
 static void turn_back(struct rb_ticket *ticket)
 {
-    struct address_record record =
-        verifier_moment(ticket->verifier, RB_REASON_SPF_FAIL, "spf_fail");
-
     atomic_fetch_add(&ticket->verifier->counters.spf_fail, 1);
-    ticket_answer(ticket, &record, false);
+    verifier_moment(ticket->verifier, RB_REASON_SPF_FAIL, "spf_fail", &ticket->record);
+    ticket->cached = false;
 }
 
 /*
@@ -140,11 +138,8 @@ static enum rb_error ask(struct rb_ticket *ticket, const struct rb_question *ask
         count_lookup(verifier, known, by_fact);
     }
     ticket->cached = known != CACHE_MISS;
-    if (asked->only_cache && known == CACHE_MISS) {
-        struct address_record record = verifier_moment(verifier, RB_REASON_TIMEOUT, "not_in_cache");
-
-        ticket_answer(ticket, &record, false);
-    }
+    if (asked->only_cache && known == CACHE_MISS)
+        verifier_moment(verifier, RB_REASON_TIMEOUT, "not_in_cache", &ticket->record);
     /*
      * What cannot take a bounce is no better sender from the right client: it need not be asked who
      * that is.
@@ -161,7 +156,6 @@ static enum rb_error ask_text(struct rb_ticket *ticket, const struct rb_question
     struct address address;
     enum address_fault fault = address_parse(asked->address, asked->address_len,
                                              ticket->snapshot->options->o.smtputf8, &address);
-    struct address_record record;
 
     if (fault == ADDRESS_OK) {
         (void)text_copy(ticket->domain, sizeof ticket->domain, address.domain);
@@ -170,8 +164,7 @@ static enum rb_error ask_text(struct rb_ticket *ticket, const struct rb_question
     }
     if (fault == ADDRESS_NOMEM)
         return RB_ERR_NOMEM;
-    record = submit_about_nobody(ticket->verifier, fault);
-    ticket_answer(ticket, &record, false);
+    submit_about_nobody(ticket->verifier, fault, &ticket->record);
     return RB_OK;
 }
 

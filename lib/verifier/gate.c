@@ -115,12 +115,15 @@ enum gate_word gate_ask(struct rb_verifier *verifier, const struct snapshot *sna
 static void answer(struct rb_verifier *verifier, struct question *question, enum rb_reason reason,
                    const char *rule)
 {
-    const struct address_record record = reason == RB_REASON_BUSY
-                                             ? verifier_limited(verifier, RB_LIMIT_QUEUE_FULL)
-                                             : verifier_moment(verifier, reason, rule);
+    struct address_record record;
 
-    if (question != NULL)
-        inflight_finish(&verifier->inflight, question, &record, NULL);
+    if (question == NULL)
+        return;
+    if (reason == RB_REASON_BUSY)
+        verifier_limited(verifier, RB_LIMIT_QUEUE_FULL, &record);
+    else
+        verifier_moment(verifier, reason, rule, &record);
+    inflight_finish(&verifier->inflight, question, &record, NULL);
 }
 
 /* Why nobody may wait now; RB_REASON_NONE: one may. Under the lock. */

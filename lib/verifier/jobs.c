@@ -22,10 +22,9 @@ struct job {
     struct callout_item *first; /* to ask about; NULL once it was */
     const struct options *options;
     struct stall_call *call;
-    struct sched_contact contact; /* with the host called now */
-    bool settled;                 /* by the domain's facts: */
-    struct address_record settlement;
-    int64_t held_until_s; /* the first of the hosts that were held back; 0: none was */
+    struct sched_contact contact;      /* with the host called now */
+    const struct domain_record *facts; /* as they were when it began */
+    int64_t held_until_s;              /* the first of the hosts that were held back; 0: none was */
 };
 
 /* --- Answers ---------------------------------------------------------------- */
@@ -66,10 +65,11 @@ void jobs_finish(struct rb_verifier *verifier, const struct options *options,
  */
 static bool is_settled(const struct job *job, struct callout_item *item)
 {
-    if (!job->settled || question_of(item)->no_cache)
+    if (question_of(item)->no_cache ||
+        !memory_settles(&job->verifier->memory, job->options, job->facts, &item->best))
         return false;
     question_of(item)->from_cache = true;
-    jobs_finish(job->verifier, job->options, question_of(item), &job->settlement);
+    jobs_finish(job->verifier, job->options, question_of(item), &item->best);
     return true;
 }
 
@@ -290,8 +290,7 @@ static void run(struct job *job, const struct snapshot *snapshot)
     };
 
     memory_facts(&verifier->memory, callout.relay, callout.domain, &callout.facts);
-    job->settled =
-        memory_settles(&verifier->memory, job->options, &callout.facts, &job->settlement);
+    job->facts = &callout.facts;
     callout_run(&callout);
 }
 

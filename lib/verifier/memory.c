@@ -58,16 +58,6 @@ static int64_t dead_ttl_s(const struct rb_lifetimes *lifetimes, enum rb_reason w
                                                         : lifetimes->unknown_ttl_s;
 }
 
-/* A record that says so since then, and why we think so. */
-static struct address_record settled_record(enum rb_reason reason, int64_t stamp_s,
-                                            const char *rule)
-{
-    struct address_record record = {.reason = reason, .stage = RB_STAGE_NONE, .stamp_s = stamp_s};
-
-    (void)text_copy(record.rule, sizeof record.rule, rule);
-    return record;
-}
-
 bool memory_settles(const struct memory *memory, const struct options *options,
                     const struct domain_record *facts, struct address_record *record)
 {
@@ -76,13 +66,14 @@ bool memory_settles(const struct memory *memory, const struct options *options,
 
     if (facts->dead.state == FACT_YES && facts->dead_reason != RB_REASON_NONE &&
         fact_is_live(&facts->dead, dead_ttl_s(lifetimes, facts->dead_reason), now_s)) {
-        *record = settled_record(facts->dead_reason, facts->dead.stamp_s, "known_dead");
+        address_record_set(record, facts->dead_reason, "known_dead", facts->dead.stamp_s);
         return true;
     }
     if (options->o.catch_all_check && !options->o.data_check &&
         facts->catch_all.state == FACT_YES &&
         fact_is_live(&facts->catch_all, lifetimes->domain_ttl_s, now_s)) {
-        *record = settled_record(RB_REASON_CATCH_ALL, facts->catch_all.stamp_s, "known_catch_all");
+        address_record_set(record, RB_REASON_CATCH_ALL, "known_catch_all",
+                           facts->catch_all.stamp_s);
         return true;
     }
     return false;
@@ -122,20 +113,19 @@ static bool is_correspondent(struct memory *memory, const struct rb_lifetimes *l
 void memory_note_correspondent(struct memory *memory, const char *address, size_t len)
 {
     int64_t now_s = clock_wall_s(memory->clock);
-    const struct address_record news =
-        settled_record(RB_REASON_CORRESPONDENT, now_s, "correspondent");
     char text[RB_ADDRESS_MAX + 1], key[CACHE_KEY_MAX + 1];
-    struct address_record before;
+    struct address_record record;
     struct address parsed;
 
     if (memory->cache == NULL || address_parse(address, len, true, &parsed) != ADDRESS_OK ||
         address_key(&parsed, text, sizeof text) != RB_OK ||
         cache_correspondent_key(text, key) != RB_OK)
         return;
-    if (cache_get_address(memory->cache, key, &before) == RB_OK && before.stamp_s <= now_s &&
-        now_s - before.stamp_s < CORRESPONDENT_FRESH_S)
+    if (cache_get_address(memory->cache, key, &record) == RB_OK && record.stamp_s <= now_s &&
+        now_s - record.stamp_s < CORRESPONDENT_FRESH_S)
         return;
-    (void)cache_put_address(memory->cache, key, &news);
+    address_record_set(&record, RB_REASON_CORRESPONDENT, "correspondent", now_s);
+    (void)cache_put_address(memory->cache, key, &record);
 }
 
 /* --- One-time senders ---------------------------------------------------------------- */
@@ -157,7 +147,7 @@ static bool onetime_answers(struct memory *memory, const struct rb_lifetimes *li
         cache_get_onetime(memory->cache, key, &known) != RB_OK ||
         !onetime_record_answers(&known, onetime->kind, address, lifetimes, now_s))
         return false;
-    *record = settled_record(RB_REASON_ACCEPTED, known.valid_s, rules[onetime->kind]);
+    address_record_set(record, RB_REASON_ACCEPTED, rules[onetime->kind], known.valid_s);
     return true;
 }
 
@@ -193,9 +183,14 @@ static bool facts_settle(struct memory *memory, const struct options *options, c
     return memory_settles(memory, options, &facts, record);
 }
 
-/* What other senders of the address's kind tell of it, and correspondents with a tag of theirs. */
-static bool kind_settles(struct memory *memory, const struct rb_lifetimes *lifetimes,
-                         const char *address, int64_t now_s, struct address_record *record)
+/*
+ * What other senders of the address's kind tell of it, and correspondents with a tag of theirs. Not
+ * inlined: its large frame would lie beneath every look-up of memory_find, whose callers wait.
+ */
+__attribute__((noinline)) static bool kind_settles(struct memory *memory,
+                                                   const struct rb_lifetimes *lifetimes,
+                                                   const char *address, int64_t now_s,
+                                                   struct address_record *record)
 {
     struct address parsed;
     struct onetime_class onetime;

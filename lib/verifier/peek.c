@@ -92,14 +92,14 @@ static enum rb_error peek_at_address(const struct peek *peek)
         known = memory_find(&peek->verifier->memory, peek->snapshot->options, key,
                             peek->address.domain, question->relay, &record, &by_fact);
     if (question->only_cache && known == CACHE_MISS)
-        record = verifier_moment(peek->verifier, RB_REASON_TIMEOUT, "not_in_cache");
+        verifier_moment(peek->verifier, RB_REASON_TIMEOUT, "not_in_cache", &record);
     if (question->only_cache) {
         answer(peek, &record, known != CACHE_MISS);
         return RB_OK;
     }
     if ((known != CACHE_FRESH || rb_reason_verdict(record.reason) != RB_VERDICT_INVALID) &&
         is_turned_back(peek, known)) {
-        record = verifier_moment(peek->verifier, RB_REASON_SPF_FAIL, "spf_fail");
+        verifier_moment(peek->verifier, RB_REASON_SPF_FAIL, "spf_fail", &record);
         answer(peek, &record, false);
     } else if (known == CACHE_MISS) {
         look_at_limits(peek, key);
@@ -123,7 +123,7 @@ static enum rb_error peek_at_text(struct peek *peek)
         return address_key(&peek->address, peek->text, sizeof peek->text) == RB_OK
                    ? peek_at_address(peek)
                    : RB_ERR_TOO_LONG;
-    record = submit_about_nobody(peek->verifier, fault);
+    submit_about_nobody(peek->verifier, fault, &record);
     answer(peek, &record, false);
     return RB_OK;
 }

@@ -29,7 +29,7 @@ static bool is_refused(struct rb_verifier *verifier, const struct rb_options *o,
     enum rb_limit limit = RB_LIMIT_NONE;
 
     if (atomic_load(&verifier->stopping)) {
-        *why = verifier_moment(verifier, RB_REASON_TIMEOUT, "shutting_down");
+        verifier_moment(verifier, RB_REASON_TIMEOUT, "shutting_down", why);
         return true;
     }
     if (sched_pending(verifier->sched) >= o->max_pending)
@@ -38,20 +38,21 @@ static bool is_refused(struct rb_verifier *verifier, const struct rb_options *o,
         limit = ask_limits(&verifier->limits, o, &request);
     if (limit == RB_LIMIT_NONE)
         return false;
-    *why = verifier_limited(verifier, limit);
+    verifier_limited(verifier, limit, why);
     return true;
 }
 
-struct address_record submit_about_nobody(const struct rb_verifier *verifier,
-                                          enum address_fault fault)
+void submit_about_nobody(const struct rb_verifier *verifier, enum address_fault fault,
+                         struct address_record *record)
 {
     if (fault == ADDRESS_NULL)
-        return verifier_moment(verifier, RB_REASON_EXEMPT, "null_sender");
-    if (fault == ADDRESS_8BIT)
-        return verifier_moment(verifier, RB_REASON_EXEMPT, "smtputf8_off");
-    return verifier_moment(
-        verifier, address_is_no_mailbox(fault) ? RB_REASON_BAD_ADDRESS : RB_REASON_REJECTED,
-        address_fault_text(fault));
+        verifier_moment(verifier, RB_REASON_EXEMPT, "null_sender", record);
+    else if (fault == ADDRESS_8BIT)
+        verifier_moment(verifier, RB_REASON_EXEMPT, "smtputf8_off", record);
+    else
+        verifier_moment(verifier,
+                        address_is_no_mailbox(fault) ? RB_REASON_BAD_ADDRESS : RB_REASON_REJECTED,
+                        address_fault_text(fault), record);
 }
 
 bool submit_forbids(struct rb_verifier *verifier, const struct options *options, const char *domain,
@@ -68,15 +69,15 @@ static bool push(struct rb_verifier *verifier, struct question *question,
     case SCHED_PUSHED:
         return true;
     case SCHED_FULL: /* it has become so a moment ago: the question has counted in its rates */
-        *why = verifier_limited(verifier, RB_LIMIT_QUEUE_FULL);
+        verifier_limited(verifier, RB_LIMIT_QUEUE_FULL, why);
         return false;
     case SCHED_STOPPED:
-        *why = verifier_moment(verifier, RB_REASON_TIMEOUT, "shutting_down");
+        verifier_moment(verifier, RB_REASON_TIMEOUT, "shutting_down", why);
         return false;
     case SCHED_NO_WORKER:
         break;
     }
-    *why = verifier_moment(verifier, RB_REASON_INTERNAL_ERROR, "no_worker");
+    verifier_moment(verifier, RB_REASON_INTERNAL_ERROR, "no_worker", why);
     return false;
 }
 
@@ -92,14 +93,14 @@ static void count_refusal(struct rb_verifier *verifier, enum rb_reason reason)
 static bool launch(struct rb_verifier *verifier, const struct options *options,
                    struct question *question)
 {
-    struct address_record why;
+    struct address_record *why = &question->item.best; /* it goes to no callout */
 
     if (!is_refused(verifier, &options->o, question->domain, question->relay, question->client,
-                    limits_admit, &why) &&
-        push(verifier, question, &why))
+                    limits_admit, why) &&
+        push(verifier, question, why))
         return true;
-    count_refusal(verifier, why.reason);
-    inflight_finish(&verifier->inflight, question, &why, NULL);
+    count_refusal(verifier, why->reason);
+    inflight_finish(&verifier->inflight, question, why, NULL);
     return false;
 }
 
@@ -147,14 +148,14 @@ struct question *submit_prepare(const struct rb_verifier *verifier, const struct
 void submit_question(struct rb_verifier *verifier, const struct options *options,
                      struct question *question)
 {
-    struct address_record record;
+    struct address_record *record = &question->item.best; /* no callout has it yet */
 
     question->item.asked_ms = clock_monotonic_ms(verifier->clock);
     if (inflight_join(&verifier->inflight, question)) {
         atomic_fetch_add(&verifier->counters.coalesced, 1);
-    } else if (is_known_by_now(verifier, options, question, &record)) {
+    } else if (is_known_by_now(verifier, options, question, record)) {
         question->from_cache = true;
-        inflight_finish(&verifier->inflight, question, &record, NULL);
+        inflight_finish(&verifier->inflight, question, record, NULL);
     } else {
         (void)launch(verifier, options, question);
     }

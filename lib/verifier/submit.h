@@ -25,8 +25,8 @@ void submit_question(struct rb_verifier *verifier, const struct options *options
                      struct question *question);
 
 /* What is said of an address that cannot be asked about: neither ADDRESS_OK nor ADDRESS_NOMEM. */
-struct address_record submit_about_nobody(const struct rb_verifier *verifier,
-                                          enum address_fault fault);
+void submit_about_nobody(const struct rb_verifier *verifier, enum address_fault fault,
+                         struct address_record *record);
 
 /*
  * Whether a question may not be asked of the world now; *why is its answer then. relay and client

@@ -83,7 +83,9 @@ static void tell(struct waiter *waiter, const struct inflight_news *news)
 struct rb_ticket *ticket_new(struct rb_verifier *verifier, struct snapshot *snapshot,
                              const struct rb_question *asked)
 {
-    struct rb_ticket *ticket = calloc(1, sizeof *ticket);
+    const char *relay = asked->relay != NULL ? asked->relay : "";
+    const size_t relay_size = strlen(relay) + 1;
+    struct rb_ticket *ticket = calloc(1, sizeof *ticket + relay_size);
     pthread_condattr_t attributes;
 
     if (ticket == NULL || pthread_condattr_init(&attributes) != 0) {
@@ -92,6 +94,7 @@ struct rb_ticket *ticket_new(struct rb_verifier *verifier, struct snapshot *snap
     }
     ticket->waiter =
         (struct waiter){.tell = tell, .call = call_done, .release = release, .references = 1};
+    memcpy(ticket->relay, relay, relay_size);
     ticket->verifier = verifier;
     ticket->snapshot = snapshot;
     ticket->done = asked->done;
@@ -109,16 +112,9 @@ void ticket_put(struct rb_ticket *ticket)
     waiter_put(&ticket->waiter);
 }
 
-void ticket_answer(struct rb_ticket *ticket, const struct address_record *record, bool cached)
-{
-    ticket->record = *record;
-    ticket->cached = cached;
-}
-
 void ticket_wait_for(struct rb_ticket *ticket, struct question *question)
 {
     ticket->waits = true;
-    (void)text_copy(ticket->relay, sizeof ticket->relay, question->relay);
     inflight_wait_for(question, &ticket->waiter);
 }
 
@@ -188,10 +184,11 @@ static void fill(const struct rb_ticket *ticket, const struct address_record *re
 /* There is no answer: what is said instead. Under the lock. */
 static void fill_unanswered(const struct rb_ticket *ticket, struct rb_answer *answer)
 {
-    struct address_record record =
-        verifier_moment(ticket->verifier, RB_REASON_TIMEOUT, "still_asking");
+    struct address_record record;
 
-    if (ticket->accepted) {
+    if (!ticket->accepted) {
+        verifier_moment(ticket->verifier, RB_REASON_TIMEOUT, "still_asking", &record);
+    } else {
         record = ticket->record;
         record.reason = RB_REASON_TIMEOUT;
         (void)text_copy(record.rule, sizeof record.rule, "accepted_still_asking");

@@ -22,7 +22,6 @@ struct rb_ticket {
     struct snapshot *snapshot; /* of when it was asked; a reference */
     char address[RB_ADDRESS_MAX + 1];
     char domain[RB_DOMAIN_MAX + 1];
-    char relay[RELAY_MAX + 1]; /* of the question that is waited for; "": none */
     int64_t asked_ms;
     void (*done)(void *arg, struct rb_ticket *ticket); /* NULL: nobody is called */
     void *done_arg;
@@ -40,6 +39,7 @@ struct rb_ticket {
     bool cached;
     int64_t answered_ms; /* 0: not yet */
     struct rb_transcript *transcript;
+    char relay[]; /* that was asked; "": none */
 };
 
 /* The caller's, with one reference; takes the snapshot's, where there is memory. NULL: there is
@@ -49,9 +49,6 @@ struct rb_ticket *ticket_new(struct rb_verifier *verifier, struct snapshot *snap
 
 /* One reference less. */
 void ticket_put(struct rb_ticket *ticket);
-
-/* The answer is there from the start. */
-void ticket_answer(struct rb_ticket *ticket, const struct address_record *record, bool cached);
 
 /* The ticket waits for a question that nobody else has yet. */
 void ticket_wait_for(struct rb_ticket *ticket, struct question *question);

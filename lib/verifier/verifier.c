@@ -205,11 +205,11 @@ enum rb_error rb_verifier_set_options(struct rb_verifier *verifier,
  */
 void rb_verifier_stop(struct rb_verifier *verifier)
 {
-    const struct address_record record =
-        verifier_moment(verifier, RB_REASON_TIMEOUT, "shutting_down");
+    struct address_record record;
     struct snapshot *snapshot = snapshots_get(&verifier->snapshots);
     struct callout_item *item, *next;
 
+    verifier_moment(verifier, RB_REASON_TIMEOUT, "shutting_down", &record);
     atomic_store(&verifier->stopping, true);
     gate_stop(verifier);
     item = sched_stop(verifier->sched);

@@ -49,20 +49,18 @@ struct rb_verifier {
 };
 
 /* An answer about this moment only: nothing was asked, or nothing heard. */
-static inline struct address_record verifier_moment(const struct rb_verifier *verifier,
-                                                    enum rb_reason reason, const char *rule)
+static inline void verifier_moment(const struct rb_verifier *verifier, enum rb_reason reason,
+                                   const char *rule, struct address_record *record)
 {
-    return address_record_of_moment(reason, rule, clock_wall_s(verifier->clock));
+    address_record_set(record, reason, rule, clock_wall_s(verifier->clock));
 }
 
 /* The answer that a limit gives for now. */
-static inline struct address_record verifier_limited(const struct rb_verifier *verifier,
-                                                     enum rb_limit limit)
+static inline void verifier_limited(const struct rb_verifier *verifier, enum rb_limit limit,
+                                    struct address_record *record)
 {
-    struct address_record record = verifier_moment(verifier, RB_REASON_LIMITED, "");
-
-    address_record_limit(&record, limit);
-    return record;
+    verifier_moment(verifier, RB_REASON_LIMITED, "", record);
+    address_record_limit(record, limit);
 }
 
 #endif
