@@ -426,18 +426,26 @@ static void take_octets(struct octets value, void *arg)
     memcpy(copied->octets, value.data, copied->len);
 }
 
+/* What waits for the writer, what the store has, and what both come to: too much for a stack. */
+struct queued {
+    struct octets news;
+    uint8_t octets[RECORD_SIZE_MAX];
+    uint8_t merged[RECORD_SIZE_MAX];
+    struct copied stored;
+};
+
 /* With news that wait for the writer: what the store will have once they are written. */
 static bool decode_merged(struct cache *cache, enum cache_table table, struct octets key,
-                          struct octets news, void *record)
+                          struct queued *queued, void *record)
 {
-    uint8_t merged[RECORD_SIZE_MAX];
-    struct copied stored = {.len = 0};
-    const bool found = cache->ops->get(cache->store, table, key, take_octets, &stored) == RB_OK;
-    const struct octets present = {.data = stored.octets, .len = stored.len};
+    struct copied *stored = &queued->stored;
+    const bool found = cache->ops->get(cache->store, table, key, take_octets, stored) == RB_OK;
+    const struct octets present = {.data = stored->octets, .len = stored->len};
     if (!found || MERGES[table] == NULL)
-        return decode(table, news, record);
-    const size_t len = MERGES[table](present, news, merged, cache);
-    return decode(table, len > 0 ? (struct octets){.data = merged, .len = len} : present, record);
+        return decode(table, queued->news, record);
+    const size_t len = MERGES[table](present, queued->news, queued->merged, cache);
+    return decode(table, len > 0 ? (struct octets){.data = queued->merged, .len = len} : present,
+                  record);
 }
 
 static enum rb_error miss_damaged(struct cache *cache)
@@ -446,24 +454,23 @@ static enum rb_error miss_damaged(struct cache *cache)
     return RB_ERR_NOT_FOUND;
 }
 
-/*
- * What waits for the writer, with what the store has. False: nothing does. Apart from look_up, and
- * not inlined, for its buffers are large: those who look something up may wait long afterwards, and
- * pages of a stack that were touched once stay resident.
- */
-__attribute__((noinline)) static bool look_up_queued(struct cache *cache, enum cache_table table,
-                                                     struct octets key, void *record,
-                                                     enum rb_error *error)
+/* What waits for the writer, with what the store has. False: nothing does. */
+static bool look_up_queued(struct cache *cache, enum cache_table table, struct octets key,
+                           void *record, enum rb_error *error)
 {
-    uint8_t queued[RECORD_SIZE_MAX];
-    struct octets news = {.data = queued};
-    if (!writer_peek(cache->writer, table, key, queued, &news.len))
-        return false;
-    if (news.len == 0)
+    struct queued *queued = malloc(sizeof *queued);
+    if (queued == NULL) {
+        *error = RB_ERR_NOMEM;
+        return true;
+    }
+    queued->news.data = queued->octets;
+    const bool waits = writer_peek(cache->writer, table, key, queued->octets, &queued->news.len);
+    if (waits && queued->news.len == 0)
         *error = RB_ERR_NOT_FOUND;
-    else
-        *error = decode_merged(cache, table, key, news, record) ? RB_OK : miss_damaged(cache);
-    return true;
+    else if (waits)
+        *error = decode_merged(cache, table, key, queued, record) ? RB_OK : miss_damaged(cache);
+    free(queued);
+    return waits;
 }
 
 /* What waits for the writer is looked at before the store: whatever leaves the queue is in the

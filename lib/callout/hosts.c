@@ -13,12 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * A callout that a host keeps waiting costs the pages that its thread's stack has ever touched. The
- * lists of DNS are large, and not needed any more by then: functions that hold one are not inlined
- * into those that wait.
- */
-#define OFF_THE_STACK __attribute__((noinline))
+/* Few domains need it: its list of addresses does not lie beneath the look-up that all need. */
+#define SELDOM __attribute__((noinline))
 
 static enum dns_outcome look_up(const struct attempt *attempt, const char *name,
                                 enum rb_ip_version version, struct dns_address_list *list)
@@ -40,7 +36,8 @@ static enum dns_outcome find_addresses(const struct attempt *attempt, const char
 
     if (!ip_sockaddr_parse(name, &address))
         return look_up(attempt, name, version, list);
-    *list = (struct dns_address_list){.count = 0};
+    list->count = 0;
+    list->is_incomplete = false;
     if (version != RB_IP_ANY && (version == RB_IP_V4) != (address.ss_family == AF_INET))
         return DNS_NO_DATA;
     list->address[list->count++] = address;
@@ -59,7 +56,7 @@ enum dns_outcome hosts_find_addresses(struct attempt *attempt, const char *name,
     return outcome;
 }
 
-OFF_THE_STACK void hosts_look_for_other_version(struct attempt *attempt, const char *name)
+void hosts_look_for_other_version(struct attempt *attempt, const char *name)
 {
     const enum rb_ip_version ours = attempt->callout->options->o.ip_version;
     struct dns_address_list list;
@@ -75,26 +72,27 @@ OFF_THE_STACK void hosts_look_for_other_version(struct attempt *attempt, const c
 }
 
 /* On DNS_FOUND found->mx is to be freed. */
-OFF_THE_STACK static enum dns_outcome look_up_exchangers(struct attempt *attempt,
-                                                         struct hosts *found)
+static enum dns_outcome look_up_exchangers(struct attempt *attempt, struct hosts *found)
 {
     const struct callout *callout = attempt->callout;
-    struct dns_mx_list list;
+    struct dns_mx_list *list = malloc(sizeof *list);
     enum dns_outcome outcome;
 
-    stall_begin_wait(callout->stall, clock_monotonic_ms(callout->clock));
-    outcome = dns_mail_exchangers(callout->dns, callout->domain, attempt->until, &list);
-    stall_end_wait(callout->stall);
-    if (outcome != DNS_FOUND)
-        return outcome;
-    found->mx = calloc(list.count, sizeof *found->mx);
-    if (found->mx == NULL)
+    if (list == NULL)
         return DNS_FAILURE;
-    found->count = list.count;
-    if (list.is_incomplete)
+    stall_begin_wait(callout->stall, clock_monotonic_ms(callout->clock));
+    outcome = dns_mail_exchangers(callout->dns, callout->domain, attempt->until, list);
+    stall_end_wait(callout->stall);
+    if (outcome == DNS_FOUND && list->is_incomplete)
         attempt->dns_failed = true;
-    memcpy(found->mx, list.mx, list.count * sizeof *found->mx);
-    return outcome;
+    if (outcome == DNS_FOUND)
+        found->mx = calloc(list->count, sizeof *found->mx);
+    if (found->mx != NULL) {
+        found->count = list->count;
+        memcpy(found->mx, list->mx, list->count * sizeof *found->mx);
+    }
+    free(list);
+    return outcome == DNS_FOUND && found->mx == NULL ? DNS_FAILURE : outcome;
 }
 
 /*
@@ -102,7 +100,7 @@ OFF_THE_STACK static enum dns_outcome look_up_exchangers(struct attempt *attempt
  * mailers look for its address all the same. Only what does not exist whatever is asked for is no
  * domain.
  */
-OFF_THE_STACK static enum dns_outcome doubt_no_domain(const struct attempt *attempt)
+SELDOM static enum dns_outcome doubt_no_domain(const struct attempt *attempt)
 {
     struct dns_address_list list;
 
@@ -117,7 +115,7 @@ OFF_THE_STACK static enum dns_outcome doubt_no_domain(const struct attempt *atte
 }
 
 /* Whether a mail host is this machine, whatever networks may be called. */
-OFF_THE_STACK static bool is_this_machine(const struct attempt *attempt, const char *name)
+SELDOM static bool is_this_machine(const struct attempt *attempt, const char *name)
 {
     const struct callout *callout = attempt->callout;
     const struct netguard guard = {.own = callout->own, .own_count = callout->own_count};

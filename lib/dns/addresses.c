@@ -12,41 +12,45 @@
 
 /* One family's part. */
 struct family {
-    struct sockaddr_storage address[DNS_ADDRESSES_MAX];
+    ns_type type;
+    uint8_t address[DNS_ADDRESSES_MAX][sizeof(struct in6_addr)]; /* data of records, and zeros */
     size_t count;
     bool has_more; /* than there is room for */
 };
 
-static void keep_address(struct family *family, const struct sockaddr_storage *address)
-{
-    for (size_t i = 0; i < family->count; i++)
-        if (memcmp(&family->address[i], address, sizeof *address) == 0)
-            return;
-    if (family->count < DNS_ADDRESSES_MAX)
-        family->address[family->count++] = *address;
-    else
-        family->has_more = true;
-}
-
 static bool take_address(const ns_msg *msg, const ns_rr *rr, void *arg)
 {
-    const bool is_v4 = ns_rr_type(*rr) == ns_t_a;
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-    struct sockaddr_storage address = {0};
+    struct family *family = arg;
+    uint8_t address[sizeof family->address[0]] = {0};
 
     (void)msg;
-    if (ns_rr_rdlen(*rr) != (is_v4 ? sizeof v4.sin_addr : sizeof v6.sin6_addr))
+    if (ns_rr_rdlen(*rr) !=
+        (family->type == ns_t_a ? sizeof(struct in_addr) : sizeof(struct in6_addr)))
         return false;
-    if (is_v4) {
-        memcpy(&v4.sin_addr, ns_rr_rdata(*rr), sizeof v4.sin_addr);
-        memcpy(&address, &v4, sizeof v4);
-    } else {
-        memcpy(&v6.sin6_addr, ns_rr_rdata(*rr), sizeof v6.sin6_addr);
-        memcpy(&address, &v6, sizeof v6);
-    }
-    keep_address(arg, &address);
+    memcpy(address, ns_rr_rdata(*rr), ns_rr_rdlen(*rr));
+    for (size_t i = 0; i < family->count; i++)
+        if (memcmp(family->address[i], address, sizeof address) == 0)
+            return true;
+    if (family->count < DNS_ADDRESSES_MAX)
+        memcpy(family->address[family->count++], address, sizeof address);
+    else
+        family->has_more = true;
     return true;
+}
+
+static void write_sockaddr(ns_type type, const uint8_t *octets, struct sockaddr_storage *address)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+
+    memset(address, 0, sizeof *address);
+    if (type == ns_t_a) {
+        memcpy(&v4.sin_addr, octets, sizeof v4.sin_addr);
+        memcpy(address, &v4, sizeof v4);
+    } else {
+        memcpy(&v6.sin6_addr, octets, sizeof v6.sin6_addr);
+        memcpy(address, &v6, sizeof v6);
+    }
 }
 
 /* What look-ups of one name come to, when none of them found anything. */
@@ -78,7 +82,8 @@ static enum dns_outcome merge(struct family *family, const enum dns_outcome *out
     for (size_t at = 0; at < DNS_ADDRESSES_MAX; at++)
         for (size_t i = 0; i < count; i++)
             if (at < family[i].count && list->count < DNS_ADDRESSES_MAX)
-                list->address[list->count++] = family[i].address[at];
+                write_sockaddr(family[i].type, family[i].address[at],
+                               &list->address[list->count++]);
     list->is_incomplete |= list->count < found;
     return found > 0 ? DNS_FOUND : nothing_found(outcome, count);
 }
@@ -92,12 +97,13 @@ enum dns_outcome dns_addresses(const struct dns *dns, const char *name, enum rb_
     enum dns_outcome outcome[DNS_QUERIES_MAX];
     size_t count = 0;
 
-    *list = (struct dns_address_list){.count = 0};
+    list->count = 0;
+    list->is_incomplete = false;
     for (size_t i = 0; i < DNS_QUERIES_MAX; i++) {
         if (version == (i == 0 ? RB_IP_V4 : RB_IP_V6))
             continue;
         query[count] = common;
-        query[count].type = i == 0 ? ns_t_aaaa : ns_t_a;
+        query[count].type = family[count].type = i == 0 ? ns_t_aaaa : ns_t_a;
         query[count].arg = &family[count];
         count++;
     }

@@ -101,7 +101,8 @@ enum dns_outcome dns_mail_exchangers(const struct dns *dns, const char *domain, 
     const struct dns_query query = {
         .name = domain, .type = ns_t_mx, .kept = dns->hosts, .take = take_mx, .arg = &answer};
     enum dns_outcome outcome;
-    *list = (struct dns_mx_list){.count = 0};
+    list->count = 0;
+    list->is_incomplete = false;
     dns_query(dns, &query, 1, until, &outcome);
     if (outcome == DNS_FOUND && answer.records == 1 && answer.roots == 1)
         outcome = DNS_NULL_MX;
@@ -111,6 +112,6 @@ enum dns_outcome dns_mail_exchangers(const struct dns *dns, const char *domain, 
     if (outcome == DNS_FOUND)
         order_mx(list);
     else
-        *list = (struct dns_mx_list){.count = 0};
+        list->count = 0;
     return outcome;
 }

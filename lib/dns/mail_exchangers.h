@@ -13,9 +13,9 @@ struct dns_mx {
 };
 
 struct dns_mx_list {
-    struct dns_mx mx[DNS_MX_MAX]; /* by preference, random order within one (RFC 5321 5.1) */
     size_t count;
-    bool is_incomplete; /* there are more: names that are none, or too many */
+    bool is_incomplete;           /* there are more: names that are none, or too many */
+    struct dns_mx mx[DNS_MX_MAX]; /* by preference, random order within one (RFC 5321 5.1) */
 };
 
 /*

@@ -11,6 +11,7 @@
 #include "dns/name.h"
 
 #include <resolv.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CNAME_HOPS_MAX = 8 }; /* in one look-up, over all answers; a loop ends here */
@@ -152,11 +153,17 @@ static bool has_time(const struct lookup *lookup)
 /* What was said a moment ago. */
 static enum dns_reading recall(struct lookup *lookup)
 {
-    uint8_t kept[DNS_ANSWERS_SIZE_MAX];
+    enum dns_reading reading = DNS_READING_NOTHING;
+    uint8_t *kept = NULL;
     size_t len = 0;
     if (lookup->of->kept != NULL && (lookup->of->kept_late || has_time(lookup)))
+        kept = malloc(DNS_ANSWERS_SIZE_MAX);
+    if (kept != NULL)
         len = dns_answers_find(lookup->of->kept, lookup->of->type, lookup->name, kept);
-    return len > 0 ? read_message(lookup, kept, len, false) : DNS_READING_NOTHING;
+    if (len > 0)
+        reading = read_message(lookup, kept, len, false);
+    free(kept);
+    return reading;
 }
 
 /* Whether somebody must be asked about lookup->name, or what its CNAMEs lead to. */
