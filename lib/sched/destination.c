@@ -25,17 +25,16 @@ static size_t make_key(const char *relay, const char *domain,
     return relay_len + 1 + domain_len;
 }
 
-static struct destination *destination_new(const char *relay, const char *domain, const char *key,
-                                           size_t key_len)
+static struct destination *destination_new(const char *key, size_t key_len)
 {
-    struct destination *destination = calloc(1, sizeof *destination + key_len);
+    struct destination *destination = calloc(1, sizeof *destination + key_len + 1);
 
     if (destination == NULL)
         return NULL;
     destination->last = &destination->first;
     memcpy(destination->key, key, key_len);
-    (void)text_copy(destination->relay, sizeof destination->relay, relay);
-    (void)text_copy(destination->domain, sizeof destination->domain, domain);
+    destination->relay = destination->key;
+    destination->domain = destination->key + strlen(destination->key) + 1;
     return destination;
 }
 
@@ -52,7 +51,7 @@ static struct destination *find_or_add(struct destinations *destinations, const 
     HASH_FIND(hh, destinations->table, key, key_len, destination);
     if (destination != NULL)
         return destination;
-    destination = destination_new(relay, domain, key, key_len);
+    destination = destination_new(key, key_len);
     if (destination == NULL)
         return NULL;
     HASH_ADD_KEYPTR(hh, destinations->table, destination->key, key_len, destination);

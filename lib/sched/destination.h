@@ -39,8 +39,7 @@ struct idle_session {
 
 /* Lives as long as an item waits for it or a session of it runs. */
 struct destination {
-    char domain[RB_DOMAIN_MAX + 1];
-    char relay[RELAY_MAX + 1];          /* "": the domain's mail hosts */
+    const char *domain, *relay;         /* in key; relay "": the domain's mail hosts */
     struct callout_item *first, **last; /* items that wait; *last: where the next one is put */
     unsigned running;                   /* sessions */
     int64_t gap_ms; /* between its last two pushes; one may be another destination's */
@@ -59,7 +58,7 @@ struct destination {
     struct callout_item *parked; /* accepted while another session probed */
 
     UT_hash_handle hh;
-    char key[]; /* relay '\0' domain */
+    char key[]; /* relay '\0' domain '\0', the last of which does not count */
 };
 
 enum { DESTINATIONS_STAMPS = 1024 };

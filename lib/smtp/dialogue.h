@@ -24,7 +24,7 @@
 
 enum {
     DIALOGUE_OUT_MAX =
-        2048,               /* octets of commands not sent yet: RSET, MAIL, RCPT at their longest */
+        1024,               /* octets of commands not sent yet: RSET, MAIL, RCPT at their longest */
     DIALOGUE_QUEUE_MAX = 4, /* replies awaited at once: of RSET, MAIL, RCPT and QUIT */
 };
 

@@ -27,13 +27,16 @@ void inflight_fini(struct inflight *inflight)
 
 struct question *question_new(const char *key, const char *domain, const char *relay)
 {
-    struct question *question = calloc(1, sizeof *question);
+    const size_t relay_size = relay != NULL ? strlen(relay) + 1 : 1;
+    struct question *question =
+        relay_size <= RELAY_MAX + 1 ? calloc(1, sizeof *question + relay_size) : NULL;
 
     if (question == NULL)
         return NULL;
+    if (relay != NULL)
+        memcpy(question->relay, relay, relay_size);
     if (!text_copy(question->key, sizeof question->key, key) ||
-        !text_copy(question->domain, sizeof question->domain, domain) ||
-        !text_copy(question->relay, sizeof question->relay, relay != NULL ? relay : "")) {
+        !text_copy(question->domain, sizeof question->domain, domain)) {
         free(question);
         return NULL;
     }

@@ -62,7 +62,6 @@ struct question {
     struct callout_item item; /* first: question_of */
     char key[CACHE_KEY_MAX + 1];
     char domain[RB_DOMAIN_MAX + 1];
-    char relay[RELAY_MAX + 1];          /* "": none */
     char client[RATES_CLIENT_KEY_SIZE]; /* whose rate it counts in; "": nobody's */
     bool is_private;                    /* is not joined, and joins none */
     bool no_cache;                      /* a cached answer will not do */
@@ -76,6 +75,7 @@ struct question {
     bool under_way, listed; /* in the list; in the table: may be joined */
     struct question *prev, *next;
     UT_hash_handle hh;
+    char relay[]; /* "": none */
 };
 
 struct inflight {
