@@ -95,10 +95,25 @@ static bool read_record(const ns_msg *msg, const ns_rr *rr, name_fn *name_of,
     }
 }
 
+bool dns_records_add(struct dns_record_list *list, const struct dns_record *record)
+{
+    const bool has_room = list->count < DNS_RECORDS_MAX;
+    struct dns_record *grown = NULL;
+    if (has_room)
+        grown = realloc(list->record, (list->count + 1) * sizeof *grown);
+    if (grown == NULL) {
+        free(record->text);
+        list->is_cut |= !has_room;
+        return !has_room;
+    }
+    list->record = grown;
+    list->record[list->count++] = *record;
+    return true;
+}
+
 static bool take_record(const ns_msg *msg, const ns_rr *rr, void *arg)
 {
     const struct taker *taker = arg;
-    struct dns_record_list *list = taker->list;
     struct dns_record record = {.text = NULL};
     bool is_usable;
     if (!read_record(msg, rr, taker->name, &record, &is_usable)) {
@@ -107,13 +122,7 @@ static bool take_record(const ns_msg *msg, const ns_rr *rr, void *arg)
     }
     if (!is_usable)
         return true;
-    if (list->count == DNS_RECORDS_MAX) {
-        free(record.text);
-        list->is_cut = true;
-        return true;
-    }
-    list->record[list->count++] = record;
-    return true;
+    return dns_records_add(taker->list, &record);
 }
 
 static bool is_known_type(int type)
@@ -169,5 +178,6 @@ void dns_records_free(struct dns_record_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         free(list->record[i].text);
+    free(list->record);
     *list = (struct dns_record_list){.count = 0};
 }

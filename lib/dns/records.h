@@ -21,7 +21,7 @@ struct dns_record {
 };
 
 struct dns_record_list {
-    struct dns_record record[DNS_RECORDS_MAX]; /* as the answer has them */
+    struct dns_record *record; /* as the answer has them; malloc'ed */
     size_t count;
     bool is_cut; /* the answer had more than fit: what is not here may still exist */
 };
@@ -54,5 +54,9 @@ bool dns_records_are_late(const struct dns *dns, deadline until);
 
 /* Frees what the records own and empties the list. A zeroed list is fine. */
 void dns_records_free(struct dns_record_list *list);
+
+/* Adds a record, unless there is no room (is_cut). Its text is the list's from now on, and freed where
+ * it is not added. False: no memory. */
+bool dns_records_add(struct dns_record_list *list, const struct dns_record *record);
 
 #endif

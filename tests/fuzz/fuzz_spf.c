@@ -68,10 +68,6 @@ static void add_record(struct dns_record_list *list, int type, struct span span)
 {
     struct dns_record record = {.text = NULL};
 
-    if (list->count == DNS_RECORDS_MAX) {
-        list->is_cut = true;
-        return;
-    }
     if (type == ns_t_a || type == ns_t_aaaa) {
         memcpy(record.ip.octets, span.at, span.len < IP_LEN ? span.len : IP_LEN);
         if (type == ns_t_a)
@@ -85,7 +81,7 @@ static void add_record(struct dns_record_list *list, int type, struct span span)
         free(record.text);
         return;
     }
-    list->record[list->count++] = record;
+    HOLDS(dns_records_add(list, &record));
 }
 
 static enum dns_outcome say(struct source *source, int type, struct dns_record_list *list)

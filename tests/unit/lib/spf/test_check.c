@@ -100,20 +100,15 @@ static enum dns_outcome say(const struct fake_dns_row *rows, size_t count,
             return DNS_NO_DOMAIN;
         for (size_t j = 0; j < rows[i].count; j++) {
             const struct fake_dns_answer *answer = &rows[i].answers[j];
-            struct dns_record *record = &list->record[list->count];
+            struct dns_record record = {.preference = answer->preference};
 
             assert_int_equal(answer->type, lookup->type);
-            if (list->count == DNS_RECORDS_MAX) {
-                list->is_cut = true;
-                continue;
-            }
-            *record = (struct dns_record){.preference = answer->preference};
             if (lookup->type == ns_t_a || lookup->type == ns_t_aaaa)
-                record->ip = ip_of(answer->data);
+                record.ip = ip_of(answer->data);
             else
-                record->text = copy_text(answer->data, lookup->type != ns_t_txt);
-            record->text_len = record->text != NULL ? strlen(record->text) : 0;
-            list->count++;
+                record.text = copy_text(answer->data, lookup->type != ns_t_txt);
+            record.text_len = record.text != NULL ? strlen(record.text) : 0;
+            assert_true(dns_records_add(list, &record));
         }
         return DNS_FOUND;
     }
