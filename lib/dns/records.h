@@ -55,8 +55,10 @@ bool dns_records_are_late(const struct dns *dns, deadline until);
 /* Frees what the records own and empties the list. A zeroed list is fine. */
 void dns_records_free(struct dns_record_list *list);
 
-/* Adds a record, unless there is no room (is_cut). Its text is the list's from now on, and freed where
- * it is not added. False: no memory. */
+/*
+ * Adds a record, unless there is no room (is_cut). Its text is the list's from now on, and freed
+ * where it is not added. False: no memory.
+ */
 bool dns_records_add(struct dns_record_list *list, const struct dns_record *record);
 
 #endif
