@@ -402,10 +402,11 @@ struct rb_question {
      * NULL, or called once for each question that rb_ask returned RB_OK for, with done_arg and its
      * ticket: when the answer is there, so that rb_wait returns at once, or when there will be none
      * (RB_ERR_CLOSING). By a thread of the verifier's, or by rb_ask before it returns, which has
-     * set *ticket by then. No lock is held; every rb_ function but rb_verifier_close may be called,
-     * also rb_ticket_free of the same ticket. It should return soon: others who asked the same are
-     * called after it, and the thread calls no mail host meanwhile. rb_ticket_free from elsewhere
-     * waits until a call under way has returned; after it there is none.
+     * set *ticket by then. No lock is held; every rb_ function but rb_verifier_close and
+     * rb_verifier_set_options may be called, also rb_ticket_free of the same ticket. It should
+     * return soon: others who asked the same are called after it, and the thread calls no mail host
+     * meanwhile. rb_ticket_free from elsewhere waits until a call under way has returned, so that
+     * two calls must not free each other's ticket; after it there is none.
      */
     void (*done)(void *arg, struct rb_ticket *ticket);
     void *done_arg;

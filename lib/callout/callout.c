@@ -165,7 +165,7 @@ static void call_addresses(struct attempt *attempt, const char *mx, uint16_t por
         attempt->host = ip;
         attempt->tried++;
         call_address(attempt, mx, address);
-        hooks->left(hooks->arg, ip);
+        hooks->left(hooks->arg, ip, attempt->todo == NULL);
     }
 }
 

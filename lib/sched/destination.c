@@ -88,6 +88,7 @@ static struct callout_item *take_first(struct destinations *destinations,
     if (destination->first == NULL)
         destination->last = &destination->first;
     item->next = NULL;
+    destination->waiting--;
     destinations->pending--;
     return item;
 }
@@ -138,6 +139,7 @@ enum rb_error destinations_push(struct destinations *destinations, const char *r
     item->next = NULL;
     *destination->last = item;
     destination->last = &item->next;
+    destination->waiting++;
     destinations->pending++;
     note_push(destinations, destination, item->asked_ms);
     destinations_update(destinations, destination);
@@ -175,6 +177,7 @@ void destinations_put_back(struct destinations *destinations, struct destination
     if (destination->first == NULL)
         destination->last = &item->next;
     destination->first = item;
+    destination->waiting++;
     destinations->pending++;
     destinations_update(destinations, destination);
 }

@@ -41,6 +41,7 @@ struct idle_session {
 struct destination {
     const char *domain, *relay;         /* in key; relay "": the domain's mail hosts */
     struct callout_item *first, **last; /* items that wait; *last: where the next one is put */
+    atomic_uint waiting;                /* how many those are: may be looked at without the lock */
     unsigned running;                   /* sessions */
     int64_t gap_ms; /* between its last two pushes; one may be another destination's */
     bool is_ready;  /* in the list of ready ones */

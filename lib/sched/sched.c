@@ -40,6 +40,7 @@ void sched_set_limits(struct sched *sched, const struct sched_limits *limits)
 {
     pthread_mutex_lock(&sched->lock);
     apply(sched, limits);
+    threads_dispatch(sched); /* there may be room for what waits */
     pthread_mutex_unlock(&sched->lock);
 }
 
@@ -148,6 +149,8 @@ struct callout_item *sched_take(struct sched *sched, struct destination *destina
 {
     struct callout_item *item = NULL;
 
+    if (destination->waiting == 0) /* what comes just now, the callout's end makes ready */
+        return NULL;
     pthread_mutex_lock(&sched->lock);
     if (!sched->stopping)
         item = destinations_take(&sched->destinations, destination);
@@ -254,14 +257,8 @@ enum callout_permission sched_host_enter(struct sched *sched, struct destination
 void sched_host_leave(struct sched *sched, struct destination *destination, const char *host,
                       const struct sched_contact *contact)
 {
-    const int64_t now_ms = clock_monotonic_ms(sched->clock);
-
     pthread_mutex_lock(&sched->lock);
-    if (contact->answered)
-        hostslots_note_answer(&sched->hostslots, host, now_ms);
-    if (hostslots_leave(&sched->hostslots, &sched->destinations, destination, host, contact,
-                        now_ms))
-        threads_dispatch(sched);
+    threads_leave_host(sched, destination, host, contact);
     pthread_mutex_unlock(&sched->lock);
 }
 

@@ -7,8 +7,8 @@
  * Owns: the destinations and what waits for them, the slots of mail hosts, the lists of callouts
  * and look-ups under way and how long they have been kept waiting, the idle sessions, the threads.
  * Lock: one, its own. Each function takes it itself, at most once, and leaves it before it returns;
- * hooks are called without it. Callers hold no lock of their own. Until it is answered a question
- * costs three takes as a rule: sched_push, a worker's that comes for it, sched_host_enter.
+ * hooks are called without it. Callers hold no lock of their own. A question costs three takes as
+ * a rule: sched_push, sched_host_enter, and the worker's with which a callout ends and the next begins.
  *
  * Thread rule: any thread; a destination and its call are for the thread that was handed them by
  * `run`.
@@ -40,11 +40,28 @@ struct sched_lookup {
     struct sched_lookup *prev, *next;
 };
 
+/* How it went for the sessions of one callout with one host. Zeroed: none was begun. */
+struct sched_contact {
+    bool let_in;      /* the host has spoken with one of them: the callout's to set */
+    bool answered;    /* it has said something of an address: the callout's to set */
+    bool turned_away; /* sched_turned_away's */
+};
+
+/* The host that a callout's end leaves, in the one take of the lock that ends it. */
+struct sched_leave {
+    bool is_due;
+    char host[CALLOUT_HOST_MAX + 1];
+    struct sched_contact contact;
+};
+
 /* What the threads call, without a lock. `call` is told of every wait for somebody's answer. */
 struct sched_hooks {
-    /* One callout over a destination: about the item, and what else sched_take has for it. */
+    /*
+     * One callout over a destination: about the item, and what else sched_take has for it. *leave,
+     * which is zeroed: instead of the last sched_host_leave.
+     */
     void (*run)(void *arg, struct destination *destination, struct callout_item *item,
-                struct stall_call *call);
+                struct stall_call *call, struct sched_leave *leave);
     /* Makes a look-up; it is the hook's from then on. */
     void (*look_up)(void *arg, struct sched_lookup *lookup, struct stall_call *call);
     void *arg;
@@ -142,13 +159,6 @@ struct callout_item *sched_end_probe(struct sched *sched, struct destination *de
                                      const struct fact *catch_all);
 
 /* --- For a callout: its mail hosts ----------------------------------------- */
-
-/* How it went for the sessions of one callout with one host. Zeroed: none was begun. */
-struct sched_contact {
-    bool let_in;      /* the host has spoken with one of them: the callout's to set */
-    bool answered;    /* it has said something of an address: the callout's to set */
-    bool turned_away; /* sched_turned_away's */
-};
 
 /* What explains that a host sent a session away as one too many. */
 enum sched_excess {

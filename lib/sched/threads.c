@@ -140,6 +140,18 @@ void threads_dispatch(struct sched *sched)
         wake(sched, sched->sleepers);
 }
 
+void threads_leave_host(struct sched *sched, struct destination *destination, const char *host,
+                        const struct sched_contact *contact)
+{
+    const int64_t now_ms = clock_monotonic_ms(sched->clock);
+
+    if (contact->answered)
+        hostslots_note_answer(&sched->hostslots, host, now_ms);
+    if (hostslots_leave(&sched->hostslots, &sched->destinations, destination, host, contact,
+                        now_ms))
+        threads_dispatch(sched);
+}
+
 /* --- The work ------------------------------------------------------------- */
 
 /* Waits for something to do. False: the worker is not needed any more. */
@@ -167,6 +179,7 @@ static bool run_callout(struct sched *sched)
 {
     struct callout_item *item;
     struct destination *destination = destinations_next(&sched->destinations, &item);
+    struct sched_leave leave = {.is_due = false};
     struct stall_call call;
 
     if (destination == NULL)
@@ -174,9 +187,11 @@ static bool run_callout(struct sched *sched)
     threads_dispatch(sched); /* the destination may be ready for another session, or the next one */
     stall_enter(&sched->callouts, &call, clock_monotonic_ms(sched->clock));
     pthread_mutex_unlock(&sched->lock);
-    sched->hooks.run(sched->hooks.arg, destination, item, &call);
+    sched->hooks.run(sched->hooks.arg, destination, item, &call, &leave);
     pthread_mutex_lock(&sched->lock);
     stall_leave(&sched->callouts, &call);
+    if (leave.is_due)
+        threads_leave_host(sched, destination, leave.host, &leave.contact);
     /* This worker comes for what that unblocks, and dispatches the rest. */
     (void)hostslots_end_callout(&sched->hostslots, &sched->destinations, destination,
                                 clock_monotonic_ms(sched->clock));

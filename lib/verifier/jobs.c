@@ -7,6 +7,7 @@
 
 #include "verifier/jobs.h"
 
+#include "base/text.h"
 #include "limits/breaker.h"
 #include "verifier/verifier.h"
 
@@ -22,6 +23,7 @@ struct job {
     struct callout_item *first; /* to ask about; NULL once it was */
     const struct options *options;
     struct stall_call *call;
+    struct sched_leave *leave;
     struct sched_contact contact;      /* with the host called now */
     const struct domain_record *facts; /* as they were when it began */
     int64_t held_until_s;              /* the first of the hosts that were held back; 0: none was */
@@ -149,11 +151,17 @@ static enum callout_permission may_call(void *arg, const char *ip)
     return sched_host_enter(job->verifier->sched, job->destination, ip, on_trial);
 }
 
-static void left(void *arg, const char *ip)
+static void left(void *arg, const char *ip, bool is_last)
 {
     const struct job *job = arg;
 
-    sched_host_leave(job->verifier->sched, job->destination, ip, &job->contact);
+    if (!is_last) {
+        sched_host_leave(job->verifier->sched, job->destination, ip, &job->contact);
+        return;
+    }
+    job->leave->is_due = true;
+    (void)text_copy(job->leave->host, sizeof job->leave->host, ip);
+    job->leave->contact = job->contact;
 }
 
 static void wait_a_moment(const struct rb_verifier *verifier)
@@ -295,7 +303,7 @@ static void run(struct job *job, const struct snapshot *snapshot)
 }
 
 void jobs_run(void *arg, struct destination *destination, struct callout_item *item,
-              struct stall_call *call)
+              struct stall_call *call, struct sched_leave *leave)
 {
     struct rb_verifier *verifier = arg;
     struct snapshot *snapshot = snapshots_get(&verifier->snapshots);
@@ -303,7 +311,8 @@ void jobs_run(void *arg, struct destination *destination, struct callout_item *i
                       .destination = destination,
                       .first = item,
                       .options = snapshot->options,
-                      .call = call};
+                      .call = call,
+                      .leave = leave};
 
     run(&job, snapshot);
     snapshot_put(snapshot);

@@ -16,7 +16,7 @@
  * verifier. A worker's thread, no lock held.
  */
 void jobs_run(void *arg, struct destination *destination, struct callout_item *item,
-              struct stall_call *call);
+              struct stall_call *call, struct sched_leave *leave);
 
 /*
  * The world has answered a question, or the cache has after all (from_cache): whatever that changes

@@ -105,11 +105,14 @@ static void open_gate(struct world *world)
     pthread_mutex_unlock(&world->lock);
 }
 
+static _Thread_local struct sched_leave *leaving; /* the callout's of this thread */
+
 static void run(void *arg, struct destination *destination, struct callout_item *item,
-                struct stall_call *call)
+                struct stall_call *call, struct sched_leave *leave)
 {
     struct world *world = arg;
 
+    leaving = leave;
     world->run(world, destination, item, call);
 }
 
@@ -142,10 +145,11 @@ static void wait_and_take_all(struct world *world, struct destination *destinati
     take_all(world, destination, item, call);
 }
 
-/* All live on one host; who finds no slot puts its item back. */
+/* All live on one host, left at once or as the callout ends; who finds no slot puts its item back. */
 static void call_host(struct world *world, struct destination *destination,
                       struct callout_item *item, struct stall_call *call)
 {
+    static _Thread_local bool at_once;
     const struct sched_contact contact = {.let_in = true};
 
     (void)call;
@@ -157,7 +161,11 @@ static void call_host(struct world *world, struct destination *destination,
     enter(world);
     count_run(world, item);
     leave(world);
-    sched_host_leave(world->sched, destination, HOST, &contact);
+    at_once = !at_once;
+    if (at_once)
+        sched_host_leave(world->sched, destination, HOST, &contact);
+    else
+        *leaving = (struct sched_leave){.is_due = true, .host = HOST, .contact = contact};
 }
 
 static void keep_open(struct world *world, struct destination *destination,
