@@ -163,7 +163,7 @@ void rig_assert_limit(const struct rb_answer *answer)
 
 struct rb_answer rig_answer(struct rb_ticket *ticket)
 {
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rb_answer_init(&answer);
     (void)rb_wait(ticket, rig_until(RIG_PATIENCE_MS), &answer);
@@ -194,7 +194,7 @@ void rig_verify(struct rig *rig, const struct rb_question *question, struct rb_a
 struct rb_answer rig_answer_for(struct rig *rig, const char *text)
 {
     const struct rb_question question = rig_question(text);
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_verify(rig, &question, &answer);
     return answer;

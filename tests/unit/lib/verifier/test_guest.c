@@ -161,7 +161,7 @@ static struct rb_question from(const char *client, const char *text)
 static struct rb_answer answer_from(struct rig *f, const char *client, const char *text)
 {
     const struct rb_question question = from(client, text);
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_verify(f, &question, &answer);
     return answer;
@@ -184,7 +184,7 @@ static void assert_limited(struct rig *f, const struct rb_question *question, co
 {
     unsigned before = rig_connections(f);
     struct rb_ticket *ticket = rig_put(f, question);
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     assert_true(rb_ready(ticket));
     answer = rig_answer(ticket);
@@ -340,7 +340,7 @@ static void a_look_into_the_cache_alone_asks_no_dns(void **state)
 {
     struct rig *f = *state;
     struct rb_question question = from(STRANGER, "user@strict.example");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_open(f);
     question.only_cache = true;
@@ -360,7 +360,7 @@ static void what_the_cache_knows_does_not_wait_for_spf(void **state)
     fake_dns_hold(f->dns, true);
     for (size_t i = 0; i < COUNT(ages); i++) {
         const struct rb_question question = from(STRANGER, "user@strict.example");
-        struct rb_answer answer;
+        struct rb_answer answer = {.size = 0};
         struct rb_ticket *ticket;
 
         fake_clock_advance_s(&f->clock, ages[i]);
@@ -438,7 +438,7 @@ static void there_is_no_gate_where_it_is_off_or_has_nothing_to_go_by(void **stat
 {
     struct rig *f = *state;
     struct rb_question question = from(STRANGER, "user@strict.example");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
     char relay[32];
 
     rig_open(f);
@@ -905,7 +905,7 @@ static void what_costs_no_callout_costs_no_token(void **state)
     struct rig *f = *state;
     struct rb_ticket *tickets[5];
     struct rb_question relayed = rig_question("nobody@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
     char relay[32];
 
     f->options.per_domain_rate = (struct rb_rate){1, 3600};
@@ -1002,7 +1002,7 @@ static void one_less_or_the_same_ones_again_raise_no_shield(void **state)
 {
     struct rig *f = *state;
     struct rb_question again = rig_question("nobody0@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_open(f);
     assert_nobodies(f, 0, 19, "example.org");
@@ -1045,7 +1045,7 @@ static void what_a_relay_says_raises_no_shield_and_is_not_held_up_by_one(void **
 {
     struct rig *f = *state;
     char relay[32], text[64];
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_open(f);
     (void)snprintf(relay, sizeof relay, "127.0.0.1:%u", (unsigned)fake_host_port(f->host));
@@ -1154,7 +1154,7 @@ static void who_waited_too_long_for_a_host_is_told_so(void **state)
     struct rig *f = *state;
     struct fake_host *second = start_second_host(f);
     struct rb_ticket *first, *other, *late;
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     f->options.max_workers = 2;
     f->options.per_host_sessions = 1;
@@ -1316,7 +1316,7 @@ static void after_a_trial_that_went_well_many_sessions_may_run_again(void **stat
 static void a_trial_that_fails_holds_twice_as_long(void **state)
 {
     struct rig *f = *state;
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_open(f);
     trip(f);
@@ -1398,7 +1398,7 @@ static void a_refused_tag_is_not_shared(void **state)
     assert_int_equal(rig_reason_for(f, "prvs=9999abcdef=user@example.org"), RB_REASON_NO_SUCH_USER);
     assert_int_equal(rig_reason_for(f, "prvs=0123abcdef=user@example.org"), RB_REASON_ACCEPTED);
     struct rb_question again = rig_question("prvs=9999abcdef=user@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
     again.no_cache = true;
     rig_verify(f, &again, &answer);
     assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
@@ -1483,7 +1483,7 @@ static void one_refused_issue_ends_the_trust_in_a_list(void **state)
 {
     struct rig *f = *state;
     struct rb_question gone = rig_question("list+bounces-9999-gone=client.example@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     open_with_list(f, 5);
     const unsigned issue = shared_issue(f);
@@ -1509,7 +1509,7 @@ static void what_a_relay_says_is_not_shared(void **state)
 {
     struct rig *f = *state;
     struct rb_question question = rig_question("prvs=0123abcdef=user@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
     char relay[32];
 
     rig_open(f);
@@ -1655,7 +1655,7 @@ static void a_correspondent_is_no_answer_of_a_relay(void **state)
 {
     struct rig *f = *state;
     struct rb_question question = rig_question("nobody@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
     char relay[32];
 
     rig_open(f);

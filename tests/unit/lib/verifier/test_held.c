@@ -305,7 +305,7 @@ static void giving_way_counts_against_the_host(void **state)
 {
     struct fixture *f = *state;
     struct rb_ticket *tickets[DOMAINS] = {NULL};
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     f->rig->options.breaker_failures = 1;
     rig_start_host(f->rig, &dripping);

@@ -109,7 +109,7 @@ static void what_a_relay_says_is_shown_as_its_word(void **state)
     struct rig *f = *state;
     struct rb_question question = rig_question("user@example.org");
     struct shown shown = {.most = 0};
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
     char relay[64];
 
     (void)snprintf(relay, sizeof relay, "127.0.0.1:%u", fake_host_port(f->host));
@@ -147,7 +147,7 @@ static void what_is_shown_can_be_forgotten_by_its_name(void **state)
                                         "\"\\\"a\\\\\"@example.org", "\"\"@example.org"};
     struct rig *f = *state;
     char key[RB_ADDRESS_MAX + 1];
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_open(f);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -378,7 +378,7 @@ struct told {
 static void note_answer(void *arg, struct rb_ticket *ticket)
 {
     struct told *told = arg;
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rb_answer_init(&answer);
     assert_int_equal(rb_wait(ticket, 0, &answer), RB_OK);
@@ -440,7 +440,7 @@ static void whoever_waits_in_the_call_is_not_told_besides(void **state)
     struct rig *f = *state;
     struct told told = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     struct rb_question question = rig_question("user@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     question.size = sizeof question;
     question.done = note_answer;

@@ -134,7 +134,7 @@ static void a_host_for_which_we_were_too_much_is_called_after_a_minute(void **st
     struct rig *rig = *state;
     static const struct fake_host_options host = {
         .rcpt = "450 4.7.1 Error: too many recipients from 127.0.0.1"};
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_start_host(rig, &host);
     rig_open(rig);

@@ -200,7 +200,7 @@ static void an_answer_says_how_long_it_is_kept(void **state)
     struct fixture *f = *state;
     const struct address_record record = {.reason = RB_REASON_ACCEPTED,
                                           .stamp_s = clock_wall_s(f->memory.clock) - HOUR};
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     memory_fill_answer(&f->memory, f->options, "", "user@example.org", &record, &answer);
     assert_int_equal(answer.verdict, RB_VERDICT_VALID);

@@ -87,7 +87,7 @@ static struct foretold peek(struct rig *f, const struct rb_question *question)
 {
     const unsigned connections = rig_connections(f);
     struct rb_prospect prospect;
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
     struct rb_stats before, after;
     size_t len, now_len;
     char *octets, *now;
@@ -130,7 +130,7 @@ static void assert_foretold(struct rig *f, const struct rb_question *question)
 {
     const struct foretold prospect = peek(f, question);
     const unsigned connections = rig_connections(f);
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     assert_false(prospect.would_call);
     assert_false(prospect.is_asked);

@@ -76,7 +76,7 @@ static const char *the_host(const struct rig *f)
 static struct rb_answer ask_relay(struct rig *f, const char *relay, const char *text)
 {
     struct rb_question question = rig_question(text);
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     question.relay = relay;
     rig_verify(f, &question, &answer);
@@ -174,7 +174,7 @@ static void a_relays_live_verdict_survives_its_silence(void **state)
     static const struct fake_host_reply silent[] = {{"user@example.org", "451 4.3.0 later"}};
     struct rig *f = *state;
     struct rb_question question = rig_question("user@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_open(f);
     question.relay = the_host(f);
@@ -380,7 +380,7 @@ static void recipients_pass_no_spf_gate(void **state)
 {
     struct rig *f = *state;
     struct rb_question question = rig_question("nobody@strict.example");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     question.client = stranger();
     question.relay = the_host(f);

@@ -80,7 +80,7 @@ static void fill_prospect(void *given)
 {
     const struct rb_question question = {
         .size = sizeof question, .address = "no address", .address_len = strlen("no address")};
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rb_answer_init(&answer);
     assert_int_equal(rb_peek(verifier, &question, 0, given, &answer), RB_OK);
@@ -218,7 +218,7 @@ static void an_answer_is_emptied_as_far_as_it_goes(void **state)
 static void an_older_callers_question_is_read_to_its_end(void **state)
 {
     struct rb_question *question = sized(offsetof(struct rb_question, client), sizeof *question);
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     (void)state;
     question->address = "user@example.org";
@@ -279,7 +279,7 @@ static void a_size_that_is_none_is_refused(void **state)
 {
     struct rb_options options;
     struct rb_question question;
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
     struct rb_verifier *opened;
     struct rb_ticket *ticket;
     char detail[80];

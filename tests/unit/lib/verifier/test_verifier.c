@@ -280,7 +280,7 @@ static void no_cache_asks_anew_and_keeps_the_answer(void **state)
 {
     struct rig *f = *state;
     struct rb_question q = rig_question("user@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_open(f);
     fake_host_set(f->host, nobody, COUNT(nobody));
@@ -303,7 +303,7 @@ static void only_cache_asks_nobody(void **state)
 {
     struct rig *f = *state;
     struct rb_question q = rig_question("user@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     q.only_cache = true;
     rig_open(f);
@@ -360,7 +360,7 @@ static void a_stale_answer_is_given_at_once_and_refreshed_behind(void **state)
 static void a_valid_takes_two_denials_an_hour_apart(void **state)
 {
     struct rig *f = *state;
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_open(f);
     assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
@@ -666,7 +666,7 @@ static void a_verifier_without_a_store_works(void **state)
     }
     const struct rb_question q = {
         .address = "u@example.org", .address_len = 13, .only_cache = true};
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
     rig_verify(f, &q, &answer);
     assert_string_equal(answer.rule, "not_in_cache");
     assert_int_equal(rig_stats(f).cache_entries, 0);
@@ -855,7 +855,7 @@ static void an_acceptance_is_told_before_the_probe_is_answered(void **state)
 {
     struct rig *f = *state;
     struct rb_ticket *first, *joined;
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_reopen(f);
     rig_hold(f, true);
@@ -926,7 +926,7 @@ static void what_a_relay_says_is_kept_apart(void **state)
 {
     struct rig *f = *state;
     struct rb_question q = rig_question("nobody@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
     char relay[32];
 
     (void)snprintf(relay, sizeof relay, "127.0.0.1:%u", (unsigned)fake_host_port(f->host));
@@ -1016,7 +1016,7 @@ static void a_transcript_shows_what_was_said(void **state)
 {
     struct rig *f = *state;
     struct rb_question q = rig_question("user@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_open(f);
     assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
@@ -1511,7 +1511,7 @@ struct crowd {
 static void *ask_until_stopped(void *arg)
 {
     struct crowd *crowd = arg;
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
     char text[48];
 
     for (unsigned i = 0; !crowd->stopped; i++) {
@@ -1744,7 +1744,7 @@ static void what_was_done_is_counted(void **state)
 {
     struct rig *f = *state;
     struct rb_question q = rig_question("user@example.org");
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     rig_open(f);
     (void)rig_reason_for(f, "user@example.org");   /* miss, callout */

@@ -159,7 +159,7 @@ static void what_is_no_answer_is_refused(void **state)
         "{\"reason\": \"accepted\", \"reply\": \"a\\u0007b\"}",
         "{\"reason\": \"accepted\", \"mx\": []}",
     };
-    struct rb_answer answer;
+    struct rb_answer answer = {.size = 0};
 
     (void)state;
     for (size_t i = 0; i < COUNT(wrong); i++) {
