@@ -214,8 +214,7 @@ void destinations_free(struct destinations *destinations)
 
     HASH_ITER(hh, destinations->table, destination, next)
     {
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was
-         * freed */
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL unlinked the one that was freed */
         HASH_DEL(destinations->table, destination);
         free(destination);
     }

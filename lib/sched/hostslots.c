@@ -294,8 +294,7 @@ void hostslots_free(struct hostslots *hostslots)
 
     HASH_ITER(hh, hostslots->table, host, next)
     {
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was
-         * freed */
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL unlinked the one that was freed */
         HASH_DEL(hostslots->table, host);
         free(host);
     }

@@ -236,8 +236,7 @@ void checks_free(struct checks *checks)
     HASH_ITER(hh, checks->lookups, lookup, next)
     {
         free_waiting(checks, lookup);
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL has unlinked the one that was
-         * freed */
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL unlinked the one that was freed */
         HASH_DEL(checks->lookups, lookup);
         free(lookup);
     }

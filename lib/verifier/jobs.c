@@ -24,9 +24,9 @@ struct job {
     const struct options *options;
     struct stall_call *call;
     struct sched_leave *leave;
-    struct sched_contact contact;      /* with the host called now */
-    const struct domain_record *facts; /* as they were when it began */
-    int64_t held_until_s;              /* the first of the hosts that were held back; 0: none was */
+    struct sched_contact contact; /* with the host called now */
+    struct domain_record facts;   /* as they were when it began */
+    int64_t held_until_s;         /* the first of the hosts that were held back; 0: none was */
 };
 
 /* --- Answers ---------------------------------------------------------------- */
@@ -68,7 +68,7 @@ void jobs_finish(struct rb_verifier *verifier, const struct options *options,
 static bool is_settled(const struct job *job, struct callout_item *item)
 {
     if (question_of(item)->no_cache ||
-        !memory_settles(&job->verifier->memory, job->options, job->facts, &item->best))
+        !memory_settles(&job->verifier->memory, job->options, &job->facts, &item->best))
         return false;
     question_of(item)->from_cache = true;
     jobs_finish(job->verifier, job->options, question_of(item), &item->best);
@@ -297,8 +297,8 @@ static void run(struct job *job, const struct snapshot *snapshot)
                   too_much, put_back, begin_probe, end_probe, host_called, learned, job},
     };
 
-    memory_facts(&verifier->memory, callout.relay, callout.domain, &callout.facts);
-    job->facts = &callout.facts;
+    memory_facts(&verifier->memory, callout.relay, callout.domain, &job->facts);
+    callout.facts = job->facts;
     callout_run(&callout);
 }
 

@@ -133,8 +133,10 @@ void session_rig_await_idle(const struct session_rig *rig)
 
     for (int i = 0; i < PATIENCE_MS; i++) {
         rb_verifier_stats(rig->verifier, &stats);
-        if (stats.running == 0 && stats.pending == 0)
+        if (stats.running == 0 && stats.pending == 0) {
+            (void)rb_verifier_flush(rig->verifier);
             return;
+        }
         (void)nanosleep(&pause, NULL);
     }
     fail_msg("a callout does not end");

@@ -67,7 +67,10 @@ void session_rig_mail(struct session_rig *rig, const char *argument);
 /* Another store takes the place of the one there was. */
 void session_rig_start_store(struct session_rig *rig, const struct fake_host_options *options);
 
-/* Waits until no callout is under way: one that is ending would answer the next question too. */
+/*
+ * Waits until no callout is under way, for one that is ending would answer the next question too, and
+ * what was learned is written.
+ */
 void session_rig_await_idle(const struct session_rig *rig);
 
 /* How many decisions there are about the sender of a message. */
