@@ -163,6 +163,7 @@ static void so_does_each_of_many_questions_at_once(void **state)
     (void)state;
     session_rig_begin(current, "");
     ask(&(const struct asked){.address = known});
+    session_rig_await_idle(current);
     ask_at_once(known);
     assert_int_equal(fewest_calls(ask_at_once, known), MANY * QUESTION_CALLS);
 }
