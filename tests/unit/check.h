@@ -12,9 +12,18 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A millisecond, between two looks at something that must come. */
+static inline void check_pause(void)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+
+    (void)nanosleep(&pause, NULL);
+}
 
 #endif

@@ -128,7 +128,6 @@ static void open_verifier(struct session_rig *rig)
 
 void session_rig_await_idle(const struct session_rig *rig)
 {
-    const struct timespec pause = {.tv_nsec = 1000000};
     struct rb_stats stats = {.size = sizeof stats};
 
     for (int i = 0; i < PATIENCE_MS; i++) {
@@ -137,7 +136,7 @@ void session_rig_await_idle(const struct session_rig *rig)
             (void)rb_verifier_flush(rig->verifier);
             return;
         }
-        (void)nanosleep(&pause, NULL);
+        check_pause();
     }
     fail_msg("a callout does not end");
 }

@@ -11,8 +11,6 @@
 
 #include "check.h"
 
-enum { POLL_MS = 1 };
-
 static const struct rb_verifier *opened; /* by whose clock rig_until tells the time */
 
 /* --- The rig --------------------------------------------------------------- */
@@ -215,21 +213,14 @@ struct rb_stats rig_stats(struct rig *rig)
     return stats;
 }
 
-void rig_pause(void)
-{
-    const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
-
-    (void)nanosleep(&pause, NULL);
-}
-
 void rig_await_sessions(struct rig *rig, uint64_t running, uint64_t pending)
 {
     struct rb_stats stats = rig_stats(rig);
 
-    for (int i = 0; i < RIG_PATIENCE_MS / POLL_MS; i++) {
+    for (int i = 0; i < RIG_PATIENCE_MS; i++) {
         if (stats.running == running && stats.pending == pending)
             return;
-        rig_pause();
+        check_pause();
         stats = rig_stats(rig);
     }
     fail_msg("%u sessions with %u questions waiting, and not %u with %u", (unsigned)stats.running,
@@ -243,18 +234,18 @@ void rig_await_idle(struct rig *rig)
 
 void rig_await_callouts(struct rig *rig, enum rb_reason reason, uint64_t count)
 {
-    for (int i = 0; i < RIG_PATIENCE_MS / POLL_MS; i++) {
+    for (int i = 0; i < RIG_PATIENCE_MS; i++) {
         if (rig_stats(rig).callouts[reason] >= count)
             return;
-        rig_pause();
+        check_pause();
     }
     fail_msg("no callout has ended in %s", rb_reason_name(reason));
 }
 
 void rig_await_retries(struct rig *rig, uint64_t count)
 {
-    for (int i = 0; i < RIG_PATIENCE_MS / POLL_MS && rig_stats(rig).retries_scheduled != count; i++)
-        rig_pause();
+    for (int i = 0; i < RIG_PATIENCE_MS && rig_stats(rig).retries_scheduled != count; i++)
+        check_pause();
     assert_int_equal(rig_stats(rig).retries_scheduled, count);
 }
 

@@ -111,9 +111,6 @@ enum rb_reason rig_reason_for(struct rig *rig, const char *text);
 /* As rb_verifier_stats. Any thread. */
 struct rb_stats rig_stats(struct rig *rig);
 
-/* A millisecond, between two looks at something that must come. */
-void rig_pause(void);
-
 /*
  * Waits until no session is under way any more: an answer comes before its session has said
  * QUIT.

@@ -258,7 +258,7 @@ static void await(struct world *world, const unsigned *counter, unsigned wanted)
 static void await_pending(struct world *world, unsigned wanted)
 {
     for (int i = 0; i < WAIT_S * 1000 && sched_pending(world->sched) != wanted; i++)
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        check_pause();
     assert_int_equal(sched_pending(world->sched), wanted);
 }
 
@@ -500,7 +500,7 @@ static void look_ups_that_nobody_made_are_left_to_their_owner(void **state)
     for (size_t i = 0; i < COUNT(lookups); i++)
         assert_int_equal(sched_push_lookup(world->sched, &lookups[i].entry), RB_OK);
     for (int ms = 0; ms < WAIT_S * 1000 && atomic_load(&lookups[0].made) == 0; ms++)
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        check_pause();
     assert_int_equal(stop(world), 0);
     open_gate(world);
     sched_join(world->sched);

@@ -224,7 +224,7 @@ static unsigned asked_txt(struct rig *f, const char *domain)
 static void await_txt(struct rig *f, const char *domain)
 {
     for (int i = 0; i < RIG_PATIENCE_MS && asked_txt(f, domain) == 0; i++)
-        rig_pause();
+        check_pause();
     assert_true(asked_txt(f, domain) > 0);
 }
 
@@ -664,7 +664,7 @@ static void who_joins_a_look_up_ends_with_it(void **state)
     first = rig_put(f, &question);
     await_txt(f, "mute.example");
     for (unsigned i = 0; i < LITTLE_LATER; i++)
-        rig_pause();
+        check_pause();
     question = from(FRIEND, "user@mute.example");
     second = rig_put(f, &question);
     joined = !rb_ready(first);
@@ -795,7 +795,7 @@ static void let_the_name_server_answer(void *arg, struct rb_ticket *ticket)
     (void)ticket;
     fake_dns_hold(f->dns, false);
     for (int i = 0; i < RIG_PATIENCE_MS && !is_over; i++) {
-        rig_pause();
+        check_pause();
         pthread_mutex_lock(&gate->lock);
         is_over = gate->checks.table == NULL;
         pthread_mutex_unlock(&gate->lock);
@@ -930,7 +930,7 @@ static void what_costs_no_callout_costs_no_token(void **state)
 static void await_limited(struct rig *f, uint64_t count)
 {
     for (int i = 0; i < RIG_PATIENCE_MS && rig_stats(f).limited < count; i++)
-        rig_pause();
+        check_pause();
     assert_int_equal(rig_stats(f).limited, count);
 }
 
@@ -1771,7 +1771,7 @@ static void many_threads_are_told_the_truth_or_that_they_must_wait(void **state)
         rig_reload(f);
         if (i % 10 == 0) /* not so far that a session's time is up */
             fake_clock_advance_s(&f->clock, 1);
-        rig_pause();
+        check_pause();
     }
     for (unsigned i = 0; i < STRESS_THREADS; i++) {
         assert_int_equal(pthread_join(jobs[i].thread, NULL), 0);

@@ -197,7 +197,7 @@ static void a_silent_name_server_holds_as_a_mail_host_does(void **state)
     well = rig_ask(f->rig, WELL);
     do { /* until the look-up has begun, and lasts too long */
         fake_clock_advance_s(&f->rig->clock, TOO_LONG_S);
-        rig_pause();
+        check_pause();
     } while (rig_stats(f->rig).held == 0 && !rb_ready(well));
     assert_int_equal(rig_stats(f->rig).held, 1);
     assert_int_equal(rig_outcome(well), RB_REASON_ACCEPTED);
@@ -352,7 +352,7 @@ static void closing_does_not_wait_for_those_that_are_held(void **state)
     rig_await_idle(f->rig);
     rig_close(f->rig);
     while (fake_host_open(f->rig->host) > 0)
-        rig_pause();
+        check_pause();
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

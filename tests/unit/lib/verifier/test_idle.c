@@ -40,7 +40,7 @@ static void await_idle(struct rig *rig, uint64_t count)
 
     for (int i = 0; i < RIG_PATIENCE_MS && (stats.resting != count || stats.running != count);
          i++) {
-        rig_pause();
+        check_pause();
         stats = rig_stats(rig);
     }
     assert_int_equal(stats.resting, count);

@@ -239,10 +239,8 @@ static struct retry_record stored(struct world *w, const char *key)
 /* Waits for the room's thread, which may be about to do it. */
 static void await_asked(struct daemon *daemon, unsigned count)
 {
-    const struct timespec pause = {.tv_nsec = 1000000};
-
     for (int ms = 0; ms < PATIENCE_MS && atomic_load(&daemon->asked) < count; ms++)
-        (void)nanosleep(&pause, NULL);
+        check_pause();
     assert_int_equal(atomic_load(&daemon->asked), count);
 }
 

@@ -216,7 +216,7 @@ static void ask(struct asker *asker, struct claim *claim)
         break;
     default: /* leaves */
         if ((dice_throw(&asker->dice) & 1) != 0)
-            rig_pause();
+            check_pause();
         break;
     }
     give_back(claim, ticket);
@@ -245,7 +245,7 @@ static void give_back_all(struct asker *asker)
 
         for (int n = 0; must_be_called && atomic_load(&claim->calls) == 0; n++) {
             assert_in_range(n, 0, RIG_PATIENCE_MS);
-            rig_pause();
+            check_pause();
         }
         if (claim->ticket != NULL)
             give_back(claim, claim->ticket);
@@ -309,7 +309,7 @@ static void *disturb(void *arg)
         if (rb_verifier_set_options(stress->rig->verifier, &options) != RB_OK)
             atomic_fetch_add(&stress->failed, 1);
         look_around(stress, &dice);
-        rig_pause();
+        check_pause();
     }
     return NULL;
 }
@@ -370,7 +370,7 @@ static void await_idle(struct rig *rig)
     for (int i = 0; stats.running > 0 || stats.pending > 0; i++) {
         assert_in_range(i, 0, RIG_PATIENCE_MS);
         fake_clock_advance_s(&rig->clock, 1);
-        rig_pause();
+        check_pause();
         stats = rig_stats(rig);
     }
 }

@@ -1610,7 +1610,7 @@ static void closing_says_that_something_could_not_be_kept(void **state)
     assert_int_equal(symlink("/nowhere", data), 0); /* it cannot be made anew */
     rig_reload(f);                                  /* it is looked for */
     for (int i = 0; i < RIG_PATIENCE_MS && (events & 1U << RB_EVENT_STORE_LOST) == 0; i++)
-        rig_pause();
+        check_pause();
     assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
     assert_int_equal(rb_verifier_close(f->verifier), RB_ERR_STORE);
     f->verifier = NULL;
@@ -1645,7 +1645,7 @@ static unsigned threads(void)
 static void await_threads(unsigned count)
 {
     for (int i = 0; i < RIG_PATIENCE_MS && threads() != count; i++)
-        rig_pause();
+        check_pause();
     assert_int_equal(threads(), count);
 }
 
@@ -1673,7 +1673,7 @@ static void closing_ends_all(struct rig *f, const char *whom, bool (*is_there)(s
     rig_open(f);
     rb_ticket_free(rig_ask(f, whom));
     for (int i = 0; i < RIG_PATIENCE_MS && !is_there(f); i++)
-        rig_pause();
+        check_pause();
     assert_true(is_there(f));
     (void)alarm(ALARM_S);
     rig_close(f);

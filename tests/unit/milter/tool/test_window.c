@@ -62,7 +62,7 @@ static struct window *begin(const struct rig *rig, int64_t pause_ms)
 static void look(struct window *window)
 {
     assert_int_equal(window_look(window), RB_OK);
-    rig_pause();
+    check_pause();
 }
 
 static void end_pauses(struct window *window)
