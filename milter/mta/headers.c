@@ -10,57 +10,33 @@
 #include <strings.h>
 
 #include "base/text.h"
-
-enum { COMMENT_DEPTH_MAX = 20 /* nested comments; deeper ones are no honest header */ };
+#include "mail/lexical.h"
 
 /* --- Forgeries ------------------------------------------------------------ */
 
-/* Behind white space and comments (CFWS, RFC 5322 3.2.2). NULL: a comment without an end. */
-static const char *skip_cfws(const char *text)
+/*
+ * What a field's value begins with, taken for its authserv-id (RFC 8601 2.2) whatever octets it is
+ * made of. False: a comment or a quoted string without an end.
+ */
+static bool read_authserv_id(const char *value, struct lexical_word *id)
 {
-    unsigned depth = 0;
+    struct span rest = span_of(value);
 
-    for (; *text != '\0'; text++) {
-        if (*text == '(') {
-            if (++depth > COMMENT_DEPTH_MAX)
-                return NULL;
-        } else if (*text == ')' && depth > 0) {
-            depth--;
-        } else if (*text == '\\' && depth > 0 && text[1] != '\0') {
-            text++;
-        } else if (depth == 0 && strchr(" \t\r\n", *text) == NULL) {
-            return text;
-        }
-    }
-    return depth == 0 ? text : NULL;
-}
-
-/* A token or quoted string, unquoted; its first octets where it is too long. False: a quoted string
- * without an end. */
-static bool read_value(const char *text, char *value, size_t size)
-{
-    bool quoted = *text == '"';
-    size_t len = 0;
-
-    for (text += quoted; *text != '\0' && len + 1 < size; text++) {
-        if (quoted ? *text == '"' : strchr(" \t\r\n;(", *text) != NULL)
-            break;
-        if (quoted && *text == '\\' && text[1] != '\0')
-            text++;
-        value[len++] = *text;
-    }
-    value[len] = '\0';
-    return !quoted || *text != '\0';
+    if (!lexical_skip_cfws(&rest))
+        return false;
+    if (rest.len > 0 && *rest.at == '"')
+        return lexical_quoted_string(&rest, id);
+    *id = (struct lexical_word){.raw = {rest.at, strcspn(rest.at, " \t\r\n;(")}};
+    return true;
 }
 
 bool headers_has_authserv_id(const char *value, const char *authserv_id)
 {
-    const char *from = skip_cfws(value);
-    char found[512];
+    struct lexical_word id;
 
-    if (from == NULL || !read_value(from, found, sizeof found))
+    if (!read_authserv_id(value, &id))
         return true; /* unreadable to us: a more lenient reader must not believe it */
-    return strcasecmp(found, authserv_id) == 0;
+    return lexical_is(&id, authserv_id);
 }
 
 static bool make_room(struct header_census *census)
