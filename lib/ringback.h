@@ -84,8 +84,30 @@ enum rb_reason RB_ENUM_ROOM {
     RB_REASON_SPF_FAIL = 43,
     RB_REASON_EXEMPT = 44,
     RB_REASON_INTERNAL_ERROR = 45,
+    RB_REASON_SPF_SOFTFAIL = 46,
+    RB_REASON_NOT_VOUCHED = 47,
+    RB_REASON_TOO_LARGE = 48,
     RB_REASON_MAX =
-        46, /* one past the last that this header knows; a newer library may tell more */
+        49, /* one past the last that this header knows; a newer library may tell more */
+};
+
+/* For whom nobody is called: each position for those of the one before it, too. */
+enum rb_gate RB_ENUM_ROOM {
+    RB_GATE_NO = 0,   /* everybody is called */
+    RB_GATE_FAIL,     /* clients that the sender's domain disowns: SPF fail */
+    RB_GATE_SOFTFAIL, /* those that are probably not the domain's: SPF softfail */
+    RB_GATE_VOUCHED,  /* all for whom nobody vouches */
+};
+
+/* Who says that a client sends for a domain. A newer library may tell more. */
+enum rb_voucher RB_ENUM_ROOM {
+    RB_VOUCHER_NOBODY = 0,
+    RB_VOUCHER_SPF,    /* SPF pass */
+    RB_VOUCHER_MX,     /* it is, or is next to, one of the domain's hosts, and there is no SPF */
+    RB_VOUCHER_PTR,    /* its confirmed name is in the domain, or in that of its organisation */
+    RB_VOUCHER_DKIM,   /* the caller's word: the message is signed by the domain */
+    RB_VOUCHER_POLICY, /* the caller's word: it knows the client */
+    RB_VOUCHER_MAX,
 };
 
 /* Where in a callout the deciding thing happened. Stored in caches: only append. */
@@ -128,6 +150,7 @@ const char *rb_verdict_name(enum rb_verdict verdict);
 const char *rb_reason_name(enum rb_reason reason);
 const char *rb_stage_name(enum rb_stage stage);
 const char *rb_limit_name(enum rb_limit limit); /* the rule of an answer with that limit */
+const char *rb_voucher_name(enum rb_voucher voucher);
 
 /* The verdict that a reason stands for: a fixed table. */
 enum rb_verdict rb_reason_verdict(enum rb_reason reason);
@@ -265,11 +288,10 @@ struct rb_options {
     bool data_check;
     bool smtputf8;
     /*
-     * Nobody is called for a client that the domain disowns (RFC 7208, fail). One on the loopback
-     * passes. A name server that gives no answer for 20 s, or total_timeout_ms, if that is less,
-     * opens the gate.
+     * For whom nobody is called (RFC 7208). A client on the loopback passes. A name server that
+     * gives no answer for 20 s, or total_timeout_ms, if that is less, opens the gate.
      */
-    bool spf_gate;
+    enum rb_gate spf_gate;
     unsigned connect_timeout_ms, command_timeout_ms, total_timeout_ms;
     /*
      * Where a domain was asked about twice within it, a session is kept open for as long, for the
@@ -364,6 +386,9 @@ struct rb_answer {
     /* NULL unless asked for; of the first rb_wait that has it alone. Freed by rb_answer_fini */
     struct rb_transcript *transcript;
     enum rb_limit limit; /* which limit decided, where one did */
+    /* Who vouched for the client, as far as that was asked for; of an answer that is not there yet,
+     * as far as it is known. */
+    enum rb_voucher voucher;
 };
 
 /* An empty answer. */
@@ -410,6 +435,11 @@ struct rb_question {
      */
     void (*done)(void *arg, struct rb_ticket *ticket);
     void *done_arg;
+    /*
+     * Who vouches, by what the caller knows, that the client sends for the address's domain; the
+     * gate is open then. RB_VOUCHER_NOBODY: the gate finds out.
+     */
+    enum rb_voucher voucher;
 };
 
 /* A question about nobody yet. */
@@ -584,8 +614,8 @@ struct rb_stats {
     uint64_t retries_scheduled; /* deferred addresses that will be asked about again */
     uint64_t busy;              /* refused because the queue was full */
     uint64_t limited;           /* refused by a rate or the shield */
-    uint64_t spf_fail;          /* refused by the SPF gate */
-    uint64_t dropped_writes;    /* cache writes that were lost */
+    uint64_t spf_fail, spf_softfail, not_vouched; /* refused by the gate */
+    uint64_t dropped_writes;                      /* cache writes that were lost */
     uint64_t cache_entries, cache_bytes;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * names: the words for errors, verdicts, reasons, stages and limits as the documentation has them,
+ * names: the words for errors, verdicts, reasons, stages, limits and vouchers as the documentation has them,
  * and the fixed table of which verdict a reason stands for. Administrators' scripts depend on the
  * words: append only.
  */
@@ -46,6 +46,9 @@ static const struct {
     [RB_REASON_SPF_FAIL] = {"spf_fail", RB_VERDICT_UNKNOWN},
     [RB_REASON_EXEMPT] = {"exempt", RB_VERDICT_UNKNOWN},
     [RB_REASON_INTERNAL_ERROR] = {"internal_error", RB_VERDICT_UNKNOWN},
+    [RB_REASON_SPF_SOFTFAIL] = {"spf_softfail", RB_VERDICT_UNKNOWN},
+    [RB_REASON_NOT_VOUCHED] = {"not_vouched", RB_VERDICT_UNKNOWN},
+    [RB_REASON_TOO_LARGE] = {"too_large", RB_VERDICT_UNKNOWN},
 };
 
 static const char *const verdicts[] = {
@@ -72,6 +75,11 @@ static const char *const limits[RB_LIMIT_MAX] = {
     [RB_LIMIT_HOST_PAUSED] = "host_paused",
     [RB_LIMIT_YIELDED] = "gave_way",
     [RB_LIMIT_QUEUE_FULL] = "queue_full",
+};
+
+static const char *const vouchers[RB_VOUCHER_MAX] = {
+    [RB_VOUCHER_NOBODY] = "nobody", [RB_VOUCHER_SPF] = "spf",   [RB_VOUCHER_MX] = "mx",
+    [RB_VOUCHER_PTR] = "ptr",       [RB_VOUCHER_DKIM] = "dkim", [RB_VOUCHER_POLICY] = "policy",
 };
 
 static const char *const errors[] = {
@@ -111,6 +119,11 @@ const char *rb_stage_name(enum rb_stage stage)
 const char *rb_limit_name(enum rb_limit limit)
 {
     return name_at(limits, COUNT_OF(limits), (unsigned)limit);
+}
+
+const char *rb_voucher_name(enum rb_voucher voucher)
+{
+    return name_at(vouchers, COUNT_OF(vouchers), (unsigned)voucher);
 }
 
 const char *rb_reason_name(enum rb_reason reason)

@@ -20,8 +20,8 @@
 /* NOLINTBEGIN(bugprone-sizeof-expression): the last member may be a pointer */
 enum {
     SIZED_OPTIONS = SIZED_UP_TO(struct rb_options, clock),
-    SIZED_QUESTION = SIZED_UP_TO(struct rb_question, done_arg),
-    SIZED_ANSWER = SIZED_UP_TO(struct rb_answer, transcript),
+    SIZED_QUESTION = SIZED_UP_TO(struct rb_question, voucher),
+    SIZED_ANSWER = SIZED_UP_TO(struct rb_answer, voucher),
     SIZED_PROSPECT = SIZED_UP_TO(struct rb_prospect, would_refresh),
     SIZED_STATS = SIZED_UP_TO(struct rb_stats, cache_bytes),
     SIZED_SPF_QUESTION = SIZED_UP_TO(struct rb_spf_question, sender_len),

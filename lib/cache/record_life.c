@@ -40,6 +40,9 @@ bool address_record_is_kept(enum rb_reason reason)
     case RB_REASON_LIMITED:
     case RB_REASON_BUSY:
     case RB_REASON_SPF_FAIL:
+    case RB_REASON_SPF_SOFTFAIL:
+    case RB_REASON_NOT_VOUCHED:
+    case RB_REASON_TOO_LARGE:
     case RB_REASON_EXEMPT:
     case RB_REASON_INTERNAL_ERROR:
         return false;

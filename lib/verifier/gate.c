@@ -37,7 +37,8 @@ bool gate_is_for(const struct options *options, const struct rb_question *questi
 {
     struct ip ip;
 
-    return options->o.spf_gate && question->client != NULL && question->relay == NULL &&
+    return options->o.spf_gate != RB_GATE_NO && question->client != NULL &&
+           question->relay == NULL &&
            !(ip_from_sockaddr(question->client, &ip) && ip_is_loopback(&ip));
 }
 

@@ -126,7 +126,7 @@ void config_options(const struct config *config, struct rb_options *options)
     options->helo_name = config->hostname;
     options->resolvers = (const char *const *)config->resolvers.items;
     options->resolver_count = config->resolvers.count;
-    options->spf_gate = config->spf.gate;
+    options->spf_gate = config->spf.gate ? RB_GATE_FAIL : RB_GATE_NO;
     set_callout_options(config, options);
     set_limit_options(config, options);
     set_cache_options(config, options);

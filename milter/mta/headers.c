@@ -163,6 +163,9 @@ static const char *result_of(enum rb_verdict verdict, enum rb_reason reason)
     case RB_REASON_REJECTED:
     case RB_REASON_TLS_REQUIRED:
     case RB_REASON_SPF_FAIL:
+    case RB_REASON_SPF_SOFTFAIL:
+    case RB_REASON_NOT_VOUCHED:
+    case RB_REASON_TOO_LARGE:
     case RB_REASON_EXEMPT:
         return "neutral"; /* asking again would give the same */
     default:

@@ -55,7 +55,7 @@ static void set_options(struct session_rig *rig)
     rig->options.store_max_bytes = 16 << 20;
     rig->options.allowed_networks = &rig->loopback;
     rig->options.allowed_count = 1;
-    rig->options.spf_gate = false;
+    rig->options.spf_gate = RB_GATE_NO;
 }
 
 int session_rig_set_up(void **state, const struct session_rig_world *world)

@@ -71,7 +71,7 @@ static int set_up(void **state)
 
     current = *state;
     if (result == 0)
-        current->options.spf_gate = true;
+        current->options.spf_gate = RB_GATE_FAIL;
     return result;
 }
 

@@ -41,6 +41,9 @@ static const struct {
     {"spf_fail", 43, RB_VERDICT_UNKNOWN},
     {"exempt", 44, RB_VERDICT_UNKNOWN},
     {"internal_error", 45, RB_VERDICT_UNKNOWN},
+    {"spf_softfail", 46, RB_VERDICT_UNKNOWN},
+    {"not_vouched", 47, RB_VERDICT_UNKNOWN},
+    {"too_large", 48, RB_VERDICT_UNKNOWN},
 };
 
 static bool is_documented(int number)
@@ -150,6 +153,16 @@ static void limits_have_the_documented_names(void **state)
     }
 }
 
+/* The log line's "vouched": scripts depend on it. */
+static void vouchers_have_the_documented_names(void **state)
+{
+    static const char *const names[] = {"nobody", "spf", "mx", "ptr", "dkim", "policy"};
+    (void)state;
+    assert_int_equal(COUNT(names), RB_VOUCHER_MAX);
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_string_equal(rb_voucher_name((enum rb_voucher)i), names[i]);
+}
+
 static void numbers_out_of_range_are_a_question_mark(void **state)
 {
     (void)state;
@@ -159,6 +172,8 @@ static void numbers_out_of_range_are_a_question_mark(void **state)
     assert_string_equal(rb_stage_name((enum rb_stage) - 1), "?");
     assert_string_equal(rb_limit_name(RB_LIMIT_MAX), "?");
     assert_string_equal(rb_limit_name((enum rb_limit) - 1), "?");
+    assert_string_equal(rb_voucher_name(RB_VOUCHER_MAX), "?");
+    assert_string_equal(rb_voucher_name((enum rb_voucher) - 1), "?");
     assert_string_equal(rb_error_text((enum rb_error)(RB_ERR_BUSY + 1)), "?");
     assert_string_equal(rb_error_text((enum rb_error) - 1), "?");
 }
@@ -198,6 +213,7 @@ int main(void)
         cmocka_unit_test(unknown_verdict_name_leaves_the_verdict_alone),
         cmocka_unit_test(stages_have_the_documented_names),
         cmocka_unit_test(limits_have_the_documented_names),
+        cmocka_unit_test(vouchers_have_the_documented_names),
         cmocka_unit_test(numbers_out_of_range_are_a_question_mark),
         cmocka_unit_test(every_error_has_words_of_its_own),
         cmocka_unit_test(version_is_that_of_the_package),

@@ -309,8 +309,10 @@ static void what_is_about_us_is_never_kept(void **state)
 {
     struct fixture *f = *state;
     static const enum rb_reason ours[] = {
-        RB_REASON_NONE, RB_REASON_CORRESPONDENT, RB_REASON_TIMEOUT, RB_REASON_LIMITED,
-        RB_REASON_BUSY, RB_REASON_SPF_FAIL,      RB_REASON_EXEMPT,  RB_REASON_INTERNAL_ERROR,
+        RB_REASON_NONE,         RB_REASON_CORRESPONDENT,  RB_REASON_TIMEOUT,
+        RB_REASON_LIMITED,      RB_REASON_BUSY,           RB_REASON_SPF_FAIL,
+        RB_REASON_SPF_SOFTFAIL, RB_REASON_NOT_VOUCHED,    RB_REASON_TOO_LARGE,
+        RB_REASON_EXEMPT,       RB_REASON_INTERNAL_ERROR,
     };
     for (size_t i = 0; i < COUNT(ours); i++)
         assert_int_equal(put_reason(f->cache, "su@d", ours[i], NOW), RB_ERR_ARGUMENT);

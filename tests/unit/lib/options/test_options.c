@@ -80,7 +80,7 @@ static void defaults_are_the_documented_ones(void **state)
     assert_int_equal(o.max_pending, 4096);
     assert_int_equal(o.per_domain_sessions, 2);
     assert_int_equal(o.per_host_sessions, 10);
-    assert_true(o.spf_gate);
+    assert_int_equal(o.spf_gate, RB_GATE_SOFTFAIL);
     assert_int_equal(o.per_domain_rate.count, 60);
     assert_int_equal(o.per_client_rate.count, 120);
     assert_int_equal(o.global_rate.count, 2000);

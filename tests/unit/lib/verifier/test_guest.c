@@ -452,13 +452,13 @@ static void there_is_no_gate_where_it_is_off_or_has_nothing_to_go_by(void **stat
     rig_verify(f, &question, &answer);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     question.relay = NULL;
-    f->options.spf_gate = false;
+    f->options.spf_gate = RB_GATE_NO;
     rig_reload(f);
     rig_verify(f, &question, &answer);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_int_equal(rig_connections(f), 3);
     assert_int_equal(asked_txt(f, "strict.example"), 0);
-    f->options.spf_gate = true;
+    f->options.spf_gate = RB_GATE_FAIL;
     rig_reload(f);
     rig_verify(f, &question, &answer);
     assert_int_equal(answer.reason, RB_REASON_SPF_FAIL);
@@ -854,7 +854,7 @@ static void a_client_gets_no_more_than_its_rate(void **state)
     struct rig *f = *state;
     struct rb_question question;
 
-    f->options.spf_gate = false;
+    f->options.spf_gate = RB_GATE_NO;
     f->options.per_client_rate = (struct rb_rate){2, 60};
     rig_open(f);
     assert_int_equal(reason_from(f, "2001:db8:1:2::1", "nobody0@d0.example"),

@@ -279,7 +279,7 @@ static void rates_count_and_are_not_used(void **state)
 
     f->options.global_rate = (struct rb_rate){3, 60};
     f->options.per_client_rate = (struct rb_rate){2, 60};
-    f->options.spf_gate = false;
+    f->options.spf_gate = RB_GATE_NO;
     rig_open(f);
     for (unsigned i = 0; i < 10; i++)
         assert_true(peek_at(f, "user@example.org").would_call);

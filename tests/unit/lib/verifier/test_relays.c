@@ -384,7 +384,7 @@ static void recipients_pass_no_spf_gate(void **state)
 
     question.client = stranger();
     question.relay = the_host(f);
-    f->options.spf_gate = true;
+    f->options.spf_gate = RB_GATE_FAIL;
     rig_open(f);
     rig_verify(f, &question, &answer);
     assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);

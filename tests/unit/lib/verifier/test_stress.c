@@ -260,7 +260,7 @@ static struct rb_options throw_options(const struct rig *rig, uint64_t *dice)
     struct rb_options options = rig->options;
 
     options.idle_timeout_ms = dice_throw(dice) % 2 != 0 ? 20 : 0;
-    options.spf_gate = dice_throw(dice) % 4 != 0;
+    options.spf_gate = (enum rb_gate)(dice_throw(dice) % 4);
     options.catch_all_check = dice_throw(dice) % 4 != 0;
     options.greylist.retry = dice_throw(dice) % 2 != 0;
     options.max_held = (unsigned)(dice_throw(dice) % 5);

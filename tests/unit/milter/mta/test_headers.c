@@ -454,6 +454,9 @@ static const struct {
     {RB_REASON_SPF_FAIL, "neutral"},
     {RB_REASON_EXEMPT, "neutral"}, /* our own host: nobody was asked */
     {RB_REASON_INTERNAL_ERROR, "temperror"},
+    {RB_REASON_SPF_SOFTFAIL, "neutral"},
+    {RB_REASON_NOT_VOUCHED, "neutral"},
+    {RB_REASON_TOO_LARGE, "neutral"},
 };
 
 static void every_reason_has_its_result(void **state)

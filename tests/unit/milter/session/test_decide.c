@@ -216,7 +216,7 @@ static void it_runs_too_where_spf_must_be_asked_first(void **state)
 {
     struct session_rig *f = *state;
 
-    f->options.spf_gate = true;
+    f->options.spf_gate = RB_GATE_FAIL;
     session_rig_begin(f, AT_DATA);
     session_rig_mail(f, "<u@open.example>");
     is_pending(rcpt(f, "<u@a.example>"));

@@ -321,7 +321,7 @@ static void spf_is_told(void **state)
     const struct asked real = {"203.0.113.1", "<a@strict.example>", "<user@here.example>", false,
                                NULL};
 
-    f->options.spf_gate = true;
+    f->options.spf_gate = RB_GATE_FAIL;
     session_rig_begin(f, "");
     TOLD(f, &forged, "verdict     unknown, reason spf_fail\n",
          "from        nobody: no mail host is called\n");
