@@ -133,7 +133,10 @@ static bool set_name(struct fault *fault, const struct where *where,
 {
     char wrong[256] = "is not one of the choices; ";
     size_t len = strlen(wrong);
+    bool yes;
 
+    if (directive->yes != NULL && value_yes_no(value, &yes))
+        value = yes ? directive->yes : "no";
     for (unsigned i = 0; directive->names[i] != NULL; i++) {
         if (strcasecmp(directive->names[i], value) == 0) {
             *field = i;

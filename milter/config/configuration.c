@@ -51,6 +51,11 @@ const char *config_warnings(const struct config *config, size_t index)
     return index < config->warnings.count ? config->warnings.items[index] : NULL;
 }
 
+const char *config_gate_name(const struct config *config)
+{
+    return gate_names[config->spf.gate];
+}
+
 int config_facility(const struct config *config)
 {
     int facility = 0;
@@ -126,7 +131,7 @@ void config_options(const struct config *config, struct rb_options *options)
     options->helo_name = config->hostname;
     options->resolvers = (const char *const *)config->resolvers.items;
     options->resolver_count = config->resolvers.count;
-    options->spf_gate = config->spf.gate ? RB_GATE_FAIL : RB_GATE_NO;
+    options->spf_gate = config->spf.gate;
     set_callout_options(config, options);
     set_limit_options(config, options);
     set_cache_options(config, options);

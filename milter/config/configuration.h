@@ -93,7 +93,7 @@ struct config {
     } limits;
 
     struct {
-        bool gate;
+        enum rb_gate gate;
     } spf;
 
     struct policy *policies; /* in the file's order */
@@ -159,6 +159,9 @@ const struct policy *config_policy(const struct config *config,
 /* Lines "FILE:LINE: …" about what was accepted but will not do what it says; NULL behind the last.
  */
 const char *config_warnings(const struct config *config, size_t index);
+
+/* The name of spf.gate's position. Static. */
+const char *config_gate_name(const struct config *config);
 
 /* syslog(3)'s number of the facility. */
 int config_facility(const struct config *config);

@@ -499,12 +499,43 @@ static bool warn_of_idle_relays(struct loader *loader, cfg_t *root)
                 config->relays[0].domain);
 }
 
+/* What a policy says of the gate, and the position from which on that has an effect. */
+static bool warn_of_gate(struct loader *loader, cfg_t *root)
+{
+    const struct config *config = loader->config;
+
+    for (size_t i = 0; i < config->policy_count; i++) {
+        const struct policy *policy = &config->policies[i];
+        const struct {
+            const char *name;
+            bool is_set;
+            enum rb_gate from;
+        } settings[] = {
+            {"on_spf_fail", policy->on_spf_fail != ACTION_ACCEPT, RB_GATE_FAIL},
+            {"on_spf_softfail", policy->on_spf_softfail != ACTION_ACCEPT, RB_GATE_SOFTFAIL},
+            {"on_not_vouched", policy->on_not_vouched != ACTION_ACCEPT, RB_GATE_VOUCHED},
+            {"vouched", policy->vouched, RB_GATE_FAIL},
+        };
+
+        for (size_t j = 0; j < sizeof(settings) / sizeof(settings[0]); j++)
+            if (settings[j].is_set && config->spf.gate < settings[j].from &&
+                !warn(loader,
+                      parse_line(cfg_getnsec(root, "policy", (unsigned)i), settings[j].name),
+                      "policy \"%s\": %s: has no effect: spf.gate is \"%s\"; \"%s\" would give it "
+                      "one",
+                      policy->name, settings[j].name, config_gate_name(config),
+                      gate_names[settings[j].from]))
+                return false;
+    }
+    return true;
+}
+
 /* The host name comes last: it may wait for the resolver, and faults are told without that. */
 static bool set_all(struct loader *loader, cfg_t *root)
 {
     return set_main(loader, root) && set_policies(loader, root) && set_relays(loader, root) &&
-           warn_of_idle_relays(loader, root) && set_default_policy(loader) &&
-           set_hostname(loader, root) && set_fallback(loader, root);
+           warn_of_idle_relays(loader, root) && warn_of_gate(loader, root) &&
+           set_default_policy(loader) && set_hostname(loader, root) && set_fallback(loader, root);
 }
 
 const char *const *config_scope_names(enum config_scope scope)

@@ -94,6 +94,10 @@ static enum action action_for_unknown(const struct policy *policy, enum rb_reaso
         return policy->on_greylisted;
     case RB_REASON_SPF_FAIL:
         return policy->on_spf_fail;
+    case RB_REASON_SPF_SOFTFAIL:
+        return policy->on_spf_softfail;
+    case RB_REASON_NOT_VOUCHED:
+        return policy->on_not_vouched;
     case RB_REASON_EXEMPT:
         return ACTION_ACCEPT;
     default:
@@ -127,9 +131,11 @@ bool policy_verifies_recipient(const struct policy *policy)
 
 bool policy_acts_alike(const struct policy *a, const struct policy *b)
 {
-    return a == b || (policy_verifies_sender(a) == policy_verifies_sender(b) &&
-                      a->on_invalid == b->on_invalid && a->on_unknown == b->on_unknown &&
-                      a->on_greylisted == b->on_greylisted && a->on_spf_fail == b->on_spf_fail);
+    return a == b ||
+           (policy_verifies_sender(a) == policy_verifies_sender(b) && a->vouched == b->vouched &&
+            a->on_invalid == b->on_invalid && a->on_unknown == b->on_unknown &&
+            a->on_greylisted == b->on_greylisted && a->on_spf_fail == b->on_spf_fail &&
+            a->on_spf_softfail == b->on_spf_softfail && a->on_not_vouched == b->on_not_vouched);
 }
 
 static bool refuses(enum action action)
@@ -140,7 +146,8 @@ static bool refuses(enum action action)
 bool policy_may_refuse(const struct policy *policy)
 {
     return refuses(policy->on_invalid) || refuses(policy->on_unknown) ||
-           refuses(policy->on_greylisted) || refuses(policy->on_spf_fail);
+           refuses(policy->on_greylisted) || refuses(policy->on_spf_fail) ||
+           refuses(policy->on_spf_softfail) || refuses(policy->on_not_vouched);
 }
 
 bool policy_lets_catch_all_in(const struct policy *policy)

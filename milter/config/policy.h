@@ -26,7 +26,9 @@ struct policy {
     struct pattern_list sender, recipient, helo;
     enum policy_authenticated authenticated;
     enum policy_verify verify;
-    enum action on_invalid, on_unknown, on_greylisted, on_spf_fail;
+    enum action on_invalid, on_unknown, on_greylisted;
+    enum action on_spf_fail, on_spf_softfail, on_not_vouched; /* what the gate held back */
+    bool vouched; /* its clients may send for whatever domain: the gate is open for them */
 };
 
 /* What is known of a transaction. */
@@ -53,8 +55,8 @@ const struct policy *policy_match(const struct policy *policies, size_t count,
                                   const struct transaction *transaction);
 
 /*
- * What to do about a verdict. valid and exempt: accept; greylisted and spf_fail have settings of
- * their own. Does not know of dry_run.
+ * What to do about a verdict. valid and exempt: accept; greylisted and what the gate held back
+ * (spf_fail, spf_softfail, not_vouched) have settings of their own. Does not know of dry_run.
  */
 enum action policy_action(const struct policy *policy, enum rb_verdict verdict,
                           enum rb_reason reason);
@@ -67,7 +69,8 @@ bool policy_may_refuse(const struct policy *policy);
  */
 bool policy_lets_catch_all_in(const struct policy *policy);
 
-/* Whether two policies come to the same in every case. */
+/* Whether two policies come to the same in every case: they have the same found out, and act alike
+ * on it. */
 bool policy_acts_alike(const struct policy *a, const struct policy *b);
 
 /* Whether the policy has senders, or recipients, verified. */

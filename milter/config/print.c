@@ -51,7 +51,8 @@ static void print_directive(FILE *stream, const struct directive *directive, con
         print_list(stream, written_list(directive, field));
     } else {
         table_format(directive, field, text, sizeof(text));
-        if (directive->kind == KIND_YES_NO || directive->kind == KIND_NUMBER)
+        if (directive->kind == KIND_YES_NO || directive->kind == KIND_NUMBER ||
+            (directive->yes != NULL && strcmp(text, "no") == 0))
             fputs(text, stream);
         else
             print_quoted(stream, text);

@@ -23,12 +23,14 @@
 
 /* Enumerations are stored through an unsigned. */
 _Static_assert(sizeof(enum action) == sizeof(unsigned) &&
-                   sizeof(enum log_level) == sizeof(unsigned),
+                   sizeof(enum log_level) == sizeof(unsigned) &&
+                   sizeof(enum rb_gate) == sizeof(unsigned),
                "enumerations are as wide as unsigned");
 
 static const char *const decide_at_names[] = {"rcpt", "data", "eom", NULL};
 static const char *const ip_version_names[] = {"any", "4", "6", NULL};
 static const char *const tls_names[] = {"never", "may", NULL};
+const char *const gate_names[] = {"no", "fail", "softfail", "vouched", NULL};
 
 static const struct directive main_directives[] = {
     {DIRECTIVE("", "listen", KIND_TEXT, AT(listen), "inet:8894@127.0.0.1"), .check = value_listen,
@@ -133,7 +135,8 @@ static const struct directive main_directives[] = {
     {DIRECTIVE("limits", "shield_hold", KIND_SECONDS, AT(limits.shield_hold_s), "30m"),
      RANGE(SECOND, DAY)},
 
-    {DIRECTIVE("spf", "gate", KIND_YES_NO, AT(spf.gate), "yes")},
+    {DIRECTIVE("spf", "gate", KIND_NAME, AT(spf.gate), "softfail"), .names = gate_names,
+     .yes = "softfail"},
 };
 
 static const struct directive policy_directives[] = {
@@ -153,6 +156,11 @@ static const struct directive policy_directives[] = {
      .names = action_names},
     {DIRECTIVE("policy", "on_spf_fail", KIND_NAME, POLICY(on_spf_fail), "accept"),
      .names = action_names},
+    {DIRECTIVE("policy", "on_spf_softfail", KIND_NAME, POLICY(on_spf_softfail), "accept"),
+     .names = action_names},
+    {DIRECTIVE("policy", "on_not_vouched", KIND_NAME, POLICY(on_not_vouched), "accept"),
+     .names = action_names},
+    {DIRECTIVE("policy", "vouched", KIND_YES_NO, POLICY(vouched), "no")},
 };
 
 static const struct directive relay_directives[] = {

@@ -36,6 +36,7 @@ struct directive {
     const char *standard; /* the default, in the file's words; of a list in libconfuse's syntax */
     int64_t min, max;     /* of a list: max entries, 0 for CONFIG_ENTRIES_MAX */
     const char *const *names;
+    const char *yes; /* of KIND_NAME: which of the names "yes" stands for; NULL: none */
     value_check *check;
     const char *inert; /* NULL, or: not in this release, any other value is warned of */
     enum kind kind;
@@ -55,6 +56,9 @@ enum { MAIN_SECTIONS = 6 };
 
 extern const char
     *const main_sections[MAIN_SECTIONS]; /* "" first, then in the order of the manual */
+
+/* The positions of spf.gate, in the order of the numbers, NULL at the end. */
+extern const char *const gate_names[];
 
 /* Whether the directive's value is a list. */
 bool table_is_list(const struct directive *directive);

@@ -194,10 +194,11 @@ static void assert_other_defaults(const struct config *config)
     assert_int_equal(config->limits.per_domain_rate.period_s, 60);
     assert_int_equal(config->limits.breaker_failures, 5);
     assert_int_equal(config->limits.breaker_hold_s, 900);
-    assert_true(config->spf.gate);
+    assert_int_equal(config->spf.gate, RB_GATE_SOFTFAIL);
     assert_int_equal(config->policy_count, 0);
     assert_string_equal(config->default_policy.name, "default");
     assert_int_equal(config->default_policy.verify, VERIFY_SENDER);
+    assert_false(config->default_policy.vouched);
     assert_int_equal(config->default_policy.on_invalid, ACTION_REJECT);
     assert_int_equal(config->default_policy.on_unknown, ACTION_ACCEPT);
 }
@@ -513,6 +514,11 @@ static void malformed_values_are_refused_with_what_would_be_right(void **state)
         {"limits { global_rate = 60 }", ":1: limits.global_rate: \"60\" is no rate"},
         {"callout { port = smtp }", ":1: callout.port: \"smtp\" is no number"},
         {"dry_run = perhaps", ":1: dry_run: \"perhaps\" is neither; yes or no would be right"},
+        {"\nspf {\n gate = pass }",
+         ":3: spf.gate: \"pass\" is not one of the choices; no, fail, softfail or vouched would be "
+         "right"},
+        {"policy \"p\" { vouched = dkim }",
+         ":1: policy \"p\": vouched: \"dkim\" is neither; yes or no would be right"},
         {"log_level = loud", ":1: log_level: \"loud\" is not one of the choices; error, warning, "
                              "info or debug would be right"},
         {"syslog_facility = maill", ":1: syslog_facility: \"maill\" is not one of the choices"},
@@ -910,6 +916,12 @@ static void settings_that_change_nothing_do_not_warn(void **state)
         "limits { per_domain_rate = 61/m per_client_rate = 1/s global_rate = 2000/h }",
         "spf { gate = no }",
         "spf { gate = yes }",
+        "spf { gate = no }\npolicy \"p\" { on_spf_fail = accept on_spf_softfail = accept "
+        "on_not_vouched = accept vouched = no }",
+        "spf { gate = fail }\npolicy \"p\" { on_spf_fail = reject vouched = yes }",
+        "policy \"p\" { on_spf_fail = reject on_spf_softfail = tag vouched = yes }",
+        "spf { gate = vouched }\npolicy \"p\" { on_spf_fail = tag on_spf_softfail = tag "
+        "on_not_vouched = tag vouched = yes }",
         "policy \"p\" { verify = sender on_spf_fail = reject }",
     };
 
@@ -952,6 +964,66 @@ static void other_settings_without_effect_warn(void **state)
     assert_warning("hostname = mx", ":1: hostname: the name \"mx\" is not fully qualified: mail "
                                     "hosts may refuse it; one such as \"mx.example.org\" would be "
                                     "right");
+}
+
+static void what_the_gate_never_says_is_warned_of(void **state)
+{
+    static const struct refused cases[] = {
+        {"spf { gate = no }\npolicy \"p\" {\n on_spf_fail = reject\n}",
+         ":3: policy \"p\": on_spf_fail: has no effect: spf.gate is \"no\"; \"fail\" would give it "
+         "one"},
+        {"policy \"p\" { on_spf_softfail = tag }\nspf { gate = fail }",
+         ":1: policy \"p\": on_spf_softfail: has no effect: spf.gate is \"fail\"; \"softfail\" "
+         "would give it one"},
+        {"policy \"a\" { match { helo = { x } } }\npolicy \"b\" { on_not_vouched = reject }",
+         ":2: policy \"b\": on_not_vouched: has no effect: spf.gate is \"softfail\"; \"vouched\" "
+         "would give it one"},
+        {"spf { gate = no }\npolicy \"p\" { vouched = yes }",
+         ":2: policy \"p\": vouched: has no effect: spf.gate is \"no\"; \"fail\" would give it "
+         "one"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_warning(cases[i].text, cases[i].message);
+}
+
+/* "yes" and "no" were all there was to say of it. */
+static void the_gate_has_positions_and_yes_is_the_standard_one(void **state)
+{
+    static const struct {
+        const char *value;
+        enum rb_gate gate;
+        const char *printed;
+    } cases[] = {
+        {"yes", RB_GATE_SOFTFAIL, "gate = \"softfail\"\n"},
+        {"on", RB_GATE_SOFTFAIL, "gate = \"softfail\"\n"},
+        {"\"true\"", RB_GATE_SOFTFAIL, "gate = \"softfail\"\n"},
+        {"no", RB_GATE_NO, "gate = no\n"},
+        {"\"off\"", RB_GATE_NO, "gate = no\n"},
+        {"false", RB_GATE_NO, "gate = no\n"},
+        {"fail", RB_GATE_FAIL, "gate = \"fail\"\n"},
+        {"\"Fail\"", RB_GATE_FAIL, "gate = \"fail\"\n"},
+        {"\"softfail\"", RB_GATE_SOFTFAIL, "gate = \"softfail\"\n"},
+        {"\"vouched\"", RB_GATE_VOUCHED, "gate = \"vouched\"\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        static char printed[65536];
+        char text[64];
+        struct config *config;
+        struct rb_options options;
+
+        snprintf(text, sizeof(text), "spf { gate = %s }", cases[i].value);
+        config = load(text);
+        assert_int_equal(config->spf.gate, cases[i].gate);
+        config_options(config, &options);
+        assert_int_equal(options.spf_gate, cases[i].gate);
+        print_to(config, printed, sizeof(printed));
+        assert_non_null(strstr(printed, cases[i].printed));
+        config_put(config);
+    }
 }
 
 static void mode_and_group_without_a_unix_socket_are_warned_of(void **state)
@@ -1458,6 +1530,8 @@ int main(void)
         cmocka_unit_test(settings_that_change_nothing_do_not_warn),
         cmocka_unit_test(relays_that_are_asked_do_not_warn),
         cmocka_unit_test(other_settings_without_effect_warn),
+        cmocka_unit_test(what_the_gate_never_says_is_warned_of),
+        cmocka_unit_test(the_gate_has_positions_and_yes_is_the_standard_one),
         cmocka_unit_test(options_are_those_of_the_file),
         cmocka_unit_test(default_options_are_the_librarys_own),
         cmocka_unit_test(changes_that_need_a_start_are_named),

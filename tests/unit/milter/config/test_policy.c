@@ -429,6 +429,8 @@ static const struct policy distinct = {
     .on_unknown = ACTION_TEMPFAIL,
     .on_greylisted = ACTION_TAG,
     .on_spf_fail = ACTION_QUARANTINE,
+    .on_spf_softfail = ACTION_ACCEPT,
+    .on_not_vouched = ACTION_REJECT,
 };
 
 static void every_reason_gets_the_action_of_its_verdict(void **state)
@@ -440,19 +442,54 @@ static void every_reason_gets_the_action_of_its_verdict(void **state)
         assert_int_equal(policy_action(&distinct, RB_VERDICT_VALID, reason), ACTION_ACCEPT);
         assert_int_equal(policy_action(&distinct, RB_VERDICT_INVALID, reason), ACTION_REJECT);
         if (reason == RB_REASON_GREYLISTED || reason == RB_REASON_SPF_FAIL ||
+            reason == RB_REASON_SPF_SOFTFAIL || reason == RB_REASON_NOT_VOUCHED ||
             reason == RB_REASON_EXEMPT)
             continue;
         assert_int_equal(policy_action(&distinct, RB_VERDICT_UNKNOWN, reason), ACTION_TEMPFAIL);
     }
 }
 
-static void greylisted_and_spf_fail_have_actions_of_their_own(void **state)
+static void greylisted_and_what_the_gate_says_have_actions_of_their_own(void **state)
 {
     (void)state;
     assert_int_equal(policy_action(&distinct, RB_VERDICT_UNKNOWN, RB_REASON_GREYLISTED),
                      ACTION_TAG);
     assert_int_equal(policy_action(&distinct, RB_VERDICT_UNKNOWN, RB_REASON_SPF_FAIL),
                      ACTION_QUARANTINE);
+    assert_int_equal(policy_action(&distinct, RB_VERDICT_UNKNOWN, RB_REASON_SPF_SOFTFAIL),
+                     ACTION_ACCEPT);
+    assert_int_equal(policy_action(&distinct, RB_VERDICT_UNKNOWN, RB_REASON_NOT_VOUCHED),
+                     ACTION_REJECT);
+}
+
+/* Each differs from a policy that accepts all in one thing. */
+static void whatever_a_policy_may_say_makes_it_another(void **state)
+{
+    static const struct policy mild = {.verify = VERIFY_SENDER};
+    static const struct {
+        struct policy policy;
+        bool may_refuse;
+    } cases[] = {
+        {{.verify = VERIFY_NONE}, false},
+        {{.verify = VERIFY_SENDER, .on_invalid = ACTION_REJECT}, true},
+        {{.verify = VERIFY_SENDER, .on_unknown = ACTION_TEMPFAIL}, true},
+        {{.verify = VERIFY_SENDER, .on_greylisted = ACTION_TEMPFAIL}, true},
+        {{.verify = VERIFY_SENDER, .on_spf_fail = ACTION_REJECT}, true},
+        {{.verify = VERIFY_SENDER, .on_spf_softfail = ACTION_REJECT}, true},
+        {{.verify = VERIFY_SENDER, .on_not_vouched = ACTION_TEMPFAIL}, true},
+        {{.verify = VERIFY_SENDER, .on_not_vouched = ACTION_QUARANTINE}, false},
+        {{.verify = VERIFY_SENDER, .vouched = true}, false},
+    };
+
+    (void)state;
+    assert_true(policy_acts_alike(&mild, &(struct policy){.verify = VERIFY_SENDER}));
+    assert_false(policy_may_refuse(&mild));
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_false(policy_acts_alike(&mild, &cases[i].policy));
+        assert_false(policy_acts_alike(&cases[i].policy, &mild));
+        assert_true(policy_acts_alike(&cases[i].policy, &cases[i].policy));
+        assert_int_equal(policy_may_refuse(&cases[i].policy), cases[i].may_refuse);
+    }
 }
 
 static void exempt_is_accepted_whatever_the_policy(void **state)
@@ -513,7 +550,8 @@ int main(void)
         cmocka_unit_test(unknown_recipient_is_met_by_star_alone),
         cmocka_unit_test(first_match_wins_and_default_stands_behind),
         cmocka_unit_test(every_reason_gets_the_action_of_its_verdict),
-        cmocka_unit_test(greylisted_and_spf_fail_have_actions_of_their_own),
+        cmocka_unit_test(greylisted_and_what_the_gate_says_have_actions_of_their_own),
+        cmocka_unit_test(whatever_a_policy_may_say_makes_it_another),
         cmocka_unit_test(exempt_is_accepted_whatever_the_policy),
         cmocka_unit_test(senders_are_verified_by_sender_and_both),
         cmocka_unit_test(names_are_those_of_the_configuration),
