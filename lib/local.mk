@@ -18,6 +18,7 @@ libcore_la_SOURCES = \
     lib/base/transcript.c lib/base/transcript.h \
     lib/mail/address.c lib/mail/address.h \
     lib/mail/lexical.c lib/mail/lexical.h \
+    lib/mail/mailbox.c lib/mail/mailbox.h \
     lib/mail/netguard.c lib/mail/netguard.h \
     lib/mail/onetime.c lib/mail/onetime.h lib/mail/onetime_forms.def \
     lib/mail/relay.c lib/mail/relay.h \

@@ -11,6 +11,7 @@ FUZZ = \
     tests/fuzz/fuzz_onetime \
     tests/fuzz/fuzz_headers \
     tests/fuzz/fuzz_json \
+    tests/fuzz/fuzz_mailbox \
     tests/fuzz/fuzz_record \
     tests/fuzz/fuzz_relay \
     tests/fuzz/fuzz_reply \
@@ -62,6 +63,11 @@ tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c tests/fuzz/fuzz.h $(fuzz_m
 tests_fuzz_fuzz_json_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_json_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_json_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_mailbox_SOURCES = tests/fuzz/fuzz_mailbox.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_mailbox_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_mailbox_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_mailbox_LDADD = $(fuzz_libs)
 
 tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_record_CPPFLAGS = $(fuzz_cppflags)
