@@ -21,6 +21,7 @@ libcore_la_SOURCES = \
     lib/mail/mailbox.c lib/mail/mailbox.h \
     lib/mail/netguard.c lib/mail/netguard.h \
     lib/mail/onetime.c lib/mail/onetime.h lib/mail/onetime_forms.def \
+    lib/mail/organisation.c lib/mail/organisation.h \
     lib/mail/relay.c lib/mail/relay.h \
     lib/dns/addresses.c lib/dns/addresses.h \
     lib/dns/answers.c lib/dns/answers.h \
@@ -98,7 +99,7 @@ libcore_la_SOURCES = \
     lib/verifier/submit.c lib/verifier/submit.h \
     lib/verifier/ticket.c lib/verifier/ticket.h \
     lib/verifier/verifier.c lib/verifier/verifier.h
-libcore_la_LIBADD = $(LMDB_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS)
+libcore_la_LIBADD = $(LMDB_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS) $(PSL_LIBS)
 
 lib_LTLIBRARIES += libringback.la
 libringback_la_SOURCES =

@@ -16,6 +16,7 @@ UNIT = \
     tests/unit/lib/mail/test_mailbox \
     tests/unit/lib/mail/test_netguard \
     tests/unit/lib/mail/test_onetime \
+    tests/unit/lib/mail/test_organisation \
     tests/unit/lib/mail/test_relay \
     tests/unit/lib/dns/test_answers \
     tests/unit/lib/dns/test_dns \
