@@ -570,6 +570,14 @@ struct rb_prospect {
     bool is_asked;   /* an equal question is under way, and this one would wait for its answer */
     bool
         would_refresh; /* the answer is told at once, and asked for anew behind the caller's back */
+    /*
+     * Where the SPF gate was asked, who vouches being the answer's voucher: of RB_VOUCHER_MX the
+     * domain's host that the client is, or is next to, of RB_VOUCHER_PTR the client's name, of
+     * RB_VOUCHER_SPF the one or the other where a term matched by it. Else "".
+     */
+    char voucher_host[RB_DOMAIN_MAX + 1];
+    /* Why nobody vouches; NULL: somebody does, or the gate was not asked. Static. */
+    const char *why_nobody;
 };
 
 static inline void rb_prospect_init(struct rb_prospect *prospect)
@@ -766,6 +774,10 @@ struct rb_spf_answer {
     char domain[RB_DOMAIN_MAX + 1];        /* whose record decided, or is at fault; "": none did */
     char term[RB_SPF_TERM_MAX + 1];        /* by which of its terms; "": by none */
     const char *fault; /* of temperror and permerror: what is wrong. Static; else NULL */
+    /* Who vouches that the client sends for the domain, as RB_GATE_VOUCHED asks: */
+    enum rb_voucher voucher;
+    char voucher_host[RB_DOMAIN_MAX + 1]; /* as that of struct rb_prospect */
+    const char *why_nobody;               /* static; NULL: somebody does */
 };
 
 static inline void rb_spf_question_init(struct rb_spf_question *question)

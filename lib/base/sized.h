@@ -22,10 +22,10 @@ enum {
     SIZED_OPTIONS = SIZED_UP_TO(struct rb_options, clock),
     SIZED_QUESTION = SIZED_UP_TO(struct rb_question, voucher),
     SIZED_ANSWER = SIZED_UP_TO(struct rb_answer, voucher),
-    SIZED_PROSPECT = SIZED_UP_TO(struct rb_prospect, would_refresh),
+    SIZED_PROSPECT = SIZED_UP_TO(struct rb_prospect, why_nobody),
     SIZED_STATS = SIZED_UP_TO(struct rb_stats, cache_bytes),
     SIZED_SPF_QUESTION = SIZED_UP_TO(struct rb_spf_question, sender_len),
-    SIZED_SPF_ANSWER = SIZED_UP_TO(struct rb_spf_answer, fault),
+    SIZED_SPF_ANSWER = SIZED_UP_TO(struct rb_spf_answer, why_nobody),
     SIZED_CACHE_COUNTS = SIZED_UP_TO(struct rb_cache_counts, max_bytes),
 };
 /* NOLINTEND(bugprone-sizeof-expression) */
