@@ -40,9 +40,7 @@ static void log_answer(const struct rb_answer *answer, struct log_fields *fields
 void observer_log(const struct session *session, struct decision *decision, const char *queue_id)
 {
     bool exempt = decision->exemption != EXEMPT_NOT, of_sender = decision->of == OF_SENDER;
-    long long waited_ms = exempt      ? 0
-                          : of_sender ? session->waited_ms
-                                      : session->rcpt.answer.elapsed_ms;
+    long long waited_ms = exempt ? 0 : envelope_waited_ms(session, decision);
     struct log_fields fields;
     char lead[64] = "";
 

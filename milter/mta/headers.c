@@ -105,7 +105,7 @@ static void show_sender(const struct session *session, char text[SESSION_TEXT_MA
 void headers_ringback(const struct session *session, const struct decision *decision,
                       const struct decision *fate, char value[HEADER_VALUE_MAX + 1])
 {
-    const struct rb_answer *answer = &session->answer;
+    const struct rb_answer *answer = envelope_answer(session, decision);
     bool exempt = decision->exemption != EXEMPT_NOT;
     char text[2 * HEADER_VALUE_MAX], rule[64] = "", would[32] = "", recipient[64] = "";
     char sender[SESSION_TEXT_MAX + 1];
@@ -135,7 +135,7 @@ void headers_ringback(const struct session *session, const struct decision *deci
 void headers_warning(const struct session *session, const struct decision *fate,
                      char value[HEADER_VALUE_MAX + 1])
 {
-    const struct rb_answer *answer = &session->answer;
+    const struct rb_answer *answer = envelope_answer(session, fate);
     char text[2 * HEADER_VALUE_MAX], sender[SESSION_TEXT_MAX + 1];
 
     if (fate->of == OF_RECIPIENT) {

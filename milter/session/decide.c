@@ -10,151 +10,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/text.h"
-
-static void note_failure(const struct session *session, const char *why)
-{
-    if (session->world->observer != NULL)
-        session->world->observer->failed(session, OF_SENDER, why);
-}
-
-static void note_internal_error(struct session *session, enum rb_error error)
-{
-    session->answer.verdict = RB_VERDICT_UNKNOWN;
-    session->answer.reason = RB_REASON_INTERNAL_ERROR;
-    session->answer.expires_s = session->answer.age_s = -1;
-    note_failure(session, rb_error_text(error));
-}
-
-/* Asks about the sender, once a message: one verdict serves all its recipients. */
-static void ask_about_sender(struct session *session)
-{
-    const struct rb_question question = {
-        .address = session->sender,
-        .address_len = strlen(session->sender),
-        .client = envelope_client(session),
-        .helo = session->helo,
-    };
-    enum rb_error error;
-
-    session->asked = true;
-    session->asked_ms = clock_monotonic_ms(clock_system());
-    if (session->world->answer != NULL) {
-        session->world->answer(session->world->answer_arg, &question, OF_SENDER, &session->answer);
-        return;
-    }
-    error = rb_ask(session->world->verifier, &question, &session->ticket);
-    if (error != RB_OK) {
-        session->ticket = NULL;
-        note_internal_error(session, error);
-    }
-}
-
-static void about_to_wait(const struct session *session)
-{
-    if (!rb_ready(session->ticket) && session->world->before_wait != NULL)
-        session->world->before_wait();
-}
-
-/* The answer is in session->answer: lets the ticket go and tells the observer. */
-static void take_answer(struct session *session)
-{
-    rb_ticket_free(session->ticket);
-    session->ticket = NULL;
-    session->waited_ms = session->answer.elapsed_ms;
-    if (session->world->observer != NULL)
-        session->world->observer->waited(session->waited_ms);
-    if (session->answer.reason == RB_REASON_INTERNAL_ERROR)
-        note_failure(session, session->answer.rule);
-}
+#include "session/inquiry.h"
 
 /*
- * Where others have asked the same already their time counts: one slow mail host keeps nobody
- * waiting for longer than max_wait, however many clients send for its domain.
+ * The question whose answer the policy decides by. One that vouches for its clients needs one of its
+ * own where the gate may hold back, or has held back, the plain one.
  */
-static int64_t deadline_after(const struct session *session, int64_t wait_ms)
+static struct inquiry *inquiry_for(struct session *session, const struct policy *policy)
 {
-    return rb_ticket_asked_ms(session->ticket) + wait_ms;
-}
+    struct inquiry *plain = &session->plain;
 
-/* Waits until the answer is there, or its time is up; tick, if not NULL, is called now and then. */
-static void await_answer(struct session *session, int64_t max_wait_ms, void (*tick)(void *arg),
-                         void *arg)
-{
-    int64_t until_ms = clock_monotonic_ms(clock_system()) - session->asked_ms;
-    bool over;
-
-    if (session->ticket == NULL)
-        return;
-    about_to_wait(session);
-    do {
-        until_ms = tick != NULL && until_ms + SESSION_TICK_MS < max_wait_ms
-                       ? until_ms + SESSION_TICK_MS
-                       : max_wait_ms;
-        rb_answer_fini(&session->answer);
-        (void)rb_wait(session->ticket, deadline_after(session, until_ms), &session->answer);
-        over = rb_ready(session->ticket) || until_ms >= max_wait_ms;
-        if (!over)
-            tick(arg);
-    } while (!over);
-    take_answer(session);
-}
-
-unsigned decide_time_at_rcpt_ms(const struct session *session)
-{
-    int64_t left_ms = session->config->max_wait_ms;
-
-    if (session->asked_ms > session->rcpt.began_ms)
-        left_ms -= session->asked_ms - session->rcpt.began_ms;
-    return left_ms > 0 ? (unsigned)left_ms : 0;
-}
-
-/*
- * False: a host has accepted the sender, and the policy lets the message in whatever that is worth;
- * the client need not wait for the rest to be found out.
- */
-static bool find_out(struct session *session, const struct policy *policy)
-{
-    int64_t until_ms;
-    bool accepted;
-
-    if (!session->asked)
-        ask_about_sender(session);
-    if (session->ticket == NULL)
-        return true;
-    about_to_wait(session);
-    until_ms = deadline_after(session, decide_time_at_rcpt_ms(session));
-    if (policy_lets_catch_all_in(policy)) {
-        (void)rb_wait_accepted(session->ticket, until_ms, &accepted);
-        if (accepted)
-            return false;
-        until_ms = 0; /* the answer is there, or the time is over */
-    }
-    rb_answer_fini(&session->answer);
-    (void)rb_wait(session->ticket, until_ms, &session->answer);
-    take_answer(session);
-    return true;
-}
-
-/* Begins to find out. False: the answer is there already. */
-static bool begin_for_later(struct session *session)
-{
-    if (!session->asked)
-        ask_about_sender(session);
-    if (session->ticket == NULL)
-        return false;
-    if (!rb_ready(session->ticket))
-        return true;
-    await_answer(session, 0, NULL, NULL);
-    return false;
+    return !policy->vouched || (plain->asked && !inquiry_is_open(plain) &&
+                                !decide_is_held_back(plain->answer.reason))
+               ? plain
+               : &session->vouched;
 }
 
 /* Whether the recipient is let in for now, and the sender decided about later. */
-static bool is_let_in(struct session *session, const struct policy *policy)
+static bool is_let_in(struct session *session, struct inquiry *inquiry, const struct policy *policy)
 {
-    return session->config->decide_at == DECIDE_RCPT ? !find_out(session, policy)
-                                                     : begin_for_later(session);
+    inquiry_begin(session, inquiry, policy->vouched ? RB_VOUCHER_POLICY : RB_VOUCHER_NOBODY);
+    if (session->config->decide_at == DECIDE_RCPT)
+        return !inquiry_await_at_rcpt(session, inquiry, policy_lets_catch_all_in(policy));
+    if (inquiry_is_open(inquiry) && !rb_ready(inquiry->ticket))
+        return true;
+    inquiry_await(session, inquiry, 0, NULL, NULL);
+    return false;
 }
 
 static struct decision *find_decision(const struct session *session, const struct policy *policy,
@@ -184,6 +65,12 @@ void decide_settle(const struct session *session, struct decision *decision, enu
         session->world->observer->decided(decision->reason, decision->action);
 }
 
+bool decide_is_held_back(enum rb_reason reason)
+{
+    return reason == RB_REASON_SPF_FAIL || reason == RB_REASON_SPF_SOFTFAIL ||
+           reason == RB_REASON_NOT_VOUCHED;
+}
+
 bool decide_refuses(const struct decision *decision)
 {
     return decision->action == ACTION_REJECT || decision->action == ACTION_TEMPFAIL;
@@ -194,11 +81,11 @@ bool decide_is_harsher(const struct decision *a, const struct decision *b)
     return a->action > b->action || (a->action == b->action && a->wanted > b->wanted);
 }
 
-static void settle_by_answer(struct session *session, struct decision *decision)
+static void settle_by_answer(const struct session *session, struct decision *decision)
 {
     decision->pending = false;
-    decision->verdict = session->answer.verdict;
-    decision->reason = session->answer.reason;
+    decision->verdict = decision->inquiry->answer.verdict;
+    decision->reason = decision->inquiry->answer.reason;
     decide_settle(session, decision,
                   policy_action(decision->policy, decision->verdict, decision->reason));
 }
@@ -212,7 +99,10 @@ static void make_decision(struct session *session, struct decision *decision)
             session->world->observer->skipped(decision->exemption);
         decide_settle(session, decision,
                       policy_action(decision->policy, decision->verdict, decision->reason));
-    } else if (is_let_in(session, decision->policy)) {
+        return;
+    }
+    decision->inquiry = inquiry_for(session, decision->policy);
+    if (is_let_in(session, decision->inquiry, decision->policy)) {
         decision->pending = true;
         decision->action = decision->wanted = ACTION_ACCEPT;
     } else {
@@ -233,10 +123,10 @@ const struct decision *decide_collect(struct session *session, unsigned max_wait
 {
     const struct decision *refusal = NULL;
 
-    await_answer(session, max_wait_ms, tick, arg);
     for (struct decision *each = session->decisions; each != NULL; each = each->next) {
         if (!each->pending)
             continue;
+        inquiry_await(session, each->inquiry, max_wait_ms, tick, arg);
         settle_by_answer(session, each);
         if (decide_refuses(each))
             refusal = each;
@@ -250,10 +140,11 @@ static bool is_at_stake(const struct policy *policy, enum exemption exemption)
     return exemption == EXEMPT_NOT && policy_may_refuse(policy);
 }
 
-bool decide_is_other_fate(const struct session *session, const struct policy *policy,
+bool decide_is_other_fate(struct session *session, const struct policy *policy,
                           enum exemption exemption)
 {
-    bool undecided = exemption == EXEMPT_NOT && (!session->asked || session->ticket != NULL);
+    const struct inquiry *inquiry = inquiry_for(session, policy);
+    bool undecided = exemption == EXEMPT_NOT && (!inquiry->asked || inquiry_is_open(inquiry));
 
     for (const struct decision *each = session->decisions; each != NULL; each = each->next) {
         if (decide_refuses(each) || (!each->pending && !undecided))
@@ -264,6 +155,25 @@ bool decide_is_other_fate(const struct session *session, const struct policy *po
             return true;
     }
     return false;
+}
+
+/* Whether somebody who vouches for the client could make another decision of it. */
+static bool may_be_vouched_for(const struct session *session, const struct decision *decision)
+{
+    return decision->inquiry == &session->plain && !decide_refuses(decision) &&
+           (decision->pending || decide_is_held_back(decision->reason));
+}
+
+void decide_vouch(struct session *session, enum rb_voucher voucher)
+{
+    for (struct decision *each = session->decisions; each != NULL; each = each->next) {
+        if (!may_be_vouched_for(session, each))
+            continue;
+        inquiry_begin(session, &session->vouched, voucher);
+        each->inquiry = &session->vouched;
+        each->pending = true;
+        each->logged = false;
+    }
 }
 
 /* Room for one more decision, at the end of the list. NULL: out of memory. */

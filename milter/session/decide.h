@@ -20,14 +20,15 @@ struct decision *decide_sender(struct session *session, const struct policy *pol
  * Where decide_at is data or eom a message has one fate for all its recipients. Whether one more
  * recipient would need another fate: its policy acts otherwise, or it is exempt and others are not.
  */
-bool decide_is_other_fate(const struct session *session, const struct policy *policy,
+bool decide_is_other_fate(struct session *session, const struct policy *policy,
                           enum exemption exemption);
 
 /*
- * How long RCPT may wait for the sender's answer, counted from when it was asked for: max_wait less
- * what verifying the recipient has taken, as one reply answers for both.
+ * Somebody vouches for the client, as is known only now: what the gate held back, and what is not
+ * known yet, is asked about once more, and decisions that let the recipient in for that are pending
+ * again, until decide_collect. Those that rest on another answer stay as they are.
  */
-unsigned decide_time_at_rcpt_ms(const struct session *session);
+void decide_vouch(struct session *session, enum rb_voucher voucher);
 
 /*
  * Whether a decision is pending: with decide_at data or eom, and where a host has accepted the
@@ -56,6 +57,9 @@ const struct decision *decide_fate(const struct session *session);
 
 /* Forgets the decisions about the sender. */
 void decide_forget(struct session *session);
+
+/* Whether the reason is one of the gate's: nobody was asked about the sender. */
+bool decide_is_held_back(enum rb_reason reason);
 
 /* Whether the decision turns the recipient, or the message, away. */
 bool decide_refuses(const struct decision *decision);

@@ -26,10 +26,23 @@ const struct sockaddr *envelope_client(const struct session *session)
     return session->client_known ? (const struct sockaddr *)&session->client : NULL;
 }
 
+static const struct inquiry *inquiry_of(const struct session *session,
+                                        const struct decision *decision)
+{
+    return decision->inquiry != NULL ? decision->inquiry : &session->plain;
+}
+
 const struct rb_answer *envelope_answer(const struct session *session,
                                         const struct decision *decision)
 {
-    return decision->of == OF_SENDER ? &session->answer : &session->rcpt.answer;
+    return decision->of == OF_SENDER ? &inquiry_of(session, decision)->answer
+                                     : &session->rcpt.answer;
+}
+
+int64_t envelope_waited_ms(const struct session *session, const struct decision *decision)
+{
+    return decision->of == OF_SENDER ? inquiry_of(session, decision)->waited_ms
+                                     : session->rcpt.answer.elapsed_ms;
 }
 
 void envelope_show_address(char *text, size_t size, const char *argument, size_t len)

@@ -40,6 +40,16 @@ const char *exemption_name(enum exemption exemption);
 /* Whom a decision is about. */
 enum decision_of { OF_SENDER = 0, OF_RECIPIENT };
 
+/* A question about an address, and what was heard: inquiry.h. */
+struct inquiry {
+    bool asked;
+    enum rb_voucher voucher;  /* who vouches for the client, by what we know */
+    int64_t asked_ms;         /* monotonic */
+    struct rb_ticket *ticket; /* NULL: the answer is there, or nothing was asked */
+    struct rb_answer answer;
+    int64_t waited_ms;
+};
+
 /*
  * What was decided: about the sender, for the recipients of one message that fall under one policy;
  * or about one recipient.
@@ -52,6 +62,7 @@ struct decision {
     bool barred;  /* of a recipient: the client has guessed too often to be answered */
     const struct policy *policy; /* lives as long as the session's configuration */
     enum exemption exemption;
+    struct inquiry *inquiry; /* of the sender: what it rests on; NULL: the plain one, if any */
     enum rb_verdict verdict;
     enum rb_reason reason;
     enum action wanted; /* what the policy says */
@@ -113,11 +124,11 @@ struct session {
     char sender_key[RB_ADDRESS_MAX + 1];    /* canonical; "" for the null sender or a bad address */
     char sender_text[SESSION_TEXT_MAX + 1]; /* printable, without brackets */
     char id[SESSION_ID_MAX + 1];
-    bool asked;
-    int64_t asked_ms;         /* monotonic */
-    struct rb_ticket *ticket; /* NULL: the answer is there, or nothing was asked */
-    struct rb_answer answer;
-    int64_t waited_ms;
+    /*
+     * Its sender is asked about once for all recipients; but where the gate may hold the question
+     * back, and somebody vouches for the client by what we know, once more.
+     */
+    struct inquiry plain, vouched;
     struct decision *decisions; /* about the sender, in the order of recipients; NULL: none */
     struct decision first;      /* room of the first of them, nearly always the only one */
     bool marked;          /* a recipient who was let in wants something done with the message: */
@@ -140,6 +151,9 @@ const struct sockaddr *envelope_client(const struct session *session);
 /* What a decision rests on. */
 const struct rb_answer *envelope_answer(const struct session *session,
                                         const struct decision *decision);
+
+/* How long the client waited for it. */
+int64_t envelope_waited_ms(const struct session *session, const struct decision *decision);
 
 /* An address as it came, of len octets, without its brackets and printable, for people. */
 void envelope_show_address(char *text, size_t size, const char *argument, size_t len);

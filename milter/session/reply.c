@@ -59,7 +59,7 @@ static void quote_reply(char *text, size_t size, const char *said)
 static void describe_sender(const struct session *session, const struct decision *decision,
                             char *text, size_t size)
 {
-    const struct rb_answer *answer = &session->answer;
+    const struct rb_answer *answer = envelope_answer(session, decision);
     const char *what =
         decision->verdict == RB_VERDICT_INVALID ? "undeliverable address" : "unverified address";
     char said[200], sender[RB_ADDRESS_MAX + 1];

@@ -22,6 +22,7 @@
 #include "mail/address.h"
 #include "mail/netguard.h"
 #include "session/decide.h"
+#include "session/inquiry.h"
 #include "session/recipient.h"
 
 /* --- The connection ------------------------------------------------------- */
@@ -205,17 +206,14 @@ void session_let_in(struct session *session)
 
 void session_reset(struct session *session)
 {
-    rb_ticket_free(session->ticket);
-    session->ticket = NULL;
-    session->asked = false;
-    rb_answer_fini(&session->answer);
+    inquiry_fini(&session->plain);
+    inquiry_fini(&session->vouched);
     rb_answer_fini(&session->rcpt.answer);
     session->rcpt.decided = false;
     forget_correspondents(session);
     forget_sender(session);
     session->sender_key[0] = session->sender_text[0] = session->id[0] = '\0';
     session->authenticated = session->null_sender = false;
-    session->waited_ms = 0;
     decide_forget(session);
     session->marked = false;
 }

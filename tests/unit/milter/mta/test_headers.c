@@ -246,8 +246,9 @@ static void fill(struct fixture *f, enum rb_reason reason)
     *f = (struct fixture){
         .authserv_id = OURS,
         .session = {.id = "65f0c0de1",
-                    .asked = true,
-                    .answer = {.mx = "mx1.example.org", .reply = "550 5.1.1 no such user"}},
+                    .plain = {.asked = true,
+                              .answer = {.mx = "mx1.example.org",
+                                         .reply = "550 5.1.1 no such user"}}},
         .decision = {.verdict = rb_reason_verdict(reason), .reason = reason, .recipients = 1},
     };
     f->config.authserv_id = f->authserv_id;
@@ -271,7 +272,7 @@ static void a_valid_sender_is_told_as_such(void **state)
     fill(&f, RB_REASON_ACCEPTED);
     assert_value(&f, "valid; reason=accepted; sender=<user@example.org>; mx=mx1.example.org; "
                      "cached=no; action=accept; id=65f0c0de1");
-    f.session.answer.cached = true;
+    f.session.plain.answer.cached = true;
     assert_value(&f, "valid; reason=accepted; sender=<user@example.org>; mx=mx1.example.org; "
                      "cached=yes; action=accept; id=65f0c0de1");
 }
@@ -293,7 +294,7 @@ static void an_unknown_sender_without_a_host_is_told_as_such(void **state)
 
     (void)state;
     fill(&f, RB_REASON_DNS_FAILURE);
-    f.session.answer.mx[0] = '\0';
+    f.session.plain.answer.mx[0] = '\0';
     f.decision.wanted = f.decision.action = ACTION_TAG;
     assert_value(&f, "unknown; reason=dns_failure; sender=<user@example.org>; mx=none; cached=no; "
                      "action=tag; id=65f0c0de1");
@@ -305,7 +306,7 @@ static void an_exempt_one_names_its_rule_and_nothing_of_the_answer(void **state)
 
     (void)state;
     fill(&f, RB_REASON_EXEMPT);
-    f.session.answer.cached = true; /* what another recipient's policy had found out */
+    f.session.plain.answer.cached = true; /* what another recipient's policy had found out */
     f.decision.exemption = EXEMPT_OWN_CALLOUT_SENDER;
     assert_value(&f, "unknown; reason=exempt; rule=own_callout_sender; sender=<user@example.org>; "
                      "mx=none; cached=no; action=accept; id=65f0c0de1");
@@ -368,7 +369,7 @@ static void the_warning_says_what_was_found_out(void **state)
     headers_warning(&f.session, &f.decision, value);
     assert_string_equal(value, "sender address <user@example.org> is invalid (no_such_user): "
                                "550 5.1.1 no such user");
-    f.session.answer.reply[0] = '\0';
+    f.session.plain.answer.reply[0] = '\0';
     set_sender(&f, "a> is valid; <b@example.org");
     headers_warning(&f.session, &f.decision, value);
     assert_string_equal(value,
@@ -380,11 +381,11 @@ static void fill_to_the_brim(struct fixture *f, enum rb_reason reason)
 {
     fill(f, reason);
     memset(f->session.sender_text, 0xff, SESSION_TEXT_MAX);
-    memset(f->session.answer.mx, 'm', RB_DOMAIN_MAX);
-    memset(f->session.answer.reply, '\n', RB_REPLY_MAX);
-    f->session.answer.reply[RB_REPLY_MAX - 1] = '\r';
+    memset(f->session.plain.answer.mx, 'm', RB_DOMAIN_MAX);
+    memset(f->session.plain.answer.reply, '\n', RB_REPLY_MAX);
+    f->session.plain.answer.reply[RB_REPLY_MAX - 1] = '\r';
     for (size_t i = 0; i < RB_REPLY_MAX; i += 2)
-        f->session.answer.reply[i] = (char)(i % 255 + 1);
+        f->session.plain.answer.reply[i] = (char)(i % 255 + 1);
     memset(f->session.id, '1', SESSION_ID_MAX);
     f->decision.action = ACTION_ACCEPT;
     f->decision.wanted = ACTION_QUARANTINE;

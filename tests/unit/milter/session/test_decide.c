@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "session/decide.h"
+#include "session/inquiry.h"
 
 #include "check.h"
 
@@ -241,7 +242,7 @@ static void what_does_not_come_in_time_is_unknown(void **state)
                         "<good@example.org>: sender address rejected: unverified address: its mail "
                         "host has not answered yet");
     is_decided(f->session.decisions, RB_REASON_TIMEOUT, ACTION_TEMPFAIL);
-    assert_true(f->session.waited_ms >= SHORT_MS - 1);
+    assert_true(f->session.plain.waited_ms >= SHORT_MS - 1);
 }
 
 /* As when the client gives the message up: nobody waits, and it can be logged. */
@@ -253,7 +254,7 @@ static void without_time_nobody_waits(void **state)
     (void)rcpt(f, "<u@a.example>");
     assert_null(decide_collect(&f->session, 0, NULL, NULL));
     is_decided(f->session.decisions, RB_REASON_TIMEOUT, ACTION_ACCEPT);
-    assert_null(f->session.ticket);
+    assert_null(f->session.plain.ticket);
 }
 
 static void what_was_collected_is_not_collected_again(void **state)
@@ -282,7 +283,7 @@ static void what_the_cache_knows_is_decided_at_rcpt(void **state)
     session_rig_begin(f, AT_DATA);
     session_rig_mail(f, "<bad@example.org>");
     is_decided(rcpt(f, "<u@a.example>"), RB_REASON_NO_SUCH_USER, ACTION_REJECT);
-    assert_true(f->session.answer.cached);
+    assert_true(f->session.plain.answer.cached);
     assert_false(decide_is_pending(&f->session));
     assert_null(collect(f)); /* it was told at RCPT */
 }
@@ -321,8 +322,8 @@ static void recipient_and_sender_share_the_time_of_one_reply(void **state)
     session_rig_begin(f, "max_wait = \"8s\"");
     for (size_t i = 0; i < COUNT(table); i++) {
         f->session.rcpt.began_ms = table[i].rcpt_began_ms;
-        f->session.asked_ms = table[i].asked_ms;
-        assert_int_equal(decide_time_at_rcpt_ms(&f->session), table[i].left_ms);
+        f->session.plain.asked_ms = table[i].asked_ms;
+        assert_int_equal(inquiry_time_at_rcpt_ms(&f->session, &f->session.plain), table[i].left_ms);
     }
 }
 
@@ -438,9 +439,9 @@ static void a_client_that_leaves_is_told_apart_from_one_not_answered(void **stat
     is_pending(decision);
     assert_null(decide_collect(&f->session, 0, NULL, NULL));
     is_decided(decision, RB_REASON_TIMEOUT, ACTION_ACCEPT);
-    assert_string_equal(f->session.answer.rule, "accepted_still_asking");
-    assert_string_equal(f->session.answer.reply, "250 2.1.5 Ok");
-    assert_string_equal(f->session.answer.mx, "mx.example.org");
+    assert_string_equal(f->session.plain.answer.rule, "accepted_still_asking");
+    assert_string_equal(f->session.plain.answer.reply, "250 2.1.5 Ok");
+    assert_string_equal(f->session.plain.answer.mx, "mx.example.org");
 }
 
 static void a_later_verdict_changes_nothing_in_a_dry_run(void **state)
@@ -479,7 +480,7 @@ static void the_mta_hears_that_we_are_still_at_it(void **state)
 
     session_rig_begin(f, AT_DATA);
     (void)rcpt(f, "<u@a.example>");
-    f->session.asked_ms += SESSION_TICK_MS - 1; /* instead of waiting so long for the first */
+    f->session.plain.asked_ms += SESSION_TICK_MS - 1; /* instead of waiting so long for the first */
     assert_null(decide_collect(&f->session, PATIENCE_MS, answer_at_tick, &ticks));
     assert_int_equal(ticks.count, 1);
     is_decided(f->session.decisions, RB_REASON_ACCEPTED, ACTION_ACCEPT);
@@ -494,7 +495,7 @@ static void an_answer_that_is_there_needs_no_tick(void **state)
     (void)rcpt(f, "<u@a.example>");
     answer(f);
     session_rig_await_idle(f);
-    f->session.asked_ms += SESSION_TICK_MS - 1;
+    f->session.plain.asked_ms += SESSION_TICK_MS - 1;
     assert_null(decide_collect(&f->session, PATIENCE_MS, answer_at_tick, &ticks));
     assert_int_equal(ticks.count, 0);
 }
@@ -541,6 +542,8 @@ static void recipients_of_another_fate_are_put_off(void **state)
         PAIR("on_unknown = \"accept\"", "on_unknown = \"tempfail\""),
         PAIR("on_greylisted = \"tempfail\"", "on_greylisted = \"accept\""),
         PAIR("on_spf_fail = \"accept\"", "on_spf_fail = \"reject\""),
+        PAIR("on_spf_softfail = \"accept\"", "on_spf_softfail = \"reject\""),
+        PAIR("on_not_vouched = \"tempfail\"", "on_not_vouched = \"accept\""),
         PAIR("verify = \"sender\"", "verify = \"none\""),
         PAIR("verify = \"none\"", "verify = \"sender\""),
     };
@@ -667,6 +670,181 @@ static void of_a_message_under_many_policies_each_is_settled(void **state)
     assert_null(decide_message(&f->session));
 }
 
+/* --- Who vouches ------------------------------------------------------------- */
+
+/* A verifier whose gate is closed unless somebody vouches, and what it was asked. */
+struct gate {
+    enum rb_reason closed, open;
+    unsigned asked[RB_VOUCHER_MAX];
+};
+
+static void answer_by_gate(void *arg, const struct rb_question *question, enum decision_of of,
+                           struct rb_answer *answer)
+{
+    struct gate *gate = arg;
+    const bool is_open = question->voucher != RB_VOUCHER_NOBODY;
+
+    assert_int_equal(of, OF_SENDER);
+    gate->asked[question->voucher]++;
+    answer->voucher = question->voucher;
+    answer->reason = is_open ? gate->open : gate->closed;
+    answer->verdict = rb_reason_verdict(answer->reason);
+    (void)snprintf(answer->reply, sizeof answer->reply, is_open ? "550 5.1.1 it said" : "");
+    (void)snprintf(answer->rule, sizeof answer->rule, "%s", is_open ? "" : "spf_fail");
+}
+
+#define VOUCHED "policy \"v\" { match { recipient = { \"v.example\" } } vouched = yes }\n"
+
+static void begin_behind_gate(struct session_rig *f, struct gate *gate, const char *text)
+{
+    session_rig_begin(f, text);
+    f->world.answer = answer_by_gate;
+    f->world.answer_arg = gate;
+}
+
+static void is_told_by(const struct session_rig *f, const struct decision *decision,
+                       enum rb_voucher voucher)
+{
+    const struct rb_answer *answer = envelope_answer(&f->session, decision);
+
+    assert_int_equal(answer->reason, decision->reason);
+    assert_int_equal(answer->voucher, voucher);
+}
+
+static void a_policy_that_vouches_opens_the_gate(void **state)
+{
+    struct session_rig *f = *state;
+    struct gate gate = {.closed = RB_REASON_SPF_FAIL, .open = RB_REASON_NO_SUCH_USER};
+
+    begin_behind_gate(f, &gate, VOUCHED);
+    is_decided(rcpt(f, "<u@v.example>"), RB_REASON_NO_SUCH_USER, ACTION_REJECT);
+    assert_int_equal(gate.asked[RB_VOUCHER_POLICY], 1);
+    assert_int_equal(gate.asked[RB_VOUCHER_NOBODY], 0);
+}
+
+/* The order of recipients makes no difference: what is decided for each rests on its own answer. */
+static void each_recipient_has_the_answer_that_its_policy_asks_for(void **state)
+{
+    static const struct {
+        const char *argument;
+        enum rb_reason reason;
+        enum action action;
+        enum rb_voucher voucher;
+    } rows[] = {
+        {"<u@a.example>", RB_REASON_SPF_FAIL, ACTION_TAG, RB_VOUCHER_NOBODY},
+        {"<u@v.example>", RB_REASON_NO_SUCH_USER, ACTION_REJECT, RB_VOUCHER_POLICY},
+    };
+    struct session_rig *f = *state;
+
+    for (size_t first = 0; first < COUNT(rows); first++) {
+        struct gate gate = {.closed = RB_REASON_SPF_FAIL, .open = RB_REASON_NO_SUCH_USER};
+        const struct decision *decisions[COUNT(rows)];
+
+        begin_behind_gate(f, &gate, VOUCHED "policy \"rest\" { on_spf_fail = tag }");
+        for (size_t i = 0; i < COUNT(rows); i++)
+            decisions[(first + i) % 2] = rcpt(f, rows[(first + i) % 2].argument);
+        (void)rcpt(f, "<w@a.example>");
+        (void)rcpt(f, "<w@v.example>");
+        for (size_t i = 0; i < COUNT(rows); i++) {
+            is_decided(decisions[i], rows[i].reason, rows[i].action);
+            is_told_by(f, decisions[i], rows[i].voucher);
+            assert_int_equal(decisions[i]->recipients, 2);
+            assert_int_equal(gate.asked[rows[i].voucher], 1);
+        }
+        session_rig_is_told(f, decisions[1], "550", "5.1.7",
+                            "<good@example.org>: sender address rejected: undeliverable address: "
+                            "said: \"550 5.1.1 it said\"");
+    }
+}
+
+static void what_the_gate_did_not_hold_back_is_not_asked_again(void **state)
+{
+    static const enum rb_reason reasons[] = {RB_REASON_ACCEPTED, RB_REASON_NO_SUCH_USER,
+                                             RB_REASON_LIMITED, RB_REASON_TIMEOUT};
+    struct session_rig *f = *state;
+
+    for (size_t i = 0; i < COUNT(reasons); i++) {
+        struct gate gate = {.closed = reasons[i], .open = RB_REASON_INTERNAL_ERROR};
+
+        begin_behind_gate(f, &gate, VOUCHED);
+        assert_int_equal(rcpt(f, "<u@a.example>")->reason, reasons[i]);
+        assert_int_equal(rcpt(f, "<u@v.example>")->reason, reasons[i]);
+        assert_int_equal(gate.asked[RB_VOUCHER_POLICY], 0);
+        assert_int_equal(gate.asked[RB_VOUCHER_NOBODY], 1);
+    }
+}
+
+static void every_word_of_the_gate_is_asked_about_again(void **state)
+{
+    static const enum rb_reason reasons[] = {RB_REASON_SPF_FAIL, RB_REASON_SPF_SOFTFAIL,
+                                             RB_REASON_NOT_VOUCHED};
+    struct session_rig *f = *state;
+
+    for (size_t i = 0; i < COUNT(reasons); i++) {
+        struct gate gate = {.closed = reasons[i], .open = RB_REASON_ACCEPTED};
+
+        begin_behind_gate(f, &gate, VOUCHED);
+        assert_int_equal(rcpt(f, "<u@a.example>")->reason, reasons[i]);
+        assert_int_equal(rcpt(f, "<u@v.example>")->reason, RB_REASON_ACCEPTED);
+    }
+}
+
+static void who_vouches_later_makes_another_decision(void **state)
+{
+    struct session_rig *f = *state;
+    struct gate gate = {.closed = RB_REASON_NOT_VOUCHED, .open = RB_REASON_NO_SUCH_USER};
+    const struct decision *decision;
+
+    begin_behind_gate(f, &gate, "decide_at = \"eom\"\n");
+    decision = rcpt(f, "<u@a.example>");
+    is_decided(decision, RB_REASON_NOT_VOUCHED, ACTION_ACCEPT);
+    decide_vouch(&f->session, RB_VOUCHER_DKIM);
+    is_pending(decision);
+    assert_ptr_equal(collect(f), decision);
+    is_decided(decision, RB_REASON_NO_SUCH_USER, ACTION_REJECT);
+    is_told_by(f, decision, RB_VOUCHER_DKIM);
+    decide_vouch(&f->session, RB_VOUCHER_DKIM);
+    assert_null(collect(f));
+    assert_int_equal(gate.asked[RB_VOUCHER_DKIM], 1);
+}
+
+static void who_vouches_later_changes_no_other_decision(void **state)
+{
+    struct session_rig *f = *state;
+    struct gate gate = {.closed = RB_REASON_SPF_FAIL, .open = RB_REASON_NO_SUCH_USER};
+
+    begin_behind_gate(f, &gate, "policy \"strict\" { on_spf_fail = reject on_invalid = tag }\n");
+    is_decided(rcpt(f, "<u@a.example>"), RB_REASON_SPF_FAIL, ACTION_REJECT);
+    decide_vouch(&f->session, RB_VOUCHER_DKIM); /* the recipient was turned away */
+    assert_false(decide_is_pending(&f->session));
+    begin_behind_gate(f, &gate, "policy \"none\" { verify = none }\n");
+    is_decided(rcpt(f, "<u@a.example>"), RB_REASON_EXEMPT, ACTION_ACCEPT);
+    decide_vouch(&f->session, RB_VOUCHER_DKIM);
+    assert_false(decide_is_pending(&f->session));
+    gate.closed = RB_REASON_CATCH_ALL;
+    begin_behind_gate(f, &gate, "");
+    is_decided(rcpt(f, "<u@a.example>"), RB_REASON_CATCH_ALL, ACTION_ACCEPT);
+    decide_vouch(&f->session, RB_VOUCHER_DKIM);
+    assert_false(decide_is_pending(&f->session));
+    assert_int_equal(gate.asked[RB_VOUCHER_DKIM], 0);
+}
+
+/* The sender's verdict, once it comes, is that of one of the policies alone. */
+static void policies_that_vouch_and_others_part_a_message(void **state)
+{
+    static const char *const pairs[] = {
+        PAIR("vouched = yes", "vouched = no"),
+        PAIR("vouched = no", "vouched = yes"),
+    };
+    struct session_rig *f = *state;
+
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        session_rig_begin(f, pairs[i]);
+        is_pending(rcpt(f, "<u@a.example>"));
+        is_put_off(f, rcpt(f, "<u@b.example>"));
+    }
+}
+
 /* --- Messages that are given up -------------------------------------------- */
 
 static void what_was_left_pending_is_found_out_all_the_same(void **state)
@@ -677,13 +855,13 @@ static void what_was_left_pending_is_found_out_all_the_same(void **state)
     session_rig_mail(f, "<bad@example.org>");
     is_pending(rcpt(f, "<u@a.example>"));
     session_reset(&f->session);
-    assert_null(f->session.ticket);
+    assert_null(f->session.plain.ticket);
     assert_false(decide_is_pending(&f->session));
     answer(f);
     session_rig_await_idle(f);
     session_rig_mail(f, "<bad@example.org>");
     is_decided(rcpt(f, "<u@a.example>"), RB_REASON_NO_SUCH_USER, ACTION_REJECT);
-    assert_true(f->session.answer.cached);
+    assert_true(f->session.plain.answer.cached);
 }
 
 static void another_message_begins_with_nothing_pending(void **state)
@@ -748,6 +926,13 @@ int main(void)
         T(once_the_verdict_is_known_each_policy_decides),
         T(a_verdict_that_comes_between_two_recipients_is_for_both),
         T(of_a_message_under_many_policies_each_is_settled),
+        T(a_policy_that_vouches_opens_the_gate),
+        T(each_recipient_has_the_answer_that_its_policy_asks_for),
+        T(what_the_gate_did_not_hold_back_is_not_asked_again),
+        T(every_word_of_the_gate_is_asked_about_again),
+        T(who_vouches_later_makes_another_decision),
+        T(who_vouches_later_changes_no_other_decision),
+        T(policies_that_vouch_and_others_part_a_message),
         T(what_was_left_pending_is_found_out_all_the_same),
         T(another_message_begins_with_nothing_pending),
         T(a_session_that_ends_leaves_nothing_behind),

@@ -754,7 +754,7 @@ static void a_verdict_that_does_not_come_in_time_is_unknown(void **state)
     assert_int_equal(decision->reason, RB_REASON_TIMEOUT);
     assert_int_equal(decision->action, ACTION_ACCEPT);
     assert_int_equal(waits, before + 1);
-    assert_true(session.waited_ms >= 19);
+    assert_true(session.plain.waited_ms >= 19);
     /* what is known needs no wait, nor does what is no address */
     mail(&session, "<good@example.org>");
     (void)session_rcpt(&session, "<a@example.net>");
@@ -775,13 +775,13 @@ static void a_new_message_forgets_the_one_before(void **state)
     mail(&session, "<good@example.org>");
     assert_null(session.decisions);
     assert_false(session.authenticated);
-    assert_false(session.asked);
+    assert_false(session.plain.asked);
     assert_int_equal(session_rcpt(&session, "<a@example.net>")->reason, RB_REASON_ACCEPTED);
     session_reset(&session);
     assert_null(session.sender);
     assert_string_equal(session.sender_key, "");
     assert_string_equal(session.sender_text, "");
-    assert_string_equal(session.answer.reply, "");
+    assert_string_equal(session.plain.answer.reply, "");
     assert_null(decide_message(&session));
     assert_string_equal(session.helo, "client.example"); /* the connection goes on */
     session_fini(&session);
@@ -1152,7 +1152,7 @@ static void a_decision_is_logged_as_the_contract_has_it(void **state)
     begin(&session, "");
     mail(&session, "<bad@example.org> SIZE=5");
     decision = session_rcpt(&session, "<a@example.net>");
-    session.waited_ms = 1143;
+    session.plain.waited_ms = 1143;
     assert_log(&session, decision, "4Xyz12",
                "4Xyz12: verify=sender address=<bad@example.org> verdict=invalid "
                "reason=no_such_user mx=mx1.example.org[192.0.2.25] "
@@ -1175,10 +1175,10 @@ static void the_longest_decision_fits_its_line(void **state)
     argument[sizeof argument - 1] = '\0';
     mail(&session, argument);
     decision = session_rcpt(&session, "<a@example.net>");
-    memset(session.answer.mx, 'm', sizeof session.answer.mx - 1);
-    memset(session.answer.ip, ':', sizeof session.answer.ip - 1);
-    memset(session.answer.reply, '"', sizeof session.answer.reply - 1);
-    memset(session.answer.rule, 'r', sizeof session.answer.rule - 1);
+    memset(session.plain.answer.mx, 'm', sizeof session.plain.answer.mx - 1);
+    memset(session.plain.answer.ip, ':', sizeof session.plain.answer.ip - 1);
+    memset(session.plain.answer.reply, '"', sizeof session.plain.answer.reply - 1);
+    memset(session.plain.answer.rule, 'r', sizeof session.plain.answer.rule - 1);
     line = log_of(&session, decision, "4Xyz12");
     assert_non_null(strstr(line, " action=accept would=reject client=198.51.100.7 id="));
     session_fini(&session);
@@ -1207,9 +1207,9 @@ static void without_a_host_the_log_names_none(void **state)
     begin(&session, "");
     mail(&session, "<u@nowhere.example>");
     decision = session_rcpt(&session, "<a@example.net>");
-    session.waited_ms = 7;
-    session.answer.cached = false;
-    assert_true(text_copy(session.answer.rule, sizeof session.answer.rule, "nxdomain"));
+    session.plain.waited_ms = 7;
+    session.plain.answer.cached = false;
+    assert_true(text_copy(session.plain.answer.rule, sizeof session.plain.answer.rule, "nxdomain"));
     assert_log(&session, decision, "",
                "verify=sender address=<u@nowhere.example> verdict=invalid reason=no_domain "
                "rule=nxdomain cached=no waited=0.007s policy=default action=reject "

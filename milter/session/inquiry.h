@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * inquiry: a question about a sender's address that a session has asked, and the answer it waits
+ * for: begun at once, awaited when the client must be answered. Decides nothing. Part of session.
+ *
+ * Owns: struct inquiry, which the session holds; its ticket and what its answer holds are freed by
+ * inquiry_fini. Thread rule: the session's.
+ */
+#ifndef RB_MILTER_SESSION_INQUIRY_H
+#define RB_MILTER_SESSION_INQUIRY_H
+
+#include "session/envelope.h"
+
+/*
+ * Asks about the sender, unless that was asked. voucher: who vouches for the client, by what we
+ * know; RB_VOUCHER_NOBODY: the gate has to find out. Does not wait.
+ */
+void inquiry_begin(struct session *session, struct inquiry *inquiry, enum rb_voucher voucher);
+
+/*
+ * Waits for the answer until max_wait_ms have passed since it was asked for; 0: takes what there
+ * is. tick, if not NULL, is called every SESSION_TICK_MS. Nothing to do where the answer is there.
+ */
+void inquiry_await(struct session *session, struct inquiry *inquiry, int64_t max_wait_ms,
+                   void (*tick)(void *arg), void *arg);
+
+/*
+ * The same at RCPT, for inquiry_time_at_rcpt_ms. False: a host has accepted the sender,
+ * takes_catch_all is true, and the client need not wait for the rest to be found out.
+ */
+bool inquiry_await_at_rcpt(struct session *session, struct inquiry *inquiry, bool takes_catch_all);
+
+/*
+ * How long RCPT may wait for the answer, counted from when it was asked for: max_wait less what
+ * verifying the recipient has taken, as one reply answers for both.
+ */
+unsigned inquiry_time_at_rcpt_ms(const struct session *session, const struct inquiry *inquiry);
+
+/* Whether it was asked, and its answer is not there yet. */
+bool inquiry_is_open(const struct inquiry *inquiry);
+
+/* Forgets question and answer; nobody waits for it any more. */
+void inquiry_fini(struct inquiry *inquiry);
+
+#endif
