@@ -86,7 +86,7 @@ enum rb_reason RB_ENUM_ROOM {
     RB_REASON_INTERNAL_ERROR = 45,
     RB_REASON_SPF_SOFTFAIL = 46,
     RB_REASON_NOT_VOUCHED = 47,
-    RB_REASON_TOO_LARGE = 48,
+    RB_REASON_TOO_LARGE = 48, /* a relay takes no message of message_size octets */
     RB_REASON_MAX =
         49, /* one past the last that this header knows; a newer library may tell more */
 };
@@ -419,6 +419,13 @@ struct rb_question {
      * mail hosts of the domain that it prefers to ourselves, for a backup MX.
      */
     const char *relay;
+    /*
+     * Octets of the message that the client wants to send (RFC 1870); 0: not known. It counts with
+     * a relay alone, which is told so, where it knows SIZE, and may answer mailbox_full or
+     * too_large. Then an answer that is known does not do, unless it is invalid, or the relay does
+     * not answer; and accepted and no_such_user alone are kept.
+     */
+    uint64_t message_size;
     bool no_cache;   /* neither read what is known nor join; the answer is kept all the same */
     bool only_cache; /* answer at once from what is known; RB_REASON_TIMEOUT when nothing is, as
                           with no_cache */

@@ -32,12 +32,13 @@ enum {
     AT_ANY = ~0,
 };
 
-/* What a reply quotes, beside SAYS_…. */
+/* What a reply quotes, and what we said, beside SAYS_…. */
 enum {
     QUOTED_RECIPIENT = SAYS_MAX << 0,   /* the address asked about, or another that is not ours */
     QUOTED_OUR_ADDRESS = SAYS_MAX << 1, /* our sender, and not the address asked about */
     QUOTED_OUR_NAME = SAYS_MAX << 2,    /* our name, domain or IP address, and not that */
     QUOTED_US = SAYS_MAX << 3,          /* any of ours, and not that */
+    WE_GAVE_SIZE = SAYS_MAX << 4,       /* a message's, with MAIL */
 };
 
 /* One row. What is NULL or 0 fits everything. */
@@ -117,8 +118,10 @@ static int quoted(const struct words *words)
 static int read_text(struct look *look, const struct classify_question *about, const char *text,
                      size_t len)
 {
+    const int ours = about->sized ? WE_GAVE_SIZE : 0;
+
     words_read(&look->words, about, text, len);
-    return look->words.cut ? 0 : clauses_read(&look->words) | quoted(&look->words);
+    return ours | (look->words.cut ? 0 : clauses_read(&look->words) | quoted(&look->words));
 }
 
 static struct judgement first_that_fits(const struct look *look)

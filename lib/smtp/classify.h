@@ -21,6 +21,7 @@ struct classify_question {
     const char *mail_from; /* our sender, as it stood in MAIL; "": the null sender, or none yet */
     const char *helo_name; /* our name, as it stood in EHLO */
     const char *source_ip; /* our address, as text; "" for LMTP by a socket file */
+    bool sized;            /* MAIL told the size of a message (RFC 1870) */
 };
 
 /* Whom a reply speaks of: what counts against a host, what against us, what against one address. */

@@ -55,15 +55,15 @@ static void check_judgement(const struct classify_question *about, const struct 
 static struct classify_question question(const struct reply *reply, uint8_t chosen, char own[16])
 {
     static const struct classify_question questions[] = {
-        {"", "", "", ""},
-        {"u@d.example", "postmaster@our.example", "mx.our.example", "192.0.2.1"},
-        {"\"a b\"@d.example", "@", "[192.0.2.1]", "2001:db8::1"},
+        {"", "", "", "", false},
+        {"u@d.example", "postmaster@our.example", "mx.our.example", "192.0.2.1", false},
+        {"\"a b\"@d.example", "@", "[192.0.2.1]", "2001:db8::1", true},
     };
 
     if (chosen % 4 < 3)
         return questions[chosen % 4];
     (void)snprintf(own, 16, "%.15s", reply->text);
-    return (struct classify_question){own, own, own, own};
+    return (struct classify_question){own, own, own, own, false};
 }
 
 static void check_reply(const struct reply *reply, uint8_t chosen)

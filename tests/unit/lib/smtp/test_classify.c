@@ -58,6 +58,16 @@ static struct judgement judge(enum rb_stage stage, const char *text)
     return classify(&asked, stage, &reply);
 }
 
+/* The same, where MAIL told the size of a message. */
+static struct judgement judge_sized(enum rb_stage stage, const char *text)
+{
+    struct classify_question about = asked;
+    struct reply reply = parse(text);
+
+    about.sized = true;
+    return classify(&about, stage, &reply);
+}
+
 static enum rb_stage stage_named(const char *name)
 {
     for (int stage = 1; stage < RB_STAGE_MAX; stage++)
@@ -1183,6 +1193,101 @@ static void a_reply_says_whom_it_speaks_of(void **state)
     }
 }
 
+/* --- Sizes --------------------------------------------------------------------- */
+
+static void a_message_too_large_is_told_from_a_full_mailbox(void **state)
+{
+    static const struct {
+        enum rb_stage stage;
+        const char *text;
+        enum rb_reason reason;
+    } cases[] = {
+        /* Postfix, Sendmail, Exim, qmail, Courier, Exchange, Cyrus: when they hear of the size */
+        {RB_STAGE_MAIL, "552 5.3.4 Message size exceeds fixed limit", RB_REASON_TOO_LARGE},
+        {RB_STAGE_MAIL, "552 5.2.3 Message size exceeds fixed maximum message size (10240)",
+         RB_REASON_TOO_LARGE},
+        {RB_STAGE_MAIL, "552 5.3.4 <>... Message is too large; 10240 bytes max",
+         RB_REASON_TOO_LARGE},
+        {RB_STAGE_MAIL, "552 Message size exceeds maximum permitted", RB_REASON_TOO_LARGE},
+        {RB_STAGE_MAIL, "552 sorry, that message size exceeds my databytes limit (#5.3.4)",
+         RB_REASON_TOO_LARGE},
+        {RB_STAGE_MAIL, "523 Message length exceeds administrative limit.", RB_REASON_TOO_LARGE},
+        {RB_STAGE_MAIL, "552 5.3.4 Message size exceeds fixed maximum message size",
+         RB_REASON_TOO_LARGE},
+        {RB_STAGE_MAIL, "552 5.2.3 Message size (9000000) exceeds fixed maximum message size (1)",
+         RB_REASON_TOO_LARGE},
+        {RB_STAGE_MAIL, "552 Requested mail action aborted: exceeded storage allocation",
+         RB_REASON_TOO_LARGE},
+        /* Dovecot's quota service, Exchange, Gmail, and rules for one recipient */
+        {RB_STAGE_RCPT, "552 5.2.3 <u@d.example>: Recipient address rejected: Message is too large",
+         RB_REASON_TOO_LARGE},
+        {RB_STAGE_RCPT,
+         "550 5.2.3 RESOLVER.RST.RecipSizeLimit; message too large for this recipient",
+         RB_REASON_TOO_LARGE},
+        {RB_STAGE_RCPT, "552 5.3.4 Your message exceeded Google's message size limits.",
+         RB_REASON_TOO_LARGE},
+        {RB_STAGE_RCPT, "554 #5.2.3 Msg too large", RB_REASON_TOO_LARGE},
+        {RB_STAGE_RCPT, "552 5.3.4 message too large for mailbox", RB_REASON_TOO_LARGE},
+        {RB_STAGE_RCPT, "552 message size exceeds maximum mailbox size", RB_REASON_TOO_LARGE},
+        {RB_STAGE_RCPT, "552 Error: message too large", RB_REASON_TOO_LARGE},
+        {RB_STAGE_RCPT, "554 The message exceeds Facebook's maximum allowed size.",
+         RB_REASON_TOO_LARGE},
+        {RB_STAGE_RCPT, "552 Requested mail action aborted: exceeded mailsize limit",
+         RB_REASON_TOO_LARGE},
+        /* Dovecot, Cyrus, Exchange, Exim, Postfix before them: for good, and for now */
+        {RB_STAGE_RCPT, "552 5.2.2 <u@d.example> Quota exceeded (mailbox for user is full)",
+         RB_REASON_MAILBOX_FULL},
+        {RB_STAGE_RCPT, "452 4.2.2 <u@d.example> Quota exceeded (mailbox for user is full)",
+         RB_REASON_MAILBOX_FULL},
+        {RB_STAGE_RCPT, "552 5.2.2 <u@d.example>: Recipient address rejected: Mailbox is full",
+         RB_REASON_MAILBOX_FULL},
+        {RB_STAGE_RCPT, "552 5.2.2 Over quota", RB_REASON_MAILBOX_FULL},
+        {RB_STAGE_RCPT, "452 4.2.2 Over quota", RB_REASON_MAILBOX_FULL},
+        {RB_STAGE_RCPT, "552 5.2.2 mailbox full", RB_REASON_MAILBOX_FULL},
+        {RB_STAGE_RCPT, "452 4.2.2 Mailbox full", RB_REASON_MAILBOX_FULL},
+        {RB_STAGE_RCPT, "552 Message will exceed maximum mailbox size. Mail rejected",
+         RB_REASON_MAILBOX_FULL},
+        /* what is of this moment, or of something else */
+        {RB_STAGE_MAIL, "452 4.3.1 Insufficient system storage", RB_REASON_TEMPFAIL},
+        {RB_STAGE_MAIL, "452 4.3.4 Message too large for now", RB_REASON_TEMPFAIL},
+        {RB_STAGE_MAIL, "550 5.7.1 <>: Sender address rejected", RB_REASON_NULL_SENDER_REFUSED},
+        {RB_STAGE_MAIL, "552 5.7.0 Client host [192.0.2.1] blocked", RB_REASON_BLOCKED},
+        {RB_STAGE_MAIL, "555 5.5.4 Unsupported option: SIZE=1", RB_REASON_NULL_SENDER_REFUSED},
+        {RB_STAGE_RCPT, "550 5.1.1 <u@d.example>: user unknown", RB_REASON_NO_SUCH_USER},
+        {RB_STAGE_RCPT, "550 5.3.4 <u@d.example>: user unknown", RB_REASON_NO_SUCH_USER},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct judgement judgement = judge_sized(cases[i].stage, cases[i].text);
+
+        if (judgement.reason != cases[i].reason)
+            fail_msg("%s: %s by %s, not %s", cases[i].text, rb_reason_name(judgement.reason),
+                     judgement.rule, rb_reason_name(cases[i].reason));
+        assert_true(judgement.reason != RB_REASON_TOO_LARGE ||
+                    judgement.subject == CLASSIFY_RECIPIENT);
+    }
+}
+
+/* Where no size was told, no reply is about one; where one was, it makes no other answer of any. */
+static void compare_with_sized(const struct sample *sample)
+{
+    const enum rb_reason plain = judge(sample->stage, sample->reply).reason;
+    const enum rb_reason sized = judge_sized(sample->stage, sample->reply).reason;
+
+    assert_int_not_equal(plain, RB_REASON_TOO_LARGE);
+    if (sized == plain)
+        return;
+    assert_int_equal(sized, RB_REASON_TOO_LARGE);
+    assert_true(plain == RB_REASON_REJECTED || plain == RB_REASON_NULL_SENDER_REFUSED);
+}
+
+static void a_size_that_was_told_changes_no_other_answer(void **state)
+{
+    (void)state;
+    each_of_all(compare_with_sized);
+}
+
 static void long_and_odd_texts_are_read_within_bounds(void **state)
 {
     char text[LINE_SIZE];
@@ -1243,6 +1348,8 @@ int main(void)
         cmocka_unit_test(phrases_match_as_they_say),
         cmocka_unit_test(an_enhanced_code_in_the_text_counts),
         cmocka_unit_test(a_reply_says_whom_it_speaks_of),
+        cmocka_unit_test(a_message_too_large_is_told_from_a_full_mailbox),
+        cmocka_unit_test(a_size_that_was_told_changes_no_other_answer),
         cmocka_unit_test(long_and_odd_texts_are_read_within_bounds),
         cmocka_unit_test(answers_about_the_mailbox_are_told_from_others),
     };
