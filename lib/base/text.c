@@ -95,6 +95,21 @@ bool text_number(const char *text, size_t len, unsigned most, unsigned *number)
     return true;
 }
 
+uint64_t text_message_size(const char *text, size_t len)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        const unsigned digit = (unsigned)(text[i] - '0');
+
+        if (i == MESSAGE_SIZE_DIGITS_MAX || !char_is_digit(text[i]) ||
+            value > (UINT64_MAX - digit) / 10)
+            return 0;
+        value = value * 10 + digit;
+    }
+    return value;
+}
+
 void text_lower(char *text)
 {
     for (; *text != '\0'; text++)

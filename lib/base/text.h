@@ -33,6 +33,14 @@ bool text_is_clean(const char *text, size_t len);
  */
 bool text_number(const char *text, size_t len, unsigned most, unsigned *number);
 
+enum { MESSAGE_SIZE_DIGITS_MAX = 20 };
+
+/*
+ * Reads exactly len octets as the number of octets of a message (RFC 1870: one to twenty digits).
+ * 0: it is none, or more than fit.
+ */
+uint64_t text_message_size(const char *text, size_t len);
+
 /* Makes the ASCII letters of a text small, in place. */
 void text_lower(char *text);
 

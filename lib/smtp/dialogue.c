@@ -11,6 +11,7 @@
 #include "base/text.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +88,20 @@ static const char *sender(const struct dialogue *dialogue)
     return dialogue->fallback_used ? question->fallback_mail_from : question->mail_from;
 }
 
+/*
+ * Whether the message is larger than the host has announced that it takes. The size is not told it
+ * then: that would end the question at MAIL, and whether the mailbox is there is asked all the same.
+ */
+static bool is_above_limit(const struct dialogue *dialogue)
+{
+    return dialogue->size_max != 0 && dialogue->question.message_size > dialogue->size_max;
+}
+
+static bool tells_size(const struct dialogue *dialogue)
+{
+    return dialogue->size && dialogue->question.message_size != 0 && !is_above_limit(dialogue);
+}
+
 /* What the reply that has come means, to what was said. */
 static struct judgement judge(const struct dialogue *dialogue, enum rb_stage stage)
 {
@@ -96,6 +111,7 @@ static struct judgement judge(const struct dialogue *dialogue, enum rb_stage sta
         .mail_from = mail_from != NULL ? mail_from : "",
         .helo_name = dialogue->helo_name,
         .source_ip = dialogue->source_ip,
+        .sized = tells_size(dialogue),
     };
 
     return classify(&about, stage, &dialogue->parser.reply);
@@ -176,10 +192,14 @@ static void ready(struct dialogue *dialogue)
 
 static bool say_mail(struct dialogue *dialogue)
 {
+    char size[sizeof " SIZE=18446744073709551615"] = "";
+
+    if (tells_size(dialogue))
+        (void)snprintf(size, sizeof size, " SIZE=%" PRIu64, dialogue->question.message_size);
     /* An answer that stands keeps the sender it was given to. */
     if (dialogue->answer.reason == RB_REASON_NONE)
         dialogue->answer.mail_from = sender(dialogue);
-    return say(dialogue, RB_STAGE_MAIL, "MAIL FROM:<%s>%s", sender(dialogue),
+    return say(dialogue, RB_STAGE_MAIL, "MAIL FROM:<%s>%s%s", sender(dialogue), size,
                dialogue->question.needs_utf8 ? " SMTPUTF8" : "");
 }
 
@@ -247,13 +267,28 @@ void dialogue_quit(struct dialogue *dialogue)
         (void)!say(dialogue, RB_STAGE_QUIT, "QUIT");
 }
 
+static void forget_keywords(struct dialogue *dialogue)
+{
+    dialogue->starttls = dialogue->pipelining = dialogue->utf8 = dialogue->size = false;
+    dialogue->size_max = 0;
+}
+
+/* What stands behind SIZE: the limit, or nothing, or 0 where there is none (RFC 1870 2). */
+static void read_size(struct dialogue *dialogue, const char *limit)
+{
+    limit += strspn(limit, " =");
+    dialogue->size = true;
+    dialogue->size_max = text_message_size(limit, strcspn(limit, " \r\n"));
+}
+
 /* Keywords of an EHLO reply (RFC 5321 4.1.1.1): the first line is the greeting. */
 static void read_keywords(struct dialogue *dialogue, const char *text)
 {
-    static const char starttls[] = "STARTTLS", pipelining[] = "PIPELINING", utf8[] = "SMTPUTF8";
+    static const char starttls[] = "STARTTLS", pipelining[] = "PIPELINING", utf8[] = "SMTPUTF8",
+                      size[] = "SIZE";
     const char *line = strchr(text, '\n');
 
-    dialogue->starttls = dialogue->pipelining = dialogue->utf8 = false;
+    forget_keywords(dialogue);
     for (unsigned n = 0; line != NULL && n < REPLY_LINES_MAX; n++, line = strchr(line, '\n')) {
         size_t len = strcspn(++line, " =\r\n");
 
@@ -263,6 +298,8 @@ static void read_keywords(struct dialogue *dialogue, const char *text)
             dialogue->pipelining = true;
         else if (len == strlen(utf8) && strncasecmp(line, utf8, len) == 0)
             dialogue->utf8 = true;
+        else if (len == strlen(size) && strncasecmp(line, size, len) == 0)
+            read_size(dialogue, line + len);
     }
 }
 
@@ -332,7 +369,7 @@ void dialogue_tls_started(struct dialogue *dialogue)
     assert(dialogue->need == DIALOGUE_NEED_TLS);
     dialogue->tls = true;
     /* What was learned in clear is forgotten (RFC 3207 4.2). */
-    dialogue->starttls = dialogue->pipelining = dialogue->utf8 = false;
+    forget_keywords(dialogue);
     dialogue->helo_tried = false;
     (void)!say_hello(dialogue);
 }
@@ -370,8 +407,9 @@ static void on_mail(struct dialogue *dialogue, const struct reply *reply)
             (void)!say_rcpt(dialogue);
         return;
     }
-    dialogue->mail_refused = true;
     judgement = judge(dialogue, RB_STAGE_MAIL);
+    /* That one message is too large says nothing of the other questions. */
+    dialogue->mail_refused = dialogue->mail_refused || judgement.reason != RB_REASON_TOO_LARGE;
     answer_from_reply(dialogue, RB_STAGE_MAIL, &judgement);
     if (judgement.reason == RB_REASON_NULL_SENDER_REFUSED && !dialogue->fallback_used)
         dialogue->answer.null_sender_refused = true;
@@ -393,6 +431,9 @@ static void on_skipped_rcpt(struct dialogue *dialogue, const struct reply *reply
 
 static void on_rcpt(struct dialogue *dialogue, const struct reply *reply)
 {
+    /* It would be rejected, then (RFC 1870 5), and an MTA does not even try. */
+    static const struct judgement above_limit = {
+        .reason = RB_REASON_TOO_LARGE, .subject = CLASSIFY_RECIPIENT, .rule = "announced_size"};
     struct judgement judgement;
 
     if (dialogue->skip_rcpt) {
@@ -400,6 +441,8 @@ static void on_rcpt(struct dialogue *dialogue, const struct reply *reply)
         return;
     }
     judgement = judge(dialogue, RB_STAGE_RCPT);
+    if (judgement.reason == RB_REASON_ACCEPTED && is_above_limit(dialogue))
+        judgement = above_limit;
     answer_from_reply(dialogue, RB_STAGE_RCPT, &judgement);
     if (judgement.reason == RB_REASON_NULL_SENDER_REFUSED && !dialogue->fallback_used) {
         dialogue->answer.null_sender_refused = true;

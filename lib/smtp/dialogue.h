@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * dialogue: one SMTP session of a callout as a state machine over buffers (RFC 5321, 2920
- * PIPELINING, 3207 STARTTLS, 6531 SMTPUTF8). Pure: no sockets, no clock, no memory of its own. Its
+ * PIPELINING, 3207 STARTTLS, 6531 SMTPUTF8, 1870 SIZE). Pure: no sockets, no clock, no memory of its own. Its
  * owner moves octets and watches time; transport is one owner, the unit tests are another.
  *
  *     banner -> EHLO (-> HELO) -> [STARTTLS -> handshake -> EHLO] -> ready
@@ -43,6 +43,8 @@ struct dialogue_question {
     const char *fallback_mail_from; /* asked once when mail_from is refused; NULL: none */
     bool needs_utf8;                /* the address can only be asked where SMTPUTF8 is offered */
     bool data;                      /* after a 2yz to RCPT try DATA as well */
+    uint64_t message_size; /* octets of the message that is to come, for hosts that know SIZE (RFC
+                              1870); 0: not known */
 };
 
 /* What came of a transaction, or of the session before there was one. */
@@ -74,7 +76,8 @@ struct dialogue {
     unsigned replies;      /* complete replies so far: time-outs count from the last one */
     unsigned transactions; /* begun so far, with the fallback sender too: as many RSETs at most */
     unsigned refusals;     /* replies of 4yz and 5yz so far, to whatever was said */
-    bool tls, pipelining, starttls, utf8;
+    bool tls, pipelining, starttls, utf8, size;
+    uint64_t size_max; /* octets of the largest message that the host takes; 0: it did not say */
     bool transaction_open; /* the next transaction must begin with RSET */
     bool mail_refused;     /* of the question asked now, or of one before */
     bool rcpt_waits;       /* RCPT is not said before MAIL has been answered */

@@ -30,7 +30,8 @@ enum choices {
     CHOICE_UTF8 = 8,
     CHOICE_SINGLY = 16, /* the host's octets come one at a time */
     CHOICE_GLUED = 32,
-    CHOICE_RESTS = 128, /* between questions the session is reset */
+    CHOICE_UNSIZED = 64, /* else a message of 4711 octets is to come */
+    CHOICE_RESTS = 128,  /* between questions the session is reset */
 };
 
 static const char null_sender[] = "";
@@ -255,6 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .fallback_mail_from = (talk.choices & CHOICE_FALLBACK) != 0 ? fallback : NULL,
         .needs_utf8 = (talk.choices & CHOICE_UTF8) != 0,
         .data = (talk.choices & CHOICE_DATA) != 0,
+        .message_size = (talk.choices & CHOICE_UNSIZED) != 0 ? 0 : 4711,
     };
     dialogue_init(&talk.dialogue, "probe.example.org", (talk.choices & CHOICE_TLS) != 0);
     HOLDS(talk.dialogue.out_len == 0);

@@ -221,6 +221,37 @@ static void numbers_have_digits_alone_and_a_ceiling(void **state)
     assert_int_equal(number, 12);
 }
 
+static void the_size_of_a_message_is_of_one_to_twenty_digits(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t size;
+    } rows[] = {
+        {"0", 0},
+        {"1", 1},
+        {"00000000000000000042", 42},
+        {"18446744073709551615", UINT64_MAX},
+        {"18446744073709551616", 0},
+        {"99999999999999999999", 0},
+        {"000000000000000000042", 0}, /* twenty-one */
+        {"", 0},
+        {" 1", 0},
+        {"1 ", 0},
+        {"+1", 0},
+        {"-1", 0},
+        {"1k", 0},
+        {"0x10", 0},
+        {"1.5", 0},
+        {"\xd9\xa1", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_true(text_message_size(rows[i].text, strlen(rows[i].text)) == rows[i].size);
+    assert_true(text_message_size("123", 2) == 12); /* no further than it was told */
+    assert_true(text_message_size("1\0002", 3) == 0);
+}
+
 static void ascii_letters_alone_become_small(void **state)
 {
     char text[] = "@AZ[`az{ \xc3\x84 9";
@@ -258,6 +289,7 @@ int main(void)
         cmocka_unit_test(cleanness_is_judged_within_len_only),
         cmocka_unit_test(part_of_a_text_is_copied_whole_or_not_at_all),
         cmocka_unit_test(numbers_have_digits_alone_and_a_ceiling),
+        cmocka_unit_test(the_size_of_a_message_is_of_one_to_twenty_digits),
         cmocka_unit_test(ascii_letters_alone_become_small),
         cmocka_unit_test(characters_are_told_apart_by_ascii),
     };

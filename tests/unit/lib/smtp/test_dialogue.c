@@ -1509,17 +1509,173 @@ static void a_flight_of_the_longest_addresses_fits(void **state)
 {
     (void)state;
     char address[ADDRESS_TEXT_SIZE], sender[ADDRESS_TEXT_SIZE];
-    struct dialogue_question question = {.address = address, .mail_from = sender};
+    struct dialogue_question question = {
+        .address = address, .mail_from = sender, .needs_utf8 = true, .message_size = UINT64_MAX};
     struct dialogue dialogue;
 
     memset(address, 'a', sizeof address - 1);
     address[sizeof address - 1] = '\0';
     memcpy(sender, address, sizeof sender);
-    open_pipelining(&dialogue);
+    open_with(&dialogue, "250-mx.example\r\n250-SIZE\r\n250-SMTPUTF8\r\n250 PIPELINING\r\n");
     ask_and_hear(&dialogue, &plain, OK);
     dialogue_ask(&dialogue, &question);
     assert_int_equal(dialogue.need, DIALOGUE_NEED_PEER);
     assert_int_equal(dialogue.queued, 3);
+}
+
+/* --- The message's size -------------------------------------------------------- */
+
+#define EHLO_SIZE "250-mx.example\r\n250 SIZE\r\n"
+#define TOO_LARGE "552 5.3.4 Message size exceeds fixed limit\r\n"
+
+static struct dialogue_question of_size(uint64_t octets)
+{
+    struct dialogue_question question = with_fallback;
+
+    question.message_size = octets;
+    return question;
+}
+
+static void the_size_is_told_where_the_host_knows_it(void **state)
+{
+    static const struct {
+        const char *ehlo;
+        uint64_t octets;
+        const char *mail;
+    } rows[] = {
+        {EHLO_SIZE, 4711, "MAIL FROM:<> SIZE=4711\r\n"},
+        {EHLO_SIZE, UINT64_MAX, "MAIL FROM:<> SIZE=18446744073709551615\r\n"},
+        {EHLO_SIZE, 0, MAIL_NULL},
+        {EHLO_PLAIN, 4711, MAIL_NULL},
+        {"250-mx.example\r\n250 size 4711\r\n", 4711, "MAIL FROM:<> SIZE=4711\r\n"},
+        {"250-mx.example\r\n250 SIZE=4711\r\n", 4711, "MAIL FROM:<> SIZE=4711\r\n"},
+        {"250-mx.example\r\n250 SIZE 0\r\n", 4711, "MAIL FROM:<> SIZE=4711\r\n"},
+        {"250-mx.example\r\n250 SIZE much\r\n", 4711, "MAIL FROM:<> SIZE=4711\r\n"},
+        {"250-mx.example\r\n250 SIZE 99999999999999999999\r\n", 4711, "MAIL FROM:<> SIZE=4711\r\n"},
+        {"250-mx.example\r\n250 SIZES\r\n", 4711, MAIL_NULL},
+    };
+
+    (void)state;
+    for (unsigned by_lmtp = 0; by_lmtp < 2; by_lmtp++) {
+        lmtp = by_lmtp != 0;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+            const struct dialogue_question question = of_size(rows[i].octets);
+            struct dialogue dialogue;
+
+            open_with(&dialogue, rows[i].ehlo);
+            dialogue_ask(&dialogue, &question);
+            sends(&dialogue, rows[i].mail);
+        }
+    }
+    lmtp = false;
+}
+
+static void the_size_stands_before_smtputf8(void **state)
+{
+    struct dialogue_question question = of_size(9);
+    struct dialogue dialogue;
+
+    (void)state;
+    question.needs_utf8 = true;
+    open_with(&dialogue, "250-mx.example\r\n250-SMTPUTF8\r\n250 SIZE 10\r\n");
+    dialogue_ask(&dialogue, &question);
+    sends(&dialogue, "MAIL FROM:<> SIZE=9 SMTPUTF8\r\n");
+}
+
+static void what_was_said_of_sizes_in_clear_is_forgotten(void **state)
+{
+    const struct dialogue_question question = of_size(100);
+    struct dialogue dialogue;
+
+    (void)state;
+    init(&dialogue, true);
+    feed(&dialogue, BANNER);
+    sends(&dialogue, EHLO);
+    feed(&dialogue, "250-mx.example\r\n250-SIZE 10\r\n250 STARTTLS\r\n");
+    sends(&dialogue, "STARTTLS\r\n");
+    feed(&dialogue, OK);
+    dialogue_tls_started(&dialogue);
+    sends(&dialogue, EHLO);
+    feed(&dialogue, EHLO_PLAIN);
+    dialogue_ask(&dialogue, &question);
+    sends(&dialogue, MAIL_NULL);
+    feed(&dialogue, OK);
+    sends(&dialogue, RCPT_USER);
+    feed(&dialogue, OK);
+    answered(&dialogue, RB_REASON_ACCEPTED, RB_STAGE_RCPT);
+}
+
+/* The next message is of another size, or of none; it has a MAIL of its own. */
+static void each_question_tells_its_own_size(void **state)
+{
+    const struct dialogue_question first = of_size(1), second = of_size(22);
+    struct dialogue dialogue;
+
+    (void)state;
+    open_with(&dialogue, EHLO_SIZE);
+    dialogue_ask(&dialogue, &first);
+    sends(&dialogue, "MAIL FROM:<> SIZE=1\r\n");
+    feed(&dialogue, OK);
+    sends(&dialogue, RCPT_USER);
+    feed(&dialogue, OK);
+    dialogue_ask(&dialogue, &second);
+    sends(&dialogue, "RSET\r\n");
+    feed(&dialogue, OK);
+    sends(&dialogue, "MAIL FROM:<> SIZE=22\r\n");
+    feed(&dialogue, TOO_LARGE);
+    answered(&dialogue, RB_REASON_TOO_LARGE, RB_STAGE_MAIL);
+    ask_and_hear(&dialogue, &plain, OK);
+    answered(&dialogue, RB_REASON_ACCEPTED, RB_STAGE_RCPT);
+}
+
+/* The fallback sender is not asked for it, and RCPT goes with MAIL as before. */
+static void a_message_too_large_says_nothing_of_other_questions(void **state)
+{
+    const struct dialogue_question question = of_size(22);
+    struct dialogue dialogue;
+
+    (void)state;
+    open_with(&dialogue, "250-mx.example\r\n250-SIZE\r\n250 PIPELINING\r\n");
+    for (unsigned i = 0; i < 2; i++) {
+        dialogue_ask(&dialogue, &question);
+        sends(&dialogue, "MAIL FROM:<> SIZE=22\r\n" RCPT_USER);
+        feed(&dialogue, TOO_LARGE "503 5.5.1 need MAIL\r\n");
+        assert_int_equal(dialogue.need, DIALOGUE_NEED_QUESTION);
+        answered(&dialogue, RB_REASON_TOO_LARGE, RB_STAGE_MAIL);
+        assert_false(dialogue.answer.null_sender_refused);
+        assert_int_equal(dialogue.answer.subject, CLASSIFY_RECIPIENT);
+    }
+    ask_and_hear(&dialogue, &plain, UNKNOWN_USER);
+    answered(&dialogue, RB_REASON_NO_SUCH_USER, RB_STAGE_RCPT);
+}
+
+/* Above the limit that the host has announced the message would be rejected; whether the mailbox is
+ * there is asked without its size. */
+static void above_the_announced_limit_only_the_mailbox_is_asked_about(void **state)
+{
+    static const struct {
+        const char *reply;
+        enum rb_reason reason;
+    } rows[] = {
+        {OK, RB_REASON_TOO_LARGE},
+        {UNKNOWN_USER, RB_REASON_NO_SUCH_USER},
+        {"552 5.2.2 mailbox full\r\n", RB_REASON_MAILBOX_FULL},
+        {"451 4.3.0 Temporary lookup failure\r\n", RB_REASON_TEMPFAIL},
+    };
+    struct dialogue_question question = of_size(1001);
+
+    (void)state;
+    question.data = true;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct dialogue dialogue;
+
+        open_with(&dialogue, "250-mx.example\r\n250 SIZE 1000\r\n");
+        ask_and_hear(&dialogue, &question, rows[i].reply);
+        assert_int_equal(dialogue.need, DIALOGUE_NEED_QUESTION);
+        answered(&dialogue, rows[i].reason, RB_STAGE_RCPT);
+        if (rows[i].reason == RB_REASON_TOO_LARGE)
+            assert_string_equal(dialogue.answer.rule, "announced_size");
+    }
 }
 
 /* --- Octets ------------------------------------------------------------------ */
@@ -1724,6 +1880,12 @@ int main(void)
         cmocka_unit_test(an_address_never_becomes_a_command),
         cmocka_unit_test(an_address_that_does_not_fit_is_not_sent_cut),
         cmocka_unit_test(a_flight_of_the_longest_addresses_fits),
+        cmocka_unit_test(the_size_is_told_where_the_host_knows_it),
+        cmocka_unit_test(the_size_stands_before_smtputf8),
+        cmocka_unit_test(what_was_said_of_sizes_in_clear_is_forgotten),
+        cmocka_unit_test(each_question_tells_its_own_size),
+        cmocka_unit_test(a_message_too_large_says_nothing_of_other_questions),
+        cmocka_unit_test(above_the_announced_limit_only_the_mailbox_is_asked_about),
         cmocka_unit_test(octets_before_we_asked_are_a_protocol_error),
         cmocka_unit_test(replies_split_at_every_octet_give_the_same_answer),
         cmocka_unit_test(commands_sent_in_pieces_are_whole_in_the_end),
