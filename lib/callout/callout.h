@@ -29,6 +29,7 @@ struct callout_item {
     struct callout_item *next;       /* the owner's queue, later the callout's list */
     char address[ADDRESS_TEXT_SIZE]; /* as in a command */
     bool needs_utf8;
+    uint64_t message_size;            /* of the message that is to come; 0: not known */
     struct rb_transcript *transcript; /* NULL: none */
     int64_t asked_ms;                 /* monotonic */
     struct address_record best;       /* the most telling non-answer so far, if has_best */

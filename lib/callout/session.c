@@ -59,7 +59,8 @@ static void answer_item(struct session *session, struct callout_item *item,
 
 static bool is_answer(enum rb_reason reason)
 {
-    return reason == RB_REASON_CATCH_ALL || classify_is_about_mailbox(reason);
+    return reason == RB_REASON_CATCH_ALL || reason == RB_REASON_TOO_LARGE ||
+           classify_is_about_mailbox(reason);
 }
 
 /* What a transaction's end says of the host, beside what it says of the address. */
@@ -198,6 +199,7 @@ static void ask_for_item(struct session *session, struct callout_item *item)
     struct address_record record;
 
     question.needs_utf8 = item->needs_utf8;
+    question.message_size = item->message_size;
     question.data = attempt->callout->options->o.data_check &&
                     attempt_knows(attempt, &attempt->facts.catch_all, FACT_YES);
     ask(session, item, &question);
