@@ -57,6 +57,7 @@ UNIT = \
     tests/unit/lib/verifier/test_manners \
     tests/unit/lib/verifier/test_memory \
     tests/unit/lib/verifier/test_peek \
+    tests/unit/lib/verifier/test_message_size \
     tests/unit/lib/verifier/test_relays \
     tests/unit/lib/verifier/test_retry \
     tests/unit/lib/verifier/test_ticket \

@@ -27,7 +27,8 @@ static void count_lookup(struct rb_verifier *verifier, enum memory_answer known,
 
 /*
  * A question of the ticket's own, not under way yet, for which it waits where nothing is known.
- * What the cache knows is told at once, and refreshed behind the caller's back. NULL: no memory.
+ * What the cache knows is told at once, and refreshed behind the caller's back: for the next
+ * message, of whatever size. NULL: no memory.
  */
 static struct question *prepare(struct rb_ticket *ticket, const struct rb_question *asked,
                                 const struct address *address, const char *key,
@@ -37,6 +38,8 @@ static struct question *prepare(struct rb_ticket *ticket, const struct rb_questi
 
     if (question != NULL && known == CACHE_MISS)
         ticket_wait_for(ticket, question);
+    else if (question != NULL)
+        question_set_size(question, 0);
     return question;
 }
 
@@ -119,6 +122,29 @@ static enum rb_error pass_gate(struct rb_ticket *ticket, const struct rb_questio
 
 /* --- Questions ------------------------------------------------------------ */
 
+/*
+ * What is known of the address: the ticket's answer, for good or, where the message's size makes
+ * the question a new one (CACHE_MISS), as long as the world gives none.
+ */
+static enum memory_answer look_up(struct rb_ticket *ticket, const struct rb_question *asked,
+                                  const struct address *address, const char *key)
+{
+    struct rb_verifier *verifier = ticket->verifier;
+    bool by_fact;
+    enum memory_answer known =
+        memory_find(&verifier->memory, ticket->snapshot->options, key, address->domain,
+                    asked->relay, &ticket->record, &by_fact);
+
+    ticket->cached = known != CACHE_MISS;
+    if (ticket->cached && asked->message_size != 0 && !asked->only_cache &&
+        !memory_answers_size(&ticket->record)) {
+        ticket->falls_back = true;
+        known = CACHE_MISS;
+    }
+    count_lookup(verifier, known, by_fact && !ticket->falls_back);
+    return known;
+}
+
 /* A question with an address that can be asked for. */
 static enum rb_error ask(struct rb_ticket *ticket, const struct rb_question *asked,
                          const struct address *address)
@@ -126,18 +152,13 @@ static enum rb_error ask(struct rb_ticket *ticket, const struct rb_question *ask
     struct rb_verifier *verifier = ticket->verifier;
     const struct options *options = ticket->snapshot->options;
     enum memory_answer known = CACHE_MISS;
-    bool by_fact;
     char key[CACHE_KEY_MAX + 1];
     enum rb_error error = cache_address_key(asked->relay, ticket->address, key);
 
     if (error != RB_OK)
         return error;
-    if (!asked->no_cache && !asked->transcript) {
-        known = memory_find(&verifier->memory, options, key, address->domain, asked->relay,
-                            &ticket->record, &by_fact);
-        count_lookup(verifier, known, by_fact);
-    }
-    ticket->cached = known != CACHE_MISS;
+    if (!asked->no_cache && !asked->transcript)
+        known = look_up(ticket, asked, address, key);
     if (asked->only_cache && known == CACHE_MISS)
         verifier_moment(verifier, RB_REASON_TIMEOUT, "not_in_cache", &ticket->record);
     /*
@@ -180,6 +201,8 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
     if (!sized_read(&asked, sizeof asked, question, SIZED_QUESTION) || asked.address == NULL ||
         (asked.relay != NULL && !relay_is_good(asked.relay)))
         return RB_ERR_ARGUMENT;
+    if (asked.relay == NULL)
+        asked.message_size = 0;
     snapshot = snapshots_get(&verifier->snapshots);
     made = ticket_new(verifier, snapshot, &asked);
     if (made == NULL) {

@@ -9,7 +9,9 @@
 #include "base/transcript.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 void inflight_init(struct inflight *inflight, const struct rb_clock *clock)
 {
@@ -35,12 +37,17 @@ struct question *question_new(const char *key, const char *domain, const char *r
         return NULL;
     if (relay != NULL)
         memcpy(question->relay, relay, relay_size);
-    if (!text_copy(question->key, sizeof question->key, key) ||
+    if (!text_copy(question->key.text, sizeof question->key.text, key) ||
         !text_copy(question->domain, sizeof question->domain, domain)) {
         free(question);
         return NULL;
     }
     return question;
+}
+
+void question_set_size(struct question *question, uint64_t octets)
+{
+    question->item.message_size = question->key.message_size = octets;
 }
 
 void question_free(struct question *question)
@@ -138,11 +145,16 @@ static void tell_accepted(const struct inflight *inflight, struct waiter *list,
 
 /* --- The way of a question -------------------------------------------------- */
 
-static struct question *find(const struct inflight *inflight, const char *key)
+static size_t key_len(const struct inflight_key *key)
+{
+    return offsetof(struct inflight_key, text) + strlen(key->text);
+}
+
+static struct question *find(const struct inflight *inflight, const struct inflight_key *key)
 {
     struct question *question;
 
-    HASH_FIND_STR(inflight->table, key, question);
+    HASH_FIND(hh, inflight->table, key, key_len(key), question);
     return question;
 }
 
@@ -153,7 +165,7 @@ static void put_under_way(struct inflight *inflight, struct question *question)
     DL_APPEND(inflight->under_way, question);
     if (question->is_private)
         return;
-    HASH_ADD_STR(inflight->table, key, question);
+    HASH_ADD(hh, inflight->table, key, key_len(&question->key), question);
     question->listed = question->hh.tbl != NULL;
 }
 
@@ -190,7 +202,7 @@ bool inflight_join(struct inflight *inflight, struct question *question)
     struct address_record said = {.reason = RB_REASON_NONE};
 
     pthread_mutex_lock(&inflight->lock);
-    equal = question->is_private ? NULL : find(inflight, question->key);
+    equal = question->is_private ? NULL : find(inflight, &question->key);
     if (equal == NULL) {
         put_under_way(inflight, question);
     } else {
@@ -208,12 +220,15 @@ bool inflight_join(struct inflight *inflight, struct question *question)
     return true;
 }
 
-bool inflight_has(struct inflight *inflight, const char *key)
+bool inflight_has(struct inflight *inflight, const char *key, uint64_t message_size)
 {
+    struct inflight_key wanted = {.message_size = message_size};
     bool has;
 
+    if (!text_copy(wanted.text, sizeof wanted.text, key))
+        return false;
     pthread_mutex_lock(&inflight->lock);
-    has = find(inflight, key) != NULL;
+    has = find(inflight, &wanted) != NULL;
     pthread_mutex_unlock(&inflight->lock);
     return has;
 }

@@ -58,9 +58,15 @@ struct waiter {
     struct waiter *next_told;   /* of those who are being told `accepted` */
 };
 
+/* Questions with the same one are equal. */
+struct inflight_key {
+    uint64_t message_size;        /* the item's; the table hashes it with the text behind it */
+    char text[CACHE_KEY_MAX + 1]; /* cache_address_key */
+};
+
 struct question {
     struct callout_item item; /* first: question_of */
-    char key[CACHE_KEY_MAX + 1];
+    struct inflight_key key;
     char domain[RB_DOMAIN_MAX + 1];
     char client[RATES_CLIENT_KEY_SIZE]; /* whose rate it counts in; "": nobody's */
     bool is_private;                    /* is not joined, and joins none */
@@ -94,6 +100,9 @@ void inflight_fini(struct inflight *inflight);
  * memory. */
 struct question *question_new(const char *key, const char *domain, const char *relay);
 
+/* Asks for room for a message of that many octets too. Before it is under way. */
+void question_set_size(struct question *question, uint64_t octets);
+
 /* One that was handed to nobody. */
 void question_free(struct question *question);
 
@@ -114,7 +123,7 @@ void inflight_wait_for(struct question *question, struct waiter *waiter);
 bool inflight_join(struct inflight *inflight, struct question *question);
 
 /* Whether an equal question, which may be joined, is under way. */
-bool inflight_has(struct inflight *inflight, const char *key);
+bool inflight_has(struct inflight *inflight, const char *key, uint64_t message_size);
 
 /* The question's host has accepted the address with these words. Once at most. */
 void inflight_accepted(struct inflight *inflight, struct question *question,

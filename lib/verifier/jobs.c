@@ -31,15 +31,25 @@ struct job {
 
 /* --- Answers ---------------------------------------------------------------- */
 
+/*
+ * Whether what was said to a question holds for others. Of one with a message's size that is only
+ * whether the mailbox is there: that it is full, or the message too large, is of this message.
+ */
+static bool is_of_all_messages(const struct question *question, enum rb_reason reason)
+{
+    return question->item.message_size == 0 || reason == RB_REASON_ACCEPTED ||
+           reason == RB_REASON_NO_SUCH_USER;
+}
+
 /* What the world said goes into the cache, and on or off the schedule of retries. */
 static void keep(struct rb_verifier *verifier, const struct question *question,
                  const struct address_record *record)
 {
-    if (!memory_note_answer(&verifier->memory, question->key, question->relay, record)) {
+    if (!memory_note_answer(&verifier->memory, question->key.text, question->relay, record)) {
         if (question->retry)
-            retry_postpone(verifier->retry, question->key, question->held_until_s);
+            retry_postpone(verifier->retry, question->key.text, question->held_until_s);
     } else if (question->relay[0] == '\0') {
-        retry_note(verifier->retry, question->key, record);
+        retry_note(verifier->retry, question->key.text, record);
     }
 }
 
@@ -49,10 +59,10 @@ void jobs_finish(struct rb_verifier *verifier, const struct options *options,
     const bool counts = !question->from_cache && record->reason < RB_REASON_MAX;
 
     /* Into the cache first: who can join the question no more must find the answer there. */
-    if (!question->from_cache)
+    if (!question->from_cache && is_of_all_messages(question, record->reason))
         keep(verifier, question, record);
     if (!question->from_cache && question->relay[0] == '\0' && memory_is_of_mailbox(record))
-        limits_note(&verifier->limits, question->domain, question->key,
+        limits_note(&verifier->limits, question->domain, question->key.text,
                     rb_reason_verdict(record->reason), &options->o.shield,
                     clock_wall_s(verifier->clock));
     inflight_finish(&verifier->inflight, question, record,
@@ -68,7 +78,8 @@ void jobs_finish(struct rb_verifier *verifier, const struct options *options,
 static bool is_settled(const struct job *job, struct callout_item *item)
 {
     if (question_of(item)->no_cache ||
-        !memory_settles(&job->verifier->memory, job->options, &job->facts, &item->best))
+        !memory_settles(&job->verifier->memory, job->options, &job->facts, &item->best) ||
+        (item->message_size != 0 && !memory_answers_size(&item->best)))
         return false;
     question_of(item)->from_cache = true;
     jobs_finish(job->verifier, job->options, question_of(item), &item->best);

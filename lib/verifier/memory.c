@@ -239,6 +239,12 @@ enum memory_answer memory_find(struct memory *memory, const struct options *opti
     return *by_fact ? CACHE_FRESH : CACHE_MISS;
 }
 
+bool memory_answers_size(const struct address_record *known)
+{
+    return rb_reason_verdict(known->reason) != RB_VERDICT_VALID &&
+           known->reason != RB_REASON_CATCH_ALL;
+}
+
 /* --- Answers --------------------------------------------------------------- */
 
 /*

@@ -41,6 +41,12 @@ enum memory_answer memory_find(struct memory *memory, const struct options *opti
                                const char *key, const char *domain, const char *relay,
                                struct address_record *record, bool *by_fact);
 
+/*
+ * Whether what is known answers a question with a message's size: not where mail is taken for the
+ * address, for the mailbox may be full by now, or the message too large.
+ */
+bool memory_answers_size(const struct address_record *known);
+
 /* What is known of the domain, or of the relay; zeroed where nothing is. relay: NULL for none. */
 void memory_facts(struct memory *memory, const char *relay, const char *domain,
                   struct domain_record *facts);

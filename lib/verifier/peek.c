@@ -58,8 +58,12 @@ static bool is_turned_back(const struct peek *peek, enum memory_answer known)
     return said.outcome == SPF_OUTCOME_FAIL;
 }
 
-/* Nothing answers it: is it being asked, may it be, and if not, why? */
-static void look_at_limits(const struct peek *peek, const char *key)
+/*
+ * Nothing answers it: is it being asked, may it be, and if not, why? known: what counts then; NULL:
+ * nothing is known.
+ */
+static void look_at_limits(const struct peek *peek, const char *key,
+                           const struct address_record *known)
 {
     struct rb_verifier *verifier = peek->verifier;
     const char *relay = peek->question->relay != NULL ? peek->question->relay : "";
@@ -68,13 +72,14 @@ static void look_at_limits(const struct peek *peek, const char *key)
     bool forbidden;
 
     rates_client_key(peek->question->client, client, sizeof client);
-    peek->prospect->is_asked = !peek->question->no_cache && inflight_has(&verifier->inflight, key);
+    peek->prospect->is_asked = !peek->question->no_cache &&
+                               inflight_has(&verifier->inflight, key, peek->question->message_size);
     forbidden =
         !peek->prospect->is_asked && submit_forbids(verifier, peek->snapshot->options,
                                                     peek->address.domain, relay, client, &why);
     peek->prospect->would_call = !peek->prospect->is_asked && !forbidden;
     if (forbidden)
-        answer(peek, &why, false);
+        answer(peek, known != NULL ? known : &why, known != NULL);
 }
 
 static enum rb_error peek_at_address(const struct peek *peek)
@@ -102,7 +107,9 @@ static enum rb_error peek_at_address(const struct peek *peek)
         verifier_moment(peek->verifier, RB_REASON_SPF_FAIL, "spf_fail", &record);
         answer(peek, &record, false);
     } else if (known == CACHE_MISS) {
-        look_at_limits(peek, key);
+        look_at_limits(peek, key, NULL);
+    } else if (question->message_size != 0 && !memory_answers_size(&record)) {
+        look_at_limits(peek, key, &record);
     } else {
         answer(peek, &record, true);
         peek->prospect->would_refresh = known == CACHE_STALE;
@@ -146,6 +153,7 @@ enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *qu
         (full.relay != NULL && !relay_is_good(full.relay)))
         return RB_ERR_ARGUMENT;
     full.no_cache = full.no_cache || full.transcript;
+    full.message_size = full.relay != NULL ? full.message_size : 0;
     snapshot = snapshots_get(&verifier->snapshots);
     peek.snapshot = snapshot;
     error = peek_at_text(&peek);

@@ -114,8 +114,10 @@ static bool is_known_by_now(struct rb_verifier *verifier, const struct options *
     const char *relay = question->relay[0] != '\0' ? question->relay : NULL;
     bool by_fact;
 
-    if (question->no_cache || memory_find(&verifier->memory, options, question->key,
-                                          question->domain, relay, record, &by_fact) != CACHE_FRESH)
+    if (question->no_cache ||
+        memory_find(&verifier->memory, options, question->key.text, question->domain, relay, record,
+                    &by_fact) != CACHE_FRESH ||
+        (question->item.message_size != 0 && !memory_answers_size(record)))
         return false;
     if (by_fact)
         atomic_fetch_add(&verifier->counters.settled_by_fact, 1);
@@ -134,6 +136,7 @@ struct question *submit_prepare(const struct rb_verifier *verifier, const struct
         rates_client_key(asked->client, question->client, sizeof question->client);
     question->asked_ms = clock_monotonic_ms(verifier->clock);
     question->item.needs_utf8 = address->needs_utf8;
+    question_set_size(question, asked->message_size);
     if (asked->transcript)
         question->item.transcript = transcript_new();
     if (address_format(address, question->item.address, sizeof question->item.address) != RB_OK ||
@@ -187,7 +190,7 @@ static bool ask_again(struct rb_verifier *verifier, const struct options *option
 {
     struct question *question;
 
-    if (inflight_has(&verifier->inflight, key)) /* somebody asks already */
+    if (inflight_has(&verifier->inflight, key, 0)) /* somebody asks already */
         return true;
     if (sched_pending(verifier->sched) >= options->o.max_pending / 2)
         return false; /* those who wait come first */

@@ -53,6 +53,22 @@ static void call_done(struct waiter *waiter)
     pthread_mutex_unlock(&ticket->lock);
 }
 
+/* Whether there is an answer about the mailbox, or the message. */
+static bool is_answer(const struct address_record *record)
+{
+    return rb_reason_verdict(record->reason) != RB_VERDICT_UNKNOWN ||
+           record->reason == RB_REASON_CATCH_ALL || record->reason == RB_REASON_TOO_LARGE;
+}
+
+/* Under the lock. */
+static void keep_answer(struct rb_ticket *ticket, const struct inflight_news *news)
+{
+    if (ticket->falls_back && !is_answer(news->record))
+        return;
+    ticket->record = *news->record;
+    ticket->cached = news->from_cache;
+}
+
 static void tell(struct waiter *waiter, const struct inflight_news *news)
 {
     struct rb_ticket *ticket = ticket_of(waiter);
@@ -61,12 +77,11 @@ static void tell(struct waiter *waiter, const struct inflight_news *news)
     switch (news->event) {
     case INFLIGHT_ACCEPTED:
         ticket->accepted = true;
-        if (!ticket->answered)
+        if (!ticket->answered && !ticket->falls_back)
             ticket->record = *news->record;
         break;
     case INFLIGHT_ANSWERED:
-        ticket->record = *news->record;
-        ticket->cached = news->from_cache;
+        keep_answer(ticket, news);
         ticket->answered = true;
         ticket->answered_ms = news->when_ms;
         ticket->transcript = *news->transcript;
@@ -186,7 +201,9 @@ static void fill_unanswered(const struct rb_ticket *ticket, struct rb_answer *an
 {
     struct address_record record;
 
-    if (!ticket->accepted) {
+    if (ticket->falls_back) {
+        record = ticket->record;
+    } else if (!ticket->accepted) {
         verifier_moment(ticket->verifier, RB_REASON_TIMEOUT, "still_asking", &record);
     } else {
         record = ticket->record;

@@ -25,7 +25,8 @@ struct rb_ticket {
     int64_t asked_ms;
     void (*done)(void *arg, struct rb_ticket *ticket); /* NULL: nobody is called */
     void *done_arg;
-    bool waits; /* for a question; else the answer is there, and what follows needs no lock: */
+    bool waits;      /* for a question; else the answer is there, and what follows needs no lock: */
+    bool falls_back; /* `record` is what is known, which counts as long as the world gives none */
 
     pthread_mutex_t lock;
     pthread_cond_t told;

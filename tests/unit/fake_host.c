@@ -212,9 +212,9 @@ static bool on_ehlo(struct connection *connection)
 
     if (options->ehlo != NULL)
         return reply(connection, options->ehlo);
-    (void)snprintf(text, sizeof text, "250-fake.example\r\n%s%s%s250 HELP",
+    (void)snprintf(text, sizeof text, "250-fake.example\r\n%s%s%s%s250 HELP",
                    options->pipelining ? "250-PIPELINING\r\n" : "",
-                   options->smtputf8 ? "250-SMTPUTF8\r\n" : "",
+                   options->smtputf8 ? "250-SMTPUTF8\r\n" : "", options->size ? "250-SIZE\r\n" : "",
                    options->starttls && connection->ssl == NULL ? "250-STARTTLS\r\n" : "");
     return reply(connection, text);
 }
@@ -237,7 +237,11 @@ static bool on_mail(struct connection *connection, const char *line)
 {
     const struct fake_host_options *options = &connection->host->options;
     const char *text = begins(line, "MAIL FROM:<>") ? options->null_sender : options->mail;
+    const char *size = strstr(line, " SIZE=");
 
+    if (size != NULL && options->room > 0 &&
+        strtoull(size + strlen(" SIZE="), NULL, 10) > options->room)
+        return reply(connection, "552 5.3.4 Message size exceeds fixed limit");
     return reply(connection, text != NULL ? text : "250 2.1.0 Ok");
 }
 

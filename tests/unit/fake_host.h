@@ -60,6 +60,8 @@ struct fake_host_options {
     size_t script_count;
 
     bool pipelining, smtputf8, starttls;
+    bool size;               /* knows SIZE (RFC 1870), with no limit announced */
+    unsigned long long room; /* MAIL with a larger SIZE gets 552 5.3.4; 0: none does */
     bool broken_tls;         /* behind the reply to STARTTLS comes garbage, and the end */
     bool wants_certificate;  /* of us; with TLS 1.3 it says so behind our handshake only */
     const char *banner;      /* NULL: 220 */

@@ -121,15 +121,37 @@ static void a_question_is_found_by_its_key_until_it_is_finished(void **state)
     struct inflight *inflight = *state;
     struct question *a = asked("a@d.example", 1), *b = asked("b@d.example", 1);
 
-    assert_false(inflight_has(inflight, "a@d.example"));
+    assert_false(inflight_has(inflight, "a@d.example", 0));
     assert_false(inflight_join(inflight, a));
     assert_false(inflight_join(inflight, b));
-    assert_true(inflight_has(inflight, "a@d.example"));
-    assert_false(inflight_has(inflight, "A@d.example"));
+    assert_true(inflight_has(inflight, "a@d.example", 0));
+    assert_false(inflight_has(inflight, "A@d.example", 0));
     inflight_finish(inflight, a, &refused, NULL);
-    assert_false(inflight_has(inflight, "a@d.example"));
-    assert_true(inflight_has(inflight, "b@d.example"));
+    assert_false(inflight_has(inflight, "a@d.example", 0));
+    assert_true(inflight_has(inflight, "b@d.example", 0));
     inflight_finish(inflight, b, &refused, NULL);
+}
+
+static void questions_of_other_sizes_are_not_equal(void **state)
+{
+    static const uint64_t sizes[] = {0, 1, UINT64_MAX};
+    struct inflight *inflight = *state;
+    struct question *questions[COUNT(sizes)], *again;
+
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        questions[i] = asked("u@d.example", 1);
+        question_set_size(questions[i], sizes[i]);
+        assert_true(questions[i]->item.message_size == sizes[i]);
+        assert_false(inflight_has(inflight, "u@d.example", sizes[i]));
+        assert_false(inflight_join(inflight, questions[i]));
+    }
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        again = asked("u@d.example", 2);
+        question_set_size(again, sizes[i]);
+        assert_true(inflight_join(inflight, again));
+        inflight_finish(inflight, questions[i], &welcome, NULL);
+        assert_false(inflight_has(inflight, "u@d.example", sizes[i]));
+    }
 }
 
 static void a_private_question_is_neither_joined_nor_joins(void **state)
@@ -141,7 +163,7 @@ static void a_private_question_is_neither_joined_nor_joins(void **state)
     private->is_private = true;
     inflight_wait_for(private, &listener.waiter);
     assert_false(inflight_join(inflight, private));
-    assert_false(inflight_has(inflight, "u@d.example"));
+    assert_false(inflight_has(inflight, "u@d.example", 0));
     assert_false(inflight_join(inflight, open));
     inflight_finish(inflight, open, &welcome, NULL);
     assert_int_equal(listener.answered, 0);
@@ -307,7 +329,7 @@ static void stopping_tells_all_and_ends_no_question(void **state)
     }
     inflight_stop(inflight);
     inflight_stop(inflight);
-    assert_false(inflight_has(inflight, "a@d.example"));
+    assert_false(inflight_has(inflight, "a@d.example", 0));
     for (size_t i = 0; i < COUNT(questions); i++)
         inflight_finish(inflight, questions[i], &refused, NULL);
     for (size_t i = 0; i < COUNT(questions); i++) {
@@ -404,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(names_that_are_too_long_make_no_question),
         TEST(a_question_is_found_by_its_key_until_it_is_finished),
+        TEST(questions_of_other_sizes_are_not_equal),
         TEST(a_private_question_is_neither_joined_nor_joins),
         TEST(one_that_never_was_under_way_is_finished_too),
         TEST(all_who_joined_are_told_once),

@@ -170,6 +170,24 @@ static void what_is_of_this_moment_is_not_kept(void **state)
     }
 }
 
+static void what_takes_mail_does_not_answer_for_a_message_of_some_size(void **state)
+{
+    static const struct {
+        enum rb_reason reason;
+        bool answers;
+    } rows[] = {
+        {RB_REASON_ACCEPTED, false},   {RB_REASON_MAILBOX_FULL, false},
+        {RB_REASON_CATCH_ALL, false},  {RB_REASON_NO_SUCH_USER, true},
+        {RB_REASON_DISABLED, true},    {RB_REASON_NULL_MX, true},
+        {RB_REASON_UNREACHABLE, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_int_equal(memory_answers_size(&(struct address_record){.reason = rows[i].reason}),
+                         rows[i].answers);
+}
+
 static void a_host_that_fails_is_held_back_and_tried_once(void **state)
 {
     static const char ip[] = "192.0.2.1";
@@ -266,6 +284,7 @@ int main(void)
         TEST(facts_answer_where_nothing_is_known_of_the_address),
         TEST(a_correspondent_stands_against_a_refusal),
         TEST(what_is_of_this_moment_is_not_kept),
+        TEST(what_takes_mail_does_not_answer_for_a_message_of_some_size),
         TEST(a_host_that_fails_is_held_back_and_tried_once),
         TEST(an_answer_says_how_long_it_is_kept),
         TEST(without_a_store_nothing_is_known_and_nothing_kept),
