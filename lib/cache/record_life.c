@@ -45,7 +45,6 @@ bool address_record_is_kept(enum rb_reason reason)
     case RB_REASON_TOO_LARGE:
     case RB_REASON_EXEMPT:
     case RB_REASON_INTERNAL_ERROR:
-    case RB_REASON_TOO_LARGE:
         return false;
     default:
         return true;
