@@ -14,14 +14,17 @@ bench-scenarios: all $(check_PROGRAMS)
 TESTS += tests/bench/guest/test_guest.py
 CLEANFILES += bench-guest.json
 EXTRA_DIST += tests/bench/README \
+    tests/bench/guest/authenticator.py \
     tests/bench/guest/contenders.py \
     tests/bench/guest/drive.py \
     tests/bench/guest/guest.py \
     tests/bench/guest/population.py \
+    tests/bench/guest/questions.py \
     tests/bench/guest/report.py \
     tests/bench/guest/test_guest.py \
     tests/bench/guest/trace.py \
-    tests/bench/guest/warp.py
+    tests/bench/guest/warp.py \
+    tests/bench/guest/zone.py
 
 include tests/bench/cache/local.mk
 include tests/bench/load/local.mk

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The three that are compared, each in an internet of its own: same DNS, mail hosts and mail.
+"""Those that are compared, each in an internet of its own: same DNS, mail hosts and mail.
 
 The networks, the mail hosts and Postfix are the lab's. What an admin would configure stands here.
 """
 
 import contextlib
+import dataclasses
 import gzip
+import ipaddress
 import os
 import pathlib
 import shutil
 import subprocess
 
+import authenticator
 import dns
 import exim as lab_exim
 import mailhosts
@@ -18,15 +21,46 @@ import milter
 import net
 import population
 import postfix
+import questions
 import service
 import warp
+import zone
 
 HOSTNAME = "mta.lab.example"
 SITE = "local.example"
 EXIM_USER = "Debian-exim"  # compiled into Debian's Exim
 EXIM_UID = 64025  # in the list of users that only the MTA sees; any number that nobody has
 
-# The defaults, but for what the lab's addresses and folders make necessary.
+REJECT_FAIL = 'on_spf_fail = "reject"'
+REJECT_BOTH = f'{REJECT_FAIL} on_spf_softfail = "reject"'
+
+
+@dataclasses.dataclass(frozen=True)
+class Position:
+    """What is set of Ringback beside what all have in common."""
+
+    gate: str
+    policy: str = ""  # what is in the policy beside the defaults
+    dkim: bool = False  # a filter before ours verifies signatures, and may vouch
+    knows_forwarders: bool = False  # a policy vouches for them
+
+
+POSITIONS = {
+    "no": Position("no"),
+    "fail": Position('"fail"'),
+    "fail-reject": Position('"fail"', REJECT_FAIL),
+    "softfail": Position('"softfail"'),
+    "softfail-reject": Position('"softfail"', REJECT_BOTH),
+    "softfail-reject-known": Position('"softfail"', REJECT_BOTH, knows_forwarders=True),
+    "vouched": Position('"vouched"'),
+    "vouched-reject": Position('"vouched"', REJECT_BOTH),
+    "vouched-dkim": Position('"vouched"', dkim=True),
+    "vouched-dkim-reject": Position('"vouched"', REJECT_BOTH, dkim=True),
+}
+RIVALS = ["exim", "postfix"]
+NAMES = [*POSITIONS, *RIVALS]
+
+# The defaults, but for the position and what the lab's addresses and folders make necessary.
 RINGBACK_CONF = """
 listen    = "inet:8894@127.0.0.1"
 control   = "{folder}/control.sock"
@@ -35,9 +69,14 @@ hostname  = "{hostname}"
 resolvers = {{ "192.0.2.53:53" }}
 callout {{
     # The networks of the lab are reserved for documentation: never called unless allowed.
-    allowed_networks = {{ "192.0.2.0/24" }}
+    allowed_networks = {{ "192.0.2.0/24", "198.18.0.0/16" }}
 }}
 cache {{ store = "lmdb:{store}" }}
+spf {{ gate = {gate} }}
+"""
+BEHIND_FILTER = f"""
+decide_at = "eom"
+trusted_authserv_ids = {{ "{authenticator.AUTHSERV_ID}" }}
 """
 
 # For both: what is accepted is thrown away, and the clock's variables reach the daemons.
@@ -85,12 +124,29 @@ class MailHosts(mailhosts.MailHosts):
 
 
 class Ringback(milter.Milter):
+    def __init__(self, position, people, *arguments):
+        super().__init__(*arguments)
+        self._position = position
+        self._forwarders = people.forwarders
+
     def configure(self, path=None, **changes):
         path = path or self.config
-        path.write_text(
-            RINGBACK_CONF.format(folder=self.folder, store=self.store, hostname=HOSTNAME)
-        )
+        path.write_text(self._text())
         return path
+
+    def _text(self):
+        position = self._position
+        text = RINGBACK_CONF.format(
+            folder=self.folder, store=self.store, hostname=HOSTNAME, gate=position.gate
+        )
+        if position.dkim:
+            text += BEHIND_FILTER
+        if position.knows_forwarders:
+            known = ", ".join(f'"{address}"' for address in self._forwarders)
+            text += f'policy "known" {{ match {{ client = {{ {known} }} }} vouched = yes }}\n'
+        if position.policy:
+            text += f'policy "default" {{ {position.policy} }}\n'
+        return text
 
 
 class Postfix(postfix.Postfix):
@@ -147,10 +203,13 @@ class Exim:
 
 
 class Contender:
-    """One of the three, with the internet around it. `with` brings it up and takes it down."""
+    """One of NAMES, with the internet around it. `with` brings it up and takes it down."""
 
-    def __init__(self, name, people, folder, builddir, exim=None):
+    def __init__(self, name, people, mails, folder, builddir, exim=None):
         self.name = name
+        self.position = POSITIONS.get(name)
+        self.milter = None  # of Ringback
+        self._mails = mails
         self._people = people
         self._folder = pathlib.Path(folder) / name
         self._builddir = builddir
@@ -168,17 +227,28 @@ class Contender:
     def __exit__(self, *_):
         self._parts.close()
 
+    def namespace_of(self, address):
+        """Where a client of that address is: mail hosts and their neighbours are in the world."""
+        within = ipaddress.ip_address(address) in ipaddress.ip_network("198.18.0.0/16")
+        return self.net.world if within else self.net.client
+
+    def decisions(self):
+        """What Ringback has decided, each line of its log a dict; of others nothing is known."""
+        return self.milter.decisions() if self.milter else []
+
     def _bring_up(self):
         self._folder.mkdir()
         self.net = net.Net()
         self._parts.callback(self.net.close)
-        self._address_bots()
+        self._give_addresses()
+        self.questions = questions.Questions(self.net.world)
+        self._parts.callback(self.questions.close)
         self.clock = warp.Clock(self._folder / "clock")
         world = warp.Warped(self.net.world, self.clock)
         mta = warp.Warped(self.net.mta, self.clock, self._laid_over())
         self.hosts = MailHosts(world, self._folder, self._builddir, self._people.hosts())
         self.parts = [
-            dns.Dns(self.net.world, self._folder, self._people.zone()),
+            dns.Dns(self.net.world, self._folder, zone.text(self._people)),
             self.hosts,
             *self._mta(mta),
         ]
@@ -187,19 +257,33 @@ class Contender:
             part.start()
 
     def _mta(self, namespace):
-        if self.name == "ringback":
-            asking = Postfix(namespace, self._folder, more=POSTFIX_MORE)
-            return [Ringback(namespace, self._folder, self._builddir), asking]
+        if self.position:
+            return self._ringback(namespace)
         if self.name == "exim":
             return [Exim(namespace, self._folder, self._exim)]
         more = POSTFIX_MORE + VERIFYING_MORE
         return [Postfix(namespace, self._folder, milters="", transport="smtp", more=more)]
 
-    def _address_bots(self):
-        bots = str(population.BOTS)
-        self.net.client.run("ip", "route", "add", "local", bots, "dev", "lo")
-        self.net.world.run("ip", "route", "add", bots, "via", "198.18.0.2")
-        self.net.mta.run("ip", "route", "add", bots, "via", "198.51.100.1")
+    def _ringback(self, namespace):
+        self.milter = Ringback(
+            self.position, self._people, namespace, self._folder, self._builddir
+        )
+        milters, parts = [postfix.MILTER], [self.milter]
+        if self.position.dkim:
+            milters.insert(0, authenticator.MILTER)
+            parts.append(authenticator.Authenticator(self.net.mta, self._mails))
+        asking = Postfix(
+            namespace, self._folder, milters=", ".join(milters), more=POSTFIX_MORE
+        )
+        return [*parts, asking]
+
+    def _give_addresses(self):
+        outside = str(population.OUTSIDE)
+        self.net.client.run("ip", "route", "add", "local", outside, "dev", "lo")
+        self.net.world.run("ip", "route", "add", outside, "via", "198.18.0.2")
+        self.net.mta.run("ip", "route", "add", outside, "via", "198.51.100.1")
+        for network in population.MAIL_HOSTS:
+            self.net.world.run("ip", "route", "add", "local", network, "dev", "lo")
 
     def _laid_over(self):
         """The MTA's own idea of the resolver, and of who Debian-exim is."""

@@ -8,6 +8,9 @@ import time
 
 import client
 
+HOUR_S = 3600
+REFRESHED_S = 4 * HOUR_S  # longer than any answer counts without being refreshed, of these (3 h)
+FRESH_S = 2 * HOUR_S  # longer than DNS counts (1 h)
 SLOT_S = 600  # simulated; what arrives within it is sent at once
 SLOTS_UNTIL_RETRY = 1
 CLIENTS = 64  # at once
@@ -48,7 +51,7 @@ def play(contender, mails, progress):
         slot = 0
         while slot <= max(batches):
             contender.clock.set(slot * SLOT_S)
-            time.sleep(DUE_S if contender.name == "ringback" else 0)
+            time.sleep(DUE_S if contender.position else 0)
             for outcome in _batch(pool, contender, batches[slot]):
                 if _comes_back(outcome):
                     batches[slot + SLOTS_UNTIL_RETRY].append((_again, outcome))
@@ -81,7 +84,7 @@ def _batch(pool, contender, attempts):
 
 def _send(contender, mail):
     return client.send(
-        contender.net.client,
+        contender.namespace_of(mail.client),
         mail.sender,
         recipient=mail.recipient,
         source=mail.client,
@@ -99,3 +102,25 @@ def _again(contender, outcome):
     reply = _send(contender, outcome.mail)
     outcome.retried, outcome.retry_code, outcome.retry_text = True, reply.code, reply.text
     return outcome
+
+
+def questions_of_a_mail(contender, mails, end):
+    """What one of these mails makes the MTA's side ask of DNS, once its sender is known: a dict, by
+    whether nothing is in DNS caches any more, or all. `end`: when the trace ends, in seconds.
+
+    Hours behind it all that is known is refreshed; two hours later that is still fresh, but DNS is
+    not."""
+    _one_by_one(contender, mails, end + REFRESHED_S)
+    found = {}
+    for when in ("first", "again"):
+        mark = contender.questions.counted()
+        _one_by_one(contender, mails, end + REFRESHED_S + FRESH_S)
+        found[when] = sum(contender.questions.counted(mark).values()) / len(mails)
+    return found
+
+
+def _one_by_one(contender, mails, stamp):
+    contender.clock.set(stamp)
+    for mail in mails:
+        _send(contender, mail)
+    contender.hosts.settled()

@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""How good a guest is each: Ringback, Exim's callouts and Postfix's probes, on the same mail.
+"""How good a guest is each: Ringback's positions, Exim's callouts and Postfix's probes.
 
-    tests/bench/guest/guest.py [--builddir DIR] [--seed N] [--hours H] [--json FILE] [--keep]
+    tests/bench/guest/guest.py [--builddir DIR] [--seed N] [--spf surveyed|logged] [--hours H]
+                               [--only NAME...] [--at-once N] [--json FILE] [--keep]
+    tests/bench/guest/guest.py --merge FILE... [--json FILE]
 
-README says what is measured. Needs root, and what the lab needs; takes about ten minutes. Exit
-status: 0 all demands hold, 1 not, 77 it cannot be run here. `--hours 2` plays the first hours only.
+README says what is measured. Needs root, and what the lab needs. Some are played at once, then the
+next, with the same mail. --only plays those alone; --merge puts such parts together. `--hours 2`
+plays the first hours only. Exit status: 0 all demands hold, 1 not, 77 it cannot be run here.
 """
 
 import sys
@@ -28,13 +31,14 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "lab"))
 import contenders
 import debs
 import drive
+import population
 import report
 import rig
 import trace
 import warp
 
-NAMES = ["ringback", "exim", "postfix"]
-LIMIT_S = 12 * 60
+LIMIT_S = 20 * 60  # for those that are played at once
+SAMPLE = 100  # one of so many mails... asks again what it makes the resolver be asked
 CANNOT = 77
 
 
@@ -63,10 +67,14 @@ class Player(threading.Thread):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description="compares how much three verifiers ask of others")
+    parser = argparse.ArgumentParser(description="compares how much verifiers ask of others")
     parser.add_argument("--builddir", default=rig.build_dir())
     parser.add_argument("--seed", type=int, default=trace.SEED)
+    parser.add_argument("--spf", choices=list(population.SPF), default="surveyed")
     parser.add_argument("--hours", type=float, default=24.0)
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=contenders.NAMES)
+    parser.add_argument("--at-once", type=int, default=3)
+    parser.add_argument("--merge", nargs="+", metavar="FILE")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--keep", action="store_true")
     return parser.parse_args()
@@ -104,103 +112,136 @@ def play_all(running, mails):
     return players
 
 
-def measure(options, folder, mails, people):
-    """Brings all up, plays, counts: (results by name, versions, seconds by name)."""
+def measure(options, folder, generator, mails):
+    """Brings up, plays, counts, some contenders at a time: the results by name."""
     exim = exim_program(options.builddir, folder)
     versions = contenders.versions(options.builddir, exim)
-    with contextlib.ExitStack() as parts:
-        running = []
-        for name in NAMES:
-            contender = contenders.Contender(name, people, folder, options.builddir, exim)
-            running.append(parts.enter_context(contender))
-        players = play_all(running, mails)
-        results = {
-            player.name: report.count(player.contender, mails, player.outcomes, people)
-            for player in players
-        }
-        if options.keep:
-            keep_outcomes(folder, players)
-    return results, versions, {player.name: round(player.seconds) for player in players}
-
-
-def keep_outcomes(folder, players):
-    """For a look at single mails: what each contender said to each."""
-    for player in players:
-        with open(folder / f"{player.name}.outcomes", "w", encoding="utf-8") as file:
-            for each in sorted(player.outcomes, key=lambda outcome: outcome.mail.number):
-                mail, second = each.mail, f" | {each.retry_code} {each.retry_text}"
-                print(
-                    f"{mail.number} {mail.kind} {mail.spf} exists={mail.exists} {mail.sender}: "
-                    f"{each.code} {each.text}{second if each.retried else ''}",
-                    file=file,
+    names = options.only or contenders.NAMES
+    results = {}
+    for at in range(0, len(names), options.at_once):
+        with contextlib.ExitStack() as parts:
+            running = [
+                parts.enter_context(
+                    contenders.Contender(
+                        name, generator.population, mails, folder, options.builddir, exim
+                    )
                 )
+                for name in names[at : at + options.at_once]
+            ]
+            for player in play_all(running, mails):
+                results[player.name] = result(player, generator.population, options)
+                results[player.name]["version"] = versions[
+                    player.name if player.name in contenders.RIVALS else "ringback"
+                ]
+                if options.keep:
+                    keep_outcomes(folder, player)
+    return results
 
 
-def say(options, shares, results, versions, seconds):
-    """The table and the demands; returns whether all hold."""
-    print(f"trace of seed {options.seed}:")
-    for what, number in shares.items():
+def result(player, people, options):
+    """What is reported of one contender."""
+    contender, mails = player.contender, player.mails
+    day = sum(contender.questions.counted().values()) / len(mails)
+    found = report.count(contender, mails, player.outcomes, people)
+    sample = mails[:: max(1, len(mails) // SAMPLE)]
+    asked = drive.questions_of_a_mail(contender, sample, options.hours * drive.HOUR_S)
+    return {**found, "questions": {"day": day, **asked}, "seconds": round(player.seconds)}
+
+
+def keep_outcomes(folder, player):
+    """For a look at single mails: what was said to each."""
+    with open(folder / f"{player.name}.outcomes", "w", encoding="utf-8") as file:
+        for each in sorted(player.outcomes, key=lambda outcome: outcome.mail.number):
+            mail, second = each.mail, f" | {each.retry_code} {each.retry_text}"
+            print(
+                f"{mail.number} {mail.kind} {mail.spf} dkim={mail.dkim} exists={mail.exists} "
+                f"{mail.sender} from {mail.client}: "
+                f"{each.code} {each.text}{second if each.retried else ''}",
+                file=file,
+            )
+
+
+def say(whole):
+    """The tables and the demands; returns whether all hold."""
+    print(f"trace of seed {whole['seed']}, SPF as {whole['spf']}, {whole['hours']:g} hours:")
+    for what, number in whole["trace"].items():
         print(f"  {what}: {number}")
+    results = {
+        name: whole["contenders"][name] for name in contenders.NAMES if name in whole["contenders"]
+    }
     print("\ncompared:")
-    for name, version in versions.items():
-        print(f"  {name}: {version} ({seconds[name]} s)")
+    for name, each in results.items():
+        print(f"  {name}: {each['version']} ({each['seconds']} s)")
     print("\n" + report.table(results))
-    print(report.describe_loss(results) + "\n")
+    print(report.short(results, whole["trace"]["mails"]))
     demands = report.demands(results)
     for holds, what, figures in demands:
         print(f"{'holds ' if holds else 'FAILS '} {what}: {figures}")
-    if options.json:
-        write_json(options, shares, results, versions, demands)
+    whole["demands"] = [
+        {"holds": holds, "what": what, "figures": figures} for holds, what, figures in demands
+    ]
     return all(holds for holds, _, _ in demands)
 
 
-def write_json(options, shares, results, versions, demands):
-    losses = {
-        name: {"mails": mails, "share": round(share, 4)}
-        for name, (mails, share) in report.loss(results).items()
-    }
-    whole = {
-        "seed": options.seed,
-        "hours": options.hours,
-        "trace": shares,
-        "versions": versions,
-        "contenders": results,
-        "loss_in_caught": losses,
-        "demands": [
-            {"holds": holds, "what": what, "figures": figures} for holds, what, figures in demands
-        ],
-    }
-    pathlib.Path(options.json).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+def merged(paths):
+    """Parts of one run as one; they must be of the same trace."""
+    parts = [json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for path in paths]
+    whole = parts[0]
+    for part in parts[1:]:
+        for key in ("seed", "spf", "hours", "trace"):
+            if part[key] != whole[key]:
+                raise SystemExit(f"guest.py: not of one trace: {key} differs")
+        whole["contenders"].update(part["contenders"])
+    return whole
 
 
 def leave(number, _frame):
     sys.exit(128 + number)
 
 
-def main():
-    options = arguments()
-    options.builddir = os.path.abspath(options.builddir)
-    reason = cannot_run(options.builddir)
-    if reason:
-        print(f"guest.py: {reason}", file=sys.stderr)
-        return CANNOT
-    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(name, leave)
-    generator = trace.Generator(options.seed)
-    mails = [mail for mail in generator.mails() if mail.stamp < options.hours * 3600]
+def play(options):
+    """A run: what say() says, and --json writes."""
+    generator = trace.Generator(options.seed, options.spf)
+    mails = [mail for mail in generator.mails() if mail.stamp < options.hours * drive.HOUR_S]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="ringback-guest-"))
     folder.chmod(0o755)
     try:
-        measured = measure(options, folder, mails, generator.population)
-    except debs.CannotHave as reason:
-        print(f"guest.py: {reason}", file=sys.stderr)
-        return CANNOT
+        results = measure(options, folder, generator, mails)
     finally:
         if options.keep:
             print(f"kept: {folder}", file=sys.stderr)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    holds = say(options, trace.shares(mails, generator.population), *measured)
+    return {
+        "seed": options.seed,
+        "spf": options.spf,
+        "hours": options.hours,
+        "trace": trace.shares(mails, generator.population),
+        "contenders": results,
+    }
+
+
+def main():
+    options = arguments()
+    options.builddir = os.path.abspath(options.builddir)
+    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(name, leave)
+    if options.merge:
+        whole = merged(options.merge)
+    else:
+        reason = cannot_run(options.builddir)
+        if reason:
+            print(f"guest.py: {reason}", file=sys.stderr)
+            return CANNOT
+        try:
+            whole = play(options)
+        except debs.CannotHave as cause:
+            print(f"guest.py: {cause}", file=sys.stderr)
+            return CANNOT
+    holds = say(whole)
+    if options.json:
+        text = json.dumps(whole, indent=2) + "\n"
+        pathlib.Path(options.json).write_text(text, encoding="utf-8")
     return 0 if holds else 1
 
 

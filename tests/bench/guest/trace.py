@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The mail of a small site over a simulated day, as JSON lines on standard output.
 
-    tests/bench/guest/trace.py [--seed N]
+    tests/bench/guest/trace.py [--seed N] [--spf surveyed|logged]
 
 README says what is in it and why. The same seed gives the same trace, to the octet.
 """
@@ -27,15 +27,18 @@ SITE_USERS = 25
 
 FORGED = 4500
 REAL = {  # kind -> mails
-    "person": 280,  # correspondence, with repeats
+    "person": 270,  # correspondence, with repeats
     "batv": 20,  # the same people; their domain tags its senders (prvs=)
-    "forwarded": 10,  # the same people through another's server, sender unchanged
+    "forwarded": 20,  # the same people through a forwarder's server, sender unchanged
     "verp": 60,  # a list: a sender for each subscriber
     "ezmlm": 60,  # a list: a sender for each message and subscriber
     "newsletter": 40,  # a sender that is never used again
     "srs": 30,  # forwarded with the sender rewritten
 }
 PEOPLE = 120  # outside, who write to the site
+INTACT = 0.8  # of what is forwarded with a signature (DKIM) so much arrives with a good one
+OWN_SIGNED = 0.2  # of what is forged so much bears a good signature of the forger's own domain
+FORGERS_DOMAIN = "bulk-offers.example"
 RUNS = 10  # spam runs
 RUN_MAILS = 135  # in each of them: 30 % of what is forged
 RUN_S = 30 * 60
@@ -63,13 +66,15 @@ class Mail:
     exists: bool  # whether the sender's mailbox does
     kind: str
     domain: str
-    spf: str  # what the domain says of the client: pass, fail, none
+    spf: str  # what the domain says of the client: a result of RFC 7208
+    dkim: str = "none"  # what a verifier finds: pass, fail, none
+    signer: str = ""  # the domain whose signature it is
     number: int = 0  # in order of arrival
 
 
 class Generator:
-    def __init__(self, seed):
-        self.population = population.Population(seed)
+    def __init__(self, seed, spf="surveyed"):
+        self.population = population.Population(seed, spf)
         self._random = random.Random(f"trace {seed}")
         self._site = [f"staff{number}" for number in range(SITE_USERS)]
         self._serial = 0
@@ -99,9 +104,21 @@ class Generator:
         return mails
 
     def _spam(self, stamp, domains, bots):
-        domain, client = self._random.choice(domains), self._random.choice(bots)
+        bot, domain = self._random.choice(bots), self._random.choice(domains)
+        if bot.claims:
+            domain = self.population.by_name[bot.claims]
+        signed = self._random.random() < OWN_SIGNED
         return self._mail(
-            stamp, client, f"[{client}]", "", domain, forged=True, exists=False, kind="forged"
+            stamp,
+            bot.address,
+            f"[{bot.address}]",
+            "",
+            domain,
+            forged=True,
+            exists=False,
+            kind="forged",
+            dkim="pass" if signed else "none",
+            signer=FORGERS_DOMAIN if signed else "",
         )
 
     def _half_exist(self, mails):
@@ -143,12 +160,17 @@ class Generator:
             mails.append(self._real(domain, f"prvs={tag}={user}", "batv", recipient))
         for _ in range(REAL["forwarded"]):
             user, domain, recipient = self._random.choice(people)
-            mails.append(self._real(domain, user, "forwarded", recipient, self._another(domain)))
+            mails.append(self._forward(self._real(domain, user, "forwarded", recipient), domain))
         return mails
 
-    def _another(self, domain):
-        numbers = [n for n in range(population.PROVIDERS) if n != domain.provider]
-        return self._random.choice(numbers)
+    def _forward(self, mail, domain):
+        """The same by way of a forwarder, who may break its signature."""
+        number = self._random.randrange(population.FORWARDERS)
+        mail.client, mail.helo = self.population.forwarders[number], f"mail.alumni{number}.example"
+        mail.spf = self.population.spf(mail.client, domain)
+        if mail.dkim == "pass" and self._random.random() >= INTACT:
+            mail.dkim = "fail"
+        return mail
 
     def _lists(self):
         mails = []
@@ -173,19 +195,20 @@ class Generator:
         domain = self._random.choice(self.population.domains)
         return f"{domain.name}={self._random.choice(domain.users)}"
 
-    def _real(self, domain, local, kind, recipient, provider=None):
-        provider = domain.provider if provider is None else provider
+    def _real(self, domain, local, kind, recipient):
         hour = self._random.choices(range(24), HOURS)[0]
         return self._mail(
             hour * 3600 + self._random.uniform(0, 3600),
-            population.provider_address(provider),
-            f"out{provider}.providers.example",
+            domain.outgoing,
+            domain.helo,
             f"{local}@{domain.name}",
             domain,
             forged=False,
             exists=True,
             kind=kind,
             recipient=recipient,
+            dkim="pass" if domain.signs else "none",
+            signer=domain.name if domain.signs else "",
         )
 
     def _mail(self, stamp, client, helo, sender, domain, recipient=None, **what):
@@ -204,6 +227,7 @@ class Generator:
 def shares(mails, residents):
     """What is in a trace, in numbers: what README promises can be held against it."""
     forged = [mail for mail in mails if mail.forged]
+    real = [mail for mail in mails if not mail.forged]
     missing = [mail for mail in forged if not mail.exists]
     knowable = [m for m in missing if residents.by_name[m.domain].kind in population.TELLING]
     return {
@@ -211,11 +235,12 @@ def shares(mails, residents):
         "forged": len(forged),
         "forged, mailbox does not exist": len(missing),
         "... at a domain that tells": len(knowable),
-        "... and does not disown the client": sum(mail.spf != "fail" for mail in knowable),
-        "forged, disowned by SPF": sum(mail.spf == "fail" for mail in forged),
+        "forged, by what SPF says": dict(collections.Counter(mail.spf for mail in forged)),
         "forged, different senders": len({mail.sender for mail in forged}),
-        "real": len(mails) - len(forged),
-        "real, different senders": len({mail.sender for mail in mails if not mail.forged}),
+        "real": len(real),
+        "real, different senders": len({mail.sender for mail in real}),
+        "real, by what SPF says": dict(collections.Counter(mail.spf for mail in real)),
+        "real, signed by its domain": sum(mail.dkim == "pass" for mail in real),
         "kinds": dict(collections.Counter(mail.kind for mail in mails)),
     }
 
@@ -223,8 +248,10 @@ def shares(mails, residents):
 def main():
     parser = argparse.ArgumentParser(description="a day's mail of a small site, as JSON lines")
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--spf", choices=list(population.SPF), default="surveyed")
+    options = parser.parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader may have seen enough
-    for mail in Generator(parser.parse_args().seed).mails():
+    for mail in Generator(options.seed, options.spf).mails():
         print(json.dumps(dataclasses.asdict(mail)))
 
 
