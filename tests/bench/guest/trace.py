@@ -142,11 +142,7 @@ class Generator:
     # --- Real mail ------------------------------------------------------------------
 
     def _correspondence(self):
-        alive = [d for d in self.population.domains if d.kind not in population.DEAD]
-        people = []
-        for domain in self._random.choices(alive, k=PEOPLE):
-            user, recipient = self._random.choice(domain.users), self._random.choice(self._site)
-            people.append((user, domain, recipient))
+        people = self._people()
         weights = population.zipf(PEOPLE, 0.7)
         # Only where the mail hosts know their tags.
         taggers = [person for person in people if person[1].kind == "plain"]
@@ -162,6 +158,17 @@ class Generator:
             user, domain, recipient = self._random.choice(people)
             mails.append(self._forward(self._real(domain, user, "forwarded", recipient), domain))
         return mails
+
+    def _people(self):
+        """Who writes to whom: domains evenly chosen by their SPF and servers, in no order."""
+        alive = [d for d in self.population.domains if d.kind not in population.DEAD]
+        alive.sort(key=lambda domain: (domain.published, domain.server, domain.rank))
+        domains = [alive[number * len(alive) // PEOPLE] for number in range(PEOPLE)]
+        self._random.shuffle(domains)
+        return [
+            (self._random.choice(domain.users), domain, self._random.choice(self._site))
+            for domain in domains
+        ]
 
     def _forward(self, mail, domain):
         """The same by way of a forwarder, who may break its signature."""
