@@ -8,6 +8,7 @@
 
 static atomic_ullong decisions[RB_REASON_MAX][ACTION_REJECT + 1];
 static atomic_ullong skips[EXEMPT_MAX];
+static atomic_ullong vouchers[RB_VOUCHER_MAX];
 static atomic_ullong waits[METRICS_WAIT_BUCKETS];
 static atomic_ullong sessions_open, sessions_total;
 
@@ -25,6 +26,12 @@ void metrics_skipped(enum exemption exemption)
 {
     if ((unsigned)exemption < EXEMPT_MAX)
         atomic_fetch_add(&skips[exemption], 1);
+}
+
+void metrics_vouched(enum rb_voucher voucher)
+{
+    if ((unsigned)voucher < RB_VOUCHER_MAX)
+        atomic_fetch_add(&vouchers[voucher], 1);
 }
 
 void metrics_waited(int64_t waited_ms)
@@ -55,6 +62,11 @@ uint64_t metrics_decisions(enum rb_reason reason, enum action action)
 uint64_t metrics_skips(enum exemption exemption)
 {
     return atomic_load(&skips[exemption]);
+}
+
+uint64_t metrics_vouchers(enum rb_voucher voucher)
+{
+    return atomic_load(&vouchers[voucher]);
 }
 
 uint64_t metrics_sessions_open(void)

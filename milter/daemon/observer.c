@@ -21,6 +21,7 @@ static void note_failure(const struct session *session, enum decision_of of, con
 const struct session_observer observer_of_sessions = {
     .decided = metrics_decided,
     .skipped = metrics_skipped,
+    .vouched = metrics_vouched,
     .waited = metrics_waited,
     .failed = note_failure,
     .note_correspondent = rb_note_correspondent,
@@ -35,6 +36,17 @@ static void log_answer(const struct rb_answer *answer, struct log_fields *fields
     if (answer->rule[0] != '\0')
         log_field(fields, "rule", answer->rule);
     log_field(fields, "cached", answer->cached ? "yes" : "no");
+}
+
+/* Of an exempt sender nobody was asked to. */
+static void log_voucher(const struct session *session, const struct decision *decision,
+                        struct log_fields *fields)
+{
+    enum rb_voucher voucher = decision->exemption == EXEMPT_NOT
+                                  ? envelope_answer(session, decision)->voucher
+                                  : RB_VOUCHER_NOBODY;
+
+    log_field(fields, "vouched", rb_voucher_name(voucher));
 }
 
 void observer_log(const struct session *session, struct decision *decision, const char *queue_id)
@@ -65,6 +77,8 @@ void observer_log(const struct session *session, struct decision *decision, cons
         log_field(&fields, "would", action_name(decision->wanted));
     log_field(&fields, "client", session->client_text[0] != '\0' ? session->client_text : "local");
     log_field(&fields, "id", session->id);
+    if (decision->of != OF_RECIPIENT)
+        log_voucher(session, decision, &fields);
     log_fields_write(LOG_LEVEL_INFO, &fields);
 }
 

@@ -65,6 +65,16 @@ static json_t *skip_counts(void)
     return skips;
 }
 
+static json_t *voucher_counts(void)
+{
+    json_t *vouched = json_object();
+
+    for (int voucher = RB_VOUCHER_NOBODY; voucher < RB_VOUCHER_MAX; voucher++)
+        json_object_set_new(vouched, rb_voucher_name((enum rb_voucher)voucher),
+                            json_integer((json_int_t)metrics_vouchers((enum rb_voucher)voucher)));
+    return vouched;
+}
+
 static json_t *callout_object(const struct rb_stats *stats)
 {
     json_t *by_result = json_object();
@@ -76,13 +86,14 @@ static json_t *callout_object(const struct rb_stats *stats)
             json_object_set_new(by_result, rb_reason_name(reason),
                                 json_integer((json_int_t)stats->callouts[reason]));
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "running",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "running",
                      (json_int_t)stats->running, "held", (json_int_t)stats->held, "resting",
                      (json_int_t)stats->resting, "pending", (json_int_t)stats->pending, "total",
                      (json_int_t)total, "connections", (json_int_t)stats->sessions, "coalesced",
                      (json_int_t)stats->coalesced, "busy", (json_int_t)stats->busy, "limited",
-                     (json_int_t)stats->limited, "spf_fail", (json_int_t)stats->spf_fail, "results",
-                     by_result);
+                     (json_int_t)stats->limited, "spf_fail", (json_int_t)stats->spf_fail,
+                     "spf_softfail", (json_int_t)stats->spf_softfail, "not_vouched",
+                     (json_int_t)stats->not_vouched, "results", by_result);
 }
 
 static json_t *cache_object(const struct rb_stats *stats)
@@ -188,15 +199,17 @@ json_t *status_object(void)
 
     rb_verifier_stats(service_world()->verifier, &stats);
     object = json_pack(
-        "{s:s, s:i, s:I, s:o, s:I, s:o, s:b, s:{s:I, s:I}, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "{s:s, s:i, s:I, s:o, s:I, s:o, s:b, s:{s:I, s:I}, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, "
+        "s:o}",
         "version", PACKAGE_VERSION, "pid", (int)getpid(), "uptime_s",
         (json_int_t)(now - service_started()), "config", text_of_ours(config->path), "config_age_s",
         (json_int_t)(now - service_configured()), "hostname", json_text(config->hostname),
         "dry_run", (int)config->dry_run, "sessions", "open", (json_int_t)metrics_sessions_open(),
         "total", (json_int_t)metrics_sessions_total(), "callouts", callout_object(&stats),
         "retries_scheduled", (json_int_t)stats.retries_scheduled, "verdicts", verdict_counts(),
-        "actions", action_counts(), "skipped", skip_counts(), "cache", cache_object(&stats),
-        "limits", limits_object(config), "identity_warnings", identity_warnings());
+        "actions", action_counts(), "skipped", skip_counts(), "vouched", voucher_counts(), "cache",
+        cache_object(&stats), "limits", limits_object(config), "identity_warnings",
+        identity_warnings());
     config_put(config);
     return object;
 }

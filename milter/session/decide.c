@@ -86,6 +86,8 @@ static void settle_by_answer(const struct session *session, struct decision *dec
     decision->pending = false;
     decision->verdict = decision->inquiry->answer.verdict;
     decision->reason = decision->inquiry->answer.reason;
+    if (session->world->observer != NULL)
+        session->world->observer->vouched(decision->inquiry->answer.voucher);
     decide_settle(session, decision,
                   policy_action(decision->policy, decision->verdict, decision->reason));
 }

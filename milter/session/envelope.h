@@ -82,7 +82,8 @@ struct session;
 struct session_observer {
     void (*decided)(enum rb_reason reason, enum action action); /* of a sender or a recipient */
     void (*skipped)(enum exemption exemption);                  /* a sender was not verified */
-    void (*waited)(int64_t waited_ms); /* a client waited so long for one answer */
+    void (*vouched)(enum rb_voucher voucher); /* who did for the client of a decided sender */
+    void (*waited)(int64_t waited_ms);        /* a client waited so long for one answer */
     /* An address could not be verified, and that is a fault of ours. */
     void (*failed)(const struct session *session, enum decision_of of, const char *why);
     /* A user of ours has written to this address, of len octets. */

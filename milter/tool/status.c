@@ -110,17 +110,20 @@ static void print_status(json_t *status)
            " waiting, %" JSON_INTEGER_FORMAT " in all, %" JSON_INTEGER_FORMAT
            " connections, %" JSON_INTEGER_FORMAT " joined, %" JSON_INTEGER_FORMAT
            " refused as busy, %" JSON_INTEGER_FORMAT " as over a limit, %" JSON_INTEGER_FORMAT
-           " by SPF\n",
+           " by SPF fail, %" JSON_INTEGER_FORMAT " by SPF softfail, %" JSON_INTEGER_FORMAT
+           " as not vouched for\n",
            "callouts", number(callouts, "running"), number(callouts, "held"),
            number(callouts, "resting"), number(callouts, "pending"), number(callouts, "total"),
            number(callouts, "connections"), number(callouts, "coalesced"), number(callouts, "busy"),
-           number(callouts, "limited"), number(callouts, "spf_fail"));
+           number(callouts, "limited"), number(callouts, "spf_fail"),
+           number(callouts, "spf_softfail"), number(callouts, "not_vouched"));
     printf("%-12s%" JSON_INTEGER_FORMAT " scheduled\n", "retries",
            number(status, "retries_scheduled"));
     print_counts("  results", json_object_get(callouts, "results"));
     json_object_foreach(verdicts, verdict, counts) print_counts(verdict, counts);
     print_counts("actions", json_object_get(status, "actions"));
     print_counts("skipped", json_object_get(status, "skipped"));
+    print_counts("vouched", json_object_get(status, "vouched"));
     print_counts("cache", cache);
     print_hosts(json_object_get(status, "limits"));
     print_limits(json_object_get(status, "limits"));

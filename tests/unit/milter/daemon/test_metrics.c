@@ -42,6 +42,20 @@ static void sessions_are_counted(void **state)
     assert_int_equal(metrics_sessions_open(), open);
 }
 
+static void vouchers_are_counted_each(void **state)
+{
+    uint64_t before[RB_VOUCHER_MAX];
+
+    (void)state;
+    for (int i = RB_VOUCHER_NOBODY; i < RB_VOUCHER_MAX; i++)
+        before[i] = metrics_vouchers((enum rb_voucher)i);
+    metrics_vouched(RB_VOUCHER_PTR);
+    metrics_vouched(RB_VOUCHER_MAX);
+    metrics_vouched((enum rb_voucher) - 1);
+    for (int i = RB_VOUCHER_NOBODY; i < RB_VOUCHER_MAX; i++)
+        assert_int_equal(metrics_vouchers((enum rb_voucher)i), before[i] + (i == RB_VOUCHER_PTR));
+}
+
 static void what_does_not_exist_is_not_counted(void **state)
 {
     (void)state;
@@ -59,6 +73,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_are_counted_in_their_bucket),
         cmocka_unit_test(sessions_are_counted),
+        cmocka_unit_test(vouchers_are_counted_each),
         cmocka_unit_test(what_does_not_exist_is_not_counted),
     };
 

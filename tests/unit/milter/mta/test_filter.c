@@ -628,7 +628,7 @@ static void both_lines_have_one_id(const char *log, const char *said)
     char wanted[64];
 
     assert_non_null(id);
-    (void)snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(id, "\n"), id);
+    (void)snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(id + 1, " \n") + 1, id);
     assert_true(strlen(wanted) > strlen(" id="));
     assert_int_equal(lines_with(log, wanted), 2);
 }

@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 
+#include "daemon/metrics.h"
 #include "session_rig.h"
 
 enum { PATIENCE_MS = 120000, SHORT_MS = 60, CROWD = 40 };
@@ -716,8 +717,11 @@ static void a_policy_that_vouches_opens_the_gate(void **state)
     struct session_rig *f = *state;
     struct gate gate = {.closed = RB_REASON_SPF_FAIL, .open = RB_REASON_NO_SUCH_USER};
 
+    const uint64_t counted = metrics_vouchers(RB_VOUCHER_POLICY);
+
     begin_behind_gate(f, &gate, VOUCHED);
     is_decided(rcpt(f, "<u@v.example>"), RB_REASON_NO_SUCH_USER, ACTION_REJECT);
+    assert_int_equal(metrics_vouchers(RB_VOUCHER_POLICY), counted + 1);
     assert_int_equal(gate.asked[RB_VOUCHER_POLICY], 1);
     assert_int_equal(gate.asked[RB_VOUCHER_NOBODY], 0);
 }

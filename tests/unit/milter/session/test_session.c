@@ -1136,10 +1136,12 @@ static void a_hostile_helo_is_made_printable(void **state)
 static void assert_log(const struct session *session, struct decision *decision, const char *id,
                        const char *wanted)
 {
+    const bool of_sender = decision->of == OF_SENDER;
     char line[LOG_SIZE];
 
-    (void)snprintf(line, sizeof line, "ringback-milter[%ld]: %s id=%s\n", (long)getpid(), wanted,
-                   session->id);
+    (void)snprintf(line, sizeof line, "ringback-milter[%ld]: %s id=%s%s%s\n", (long)getpid(),
+                   wanted, session->id, of_sender ? " vouched=" : "",
+                   of_sender ? rb_voucher_name(envelope_answer(session, decision)->voucher) : "");
     assert_string_equal(log_of(session, decision, id), line);
 }
 
@@ -1179,8 +1181,34 @@ static void the_longest_decision_fits_its_line(void **state)
     memset(session.plain.answer.ip, ':', sizeof session.plain.answer.ip - 1);
     memset(session.plain.answer.reply, '"', sizeof session.plain.answer.reply - 1);
     memset(session.plain.answer.rule, 'r', sizeof session.plain.answer.rule - 1);
+    session.plain.answer.voucher = RB_VOUCHER_POLICY;
     line = log_of(&session, decision, "4Xyz12");
     assert_non_null(strstr(line, " action=accept would=reject client=198.51.100.7 id="));
+    assert_non_null(strstr(line, " vouched=policy\n"));
+    session_fini(&session);
+}
+
+static void whoever_vouches_stands_in_the_log(void **state)
+{
+    struct session session;
+    struct decision *decision;
+
+    (void)state;
+    begin(&session, "");
+    mail(&session, "<bad@example.org>");
+    decision = session_rcpt(&session, "<a@example.net>");
+    for (int voucher = RB_VOUCHER_NOBODY; voucher < RB_VOUCHER_MAX; voucher++) {
+        char wanted[32];
+
+        session.plain.answer.voucher = (enum rb_voucher)voucher;
+        decision->logged = false;
+        (void)snprintf(wanted, sizeof wanted, " vouched=%s\n",
+                       rb_voucher_name((enum rb_voucher)voucher));
+        assert_non_null(strstr(log_of(&session, decision, NULL), wanted));
+    }
+    decision->exemption = EXEMPT_POLICY; /* whoever vouches, nobody was asked */
+    decision->logged = false;
+    assert_non_null(strstr(log_of(&session, decision, NULL), " vouched=nobody\n"));
     session_fini(&session);
 }
 
@@ -1284,6 +1312,7 @@ int main(void)
         cmocka_unit_test(a_hostile_helo_is_made_printable),
         cmocka_unit_test(a_decision_is_logged_as_the_contract_has_it),
         cmocka_unit_test(the_longest_decision_fits_its_line),
+        cmocka_unit_test(whoever_vouches_stands_in_the_log),
         cmocka_unit_test(a_decision_is_logged_once),
         cmocka_unit_test(without_a_host_the_log_names_none),
         cmocka_unit_test(an_exemption_is_logged_with_its_name),
