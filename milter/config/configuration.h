@@ -23,6 +23,7 @@ enum {
     CONFIG_RELAYS_MAX = 10000,
     CONFIG_WARNINGS_MAX = 100,   /* what comes after is not kept: nobody reads more */
     CONFIG_RESOLVERS_MAX = 3,    /* what libresolv can hold */
+    CONFIG_TRUSTED_IDS_MAX = 16, /* filters before ours; one bit of a word is for each */
     CONFIG_HOSTS_MAX = 8,        /* addresses of callout.bind, hosts of a relay */
     CONFIG_ALLOWED_MAX = 4096,   /* callout.allowed_networks: what the library takes */
     CONFIG_ENTRIES_MAX = 500000, /* entries of one list, those of its files included */
@@ -48,7 +49,8 @@ struct config {
     char *control, *http, *user;
     char *hostname; /* the effective one: "" only where a scope leaves it open */
     char *authserv_id;
-    unsigned syslog_facility; /* an index of log_facility_names; see config_facility */
+    struct text_list trusted_authserv_ids; /* none is authserv_id */
+    unsigned syslog_facility;              /* an index of log_facility_names; see config_facility */
     enum log_level log_level;
     bool dry_run;
     struct network_list trusted_networks;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -157,6 +158,34 @@ static bool warn_of_listen(struct loader *loader, cfg_t *root)
             warn(loader, parse_line(root, "listen_group"), wrong, "listen_group"));
 }
 
+/* What bears our own authserv-id is removed when it arrives: it cannot be another filter's. */
+static bool refuse_own_authserv_id(struct loader *loader, cfg_t *root)
+{
+    const struct config *config = loader->config;
+    struct where where = {.file = loader->path, .label = "trusted_authserv_ids"};
+
+    for (unsigned i = 0; i < config->trusted_authserv_ids.count; i++) {
+        const char *id = config->trusted_authserv_ids.items[i];
+
+        if (strcasecmp(id, config->authserv_id) != 0)
+            continue;
+        (void)parse_value(cfg_getnstr(root, "trusted_authserv_ids", i), &where.line);
+        return assign_refuse(loader->fault, &where, id,
+                             "is our own authserv_id, which is no other filter's; another "
+                             "authserv_id, or another identifier for that filter, would be right");
+    }
+    return true;
+}
+
+static bool warn_of_trusted_authserv_ids(struct loader *loader, cfg_t *root)
+{
+    if (loader->config->trusted_authserv_ids.count == 0 || loader->config->decide_at == DECIDE_EOM)
+        return true;
+    return warn(loader, parse_line(root, "trusted_authserv_ids"),
+                "trusted_authserv_ids: they vouch for no envelope sender: decide_at is not "
+                "\"eom\"");
+}
+
 static bool set_main(struct loader *loader, cfg_t *root)
 {
     struct config *config = loader->config;
@@ -172,6 +201,7 @@ static bool set_main(struct loader *loader, cfg_t *root)
             return false;
     }
     return warn_of_max_wait(loader, root) && warn_of_listen(loader, root) &&
+           refuse_own_authserv_id(loader, root) && warn_of_trusted_authserv_ids(loader, root) &&
            warn_of_refresh(loader, cache, "valid", config->cache.valid_ttl_s,
                            config->cache.valid_refresh_s) &&
            warn_of_refresh(loader, cache, "invalid", config->cache.invalid_ttl_s,

@@ -45,6 +45,8 @@ static const struct directive main_directives[] = {
     {DIRECTIVE("", "user", KIND_TEXT, AT(user), RINGBACK_USER), .check = value_user, .fixed = true},
     {DIRECTIVE("", "hostname", KIND_TEXT, AT(hostname), ""), .check = value_hostname},
     {DIRECTIVE("", "authserv_id", KIND_TEXT, AT(authserv_id), ""), .check = value_authserv_id},
+    {DIRECTIVE("", "trusted_authserv_ids", KIND_TEXTS, AT(trusted_authserv_ids), ""),
+     .max = CONFIG_TRUSTED_IDS_MAX, .check = value_trusted_authserv_id},
     {DIRECTIVE("", "syslog_facility", KIND_NAME, AT(syslog_facility), "mail"),
      .names = log_facility_names, .fixed = true},
     {DIRECTIVE("", "log_level", KIND_NAME, AT(log_level), "info"), .names = log_level_names},

@@ -418,6 +418,13 @@ const char *value_authserv_id(const char *text, char *out)
     return keep_text(out, text);
 }
 
+const char *value_trusted_authserv_id(const char *text, char *out)
+{
+    if (text[0] == '\0' || value_authserv_id(text, out) != NULL)
+        return "is no identifier; a host name such as \"mx.example.org\" would be right";
+    return NULL;
+}
+
 const char *value_hostname(const char *text, char *out)
 {
     static const char wrong[] = "is no host name; a fully qualified one such as "

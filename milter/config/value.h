@@ -43,20 +43,21 @@ const char *value_unix_path(const char *listen);
  */
 typedef const char *value_check(const char *text, char *out);
 
-value_check value_listen;        /* "inet:8894@127.0.0.1", "inet6:…", "unix:/path", "local:/path",
+value_check value_listen;      /* "inet:8894@127.0.0.1", "inet6:…", "unix:/path", "local:/path",
                                   VALUE_LISTEN_SYSTEMD */
-value_check value_listen_mode;   /* three octal digits or four, kept as four: "0660" */
-value_check value_group;         /* a name of the group file or "" */
-value_check value_control;       /* "/path" or "" */
-value_check value_http;          /* "127.0.0.1:8895", "[::1]:8895" or "" */
-value_check value_user;          /* a name of the passwd file or "" */
-value_check value_hostname;      /* a domain, an address literal or "" */
-value_check value_authserv_id;   /* a token (RFC 8601 2.2) or "" */
-value_check value_resolver;      /* "127.0.0.1:5353", "[::1]:53", an address alone */
-value_check value_ip;            /* an address alone */
-value_check value_mail_from;     /* a mailbox or "" */
-value_check value_fallback_from; /* the same; the domain may be HOSTNAME */
-value_check value_store;         /* "lmdb:/path" or "" */
-value_check value_relay_host;    /* "host:25", "[::1]:25", a host or address alone */
+value_check value_listen_mode; /* three octal digits or four, kept as four: "0660" */
+value_check value_group;       /* a name of the group file or "" */
+value_check value_control;     /* "/path" or "" */
+value_check value_http;        /* "127.0.0.1:8895", "[::1]:8895" or "" */
+value_check value_user;        /* a name of the passwd file or "" */
+value_check value_hostname;    /* a domain, an address literal or "" */
+value_check value_authserv_id; /* a token (RFC 8601 2.2) or "" */
+value_check value_trusted_authserv_id; /* a token */
+value_check value_resolver;            /* "127.0.0.1:5353", "[::1]:53", an address alone */
+value_check value_ip;                  /* an address alone */
+value_check value_mail_from;           /* a mailbox or "" */
+value_check value_fallback_from;       /* the same; the domain may be HOSTNAME */
+value_check value_store;               /* "lmdb:/path" or "" */
+value_check value_relay_host;          /* "host:25", "[::1]:25", a host or address alone */
 
 #endif

@@ -145,6 +145,7 @@ static void assert_top_defaults(const struct config *config)
     assert_string_equal(config->control, "/run/ringback/control.sock");
     assert_string_equal(config->http, "");
     assert_string_equal(config->authserv_id, "");
+    assert_int_equal(config->trusted_authserv_ids.count, 0);
     assert_int_equal(config_facility(config), LOG_MAIL);
     assert_int_equal(config->log_level, LOG_LEVEL_INFO);
     assert_false(config->dry_run);
@@ -538,6 +539,16 @@ static void malformed_values_are_refused_with_what_would_be_right(void **state)
         {"cache { store = \"redis://h:6379/0\" }",
          ":1: cache.store: \"redis://h:6379/0\" names a store that is not built in"},
         {"hostname = \"a b\"", ":1: hostname: \"a b\" is no host name"},
+        {"trusted_authserv_ids = { mx,\n \"a b\" }",
+         ":2: trusted_authserv_ids: \"a b\" is no identifier; a host name such as "
+         "\"mx.example.org\" would be right"},
+        {"trusted_authserv_ids = { \"\" }", ":1: trusted_authserv_ids: \"\" is no identifier"},
+        {"trusted_authserv_ids = {\"mx.example.org\",\n\"MX.example.net\"}\n"
+         "authserv_id = \"mx.example.net\"\ndecide_at = eom",
+         ":2: trusted_authserv_ids: \"MX.example.net\" is our own authserv_id, which is no other "
+         "filter's; another authserv_id, or another identifier for that filter, would be right"},
+        {"trusted_authserv_ids = {a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q}",
+         ":1: trusted_authserv_ids: \"q\" is one too many; up to 16 would be right"},
     };
 
     (void)state;
@@ -961,6 +972,10 @@ static void other_settings_without_effect_warn(void **state)
     assert_warning("max_wait = 30s",
                    ":1: max_wait: the MTA gives a filter up before that, unless told to wait "
                    "longer (Postfix after 30s, Sendmail after 10s)");
+    assert_warning("\ntrusted_authserv_ids = { mx.example.org }",
+                   ":2: trusted_authserv_ids: they vouch for no envelope sender: decide_at is not "
+                   "\"eom\"");
+    assert_no_warning("trusted_authserv_ids = { mx.example.org } decide_at = eom");
     assert_warning("hostname = mx", ":1: hostname: the name \"mx\" is not fully qualified: mail "
                                     "hosts may refuse it; one such as \"mx.example.org\" would be "
                                     "right");
@@ -1192,6 +1207,7 @@ static void printed_configuration_reads_back_as_the_same(void **state)
     write_text(list_path, "192.0.2.0/24\n");
     snprintf(text, sizeof(text),
              "control = \"/run/a \\\"b\\\" \\\\ \\$c\" trusted_networks = { } max_wait = 90s\n"
+             "trusted_authserv_ids = { \"mx.example.org\", a } decide_at = eom\n"
              "resolvers = { \"::1\" } callout { bind = { \"192.0.2.1\", \"2001:db8::1\" } }\n"
              "cache { max_size = 1536MB unknown_ttl = 61s }\n"
              "policy \"a\" { match { client = { \"file:%s\", \"2001:db8::/32\" }\n"
@@ -1205,6 +1221,7 @@ static void printed_configuration_reads_back_as_the_same(void **state)
     assert_non_null(strstr(printed, "control = \"/run/a \\\"b\\\" \\\\ \\$c\"\n"));
     assert_non_null(strstr(printed, "max_size = \"1536MB\"\n"));
     assert_non_null(strstr(printed, "on_greylisted = \"tempfail\"\n"));
+    assert_non_null(strstr(printed, "trusted_authserv_ids = { \"mx.example.org\", \"a\" }\n"));
     assert_null(strstr(printed, "policy \"default\""));
     free(printed);
 }
