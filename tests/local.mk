@@ -73,6 +73,7 @@ UNIT = \
     tests/unit/milter/session/test_explain \
     tests/unit/milter/session/test_recipient \
     tests/unit/milter/session/test_session \
+    tests/unit/milter/session/test_vouch \
     tests/unit/milter/daemon/test_control \
     tests/unit/milter/daemon/test_daemon \
     tests/unit/milter/daemon/test_metrics \

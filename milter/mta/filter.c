@@ -25,6 +25,7 @@
 #include "session/decide.h"
 #include "session/reply.h"
 #include "session/session.h"
+#include "session/vouch.h"
 
 /* What was agreed on with the MTA for a connection. */
 struct terms {
@@ -381,13 +382,19 @@ static sfsistat on_data(SMFICTX *context)
     return leave(SMFIS_CONTINUE);
 }
 
+static void see_field(struct connection *connection, const char *name, const char *value)
+{
+    headers_see(&connection->census, name, value, connection->session.config->authserv_id);
+    vouch_see(&connection->session, name, value);
+}
+
 static sfsistat on_header(SMFICTX *context, char *name, char *value)
 {
     struct connection *connection = connection_of(context);
 
     enter();
     if (connection != NULL)
-        headers_see(&connection->census, name, value, connection->session.config->authserv_id);
+        see_field(connection, name, value);
     return leave_quietly(context);
 }
 
@@ -490,6 +497,7 @@ static sfsistat on_eom(SMFICTX *context)
     if (connection == NULL)
         return leave(SMFIS_CONTINUE);
     session = &connection->session;
+    decide_at_end(session);
     if (refuses_message(context, connection, still_at_it, &status))
         return leave(status);
     decision = decide_message(session);

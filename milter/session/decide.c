@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "session/inquiry.h"
+#include "session/vouch.h"
 
 /*
  * The question whose answer the policy decides by. One that vouches for its clients needs one of its
@@ -26,6 +27,13 @@ static struct inquiry *inquiry_for(struct session *session, const struct policy 
                : &session->vouched;
 }
 
+/* Whether the gate has held the question back, and somebody may vouch for the sender later. */
+static bool awaits_voucher(const struct session *session, const struct inquiry *inquiry)
+{
+    return inquiry == &session->plain && decide_is_held_back(inquiry->answer.reason) &&
+           vouch_may_come(session);
+}
+
 /* Whether the recipient is let in for now, and the sender decided about later. */
 static bool is_let_in(struct session *session, struct inquiry *inquiry, const struct policy *policy)
 {
@@ -35,7 +43,7 @@ static bool is_let_in(struct session *session, struct inquiry *inquiry, const st
     if (inquiry_is_open(inquiry) && !rb_ready(inquiry->ticket))
         return true;
     inquiry_await(session, inquiry, 0, NULL, NULL);
-    return false;
+    return awaits_voucher(session, inquiry);
 }
 
 static struct decision *find_decision(const struct session *session, const struct policy *policy,
@@ -146,7 +154,8 @@ bool decide_is_other_fate(struct session *session, const struct policy *policy,
                           enum exemption exemption)
 {
     const struct inquiry *inquiry = inquiry_for(session, policy);
-    bool undecided = exemption == EXEMPT_NOT && (!inquiry->asked || inquiry_is_open(inquiry));
+    bool undecided = exemption == EXEMPT_NOT && (!inquiry->asked || inquiry_is_open(inquiry) ||
+                                                 awaits_voucher(session, inquiry));
 
     for (const struct decision *each = session->decisions; each != NULL; each = each->next) {
         if (decide_refuses(each) || (!each->pending && !undecided))
@@ -162,12 +171,16 @@ bool decide_is_other_fate(struct session *session, const struct policy *policy,
 /* Whether somebody who vouches for the client could make another decision of it. */
 static bool may_be_vouched_for(const struct session *session, const struct decision *decision)
 {
-    return decision->inquiry == &session->plain && !decide_refuses(decision) &&
-           (decision->pending || decide_is_held_back(decision->reason));
+    const struct inquiry *plain = &session->plain;
+
+    return decision->inquiry == plain && !decide_refuses(decision) &&
+           (inquiry_is_open(plain) ? decision->pending : decide_is_held_back(plain->answer.reason));
 }
 
 void decide_vouch(struct session *session, enum rb_voucher voucher)
 {
+    if (inquiry_is_open(&session->plain) && rb_ready(session->plain.ticket))
+        inquiry_await(session, &session->plain, 0, NULL, NULL);
     for (struct decision *each = session->decisions; each != NULL; each = each->next) {
         if (!may_be_vouched_for(session, each))
             continue;
@@ -176,6 +189,12 @@ void decide_vouch(struct session *session, enum rb_voucher voucher)
         each->pending = true;
         each->logged = false;
     }
+}
+
+void decide_at_end(struct session *session)
+{
+    if (vouch_may_come(session) && vouch_is_for_sender(session))
+        decide_vouch(session, RB_VOUCHER_DKIM);
 }
 
 /* Room for one more decision, at the end of the list. NULL: out of memory. */

@@ -30,8 +30,13 @@ bool decide_is_other_fate(struct session *session, const struct policy *policy,
  */
 void decide_vouch(struct session *session, enum rb_voucher voucher);
 
+/* The same at the end of the message, before decide_collect, where a filter before ours vouches for
+ * the sender (vouch.h) and decide_at is eom. */
+void decide_at_end(struct session *session);
+
 /*
- * Whether a decision is pending: with decide_at data or eom, and where a host has accepted the
+ * Whether a decision is pending: with decide_at data or eom, also where only the gate has spoken and
+ * filters before ours may vouch for the sender; and where a host has accepted the
  * sender and whatever else is found out refuses nothing.
  */
 bool decide_is_pending(const struct session *session);

@@ -73,6 +73,14 @@ struct decision {
     bool logged;
 };
 
+/* What filters before ours have said in a message's header; see vouch.h. */
+struct vouch_results {
+    bool is_over;             /* the message's own fields have begun */
+    unsigned fields;          /* looked at */
+    unsigned ids_seen;        /* a bit for each of trusted_authserv_ids, in its order */
+    struct text_list domains; /* vouched for */
+};
+
 struct session;
 
 /*
@@ -134,6 +142,7 @@ struct session {
     struct decision first;      /* room of the first of them, nearly always the only one */
     bool marked;          /* a recipient who was let in wants something done with the message: */
     struct decision mark; /* the harshest decision about such a recipient */
+    struct vouch_results results;
     char *correspondents; /* noted when the message is let in; each ends with NUL; malloc'ed */
     size_t correspondents_len, correspondents_room;
 

@@ -24,6 +24,7 @@
 #include "session/decide.h"
 #include "session/inquiry.h"
 #include "session/recipient.h"
+#include "session/vouch.h"
 
 /* --- The connection ------------------------------------------------------- */
 
@@ -210,6 +211,7 @@ void session_reset(struct session *session)
     inquiry_fini(&session->vouched);
     rb_answer_fini(&session->rcpt.answer);
     session->rcpt.decided = false;
+    vouch_forget(session);
     forget_correspondents(session);
     forget_sender(session);
     session->sender_key[0] = session->sender_text[0] = session->id[0] = '\0';

@@ -567,6 +567,37 @@ static void our_fields_stand_at_the_top_ours_topmost(void **state)
     leaves();
 }
 
+static void answer_by_gate(void *arg, const struct rb_question *question, enum decision_of of,
+                           struct rb_answer *answer)
+{
+    (void)arg;
+    (void)of;
+    answer->reason =
+        question->voucher == RB_VOUCHER_DKIM ? RB_REASON_NO_SUCH_USER : RB_REASON_NOT_VOUCHED;
+    answer->verdict = rb_reason_verdict(answer->reason);
+}
+
+static void what_a_filter_says_at_the_top_counts_at_the_end(void **state)
+{
+    static const char pass[] = "mx.example.net; dkim=pass header.d=example.org";
+    struct session_rig *f = *state;
+
+    for (int above = 0; above < 2; above++) {
+        begin(f, "decide_at = \"eom\"\ntrusted_authserv_ids = { \"mx.example.net\" }");
+        f->world.answer = answer_by_gate;
+        let_in("<good@example.org>");
+        if (above)
+            field("Authentication-Results", pass);
+        field("Received", "from elsewhere");
+        field("Authentication-Results", pass);
+        assert_int_equal(end(), above ? SMFIS_REJECT : SMFIS_CONTINUE);
+        let_in("<good@example.org>"); /* another message has said nothing */
+        assert_int_equal(end(), SMFIS_CONTINUE);
+        leaves();
+        f->world.answer = NULL;
+    }
+}
+
 /* Removing one renumbers those behind it. */
 static void forged_fields_are_removed_from_the_last_to_the_first(void **state)
 {
@@ -1028,6 +1059,7 @@ int main(void)
         T(what_is_decided_at_data_is_told_there),
         T(what_is_decided_at_the_end_is_told_there),
         T(our_fields_stand_at_the_top_ours_topmost),
+        T(what_a_filter_says_at_the_top_counts_at_the_end),
         T(forged_fields_are_removed_from_the_last_to_the_first),
         T(what_a_message_brought_that_was_given_up_is_not_the_next_ones),
         T(more_forged_fields_than_are_removed_are_refused),
