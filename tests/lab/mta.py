@@ -36,6 +36,13 @@ class Mta:
         """Where the milter listens, from now on: one of places.py."""
         raise NotImplementedError
 
+    def set_filter_before(self, port=None):
+        """Another filter, at that port of 127.0.0.1, is asked before the milter, from now on.
+
+        None: none.
+        """
+        raise NotImplementedError
+
     def set_patience(self, seconds=None):
         """How long it lets the milter be silent, from now on.
 

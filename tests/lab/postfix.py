@@ -155,6 +155,9 @@ class Postfix(mta.Mta):
     def set_milter(self, place):
         self._reconfigure(milters=place.main_cf)
 
+    def set_filter_before(self, port=None):
+        self._reconfigure(milters=f"inet:127.0.0.1:{port}, {MILTER}" if port else MILTER)
+
     def set_patience(self, seconds=None):
         patient = f"{{ {MILTER}, command_timeout={seconds}s, content_timeout={seconds}s }}"
         self._reconfigure(milters=patient if seconds else MILTER)

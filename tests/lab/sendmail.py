@@ -143,6 +143,11 @@ class Sendmail(mta.Mta):
         lines = MILTER_LINES.read_text()
         self.reconfigure(milter=lines.replace(places.Inet.listen, place.listen))
 
+    def set_filter_before(self, port=None):
+        lines = MILTER_LINES.read_text()
+        before = f"INPUT_MAIL_FILTER(`before', `S=inet:{port}@127.0.0.1, T=S:30s;R:30s;E:60s')dnl\n"
+        self.reconfigure(milter=before + lines if port else lines)
+
     def set_patience(self, seconds=None):
         lines = MILTER_LINES.read_text()
         self.reconfigure(milter=re.sub(r"R:\d+s", f"R:{seconds}s", lines) if seconds else lines)
