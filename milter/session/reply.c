@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * reply: see reply.h. Of a sender, what its mail host said is quoted; of a recipient, nothing that
- * our own hosts said is told. Codes: RFC 3463.
+ * our own hosts said is told. Codes: RFC 3463, RFC 7372. A sender is put off with 450, whatever the
+ * reason: 451 would speak of an error of ours (RFC 5321 4.2.3).
  */
 #include "config.h"
 
@@ -11,6 +12,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "session/decide.h"
+
+enum { SAID_MAX = 199 }; /* octets quoted of a host's reply */
 
 /* What there is to say where no host said anything. */
 static const char *in_words(enum rb_reason reason)
@@ -39,8 +43,6 @@ static const char *in_words(enum rb_reason reason)
     case RB_REASON_LIMITED:
     case RB_REASON_BUSY:
         return "too many addresses to verify just now";
-    case RB_REASON_SPF_FAIL:
-        return "its domain does not allow this client to send mail for it (SPF)";
     default:
         return rb_reason_name(reason);
     }
@@ -55,6 +57,30 @@ static void quote_reply(char *text, size_t size, const char *said)
             *c = '\'';
 }
 
+/* What the gate has to say: whose domain says what of the client, and what can be done. */
+static void words_of_gate(const struct session *session, const struct decision *decision,
+                          char *text, size_t size)
+{
+    const struct rb_answer *answer = envelope_answer(session, decision);
+    const char *domain = answer->domain[0] != '\0' ? answer->domain : "its domain";
+    const char *client = session->client_text[0] != '\0' ? session->client_text : "this client";
+    char said[RB_DOMAIN_MAX + 128];
+
+    if (decision->reason == RB_REASON_SPF_FAIL)
+        (void)snprintf(said, sizeof said, "%s says by SPF that %s may not send its mail", domain,
+                       client);
+    else if (decision->reason == RB_REASON_SPF_SOFTFAIL)
+        (void)snprintf(said, sizeof said, "%s says by SPF that %s is probably no server of its own",
+                       domain, client);
+    else
+        (void)snprintf(said, sizeof said, "nothing shows that %s sends mail for %s", client,
+                       domain);
+    (void)snprintf(text, size,
+                   "%s; send it through a server of that domain, or have its owner name this one "
+                   "by SPF",
+                   said);
+}
+
 /* Of the sender: what its mail host said is nobody's secret. */
 static void describe_sender(const struct session *session, const struct decision *decision,
                             char *text, size_t size)
@@ -62,16 +88,19 @@ static void describe_sender(const struct session *session, const struct decision
     const struct rb_answer *answer = envelope_answer(session, decision);
     const char *what =
         decision->verdict == RB_VERDICT_INVALID ? "undeliverable address" : "unverified address";
-    char said[200], sender[RB_ADDRESS_MAX + 1];
+    char said[REPLY_TEXT_MAX + 1], sender[RB_ADDRESS_MAX + 1];
 
     text_printable(sender, sizeof sender, session->sender_text, strlen(session->sender_text));
     if (answer->reply[0] != '\0') {
-        quote_reply(said, sizeof said, answer->reply);
+        quote_reply(said, SAID_MAX + 1, answer->reply);
         (void)snprintf(text, size, "<%s>: sender address rejected: %s: %s said: \"%s\"", sender,
                        what, answer->mx, said);
     } else {
-        (void)snprintf(text, size, "<%s>: sender address rejected: %s: %s", sender, what,
-                       in_words(decision->reason));
+        if (decide_is_held_back(decision->reason))
+            words_of_gate(session, decision, said, sizeof said);
+        else
+            (void)text_copy(said, sizeof said, in_words(decision->reason));
+        (void)snprintf(text, size, "<%s>: sender address rejected: %s: %s", sender, what, said);
     }
 }
 
@@ -94,12 +123,22 @@ static void describe_recipient(const struct decision *decision, char *text, size
                                                                : "unverified address");
 }
 
+/* Whom the domain disowns by SPF: RFC 7372 3.2. For whom nobody vouches: delivery not authorized. */
+static const char *enhanced_code_of_sender(enum rb_reason reason, bool reject)
+{
+    if (reason == RB_REASON_SPF_FAIL || reason == RB_REASON_SPF_SOFTFAIL)
+        return reject ? "5.7.23" : "4.7.23";
+    if (reason == RB_REASON_NOT_VOUCHED)
+        return reject ? "5.7.1" : "4.7.1";
+    return reject ? "5.1.7" : "4.1.7";
+}
+
 static const char *enhanced_code(const struct decision *decision, bool reject)
 {
     if (decision->put_off)
         return "4.5.3";
     if (decision->of == OF_SENDER)
-        return reject ? "5.1.7" : "4.1.7";
+        return enhanced_code_of_sender(decision->reason, reject);
     if (decision->barred)
         return reject ? "5.7.1" : "4.7.1";
     return reject ? "5.1.1" : "4.1.1";
@@ -109,7 +148,7 @@ void reply_write(const struct session *session, const struct decision *decision,
                  struct smtp_reply *reply)
 {
     bool reject = action == ACTION_REJECT;
-    char text[2 * REPLY_TEXT_MAX];
+    char text[3 * REPLY_TEXT_MAX];
 
     (void)text_copy(reply->code, sizeof reply->code,
                     reject              ? "550"

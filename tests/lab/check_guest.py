@@ -157,7 +157,7 @@ def _spf(tap, rig, there):
 
 def _on_spf_fail(tap, rig, action, mail):
     text = f"on_spf_fail = {action}"
-    refusals = {"reject": (550, "5.1.7 "), "tempfail": (450, "4.1.7 ")}
+    refusals = {"reject": (550, "5.7.23 "), "tempfail": (450, "4.7.23 ")}
     if action in refusals:
         code, enhanced = refusals[action]
         begins = f"{enhanced}<alice@strict.example>: sender address rejected: "

@@ -909,6 +909,50 @@ static void where_no_host_said_anything_the_reason_is_told(void **state)
                  "<u @ x>: sender address rejected: undeliverable address: not a valid address");
 }
 
+/* Whose domain, what it says of the client, and what to do. */
+static void what_the_gate_held_back_is_told_in_words(void **state)
+{
+    static const char remedy[] =
+        "; send it through a server of that domain, or have its owner name "
+        "this one by SPF";
+    static const struct {
+        enum rb_reason reason;
+        const char *reject, *tempfail, *words;
+    } table[] = {
+        {RB_REASON_SPF_FAIL, "5.7.23", "4.7.23",
+         "strict.example says by SPF that 198.51.100.7 may not send its mail"},
+        {RB_REASON_SPF_SOFTFAIL, "5.7.23", "4.7.23",
+         "strict.example says by SPF that 198.51.100.7 is probably no server of its own"},
+        {RB_REASON_NOT_VOUCHED, "5.7.1", "4.7.1",
+         "nothing shows that 198.51.100.7 sends mail for strict.example"},
+    };
+    struct session session;
+    struct smtp_reply reply;
+    char wanted[REPLY_TEXT_MAX + 1];
+
+    (void)state;
+    begin(&session, "");
+    mail(&session, "<u@strict.example>");
+    (void)snprintf(session.plain.answer.domain, sizeof session.plain.answer.domain,
+                   "strict.example");
+    for (size_t i = 0; i < COUNT(table); i++) {
+        const struct decision decision = {.verdict = RB_VERDICT_UNKNOWN, .reason = table[i].reason};
+
+        (void)snprintf(wanted, sizeof wanted,
+                       "<u@strict.example>: sender address rejected: unverified address: %s%s",
+                       table[i].words, remedy);
+        reply_write(&session, &decision, ACTION_REJECT, &reply);
+        assert_string_equal(reply.code, "550");
+        assert_string_equal(reply.enhanced, table[i].reject);
+        assert_string_equal(reply.text, wanted);
+        reply_write(&session, &decision, ACTION_TEMPFAIL, &reply);
+        assert_string_equal(reply.code, "450");
+        assert_string_equal(reply.enhanced, table[i].tempfail);
+        assert_string_equal(reply.text, wanted);
+    }
+    session_fini(&session);
+}
+
 static void assert_harmless(const char *text, size_t max)
 {
     if (strlen(text) > max)
@@ -1304,6 +1348,7 @@ int main(void)
         cmocka_unit_test(a_deferral_says_what_the_host_said),
         cmocka_unit_test(what_a_host_said_is_made_printable),
         cmocka_unit_test(where_no_host_said_anything_the_reason_is_told),
+        cmocka_unit_test(what_the_gate_held_back_is_told_in_words),
         cmocka_unit_test(every_reason_makes_a_reply),
         cmocka_unit_test(hostile_senders_do_no_harm),
         cmocka_unit_test(an_address_of_full_length_is_whole_in_the_reply),
