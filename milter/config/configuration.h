@@ -38,6 +38,7 @@ struct relay {
     struct text_list to; /* "host:port", "lmtp:host:port", "unix:/path" */
     char *list;          /* the same, as the library takes it */
     enum action on_unreachable;
+    bool check_size; /* it is asked whether it takes a message as large as the client says */
 };
 
 /* Directives as in ringback.conf(5). Strings are never NULL. Read only. */

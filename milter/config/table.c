@@ -171,6 +171,7 @@ static const struct directive relay_directives[] = {
     {DIRECTIVE("relay", "on_unreachable", KIND_NAME, offsetof(struct relay, on_unreachable),
                "tempfail"),
      .names = action_names},
+    {DIRECTIVE("relay", "check_size", KIND_YES_NO, offsetof(struct relay, check_size), "yes")},
 };
 
 #define TABLE(array)                                                                               \

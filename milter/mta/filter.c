@@ -293,6 +293,8 @@ static sfsistat on_mail(SMFICTX *context, char **arguments)
     if (session_mail(&connection->session, arguments[0] != NULL ? arguments[0] : "",
                      is_authenticated(context)) != RB_OK)
         log_line(LOG_LEVEL_ERROR, "out of memory: a message is let through unverified");
+    for (char **next = arguments; next[0] != NULL && next[1] != NULL; next++)
+        session_mail_parameters(&connection->session, next[1]);
     return leave_quietly(context);
 }
 

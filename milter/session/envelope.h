@@ -128,6 +128,7 @@ struct session {
     /* the message */
     bool authenticated;
     bool null_sender;
+    uint64_t message_size; /* octets, by MAIL's SIZE= (RFC 1870); 0: the client gave none */
     char *sender; /* as the client gave it, brackets and all, without ESMTP arguments; NULL: none */
     char sender_room[SESSION_SENDER_MAX + 1]; /* sender points here, or to malloc'ed room */
     char sender_key[RB_ADDRESS_MAX + 1];    /* canonical; "" for the null sender or a bad address */

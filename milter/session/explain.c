@@ -4,6 +4,7 @@
 
 #include "session/explain.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct wanted {
     enum decision_of of;
     char *address; /* malloc'ed */
     char relay[RELAY_MAX + 1];
+    uint64_t message_size;
     bool under_way;
 };
 
@@ -43,6 +45,7 @@ struct explanation {
     char *helo, *from, *to; /* malloc'ed */
     struct sockaddr_storage client;
     bool authenticated;
+    json_int_t message_size; /* octets; 0: not known */
     bool is_given[SUBJECTS]; /* by enum decision_of */
     struct rb_answer given[SUBJECTS];
 
@@ -64,6 +67,7 @@ static void note_question(struct explanation *explanation, const struct rb_quest
     wanted->address = strndup(question->address, question->address_len);
     (void)text_copy(wanted->relay, sizeof wanted->relay,
                     question->relay != NULL ? question->relay : "");
+    wanted->message_size = question->message_size;
     wanted->under_way = under_way;
 }
 
@@ -262,6 +266,8 @@ static void tell_transaction(const struct explanation *explanation, struct sessi
     (void)fprintf(explanation->out, "client      %s, HELO %s\n", session->client_text,
                   session->helo);
     (void)fprintf(explanation->out, "sender      <%s>\n", session->sender_text);
+    if (session->message_size != 0)
+        (void)fprintf(explanation->out, "size        %" PRIu64 " octets\n", session->message_size);
     text_printable(shown, sizeof shown, recipient_key, strlen(recipient_key));
     (void)fprintf(explanation->out, "recipient   <%s>\n",
                   shown[0] != '\0' ? shown : "not an address");
@@ -298,10 +304,13 @@ static const char *read_request(json_t *request, struct explanation *explanation
     explanation->from = json_read_octets(json_object_get(request, "from"));
     explanation->to = json_read_octets(json_object_get(request, "to"));
     explanation->authenticated = json_is_true(json_object_get(request, "authenticated"));
+    explanation->message_size = json_integer_value(json_object_get(request, "size"));
     if (client == NULL || !session_client_from_text(client, &explanation->client))
         return "client: not an IP address";
     if (explanation->helo == NULL || explanation->from == NULL || explanation->to == NULL)
         return "helo, from and to: not octets";
+    if (explanation->message_size < 0)
+        return "size: not a number of octets";
     if (!read_answers(json_object_get(request, "answers"), explanation))
         return "answers: not what was asked for";
     return NULL;
@@ -316,11 +325,11 @@ static json_t *wanted_object(const struct explanation *explanation)
 {
     const struct wanted *wanted = &explanation->wanted;
 
-    return json_pack("{s:s, s:o, s:o, s:b, s:i}", "of",
-                     wanted->of == OF_SENDER ? "sender" : "recipient", "address",
-                     json_octets(wanted->address != NULL ? wanted->address : ""), "relay",
-                     json_text(wanted->relay), "under_way", (int)wanted->under_way, "max_wait_ms",
-                     (int)explanation->config->max_wait_ms);
+    return json_pack(
+        "{s:s, s:o, s:o, s:I, s:b, s:i}", "of", wanted->of == OF_SENDER ? "sender" : "recipient",
+        "address", json_octets(wanted->address != NULL ? wanted->address : ""), "relay",
+        json_text(wanted->relay), "size", (json_int_t)wanted->message_size, "under_way",
+        (int)wanted->under_way, "max_wait_ms", (int)explanation->config->max_wait_ms);
 }
 
 static json_t *explain_transaction(struct explanation *explanation)
@@ -334,6 +343,8 @@ static json_t *explain_transaction(struct explanation *explanation)
                  (const struct sockaddr *)&explanation->client);
     session_helo(&session, explanation->helo);
     error = session_mail(&session, explanation->from, explanation->authenticated);
+    if (explanation->message_size != 0)
+        session.message_size = (uint64_t)explanation->message_size;
     if (error == RB_OK)
         tell_transaction(explanation, &session);
     session_fini(&session);

@@ -27,6 +27,7 @@ static void ask_about_recipient(struct session *session, const struct relay *rel
         .address = to,
         .address_len = len,
         .relay = relay != NULL ? relay->list : preferred_hosts,
+        .message_size = relay != NULL && relay->check_size ? session->message_size : 0,
     };
     struct rb_answer *answer = &session->rcpt.answer;
     struct rb_ticket *ticket;
@@ -81,9 +82,40 @@ static bool is_of_whole_domain(enum rb_reason reason)
            reason == RB_REASON_NULL_MX || reason == RB_REASON_BOGUS_MX;
 }
 
-static enum action wanted_action(const struct policy *policy, const struct relay *relay,
-                                 const struct decision *decision)
+static bool refuses_invalid(const struct policy *policy)
 {
+    return policy->on_invalid == ACTION_TEMPFAIL || policy->on_invalid == ACTION_REJECT;
+}
+
+/*
+ * Whether the store that was asked about this message has no room for it. That a mailbox was full
+ * for another message, or is for one of unknown size, turns nobody away.
+ */
+static bool has_no_room(const struct session *session, const struct relay *relay)
+{
+    const struct rb_answer *answer = &session->rcpt.answer;
+
+    return relay != NULL && relay->check_size && session->message_size != 0 && !answer->cached &&
+           (answer->reason == RB_REASON_MAILBOX_FULL || answer->reason == RB_REASON_TOO_LARGE);
+}
+
+/*
+ * What the store would give back later is refused now, where the policy refuses anything. A store
+ * that says "later" of a full mailbox has mail wait for room: it waits with the sender, then, and
+ * not in our queue.
+ */
+static enum action action_without_room(const struct policy *policy, const struct rb_answer *answer)
+{
+    if (!refuses_invalid(policy))
+        return ACTION_ACCEPT;
+    return answer->code / 100 == 4 ? ACTION_TEMPFAIL : policy->on_invalid;
+}
+
+static enum action wanted_action(const struct session *session, const struct policy *policy,
+                                 const struct relay *relay, const struct decision *decision)
+{
+    if (has_no_room(session, relay))
+        return action_without_room(policy, &session->rcpt.answer);
     if (relay != NULL && is_silence(decision->reason))
         return relay->on_unreachable;
     if (is_of_whole_domain(decision->reason))
@@ -131,7 +163,7 @@ struct decision *recipient_put_off(struct session *session, const struct policy 
  */
 static enum guesser look_at_client(const struct session *session, const struct policy *policy)
 {
-    if (policy->on_invalid != ACTION_TEMPFAIL && policy->on_invalid != ACTION_REJECT)
+    if (!refuses_invalid(policy))
         return GUESSER_NOT;
     return guessers_look(envelope_client(session), &session->config->limits.per_client_bad_rcpt);
 }
@@ -167,7 +199,7 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
     ask_about_recipient(session, relay, to, len);
     decision->verdict = session->rcpt.answer.verdict;
     decision->reason = session->rcpt.answer.reason;
-    decide_settle(session, decision, wanted_action(policy, relay, decision));
+    decide_settle(session, decision, wanted_action(session, policy, relay, decision));
     if (is_wrong_guess(decision) && session->world->answer == NULL)
         guessers_note(envelope_client(session), &session->config->limits.per_client_bad_rcpt);
 }

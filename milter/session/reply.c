@@ -104,6 +104,20 @@ static void describe_sender(const struct session *session, const struct decision
     }
 }
 
+/* What is wrong with a recipient. */
+static const char *fault_of_recipient(const struct decision *decision)
+{
+    switch (decision->reason) {
+    case RB_REASON_MAILBOX_FULL:
+        return "mailbox full";
+    case RB_REASON_TOO_LARGE:
+        return "message too large";
+    default:
+        return decision->verdict == RB_VERDICT_INVALID ? "undeliverable address"
+                                                       : "unverified address";
+    }
+}
+
 /* Of a recipient: which of our hosts said so, and in what words, is no stranger's business. */
 static void describe_recipient(const struct decision *decision, char *text, size_t size)
 {
@@ -119,8 +133,7 @@ static void describe_recipient(const struct decision *decision, char *text, size
         (void)snprintf(text, size, "<%s>: too many unknown recipients, try again later", recipient);
     else
         (void)snprintf(text, size, "<%s>: recipient address rejected: %s", recipient,
-                       decision->verdict == RB_VERDICT_INVALID ? "undeliverable address"
-                                                               : "unverified address");
+                       fault_of_recipient(decision));
 }
 
 /* Whom the domain disowns by SPF: RFC 7372 3.2. For whom nobody vouches: delivery not authorized. */
@@ -141,7 +154,23 @@ static const char *enhanced_code(const struct decision *decision, bool reject)
         return enhanced_code_of_sender(decision->reason, reject);
     if (decision->barred)
         return reject ? "5.7.1" : "4.7.1";
+    if (decision->reason == RB_REASON_MAILBOX_FULL)
+        return reject ? "5.2.2" : "4.2.2";
+    if (decision->reason == RB_REASON_TOO_LARGE)
+        return reject ? "5.3.4" : "4.3.1"; /* x.3.4 is of use for good alone (RFC 3463 3.4) */
     return reject ? "5.1.1" : "4.1.1";
+}
+
+/* 552 and 452 are for want of room (RFC 5321 4.2.3), 452 for too many recipients too (4.5.3.1.10). */
+static const char *reply_code(const struct decision *decision, bool reject)
+{
+    const bool of_room =
+        decision->of == OF_RECIPIENT &&
+        (decision->reason == RB_REASON_MAILBOX_FULL || decision->reason == RB_REASON_TOO_LARGE);
+
+    if (reject)
+        return of_room ? "552" : "550";
+    return of_room || decision->put_off ? "452" : "450";
 }
 
 void reply_write(const struct session *session, const struct decision *decision, enum action action,
@@ -150,10 +179,7 @@ void reply_write(const struct session *session, const struct decision *decision,
     bool reject = action == ACTION_REJECT;
     char text[3 * REPLY_TEXT_MAX];
 
-    (void)text_copy(reply->code, sizeof reply->code,
-                    reject              ? "550"
-                    : decision->put_off ? "452"
-                                        : "450");
+    (void)text_copy(reply->code, sizeof reply->code, reply_code(decision, reject));
     (void)text_copy(reply->enhanced, sizeof reply->enhanced, enhanced_code(decision, reject));
     if (decision->of == OF_SENDER)
         describe_sender(session, decision, text, sizeof text);

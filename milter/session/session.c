@@ -216,6 +216,7 @@ void session_reset(struct session *session)
     forget_sender(session);
     session->sender_key[0] = session->sender_text[0] = session->id[0] = '\0';
     session->authenticated = session->null_sender = false;
+    session->message_size = 0;
     decide_forget(session);
     session->marked = false;
 }
@@ -224,6 +225,20 @@ void session_reset(struct session *session)
 static const char *skip_blanks(const char *argument)
 {
     return argument + strspn(argument, " \t");
+}
+
+void session_mail_parameters(struct session *session, const char *text)
+{
+    static const char keyword[] = "SIZE=";
+    const size_t keyword_len = sizeof keyword - 1;
+
+    for (text = skip_blanks(text); text[0] != '\0'; text = skip_blanks(text)) {
+        const size_t len = strcspn(text, " \t");
+
+        if (len >= keyword_len && text_same_letters(text, keyword, keyword_len))
+            session->message_size = text_message_size(text + keyword_len, len - keyword_len);
+        text += len;
+    }
 }
 
 enum rb_error session_mail(struct session *session, const char *argument, bool authenticated)
@@ -241,6 +256,7 @@ enum rb_error session_mail(struct session *session, const char *argument, bool a
     if (fault == ADDRESS_OK)
         (void)!address_key(&address, session->sender_key, sizeof session->sender_key);
     envelope_show_address(session->sender_text, sizeof session->sender_text, from, len);
+    session_mail_parameters(session, from + len);
     new_id(session);
     return RB_OK;
 }

@@ -24,8 +24,14 @@ void session_helo(struct session *session, const char *helo);
 /* Whether the whole connection is exempt: nothing need be looked at any more. */
 enum exemption session_connection_exempt(const struct session *session);
 
-/* MAIL: a new message; forgets the one before. argument: as typed. RB_ERR_NOMEM. */
+/*
+ * MAIL: a new message; forgets the one before. argument: as typed, with or without the ESMTP
+ * parameters behind the address. RB_ERR_NOMEM.
+ */
 enum rb_error session_mail(struct session *session, const char *argument, bool authenticated);
+
+/* Parameters of that MAIL which the MTA tells apart from its argument: SIZE= is kept, the last. */
+void session_mail_parameters(struct session *session, const char *text);
 
 /* The message has come whole and is let in: notes whom our own user has written to. */
 void session_let_in(struct session *session);

@@ -38,6 +38,7 @@ enum {
 struct transaction_arguments {
     const char *config_path, *client, *helo, *from, *to;
     bool authenticated;
+    uint64_t message_size;
 };
 
 /* One explanation. */
@@ -76,6 +77,10 @@ static const struct syntax_option explain_options[] = {
     {.name = "authenticated",
      SETS(authenticated, SYNTAX_FLAG),
      .help = "as if the client had logged in"},
+    {.name = "size",
+     .value = "OCTETS",
+     SETS(message_size, SYNTAX_NUMBER),
+     .help = "of the message, as the client gives it with MAIL"},
     {0}};
 
 static const struct syntax syntax = {
@@ -91,10 +96,10 @@ static const struct syntax syntax = {
 
 static json_t *new_request(const struct transaction_arguments *arguments)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:{}}", "client", arguments->client, "helo",
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:I, s:{}}", "client", arguments->client, "helo",
                      json_octets(arguments->helo), "from", json_octets(arguments->from), "to",
                      json_octets(arguments->to), "authenticated", (int)arguments->authenticated,
-                     "answers");
+                     "size", (json_int_t)arguments->message_size, "answers");
 }
 
 /* The request in one line, as the daemon takes it; the caller's. NULL: no memory. */
@@ -255,7 +260,11 @@ static json_t *call_mail_host(struct run *run, json_t *wanted, int *status)
 {
     char *address = json_read_octets(json_object_get(wanted, "address"));
     const char *relay = json_string_value(json_object_get(wanted, "relay"));
-    struct rb_question question = {.address = address, .relay = relay};
+    struct rb_question question = {
+        .address = address,
+        .relay = relay,
+        .message_size = (uint64_t)json_integer_value(json_object_get(wanted, "size")),
+    };
     struct rb_answer answer = {0};
     json_t *object = NULL;
     const int64_t wait_ms = json_integer_value(json_object_get(wanted, "max_wait_ms"));
@@ -367,6 +376,8 @@ static int check_request(const struct transaction_arguments *arguments, const js
 
     if (!session_client_from_text(arguments->client, &client))
         return syntax_fail(&syntax, "--client: \"%s\" is not an IP address", arguments->client);
+    if (arguments->message_size > INT64_MAX)
+        return syntax_fail(&syntax, "--size: no message is that large");
     line = request_line(request);
     len = line != NULL ? strlen(line) : 0;
     free(line);

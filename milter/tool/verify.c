@@ -35,6 +35,7 @@ enum {
 struct request {
     const char *config_path, *relay, *resume;
     bool json, transcript, no_cache;
+    uint64_t message_size;
 };
 
 struct batch {
@@ -318,6 +319,7 @@ static struct batch *new_batch(const struct request *request, struct rb_verifier
         .relay = request->relay,
         .no_cache = request->no_cache,
         .transcript = request->transcript,
+        .message_size = request->message_size,
     };
     batch->window.format = format_answer;
     batch->window.format_arg = request;
@@ -365,6 +367,10 @@ static const struct syntax_option verify_options[] = {
      SETS(no_cache, SYNTAX_FLAG),
      .help = "asks even where the answer is known; keeps the new one"},
     SYNTAX_RELAY(struct request, "asks there, and not at the domain's mail hosts"),
+    {.name = "size",
+     .value = "OCTETS",
+     SETS(message_size, SYNTAX_NUMBER),
+     .help = "and whether it takes a message of that size"},
     {.name = "resume",
      .value = "FILE",
      SETS(resume, SYNTAX_TEXT),
@@ -401,6 +407,8 @@ static int check_request(const struct request *request, unsigned lists)
         return syntax_fail(&syntax, "--resume goes with \"-\"");
     if (request->relay != NULL && !rb_relay_is_good(request->relay))
         return syntax_fail(&syntax, "--relay: \"%s\" is not HOST or HOST:PORT", request->relay);
+    if (request->message_size != 0 && request->relay == NULL)
+        return syntax_fail(&syntax, "--size goes with --relay");
     return -1;
 }
 

@@ -384,7 +384,7 @@ static void relays_are_kept(void **state)
 {
     struct config *config =
         load("relay \"Example.ORG\" { to = { \"a.example\", \"192.0.2.1:26\" }\n"
-             "  on_unreachable = accept }");
+             "  on_unreachable = accept check_size = no }");
 
     (void)state;
     assert_int_equal(config->relay_count, 1);
@@ -392,6 +392,7 @@ static void relays_are_kept(void **state)
     assert_string_equal(config->relays[0].to.items[0], "a.example:25");
     assert_string_equal(config->relays[0].to.items[1], "192.0.2.1:26");
     assert_int_equal(config->relays[0].on_unreachable, ACTION_ACCEPT);
+    assert_false(config->relays[0].check_size);
     config_put(config);
 }
 
@@ -409,6 +410,7 @@ static void a_relays_targets_are_joined_as_the_library_takes_them(void **state)
     assert_true(relay_is_good(relay->list));
     assert_int_equal(relay->to.count, 6);
     assert_int_equal(relay->on_unreachable, ACTION_TEMPFAIL);
+    assert_true(relay->check_size);
     config_put(config);
 }
 

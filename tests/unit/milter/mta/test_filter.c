@@ -105,12 +105,22 @@ static void greets(void)
     goes_on(filter()->xxfi_helo(&mta, name));
 }
 
-static void mail(const char *sender)
+/* NULL: no more parameters. */
+static void mail_with(const char *sender, const char *one, const char *other)
 {
-    char argument[512], *arguments[] = {argument, NULL};
+    char argument[512], first[64], second[64], *arguments[] = {argument, NULL, NULL, NULL};
 
     (void)snprintf(argument, sizeof argument, "%s", sender);
+    (void)snprintf(first, sizeof first, "%s", one != NULL ? one : "");
+    (void)snprintf(second, sizeof second, "%s", other != NULL ? other : "");
+    arguments[1] = one != NULL ? first : NULL;
+    arguments[2] = other != NULL ? second : NULL;
     goes_on(filter()->xxfi_envfrom(&mta, arguments));
+}
+
+static void mail(const char *sender)
+{
+    mail_with(sender, NULL, NULL);
 }
 
 static sfsistat rcpt(const char *recipient)
@@ -479,6 +489,37 @@ static void who_is_let_in_has_no_reply_set(void **state)
 }
 
 /* libmilter formats the text. */
+/* Postfix tells the parameters apart, Sendmail may leave them in the argument. */
+static void the_store_hears_the_size_that_the_client_gave(void **state)
+{
+    static const struct {
+        const char *sender, *one, *other;
+    } table[] = {
+        {"<good@example.org>", "BODY=8BITMIME", "SIZE=1001"},
+        {"<good@example.org>", "SIZE=1001", NULL},
+        {"<good@example.org> SIZE=1001 BODY=8BITMIME", NULL, NULL},
+    };
+    static const struct fake_host_options store = {
+        .size = true, .room = 1000, .rcpt = "250 2.1.5 Ok"};
+    struct session_rig *f = *state;
+
+    session_rig_start_store(f, &store);
+    begin(f, "relay \"here.example\" { to = { \"" SESSION_RIG_STORE ":@PORT\" } }\n"
+             "policy \"p\" { verify = \"recipient\" }");
+    for (size_t i = 0; i < COUNT(table); i++) {
+        mail_with(table[i].sender, table[i].one, table[i].other);
+        fake_milter_forget(&mta);
+        assert_int_equal(rcpt("<u@here.example>"), SMFIS_REJECT);
+        has_called("setreply 552 5.3.4 <u@here.example>: recipient address rejected: "
+                   "message too large\n");
+        gives_up();
+        mail("<good@example.org>"); /* the next one is of unknown size */
+        assert_int_equal(rcpt("<u@here.example>"), SMFIS_CONTINUE);
+        gives_up();
+    }
+    leaves();
+}
+
 static void a_percent_in_a_reply_is_doubled(void **state)
 {
     struct session_rig *f = *state;
@@ -1054,6 +1095,7 @@ int main(void)
         T(a_client_may_leave_at_any_time),
         T(a_refusal_sets_its_reply_and_asks_for_nothing_else),
         T(who_is_let_in_has_no_reply_set),
+        T(the_store_hears_the_size_that_the_client_gave),
         T(a_percent_in_a_reply_is_doubled),
         T(the_longest_reply_is_set_whole),
         T(what_is_decided_at_data_is_told_there),

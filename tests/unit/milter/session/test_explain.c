@@ -83,13 +83,16 @@ struct asked {
     const char *answers; /* JSON; NULL: none */
 };
 
+static json_int_t size_of_message; /* of what is asked; 0: not known */
+
 static json_t *request_of(const struct asked *transaction)
 {
-    return json_pack(
-        "{s:s, s:o, s:o, s:o, s:b, s:o}", "client", transaction->client, "helo",
-        json_octets("client.example"), "from", json_octets(transaction->from), "to",
-        json_octets(transaction->to), "authenticated", (int)transaction->authenticated, "answers",
-        transaction->answers != NULL ? json_loads(transaction->answers, 0, NULL) : json_object());
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:I, s:o}", "client", transaction->client, "helo",
+                     json_octets("client.example"), "from", json_octets(transaction->from), "to",
+                     json_octets(transaction->to), "authenticated", (int)transaction->authenticated,
+                     "size", size_of_message, "answers",
+                     transaction->answers != NULL ? json_loads(transaction->answers, 0, NULL)
+                                                  : json_object());
 }
 
 /* Explains, and sees that it leaves no trace; the caller's. */
@@ -253,6 +256,28 @@ static void the_recipient_comes_first(void **state)
 }
 
 /* A client is not held to what somebody has only asked about. */
+static void the_size_of_the_message_is_told_and_asked_about(void **state)
+{
+    struct asked transaction = {.client = STRANGER, .from = "<>", .to = "<user@here.example>"};
+    struct session_rig *f = *state;
+    json_t *object;
+
+    session_rig_begin(f, RELAY "policy \"p\" { verify = \"recipient\" }");
+    size_of_message = 4711;
+    (void)session_rcpt(&f->session, "<user@here.example>"); /* is known, and does not do */
+    object = explain(f, &transaction);
+    assert_told(object, "size        4711 octets\n");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(object, "ask"), "size")),
+                     4711);
+    json_decref(object);
+    transaction.answers = "{\"recipient\": {\"reason\": \"mailbox_full\", \"code\": 552}}";
+    TOLD(f, &transaction, "verdict     valid, reason mailbox_full\n", "action      reject\n",
+         "reply       552 5.2.2 <user@here.example>: recipient address rejected: mailbox full\n");
+    size_of_message = 0;
+    transaction.answers = NULL;
+    TOLD(f, &transaction, "verdict     valid, reason accepted\n");
+}
+
 static void nobody_becomes_a_guesser(void **state)
 {
     struct session_rig *f = *state;
@@ -347,6 +372,8 @@ static void what_is_no_request_is_refused(void **state)
         "{\"client\": 7, \"helo\": \"\", \"from\": \"\", \"to\": \"\"}",
         "{\"client\": \"192.0.2.1\", \"helo\": \"\", \"from\": \"\"}",
         "{\"client\": \"192.0.2.1\", \"helo\": \"\\u0100\", \"from\": \"\", \"to\": \"\"}",
+        "{\"client\": \"192.0.2.1\", \"helo\": \"\", \"from\": \"\", \"to\": \"\","
+        " \"size\": -1}",
         "{\"client\": \"192.0.2.1\", \"helo\": \"\", \"from\": [], \"to\": \"\"}",
         "{\"client\": \"192.0.2.1\", \"helo\": \"\", \"from\": \"\", \"to\": \"\","
         " \"answers\": {\"sender\": 7}}",
@@ -386,6 +413,7 @@ int main(void)
         TEST(what_nobody_knows_is_asked_for_and_then_told),
         TEST(a_later_decision_is_told_as_well),
         TEST(the_recipient_comes_first),
+        TEST(the_size_of_the_message_is_told_and_asked_about),
         TEST(nobody_becomes_a_guesser),
         TEST(a_guesser_is_told),
         TEST(limits_are_told_and_not_used),

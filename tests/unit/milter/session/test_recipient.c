@@ -176,6 +176,156 @@ static void a_refusal_by_tempfail_is_no_rejection(void **state)
                         "<nobody@here.example>: recipient address rejected: undeliverable address");
 }
 
+/* --- Room for the message ----------------------------------------------------- */
+
+static const struct fake_host_reply roomy[] = {
+    {"user@here.example", "250 2.1.5 Ok"},
+    {"full@here.example", "552 5.2.2 secret words of store1.internal [10.0.0.1]: mailbox full"},
+    {"later@here.example", "452 4.2.2 secret words of store1.internal [10.0.0.1]: mailbox full"},
+};
+
+/* A store that takes messages of up to 1,000 octets. */
+static void begin_with_room(struct session_rig *f, const char *text)
+{
+    static const struct fake_host_options options = {
+        .size = true, .room = 1000, .replies = roomy, .reply_count = COUNT(roomy)};
+
+    session_rig_start_store(f, &options);
+    session_rig_begin(f, text);
+}
+
+static void mail_of_size(struct session_rig *f, unsigned size)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "<good@example.org> SIZE=%u", size);
+    session_rig_mail(f, text);
+}
+
+#define REJECTED(recipient) "<" recipient "@here.example>: recipient address rejected: "
+
+static void where_there_is_no_room_the_recipient_is_refused(void **state)
+{
+    static const struct {
+        const char *on_invalid, *argument;
+        unsigned size;
+        enum rb_reason reason;
+        enum action action;
+        const char *code, *enhanced, *text; /* NULL: nothing is told */
+    } table[] = {
+        {"reject", "<user@here.example>", 999, RB_REASON_ACCEPTED, ACTION_ACCEPT, NULL, NULL, NULL},
+        {"reject", "<full@here.example>", 999, RB_REASON_MAILBOX_FULL, ACTION_REJECT, "552",
+         "5.2.2", REJECTED("full") "mailbox full"},
+        {"reject", "<user@here.example>", 1001, RB_REASON_TOO_LARGE, ACTION_REJECT, "552", "5.3.4",
+         REJECTED("user") "message too large"},
+        /* what the store says for now, the client hears for now */
+        {"reject", "<later@here.example>", 999, RB_REASON_MAILBOX_FULL, ACTION_TEMPFAIL, "452",
+         "4.2.2", REJECTED("later") "mailbox full"},
+        {"tempfail", "<full@here.example>", 999, RB_REASON_MAILBOX_FULL, ACTION_TEMPFAIL, "452",
+         "4.2.2", REJECTED("full") "mailbox full"},
+        {"tempfail", "<user@here.example>", 1001, RB_REASON_TOO_LARGE, ACTION_TEMPFAIL, "452",
+         "4.3.1", REJECTED("user") "message too large"},
+        /* where nobody is refused, or the size is not known, all are let in as ever */
+        {"tag", "<full@here.example>", 999, RB_REASON_MAILBOX_FULL, ACTION_ACCEPT, NULL, NULL,
+         NULL},
+        {"accept", "<user@here.example>", 1001, RB_REASON_TOO_LARGE, ACTION_ACCEPT, NULL, NULL,
+         NULL},
+        {"reject", "<full@here.example>", 0, RB_REASON_MAILBOX_FULL, ACTION_ACCEPT, NULL, NULL,
+         NULL},
+    };
+    struct session_rig *f = *state;
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        const struct decision *decision;
+        char text[512];
+
+        (void)snprintf(text, sizeof text,
+                       RELAY "policy \"p\" { verify = \"recipient\" on_invalid = \"%s\" "
+                             "on_unknown = \"quarantine\" }",
+                       table[i].on_invalid);
+        begin_with_room(f, text);
+        mail_of_size(f, table[i].size);
+        decision = rcpt(f, table[i].argument);
+        found(f, table[i].reason, table[i].action);
+        if (table[i].code != NULL)
+            session_rig_is_told(f, decision, table[i].code, table[i].enhanced, table[i].text);
+    }
+}
+
+static void a_relay_may_be_asked_without_the_size(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin_with_room(f, "relay \"here.example\" { to = { \"" SESSION_RIG_STORE
+                       ":@PORT\" } check_size = no }\n" RECIPIENTS);
+    mail_of_size(f, 1001);
+    (void)rcpt(f, "<user@here.example>");
+    found(f, RB_REASON_ACCEPTED, ACTION_ACCEPT);
+    (void)rcpt(f, "<full@here.example>");
+    found(f, RB_REASON_MAILBOX_FULL, ACTION_ACCEPT);
+    (void)rcpt(f, "<user@here.example>");
+    assert_true(f->session.rcpt.answer.cached);
+    assert_int_equal(fake_host_heard(f->store, "MAIL FROM:<> SIZE="), 0);
+}
+
+/* Each message has its own answer, and none is kept but that the mailbox is there. */
+static void each_message_is_asked_about(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin_with_room(f, RELAY RECIPIENTS);
+    for (unsigned round = 0; round < 2; round++) {
+        mail_of_size(f, 1001);
+        (void)rcpt(f, "<user@here.example>");
+        found(f, RB_REASON_TOO_LARGE, ACTION_REJECT);
+        mail_of_size(f, 10);
+        (void)rcpt(f, "<user@here.example>");
+        found(f, RB_REASON_ACCEPTED, ACTION_ACCEPT);
+        session_rig_mail(f, "<good@example.org>");
+        (void)rcpt(f, "<user@here.example>");
+        found(f, RB_REASON_ACCEPTED, ACTION_ACCEPT);
+        assert_true(f->session.rcpt.answer.cached);
+    }
+    /* of the large ones the store heard no more than MAIL */
+    assert_int_equal(fake_host_heard(f->store, "RCPT TO:<user@here.example>"), 2);
+}
+
+static void hosts_that_are_none_of_ours_are_asked_without_the_size(void **state)
+{
+    struct session_rig *f = *state;
+
+    session_rig_begin(f, RECIPIENTS);
+    mail_of_size(f, 1001);
+    (void)rcpt(f, "<user@backup.example>");
+    found(f, RB_REASON_ACCEPTED, ACTION_ACCEPT);
+    assert_int_equal(fake_host_heard(f->host, "MAIL FROM:<> SIZE="), 0);
+}
+
+static void a_full_mailbox_is_no_guess(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin_with_room(f, "limits { per_client_bad_rcpt = \"1/h\" }\n" RELAY RECIPIENTS);
+    for (unsigned i = 0; i < 3; i++) {
+        mail_of_size(f, i == 0 ? 1001 : 999);
+        (void)rcpt(f, "<full@here.example>");
+        assert_true(decide_refuses(&f->session.rcpt.decision));
+        assert_false(f->session.rcpt.decision.barred);
+    }
+    assert_int_equal(session_rig_calls.pauses, 0);
+}
+
+static void in_a_dry_run_a_full_mailbox_refuses_nobody(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin_with_room(f, "dry_run = yes\n" RELAY RECIPIENTS);
+    mail_of_size(f, 999);
+    (void)rcpt(f, "<full@here.example>");
+    found(f, RB_REASON_MAILBOX_FULL, ACTION_ACCEPT);
+    assert_int_equal(f->session.rcpt.decision.wanted, ACTION_REJECT);
+}
+
 static void a_hostile_recipient_does_no_harm_in_a_reply(void **state)
 {
     struct session_rig *f = *state;
@@ -716,6 +866,12 @@ int main(void)
         T(each_recipient_has_a_verdict_of_its_own),
         T(the_client_is_told_nothing_of_our_hosts),
         T(a_refusal_by_tempfail_is_no_rejection),
+        T(where_there_is_no_room_the_recipient_is_refused),
+        T(a_relay_may_be_asked_without_the_size),
+        T(each_message_is_asked_about),
+        T(hosts_that_are_none_of_ours_are_asked_without_the_size),
+        T(a_full_mailbox_is_no_guess),
+        T(in_a_dry_run_a_full_mailbox_refuses_nobody),
         T(a_hostile_recipient_does_no_harm_in_a_reply),
         T(a_sender_who_is_let_in_leaves_the_recipient_to_decide),
         T(for_one_who_does_not_exist_no_stranger_is_called),

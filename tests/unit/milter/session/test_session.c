@@ -224,6 +224,54 @@ static uint64_t questions(void)
 
 /* --- Arguments ------------------------------------------------------------- */
 
+static void the_size_is_read_from_the_parameters_of_mail(void **state)
+{
+    static const struct {
+        const char *argument, *more; /* NULL: no more */
+        uint64_t size;
+    } table[] = {
+        {"<a@b>", "SIZE=4711", 4711},
+        {"<a@b>", "BODY=8BITMIME", 0},
+        {"<a@b> SIZE=4711", NULL, 4711},
+        {" <a@b>\tBODY=8BITMIME  size=4711 RET=HDRS ", NULL, 4711},
+        {"<a@b> BODY=8BITMIME", "Size=18446744073709551615", UINT64_MAX},
+        {"<>", "SIZE=1", 1},
+        {"a@b SIZE=1", NULL, 1},
+        {"<\"a> SIZE=2\"@b> SIZE=1", NULL, 1},
+        {"<\"a> SIZE=2\"@b>", NULL, 0},
+        {"<a@b> SIZE=1", "SIZE=2", 2},
+        {"<a@b> SIZE=1 SIZE=x", NULL, 0},
+        {"<a@b>", "SIZE=18446744073709551616", 0},
+        {"<a@b>", "SIZE=000000000000000000001", 0},
+        {"<a@b>", "SIZE=", 0},
+        {"<a@b>", "SIZE", 0},
+        {"<a@b>", "SIZE=-1", 0},
+        {"<a@b>", "SIZE=1\r\nRCPT", 0},
+        {"<a@b>", "XSIZE=1", 0},
+        {"<a@b>", "SIZES=1", 0},
+        {"<a@b>", "", 0},
+    };
+    struct session session;
+
+    (void)state;
+    begin(&session, "");
+    for (size_t i = 0; i < COUNT(table); i++) {
+        mail(&session, table[i].argument);
+        if (table[i].more != NULL)
+            session_mail_parameters(&session, table[i].more);
+        if (session.message_size != table[i].size)
+            fail_msg("%s, %s: %llu", table[i].argument, table[i].more,
+                     (unsigned long long)session.message_size);
+    }
+    session_mail_parameters(&session, "SIZE=1");
+    session_reset(&session);
+    assert_true(session.message_size == 0);
+    session_mail_parameters(&session, "SIZE=1");
+    mail(&session, "<a@b>");
+    assert_true(session.message_size == 0);
+    session_fini(&session);
+}
+
 static void an_argument_ends_where_its_address_does(void **state)
 {
     static const struct {
@@ -1320,6 +1368,7 @@ static void a_dry_run_logs_what_would_have_been(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_size_is_read_from_the_parameters_of_mail),
         cmocka_unit_test(an_argument_ends_where_its_address_does),
         cmocka_unit_test(a_sender_is_kept_and_shown_without_its_trimmings),
         cmocka_unit_test(each_message_has_an_id_of_its_own),

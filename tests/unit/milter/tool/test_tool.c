@@ -298,6 +298,7 @@ static const char *const options[] = {
     "--no-cache",
     "--relay mx:",
     "--resume /dev/null",
+    "--size 4711",
     "--to a@example.org",
     "--transcript",
     "--verdict valid",
@@ -310,9 +311,9 @@ static const struct {
     const char *words; /* with what it cannot do without */
     const char *takes; /* beside -c: options, each behind a blank */
 } verbs[] = {
-    {"verify -", " --json --no-cache --relay --resume --transcript"},
+    {"verify -", " --json --no-cache --relay --resume --size --transcript"},
     {"explain --client 192.0.2.1 --helo x --from <> --to a@example.org",
-     " --client --helo --from --to --authenticated"},
+     " --client --helo --from --to --authenticated --size"},
     {"cache get alice@example.org", " --json --relay"},
     {"cache list", " --domain --json --kind --limit --verdict"},
     {"cache delete alice@example.org", " --domain --host --relay"},
@@ -434,6 +435,12 @@ static void what_makes_no_sense_is_usage_and_does_nothing(void **state)
         "verify alice@example.org --resume /dev/null",
         "verify alice@example.org --relay ,",
         "verify alice@example.org --relay ''",
+        "verify alice@example.org --size 4711",
+        "verify alice@example.org --relay mx: --size 0",
+        "verify alice@example.org --relay mx: --size 4k",
+        "explain --client 192.0.2.1 --helo x --from <> --to a@example.org --size -1",
+        "explain --client 192.0.2.1 --helo x --from <> --to a@example.org "
+        "--size 9223372036854775808",
         "explain",
         "explain --client 192.0.2.1 --helo x --from <>",
         "explain --client 192.0.2 --helo x --from <> --to a@example.org",
