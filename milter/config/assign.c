@@ -314,6 +314,17 @@ static bool add_text(struct fault *fault, const struct where *where,
            (text_list_add(list, kept) || no_memory(fault, where));
 }
 
+static bool add_name(struct fault *fault, const struct where *where,
+                     const struct directive *directive, const char *value, unsigned *set)
+{
+    unsigned name = 0;
+
+    if (!set_name(fault, where, directive, value, &name))
+        return false;
+    *set |= 1U << name;
+    return true;
+}
+
 /* One value of a list: what was written is kept beside what it comes to. */
 bool assign_add(struct fault *fault, const struct where *where, const struct directive *directive,
                 const char *value, void *field)
@@ -323,6 +334,8 @@ bool assign_add(struct fault *fault, const struct where *where, const struct dir
 
     if (directive->kind == KIND_TEXTS)
         return add_text(fault, where, directive, value, field);
+    if (directive->kind == KIND_NAMES)
+        return add_name(fault, where, directive, value, field);
     if (directive->kind == KIND_NETWORKS)
         written = &((struct network_list *)field)->text;
     else

@@ -12,6 +12,7 @@
 const char *const action_names[] = {"accept", "tag", "quarantine", "tempfail", "reject", NULL};
 const char *const policy_verify_names[] = {"none", "sender", "recipient", "both", NULL};
 const char *const policy_authenticated_names[] = {"any", "no", "yes", NULL};
+const char *const originator_names[] = {"from", "reply-to", "sender", NULL};
 
 const char *action_name(enum action action)
 {

@@ -18,6 +18,9 @@ enum action { ACTION_ACCEPT = 0, ACTION_TAG, ACTION_QUARANTINE, ACTION_TEMPFAIL,
 
 enum policy_verify { VERIFY_NONE = 0, VERIFY_SENDER, VERIFY_RECIPIENT, VERIFY_BOTH };
 
+/* The originator fields of a message (RFC 5322 3.6.2). */
+enum originator_field { ORIGINATOR_FROM = 0, ORIGINATOR_REPLY_TO, ORIGINATOR_SENDER, ORIGINATORS };
+
 enum policy_authenticated { AUTHENTICATED_ANY = 0, AUTHENTICATED_NO, AUTHENTICATED_YES };
 
 struct policy {
@@ -29,6 +32,8 @@ struct policy {
     enum action on_invalid, on_unknown, on_greylisted;
     enum action on_spf_fail, on_spf_softfail, on_not_vouched; /* what the gate held back */
     bool vouched; /* its clients may send for whatever domain: the gate is open for them */
+    unsigned verify_headers; /* a set: bit 1 << field for each enum originator_field */
+    enum action on_header_invalid;
 };
 
 /* What is known of a transaction. */
@@ -86,5 +91,6 @@ const char *policy_verify_name(enum policy_verify verify);
 extern const char *const action_names[];
 extern const char *const policy_verify_names[];
 extern const char *const policy_authenticated_names[];
+extern const char *const originator_names[];
 
 #endif

@@ -28,6 +28,21 @@ static void print_list(FILE *stream, const struct text_list *list)
     fputs(" }", stream);
 }
 
+static void print_names(FILE *stream, const char *const *names, unsigned set)
+{
+    bool first = true;
+
+    fputc('{', stream);
+    for (unsigned i = 0; names[i] != NULL; i++) {
+        if ((set & 1U << i) == 0)
+            continue;
+        fputs(first ? " " : ", ", stream);
+        print_quoted(stream, names[i]);
+        first = false;
+    }
+    fputs(" }", stream);
+}
+
 static const struct text_list *written_list(const struct directive *directive, const void *field)
 {
     switch (directive->kind) {
@@ -47,7 +62,9 @@ static void print_directive(FILE *stream, const struct directive *directive, con
     char text[VALUE_TEXT_MAX + 1];
 
     fprintf(stream, "%s%s = ", indent, directive->name);
-    if (table_is_list(directive)) {
+    if (directive->kind == KIND_NAMES) {
+        print_names(stream, directive->names, *(const unsigned *)field);
+    } else if (table_is_list(directive)) {
         print_list(stream, written_list(directive, field));
     } else {
         table_format(directive, field, text, sizeof(text));

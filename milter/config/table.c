@@ -163,6 +163,10 @@ static const struct directive policy_directives[] = {
     {DIRECTIVE("policy", "on_not_vouched", KIND_NAME, POLICY(on_not_vouched), "accept"),
      .names = action_names},
     {DIRECTIVE("policy", "vouched", KIND_YES_NO, POLICY(vouched), "no")},
+    {DIRECTIVE("policy", "verify_headers", KIND_NAMES, POLICY(verify_headers), ""),
+     .names = originator_names},
+    {DIRECTIVE("policy", "on_header_invalid", KIND_NAME, POLICY(on_header_invalid), "tag"),
+     .names = action_names},
 };
 
 static const struct directive relay_directives[] = {

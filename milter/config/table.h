@@ -27,6 +27,7 @@ enum kind {
     KIND_NETWORKS, /* struct network_list */
     KIND_ADDRESS_PATTERNS,
     KIND_HOST_PATTERNS, /* struct pattern_list */
+    KIND_NAMES,         /* unsigned, a set: bit i stands for names[i] */
 };
 
 struct directive {

@@ -202,6 +202,8 @@ static void assert_other_defaults(const struct config *config)
     assert_false(config->default_policy.vouched);
     assert_int_equal(config->default_policy.on_invalid, ACTION_REJECT);
     assert_int_equal(config->default_policy.on_unknown, ACTION_ACCEPT);
+    assert_int_equal(config->default_policy.verify_headers, 0);
+    assert_int_equal(config->default_policy.on_header_invalid, ACTION_TAG);
 }
 
 static void defaults_are_those_of_the_manual(void **state)
@@ -289,6 +291,39 @@ static void every_kind_of_directive_is_read(void **state)
     assert_int_equal(config->cache.valid_ttl_s, 2 * 86400);
     assert_string_equal(config->cache.store, "");
     config_put(config);
+}
+
+static void header_fields_to_verify_are_a_set(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned set;
+    } table[] = {
+        {"", 0},
+        {"verify_headers = { }", 0},
+        {"verify_headers = \"from\"", 1U << ORIGINATOR_FROM},
+        {"verify_headers = { Reply-To }", 1U << ORIGINATOR_REPLY_TO},
+        {"verify_headers = { \"sender\", from, \"sender\" }",
+         1U << ORIGINATOR_FROM | 1U << ORIGINATOR_SENDER},
+        {"verify_headers = { from, reply-to, sender }", (1U << ORIGINATORS) - 1},
+        {"verify_headers = { from }\nverify_headers = { sender }", 1U << ORIGINATOR_SENDER},
+        {"verify_headers = { from }\nverify_headers += { sender }",
+         1U << ORIGINATOR_FROM | 1U << ORIGINATOR_SENDER},
+    };
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct config *config;
+
+        print_message("# %s\n", table[i].text);
+        snprintf(text, sizeof(text), "policy \"p\" { %s\n on_header_invalid = reject }",
+                 table[i].text);
+        config = load(text);
+        assert_int_equal(config->policies[0].verify_headers, table[i].set);
+        assert_int_equal(config->policies[0].on_header_invalid, ACTION_REJECT);
+        config_put(config);
+    }
 }
 
 static void list_may_be_emptied(void **state)
@@ -551,6 +586,14 @@ static void malformed_values_are_refused_with_what_would_be_right(void **state)
          "filter's; another authserv_id, or another identifier for that filter, would be right"},
         {"trusted_authserv_ids = {a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q}",
          ":1: trusted_authserv_ids: \"q\" is one too many; up to 16 would be right"},
+        {"policy \"p\" {\nverify_headers = { from,\nto } }",
+         ":3: policy \"p\": verify_headers: \"to\" is not one of the choices; from, reply-to or "
+         "sender would be right"},
+        {"policy \"p\" { verify_headers = { \"\" } }",
+         ":1: policy \"p\": verify_headers: \"\" is not one of the choices"},
+        {"policy \"p\" { on_header_invalid = discard }",
+         ":1: policy \"p\": on_header_invalid: \"discard\" is not one of the choices; accept, tag, "
+         "quarantine, tempfail or reject would be right"},
     };
 
     (void)state;
@@ -1215,7 +1258,8 @@ static void printed_configuration_reads_back_as_the_same(void **state)
              "policy \"a\" { match { client = { \"file:%s\", \"2001:db8::/32\" }\n"
              " sender = { \"\\\"a b\\\"@Example.org\", \".example.net\", \"x@\", \"<>\" }\n"
              " helo = { \"[192.0.2.1]\", \"*\" } authenticated = yes } verify = both\n"
-             " on_greylisted = tempfail }\n"
+             " on_greylisted = tempfail verify_headers = { sender, \"From\" }\n"
+             " on_header_invalid = quarantine }\n"
              "policy \"b\" { on_unknown = tag }\n"
              "relay \"r.example\" { to = { \"m.r.example\" } }",
              list_path);
@@ -1224,6 +1268,9 @@ static void printed_configuration_reads_back_as_the_same(void **state)
     assert_non_null(strstr(printed, "max_size = \"1536MB\"\n"));
     assert_non_null(strstr(printed, "on_greylisted = \"tempfail\"\n"));
     assert_non_null(strstr(printed, "trusted_authserv_ids = { \"mx.example.org\", \"a\" }\n"));
+    assert_non_null(strstr(printed, "verify_headers = { \"from\", \"sender\" }\n"));
+    assert_non_null(strstr(printed, "verify_headers = { }\n"));
+    assert_non_null(strstr(printed, "on_header_invalid = \"quarantine\"\n"));
     assert_null(strstr(printed, "policy \"default\""));
     free(printed);
 }
@@ -1514,6 +1561,7 @@ int main(void)
         cmocka_unit_test(empty_file_is_the_defaults),
         cmocka_unit_test(machine_gives_the_host_name_where_none_is_set),
         cmocka_unit_test(every_kind_of_directive_is_read),
+        cmocka_unit_test(header_fields_to_verify_are_a_set),
         cmocka_unit_test(list_may_be_emptied),
         cmocka_unit_test(last_of_two_equal_directives_counts),
         cmocka_unit_test(comments_may_stand_anywhere),
