@@ -26,6 +26,7 @@ libmilterparts_la_SOURCES = \
     milter/session/explain.c milter/session/explain.h \
     milter/session/guessers.c milter/session/guessers.h \
     milter/session/inquiry.c milter/session/inquiry.h \
+    milter/session/originators.c milter/session/originators.h \
     milter/session/recipient.c milter/session/recipient.h \
     milter/session/reply.c milter/session/reply.h \
     milter/session/session.c milter/session/session.h \

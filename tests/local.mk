@@ -71,6 +71,7 @@ UNIT = \
     tests/unit/milter/config/test_value \
     tests/unit/milter/session/test_decide \
     tests/unit/milter/session/test_explain \
+    tests/unit/milter/session/test_originators \
     tests/unit/milter/session/test_recipient \
     tests/unit/milter/session/test_session \
     tests/unit/milter/session/test_vouch \

@@ -151,6 +151,22 @@ bool policy_may_refuse(const struct policy *policy)
            refuses(policy->on_spf_softfail) || refuses(policy->on_not_vouched);
 }
 
+/* The header fields for whose sake the policy turns a message away. */
+static unsigned refusing_fields(const struct policy *policy, unsigned fields)
+{
+    return refuses(policy->on_header_invalid) ? fields : 0;
+}
+
+bool policy_headers_act_alike(const struct policy *a, unsigned a_fields, const struct policy *b,
+                              unsigned b_fields)
+{
+    const unsigned fields = refusing_fields(a, a_fields);
+
+    return fields == refusing_fields(b, b_fields) &&
+           (fields == 0 ||
+            (a->on_header_invalid == b->on_header_invalid && a->vouched == b->vouched));
+}
+
 bool policy_lets_catch_all_in(const struct policy *policy)
 {
     return !refuses(policy_action(policy, RB_VERDICT_UNKNOWN, RB_REASON_CATCH_ALL));

@@ -78,6 +78,13 @@ bool policy_lets_catch_all_in(const struct policy *policy);
  * on it. */
 bool policy_acts_alike(const struct policy *a, const struct policy *b);
 
+/*
+ * Whether two policies that have these header fields verified (bits of enum originator_field) would
+ * turn the same messages away for them.
+ */
+bool policy_headers_act_alike(const struct policy *a, unsigned a_fields, const struct policy *b,
+                              unsigned b_fields);
+
 /* Whether the policy has senders, or recipients, verified. */
 bool policy_verifies_sender(const struct policy *policy);
 bool policy_verifies_recipient(const struct policy *policy);
@@ -91,6 +98,6 @@ const char *policy_verify_name(enum policy_verify verify);
 extern const char *const action_names[];
 extern const char *const policy_verify_names[];
 extern const char *const policy_authenticated_names[];
-extern const char *const originator_names[];
+extern const char *const originator_names[]; /* "from": the name of the field, too */
 
 #endif

@@ -13,6 +13,9 @@ static void note_failure(const struct session *session, enum decision_of of, con
 {
     if (of == OF_SENDER)
         log_line(LOG_LEVEL_ERROR, "cannot verify <%s>: %s", session->sender_text, why);
+    else if (of == OF_HEADER)
+        log_line(LOG_LEVEL_ERROR, "cannot verify the header fields of a message from <%s>: %s",
+                 session->sender_text, why);
     else
         log_line(LOG_LEVEL_ERROR, "cannot verify recipient <%s>: %s",
                  session->rcpt.decision.recipient, why);
@@ -49,10 +52,18 @@ static void log_voucher(const struct session *session, const struct decision *de
     log_field(fields, "vouched", rb_voucher_name(voucher));
 }
 
+static const char *subject(const struct decision *decision)
+{
+    static const char *const names[] = {
+        [OF_SENDER] = "sender", [OF_RECIPIENT] = "recipient", [OF_HEADER] = "header"};
+
+    return decision->exemption != EXEMPT_NOT ? "none" : names[decision->of];
+}
+
 void observer_log(const struct session *session, struct decision *decision, const char *queue_id)
 {
-    bool exempt = decision->exemption != EXEMPT_NOT, of_sender = decision->of == OF_SENDER;
-    long long waited_ms = exempt ? 0 : envelope_waited_ms(session, decision);
+    const long long waited =
+        decision->exemption == EXEMPT_NOT ? envelope_waited_ms(session, decision) : 0;
     struct log_fields fields;
     char lead[64] = "";
 
@@ -62,15 +73,17 @@ void observer_log(const struct session *session, struct decision *decision, cons
     if (queue_id != NULL && queue_id[0] != '\0')
         (void)snprintf(lead, sizeof lead, "%.60s:", queue_id);
     log_fields_init(&fields, lead);
-    log_field(&fields, "verify", exempt ? "none" : of_sender ? "sender" : "recipient");
-    log_fieldf(&fields, "address", "<%s>", of_sender ? session->sender_text : decision->recipient);
+    log_field(&fields, "verify", subject(decision));
+    if (decision->of == OF_HEADER)
+        log_field(&fields, "field", originator_names[decision->field]);
+    log_fieldf(&fields, "address", "<%s>", envelope_address(session, decision));
     log_field(&fields, "verdict", rb_verdict_name(decision->verdict));
     log_field(&fields, "reason", rb_reason_name(decision->reason));
-    if (exempt)
+    if (decision->exemption != EXEMPT_NOT)
         log_field(&fields, "rule", exemption_name(decision->exemption));
     else
         log_answer(envelope_answer(session, decision), &fields);
-    log_fieldf(&fields, "waited", "%lld.%03llds", waited_ms / 1000, waited_ms % 1000);
+    log_fieldf(&fields, "waited", "%lld.%03llds", waited / 1000, waited % 1000);
     log_field(&fields, "policy", decision->policy->name);
     log_field(&fields, "action", action_name(decision->action));
     if (decision->action != decision->wanted)

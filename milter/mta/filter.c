@@ -23,6 +23,7 @@
 #include "mta/headers.h"
 #include "mta/negotiate.h"
 #include "session/decide.h"
+#include "session/originators.h"
 #include "session/reply.h"
 #include "session/session.h"
 #include "session/vouch.h"
@@ -191,6 +192,9 @@ static void log_decisions(struct connection *connection, const char *id)
 
     for (struct decision *each = session->decisions; each != NULL; each = each->next)
         observer_log(session, each, id);
+    for (unsigned i = 0; session->originators != NULL && i < ORIGINATORS; i++)
+        if (session->originators[i].decided)
+            observer_log(session, &session->originators[i].decision, id);
 }
 
 static void forget_message(struct connection *connection, const char *id)
@@ -354,40 +358,39 @@ static void still_at_it(void *context)
     (void)smfi_progress(context);
 }
 
-/* Settles what was left open at RCPT. True: that refuses the message, and *status says how. */
-static bool refuses_message(SMFICTX *context, struct connection *connection,
-                            void (*tick)(void *arg), sfsistat *status)
+static sfsistat refuse_message(SMFICTX *context, struct connection *connection,
+                               const struct decision *refusal)
 {
-    struct session *session = &connection->session;
-    const struct decision *refusal;
-
-    if (!decide_is_pending(session))
-        return false;
-    refusal = decide_collect(session, session->config->max_wait_ms, tick, context);
-    if (refusal == NULL)
-        return false;
     log_decisions(connection, queue_id(context));
-    *status = refuse(context, session, refusal);
     transaction_end(connection); /* after a refusal libmilter does not call xxfi_abort */
-    return true;
+    return refuse(context, &connection->session, refusal);
+}
+
+/* Settles what was left open at RCPT. Not NULL: that refuses the message. */
+static const struct decision *settle_sender(SMFICTX *context, struct session *session,
+                                            void (*tick)(void *arg))
+{
+    return decide_is_pending(session)
+               ? decide_collect(session, session->config->max_wait_ms, tick, context)
+               : NULL;
 }
 
 static sfsistat on_data(SMFICTX *context)
 {
     struct connection *connection = connection_of(context);
-    sfsistat status;
+    const struct decision *refusal = NULL;
 
     enter();
-    if (connection != NULL && connection->session.config->decide_at == DECIDE_DATA &&
-        refuses_message(context, connection, NULL, &status))
-        return leave(status);
-    return leave(SMFIS_CONTINUE);
+    if (connection != NULL && connection->session.config->decide_at == DECIDE_DATA)
+        refusal = settle_sender(context, &connection->session, NULL);
+    return leave(refusal != NULL ? refuse_message(context, connection, refusal) : SMFIS_CONTINUE);
 }
 
 static void see_field(struct connection *connection, const char *name, const char *value)
 {
     headers_see(&connection->census, name, value, connection->session.config->authserv_id);
     vouch_see(&connection->session, name, value);
+    originators_see(&connection->session, name, value);
 }
 
 static sfsistat on_header(SMFICTX *context, char *name, char *value)
@@ -438,6 +441,32 @@ static bool insert_field(SMFICTX *context, const char *name, char *value)
     return smfi_insheader(context, 0, field, value) == MI_SUCCESS;
 }
 
+static bool insert_warning(SMFICTX *context, const struct session *session,
+                           const struct decision *decision)
+{
+    char value[HEADER_VALUE_MAX + 1];
+
+    headers_warning(session, decision, value);
+    return insert_field(context, HEADER_WARNING, value);
+}
+
+/* Of each header sender for whose sake the message is tagged, but for the one that its fate is due
+ * to. */
+static bool warn_of_originators(SMFICTX *context, const struct session *session,
+                                const struct decision *fate)
+{
+    bool done = true;
+
+    for (unsigned i = ORIGINATORS; session->originators != NULL && i-- > 0;) {
+        const struct originator *originator = &session->originators[i];
+
+        if (originator->decided && originator->decision.action == ACTION_TAG &&
+            &originator->decision != fate)
+            done = insert_warning(context, session, &originator->decision) && done;
+    }
+    return done;
+}
+
 /* Inserts our fields at the top, X-Ringback topmost. fate: what is done with the message. */
 static bool add_headers(SMFICTX *context, const struct session *session,
                         const struct decision *decision, const struct decision *fate)
@@ -448,8 +477,8 @@ static bool add_headers(SMFICTX *context, const struct session *session,
     if (headers_results(session, decision, value))
         done = insert_field(context, HEADER_RESULTS, value);
     if (fate->action == ACTION_TAG) {
-        headers_warning(session, fate, value);
-        done = insert_field(context, HEADER_WARNING, value) && done;
+        done = warn_of_originators(context, session, fate) && done;
+        done = insert_warning(context, session, fate) && done;
     }
     headers_ringback(session, decision, fate, value);
     return insert_field(context, HEADER_RINGBACK, value) && done;
@@ -492,16 +521,18 @@ static sfsistat on_eom(SMFICTX *context)
 {
     struct connection *connection = connection_of(context);
     struct session *session;
-    const struct decision *decision, *fate;
-    sfsistat status;
+    const struct decision *decision, *fate, *refusal;
 
     enter();
     if (connection == NULL)
         return leave(SMFIS_CONTINUE);
     session = &connection->session;
     decide_at_end(session);
-    if (refuses_message(context, connection, still_at_it, &status))
-        return leave(status);
+    refusal = settle_sender(context, session, still_at_it);
+    if (refusal == NULL && !must_refuse_overflow(connection))
+        refusal = originators_verify(session, session->config->max_wait_ms, still_at_it, context);
+    if (refusal != NULL)
+        return leave(refuse_message(context, connection, refusal));
     decision = decide_message(session);
     fate = decide_fate(session);
     log_decisions(connection, queue_id(context));

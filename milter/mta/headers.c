@@ -92,11 +92,11 @@ void headers_fini(struct header_census *census)
 
 /* --- Ours ----------------------------------------------------------------- */
 
-/* The sender as it may stand between < and >: a quoted local part must not end its field and begin
+/* An address as it may stand between < and >: a quoted local part must not end its field and begin
  * another. */
-static void show_sender(const struct session *session, char text[SESSION_TEXT_MAX + 1])
+static void show_address(const char *address, char text[SESSION_TEXT_MAX + 1])
 {
-    (void)text_copy(text, SESSION_TEXT_MAX + 1, session->sender_text);
+    text_printable(text, SESSION_TEXT_MAX + 1, address, strlen(address));
     for (char *c = text; *c != '\0'; c++)
         if (strchr("<>;", *c) != NULL)
             *c = '?';
@@ -107,10 +107,10 @@ void headers_ringback(const struct session *session, const struct decision *deci
 {
     const struct rb_answer *answer = envelope_answer(session, decision);
     bool exempt = decision->exemption != EXEMPT_NOT;
-    char text[2 * HEADER_VALUE_MAX], rule[64] = "", would[32] = "", recipient[64] = "";
+    char text[2 * HEADER_VALUE_MAX], rule[64] = "", would[32] = "", whose[64] = "";
     char sender[SESSION_TEXT_MAX + 1];
 
-    show_sender(session, sender);
+    show_address(session->sender_text, sender);
     if (exempt)
         (void)snprintf(rule, sizeof rule, " rule=%s;", exemption_name(decision->exemption));
     else if (decision->reason == RB_REASON_EXEMPT) /* of the verifier's: our own domain, say */
@@ -118,13 +118,16 @@ void headers_ringback(const struct session *session, const struct decision *deci
     if (fate->action != fate->wanted)
         (void)snprintf(would, sizeof would, " would=%s;", action_name(fate->wanted));
     if (fate->of == OF_RECIPIENT)
-        (void)snprintf(recipient, sizeof recipient, " recipient=%s;", rb_reason_name(fate->reason));
+        (void)snprintf(whose, sizeof whose, " recipient=%s;", rb_reason_name(fate->reason));
+    if (fate->of == OF_HEADER)
+        (void)snprintf(whose, sizeof whose, " header=%s:%s;", originator_names[fate->field],
+                       rb_reason_name(fate->reason));
     (void)snprintf(text, sizeof text,
                    "%s; reason=%s;%s sender=<%s>; mx=%s; cached=%s; action=%s;%s%s id=%s",
                    rb_verdict_name(decision->verdict), rb_reason_name(decision->reason), rule,
                    sender, !exempt && answer->mx[0] != '\0' ? answer->mx : "none",
                    !exempt && answer->cached ? "yes" : "no", action_name(fate->action), would,
-                   recipient, session->id);
+                   whose, session->id);
     text_printable(value, HEADER_VALUE_MAX + 1, text, strlen(text));
 }
 
@@ -136,16 +139,16 @@ void headers_warning(const struct session *session, const struct decision *fate,
                      char value[HEADER_VALUE_MAX + 1])
 {
     const struct rb_answer *answer = envelope_answer(session, fate);
-    char text[2 * HEADER_VALUE_MAX], sender[SESSION_TEXT_MAX + 1];
+    char text[2 * HEADER_VALUE_MAX], address[SESSION_TEXT_MAX + 1];
 
     if (fate->of == OF_RECIPIENT) {
         (void)snprintf(value, HEADER_VALUE_MAX + 1, "a recipient address is %s (%s)",
                        rb_verdict_name(fate->verdict), rb_reason_name(fate->reason));
         return;
     }
-    show_sender(session, sender);
-    (void)snprintf(text, sizeof text, "sender address <%s> is %s (%s)%s%s", sender,
-                   rb_verdict_name(fate->verdict), rb_reason_name(fate->reason),
+    show_address(envelope_address(session, fate), address);
+    (void)snprintf(text, sizeof text, "%s address <%s> is %s (%s)%s%s", envelope_role(fate),
+                   address, rb_verdict_name(fate->verdict), rb_reason_name(fate->reason),
                    answer->reply[0] != '\0' ? ": " : "", answer->reply);
     text_printable(value, HEADER_VALUE_MAX + 1, text, strlen(text));
 }

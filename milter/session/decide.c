@@ -37,7 +37,8 @@ static bool awaits_voucher(const struct session *session, const struct inquiry *
 /* Whether the recipient is let in for now, and the sender decided about later. */
 static bool is_let_in(struct session *session, struct inquiry *inquiry, const struct policy *policy)
 {
-    inquiry_begin(session, inquiry, policy->vouched ? RB_VOUCHER_POLICY : RB_VOUCHER_NOBODY);
+    inquiry_begin(session, inquiry, session->sender,
+                  policy->vouched ? RB_VOUCHER_POLICY : RB_VOUCHER_NOBODY);
     if (session->config->decide_at == DECIDE_RCPT)
         return !inquiry_await_at_rcpt(session, inquiry, policy_lets_catch_all_in(policy));
     if (inquiry_is_open(inquiry) && !rb_ready(inquiry->ticket))
@@ -184,7 +185,7 @@ void decide_vouch(struct session *session, enum rb_voucher voucher)
     for (struct decision *each = session->decisions; each != NULL; each = each->next) {
         if (!may_be_vouched_for(session, each))
             continue;
-        inquiry_begin(session, &session->vouched, voucher);
+        inquiry_begin(session, &session->vouched, session->sender, voucher);
         each->inquiry = &session->vouched;
         each->pending = true;
         each->logged = false;
@@ -261,9 +262,15 @@ const struct decision *decide_message(const struct session *session)
 
 const struct decision *decide_fate(const struct session *session)
 {
-    const struct decision *of_sender = decide_message(session);
+    const struct decision *fate = decide_message(session);
 
-    if (of_sender != NULL && session->marked && decide_is_harsher(&session->mark, of_sender))
-        return &session->mark;
-    return of_sender;
+    if (fate != NULL && session->marked && decide_is_harsher(&session->mark, fate))
+        fate = &session->mark;
+    for (unsigned i = 0; fate != NULL && session->originators != NULL && i < ORIGINATORS; i++) {
+        const struct originator *originator = &session->originators[i];
+
+        if (originator->decided && decide_is_harsher(&originator->decision, fate))
+            fate = &originator->decision;
+    }
+    return fate;
 }

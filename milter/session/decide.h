@@ -57,7 +57,7 @@ void decide_settle(const struct session *session, struct decision *decision, enu
 const struct decision *decide_message(const struct session *session);
 
 /* The decision that says what is done with the message as a whole: that one, or a harsher one about
- * a recipient who was let in. NULL: none yet. */
+ * a recipient who was let in or about a header sender. NULL: none yet. */
 const struct decision *decide_fate(const struct session *session);
 
 /* Forgets the decisions about the sender. */

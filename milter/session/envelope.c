@@ -35,14 +35,35 @@ static const struct inquiry *inquiry_of(const struct session *session,
 const struct rb_answer *envelope_answer(const struct session *session,
                                         const struct decision *decision)
 {
-    return decision->of == OF_SENDER ? &inquiry_of(session, decision)->answer
-                                     : &session->rcpt.answer;
+    if (decision->of == OF_RECIPIENT)
+        return &session->rcpt.answer;
+    return &inquiry_of(session, decision)->answer;
 }
 
 int64_t envelope_waited_ms(const struct session *session, const struct decision *decision)
 {
+    if (decision->of == OF_HEADER) /* none, where the envelope sender's answer was it */
+        return session->originators[decision->field].inquiry.waited_ms;
     return decision->of == OF_SENDER ? inquiry_of(session, decision)->waited_ms
                                      : session->rcpt.answer.elapsed_ms;
+}
+
+const char *envelope_address(const struct session *session, const struct decision *decision)
+{
+    if (decision->of == OF_HEADER)
+        return session->originators[decision->field].text;
+    return decision->of == OF_SENDER ? session->sender_text : decision->recipient;
+}
+
+const char *envelope_role(const struct decision *decision)
+{
+    static const char *const fields[ORIGINATORS] = {[ORIGINATOR_FROM] = "From",
+                                                    [ORIGINATOR_REPLY_TO] = "Reply-To",
+                                                    [ORIGINATOR_SENDER] = "Sender"};
+
+    if (decision->of == OF_HEADER)
+        return fields[decision->field];
+    return decision->of == OF_SENDER ? "sender" : "recipient";
 }
 
 void envelope_show_address(char *text, size_t size, const char *argument, size_t len)

@@ -37,12 +37,13 @@ enum exemption {
 /* "trusted_networks"; "" for EXEMPT_NOT. Static. */
 const char *exemption_name(enum exemption exemption);
 
-/* Whom a decision is about. */
-enum decision_of { OF_SENDER = 0, OF_RECIPIENT };
+/* Whom a decision is about: the envelope's sender, a recipient, or a header sender. */
+enum decision_of { OF_SENDER = 0, OF_RECIPIENT, OF_HEADER };
 
 /* A question about an address, and what was heard: inquiry.h. */
 struct inquiry {
     bool asked;
+    enum decision_of of;      /* whom it is about */
     enum rb_voucher voucher;  /* who vouches for the client, by what we know */
     int64_t asked_ms;         /* monotonic */
     struct rb_ticket *ticket; /* NULL: the answer is there, or nothing was asked */
@@ -52,11 +53,12 @@ struct inquiry {
 
 /*
  * What was decided: about the sender, for the recipients of one message that fall under one policy;
- * or about one recipient.
+ * or about one recipient; or about a header sender, for all recipients.
  */
 struct decision {
     struct decision *next; /* about the sender: under another policy; NULL: the last */
     enum decision_of of;
+    enum originator_field field; /* of a header sender: the first that names it */
     bool pending; /* let in for now: decide_at is later, or no verdict that may come refuses it */
     bool put_off; /* of a recipient: it must go into another message */
     bool barred;  /* of a recipient: the client has guessed too often to be answered */
@@ -96,6 +98,16 @@ struct session_observer {
     void (*failed)(const struct session *session, enum decision_of of, const char *why);
     /* A user of ours has written to this address, of len octets. */
     void (*note_correspondent)(struct rb_verifier *verifier, const char *address, size_t len);
+};
+
+/* A header sender: the first mailbox of an originator field of the message (RFC 5322 3.6.2). */
+struct originator {
+    bool seen;                     /* the field was there; another of its name does not count */
+    char key[RB_ADDRESS_MAX + 1];  /* canonical; "" where the field has no mailbox */
+    char text[RB_ADDRESS_MAX + 1]; /* as a question has it */
+    struct inquiry inquiry;        /* not asked where the envelope sender's answer is it */
+    bool decided;                  /* true of one field where several have the same address */
+    struct decision decision;
 };
 
 /* What sessions need from outside; const, shared by all sessions. */
@@ -144,6 +156,7 @@ struct session {
     bool marked;          /* a recipient who was let in wants something done with the message: */
     struct decision mark; /* the harshest decision about such a recipient */
     struct vouch_results results;
+    struct originator *originators; /* ORIGINATORS of them, malloc'ed; NULL: none was noted */
     char *correspondents; /* noted when the message is let in; each ends with NUL; malloc'ed */
     size_t correspondents_len, correspondents_room;
 
@@ -165,6 +178,12 @@ const struct rb_answer *envelope_answer(const struct session *session,
 
 /* How long the client waited for it. */
 int64_t envelope_waited_ms(const struct session *session, const struct decision *decision);
+
+/* Whom it is about, for people: the address, which may be UTF-8. */
+const char *envelope_address(const struct session *session, const struct decision *decision);
+
+/* "sender", "recipient", or the name of the header field: "Reply-To". Static. */
+const char *envelope_role(const struct decision *decision);
 
 /* An address as it came, of len octets, without its brackets and printable, for people. */
 void envelope_show_address(char *text, size_t size, const char *argument, size_t len);

@@ -14,6 +14,7 @@
 #include "mail/address.h"
 #include "mail/relay.h"
 #include "session/decide.h"
+#include "session/originators.h"
 #include "session/reply.h"
 #include "session/session.h"
 
@@ -133,6 +134,27 @@ static void tell_exemptions(const struct explanation *explanation, const struct 
     }
 }
 
+/* Which header fields would be verified; a message is not there to look at. */
+static void tell_headers(const struct explanation *explanation, const struct policy *policy,
+                         enum exemption exemption)
+{
+    const unsigned fields = originators_wanted(policy, exemption);
+    const char *between = "";
+
+    if (fields == 0)
+        return;
+    (void)fputs("header      ", explanation->out);
+    for (unsigned i = 0; i < ORIGINATORS; i++) {
+        if ((fields & 1U << i) == 0)
+            continue;
+        (void)fprintf(explanation->out, "%s%s", between, originator_names[i]);
+        between = ", ";
+    }
+    (void)fprintf(explanation->out,
+                  ": would be verified at the end of the message; action %s where invalid\n",
+                  action_name(policy->on_header_invalid));
+}
+
 static void tell_policies(const struct explanation *explanation, const struct session *session,
                           const char *recipient_key)
 {
@@ -152,6 +174,7 @@ static void tell_policies(const struct explanation *explanation, const struct se
                       policy_mismatch(&config->policies[i], &transaction));
     (void)fprintf(explanation->out, "policy      %s: matches, verify = %s\n", match->name,
                   policy_verify_name(match->verify));
+    tell_headers(explanation, match, session_exempt(session, recipient_key));
 }
 
 static void tell_source(const struct explanation *explanation, const struct decision *decision,

@@ -8,10 +8,11 @@
 
 #include "base/clock.h"
 
-static void note_failure(const struct session *session, const char *why)
+static void note_failure(const struct session *session, const struct inquiry *inquiry,
+                         const char *why)
 {
     if (session->world->observer != NULL)
-        session->world->observer->failed(session, OF_SENDER, why);
+        session->world->observer->failed(session, inquiry->of, why);
 }
 
 static void fail(const struct session *session, struct inquiry *inquiry, enum rb_error error)
@@ -20,15 +21,16 @@ static void fail(const struct session *session, struct inquiry *inquiry, enum rb
     inquiry->answer.verdict = RB_VERDICT_UNKNOWN;
     inquiry->answer.reason = RB_REASON_INTERNAL_ERROR;
     inquiry->answer.expires_s = inquiry->answer.age_s = -1;
-    note_failure(session, rb_error_text(error));
+    note_failure(session, inquiry, rb_error_text(error));
 }
 
-void inquiry_begin(struct session *session, struct inquiry *inquiry, enum rb_voucher voucher)
+void inquiry_begin(struct session *session, struct inquiry *inquiry, const char *address,
+                   enum rb_voucher voucher)
 {
     const struct session_world *world = session->world;
     const struct rb_question question = {
-        .address = session->sender,
-        .address_len = strlen(session->sender),
+        .address = address,
+        .address_len = strlen(address),
         .client = envelope_client(session),
         .helo = session->helo,
         .voucher = voucher,
@@ -40,7 +42,7 @@ void inquiry_begin(struct session *session, struct inquiry *inquiry, enum rb_vou
     inquiry->asked = true;
     inquiry->asked_ms = clock_monotonic_ms(clock_system());
     if (world->answer != NULL) {
-        world->answer(world->answer_arg, &question, OF_SENDER, &inquiry->answer);
+        world->answer(world->answer_arg, &question, inquiry->of, &inquiry->answer);
         return;
     }
     error = rb_ask(world->verifier, &question, &inquiry->ticket);
@@ -63,7 +65,7 @@ static void take_answer(const struct session *session, struct inquiry *inquiry)
     if (session->world->observer != NULL)
         session->world->observer->waited(inquiry->waited_ms);
     if (inquiry->answer.reason == RB_REASON_INTERNAL_ERROR)
-        note_failure(session, inquiry->answer.rule);
+        note_failure(session, inquiry, inquiry->answer.rule);
 }
 
 static void hear(struct inquiry *inquiry, int64_t until_ms)

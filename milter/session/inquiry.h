@@ -12,10 +12,12 @@
 #include "session/envelope.h"
 
 /*
- * Asks about the sender, unless that was asked. voucher: who vouches for the client, by what we
+ * Asks about an address (the envelope's sender, or what inquiry->of was set to), unless that was
+ * asked; the text is the caller's. voucher: who vouches for the client, by what we
  * know; RB_VOUCHER_NOBODY: the gate has to find out. Does not wait.
  */
-void inquiry_begin(struct session *session, struct inquiry *inquiry, enum rb_voucher voucher);
+void inquiry_begin(struct session *session, struct inquiry *inquiry, const char *address,
+                   enum rb_voucher voucher);
 
 /*
  * Waits for the answer until max_wait_ms have passed since it was asked for; 0: takes what there

@@ -81,26 +81,28 @@ static void words_of_gate(const struct session *session, const struct decision *
                    said);
 }
 
-/* Of the sender: what its mail host said is nobody's secret. */
+/* Of a sender, that of the envelope or of a header field: what its mail host said is nobody's
+ * secret. */
 static void describe_sender(const struct session *session, const struct decision *decision,
                             char *text, size_t size)
 {
     const struct rb_answer *answer = envelope_answer(session, decision);
+    const char *role = envelope_role(decision), *address = envelope_address(session, decision);
     const char *what =
         decision->verdict == RB_VERDICT_INVALID ? "undeliverable address" : "unverified address";
     char said[REPLY_TEXT_MAX + 1], sender[RB_ADDRESS_MAX + 1];
 
-    text_printable(sender, sizeof sender, session->sender_text, strlen(session->sender_text));
+    text_printable(sender, sizeof sender, address, strlen(address));
     if (answer->reply[0] != '\0') {
         quote_reply(said, SAID_MAX + 1, answer->reply);
-        (void)snprintf(text, size, "<%s>: sender address rejected: %s: %s said: \"%s\"", sender,
+        (void)snprintf(text, size, "<%s>: %s address rejected: %s: %s said: \"%s\"", sender, role,
                        what, answer->mx, said);
     } else {
         if (decide_is_held_back(decision->reason))
             words_of_gate(session, decision, said, sizeof said);
         else
             (void)text_copy(said, sizeof said, in_words(decision->reason));
-        (void)snprintf(text, size, "<%s>: sender address rejected: %s: %s", sender, what, said);
+        (void)snprintf(text, size, "<%s>: %s address rejected: %s: %s", sender, role, what, said);
     }
 }
 
@@ -146,11 +148,16 @@ static const char *enhanced_code_of_sender(enum rb_reason reason, bool reject)
     return reject ? "5.1.7" : "4.1.7";
 }
 
+/*
+ * x.1.7 is said of the sender's address in whatever field (RFC 3463 3.2). Where it stands in the
+ * header it is said at the end of the message, where 450 and 550 are for reasons of policy (RFC
+ * 5321 4.3.2).
+ */
 static const char *enhanced_code(const struct decision *decision, bool reject)
 {
     if (decision->put_off)
         return "4.5.3";
-    if (decision->of == OF_SENDER)
+    if (decision->of != OF_RECIPIENT)
         return enhanced_code_of_sender(decision->reason, reject);
     if (decision->barred)
         return reject ? "5.7.1" : "4.7.1";
@@ -181,7 +188,7 @@ void reply_write(const struct session *session, const struct decision *decision,
 
     (void)text_copy(reply->code, sizeof reply->code, reply_code(decision, reject));
     (void)text_copy(reply->enhanced, sizeof reply->enhanced, enhanced_code(decision, reject));
-    if (decision->of == OF_SENDER)
+    if (decision->of != OF_RECIPIENT)
         describe_sender(session, decision, text, sizeof text);
     else
         describe_recipient(decision, text, sizeof text);

@@ -23,6 +23,7 @@
 #include "mail/netguard.h"
 #include "session/decide.h"
 #include "session/inquiry.h"
+#include "session/originators.h"
 #include "session/recipient.h"
 #include "session/vouch.h"
 
@@ -218,6 +219,7 @@ void session_reset(struct session *session)
     session->authenticated = session->null_sender = false;
     session->message_size = 0;
     decide_forget(session);
+    originators_forget(session);
     session->marked = false;
 }
 
@@ -317,7 +319,8 @@ static struct decision *decide_about_sender(struct session *session, const struc
 
     if (exemption == EXEMPT_NOT && !policy_verifies_sender(policy))
         exemption = EXEMPT_POLICY;
-    if (!at_once && decide_is_other_fate(session, policy, exemption))
+    if ((!at_once && decide_is_other_fate(session, policy, exemption)) ||
+        (!session->config->dry_run && originators_are_other_fate(session, policy, exemption)))
         return recipient_put_off(session, policy, to, len, "one_fate_a_message");
     decision = decide_sender(session, policy, exemption, to, len);
     return decision != NULL ? decision

@@ -500,6 +500,27 @@ static void exempt_is_accepted_whatever_the_policy(void **state)
     assert_int_equal(policy_action(&harsh, RB_VERDICT_UNKNOWN, RB_REASON_EXEMPT), ACTION_ACCEPT);
 }
 
+static void policies_act_alike_on_headers_that_refuse_for_the_same_fields(void **state)
+{
+    const struct policy tags = {.on_header_invalid = ACTION_TAG},
+                        rejects = {.on_header_invalid = ACTION_REJECT},
+                        defers = {.on_header_invalid = ACTION_TEMPFAIL},
+                        vouched = {.on_header_invalid = ACTION_REJECT, .vouched = true};
+    const unsigned from = 1U << ORIGINATOR_FROM, sender = 1U << ORIGINATOR_SENDER;
+
+    (void)state;
+    assert_true(policy_headers_act_alike(&tags, from, &tags, 0));
+    assert_true(policy_headers_act_alike(&tags, from, &tags, sender));
+    assert_true(policy_headers_act_alike(&rejects, from, &rejects, from));
+    assert_true(policy_headers_act_alike(&rejects, 0, &tags, from));
+    assert_true(policy_headers_act_alike(&rejects, 0, &defers, 0));
+    assert_false(policy_headers_act_alike(&rejects, from, &tags, from));
+    assert_false(policy_headers_act_alike(&tags, 0, &rejects, from));
+    assert_false(policy_headers_act_alike(&rejects, from, &rejects, from | sender));
+    assert_false(policy_headers_act_alike(&rejects, from, &defers, from));
+    assert_false(policy_headers_act_alike(&rejects, from, &vouched, from));
+}
+
 static void senders_are_verified_by_sender_and_both(void **state)
 {
     static const bool expected[] = {[VERIFY_NONE] = false,
@@ -553,6 +574,7 @@ int main(void)
         cmocka_unit_test(greylisted_and_what_the_gate_says_have_actions_of_their_own),
         cmocka_unit_test(whatever_a_policy_may_say_makes_it_another),
         cmocka_unit_test(exempt_is_accepted_whatever_the_policy),
+        cmocka_unit_test(policies_act_alike_on_headers_that_refuse_for_the_same_fields),
         cmocka_unit_test(senders_are_verified_by_sender_and_both),
         cmocka_unit_test(names_are_those_of_the_configuration),
     };

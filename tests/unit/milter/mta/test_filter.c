@@ -639,6 +639,12 @@ static void what_a_filter_says_at_the_top_counts_at_the_end(void **state)
     }
 }
 
+static void forge(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        field("X-Ringback", "valid");
+}
+
 /* Removing one renumbers those behind it. */
 static void forged_fields_are_removed_from_the_last_to_the_first(void **state)
 {
@@ -666,6 +672,108 @@ static void forged_fields_are_removed_from_the_last_to_the_first(void **state)
     leaves();
 }
 
+#define VERIFIED "policy \"p\" { verify_headers = { \"from\", \"reply-to\", \"sender\" } "
+
+static void each_header_sender_at_fault_is_warned_of(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, VERIFIED "}");
+    let_in("<good@example.org>");
+    field("From", "Good <good@example.org>");
+    field("Sender", "bad@example.org");
+    field("Reply-To", "The shop <bad@nowhere.example>, good@example.org");
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    *strstr(mta.calls, "; id=") = '\0';
+    has_called("insheader 0 X-Ringback-Warning: Sender address <bad@example.org> is invalid "
+               "(no_such_user): 550 5.1.1 User unknown\n"
+               "insheader 0 X-Ringback-Warning: Reply-To address <bad@nowhere.example> is invalid "
+               "(no_domain)\n"
+               "insheader 0 X-Ringback: valid; reason=accepted; sender=<good@example.org>; "
+               "mx=mx.example.org; cached=no; action=tag; header=reply-to:no_domain");
+    leaves();
+}
+
+static void a_header_sender_is_refused_at_the_end_of_the_message(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, VERIFIED "on_header_invalid = \"reject\" }");
+    watch_log();
+    let_in("<good@example.org>");
+    field("From", "good@example.org");
+    field("X-Ringback", "valid");
+    field("Reply-To", "bad@example.org");
+    assert_int_equal(end(), SMFIS_REJECT);
+    has_called("setreply 550 5.1.7 <bad@example.org>: Reply-To address rejected: undeliverable "
+               "address: mx.example.org said: \"550 5.1.1 User unknown\"\n");
+    assert_int_equal(filter_transactions_open(), 0);
+    let_in("<good@example.org>"); /* and the next message is another */
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    leaves();
+    assert_int_equal(lines_with(watched_log(), "verify=header "), 2);
+    assert_int_equal(lines_with(log_text, "verify=header field=from address=<good@example.org> "
+                                          "verdict=valid reason=accepted mx=mx.example.org"),
+                     1);
+    assert_int_equal(lines_with(log_text,
+                                "verify=header field=reply-to address=<bad@example.org> "
+                                "verdict=invalid reason=no_such_user mx=mx.example.org[127.0.0.1] "
+                                "reply=\"550 5.1.1 User unknown\""),
+                     1);
+    assert_int_equal(lines_with(log_text, "policy=p action=reject"), 1);
+}
+
+/* Nobody is called for a message that is turned away already. */
+static void a_message_that_is_refused_has_no_header_senders_verified(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "decide_at = \"eom\"\n" VERIFIED "on_header_invalid = \"reject\" }");
+    fake_host_hold(f->host, true);
+    let_in("<bad@example.org>");
+    fake_host_hold(f->host, false);
+    field("From", "other@example.org");
+    assert_int_equal(end(), SMFIS_REJECT);
+    assert_int_equal(fake_milter_count(&mta, "setreply 550 5.1.7 <bad@example.org>: sender"), 1);
+    let_in("<good@example.org>");
+    field("From", "other@example.org");
+    forge(HEADERS_FORGED_MAX + 1);
+    assert_int_equal(end(), SMFIS_REJECT);
+    assert_int_equal(fake_milter_count(&mta, "setreply 550 5.6.0 "), 1);
+    leaves();
+    assert_int_equal(fake_host_heard(f->host, "RCPT TO:<other@example.org>"), 0);
+}
+
+static void in_a_dry_run_a_header_sender_refuses_nothing(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "dry_run = yes\n" VERIFIED "on_header_invalid = \"reject\" }");
+    watch_log();
+    let_in("<good@example.org>");
+    field("Reply-To", "bad@example.org");
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    assert_int_equal(fake_milter_count(&mta, "setreply"), 0);
+    assert_int_equal(fake_milter_count(&mta, "insheader"), 1);
+    assert_non_null(strstr(mta.calls, "; action=accept; would=reject; "
+                                      "header=reply-to:no_such_user; "));
+    leaves();
+    assert_int_equal(lines_with(watched_log(), "policy=p action=accept would=reject"), 1);
+}
+
+static void a_header_sender_may_put_a_message_into_quarantine(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, VERIFIED "on_header_invalid = \"quarantine\" }");
+    let_in("<good@example.org>");
+    field("From", "bad@example.org");
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    assert_int_equal(
+        fake_milter_count(&mta, "quarantine From address <bad@example.org> is invalid "), 1);
+    leaves();
+}
+
 static void what_a_message_brought_that_was_given_up_is_not_the_next_ones(void **state)
 {
     struct session_rig *f = *state;
@@ -685,12 +793,6 @@ static void what_a_message_brought_that_was_given_up_is_not_the_next_ones(void *
         assert_int_equal(fake_milter_count(&mta, "insheader 0 X-Ringback: valid; "), 1);
     }
     leaves();
-}
-
-static void forge(unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        field("X-Ringback", "valid");
 }
 
 /* Its lines in the log can be told by their id. */
@@ -1102,6 +1204,11 @@ int main(void)
         T(what_is_decided_at_the_end_is_told_there),
         T(our_fields_stand_at_the_top_ours_topmost),
         T(what_a_filter_says_at_the_top_counts_at_the_end),
+        T(each_header_sender_at_fault_is_warned_of),
+        T(a_header_sender_is_refused_at_the_end_of_the_message),
+        T(a_message_that_is_refused_has_no_header_senders_verified),
+        T(in_a_dry_run_a_header_sender_refuses_nothing),
+        T(a_header_sender_may_put_a_message_into_quarantine),
         T(forged_fields_are_removed_from_the_last_to_the_first),
         T(what_a_message_brought_that_was_given_up_is_not_the_next_ones),
         T(more_forged_fields_than_are_removed_are_refused),

@@ -347,6 +347,38 @@ static void what_is_done_for_a_recipients_sake_is_told_without_naming_it(void **
     assert_non_null(strstr(value, "; action=accept; would=quarantine; recipient=no_such_user; "));
 }
 
+static void what_is_done_for_a_header_senders_sake_names_the_field(void **state)
+{
+    struct originator originators[ORIGINATORS] = {0}, *reply_to = &originators[ORIGINATOR_REPLY_TO];
+    struct decision fate = {.of = OF_HEADER,
+                            .field = ORIGINATOR_REPLY_TO,
+                            .verdict = RB_VERDICT_INVALID,
+                            .reason = RB_REASON_NO_SUCH_USER,
+                            .wanted = ACTION_TAG,
+                            .action = ACTION_TAG};
+    struct fixture f;
+    char value[HEADER_VALUE_MAX + 1];
+
+    (void)state;
+    fill(&f, RB_REASON_ACCEPTED);
+    f.session.originators = originators;
+    fate.inquiry = &reply_to->inquiry;
+    (void)text_copy(reply_to->text, sizeof reply_to->text, "\"x> is; <\"@example.net");
+    headers_ringback(&f.session, &f.decision, &fate, value);
+    assert_string_equal(value, "valid; reason=accepted; sender=<user@example.org>; "
+                               "mx=mx1.example.org; cached=no; action=tag; "
+                               "header=reply-to:no_such_user; id=65f0c0de1");
+    headers_warning(&f.session, &fate, value);
+    assert_string_equal(value, "Reply-To address <\"x? is? ?\"@example.net> is invalid "
+                               "(no_such_user)");
+    (void)text_copy(reply_to->text, sizeof reply_to->text, "j\xC3\xB6@example.net");
+    (void)text_copy(reply_to->inquiry.answer.reply, sizeof reply_to->inquiry.answer.reply,
+                    "550 5.1.1 unknown");
+    headers_warning(&f.session, &fate, value);
+    assert_string_equal(value, "Reply-To address <j??@example.net> is invalid (no_such_user): "
+                               "550 5.1.1 unknown");
+}
+
 static void a_sender_cannot_end_its_field(void **state)
 {
     struct fixture f;
@@ -583,6 +615,7 @@ int main(void)
         cmocka_unit_test(an_exempt_one_names_its_rule_and_nothing_of_the_answer),
         cmocka_unit_test(a_dry_run_says_what_would_have_been),
         cmocka_unit_test(what_is_done_for_a_recipients_sake_is_told_without_naming_it),
+        cmocka_unit_test(what_is_done_for_a_header_senders_sake_names_the_field),
         cmocka_unit_test(a_sender_cannot_end_its_field),
         cmocka_unit_test(the_warning_says_what_was_found_out),
         cmocka_unit_test(the_longest_values_fit_and_are_printable),

@@ -186,6 +186,25 @@ static void what_is_known_is_told_with_the_action_and_the_reply(void **state)
          "action      accept\n");
 }
 
+static void header_fields_that_would_be_verified_are_told(void **state)
+{
+    struct session_rig *f = *state;
+    const struct asked stranger = {STRANGER, "<good@example.org>", "<user@here.example>", false,
+                                   NULL};
+    const struct asked bounce = {STRANGER, "<>", "<user@here.example>", false, NULL};
+    json_t *object;
+
+    session_rig_begin(f, "policy \"p\" { verify_headers = { reply-to, from } }");
+    verify(f, "good@example.org");
+    TOLD(f, &stranger, "policy      p: matches, verify = sender\n",
+         "header      from, reply-to: would be verified at the end of the message; action tag "
+         "where invalid\n",
+         "action      accept\n");
+    object = explain(f, &bounce);
+    assert_null(strstr(json_string_value(json_object_get(object, "text")), "header "));
+    json_decref(object);
+}
+
 static void who_is_exempt_is_told(void **state)
 {
     struct session_rig *f = *state;
@@ -409,6 +428,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_is_known_is_told_with_the_action_and_the_reply),
+        TEST(header_fields_that_would_be_verified_are_told),
         TEST(who_is_exempt_is_told),
         TEST(what_nobody_knows_is_asked_for_and_then_told),
         TEST(a_later_decision_is_told_as_well),
