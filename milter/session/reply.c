@@ -138,7 +138,11 @@ static void describe_recipient(const struct decision *decision, char *text, size
                        fault_of_recipient(decision));
 }
 
-/* Whom the domain disowns by SPF: RFC 7372 3.2. For whom nobody vouches: delivery not authorized. */
+/*
+ * Whom the domain disowns by SPF: RFC 7372 3.2. For whom nobody vouches: delivery not authorized.
+ * x.1.7 is said of the sender's address in whatever field (RFC 3463 3.2); of one in the header at
+ * the end of the message, where 450 and 550 are for reasons of policy (RFC 5321 4.3.2).
+ */
 static const char *enhanced_code_of_sender(enum rb_reason reason, bool reject)
 {
     if (reason == RB_REASON_SPF_FAIL || reason == RB_REASON_SPF_SOFTFAIL)
@@ -148,11 +152,6 @@ static const char *enhanced_code_of_sender(enum rb_reason reason, bool reject)
     return reject ? "5.1.7" : "4.1.7";
 }
 
-/*
- * x.1.7 is said of the sender's address in whatever field (RFC 3463 3.2). Where it stands in the
- * header it is said at the end of the message, where 450 and 550 are for reasons of policy (RFC
- * 5321 4.3.2).
- */
 static const char *enhanced_code(const struct decision *decision, bool reject)
 {
     if (decision->put_off)
