@@ -30,6 +30,7 @@ libmilterparts_la_SOURCES = \
     milter/session/recipient.c milter/session/recipient.h \
     milter/session/reply.c milter/session/reply.h \
     milter/session/session.c milter/session/session.h \
+    milter/session/spf_words.c milter/session/spf_words.h \
     milter/session/vouch.c milter/session/vouch.h \
     milter/daemon/control.c milter/daemon/control.h \
     milter/daemon/daemon.c milter/daemon/daemon.h \

@@ -9,14 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "mail/address.h"
+#include "mail/organisation.h"
 #include "mail/relay.h"
 #include "session/decide.h"
 #include "session/originators.h"
 #include "session/reply.h"
 #include "session/session.h"
+#include "session/spf_words.h"
 
 enum { SUBJECTS = OF_RECIPIENT + 1 };
 
@@ -72,19 +75,24 @@ static void note_question(struct explanation *explanation, const struct rb_quest
     wanted->under_way = under_way;
 }
 
+/* How long a look-up may take: half of what a client would wait. */
+static int64_t patience_until_ms(const struct explanation *explanation)
+{
+    return rb_now_ms(explanation->verifier) + explanation->config->max_wait_ms / 2;
+}
+
 /* Fills in what the verifier would answer; where it would ask a mail host, notes the question. */
 static void peek_at_answer(struct explanation *explanation, const struct rb_question *question,
                            enum decision_of of, struct rb_answer *answer)
 {
     struct rb_prospect prospect;
     struct rb_answer heard;
-    const int64_t until_ms =
-        rb_now_ms(explanation->verifier) + explanation->config->max_wait_ms / 2;
     enum rb_error error;
 
     rb_prospect_init(&prospect);
     rb_answer_init(&heard);
-    error = rb_peek(explanation->verifier, question, until_ms, &prospect, &heard);
+    error =
+        rb_peek(explanation->verifier, question, patience_until_ms(explanation), &prospect, &heard);
     if (error != RB_OK) {
         answer->reason = RB_REASON_INTERNAL_ERROR;
         (void)text_copy(answer->rule, sizeof answer->rule, rb_error_text(error));
@@ -175,6 +183,84 @@ static void tell_policies(const struct explanation *explanation, const struct se
     (void)fprintf(explanation->out, "policy      %s: matches, verify = %s\n", match->name,
                   policy_verify_name(match->verify));
     tell_headers(explanation, match, session_exempt(session, recipient_key));
+}
+
+/* For whom the gate is open whatever SPF says, and why; NULL: SPF counts. Static. */
+static const char *open_gate(const struct session *session, const struct policy *policy)
+{
+    struct ip ip;
+
+    if (policy->vouched)
+        return "policy: vouched = yes";
+    if (session->config->spf.gate == RB_GATE_NO)
+        return "nobody was asked to: spf.gate is \"no\"";
+    return ip_from_sockaddr(envelope_client(session), &ip) && ip_is_loopback(&ip)
+               ? "nobody was asked to: a client on the loopback passes"
+               : NULL;
+}
+
+static bool is_closed(enum rb_gate gate, const struct rb_spf_answer *answer)
+{
+    return (gate >= RB_GATE_FAIL && answer->result == RB_SPF_FAIL) ||
+           (gate >= RB_GATE_SOFTFAIL && answer->result == RB_SPF_SOFTFAIL) ||
+           (gate >= RB_GATE_VOUCHED && answer->voucher == RB_VOUCHER_NOBODY);
+}
+
+/* Who could open the gate. */
+static void tell_who_could(const struct explanation *explanation, const struct session *session,
+                           const struct rb_spf_answer *answer)
+{
+    const struct config *config = explanation->config;
+    char organisation[RB_DOMAIN_MAX + 1];
+
+    organisation_of(answer->sender_domain, organisation);
+    if (answer->result == RB_SPF_FAIL || answer->result == RB_SPF_SOFTFAIL)
+        (void)fprintf(explanation->out, "            the SPF record of %s could name it\n",
+                      answer->sender_domain);
+    else
+        (void)fprintf(explanation->out,
+                      "            the SPF record of %s could name it, or it could have a name in "
+                      "%s that leads back to it (dig -x %s)\n",
+                      answer->sender_domain, organisation, session->client_text);
+    (void)fputs("            a policy with vouched = yes could match it\n", explanation->out);
+    (void)fprintf(explanation->out, "            DKIM and DMARC results %s\n",
+                  config->decide_at != DECIDE_EOM ? "do not count: decide_at is not \"eom\""
+                  : config->trusted_authserv_ids.count == 0
+                      ? "do not count: trusted_authserv_ids is empty"
+                      : "are seen at the end of a message, and may vouch for it then");
+}
+
+/* What SPF says, who vouches for the client or why nobody does, and whether the gate is open. */
+static void tell_gate(const struct explanation *explanation, const struct session *session,
+                      const struct policy *policy)
+{
+    const struct rb_spf_question question = {.size = sizeof question,
+                                             .client = envelope_client(session),
+                                             .helo = session->helo,
+                                             .sender = session->sender,
+                                             .sender_len = strlen(session->sender)};
+    const char *open = open_gate(session, policy);
+    struct rb_spf_answer answer;
+    char words[SPF_WORDS_MAX + 1];
+    bool closed;
+
+    if (open != NULL) {
+        (void)fprintf(explanation->out, "vouched     %s\n", open);
+        return;
+    }
+    rb_spf_answer_init(&answer);
+    if (rb_spf_check(explanation->verifier, &question, patience_until_ms(explanation), &answer) !=
+        RB_OK)
+        return; /* no address: nobody is called */
+    spf_words_of_result(&answer, words, sizeof words);
+    (void)fprintf(explanation->out, "spf         %s: %s\n", rb_spf_name(answer.result), words);
+    spf_words_of_voucher(&answer, words, sizeof words);
+    (void)fprintf(explanation->out, "vouched     %s\n", words);
+    closed = is_closed(explanation->config->spf.gate, &answer);
+    (void)fprintf(explanation->out, "gate        %s at \"%s\"\n", closed ? "closed" : "open",
+                  config_gate_name(explanation->config));
+    if (closed)
+        tell_who_could(explanation, session, &answer);
 }
 
 static void tell_source(const struct explanation *explanation, const struct decision *decision,
@@ -273,6 +359,8 @@ static void tell_decisions(const struct explanation *explanation, const struct s
         if (!tell_decision(explanation, session, &session->rcpt.decision))
             return;
     }
+    if (decision->of == OF_SENDER && decision->exemption == EXEMPT_NOT)
+        tell_gate(explanation, session, decision->policy);
     if (decision->of == OF_SENDER)
         (void)tell_decision(explanation, session, decision);
 }

@@ -11,6 +11,7 @@
 #include <sysexits.h>
 
 #include "session/session.h"
+#include "session/spf_words.h"
 #include "tool/load.h"
 #include "tool/say.h"
 #include "tool/syntax.h"
@@ -54,25 +55,10 @@ static const struct syntax syntax = {
 
 enum { TIME_MS = 20000 }; /* RFC 7208 4.6.4 */
 
-/* By what: a term, and what is wrong with it; or what else there is to say of a record. */
-static void tell_why(const struct rb_spf_answer *answer)
-{
-    if (answer->result == RB_SPF_NONE) {
-        printf("%s has no SPF record\n", answer->sender_domain);
-        return;
-    }
-    if (answer->fault != NULL)
-        printf("%s: ", answer->fault);
-    if (answer->term[0] != '\0')
-        printf("\"%s\" in the record of %s\n", answer->term, answer->domain);
-    else if (answer->fault != NULL)
-        printf("%s\n", answer->domain);
-    else
-        printf("no term in the record of %s is for it\n", answer->domain);
-}
-
 static void tell_answer(const char *client, const struct rb_spf_answer *answer)
 {
+    char why[SPF_WORDS_MAX + 1];
+
     printf("%s ", rb_spf_name(answer->result));
     if (answer->result == RB_SPF_PASS)
         printf("%s vouches for %s: ", answer->sender_domain, client);
@@ -80,7 +66,8 @@ static void tell_answer(const char *client, const struct rb_spf_answer *answer)
         printf("%s disowns %s: ", answer->sender_domain, client);
     else
         printf("nobody vouches for %s: ", client);
-    tell_why(answer);
+    spf_words_of_result(answer, why, sizeof why);
+    puts(why);
 }
 
 static int check_client(struct rb_verifier *verifier, const struct rb_spf_question *question,

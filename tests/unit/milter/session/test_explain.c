@@ -25,7 +25,12 @@ static const struct fake_dns_answer address[] = {{.type = ns_t_a, .data = "127.0
 static const struct fake_dns_answer strict[] = {
     {.type = ns_t_txt, .data = "v=spf1 ip4:203.0.113.1 -all"}};
 
+static const struct fake_dns_answer soft[] = {
+    {.type = ns_t_txt, .data = "v=spf1 include:strict.example ~all"}};
+
 static const struct fake_dns_row zone[] = {
+    {.name = "soft.example", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "soft.example", .type = ns_t_txt, .answers = soft, .count = 1},
     {.name = "mx.example.org", .type = ns_t_a, .answers = address, .count = 1},
     {.name = "example.org", .type = ns_t_mx, .answers = mx, .count = 1},
     {.name = "strict.example", .type = ns_t_mx, .answers = mx, .count = 1},
@@ -55,7 +60,7 @@ static int set_up(void **state)
 /* All that could be counted. */
 struct counts {
     uint64_t decisions[RB_REASON_MAX][ACTION_REJECT + 1], skips[EXEMPT_MAX];
-    uint64_t waits[METRICS_WAIT_BUCKETS];
+    uint64_t waits[METRICS_WAIT_BUCKETS], vouchers[RB_VOUCHER_MAX];
     struct rb_stats stats;
     unsigned pauses;
 };
@@ -70,6 +75,8 @@ static void count(const struct session_rig *f, struct counts *counts)
         counts->skips[exemption] = metrics_skips(exemption);
     for (unsigned i = 0; i < METRICS_WAIT_BUCKETS; i++)
         counts->waits[i] = metrics_waits(i);
+    for (int voucher = 0; voucher < RB_VOUCHER_MAX; voucher++)
+        counts->vouchers[voucher] = metrics_vouchers((enum rb_voucher)voucher);
     rb_stats_init(&counts->stats);
     rb_verifier_stats(f->verifier, &counts->stats);
     counts->pauses = session_rig_calls.pauses;
@@ -372,6 +379,103 @@ static void spf_is_told(void **state)
     assert_asks(f, &real, "sender", "<a@strict.example>");
 }
 
+/* What SPF says and by which term of whose record, whether that closes the gate, and what would open
+ * it. */
+static void why_the_gate_is_open_or_closed_is_told(void **state)
+{
+    static const char named[] = "could name it";
+    static const struct {
+        const char *config, *client, *from;
+        const char *spf, *vouched, *gate, *could;
+    } rows[] = {
+        {"", STRANGER, "<a@strict.example>",
+         "spf         fail: \"-all\" in the record of strict.example\n",
+         "vouched     nobody: ", "gate        closed at \"softfail\"\n",
+         "            the SPF record of strict.example could name it\n"},
+        {"spf { gate = fail }", STRANGER, "<a@soft.example>",
+         "spf         softfail: \"~all\" in the record of soft.example\n",
+         "vouched     nobody: ", "gate        open at \"fail\"\n", NULL},
+        {"", STRANGER, "<a@soft.example>",
+         "spf         softfail: \"~all\" in the record of soft.example\n",
+         "vouched     nobody: ", "gate        closed at \"softfail\"\n",
+         "            a policy with vouched = yes could match it\n"},
+        {"", "203.0.113.1", "<a@soft.example>",
+         "spf         pass: \"ip4:203.0.113.1\" in the record of strict.example\n", "vouched     ",
+         "gate        open at \"softfail\"\n", NULL},
+        {"", STRANGER, "<a@example.org>", "spf         none: example.org has no SPF record\n",
+         "vouched     nobody: ", "gate        open at \"softfail\"\n", NULL},
+        {"spf { gate = vouched }", STRANGER, "<a@mail.example.org>",
+         "spf         none: mail.example.org has no SPF record\n",
+         "vouched     nobody: ", "gate        closed at \"vouched\"\n",
+         "or it could have a name in example.org that leads back to it (dig -x " STRANGER ")\n"},
+    };
+    struct session_rig *f = *state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct asked asked = {rows[i].client, rows[i].from, "<user@here.example>", false,
+                                    NULL};
+        json_t *object;
+
+        session_rig_begin(f, rows[i].config);
+        object = explain(f, &asked);
+        assert_told(object, rows[i].spf);
+        assert_told(object, rows[i].vouched);
+        assert_told(object, rows[i].gate);
+        if (rows[i].could != NULL)
+            assert_told(object, rows[i].could);
+        else
+            assert_null(strstr(json_string_value(json_object_get(object, "text")), named));
+        json_decref(object);
+    }
+}
+
+static void where_spf_does_not_count_that_is_told(void **state)
+{
+    static const struct {
+        const char *config, *client, *words;
+    } rows[] = {
+        {"spf { gate = no }", STRANGER, "vouched     nobody was asked to: spf.gate is \"no\"\n"},
+        {"trusted_networks = { }", "127.0.0.1",
+         "vouched     nobody was asked to: a client on the loopback passes\n"},
+        {"policy \"f\" { vouched = yes }", STRANGER, "vouched     policy: vouched = yes\n"},
+    };
+    struct session_rig *f = *state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct asked asked = {rows[i].client, "<a@strict.example>", "<user@here.example>",
+                                    false, NULL};
+        json_t *object;
+
+        session_rig_begin(f, rows[i].config);
+        object = explain(f, &asked);
+        assert_told(object, rows[i].words);
+        assert_null(strstr(json_string_value(json_object_get(object, "text")), "spf     "));
+        json_decref(object);
+    }
+}
+
+/* When filters' results count, where they are needed. */
+static void results_of_filters_are_spoken_of(void **state)
+{
+    static const char *const rows[][2] = {
+        {"", "DKIM and DMARC results do not count: decide_at is not \"eom\"\n"},
+        {"decide_at = eom", "DKIM and DMARC results do not count: trusted_authserv_ids is empty\n"},
+        {"decide_at = eom trusted_authserv_ids = { \"mx.example.net\" }",
+         "DKIM and DMARC results are seen at the end of a message, and may vouch for it then\n"},
+    };
+    const struct asked asked = {STRANGER, "<a@soft.example>", "<user@here.example>", false, NULL};
+    struct session_rig *f = *state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        json_t *object;
+
+        session_rig_begin(f, rows[i][0]);
+        object = explain(f, &asked);
+        assert_told(object, rows[i][1]);
+        json_decref(object);
+    }
+}
+
 static void octets_of_any_kind_are_told(void **state)
 {
     struct session_rig *f = *state;
@@ -439,6 +543,9 @@ int main(void)
         TEST(limits_are_told_and_not_used),
         TEST(the_shield_is_told),
         TEST(spf_is_told),
+        TEST(why_the_gate_is_open_or_closed_is_told),
+        TEST(where_spf_does_not_count_that_is_told),
+        TEST(results_of_filters_are_spoken_of),
         TEST(octets_of_any_kind_are_told),
         TEST(what_is_no_request_is_refused),
     };
