@@ -2,6 +2,7 @@
 """Counts what third parties were asked and what became of the mail; the table and the demands."""
 
 import collections
+import itertools
 
 import drive
 import population
@@ -312,23 +313,33 @@ def _beside_exim(name, ours, exim):
         )
 
 
+QUESTIONS = [
+    ("day", "DNS look-ups a mail, over the day"),
+    ("first", "  of a known sender, nothing in DNS caches"),
+    ("again", "  the same again at once"),
+]
+LABEL, COLUMN = 48, 10
+
+
 def table(results):
     """For people: what there is of each in all, beside each other."""
-    names = list(results)
-    width = max(len(name) for name in names) + 2
-    lines = [f"{'all mails':<48}" + "".join(f"{name:>{width}}" for name in names)]
+    lines = [_row("", words) for words in _heads(list(results))]
     for key, label in ROWS:
-        figures = [results[name]["total"][key] for name in names]
-        lines.append(f"  {label:<46}" + "".join(f"{each:>{width}}" for each in figures))
-    for key, label in (
-        ("day", "DNS look-ups a mail, over the day"),
-        ("first", "  of a known sender, nothing in DNS caches"),
-        ("again", "  the same again at once"),
-    ):
-        figures = [results[name].get("questions", {}).get(key) for name in names]
-        said = ["-" if each is None else f"{each:.2f}" for each in figures]
-        lines.append(f"  {label:<46}" + "".join(f"{each:>{width}}" for each in said))
+        lines.append(_row(label, [each["total"][key] for each in results.values()]))
+    for key, label in QUESTIONS:
+        figures = [each["questions"][key] for each in results.values()]
+        lines.append(_row(label, [f"{each:.2f}" for each in figures]))
     return "\n".join(lines) + "\n"
+
+
+def _row(label, figures):
+    return f"{label:<{LABEL}}" + "".join(f"{each:>{COLUMN}}" for each in figures)
+
+
+def _heads(names):
+    """Names in lines, a word in each."""
+    split = [name.split("-") for name in names]
+    return itertools.zip_longest(*split, fillvalue="")
 
 
 def short(results, mails):
