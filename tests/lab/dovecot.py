@@ -5,6 +5,7 @@ It looks for its parts under /usr only; so they are laid over the machine's /usr
 """
 
 import re
+import shutil
 
 import debs
 import service
@@ -51,12 +52,31 @@ userdb passwd-file {{
   passwd_file_path = {folder}/passwd
 }}
 """
+# Mailboxes of a limited size, which LMTP looks at when it hears of a recipient.
+QUOTA_OF_2_3 = """
+mail_plugins = quota
+lmtp_rcpt_check_quota = yes
+plugin {{
+  quota = maildir:User quota
+  quota_rule = *:storage={quota_kb}K
+}}
+"""
+QUOTA_OF_2_4 = """
+mail_plugins {{
+  quota = yes
+}}
+lmtp_rcpt_check_quota = yes
+quota "User quota" {{
+  storage_size = {quota_kb}K
+}}
+"""
 
 
 class Dovecot:
-    """One Dovecot at a site."""
+    """One Dovecot at a site; quota_kb: how much each mailbox holds, None: as much as there is."""
 
-    def __init__(self, site, unpacked):
+    def __init__(self, site, unpacked, quota_kb=None):
+        self.quota_kb = quota_kb
         self.site = site
         self.folder = site.folder
         self.mail = site.mail
@@ -87,6 +107,24 @@ class Dovecot:
         if not service.wait_for_banner(machine, address, self.process, PORT):
             raise OSError("Dovecot does not start:\n" + self.log())
 
+    def fill(self, user, kilobytes):
+        """So much is in the INBOX of `user` from now on, in one message."""
+        box = self._box(user)
+        for part in ("cur", "new", "tmp"):
+            (box / part).mkdir(parents=True, exist_ok=True)
+        (box / "maildirsize").unlink(missing_ok=True)  # it is counted anew
+        name = f"1.M1P1.lab,S={kilobytes * 1024}:2,"
+        (box / "cur" / name).write_bytes(b"Subject: x\n\n".ljust(kilobytes * 1024, b"x"))
+        for path in (box, *box.rglob("*")):
+            shutil.chown(path, "nobody", "nogroup")
+
+    def empty(self, user):
+        """Nothing is in it any more."""
+        shutil.rmtree(self._box(user))
+
+    def _box(self, user):
+        return self.mail / f"{user}@{self.site.domain}"
+
     def stop(self):
         service.end(self.process)
         self.process = None
@@ -109,13 +147,19 @@ class Dovecot:
         if not found:
             raise debs.CannotHave(f"Dovecot of an unknown version: {said.strip()}")
         version = tuple(map(int, found.groups()))
-        head, words = "", OF_2_3
+        head, words, quota = "", OF_2_3, QUOTA_OF_2_3
         if version >= (2, 4):
             head = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"
-            words = OF_2_4
+            words, quota = OF_2_4, QUOTA_OF_2_4
+        if self.quota_kb is not None:
+            words += quota
         self._config.write_text(
             head
             + (CONFIG + words).format(
-                folder=self.folder, mail=self.mail, address=self.site.address, port=PORT
+                folder=self.folder,
+                mail=self.mail,
+                address=self.site.address,
+                port=PORT,
+                quota_kb=self.quota_kb,
             )
         )

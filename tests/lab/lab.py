@@ -12,7 +12,7 @@ labs of their own, for most of the time each waits for something.
 Prints TAP. Needs root, iproute2, nsd and postfix; without them it prints a skip. `--only verdicts`
 runs check_verdicts alone; `--keep` leaves logs and cache behind. RB_BUILDDIR says where the
 programs were built; RB_NO_LAB set to anything skips it all. Sendmail, Exim for `loops` and `hosts`,
-Dovecot for `hosts` and the test suite for `spf` are fetched by debs.py; without them, what they are
+Dovecot for `hosts` and `size`, and the test suite for `spf` are fetched by debs.py; without them, what they are
 for is skipped. `--full` asks real mail hosts for longer lists, and waits as long as they make it.
 """
 
@@ -36,6 +36,7 @@ ONCE = "once"  # through whichever MTA: it plays no part
 CHECKS = {  # which MTAs it is for; those that take long come first
     "loops": ONCE,
     "recipients": lab.MTAS,
+    "size": lab.MTAS,
     "guest": lab.MTAS,
     "hosts": ONCE,
     "lists": ONCE,

@@ -27,7 +27,8 @@ import world
 SOURCE_DIR = pathlib.Path(__file__).resolve().parents[2]
 # Where the lab's own users may write to. It is thrown away.
 OUTGOING = "relay_domains = partner.example"
-DOMAINS = " ".join([postfix.DOMAIN, *stores.DOMAINS])  # the MTA is their users' host
+# The MTA is their users' host.
+DOMAINS = " ".join([postfix.DOMAIN, *stores.DOMAINS, *(f"{name}.example" for name in world.STORES)])
 MTAS = ["postfix", "sendmail"]
 
 

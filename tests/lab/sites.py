@@ -135,5 +135,6 @@ def with_exim(unpacked, verify=exim.NOBODY, **options):
     return lambda site: exim.Exim(site, unpacked, verify, **options)
 
 
-def with_dovecot(unpacked):
-    return lambda site: dovecot.Dovecot(site, unpacked)
+def with_dovecot(unpacked, **options):
+    """The options are those of dovecot.Dovecot."""
+    return lambda site: dovecot.Dovecot(site, unpacked, **options)

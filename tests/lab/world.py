@@ -25,7 +25,11 @@ SITES = {
     "called-exim": "198.18.11.2",
     "narrow-exim": "198.18.12.2",
     "called-dovecot": "198.18.13.2",
+    "quota-dovecot": "198.18.14.2",
+    "limit-postfix": "198.18.15.2",
 }
+# Those of them that are stores behind the lab's MTA, which takes mail for their domains.
+STORES = ["quota-dovecot", "limit-postfix"]
 # Sites with several domains: those that check_hosts calls.
 DOMAINS = {
     "called-postfix": [f"postfix{number}.example" for number in range(4)],
