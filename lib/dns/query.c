@@ -128,6 +128,17 @@ static enum dns_outcome read_answer(struct lookup *lookup)
 
 /* --- The look-up ------------------------------------------------------------- */
 
+/* Keeps what was said of a name, wherever that may be of use. */
+static void keep(struct lookup *lookup, const char *asked)
+{
+    const struct dns_query *of = lookup->of;
+
+    if (of->kept != NULL)
+        dns_answers_keep(of->kept, of->type, asked, &lookup->msg);
+    if (of->also != NULL)
+        dns_answers_keep(of->also, of->type, asked, &lookup->msg);
+}
+
 /* Reads what was said of lookup->name, which becomes what its CNAMEs lead to. */
 static enum dns_reading read_message(struct lookup *lookup, const uint8_t *octets, size_t len,
                                      bool is_new)
@@ -138,8 +149,8 @@ static enum dns_reading read_message(struct lookup *lookup, const uint8_t *octet
         return DNS_READING_NOTHING;
     memcpy(asked, lookup->name, sizeof asked);
     lookup->outcome = read_answer(lookup);
-    if (is_new && lookup->of->kept != NULL && lookup->outcome != DNS_FAILURE)
-        dns_answers_keep(lookup->of->kept, lookup->of->type, asked, &lookup->msg);
+    if (is_new && lookup->outcome != DNS_FAILURE)
+        keep(lookup, asked);
     /* Again where it held CNAMEs and nothing else; ends by CNAME_HOPS_MAX. */
     return lookup->outcome == DNS_NO_DATA && lookup->cname_hops > hops ? DNS_READING_ASK
                                                                        : DNS_READING_DONE;
@@ -148,6 +159,16 @@ static enum dns_reading read_message(struct lookup *lookup, const uint8_t *octet
 static bool has_time(const struct lookup *lookup)
 {
     return !deadline_is_over(lookup->dns->clock, lookup->until);
+}
+
+/* Its length; 0: nothing is kept. */
+static size_t find_kept(const struct lookup *lookup, uint8_t octets[DNS_ANSWERS_SIZE_MAX])
+{
+    const struct dns_query *of = lookup->of;
+    const size_t len = dns_answers_find(of->kept, of->type, lookup->name, octets);
+
+    return len == 0 && of->also != NULL ? dns_answers_find(of->also, of->type, lookup->name, octets)
+                                        : len;
 }
 
 /* What was said a moment ago. */
@@ -159,7 +180,7 @@ static enum dns_reading recall(struct lookup *lookup)
     if (lookup->of->kept != NULL && (lookup->of->kept_late || has_time(lookup)))
         kept = malloc(DNS_ANSWERS_SIZE_MAX);
     if (kept != NULL)
-        len = dns_answers_find(lookup->of->kept, lookup->of->type, lookup->name, kept);
+        len = find_kept(lookup, kept);
     if (len > 0)
         reading = read_message(lookup, kept, len, false);
     free(kept);

@@ -19,8 +19,9 @@ struct dns {
     const struct rb_clock *clock;
     int cancel_fd;
     struct dns_servers *servers;
-    struct dns_answers *hosts;   /* of dns_mail_exchangers and dns_addresses */
-    struct dns_answers *records; /* of dns_records_recent */
+    struct dns_answers *hosts; /* of dns_mail_exchangers and dns_addresses */
+    struct dns_answers
+        *records; /* of dns_records_recent, whose MX, A and AAAA records are in both */
 };
 
 /* Takes one record of the type asked for. False: its data are broken. */
@@ -31,6 +32,7 @@ struct dns_query {
     ns_type type;
     bool any_name;            /* not only names of hosts: what dns_name_of_any takes */
     struct dns_answers *kept; /* an answer among these will do, and a new one is kept there; NULL */
+    struct dns_answers *also; /* the same, after these; NULL */
     bool kept_late;           /* what is kept does also where the time has passed */
     dns_take_fn *take;
     void *arg;

@@ -131,6 +131,12 @@ static bool is_known_type(int type)
            type == ns_t_txt;
 }
 
+/* Where an answer is of use to who calls a domain's mail hosts. */
+static struct dns_answers *kept_also(const struct dns *dns, int type)
+{
+    return type == ns_t_mx || type == ns_t_a || type == ns_t_aaaa ? dns->hosts : NULL;
+}
+
 static enum dns_outcome look_up_records(const struct dns *dns, const char *name, int type,
                                         deadline until, struct dns_answers *kept, name_fn *name_of,
                                         struct dns_record_list *list)
@@ -144,6 +150,7 @@ static enum dns_outcome look_up_records(const struct dns *dns, const char *name,
         .type = (ns_type)type,
         .any_name = true,
         .kept = kept,
+        .also = kept != NULL ? kept_also(dns, type) : NULL,
         .kept_late = true,
         .take = take_record,
         .arg = &taker,

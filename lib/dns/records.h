@@ -42,7 +42,9 @@ enum dns_outcome dns_records(const struct dns *dns, const char *name, int type, 
 /*
  * The same where an answer of a while ago will do. It is kept for its TTL, DNS_RECORDS_KEPT_LEAST_S
  * at least and DNS_RECORDS_KEPT_MOST_S at most; that there is nothing, for the former. Where
- * `until` has passed nobody is asked, and what is kept does all the same. Of mail hosts and
+ * `until` has passed nobody is asked, and what is kept does all the same. Of MX, A and AAAA records
+ * there is one memory for this and for dns_mail_exchangers and dns_addresses, for their
+ * DNS_HOSTS_KEPT_S: who is asked first for the one is not asked for the other. Of mail hosts and
  * pointers only those are left out that could not be asked for here; where nothing is left then, it
  * is DNS_FOUND, and an empty list. Any thread.
  */

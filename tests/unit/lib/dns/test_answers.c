@@ -345,8 +345,43 @@ static void what_is_asked_of_ourselves_is_asked_each_time(void **state)
                          DNS_FOUND);
         dns_records_free(&list);
     }
-    assert_int_equal(asked(&world, "a.example"), 4);
+    assert_int_equal(asked(&world, "a.example"), 3); /* what is kept serves the first two */
     stop(&world);
+}
+
+/* Whoever asks first: those who call mail hosts, or those who look at what others publish. */
+static void mail_hosts_and_records_have_one_memory(void **state)
+{
+    (void)state;
+    static const struct fake_dns_row rows[] = {
+        {.name = "a.example", .type = ns_t_mx, ANSWERS(one_mx)},
+        {.name = "mx.example", .type = ns_t_a, ANSWERS(address)},
+        {.name = "null.example", .type = ns_t_mx, ANSWERS(null_mx)},
+    };
+    struct world world;
+
+    for (int records_first = 0; records_first < 2; records_first++) {
+        start(&world, rows, COUNT(rows));
+        for (int i = 0; i < 2; i++) {
+            if ((i == 0) == (records_first == 1)) {
+                assert_int_equal(look_up(&world, "a.example", ns_t_mx), DNS_FOUND);
+                assert_int_equal(look_up(&world, "mx.example", ns_t_a), DNS_FOUND);
+                assert_int_equal(look_up(&world, "null.example", ns_t_mx), DNS_FOUND);
+            } else {
+                assert_int_equal(ask_mx(&world, "a.example"), DNS_FOUND);
+                assert_int_equal(ask_v4(&world, "mx.example"), DNS_FOUND);
+                assert_int_equal(ask_mx(&world, "null.example"), DNS_NULL_MX);
+            }
+        }
+        for (size_t i = 0; i < COUNT(rows); i++)
+            assert_int_equal(asked(&world, rows[i].name), 1);
+        fake_clock_advance_s(&world.clock, LONGEST_S); /* mail hosts are looked for again */
+        assert_int_equal(ask_mx(&world, "a.example"), DNS_FOUND);
+        assert_int_equal(asked(&world, "a.example"), 2);
+        assert_int_equal(look_up(&world, "a.example", ns_t_mx), DNS_FOUND);
+        assert_int_equal(asked(&world, "a.example"), 2);
+        stop(&world);
+    }
 }
 
 static const struct fake_dns_answer txt[] = {{.type = ns_t_txt, .data = "v=spf1 -all"}};
@@ -603,6 +638,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_used_is_no_better_the_second_time),
         cmocka_unit_test(a_long_answer_is_not_kept),
         cmocka_unit_test(what_is_asked_of_ourselves_is_asked_each_time),
+        cmocka_unit_test(mail_hosts_and_records_have_one_memory),
         cmocka_unit_test(records_of_others_are_kept_and_that_there_are_none_too),
         cmocka_unit_test(what_fails_is_not_kept),
         cmocka_unit_test(without_time_what_is_kept_does_and_nobody_is_asked),
