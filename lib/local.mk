@@ -40,6 +40,7 @@ libcore_la_SOURCES = \
     lib/spf/macro.c lib/spf/macro.h \
     lib/spf/memo.c lib/spf/memo.h \
     lib/spf/record.c lib/spf/record.h \
+    lib/spf/vouch.c lib/spf/vouch.h \
     lib/smtp/classify.c lib/smtp/classify.h \
     lib/smtp/classify_clauses.c lib/smtp/classify_clauses.h \
     lib/smtp/classify_codes.c lib/smtp/classify_codes.h \

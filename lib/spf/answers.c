@@ -118,6 +118,15 @@ const struct spf_answer *spf_answers_find(const struct spf_answers *answers, int
     return answer;
 }
 
+bool spf_answers_have_failure(const struct spf_answers *answers)
+{
+    const struct spf_answer *answer = answers->first;
+
+    while (answer != NULL && answer->outcome != DNS_FAILURE)
+        answer = answer->next;
+    return answer != NULL;
+}
+
 enum dns_outcome spf_answer_outcome(const struct spf_answer *answer)
 {
     return answer->outcome;

@@ -44,6 +44,9 @@ void spf_answers_free(struct spf_answers *answers);
 const struct spf_answer *spf_answers_find(const struct spf_answers *answers, int type,
                                           const char *name);
 
+/* Whether one of them is that DNS failed. */
+bool spf_answers_have_failure(const struct spf_answers *answers);
+
 enum dns_outcome spf_answer_outcome(const struct spf_answer *answer);
 
 /* Records that were noted. */

@@ -7,12 +7,6 @@
 /* A time that has passed: dns_records_recent asks nobody then. */
 static const deadline nobody_is_asked = -1;
 
-void spf_check_give_up(struct spf_result *result, const char *fault)
-{
-    result->outcome = SPF_OUTCOME_TEMPERROR;
-    result->fault = fault;
-}
-
 /*
  * SPF_DONE: the look-up has been made, and the answers have what was said. SPF_ASKS: there was no
  * time for it. That is not added as a failure of DNS: to ptr a failure is no match (RFC 7208 5.5),
@@ -32,39 +26,33 @@ static enum spf_step make_lookup(const struct dns *dns, deadline until,
     return step;
 }
 
-static enum spf_step evaluate_by(const struct dns *dns, deadline until,
-                                 const struct spf_question *question, struct spf_answers *answers,
-                                 struct spf_result *result, struct spf_lookup *next)
+static enum spf_step vouch_by(const struct dns *dns, deadline until,
+                              const struct spf_question *question, struct spf_answers *answers,
+                              struct spf_vouching *vouching, struct spf_lookup *next)
 {
     enum spf_step step = SPF_DONE;
 
-    while (step == SPF_DONE && !spf_evaluate(question, answers, result, next))
+    while (step == SPF_DONE && !spf_vouch(question, answers, vouching, next))
         step = make_lookup(dns, until, next, answers);
     return step;
 }
 
 enum spf_step spf_check_recall(const struct dns *dns, const struct spf_question *question,
-                               struct spf_answers *answers, struct spf_result *result,
+                               struct spf_answers *answers, struct spf_vouching *vouching,
                                struct spf_lookup *next)
 {
-    return evaluate_by(dns, nobody_is_asked, question, answers, result, next);
+    return vouch_by(dns, nobody_is_asked, question, answers, vouching, next);
 }
 
-void spf_check(const struct dns *dns, deadline until, const struct spf_question *question,
-               struct spf_result *result)
+enum spf_step spf_check(const struct dns *dns, deadline until, const struct spf_question *question,
+                        struct spf_vouching *vouching)
 {
     struct spf_answers answers = {.first = NULL};
     struct spf_lookup next;
+    const enum spf_step step = vouch_by(dns, until, question, &answers, vouching, &next);
 
-    switch (evaluate_by(dns, until, question, &answers, result, &next)) {
-    case SPF_DONE:
-        break;
-    case SPF_ASKS:
-        spf_check_give_up(result, "DNS takes too long");
-        break;
-    case SPF_NO_MEMORY:
-        spf_check_give_up(result, "out of memory");
-        break;
-    }
+    if (step != SPF_DONE)
+        spf_vouch_give_up(vouching, step == SPF_ASKS ? "DNS takes too long" : "out of memory");
     spf_answers_free(&answers);
+    return step;
 }

@@ -42,6 +42,14 @@ static void note_place(struct evaluation *ev, const char *domain, struct span te
 {
     text_printable(ev->result->domain, sizeof ev->result->domain, domain, strlen(domain));
     text_printable(ev->result->term, sizeof ev->result->term, term.at, term.len);
+    ev->result->host[0] = '\0';
+}
+
+/* The host or name by which the term at hand matches. */
+static enum match match_by(struct evaluation *ev, const char *host)
+{
+    (void)text_copy(ev->result->host, sizeof ev->result->host, host);
+    return MATCH;
 }
 
 static enum match stop_with(struct evaluation *ev, enum spf_outcome outcome, const char *fault)
@@ -258,7 +266,7 @@ static enum match match_host(struct evaluation *ev, const struct spf_term *term,
     if (found != MATCH)
         return found;
     if (has_client(ev, answer, network_bits(ev, term)))
-        return MATCH;
+        return match_by(ev, name);
     return spf_answer_is_cut(answer) ? stop_with(ev, SPF_OUTCOME_TEMPERROR,
                                                  "a host has more addresses than are looked at")
                                      : NO_MATCH;
@@ -292,7 +300,9 @@ static enum match match_pointer(struct evaluation *ev, const char *target)
 
     ev->has_counted_pointers = true;
     match = find_client_name(ev, target, KIN_ITSELF, name);
-    return match == NO_MATCH ? find_client_name(ev, target, KIN_BELOW, name) : match;
+    if (match == NO_MATCH)
+        match = find_client_name(ev, target, KIN_BELOW, name);
+    return match == MATCH ? match_by(ev, name) : match;
 }
 
 /* RFC 7208 5.7 */
@@ -492,6 +502,17 @@ static bool set_domain(struct evaluation *ev, const char *domain)
            dns_name_of_host(name, ev->domain);
 }
 
+/* False: nobody whom SPF could know. */
+static bool begin(struct evaluation *ev)
+{
+    *ev->result = (struct spf_result){.outcome = SPF_OUTCOME_NONE};
+    ev->local = text_or_empty(ev->question->local);
+    if (ev->local[0] == '\0')
+        ev->local = "postmaster";
+    return ip_from_sockaddr(ev->question->client, &ev->client) &&
+           set_domain(ev, ev->question->domain);
+}
+
 bool spf_evaluate(const struct spf_question *question, const struct spf_answers *answers,
                   struct spf_result *result, struct spf_lookup *next)
 {
@@ -499,13 +520,22 @@ bool spf_evaluate(const struct spf_question *question, const struct spf_answers 
         .question = question, .answers = answers, .result = result, .next = next};
     enum spf_outcome outcome;
 
-    *result = (struct spf_result){.outcome = SPF_OUTCOME_NONE};
-    ev.local = text_or_empty(question->local);
-    if (ev.local[0] == '\0')
-        ev.local = "postmaster";
-    if (!ip_from_sockaddr(question->client, &ev.client) || !set_domain(&ev, question->domain))
-        return true;
-    if (check_host(&ev, ev.domain, &outcome) != STOP)
+    if (begin(&ev) && check_host(&ev, ev.domain, &outcome) != STOP)
+        result->outcome = outcome;
+    return !ev.needs_more;
+}
+
+bool spf_evaluate_record(const struct spf_question *question, const char *record,
+                         const struct spf_answers *answers, struct spf_result *result,
+                         struct spf_lookup *next)
+{
+    struct evaluation ev = {
+        .question = question, .answers = answers, .result = result, .next = next};
+    const struct span text = {record, strlen(record)};
+    struct spf_term redirect;
+    enum spf_outcome outcome;
+
+    if (begin(&ev) && match_record(&ev, ev.domain, text, &outcome, &redirect) == MATCH)
         result->outcome = outcome;
     return !ev.needs_more;
 }

@@ -2,7 +2,7 @@
 /*
  * evaluate: may this client send for this domain, by the domain's own word (RFC 7208: check_host
  * of the "MAIL FROM" identity)? Evaluates what DNS has said so far, and says what to ask it next.
- * Finds out; what follows from it is the caller's business. Records, names and addresses are
+ * Finds out; what follows from it is vouch's business and the caller's. Records, names and addresses are
  * hostile input. Pure: knows no resolver and no clock.
  */
 #ifndef RB_SPF_EVALUATE_H
@@ -32,6 +32,7 @@ struct spf_question {
     const char *helo;
     const char *local;  /* unquoted; "": postmaster (4.3) */
     const char *domain; /* in A-labels; an address literal has no SPF */
+    bool guesses; /* spf_vouch's: where the domain says neither yes nor no, others may vouch */
 };
 
 struct spf_result {
@@ -45,6 +46,8 @@ struct spf_result {
      */
     char domain[RB_DOMAIN_MAX + 1];
     char term[SPF_TERM_TEXT_MAX + 1];
+    /* Of a term that matched, by a host's address or the client's name: that host or name; else "" */
+    char host[RB_DOMAIN_MAX + 1];
     const char *fault; /* of temperror and permerror: what is wrong; else NULL. Static */
 };
 
@@ -59,6 +62,15 @@ struct spf_result {
  */
 bool spf_evaluate(const struct spf_question *question, const struct spf_answers *answers,
                   struct spf_result *result, struct spf_lookup *next);
+
+/*
+ * The same with a record that the domain has not published, without includes and redirects, that
+ * ends in "?all": no TXT record is looked up, and the limits of RFC 7208 4.6.4 hold as they would
+ * for the domain's own.
+ */
+bool spf_evaluate_record(const struct spf_question *question, const char *record,
+                         const struct spf_answers *answers, struct spf_result *result,
+                         struct spf_lookup *next);
 
 /* "none", "pass"... as RFC 7208 2.6 has them; "?" for a number out of range. Static. */
 const char *spf_outcome_name(enum spf_outcome outcome);

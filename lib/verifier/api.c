@@ -36,7 +36,10 @@ static struct question *prepare(struct rb_ticket *ticket, const struct rb_questi
 {
     struct question *question = submit_prepare(ticket->verifier, asked, address, key);
 
-    if (question != NULL && known == CACHE_MISS)
+    if (question == NULL)
+        return NULL;
+    question->voucher = atomic_load(&ticket->waiter.voucher);
+    if (known == CACHE_MISS)
         ticket_wait_for(ticket, question);
     else if (question != NULL)
         question_set_size(question, 0);
@@ -66,16 +69,8 @@ static enum rb_error go_on(struct rb_ticket *ticket, const struct rb_question *a
 
 /* --- The SPF gate --------------------------------------------------------- */
 
-/* The client is not allowed to send for the domain: the address is of no interest. */
-static void turn_back(struct rb_ticket *ticket)
-{
-    atomic_fetch_add(&ticket->verifier->counters.spf_fail, 1);
-    verifier_moment(ticket->verifier, RB_REASON_SPF_FAIL, "spf_fail", &ticket->record);
-    ticket->cached = false;
-}
-
 /*
- * Whether the client may send is found out; where the cache has a fresh answer, for the next of its
+ * Who vouches for the client is found out; where the cache has a fresh answer, for the next of its
  * messages alone.
  */
 static enum rb_error wait_at_gate(struct rb_ticket *ticket, struct check *check,
@@ -104,12 +99,15 @@ static enum rb_error pass_gate(struct rb_ticket *ticket, const struct rb_questio
                                         .local = address->local,
                                         .domain = address->domain};
     struct check *check;
+    const struct gate_ruling ruling = gate_ask(ticket->verifier, ticket->snapshot, &client, &check);
 
-    switch (gate_ask(ticket->verifier, ticket->snapshot, &client, &check)) {
+    switch (ruling.word) {
     case GATE_OPEN:
+        atomic_store(&ticket->waiter.voucher, ruling.voucher);
         return go_on(ticket, asked, address, key, known);
-    case GATE_CLOSED:
-        turn_back(ticket);
+    case GATE_CLOSED: /* the address is of no interest */
+        gate_turn_back(ticket->verifier, ruling.reason, &ticket->record);
+        ticket->cached = false;
         return RB_OK;
     case GATE_ASKS:
         return wait_at_gate(ticket, check, asked, address, key, known);
@@ -199,7 +197,8 @@ enum rb_error rb_ask(struct rb_verifier *verifier, const struct rb_question *que
 
     *ticket = NULL;
     if (!sized_read(&asked, sizeof asked, question, SIZED_QUESTION) || asked.address == NULL ||
-        (asked.relay != NULL && !relay_is_good(asked.relay)))
+        (asked.relay != NULL && !relay_is_good(asked.relay)) ||
+        (unsigned)asked.voucher >= RB_VOUCHER_MAX)
         return RB_ERR_ARGUMENT;
     if (asked.relay == NULL)
         asked.message_size = 0;

@@ -28,6 +28,7 @@ struct spf_question spf_subject_question(const struct spf_subject *subject)
         .helo = subject->helo,
         .local = subject->local,
         .domain = subject->domain,
+        .guesses = subject->guesses,
     };
 }
 
@@ -49,7 +50,7 @@ bool spf_subject_set(struct spf_subject *subject, const struct spf_question *que
 {
     const struct sockaddr *client = question->client;
 
-    *subject = (struct spf_subject){.client.ss_family = AF_UNSPEC};
+    *subject = (struct spf_subject){.client.ss_family = AF_UNSPEC, .guesses = question->guesses};
     if (client->sa_family != AF_INET && client->sa_family != AF_INET6)
         return false;
     memcpy(&subject->client, client,

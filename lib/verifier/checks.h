@@ -5,8 +5,7 @@
  * for a domain whose name server is silent, one worker waits for it.
  *
  * Thread rule: no locks of its own; every call is made under the owner's lock, but for check_new
- * and check_free. The answers and the answer of a check are for the one thread that
- * has it: the one that made it, until it waits; then the one that made the look-up it waited for.
+ * and check_free. The answers of a check, and what comes of them, are for the one thread that has it: the one that made it, until it waits; then the one that made the look-up it waited for.
  */
 #ifndef RB_VERIFIER_CHECKS_H
 #define RB_VERIFIER_CHECKS_H
@@ -25,11 +24,13 @@ struct spf_subject {
     char helo[RB_DOMAIN_MAX + 1];
     char local[RB_DOMAIN_MAX + 1];
     char domain[RB_DOMAIN_MAX + 1];
+    bool guesses;
 };
 
 /* One question that waits for a check. */
 struct applicant {
     struct spf_subject subject;
+    enum rb_gate position;     /* of the gate, when it was asked */
     struct question *question; /* what goes on once the check is done; NULL: nobody waits for it */
     struct applicant *prev, *next;
 };
@@ -38,7 +39,7 @@ struct applicant {
 struct check {
     struct spf_subject subject; /* of the first applicant, who may be gone */
     struct spf_answers answers;
-    struct spf_result answer;
+    struct spf_vouching vouching;
     struct spf_lookup wanted; /* what it has to wait for */
     int64_t spent_ms;         /* that name servers have taken */
     struct applicant *applicants;

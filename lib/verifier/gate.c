@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* gate: SPF before anybody is called; see gate.h. */
+/* gate: who vouches, before anybody is called; see gate.h. */
 #include "config.h"
 
 #include "verifier/gate.h"
@@ -37,9 +37,9 @@ bool gate_is_for(const struct options *options, const struct rb_question *questi
 {
     struct ip ip;
 
-    return options->o.spf_gate != RB_GATE_NO && question->client != NULL &&
-           question->relay == NULL &&
-           !(ip_from_sockaddr(question->client, &ip) && ip_is_loopback(&ip));
+    return options->o.spf_gate != RB_GATE_NO && question->voucher == RB_VOUCHER_NOBODY &&
+           question->client != NULL && question->relay == NULL &&
+           ip_from_sockaddr(question->client, &ip) && !ip_is_loopback(&ip);
 }
 
 /* --- What is known at once ----------------------------------------------------- */
@@ -57,57 +57,114 @@ static enum spf_step advance(struct rb_verifier *verifier, const struct snapshot
                              struct check *check)
 {
     const struct spf_question question = spf_subject_question(&check->subject);
-    enum spf_step step =
-        spf_check_recall(snapshot->dns, &question, &check->answers, &check->answer, &check->wanted);
+    enum spf_step step = spf_check_recall(snapshot->dns, &question, &check->answers,
+                                          &check->vouching, &check->wanted);
 
     if (step == SPF_ASKS && check->spent_ms >= time_ms(snapshot)) {
-        spf_check_give_up(&check->answer, too_long);
+        spf_vouch_give_up(&check->vouching, too_long);
         step = SPF_DONE;
     }
     if (step == SPF_DONE)
-        spf_memo_note(verifier->gate.memo, &question, &check->answer);
+        spf_memo_note(verifier->gate.memo, &question, &check->vouching);
     return step;
 }
 
-static enum gate_word word_for(const struct spf_result *answer)
+static struct gate_ruling open_for(enum rb_voucher voucher)
 {
-    return answer->outcome == SPF_OUTCOME_FAIL ? GATE_CLOSED : GATE_OPEN;
+    return (struct gate_ruling){.word = GATE_OPEN, .voucher = voucher};
+}
+
+static struct gate_ruling close_by(enum rb_reason reason)
+{
+    return (struct gate_ruling){.word = GATE_CLOSED, .reason = reason};
+}
+
+/* By what a position holds back, and those before it too (enum rb_gate). */
+static struct gate_ruling rule(enum rb_gate position, const struct spf_vouching *vouching)
+{
+    const enum spf_outcome outcome = vouching->said.outcome;
+
+    if (outcome == SPF_OUTCOME_FAIL && position >= RB_GATE_FAIL)
+        return close_by(RB_REASON_SPF_FAIL);
+    if (outcome == SPF_OUTCOME_SOFTFAIL && position >= RB_GATE_SOFTFAIL)
+        return close_by(RB_REASON_SPF_SOFTFAIL);
+    if (vouching->voucher == RB_VOUCHER_NOBODY && position >= RB_GATE_VOUCHED)
+        return close_by(RB_REASON_NOT_VOUCHED);
+    return open_for(vouching->voucher);
+}
+
+/* Guesses cost look-ups: they are made where something follows from them. */
+static struct spf_question with_guesses(const struct spf_question *question, enum rb_gate position)
+{
+    struct spf_question whole = *question;
+
+    whole.guesses = position >= RB_GATE_VOUCHED;
+    return whole;
 }
 
 /* by: what the check is of, beside client and domain. */
-static enum gate_word ask(struct rb_verifier *verifier, const struct snapshot *snapshot,
-                          const struct spf_question *question, unsigned by, struct check **check)
+static struct gate_ruling ask(struct rb_verifier *verifier, const struct snapshot *snapshot,
+                              enum rb_gate position, const struct spf_question *question,
+                              unsigned by, struct check **check)
 {
-    enum gate_word word = GATE_NO_MEMORY;
+    struct gate_ruling ruling = {.word = GATE_NO_MEMORY};
+    struct spf_vouching known = {.voucher = RB_VOUCHER_NOBODY};
     struct spf_subject subject;
-    struct spf_result known;
 
     *check = NULL;
-    if (spf_memo_find(verifier->gate.memo, question, &known))
-        return word_for(&known);
-    if (!spf_subject_set(&subject, question)) /* nobody whom SPF could know */
-        return GATE_OPEN;
+    if (spf_memo_find(verifier->gate.memo, question, &known) ||
+        !spf_subject_set(&subject, question)) /* nobody whom SPF could know */
+        return rule(position, &known);
     *check = check_new(&subject, by);
     if (*check == NULL)
-        return GATE_NO_MEMORY;
+        return ruling;
     switch (advance(verifier, snapshot, *check)) {
     case SPF_ASKS:
-        return GATE_ASKS;
+        return (struct gate_ruling){.word = GATE_ASKS};
     case SPF_DONE:
-        word = word_for(&(*check)->answer);
+        ruling = rule(position, &(*check)->vouching);
         break;
     case SPF_NO_MEMORY:
         break;
     }
     check_free(*check);
     *check = NULL;
-    return word;
+    return ruling;
 }
 
-enum gate_word gate_ask(struct rb_verifier *verifier, const struct snapshot *snapshot,
-                        const struct spf_question *question, struct check **check)
+struct gate_ruling gate_ask(struct rb_verifier *verifier, const struct snapshot *snapshot,
+                            const struct spf_question *question, struct check **check)
 {
-    return ask(verifier, snapshot, question, 0, check);
+    const enum rb_gate position = snapshot->options->o.spf_gate;
+    const struct spf_question whole = with_guesses(question, position);
+
+    return ask(verifier, snapshot, position, &whole, 0, check);
+}
+
+struct gate_ruling gate_peek(struct rb_verifier *verifier, const struct snapshot *snapshot,
+                             const struct spf_question *question, bool waits, deadline until,
+                             struct spf_vouching *vouching)
+{
+    const enum rb_gate position = snapshot->options->o.spf_gate;
+    const struct spf_question whole = with_guesses(question, position);
+    const deadline by = waits ? until : deadline_in(verifier->clock, 0);
+
+    if (!spf_memo_find(verifier->gate.memo, &whole, vouching) &&
+        spf_check(snapshot->dns, by, &whole, vouching) == SPF_ASKS && !waits)
+        return (struct gate_ruling){.word = GATE_ASKS};
+    return rule(position, vouching);
+}
+
+void gate_turn_back(struct rb_verifier *verifier, enum rb_reason reason,
+                    struct address_record *record)
+{
+    struct counters *counters = &verifier->counters;
+
+    atomic_fetch_add(reason == RB_REASON_SPF_FAIL       ? &counters->spf_fail
+                     : reason == RB_REASON_SPF_SOFTFAIL ? &counters->spf_softfail
+                                                        : &counters->not_vouched,
+                     1);
+    verifier_moment(verifier, reason, rb_reason_name(reason), record);
 }
 
 /* --- Those who wait -------------------------------------------------------------- */
@@ -168,8 +225,8 @@ static enum rb_error begin(struct checks *checks, struct check *check, struct ap
 
 static void have_made(struct rb_verifier *verifier, struct lookup *lookup);
 
-void gate_wait(struct rb_verifier *verifier, const struct snapshot *snapshot, struct check *check,
-               struct question *question)
+static void wait_for(struct rb_verifier *verifier, const struct snapshot *snapshot,
+                     enum rb_gate position, struct check *check, struct question *question)
 {
     struct gate *gate = &verifier->gate;
     struct applicant *applicant = calloc(1, sizeof *applicant);
@@ -178,6 +235,7 @@ void gate_wait(struct rb_verifier *verifier, const struct snapshot *snapshot, st
 
     if (applicant != NULL) {
         applicant->subject = check->subject;
+        applicant->position = position;
         applicant->question = question;
         pthread_mutex_lock(&gate->lock);
         reason = refusal(gate, sched_pending(verifier->sched), snapshot->options->o.max_pending);
@@ -199,28 +257,43 @@ void gate_wait(struct rb_verifier *verifier, const struct snapshot *snapshot, st
     }
 }
 
+void gate_wait(struct rb_verifier *verifier, const struct snapshot *snapshot, struct check *check,
+               struct question *question)
+{
+    wait_for(verifier, snapshot, snapshot->options->o.spf_gate, check, question);
+}
+
 /* --- What becomes of them ---------------------------------------------------------- */
 
 /* Whether what was found out for one sender's message is so for the other's. */
-static bool holds_for(const struct spf_result *answer, const struct spf_subject *asked,
+static bool holds_for(const struct spf_result *said, const struct spf_subject *asked,
                       const struct spf_subject *other)
 {
-    return (!answer->by_sender || strcmp(asked->local, other->local) == 0) &&
-           (!answer->by_helo || strcmp(asked->helo, other->helo) == 0);
+    return (!said->by_sender || strcmp(asked->local, other->local) == 0) &&
+           (!said->by_helo || strcmp(asked->helo, other->helo) == 0);
 }
 
-/* `word` is not GATE_ASKS. */
-static void settle(struct rb_verifier *verifier, const struct snapshot *snapshot,
-                   struct question *question, enum gate_word word)
+static void turn_back(struct rb_verifier *verifier, struct question *question,
+                      enum rb_reason reason)
 {
-    if (word == GATE_OPEN) {
+    struct address_record record;
+
+    gate_turn_back(verifier, reason, &record);
+    inflight_finish(&verifier->inflight, question, &record, NULL);
+}
+
+/* The ruling is not GATE_ASKS; snapshot may be NULL where it is not GATE_OPEN. */
+static void settle(struct rb_verifier *verifier, const struct snapshot *snapshot,
+                   struct question *question, struct gate_ruling ruling)
+{
+    if (ruling.word == GATE_OPEN) {
+        question->voucher = ruling.voucher;
         submit_question(verifier, snapshot->options, question);
-    } else if (word == GATE_CLOSED) {
-        atomic_fetch_add(&verifier->counters.spf_fail, 1);
-        answer(verifier, question, RB_REASON_SPF_FAIL, "spf_fail");
+    } else if (ruling.word == GATE_CLOSED) {
+        turn_back(verifier, question, ruling.reason);
     } else {
         answer(verifier, question, RB_REASON_INTERNAL_ERROR,
-               word == GATE_NO_WORKER ? "no_worker" : "no_memory");
+               ruling.word == GATE_NO_WORKER ? "no_worker" : "no_memory");
     }
 }
 
@@ -230,12 +303,13 @@ static void ask_again(struct rb_verifier *verifier, const struct snapshot *snaps
 {
     const struct spf_question question = spf_subject_question(&applicant->subject);
     struct check *check;
-    enum gate_word word = ask(verifier, snapshot, &question, BY_ALL, &check);
+    const struct gate_ruling ruling =
+        ask(verifier, snapshot, applicant->position, &question, BY_ALL, &check);
 
     if (check != NULL) /* GATE_ASKS */
-        gate_wait(verifier, snapshot, check, applicant->question);
+        wait_for(verifier, snapshot, applicant->position, check, applicant->question);
     else
-        settle(verifier, snapshot, applicant->question, word);
+        settle(verifier, snapshot, applicant->question, ruling);
 }
 
 /* Nobody joins it any more: what waits for it is the caller's alone. */
@@ -246,21 +320,35 @@ static void take_off(struct gate *gate, struct check *check)
     pthread_mutex_unlock(&gate->lock);
 }
 
-/* It is done, or cannot go on: then snapshot may be NULL. */
+/* It is done. */
 static void finish(struct rb_verifier *verifier, const struct snapshot *snapshot,
-                   struct check *check, enum gate_word word)
+                   struct check *check)
+{
+    const struct spf_vouching *vouching = &check->vouching;
+    struct applicant *applicant;
+
+    take_off(&verifier->gate, check);
+    while ((applicant = check_take_applicant(check)) != NULL) {
+        if (applicant->question == NULL)
+            ; /* it was for those who come later */
+        else if (holds_for(&vouching->said, &check->subject, &applicant->subject))
+            settle(verifier, snapshot, applicant->question, rule(applicant->position, vouching));
+        else
+            ask_again(verifier, snapshot, applicant);
+        checks_forget(&verifier->gate.checks, applicant);
+    }
+    check_free(check);
+}
+
+/* It cannot go on. */
+static void abandon(struct rb_verifier *verifier, struct check *check, enum gate_word word)
 {
     struct applicant *applicant;
 
     take_off(&verifier->gate, check);
     while ((applicant = check_take_applicant(check)) != NULL) {
-        const bool is_told = word == GATE_NO_MEMORY || word == GATE_NO_WORKER ||
-                             holds_for(&check->answer, &check->subject, &applicant->subject);
-
-        if (applicant->question != NULL && is_told)
-            settle(verifier, snapshot, applicant->question, word);
-        else if (applicant->question != NULL)
-            ask_again(verifier, snapshot, applicant);
+        if (applicant->question != NULL)
+            settle(verifier, NULL, applicant->question, (struct gate_ruling){.word = word});
         checks_forget(&verifier->gate.checks, applicant);
     }
     check_free(check);
@@ -291,7 +379,7 @@ static void have_made(struct rb_verifier *verifier, struct lookup *lookup)
         return;
     for (check = take_checks(&verifier->gate, lookup, &stopping); check != NULL; check = next) {
         next = check->next;
-        finish(verifier, NULL, check, GATE_NO_WORKER);
+        abandon(verifier, check, GATE_NO_WORKER);
     }
 }
 
@@ -314,7 +402,7 @@ static void go_on(struct rb_verifier *verifier, const struct snapshot *snapshot,
 {
     switch (advance(verifier, snapshot, check)) {
     case SPF_DONE:
-        finish(verifier, snapshot, check, word_for(&check->answer));
+        finish(verifier, snapshot, check);
         return;
     case SPF_ASKS:
         if (wait_on(verifier, check))
@@ -323,7 +411,7 @@ static void go_on(struct rb_verifier *verifier, const struct snapshot *snapshot,
     case SPF_NO_MEMORY:
         break;
     }
-    finish(verifier, snapshot, check, GATE_NO_MEMORY);
+    abandon(verifier, check, GATE_NO_MEMORY);
 }
 
 /* DNS took too long: that is no failure of DNS, and must not be taken for an answer. */
@@ -332,9 +420,9 @@ static void give_up(struct rb_verifier *verifier, const struct snapshot *snapsho
 {
     const struct spf_question question = spf_subject_question(&check->subject);
 
-    spf_check_give_up(&check->answer, too_long);
-    spf_memo_note(verifier->gate.memo, &question, &check->answer);
-    finish(verifier, snapshot, check, word_for(&check->answer));
+    spf_vouch_give_up(&check->vouching, too_long);
+    spf_memo_note(verifier->gate.memo, &question, &check->vouching);
+    finish(verifier, snapshot, check);
 }
 
 /* --- Look-ups ------------------------------------------------------------------------ */
@@ -367,7 +455,7 @@ static void look_up(struct rb_verifier *verifier, const struct snapshot *snapsho
         if (!stopping && is_late)
             give_up(verifier, snapshot, check);
         else if (stopping || !spf_answers_add(&check->answers, &of, outcome, &list))
-            finish(verifier, snapshot, check, GATE_NO_MEMORY);
+            abandon(verifier, check, GATE_NO_MEMORY);
         else
             go_on(verifier, snapshot, check);
     }

@@ -180,6 +180,17 @@ static void take_off(struct inflight *inflight, struct question *question)
     question->listed = question->under_way = false;
 }
 
+/* Who vouches is told to those who have come with the question, and to no others. Under the lock. */
+static void tell_voucher(const struct question *question)
+{
+    struct waiter *waiter = NULL;
+
+    DL_FOREACH(question->waiters, waiter)
+    {
+        atomic_store(&waiter->voucher, question->voucher);
+    }
+}
+
 /* Those who wait for the one wait for the other. Under the lock. */
 static void move_waiters(struct question *from, struct question *to)
 {
@@ -202,6 +213,7 @@ bool inflight_join(struct inflight *inflight, struct question *question)
     struct address_record said = {.reason = RB_REASON_NONE};
 
     pthread_mutex_lock(&inflight->lock);
+    tell_voucher(question);
     equal = question->is_private ? NULL : find(inflight, &question->key);
     if (equal == NULL) {
         put_under_way(inflight, question);

@@ -52,10 +52,11 @@ struct waiter {
     void (*call)(struct waiter *waiter);
     void (*release)(struct waiter *waiter);
     atomic_uint references;
-    _Atomic int64_t asked_ms;   /* when whoever was first to ask its question did */
-    struct question *question;  /* lock; NULL: it waits no more, or not yet */
-    struct waiter *prev, *next; /* lock; of its question */
-    struct waiter *next_told;   /* of those who are being told `accepted` */
+    _Atomic int64_t asked_ms;        /* when whoever was first to ask its question did */
+    _Atomic enum rb_voucher voucher; /* for its own client, whoever asks the same; see question */
+    struct question *question;       /* lock; NULL: it waits no more, or not yet */
+    struct waiter *prev, *next;      /* lock; of its question */
+    struct waiter *next_told;        /* of those who are being told `accepted` */
 };
 
 /* Questions with the same one are equal. */
@@ -71,8 +72,9 @@ struct question {
     char client[RATES_CLIENT_KEY_SIZE]; /* whose rate it counts in; "": nobody's */
     bool is_private;                    /* is not joined, and joins none */
     bool no_cache;                      /* a cached answer will not do */
-    bool retry;           /* nobody waits: asked again because the host said "later" */
-    bool from_cache;      /* the answer was known after all */
+    enum rb_voucher voucher; /* for the client of those who wait, when it joins or is under way */
+    bool retry;              /* nobody waits: asked again because the host said "later" */
+    bool from_cache;         /* the answer was known after all */
     int64_t held_until_s; /* the first of its hosts that were held back is not then; 0: none was */
     int64_t asked_ms;
     struct waiter *waiters; /* inflight's lock, and those below */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * inspect: what a program may want to see of a verifier beside answers: what is held back, whether
- * we are who we say we are, what SPF says of a client. Owns nothing. No lock held.
+ * we are who we say we are, who vouches for a client. Owns nothing. No lock held.
  */
 #include "config.h"
 
@@ -179,7 +179,8 @@ enum rb_error rb_spf_check(struct rb_verifier *verifier, const struct rb_spf_que
     struct sender sender = {.text = NULL};
     struct spf_question asked = {.local = ""};
     struct snapshot *snapshot;
-    struct spf_result said;
+    struct spf_vouching vouching;
+    const struct spf_result *said = &vouching.said;
     enum rb_error error;
 
     if (!sized_read(&full, sizeof full, question, SIZED_SPF_QUESTION) || full.client == NULL ||
@@ -190,15 +191,19 @@ enum rb_error rb_spf_check(struct rb_verifier *verifier, const struct rb_spf_que
         return error;
     asked.client = full.client;
     asked.helo = full.helo;
+    asked.guesses = true;
     snapshot = snapshots_get(&verifier->snapshots);
-    spf_check(snapshot->dns, until_ms, &asked, &said);
+    (void)spf_check(snapshot->dns, until_ms, &asked, &vouching);
     snapshot_put(snapshot);
-    made.result = (enum rb_spf_result)said.outcome;
+    made.result = (enum rb_spf_result)said->outcome;
     (void)text_printable(made.sender_domain, sizeof made.sender_domain, asked.domain,
                          strlen(asked.domain));
-    memcpy(made.domain, said.domain, sizeof made.domain);
-    memcpy(made.term, said.term, sizeof made.term);
-    made.fault = said.fault;
+    memcpy(made.domain, said->domain, sizeof made.domain);
+    memcpy(made.term, said->term, sizeof made.term);
+    made.fault = said->fault;
+    made.voucher = vouching.voucher;
+    memcpy(made.voucher_host, vouching.host, sizeof made.voucher_host);
+    made.why_nobody = vouching.why_nobody;
     free(sender.text);
     return sized_write(answer, SIZED_SPF_ANSWER, &made, sizeof made) ? RB_OK : RB_ERR_ARGUMENT;
 }

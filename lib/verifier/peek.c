@@ -10,7 +10,6 @@
 
 #include "mail/relay.h"
 #include "verifier/submit.h"
-#include "spf/check.h"
 #include "base/sized.h"
 #include "base/text.h"
 
@@ -22,6 +21,7 @@ struct peek {
     deadline until;
     struct address address;
     char text[RB_ADDRESS_MAX + 1]; /* canonical; "": it is no address */
+    enum rb_voucher voucher;
     struct rb_prospect *prospect;
     struct rb_answer *answer;
 };
@@ -38,24 +38,29 @@ static void answer(const struct peek *peek, const struct address_record *record,
         (void)text_copy(made->domain, sizeof made->domain, peek->address.domain);
 }
 
-/* Whether the SPF gate turns the client back: what the cache knows waits for no name server. */
-static bool is_turned_back(const struct peek *peek, enum memory_answer known)
+/* Why the gate turns the client back; RB_REASON_NONE: it does not. What the cache knows waits for
+ * no name server. */
+static enum rb_reason ask_gate(struct peek *peek, enum memory_answer known)
 {
-    const struct rb_clock *clock = peek->verifier->clock;
-    const deadline until = known == CACHE_MISS ? peek->until : deadline_in(clock, 0);
     const struct spf_question asked = {
         .client = peek->question->client,
         .helo = peek->question->helo,
         .local = peek->address.local,
         .domain = peek->address.domain,
     };
-    struct spf_result said;
+    struct spf_vouching vouching;
+    struct gate_ruling ruling;
 
     if (!gate_is_for(peek->snapshot->options, peek->question))
-        return false;
-    if (!spf_memo_find(peek->verifier->gate.memo, &asked, &said))
-        spf_check(peek->snapshot->dns, until, &asked, &said);
-    return said.outcome == SPF_OUTCOME_FAIL;
+        return RB_REASON_NONE;
+    ruling = gate_peek(peek->verifier, peek->snapshot, &asked, known == CACHE_MISS, peek->until,
+                       &vouching);
+    if (ruling.word == GATE_ASKS)
+        return RB_REASON_NONE;
+    peek->voucher = vouching.voucher;
+    peek->prospect->why_nobody = vouching.why_nobody;
+    memcpy(peek->prospect->voucher_host, vouching.host, sizeof vouching.host);
+    return ruling.reason;
 }
 
 /*
@@ -82,12 +87,13 @@ static void look_at_limits(const struct peek *peek, const char *key,
         answer(peek, known != NULL ? known : &why, known != NULL);
 }
 
-static enum rb_error peek_at_address(const struct peek *peek)
+static enum rb_error peek_at_address(struct peek *peek)
 {
     const struct rb_question *question = peek->question;
     char key[CACHE_KEY_MAX + 1];
     struct address_record record = {.reason = RB_REASON_NONE};
     enum memory_answer known = CACHE_MISS;
+    enum rb_reason held_back = RB_REASON_NONE;
     enum rb_error error = cache_address_key(question->relay, peek->text, key);
     bool by_fact;
 
@@ -102,9 +108,10 @@ static enum rb_error peek_at_address(const struct peek *peek)
         answer(peek, &record, known != CACHE_MISS);
         return RB_OK;
     }
-    if ((known != CACHE_FRESH || rb_reason_verdict(record.reason) != RB_VERDICT_INVALID) &&
-        is_turned_back(peek, known)) {
-        verifier_moment(peek->verifier, RB_REASON_SPF_FAIL, "spf_fail", &record);
+    if (known != CACHE_FRESH || rb_reason_verdict(record.reason) != RB_VERDICT_INVALID)
+        held_back = ask_gate(peek, known);
+    if (held_back != RB_REASON_NONE) {
+        verifier_moment(peek->verifier, held_back, rb_reason_name(held_back), &record);
         answer(peek, &record, false);
     } else if (known == CACHE_MISS) {
         look_at_limits(peek, key, NULL);
@@ -150,13 +157,16 @@ enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *qu
     enum rb_error error;
 
     if (!sized_read(&full, sizeof full, question, SIZED_QUESTION) || full.address == NULL ||
-        (full.relay != NULL && !relay_is_good(full.relay)))
+        (full.relay != NULL && !relay_is_good(full.relay)) ||
+        (unsigned)full.voucher >= RB_VOUCHER_MAX)
         return RB_ERR_ARGUMENT;
+    peek.voucher = full.voucher;
     full.no_cache = full.no_cache || full.transcript;
     full.message_size = full.relay != NULL ? full.message_size : 0;
     snapshot = snapshots_get(&verifier->snapshots);
     peek.snapshot = snapshot;
     error = peek_at_text(&peek);
+    heard.voucher = peek.voucher;
     snapshot_put(snapshot);
     if (!sized_write(prospect, SIZED_PROSPECT, &found, sizeof found) ||
         !sized_write(answer, SIZED_ANSWER, &heard, sizeof heard))

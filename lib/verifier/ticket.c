@@ -110,6 +110,7 @@ struct rb_ticket *ticket_new(struct rb_verifier *verifier, struct snapshot *snap
     ticket->waiter =
         (struct waiter){.tell = tell, .call = call_done, .release = release, .references = 1};
     memcpy(ticket->relay, relay, relay_size);
+    atomic_store(&ticket->waiter.voucher, asked->voucher);
     ticket->verifier = verifier;
     ticket->snapshot = snapshot;
     ticket->done = asked->done;
@@ -192,6 +193,7 @@ static void fill(const struct rb_ticket *ticket, const struct address_record *re
     memory_fill_answer(&verifier->memory, ticket->snapshot->options, ticket->relay, ticket->address,
                        record, answer);
     answer->cached = ticket->cached;
+    answer->voucher = atomic_load(&ticket->waiter.voucher);
     answer->elapsed_ms = until_ms - ticket->asked_ms;
     memcpy(answer->domain, ticket->domain, sizeof answer->domain);
 }

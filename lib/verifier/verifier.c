@@ -269,6 +269,8 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
         .busy = atomic_load(&counters->busy),
         .limited = atomic_load(&counters->limited),
         .spf_fail = atomic_load(&counters->spf_fail),
+        .spf_softfail = atomic_load(&counters->spf_softfail),
+        .not_vouched = atomic_load(&counters->not_vouched),
     };
 
     for (int i = 0; i < RB_REASON_MAX; i++)

@@ -25,7 +25,8 @@
 
 struct counters {
     atomic_ullong questions, cache_hit, cache_stale, cache_miss, coalesced, settled_by_fact;
-    atomic_ullong sessions, busy, limited, spf_fail;
+    atomic_ullong sessions, busy, limited;
+    atomic_ullong spf_fail, spf_softfail, not_vouched;
     atomic_ullong callouts[RB_REASON_MAX];
 };
 

@@ -1037,10 +1037,10 @@ static struct spf_result check_until(const struct dns *dns, const struct asked *
 {
     struct sockaddr_storage client;
     const struct spf_question question = question_of(asked, &client);
-    struct spf_result answer;
+    struct spf_vouching vouching;
 
-    spf_check(dns, until, &question, &answer);
-    return answer;
+    (void)spf_check(dns, until, &question, &vouching);
+    return vouching.said;
 }
 
 static struct spf_result check(const struct dns *dns, const struct asked *asked)
@@ -1187,24 +1187,24 @@ static void what_was_asked_before_is_recalled(void **state)
     struct spf_answers answers = {.first = NULL};
     struct sockaddr_storage client;
     struct spf_question question = question_of(&first, &client);
-    struct spf_result answer;
+    struct spf_vouching vouching;
     struct spf_lookup next;
 
     (void)state;
-    assert_int_equal(spf_check_recall(world.dns, &question, &answers, &answer, &next), SPF_ASKS);
+    assert_int_equal(spf_check_recall(world.dns, &question, &answers, &vouching, &next), SPF_ASKS);
     assert_string_equal(next.name, "include.example");
     assert_int_equal(next.type, ns_t_txt);
     expect("asked", check(world.dns, &first).outcome, SPF_OUTCOME_PASS);
     for (size_t i = 0; i < COUNT(others); i++) {
         spf_answers_free(&answers);
         question = question_of(&others[i], &client);
-        assert_int_equal(spf_check_recall(world.dns, &question, &answers, &answer, &next),
+        assert_int_equal(spf_check_recall(world.dns, &question, &answers, &vouching, &next),
                          SPF_DONE);
-        expect("recalled", answer.outcome, i == 0 ? SPF_OUTCOME_FAIL : SPF_OUTCOME_PASS);
+        expect("recalled", vouching.said.outcome, i == 0 ? SPF_OUTCOME_FAIL : SPF_OUTCOME_PASS);
     }
     spf_answers_free(&answers);
     question = question_of(&(struct asked){.domain = "mx.example"}, &client);
-    assert_int_equal(spf_check_recall(world.dns, &question, &answers, &answer, &next), SPF_ASKS);
+    assert_int_equal(spf_check_recall(world.dns, &question, &answers, &vouching, &next), SPF_ASKS);
     spf_answers_free(&answers);
     assert_int_equal(fake_dns_asked_udp(world.fake, "include.example", ns_t_invalid), 1);
     assert_int_equal(fake_dns_asked_udp(world.fake, "pass.example", ns_t_invalid), 1);

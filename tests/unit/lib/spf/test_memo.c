@@ -62,7 +62,10 @@ static void note(struct memo *memo, const struct asked *asked, struct spf_result
 {
     struct sockaddr_storage client;
     const struct spf_question question = question_of(asked, &client);
-    spf_memo_note(memo, &question, &answer);
+    const struct spf_vouching vouching = {.said = answer,
+                                          .is_for_now = answer.outcome == SPF_OUTCOME_TEMPERROR};
+
+    spf_memo_note(memo, &question, &vouching);
 }
 
 /* The outcome that is remembered; -1 for none. */
@@ -70,8 +73,9 @@ static int found(struct memo *memo, const struct asked *asked)
 {
     struct sockaddr_storage client;
     const struct spf_question question = question_of(asked, &client);
-    struct spf_result answer;
-    return spf_memo_find(memo, &question, &answer) ? (int)answer.outcome : -1;
+    struct spf_vouching vouching;
+
+    return spf_memo_find(memo, &question, &vouching) ? (int)vouching.said.outcome : -1;
 }
 
 static void nothing_is_known_at_first(void **state)
@@ -163,21 +167,67 @@ static void keys_do_not_run_into_each_other(void **state)
 static void all_of_an_answer_is_remembered(void **state)
 {
     const struct world *world = *state;
-    const struct spf_result noted = {.outcome = SPF_OUTCOME_PERMERROR,
-                                     .by_helo = true,
-                                     .domain = "_spf.example.org",
-                                     .term = "exists:%{h}.x",
-                                     .fault = "it is wrong"};
-    struct spf_result answer = {.by_sender = true};
+    const struct spf_vouching noted = {.said.outcome = SPF_OUTCOME_PERMERROR,
+                                       .said.by_helo = true,
+                                       .said.domain = "_spf.example.org",
+                                       .said.term = "exists:%{h}.x",
+                                       .said.fault = "it is wrong",
+                                       .is_said = true,
+                                       .voucher = RB_VOUCHER_PTR,
+                                       .host = "mail.example.org",
+                                       .why_nobody = "there is somebody",
+                                       .is_for_now = true};
+    struct spf_vouching found = {.said.by_sender = true};
     struct sockaddr_storage client;
     const struct spf_question question = question_of(&usual, &client);
     spf_memo_note(world->memo, &question, &noted);
-    assert_true(spf_memo_find(world->memo, &question, &answer));
-    assert_int_equal(answer.outcome, noted.outcome);
-    assert_true(answer.by_helo && !answer.by_sender);
-    assert_string_equal(answer.domain, noted.domain);
-    assert_string_equal(answer.term, noted.term);
-    assert_string_equal(answer.fault, noted.fault);
+    assert_true(spf_memo_find(world->memo, &question, &found));
+    assert_int_equal(found.said.outcome, noted.said.outcome);
+    assert_true(found.said.by_helo && !found.said.by_sender);
+    assert_string_equal(found.said.domain, noted.said.domain);
+    assert_string_equal(found.said.term, noted.said.term);
+    assert_string_equal(found.said.fault, noted.said.fault);
+    assert_true(found.is_said && found.is_for_now);
+    assert_int_equal(found.voucher, noted.voucher);
+    assert_string_equal(found.host, noted.host);
+    assert_string_equal(found.why_nobody, noted.why_nobody);
+}
+
+/* What no guesses were made for says nothing to those who make them, nor the other way round. */
+static void with_guesses_it_is_another_question(void **state)
+{
+    const struct world *world = *state;
+    struct sockaddr_storage client;
+    struct spf_question question = question_of(&usual, &client);
+    struct spf_vouching found;
+    for (int guesses = 0; guesses < 2; guesses++) {
+        question.guesses = guesses;
+        assert_false(spf_memo_find(world->memo, &question, &found));
+        spf_memo_note(world->memo, &question,
+                      &(struct spf_vouching){.voucher = guesses ? RB_VOUCHER_MX : RB_VOUCHER_SPF});
+    }
+    for (int guesses = 0; guesses < 2; guesses++) {
+        question.guesses = guesses;
+        assert_true(spf_memo_find(world->memo, &question, &found));
+        assert_int_equal(found.voucher, guesses ? RB_VOUCHER_MX : RB_VOUCHER_SPF);
+    }
+}
+
+/* However long its texts are. */
+static void the_longest_texts_are_remembered(void **state)
+{
+    const struct world *world = *state;
+    struct sockaddr_storage client;
+    const struct spf_question question = question_of(&usual, &client);
+    struct spf_vouching noted = {.voucher = RB_VOUCHER_SPF}, found;
+    memset(noted.said.domain, 'd', sizeof noted.said.domain - 1);
+    memset(noted.said.term, 't', sizeof noted.said.term - 1);
+    memset(noted.host, 'h', sizeof noted.host - 1);
+    spf_memo_note(world->memo, &question, &noted);
+    assert_true(spf_memo_find(world->memo, &question, &found));
+    assert_string_equal(found.said.domain, noted.said.domain);
+    assert_string_equal(found.said.term, noted.said.term);
+    assert_string_equal(found.host, noted.host);
 }
 
 static void v4_mapped_clients_are_the_same_as_ipv4(void **state)
@@ -199,7 +249,7 @@ static void answers_are_forgotten_after_their_time(void **state)
         {SPF_OUTCOME_PASS, SPF_MEMO_LIFE_S},
         {SPF_OUTCOME_FAIL, SPF_MEMO_LIFE_S},
         {SPF_OUTCOME_PERMERROR, SPF_MEMO_LIFE_S},
-        {SPF_OUTCOME_TEMPERROR, SPF_MEMO_TEMPERROR_LIFE_S},
+        {SPF_OUTCOME_TEMPERROR, SPF_MEMO_FOR_NOW_LIFE_S},
     };
     struct world *world = *state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -228,7 +278,7 @@ static void a_new_answer_takes_the_place_of_the_old(void **state)
     struct world *world = *state;
     note(world->memo, &usual, (struct spf_result){.outcome = SPF_OUTCOME_TEMPERROR});
     note(world->memo, &usual, (struct spf_result){.outcome = SPF_OUTCOME_PASS});
-    fake_clock_advance_s(&world->clock, SPF_MEMO_TEMPERROR_LIFE_S + 1);
+    fake_clock_advance_s(&world->clock, SPF_MEMO_FOR_NOW_LIFE_S + 1);
     assert_int_equal(found(world->memo, &usual), SPF_OUTCOME_PASS);
 }
 
@@ -280,9 +330,9 @@ static void what_has_no_key_is_not_kept(void **state)
     note(world->memo, &asked, (struct spf_result){.outcome = SPF_OUTCOME_FAIL, .by_helo = true});
     assert_int_equal(found(world->memo, &asked), SPF_OUTCOME_FAIL);
     struct spf_question nobody = {.domain = "example.org"};
-    struct spf_result answer;
-    spf_memo_note(world->memo, &nobody, &(struct spf_result){.outcome = SPF_OUTCOME_FAIL});
-    assert_false(spf_memo_find(world->memo, &nobody, &answer));
+    struct spf_vouching found;
+    spf_memo_note(world->memo, &nobody, &(struct spf_vouching){.voucher = RB_VOUCHER_NOBODY});
+    assert_false(spf_memo_find(world->memo, &nobody, &found));
 }
 
 /* A long HELO name is no hindrance where the answer was not by it. */
@@ -335,6 +385,8 @@ int main(void)
         MEMO_TEST(an_answer_by_both_holds_for_both_alone),
         MEMO_TEST(keys_do_not_run_into_each_other),
         MEMO_TEST(all_of_an_answer_is_remembered),
+        MEMO_TEST(with_guesses_it_is_another_question),
+        MEMO_TEST(the_longest_texts_are_remembered),
         MEMO_TEST(v4_mapped_clients_are_the_same_as_ipv4),
         MEMO_TEST(answers_are_forgotten_after_their_time),
         MEMO_TEST(looking_does_not_lengthen_a_life),
