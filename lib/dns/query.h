@@ -19,9 +19,8 @@ struct dns {
     const struct rb_clock *clock;
     int cancel_fd;
     struct dns_servers *servers;
-    struct dns_answers *hosts; /* of dns_mail_exchangers and dns_addresses */
-    struct dns_answers
-        *records; /* of dns_records_recent, whose MX, A and AAAA records are in both */
+    struct dns_answers *hosts;   /* of dns_mail_exchangers, dns_addresses, and, if MX, A or AAAA: */
+    struct dns_answers *records; /* of dns_records_recent */
 };
 
 /* Takes one record of the type asked for. False: its data are broken. */
