@@ -14,6 +14,7 @@
 #include "mail/mailbox.h"
 #include "session/decide.h"
 #include "session/inquiry.h"
+#include "session/vouch.h"
 
 /*
  * Exempt are those who are not verified in the envelope either: our own users, and the bounce,
@@ -137,6 +138,15 @@ static bool is_first(const struct session *session, unsigned field)
 
 /* --- Asking ------------------------------------------------------------------ */
 
+static enum rb_voucher voucher_for(const struct session *session,
+                                   const struct originator *originator, const struct policy *policy)
+{
+    if (policy->vouched)
+        return RB_VOUCHER_POLICY;
+    return vouch_is_for(session, strrchr(originator->key, '@') + 1) ? RB_VOUCHER_DKIM
+                                                                    : RB_VOUCHER_NOBODY;
+}
+
 /* Whether its answer serves all who ask about the address; that it did not come in time does not. */
 static bool is_answer(const struct inquiry *inquiry, enum rb_voucher voucher)
 {
@@ -168,7 +178,7 @@ static void ask_about(struct session *session, unsigned field)
     originator->decided = policy != NULL && is_first(session, field);
     if (!originator->decided)
         return;
-    voucher = policy->vouched ? RB_VOUCHER_POLICY : RB_VOUCHER_NOBODY;
+    voucher = voucher_for(session, originator, policy);
     *decision =
         (struct decision){.of = OF_HEADER, .field = (enum originator_field)field, .policy = policy};
     decision->inquiry = known_inquiry(session, originator, voucher);

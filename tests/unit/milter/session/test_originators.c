@@ -14,6 +14,7 @@
 
 #include "daemon/metrics.h"
 #include "session/decide.h"
+#include "session/vouch.h"
 #include "session_rig.h"
 
 enum { PATIENCE_MS = 120000, SHORT_MS = 60, LARGE = 100 * 1024 };
@@ -513,6 +514,97 @@ static void the_gate_holds_for_header_senders(void **state)
     assert_int_equal(asked(f, "bad@strict.example"), 0);
 }
 
+/* A verifier at whose gate nobody vouches but the caller. arg: counts the questions. */
+static void answer_by_gate(void *arg, const struct rb_question *question, enum decision_of of,
+                           struct rb_answer *answer)
+{
+    unsigned *questions = arg;
+
+    (void)of;
+    (*questions)++;
+    answer->voucher = question->voucher;
+    answer->reason =
+        question->voucher == RB_VOUCHER_NOBODY ? RB_REASON_NOT_VOUCHED : RB_REASON_NO_SUCH_USER;
+    answer->verdict = rb_reason_verdict(answer->reason);
+}
+
+/* A message of this sender, whose From names bad@other.example, above which this result stands. */
+static unsigned questions_about(struct session_rig *f, const char *sender, const char *text,
+                                const char *results)
+{
+    unsigned questions = 0;
+
+    session_rig_begin(f, text);
+    f->world.answer = answer_by_gate;
+    f->world.answer_arg = &questions;
+    session_rig_mail(f, sender);
+    (void)session_rcpt(&f->session, "<u@a.example>");
+    vouch_see(&f->session, "Authentication-Results", results);
+    see(f, "From", "bad@other.example");
+    (void)verify(f);
+    f->world.answer = NULL;
+    return questions;
+}
+
+static void is_vouched_by(const struct session_rig *f, enum rb_voucher voucher)
+{
+    is_decided(f, ORIGINATOR_FROM,
+               voucher == RB_VOUCHER_NOBODY ? RB_REASON_NOT_VOUCHED : RB_REASON_NO_SUCH_USER,
+               voucher == RB_VOUCHER_NOBODY ? ACTION_ACCEPT : ACTION_TAG);
+    assert_int_equal(
+        envelope_answer(&f->session, &originator(f, ORIGINATOR_FROM)->decision)->voucher, voucher);
+}
+
+#define TRUSTED "trusted_authserv_ids = { \"mx.example.net\" }\n"
+#define SIGNED "mx.example.net; dkim=pass header.d="
+
+static void a_signature_of_its_domain_vouches_for_a_header_sender(void **state)
+{
+    static const struct {
+        const char *results;
+        enum rb_voucher voucher;
+    } table[] = {
+        {SIGNED "other.example", RB_VOUCHER_DKIM},
+        {SIGNED "mail.other.example", RB_VOUCHER_DKIM},
+        {SIGNED "example.org", RB_VOUCHER_NOBODY}, /* the envelope's */
+        {"mx.example.net; dkim=fail header.d=other.example", RB_VOUCHER_NOBODY},
+        {"mx.example.com; dkim=pass header.d=other.example", RB_VOUCHER_NOBODY},
+    };
+    struct session_rig *f = *state;
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        assert_int_equal(
+            questions_about(f, "<good@example.org>", TRUSTED POLICY(ALL), table[i].results), 2);
+        is_vouched_by(f, table[i].voucher);
+    }
+}
+
+static void a_sender_whom_the_gate_held_back_is_asked_about_where_it_is_signed_for(void **state)
+{
+    struct session_rig *f = *state;
+
+    assert_int_equal(
+        questions_about(f, "<bad@other.example>", TRUSTED POLICY(ALL), SIGNED "example.org"), 1);
+    is_vouched_by(f, RB_VOUCHER_NOBODY);
+    assert_int_equal(
+        questions_about(f, "<bad@other.example>", TRUSTED POLICY(ALL), SIGNED "other.example"), 2);
+    is_vouched_by(f, RB_VOUCHER_DKIM);
+}
+
+static void a_policy_that_vouches_for_its_clients_does_so_in_the_header(void **state)
+{
+    struct session_rig *f = *state;
+
+    assert_int_equal(
+        questions_about(f, "<good@example.org>", POLICY(ALL "vouched = yes on_invalid = tag"), ""),
+        2);
+    is_vouched_by(f, RB_VOUCHER_POLICY);
+    assert_int_equal(
+        questions_about(f, "<bad@other.example>", POLICY(ALL "vouched = yes on_invalid = tag"), ""),
+        1);
+    is_vouched_by(f, RB_VOUCHER_POLICY);
+}
+
 /* --- One fate a message -------------------------------------------------------- */
 
 static void is_put_off(struct session_rig *f, const char *to)
@@ -659,6 +751,9 @@ int main(void)
         TEST(a_policy_may_verify_nobody_but_header_senders),
         TEST(who_was_turned_away_at_rcpt_has_no_say),
         TEST(the_gate_holds_for_header_senders),
+        TEST(a_signature_of_its_domain_vouches_for_a_header_sender),
+        TEST(a_sender_whom_the_gate_held_back_is_asked_about_where_it_is_signed_for),
+        TEST(a_policy_that_vouches_for_its_clients_does_so_in_the_header),
         TEST(recipients_whose_headers_are_treated_otherwise_are_put_off),
         TEST(recipients_whose_headers_are_treated_alike_go_together),
         TEST(who_was_turned_away_separates_nobody),
