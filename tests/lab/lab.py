@@ -57,6 +57,7 @@ CHECKS = {  # which MTAs it is for; those that take long come first
     "explain": lab.MTAS,
     "addresses": lab.MTAS,
     "headers": lab.MTAS,
+    "originators": lab.MTAS,
     "exempt": lab.MTAS,
 }
 
