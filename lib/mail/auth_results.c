@@ -7,8 +7,9 @@
  *   reason     = "reason" "=" ( token / quoted-string )
  *   property   = ptype "." name "=" pvalue
  *
- * Read beyond it, since filters write so: a ";" at the end, words other than "reason" without a
- * ptype, in any order; and in a pvalue whatever is no white space, comment, quote or ";".
+ * Read beyond it, since filters write so: a ";" at the end, a reason behind properties, and in a
+ * pvalue whatever is no white space, comment, quote or ";". What else is odd is not read: a filter
+ * that cannot read it either leaves it in the message, though it bears that filter's name.
  */
 #include "config.h"
 
@@ -126,8 +127,8 @@ static bool take_property(struct span *rest, struct span ptype, struct resinfo *
     struct span name;
     char *place;
 
-    if (take_sign(rest, '='))
-        return take_pvalue(rest, &value);
+    if (span_is(ptype, "reason") && take_sign(rest, '='))
+        return take_value(rest, &value) && is_at_end(*rest);
     if (!take_sign(rest, '.') || !take_run(rest, is_keyword_char, &name) || !take_sign(rest, '=') ||
         !take_pvalue(rest, &value))
         return false;
@@ -225,15 +226,17 @@ static bool says_none(struct span rest)
 
 bool auth_results_read(struct span value, struct auth_results *results)
 {
+    unsigned count = 0;
     bool fine;
 
     *results = (struct auth_results){0};
-    fine = take_authserv_id(&value, &results->authserv_id) && take_version(&value) &&
-           lexical_skip_cfws(&value);
+    fine = value.len <= AUTH_RESULTS_LEN_MAX && take_authserv_id(&value, &results->authserv_id) &&
+           take_version(&value) && lexical_skip_cfws(&value);
     if (fine && says_none(value))
         return true;
     while (fine && value.len > 0)
-        fine = lexical_char(&value, ';') && take_resinfo(&value, results);
+        fine = lexical_char(&value, ';') && take_resinfo(&value, results) &&
+               ++count <= AUTH_RESULTS_MAX;
     if (!fine)
         results->count = 0;
     return fine;

@@ -11,7 +11,11 @@
 #include "mail/lexical.h"
 #include "ringback.h"
 
-enum { AUTH_RESULTS_DOMAINS_MAX = 8 /* of one field; what comes behind vouches for nobody */ };
+enum {
+    AUTH_RESULTS_DOMAINS_MAX = 8, /* kept of one field; those behind are not vouched for */
+    AUTH_RESULTS_MAX = 16,        /* results of a field that is read, and */
+    AUTH_RESULTS_LEN_MAX = 4000,  /* its octets: filters that know their own leave longer ones */
+};
 
 struct auth_results {
     struct lexical_word authserv_id;                           /* points into the field's value */
@@ -26,7 +30,7 @@ bool auth_results_authserv_id(struct span value, struct lexical_word *authserv_i
  * Reads a whole value. A domain is vouched for by dkim=pass with header.d, or with header.i where
  * there is no header.d, and by dmarc=pass with header.from; not by a result that names two for one
  * property, nor by one whose header.i is not within header.d (RFC 6376 3.5). False, with no
- * domains: it is not what RFC 8601 2.2 says, or of a version other than 1.
+ * domains: it is not what RFC 8601 2.2 says, of a version other than 1, or too long.
  */
 bool auth_results_read(struct span value, struct auth_results *results);
 

@@ -6,7 +6,8 @@
  * a filter before ours has inserted at the top (smfi_insheader with index 0 or 1), both show above
  * all that the message brought along. Sendmail shows what it inserted further down at the top as
  * well, Postfix where it stands. So fields count up to the first that no filter writes there; and
- * of one authserv-id the topmost alone, for a filter's own stands above one that it overlooked.
+ * of one authserv-id the topmost alone: a filter's own stands above a forged one that it left.
+ * (OpenDKIM leaves what it cannot read, or what says nothing of DKIM.)
  */
 #include "config.h"
 

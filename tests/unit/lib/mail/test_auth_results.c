@@ -93,7 +93,7 @@ static void anything_else_vouches_for_nobody(void **state)
         {"h; dkim=pass header.d=\"a.example b\"", ""},
         {"h; dkim=pass header.d=user@a.example", ""},
         {"h; dkim=pass header.d=", "-"},
-        {"h; dkim=pass header.d=a.example, dkim=fail", ""},
+        {"h; dkim=pass header.d=a.example, dkim=fail", "-"},
         {"h; dkim=pass header.d=\"\"", ""},
     };
 
@@ -156,7 +156,7 @@ static void what_filters_write_is_read(void **state)
          "assumed good)\" header.d=a.example",
          "a.example"},
         {"mx.example.org; dkim=pass (2048-bit rsa key sha256) header.d=a.example "
-         "header.i=@a.example header.b=x header.a=rsa-sha256 header.s=s x-bits=2048; "
+         "header.i=@a.example header.b=x header.a=rsa-sha256 header.s=s; "
          "iprev=pass smtp.remote-ip=2001:db8::1 (host.example)",
          "a.example"},
     };
@@ -202,6 +202,8 @@ static void what_cannot_be_read_vouches_for_nobody(void **state)
         "h; %s x",
         "h; %s =x",
         "h; %s x=",
+        "h; %s header=.d",
+        "h; %s x-bits=2048",
         "h; %s header.b",
         "h; %s header.b=",
         "h; %s header.b=\"x",
@@ -271,26 +273,45 @@ static void the_authserv_id_is_what_it_says(void **state)
             fail_msg("%s", none[i]);
 }
 
-static void only_so_many_domains_are_kept(void **state)
+static void only_so_many_results_are_read_and_domains_kept(void **state)
 {
     char value[2000] = "h";
     struct auth_results results;
 
     (void)state;
-    for (unsigned i = 0; i < 2 * AUTH_RESULTS_DOMAINS_MAX; i++)
+    for (unsigned i = 1; i <= AUTH_RESULTS_MAX + 1; i++) {
         (void)snprintf(value + strlen(value), 100, "; dkim=pass header.d=a%u.example", i);
-    assert_true(auth_results_read(span_of(value), &results));
-    assert_int_equal(results.count, AUTH_RESULTS_DOMAINS_MAX);
-    assert_string_equal(results.domains[AUTH_RESULTS_DOMAINS_MAX - 1], "a7.example");
+        assert_int_equal(auth_results_read(span_of(value), &results), i <= AUTH_RESULTS_MAX);
+        if (i == AUTH_RESULTS_MAX) {
+            assert_int_equal(results.count, AUTH_RESULTS_DOMAINS_MAX);
+            assert_string_equal(results.domains[AUTH_RESULTS_DOMAINS_MAX - 1], "a8.example");
+        }
+    }
+    assert_int_equal(results.count, 0);
+}
+
+static void a_long_field_is_not_read(void **state)
+{
+    static const char head[] = "h; dkim=pass header.d=a.example header.b=";
+    char value[AUTH_RESULTS_LEN_MAX + 1];
+    struct auth_results results;
+
+    (void)state;
+    memset(value, 'b', sizeof value);
+    memcpy(value, head, strlen(head));
+    assert_true(auth_results_read((struct span){value, AUTH_RESULTS_LEN_MAX}, &results));
+    assert_int_equal(results.count, 1);
+    assert_false(auth_results_read((struct span){value, AUTH_RESULTS_LEN_MAX + 1}, &results));
+    assert_int_equal(results.count, 0);
 }
 
 static void a_long_name_is_no_domain(void **state)
 {
-    char value[8000] = "h; dkim=pass header.d=";
+    char value[AUTH_RESULTS_LEN_MAX] = "h; dkim=pass header.d=";
     struct auth_results results;
 
     (void)state;
-    for (size_t len = 100; len < 7000; len *= 2) {
+    for (size_t len = 100; len < AUTH_RESULTS_LEN_MAX - 100; len *= 2) {
         memset(value + 22, 'a', len);
         value[22 + len] = '\0';
         assert_true(auth_results_read(span_of(value), &results));
@@ -336,7 +357,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_vouches_for_nobody),
         cmocka_unit_test(a_field_that_ends_early_never_vouches_for_more),
         cmocka_unit_test(the_authserv_id_is_what_it_says),
-        cmocka_unit_test(only_so_many_domains_are_kept),
+        cmocka_unit_test(only_so_many_results_are_read_and_domains_kept),
+        cmocka_unit_test(a_long_field_is_not_read),
         cmocka_unit_test(a_long_name_is_no_domain),
         cmocka_unit_test(random_values_are_read_within_bounds),
     };
