@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * spf: `ringback spf`: what the sender's domain says by SPF (RFC 7208) of a client, and by
- * which term of whose record. Asks DNS alone.
+ * which term of whose record; then who else vouches for it. Asks DNS alone.
  */
 #include "config.h"
 
@@ -50,6 +50,8 @@ static const struct syntax syntax = {
             "none, pass, fail,\n"
             "softfail, neutral, temperror or permerror; then who vouches for the client, by which "
             "term of whose record.\n"
+            "Where SPF says neither yes nor no: whether a host or a name of the domain vouches, or "
+            "why nobody does.\n"
             "Exit status: 0 for a result; 75 for temperror: DNS gives no answer now.\n",
 };
 
@@ -64,10 +66,16 @@ static void tell_answer(const char *client, const struct rb_spf_answer *answer)
         printf("%s vouches for %s: ", answer->sender_domain, client);
     else if (answer->result == RB_SPF_FAIL)
         printf("%s disowns %s: ", answer->sender_domain, client);
-    else
+    else if (answer->voucher == RB_VOUCHER_NOBODY)
         printf("nobody vouches for %s: ", client);
+    else
+        printf("%s does not vouch for %s: ", answer->sender_domain, client);
     spf_words_of_result(answer, why, sizeof why);
     puts(why);
+    if (answer->result == RB_SPF_PASS || answer->result == RB_SPF_FAIL)
+        return;
+    spf_words_of_voucher(answer, why, sizeof why);
+    printf("%s%s\n", answer->voucher == RB_VOUCHER_NOBODY ? "" : "vouched by ", why);
 }
 
 static int check_client(struct rb_verifier *verifier, const struct rb_spf_question *question,

@@ -100,26 +100,77 @@ ZONE = {
     ("half.example", "TXT"): [["v=spf1 a:deaf.example -all"]],
     ("deaf.example", "A"): SILENT,
     ("none.example", "A"): ["192.0.2.1"],
+    ("none.example", "MX"): [[10, "mx.elsewhere.example"]],
+    ("mx.elsewhere.example", "A"): ["198.51.100.25"],
+    ("shop.example.co.uk", "TXT"): [["v=spf1 ?all"]],
+    ("33.113.0.203.in-addr.arpa", "PTR"): ["out.none.example", "out.example.co.uk", "out.other.co.uk"],
+    ("out.none.example", "A"): ["203.0.113.33"],
+    ("out.example.co.uk", "A"): ["203.0.113.33"],
+    ("34.113.0.203.in-addr.arpa", "PTR"): ["out.none.example"],
 }
 BAD_TERM = 'the record is none by the rules: "ip4:192.0.2.256" in the record of bad.example'
 NET_OF_A = '"ip4:192.0.2.0/24" in the record of a.example'
 HOST_OF_B = '"a:Mail.b.example/28" in the record of b.example'
 DEAF_TERM = 'DNS gives no answer: "a:deaf.example" in the record of half.example'
 NO_TERM = "no term in the record of open.example is for it"
-TOLD = [  # client, sender, who vouches, and why: all that is said
-    ("192.0.2.9", "u@a.example", "pass a.example vouches", NET_OF_A),
-    ("198.51.100.9", "u@a.example", "pass a.example vouches", HOST_OF_B),
-    ("::ffff:192.0.2.9", "u@a.example", "pass a.example vouches", NET_OF_A),
-    ("203.0.113.9", "u@A.example", "fail a.example disowns", '"-all" in the record of a.example'),
-    ("2001:db8::9", "<u@soft.example>", "softfail nobody", '"~all" in the record of soft.example'),
-    ("192.0.2.9", "u@open.example", "neutral nobody", NO_TERM),
-    ("192.0.2.9", "u@none.example", "none nobody", "none.example has no SPF record"),
-    ("192.0.2.9", "u@[192.0.2.9]", "none nobody", "[192.0.2.9] has no SPF record"),
-    ("192.0.2.9", "u@bad.example", "permerror nobody", BAD_TERM),
-    ("192.0.2.9", "u@deep.example", "permerror nobody", BAD_TERM),
-    ("192.0.2.9", "u@deaf.example", "temperror nobody", "DNS gives no answer: deaf.example"),
-    ("192.0.2.9", "u@half.example", "temperror nobody", DEAF_TERM),
-    ("192.0.2.9", "", "pass a.example vouches", NET_OF_A),
+NONE = "none.example has no SPF record"
+NO_HOST = (
+    "nobody: there is no SPF record, it is next to none of the domain's hosts, and it has no confirmed name in "
+    "the domain"
+)
+NO_NAME = "nobody: SPF says neither yes nor no, and it has no confirmed name in the domain"
+ERROR = "nobody: SPF ends in an error, and it has no confirmed name in the domain"
+DEAF = "nobody: DNS gives no answer"
+TOLD = [  # client, sender, what SPF says, why, and who else vouches: all that is said
+    ("192.0.2.9", "u@a.example", "pass a.example vouches", NET_OF_A, ""),
+    ("198.51.100.9", "u@a.example", "pass a.example vouches", HOST_OF_B, ""),
+    ("::ffff:192.0.2.9", "u@a.example", "pass a.example vouches", NET_OF_A, ""),
+    ("203.0.113.9", "u@A.example", "fail a.example disowns", '"-all" in the record of a.example', ""),
+    (
+        "2001:db8::9",
+        "<u@soft.example>",
+        "softfail nobody",
+        '"~all" in the record of soft.example',
+        "nobody: by SPF it is probably not the domain's",
+    ),
+    ("192.0.2.9", "u@open.example", "neutral nobody", NO_TERM, NO_NAME),
+    ("203.0.113.9", "u@none.example", "none nobody", NONE, NO_HOST),
+    (
+        "192.0.2.9",
+        "u@none.example",
+        "none none.example does not vouch",
+        NONE,
+        "vouched by mx: it is, or is next to, none.example, a host of none.example",
+    ),
+    (
+        "198.51.100.26",
+        "u@none.example",
+        "none none.example does not vouch",
+        NONE,
+        "vouched by mx: it is, or is next to, mx.elsewhere.example, a host of none.example",
+    ),
+    (
+        "203.0.113.33",
+        "u@none.example",
+        "none none.example does not vouch",
+        NONE,
+        "vouched by ptr: its name is out.none.example, which leads back to it",
+    ),
+    ("203.0.113.34", "u@none.example", "none nobody", NONE, NO_HOST),  # its name is another's
+    (
+        "203.0.113.33",
+        "u@shop.example.co.uk",
+        "neutral shop.example.co.uk does not vouch",
+        '"?all" in the record of shop.example.co.uk',
+        "vouched by ptr: its name is out.example.co.uk, which leads back to it",
+    ),
+    ("203.0.113.33", "u@evil.co.uk", "none nobody", "evil.co.uk has no SPF record", NO_HOST),
+    ("192.0.2.9", "u@[192.0.2.9]", "none nobody", "[192.0.2.9] has no SPF record", NO_HOST),
+    ("192.0.2.9", "u@bad.example", "permerror nobody", BAD_TERM, ERROR),
+    ("192.0.2.9", "u@deep.example", "permerror nobody", BAD_TERM, ERROR),
+    ("192.0.2.9", "u@deaf.example", "temperror nobody", "DNS gives no answer: deaf.example", DEAF),
+    ("192.0.2.9", "u@half.example", "temperror nobody", DEAF_TERM, DEAF),
+    ("192.0.2.9", "", "pass a.example vouches", NET_OF_A, ""),
 ]
 MISTAKES = [  # in usage
     [],
@@ -134,13 +185,14 @@ MISTAKES = [  # in usage
 
 def _tells(tap, rig):
     with ScriptedDns(ZONE) as dns:
-        for client, sender, who, why in TOLD:
+        for client, sender, who, why, others in TOLD:
             status, words, _ = _spf(rig, dns, client, sender, "a.example")
             text = f"spf: {client}, <{sender}>"
             if who.endswith("nobody"):
                 who += " vouches"
             whom = client if who.endswith("disowns") else f"for {client}"
-            tap.equal(" ".join(words), f"{who} {whom}: {why}", f"{text}: {words[0]}, and why")
+            told = f"{who} {whom}: {why} {others}".rstrip()
+            tap.equal(" ".join(words), told, f"{text}: {words[0]}, why, and who else vouches")
             tap.equal(status, 75 if words[0] == "temperror" else 0, f"{text}: exit status")
         for arguments in MISTAKES:
             status, words, errors = _run(rig, ["spf", *arguments])
