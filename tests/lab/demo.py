@@ -38,6 +38,20 @@ SCENES = [
     Scene("a forged user at a real domain", "nobody@real.example", REJECT, "no_such_user", (1,)),
     Scene("the same forged sender again", "nobody@real.example", REJECT, "no_such_user", (0,)),
     Scene("the real sender again", "alice@real.example", ACCEPT, "accepted", (0,)),
+    Scene(
+        "a domain that says by SPF: probably not ours",
+        "nobody@doubting.example",
+        ACCEPT,
+        "spf_softfail",
+        (0,),
+    ),
+    Scene(
+        "SPF vouches for the client, nobody of that name",
+        "nobody@vouching.example",
+        REJECT,
+        "no_such_user",
+        (1,),
+    ),
     Scene("a domain that does not exist", "x@no-such.example", REJECT, "no_domain", (0,)),
     Scene("a domain that says it takes no mail", "x@nullmx.example", REJECT, "null_mx", (0,)),
     Scene("a host that takes every address", "x@catchall.example", ACCEPT, "catch_all", (1,)),
@@ -52,6 +66,7 @@ SCENES = [
 NO_REPLY = {
     "no_domain": "nobody to ask: DNS knows no such domain",
     "null_mx": "nobody to ask: its MX record says so",
+    "spf_softfail": "nobody asked: whoever sent this, it was not that domain",
     "unreachable": "no answer at all",
     "timeout": "no answer yet",
 }
@@ -77,9 +92,11 @@ sends a message, and it remembers the answer.
 AFTER = """
 What to see in it. Only a clear word that the address does not exist, or a domain that can take no
 mail, turns a mail away; whenever the answer leaves a doubt the mail gets in. What was learned once
-costs nobody anything the second time ("calls", the connections made to mail hosts, is 0). A dead host
-makes a client wait {max_wait} at most, and only once. And 20 mails at once from one new sender
-cost one callout, not 20.
+costs nobody anything the second time ("calls", the connections made to mail hosts, is 0). Nor is
+anybody called for a sender whose domain disowns the client, or doubts it: other filters know what to
+do with such mail. Where the domain vouches for the client, it is asked whether the mailbox exists. A
+dead host makes a client wait {max_wait} at most, and only once. And 20 mails at once from one new
+sender cost one callout, not 20.
 """
 REPLY = """
 This is what the client of a forged sender reads, and can show to its admin:

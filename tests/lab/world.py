@@ -54,6 +54,12 @@ bulk            MX    10 mx.bulk
 mx.bulk         A     192.0.2.12
 crowd           MX    10 mx.crowd
 mx.crowd        A     192.0.2.13
+vouching        MX    10 mx.vouching             ; the lab's clients may send for it
+mx.vouching     A     192.0.2.14
+vouching        TXT   "v=spf1 ip4:203.0.113.0/24 -all"
+doubting        MX    10 mx.doubting             ; they are probably not its own
+mx.doubting     A     192.0.2.15
+doubting        TXT   "v=spf1 mx ~all"
 v6              MX    10 mx.v6
 mx.v6           AAAA  2001:db8:25::10
 
@@ -159,6 +165,8 @@ host 192.0.2.10 mx.real.example  {{ step 20ms }}
 host 192.0.2.11 apex.example     {{ step 20ms }}
 host 192.0.2.12 mx.bulk.example  {{ step 5ms }}
 host 192.0.2.13 mx.crowd.example {{ step 200ms }}
+host 192.0.2.14 mx.vouching.example {{ step 20ms }}
+host 192.0.2.15 mx.doubting.example {{ step 20ms }}
 host 2001:db8:25::10 mx.v6.example {{ step 20ms }}
 host 192.0.2.100-192.0.2.199 mx.slow.example {{ step {SLOW_STEP_MS}ms }}
 
