@@ -12,7 +12,7 @@ usual way: packaging/quickstart does. --libraries prints them, by the names that
 release of Debian that the packages are of.
 
 The public test suite of RFC 7208, and what reads it, are had in the same way, beside FOLDER; and so
-is Dovecot, with its libraries, as far as they are not installed.
+are Dovecot and OpenDKIM, with their libraries, as far as they are not installed.
 """
 
 import sys
@@ -30,8 +30,10 @@ PACKAGES = ["exim4-daemon-light", "sendmail-bin", "sendmail-cf"]
 SUITE_PACKAGES = ["python3-spf", "python3-yaml"]
 FETCH_S = 120  # apt may take this long
 DOVECOT_PACKAGES = ["dovecot-core", "dovecot-lmtpd"]
+OPENDKIM_PACKAGES = ["opendkim"]
 # In the build folder.
 BUILT_NAME, SUITE_NAME, DOVECOT_NAME = "lab-debs", "lab-debs-spf", "lab-debs-dovecot"
+OPENDKIM_NAME = "lab-debs-opendkim"
 LIST_NAME, LIBRARIES_NAME = ".packages", ".libraries"  # in that: what is there, and what it needs
 
 
@@ -127,11 +129,18 @@ def unpacked_dovecot(builddir, scratch):
     return unpacked(builddir, scratch, DOVECOT_NAME, with_libraries(DOVECOT_PACKAGES))
 
 
-def runnable(program):
+def unpacked_opendkim(builddir, scratch):
+    """Where OpenDKIM is unpacked; as unpacked()."""
+    return unpacked(builddir, scratch, OPENDKIM_NAME, with_libraries(OPENDKIM_PACKAGES))
+
+
+def runnable(program, environment=None):
     """Raises CannotHave when a program, or a library that it needs, is not there."""
     if not os.access(program, os.X_OK):
         raise CannotHave(f"{program} is not there")
-    found = subprocess.run(["ldd", program], stdout=subprocess.PIPE, text=True, check=False)
+    found = subprocess.run(
+        ["ldd", program], stdout=subprocess.PIPE, text=True, check=False, env=environment
+    )
     missing = [line.split()[0] for line in found.stdout.splitlines() if "not found" in line]
     if missing:
         raise CannotHave(f"{program.name} needs libraries: {' '.join(missing)}")
@@ -147,8 +156,11 @@ def main():
     try:
         fetch(folder)
         fetch(pathlib.Path(folder).with_name(SUITE_NAME), SUITE_PACKAGES)
-        dovecot = pathlib.Path(folder).with_name(DOVECOT_NAME)
-        fetch(dovecot, with_libraries(DOVECOT_PACKAGES))
+        for name, packages in (
+            (DOVECOT_NAME, DOVECOT_PACKAGES),
+            (OPENDKIM_NAME, OPENDKIM_PACKAGES),
+        ):
+            fetch(pathlib.Path(folder).with_name(name), with_libraries(packages))
     except CannotHave as reason:
         sys.exit(f"debs.py: {reason}")
 

@@ -12,8 +12,8 @@ labs of their own, for most of the time each waits for something.
 Prints TAP. Needs root, iproute2, nsd and postfix; without them it prints a skip. `--only verdicts`
 runs check_verdicts alone; `--keep` leaves logs and cache behind. RB_BUILDDIR says where the
 programs were built; RB_NO_LAB set to anything skips it all. Sendmail, Exim for `loops` and `hosts`,
-Dovecot for `hosts` and `size`, and the test suite for `spf` are fetched by debs.py; without them, what they are
-for is skipped. `--full` asks real mail hosts for longer lists, and waits as long as they make it.
+Dovecot for `hosts` and `size`, OpenDKIM for `vouch` and the test suite for `spf` are fetched by
+debs.py; without them, what they are for is skipped. `--full` asks real mail hosts for longer lists, and waits as long as they make it.
 """
 
 import sys
@@ -48,6 +48,7 @@ CHECKS = {  # which MTAs it is for; those that take long come first
     "bare": lab.MTAS,
     "decide": lab.MTAS,
     "latency": lab.MTAS,
+    "vouch": lab.MTAS,
     "faults": lab.MTAS,
     "sendmail": ["sendmail"],
     "hostile": lab.MTAS,

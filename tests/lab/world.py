@@ -131,6 +131,11 @@ mx.refused      A     192.0.2.49                 ; nobody lives there
 tarpit          MX    10 mx.tarpit
 mx.tarpit       A     192.0.2.50
 
+; People whose domain disowns every client of ours, but signs what it sends.
+signs           MX    10 mx.signs
+signs           TXT   "v=spf1 -all"
+mx.signs        A     192.0.2.61
+
 ; Ourselves: clients' names and the MTA's.
 client.lab      A     203.0.113.1
 mta.lab         A     198.51.100.10
@@ -175,6 +180,7 @@ host 192.0.2.20 mx.catchall.example {{ rcpt * 250 }}
 host 192.0.2.21 mx.grey.example {{
     greylist 5m 450 "4.2.0 Greylisted, please try again in 300 seconds"
 }}
+host 192.0.2.61 mx.signs.example {{ }}
 host 192.0.2.60 mx.patient.example {{ greylist 5s 450 "4.2.0 Greylisted" }}
 host 192.0.2.22 mx.blocks.example {{
     rcpt * 550 "5.7.1 Service unavailable; client [198.51.100.10] blocked using bl.example"
