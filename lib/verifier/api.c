@@ -47,9 +47,9 @@ static struct question *prepare(struct rb_ticket *ticket, const struct rb_questi
 }
 
 /* There was no memory for a question: that matters to those whom the cache tells nothing. */
-static enum rb_error no_memory(enum memory_answer known)
+static enum rb_error no_memory(const struct rb_ticket *ticket)
 {
-    return known == CACHE_MISS ? RB_ERR_NOMEM : RB_OK;
+    return ticket->cached ? RB_OK : RB_ERR_NOMEM;
 }
 
 /* The gate is open, or there is none: what the cache said stands, or the world is asked. */
@@ -62,7 +62,7 @@ static enum rb_error go_on(struct rb_ticket *ticket, const struct rb_question *a
         return RB_OK;
     question = prepare(ticket, asked, address, key, known);
     if (question == NULL)
-        return no_memory(known);
+        return no_memory(ticket);
     submit_question(ticket->verifier, ticket->snapshot->options, question);
     return RB_OK;
 }
@@ -83,7 +83,7 @@ static enum rb_error wait_at_gate(struct rb_ticket *ticket, struct check *check,
         question = prepare(ticket, asked, address, key, known);
         if (question == NULL) {
             check_free(check);
-            return no_memory(known);
+            return no_memory(ticket);
         }
     }
     gate_wait(ticket->verifier, ticket->snapshot, check, question);
@@ -115,7 +115,7 @@ static enum rb_error pass_gate(struct rb_ticket *ticket, const struct rb_questio
     case GATE_NO_WORKER:
         break;
     }
-    return no_memory(known);
+    return no_memory(ticket);
 }
 
 /* --- Questions ------------------------------------------------------------ */
