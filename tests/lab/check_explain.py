@@ -11,6 +11,7 @@ import re
 
 import check_verdicts
 import client
+import domains
 import waiting
 
 STRANGER = "203.0.113.1"
@@ -34,6 +35,7 @@ def run(tap, rig):
     _as_a_mail(tap, rig)
     _limits(tap, rig)
     _recipients(tap, rig)
+    _vouchers(tap, rig)
     if not rig.repeats:
         _held_back(tap, rig)
         _configurations(tap, rig)
@@ -168,6 +170,36 @@ def _recipients(tap, rig):
     tap.equal(known(rig), before, "and nothing of it is kept")
     said, output = explain(rig, "alice@real.example", recipient="user-x@local.example")
     tap.equal(said.get("action"), "accept", "one who exists: explain says so", output)
+
+
+def _vouchers(tap, rig):
+    """Who vouches for a client, by what, or why nobody does; and what would open the gate."""
+    resolvers = f'resolvers = {{ "{domains.NAME_SERVER}" }}'
+    rig.milter.start_fresh(more=f'{resolvers} spf {{ gate = "vouched" }}\n')
+    with domains.Domains(rig) as there:
+        for case in domains.CASES:
+            said, output = explain(rig, f"user-1@{case.domain}", source=case.client)
+            gate = "closed" if case.guess == "nobody" else "open"
+            host = domains.HOSTS_THAT_VOUCH.get(case.domain, "")
+            tap.ok(
+                said.get("spf", "").startswith(f"{case.spf}: ")
+                and said.get("vouched", "").startswith(f"{case.guess}: ")
+                and host in said["vouched"]
+                and said.get("gate") == f'{gate} at "vouched"'
+                and ("could name it" in output) == (gate == "closed"),
+                f"explain {case.title}: {case.guess}",
+                output,
+            )
+        there.hosts.reset()
+        said, output = explain(rig, "user-1@news.named.example", source=domains.UNCONFIRMED)
+        tap.ok(
+            said.get("verdict") == "unknown, reason not_vouched"
+            and "in named.example that leads back to it" in output
+            and f"dig -x {domains.UNCONFIRMED}" in output,
+            "explain: in which domain a name of the client would have to be",
+            output,
+        )
+        tap.equal(there.connections(), 0, "for which nobody is called")
 
 
 def _held_back(tap, rig):

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""`ringback spf`: the public test suite of RFC 7208, and what it says beside the result.
+"""SPF and the gate: for whom nobody is called, at each position; and `ringback spf`: the public test
+suite of RFC 7208, and what it says beside the result.
 
 The suite is not ours: it is read out of Debian's package python3-spf, which debs.py fetches.
 """
 
+import collections
 import gzip
 import importlib
 import os
 import pathlib
 import subprocess
 import sys
+import time
 
+import client
 import debs
+import domains
 from scripted_dns import SILENT, ScriptedDns
 
 SUITE = "usr/share/doc/python3-spf/rfc7208-tests.yml.gz"
@@ -21,7 +26,24 @@ PATIENCE_S = 60
 HASTY = {**os.environ, "RES_OPTIONS": "timeout:1 attempts:1"}
 
 
+POSITIONS = ["no", "fail", "softfail", "vouched"]
+KNOWN = "known@local.example"  # a recipient whose policy vouches for whoever sends
+ACTIONS = ["on_spf_fail", "on_spf_softfail", "on_not_vouched"]
+
+
 def run(tap, rig):
+    rig.milter.start_fresh(**_settings("no"))
+    with domains.Domains(rig) as there:
+        begun = time.monotonic()
+        for position in POSITIONS:
+            _position(tap, rig, there, position)
+        _replies(tap, rig, there)
+        _recipients(tap, rig, there)
+        tap.note(f"the gate: {time.monotonic() - begun:.1f} s")
+        misdeeds = there.hosts.all_misdeeds()
+        tap.ok(not misdeeds, "the mail host got no message, nor saw SMTP's rules broken", misdeeds)
+    if rig.repeats:
+        return  # the MTA plays no part
     _tells(tap, rig)
     try:
         scenarios = _suite(rig)
@@ -36,6 +58,142 @@ def run(tap, rig):
                 _case(tap, rig, dns, f"{scenario['description']}: {name}", case)
                 cases += 1
     tap.ok(cases >= CASES_MIN, f"that was the whole suite: {CASES_MIN} cases", cases)
+
+
+# --- The gate -----------------------------------------------------------------------------------
+
+
+def _settings(position, action="accept"):
+    actions = " ".join(f'{name} = "{action}"' for name in ACTIONS)
+    return {
+        "idle_timeout": "0s",  # so that each callout is a connection
+        "more": f"""
+            resolvers = {{ "{domains.NAME_SERVER}" }}
+            spf {{ gate = "{position}" }}
+            policy "known" {{ match {{ recipient = {{ "{KNOWN}" }} }} vouched = yes }}
+            policy "default" {{ {actions} }}
+        """,
+    }
+
+
+def _set(rig, *settings):
+    """Other settings for the daemon, which goes on."""
+    rig.milter.configure(**_settings(*settings))
+    status, _, errors = rig.milter.ringback("reload")
+    if status != 0:
+        raise OSError(f"ringback reload: {errors}")
+
+
+def _held_back(position, case):
+    """Why the gate holds this back there; None: it does not."""
+    at = POSITIONS.index(position)
+    if case.spf == "fail" and at >= POSITIONS.index("fail"):
+        return "spf_fail"
+    if case.spf == "softfail" and at >= POSITIONS.index("softfail"):
+        return "spf_softfail"
+    return "not_vouched" if position == "vouched" and case.guess == "nobody" else None
+
+
+def _voucher(position, case):
+    """Who vouches, as far as that is asked for there."""
+    asks = position == "vouched" or (position != "no" and case.spf == "pass")
+    return case.guess if asks else "nobody"
+
+
+def _position(tap, rig, there, position):
+    """Each case, to a recipient whose policy does not vouch, and to one whose policy does."""
+    _set(rig, position)
+    before = rig.milter.status()
+    counts = collections.Counter()
+    for case in domains.CASES:
+        held = _held_back(position, case)
+        reason, voucher = held or "accepted", _voucher(position, case)
+        text = f"gate = {position}, {case.title}: {reason}, vouched={voucher}"
+        _is_treated(tap, rig, there, case, reason, voucher, text, client.RECIPIENT)
+        counts[voucher] += 1
+        counts[held] += 1
+        text = f"gate = {position}, {case.title}, policy vouched: accepted"
+        _is_treated(tap, rig, there, case, "accepted", "policy", text, KNOWN)
+        counts["policy"] += 1
+    after = rig.milter.status()
+    for voucher in ("nobody", "spf", "mx", "ptr", "dkim", "policy"):
+        seen = after["vouched"][voucher] - before["vouched"][voucher]
+        tap.equal(seen, counts[voucher], f"gate = {position}: {voucher} is counted in the status")
+    for reason in ("spf_fail", "spf_softfail", "not_vouched"):
+        seen = after["callouts"][reason] - before["callouts"][reason]
+        tap.equal(seen, counts[reason], f"gate = {position}: {reason} is counted in the status")
+
+
+def _is_treated(tap, rig, there, case, reason, voucher, text, recipient):
+    """A mail gets in, for that reason, and costs a connection where the mail host is asked."""
+    sender = f"{client.unique('user')}@{case.domain}"
+    there.hosts.reset()
+    mail = rig.send(sender, recipient=recipient, source=case.client)
+    connections = there.connections()
+    logged = rig.milter.decision(sender)
+    seen = (logged.get("reason"), logged.get("vouched"))
+    calls = 1 if reason == "accepted" else 0
+    tap.ok(
+        mail.accepted and seen == (reason, voucher) and connections == calls,
+        f"{text}, {calls} connections",
+        mail,
+        logged,
+        connections,
+    )
+
+
+def _replies(tap, rig, there):
+    wanted = {
+        "fail": ("7.23", "fail.example says by SPF that 203.0.113.150 may not send its mail"),
+        "softfail": (
+            "7.23",
+            "softfail.example says by SPF that 203.0.113.150 is probably no server of its own",
+        ),
+        "none": ("7.1", "nothing shows that 203.0.113.150 sends mail for none.example"),
+    }
+    for action, code in (("reject", 550), ("tempfail", 450)):
+        _set(rig, "vouched", action)
+        there.hosts.reset()
+        for name, (detail, words) in wanted.items():
+            case = next(each for each in domains.CASES if each.title == name)
+            sender = f"user-{action}@{case.domain}"
+            mail = rig.send(sender, source=case.client)
+            said = rig.mta.wording(mail.last.text)
+            begins = f"{code // 100}.{detail} <{sender}>: sender address rejected: "
+            tap.ok(
+                mail.code == code and said.startswith(begins) and f": {words}; " in said,
+                f"{action}, {name}: {code} {code // 100}.{detail}, in words",
+                mail,
+            )
+        tap.equal(there.connections(), 0, f"{action}: nobody is called")
+
+
+def _recipients(tap, rig, there):
+    """Of one message, whichever recipient comes first: each has what its policy asks for.
+
+    The sender exists: what does not is known by then, and told whoever the client is.
+    """
+    _set(rig, "softfail", "reject")
+    wanted = {client.RECIPIENT: (550, "5.7.23 "), KNOWN: (250, "2.1.5 ")}
+    for order in (list(wanted), list(wanted)[::-1]):
+        sender = f"{client.unique('user')}@fail.example"
+        there.hosts.reset()
+        session = client.Session(rig.net.client, domains.STRANGER)
+        session.ehlo()
+        session.command(f"MAIL FROM:<{sender}>")
+        for recipient in order:
+            code, enhanced = wanted[recipient]
+            reply = session.command(f"RCPT TO:<{recipient}>")
+            tap.ok(
+                reply.code == code and rig.mta.wording(reply.text).startswith(enhanced),
+                f"first {order[0]}: {recipient} is told {code} {enhanced}",
+                reply,
+            )
+        session.close()
+        tap.equal(there.connections(), 1, f"first {order[0]}: the mail host is asked once")
+        for reason, voucher in (("spf_fail", "nobody"), ("accepted", "policy")):
+            logged = rig.milter.decision(sender, reason=reason)
+            tap.equal(logged.get("vouched"), voucher, f"first {order[0]}: {reason} has {voucher}")
 
 
 # --- The public suite ---------------------------------------------------------------------------

@@ -53,7 +53,7 @@ CHECKS = {  # which MTAs it is for; those that take long come first
     "sendmail": ["sendmail"],
     "hostile": lab.MTAS,
     "store": ONCE,
-    "spf": ONCE,
+    "spf": lab.MTAS,
     "tool": lab.MTAS,
     "explain": lab.MTAS,
     "addresses": lab.MTAS,
