@@ -26,6 +26,7 @@ UNIT = \
     tests/unit/lib/spf/test_macro \
     tests/unit/lib/spf/test_memo \
     tests/unit/lib/spf/test_record \
+    tests/unit/lib/spf/test_vouch \
     tests/unit/lib/smtp/test_classify \
     tests/unit/lib/smtp/test_dialogue \
     tests/unit/lib/smtp/test_reply \
@@ -99,6 +100,7 @@ libtest_la_SOURCES = tests/unit/check.h tests/unit/dice.c tests/unit/dice.h \
     tests/unit/fake_dns.c tests/unit/fake_dns.h \
     tests/unit/fake_host.c tests/unit/fake_host.h \
     tests/unit/session_rig.c tests/unit/session_rig.h \
+    tests/unit/spf_rig.c tests/unit/spf_rig.h \
     tests/unit/verifier_rig.c tests/unit/verifier_rig.h
 
 # Of every program that names no others.

@@ -12,14 +12,13 @@
 #include <arpa/nameser.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <strings.h>
 
 #include "check.h"
 #include "fake_clock.h"
-#include "dns/name.h"
 #include "dns_rig.h"
 #include "fake_dns.h"
 #include "spf/record.h"
+#include "spf_rig.h"
 
 #define ANSWERS(table) .answers = (table), .count = COUNT(table)
 #define TXT(domain, text)                                                                          \
@@ -62,86 +61,8 @@ static struct spf_question question_of(const struct asked *asked, struct sockadd
     };
 }
 
-static char *copy_text(const char *text, bool is_name)
-{
-    char *copy = strdup(text);
-
-    assert_non_null(copy);
-    for (size_t i = 0; is_name && copy[i] != '\0'; i++)
-        copy[i] = (char)(copy[i] >= 'A' && copy[i] <= 'Z' ? copy[i] + ('a' - 'A') : copy[i]);
-    return copy;
-}
-
-static struct ip ip_of(const char *text)
-{
-    const struct sockaddr_storage address = dns_rig_address(text);
-    struct ip ip;
-
-    assert_true(ip_from_sockaddr((const struct sockaddr *)&address, &ip));
-    return ip;
-}
-
-/* What DNS says to a look-up: as fake_dns does, but for CNAMEs, which dns follows. */
-static enum dns_outcome say(const struct fake_dns_row *rows, size_t count,
-                            const struct spf_lookup *lookup, struct dns_record_list *list)
-{
-    enum dns_outcome outcome = DNS_NO_DOMAIN;
-
-    *list = (struct dns_record_list){.count = 0};
-    for (size_t i = 0; i < count; i++) {
-        if (strcasecmp(rows[i].name, lookup->name) != 0)
-            continue;
-        outcome = DNS_NO_DATA;
-        if (rows[i].type != ns_t_invalid && (int)rows[i].type != lookup->type)
-            continue;
-        if (rows[i].rcode == ns_r_servfail)
-            return DNS_FAILURE;
-        if (rows[i].rcode == ns_r_nxdomain)
-            return DNS_NO_DOMAIN;
-        for (size_t j = 0; j < rows[i].count; j++) {
-            const struct fake_dns_answer *answer = &rows[i].answers[j];
-            struct dns_record record = {.preference = answer->preference};
-
-            assert_int_equal(answer->type, lookup->type);
-            if (lookup->type == ns_t_a || lookup->type == ns_t_aaaa)
-                record.ip = ip_of(answer->data);
-            else
-                record.text = copy_text(answer->data, lookup->type != ns_t_txt);
-            record.text_len = record.text != NULL ? strlen(record.text) : 0;
-            assert_true(dns_records_add(list, &record));
-        }
-        return DNS_FOUND;
-    }
-    return outcome;
-}
-
-/* What was looked up in one evaluation. */
-struct log {
-    struct spf_lookup lookup[SPF_ANSWERS_MAX];
-    size_t count;
-};
-
-static unsigned looked_up(const struct log *log, const char *name, int type)
-{
-    unsigned times = 0;
-
-    for (size_t i = 0; i < log->count; i++)
-        times += (type == ns_t_invalid || log->lookup[i].type == type) &&
-                 strcasecmp(log->lookup[i].name, name) == 0;
-    return times;
-}
-
-/* Each look-up must be another one, and one that can be made. */
-static void note(struct log *log, const struct spf_lookup *lookup)
-{
-    assert_true(log->count < COUNT(log->lookup));
-    assert_int_equal(looked_up(log, lookup->name, lookup->type), 0);
-    assert_true(dns_name_can_be_asked(lookup->name));
-    log->lookup[log->count++] = *lookup;
-}
-
 static struct spf_result evaluate_logged(const struct fake_dns_row *rows, size_t count,
-                                         const struct asked *asked, struct log *log)
+                                         const struct asked *asked, struct spf_rig_log *log)
 {
     struct sockaddr_storage client;
     const struct spf_question question = question_of(asked, &client);
@@ -152,9 +73,9 @@ static struct spf_result evaluate_logged(const struct fake_dns_row *rows, size_t
     log->count = 0;
     while (!spf_evaluate(&question, &answers, &answer, &next)) {
         struct dns_record_list list;
-        enum dns_outcome outcome = say(rows, count, &next, &list);
+        enum dns_outcome outcome = spf_rig_say(rows, count, &next, &list);
 
-        note(log, &next);
+        spf_rig_note(log, &next);
         assert_true(spf_answers_add(&answers, &next, outcome, &list));
         dns_records_free(&list);
     }
@@ -165,7 +86,7 @@ static struct spf_result evaluate_logged(const struct fake_dns_row *rows, size_t
 static struct spf_result evaluate(const struct fake_dns_row *rows, size_t count,
                                   const struct asked *asked)
 {
-    struct log log;
+    struct spf_rig_log log;
 
     return evaluate_logged(rows, count, asked, &log);
 }
@@ -505,11 +426,11 @@ static void v4_mapped_clients_are_taken_for_ipv4(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(domains); i++) {
         const struct asked asked = {.client = "::ffff:192.0.2.10", .domain = domains[i]};
-        struct log log;
+        struct spf_rig_log log;
 
         expect(domains[i], evaluate_logged(zone, COUNT(zone), &asked, &log).outcome,
                SPF_OUTCOME_PASS);
-        assert_int_equal(looked_up(&log, "a.example", ns_t_aaaa), 0);
+        assert_int_equal(spf_rig_looked_up(&log, "a.example", ns_t_aaaa), 0);
     }
 }
 
@@ -559,7 +480,7 @@ static void odd_questions_are_answered_none_without_asking(void **state)
 static void domains_are_asked_about_in_lower_case_without_a_dot_at_the_end(void **state)
 {
     const struct asked asked = {.domain = "FAIL.Example."};
-    struct log log;
+    struct spf_rig_log log;
 
     (void)state;
     expect("an odd form", evaluate_logged(zone, COUNT(zone), &asked, &log).outcome,
@@ -667,7 +588,7 @@ static void names_that_cannot_be_asked_for_do_not_match(void **state)
         "0123456789012345678901234567890123456789012345678901234567890123x",
     };
     static const char *const helos[] = {"", "a..b", "\303\244", "a\\b"};
-    struct log log;
+    struct spf_rig_log log;
 
     (void)state;
     for (size_t i = 0; i < COUNT(locals); i++) {
@@ -692,7 +613,7 @@ static void odd_names_are_asked_for_as_they_are(void **state)
     static const char *const locals[] = {
         "a b", "a\"b", "a%{d}", "x -all", "x/24", "x:y", "@", "a@b", "%", "x redirect=", "'",
     };
-    struct log log;
+    struct spf_rig_log log;
 
     (void)state;
     for (size_t i = 0; i < COUNT(locals); i++) {
@@ -702,7 +623,7 @@ static void odd_names_are_asked_for_as_they_are(void **state)
         (void)snprintf(name, sizeof name, "%s._u.example", locals[i]);
         expect(locals[i], evaluate_logged(zone, COUNT(zone), &asked, &log).outcome,
                SPF_OUTCOME_FAIL);
-        assert_int_equal(looked_up(&log, name, ns_t_a), 1);
+        assert_int_equal(spf_rig_looked_up(&log, name, ns_t_a), 1);
     }
 }
 
@@ -755,7 +676,7 @@ static const char *repeated(const char *pattern, unsigned count, char text[TEXT_
     return text;
 }
 
-static unsigned looked_up_in_all(const struct log *log, const char *pattern, unsigned count)
+static unsigned looked_up_in_all(const struct spf_rig_log *log, const char *pattern, unsigned count)
 {
     unsigned times = 0;
 
@@ -763,7 +684,7 @@ static unsigned looked_up_in_all(const struct log *log, const char *pattern, uns
         char name[100];
 
         (void)numbered(pattern, i, name, sizeof name);
-        times += looked_up(log, name, ns_t_invalid);
+        times += spf_rig_looked_up(log, name, ns_t_invalid);
     }
     return times;
 }
@@ -778,7 +699,7 @@ static void of_fifty_includes_ten_are_asked_for(void **state)
         (void)snprintf(names[i], sizeof names[i], "i%u.example", i);
         rows[i + 1] = (struct fake_dns_row){.name = names[i], .answers = &neutral, .count = 1};
     }
-    struct log log;
+    struct spf_rig_log log;
     expect("50 includes",
            evaluate_logged(rows, COUNT(rows), &(struct asked){.domain = "d.example"}, &log).outcome,
            SPF_OUTCOME_PERMERROR);
@@ -795,7 +716,7 @@ static void ten_includes_are_fine(void **state)
         (void)snprintf(names[i], sizeof names[i], "i%u.example", i);
         rows[i + 1] = (struct fake_dns_row){.name = names[i], .answers = &neutral, .count = 1};
     }
-    struct log log;
+    struct spf_rig_log log;
     expect("10 includes",
            evaluate_logged(rows, COUNT(rows), &(struct asked){.domain = "d.example"}, &log).outcome,
            SPF_OUTCOME_FAIL);
@@ -815,12 +736,12 @@ static void the_limit_is_one_for_all_includes_together(void **state)
         rows[i + 2] =
             (struct fake_dns_row){.name = names[i], .type = ns_t_txt, .answers = &more, .count = 1};
     }
-    struct log log;
+    struct spf_rig_log log;
     expect("ten times four",
            evaluate_logged(rows, COUNT(rows), &(struct asked){.domain = "d.example"}, &log).outcome,
            SPF_OUTCOME_PERMERROR);
     assert_int_equal(looked_up_in_all(&log, "i#.example", 10), 2);
-    assert_int_equal(looked_up(&log, "h.example", ns_t_a), 1);
+    assert_int_equal(spf_rig_looked_up(&log, "h.example", ns_t_a), 1);
 }
 
 /* An include of an include of an include... */
@@ -865,7 +786,7 @@ static void more_than_ten_mail_hosts_are_permerror(void **state)
     struct fake_dns_answer answers[11];
     const struct fake_dns_row rows[] = {TXT("d.example", "v=spf1 mx -all"),
                                         many_hosts(ns_t_mx, "d.example", names, answers, 11)};
-    struct log log;
+    struct spf_rig_log log;
     expect("11 hosts",
            evaluate_logged(rows, COUNT(rows), &(struct asked){.domain = "d.example"}, &log).outcome,
            SPF_OUTCOME_PERMERROR);
@@ -884,7 +805,7 @@ static void mail_hosts_do_not_count_as_terms(void **state)
     for (size_t i = 0; i < 10; i++)
         rows[i + 2] = (struct fake_dns_row){
             .name = names[i], .type = ns_t_a, .answers = &address, .count = 1};
-    struct log log;
+    struct spf_rig_log log;
     expect("10 hosts, twice",
            evaluate_logged(rows, COUNT(rows), &(struct asked){.domain = "d.example"}, &log).outcome,
            SPF_OUTCOME_FAIL);
@@ -901,7 +822,7 @@ static void of_many_pointers_ten_are_looked_at(void **state)
         TXT("ptr.example", "v=spf1 ptr -all"),
         many_hosts(ns_t_ptr, "10.2.0.192.in-addr.arpa", names, answers, 40),
         ONE("h9.ptr.example", ns_t_a, "192.0.2.10")};
-    struct log log;
+    struct spf_rig_log log;
     expect(
         "40 pointers",
         evaluate_logged(rows, COUNT(rows), &(struct asked){.domain = "ptr.example"}, &log).outcome,
@@ -952,7 +873,7 @@ static void the_worst_record_ends(void **state)
         rows[count++] = (struct fake_dns_row){
             .name = owners[i], .type = ns_t_mx, .answers = host_answers[i], .count = 10};
     }
-    struct log log;
+    struct spf_rig_log log;
     expect("nine of ten",
            evaluate_logged(rows, count, &(struct asked){.domain = "d.example"}, &log).outcome,
            SPF_OUTCOME_PERMERROR);
@@ -1022,7 +943,7 @@ static void no_needless_look_up_is_made(void **state)
         {"early.example", 1},    {"redirectall.example", 1}, {"ptr.example", 3},
         {"ptrother.example", 2}, {"includenone.example", 2}, {"mx.example", 4},
     };
-    struct log log;
+    struct spf_rig_log log;
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
