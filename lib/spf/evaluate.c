@@ -48,7 +48,7 @@ static void note_place(struct evaluation *ev, const char *domain, struct span te
 /* The host or name by which the term at hand matches. */
 static enum match match_by(struct evaluation *ev, const char *host)
 {
-    (void)text_copy(ev->result->host, sizeof ev->result->host, host);
+    text_printable(ev->result->host, sizeof ev->result->host, host, strlen(host));
     return MATCH;
 }
 

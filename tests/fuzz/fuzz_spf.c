@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "dns/name.h"
-#include "spf/evaluate.h"
 #include "spf/record.h"
+#include "spf/vouch.h"
 
 const char fuzz_name[] = "spf";
 
@@ -133,14 +133,28 @@ static void look_at(const struct spf_result *answer)
           answer->term[0] != '\0');
 }
 
+/* Guesses are made where SPF says neither yes nor no, and hosts vouch only where it says nothing. */
+static void look_at_voucher(const struct spf_vouching *vouching)
+{
+    const enum spf_outcome outcome = vouching->said.outcome;
+
+    HOLDS((vouching->voucher == RB_VOUCHER_NOBODY) == (vouching->why_nobody != NULL));
+    HOLDS((vouching->voucher == RB_VOUCHER_SPF) == (outcome == SPF_OUTCOME_PASS));
+    HOLDS(vouching->voucher != RB_VOUCHER_MX || outcome == SPF_OUTCOME_NONE);
+    HOLDS(vouching->voucher == RB_VOUCHER_NOBODY ||
+          (outcome != SPF_OUTCOME_FAIL && outcome != SPF_OUTCOME_SOFTFAIL));
+    HOLDS(is_printable(vouching->host));
+}
+
 static void check(const struct spf_question *question, struct source first, struct source more)
 {
     struct spf_answers answers = {.first = NULL};
+    struct spf_vouching vouching;
     struct spf_result answer, again;
     struct spf_lookup next;
     bool is_first = true;
 
-    while (!spf_evaluate(question, &answers, &answer, &next)) {
+    while (!spf_vouch(question, &answers, &vouching, &next)) {
         struct dns_record_list list;
         enum dns_outcome outcome =
             is_first ? say_first(&first, &list) : say(&more, next.type, &list);
@@ -151,7 +165,9 @@ static void check(const struct spf_question *question, struct source first, stru
         dns_records_free(&list);
         is_first = false;
     }
+    answer = vouching.said;
     look_at(&answer);
+    look_at_voucher(&vouching);
     HOLDS(spf_evaluate(question, &answers, &again, &next));
     HOLDS(answer.outcome == again.outcome && answer.fault == again.fault &&
           strcmp(answer.domain, again.domain) == 0 && strcmp(answer.term, again.term) == 0);
@@ -164,7 +180,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000219)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
     char local[TEXT_MAX + 1], helo[TEXT_MAX + 1];
-    struct spf_question question = {.domain = "d.example"};
+    struct spf_question question = {.domain = "d.example", .guesses = true};
     struct source rest = whole;
 
     (void)inet_pton(AF_INET6, "2001:db8::25", &v6.sin6_addr);

@@ -104,8 +104,8 @@ static const struct fake_dns_row zone[] = {
     A("neighbour.firm.co.uk", "203.0.113.80"),
     PTR("9.113.0.203.in-addr.arpa", "firm.co.uk"),
     A("firm.co.uk", "203.0.113.9"),
-    PTR("10.113.0.203.in-addr.arpa", "co.uk"),
-    A("co.uk", "203.0.113.10"),
+    PTR("10.100.51.198.in-addr.arpa", "co.uk"),
+    A("co.uk", "198.51.100.10"),
     PTR("5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.5.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
         "six.firm.co.uk"),
     AAAA("six.firm.co.uk", "2001:db8:0:5::5"),
@@ -276,8 +276,8 @@ static void names_within_the_organisation_vouch(void **state)
         {"203.0.113.5", "co.uk", RB_VOUCHER_NOBODY, ""},
         {"203.0.113.5", "github.io", RB_VOUCHER_NOBODY, ""},
         {"203.0.113.5", "org", RB_VOUCHER_NOBODY, ""},
-        /* Its own host all the same: by the record that it has not, and by its name. */
-        {"203.0.113.10", "co.uk", RB_VOUCHER_MX, "co.uk"},
+        /* ... but for its own host. */
+        {"198.51.100.10", "co.uk", RB_VOUCHER_MX, "co.uk"},
         {"203.0.113.5", "evil.example", RB_VOUCHER_PTR, "firm.co.uk.evil.example"},
     };
 

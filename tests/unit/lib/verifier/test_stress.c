@@ -39,13 +39,26 @@ static const struct fake_dns_answer strict[] = {
 static const struct fake_dns_answer by_local_part[] = {
     {.type = ns_t_txt, .data = "v=spf1 exists:%{l}.allowed.example -all"}};
 
+static const struct fake_dns_answer friend_name[] = {
+    {.type = ns_t_ptr, .data = "friend.a.example"}};
+static const struct fake_dns_answer friend[] = {{.type = ns_t_a, .data = "198.51.100.1"}};
+
 static const struct fake_dns_row zone[] = {
-    ROW("good.example", ns_t_a, good),         ROW("open.example", ns_t_a, open_to_all),
-    ROW("dead.example", ns_t_a, dead),         ROW("mute.example", ns_t_a, mute),
-    ROW("a.example", ns_t_mx, good_mx),        ROW("b.example", ns_t_mx, good_mx),
-    ROW("b.example", ns_t_txt, strict),        ROW("c.example", ns_t_mx, good_mx),
-    ROW("c.example", ns_t_txt, by_local_part), ROW("yes.allowed.example", ns_t_a, good),
-    ROW("all.example", ns_t_mx, open_mx),      ROW("gone.example", ns_t_mx, dead_mx),
+    ROW("1.100.51.198.in-addr.arpa", ns_t_ptr, friend_name),
+    ROW("friend.a.example", ns_t_a, friend),
+    ROW("all.example", ns_t_a, friend),
+    ROW("good.example", ns_t_a, good),
+    ROW("open.example", ns_t_a, open_to_all),
+    ROW("dead.example", ns_t_a, dead),
+    ROW("mute.example", ns_t_a, mute),
+    ROW("a.example", ns_t_mx, good_mx),
+    ROW("b.example", ns_t_mx, good_mx),
+    ROW("b.example", ns_t_txt, strict),
+    ROW("c.example", ns_t_mx, good_mx),
+    ROW("c.example", ns_t_txt, by_local_part),
+    ROW("yes.allowed.example", ns_t_a, good),
+    ROW("all.example", ns_t_mx, open_mx),
+    ROW("gone.example", ns_t_mx, dead_mx),
     ROW("silent.example", ns_t_mx, mute_mx),
 };
 
@@ -89,7 +102,9 @@ struct claim {
     struct stress *stress;
     const struct asked *asked;
     struct rb_ticket *ticket; /* to be given back in the end; NULL: it was */
-    bool is_called, frees;    /* gives a function to be called; which gives back */
+    enum rb_voucher voucher;  /* the asker's word */
+    bool has_client;
+    bool is_called, frees; /* gives a function to be called; which gives back */
     atomic_uint calls;
     atomic_bool is_left; /* it was given back, from elsewhere */
 };
@@ -101,6 +116,24 @@ struct asker {
     struct claim claims[ASKS];
 };
 
+static bool is_of_gate(enum rb_reason reason)
+{
+    return reason == RB_REASON_SPF_FAIL || reason == RB_REASON_SPF_SOFTFAIL ||
+           reason == RB_REASON_NOT_VOUCHED;
+}
+
+/* Nobody is told who vouches for somebody else's client, whatever it joined. */
+static bool is_voucher_right(const struct claim *claim, const struct rb_answer *answer)
+{
+    if (claim->voucher != RB_VOUCHER_NOBODY)
+        return answer->voucher == claim->voucher && !is_of_gate(answer->reason);
+    if (!claim->has_client || is_of_gate(answer->reason))
+        return answer->voucher == RB_VOUCHER_NOBODY &&
+               (claim->has_client || !is_of_gate(answer->reason));
+    return answer->voucher == RB_VOUCHER_NOBODY || answer->voucher == RB_VOUCHER_SPF ||
+           answer->voucher == RB_VOUCHER_MX || answer->voucher == RB_VOUCHER_PTR;
+}
+
 /* Whether an answer may be one to what was asked. */
 static void judge(struct claim *claim, enum rb_error error, const struct rb_answer *answer)
 {
@@ -111,7 +144,8 @@ static void judge(struct claim *claim, enum rb_error error, const struct rb_answ
         atomic_fetch_add(&stress->failed, 1);
     if ((answer->verdict == RB_VERDICT_VALID && !claim->asked->may_be_valid) ||
         (answer->verdict == RB_VERDICT_INVALID && !claim->asked->may_be_invalid) ||
-        (strchr(text, '@') != NULL && strcmp(answer->address, text) != 0))
+        (strchr(text, '@') != NULL && strcmp(answer->address, text) != 0) ||
+        !is_voucher_right(claim, answer))
         atomic_fetch_add(&stress->wrong, 1);
 }
 
@@ -165,6 +199,9 @@ static struct rb_question make_question(struct asker *asker, struct claim *claim
     question.helo = "client.example";
     question.no_cache = (dice >> 8 & 7) == 0;
     question.transcript = (dice >> 12 & 15) == 0;
+    question.voucher = (dice >> 16 & 3) == 0 ? RB_VOUCHER_DKIM : RB_VOUCHER_NOBODY;
+    claim->voucher = question.voucher;
+    claim->has_client = question.client != NULL;
     claim->is_called = manner == IS_CALLED || manner == IS_CALLED_AND_FREES ||
                        manner == LEAVES_BEFORE || manner == VERIFIES;
     claim->frees = manner == IS_CALLED_AND_FREES;
