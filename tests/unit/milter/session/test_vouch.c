@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "session/decide.h"
+#include "session/inquiry.h"
 #include "session_rig.h"
 
 #define TRUSTED "mx.example.net"
@@ -23,14 +24,20 @@
 static const struct fake_dns_answer mx[] = {
     {.type = ns_t_mx, .preference = 10, .data = "mx.example.org"}};
 static const struct fake_dns_answer address[] = {{.type = ns_t_a, .data = "127.0.0.1"}};
+static const struct fake_dns_answer strict[] = {{.type = ns_t_txt, .data = "v=spf1 -all"}};
+static const struct fake_dns_answer open_to_all[] = {{.type = ns_t_txt, .data = "v=spf1 +all"}};
 static const struct fake_dns_row zone[] = {
     {.name = "mx.example.org", .type = ns_t_a, .answers = address, .count = 1},
     {.name = "example.org", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "strict.example", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "strict.example", .type = ns_t_txt, .answers = strict, .count = 1},
+    {.name = "open.example", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "open.example", .type = ns_t_txt, .answers = open_to_all, .count = 1},
 };
 
 static int set_up(void **state)
 {
-    static const struct fake_host_options host = {.rcpt = "250 2.1.5 Ok"};
+    static const struct fake_host_options host = {.rcpt = "550 5.1.1 User unknown"};
     const struct session_rig_world world = {
         .zone = zone, .zone_count = COUNT(zone), .host = &host, .store = &host};
 
@@ -492,6 +499,79 @@ static void a_client_that_leaves_leaves_the_gates_word(void **state)
     assert_int_equal(gate.asked[RB_VOUCHER_DKIM], 0);
 }
 
+/* --- With a verifier and a mail host ---------------------------------------------- */
+
+enum { PATIENCE_MS = 120000 };
+
+static const struct decision *begin_as(struct session_rig *f, const char *sender)
+{
+    f->options.spf_gate = RB_GATE_FAIL;
+    session_rig_begin(f, AT_EOM);
+    session_rig_mail(f, sender);
+    return rcpt(f, "<u@a.example>");
+}
+
+/* A domain that disowns the client: whether it does is being found out, or known already. */
+static void a_sender_that_spf_disowns_is_asked_about_once_dkim_vouches(void **state)
+{
+    struct session_rig *f = *state;
+
+    for (unsigned calls = 1; calls <= 2; calls++) {
+        const struct decision *decision =
+            begin_as(f, calls == 1 ? "<bad@strict.example>" : "<worse@strict.example>");
+
+        assert_true(decision->pending);
+        vouch_see(&f->session, RESULTS, TRUSTED "; dkim=pass header.d=strict.example");
+        decide_at_end(&f->session);
+        assert_ptr_equal(decide_collect(&f->session, PATIENCE_MS, NULL, NULL), decision);
+        is_decided(decision, RB_REASON_NO_SUCH_USER, ACTION_REJECT);
+        assert_int_equal(envelope_answer(&f->session, decision)->voucher, RB_VOUCHER_DKIM);
+        assert_true(fake_host_wait(f->host, "RCPT TO", calls));
+        session_rig_await_idle(f);
+    }
+    assert_true(begin_as(f, "<third@strict.example>")->pending);
+    assert_null(decide_collect(&f->session, PATIENCE_MS, NULL, NULL));
+    is_decided(f->session.decisions, RB_REASON_SPF_FAIL, ACTION_ACCEPT);
+    assert_int_equal(fake_host_heard(f->host, "RCPT TO"), 2);
+}
+
+static void a_callout_under_way_is_joined(void **state)
+{
+    struct session_rig *f = *state;
+    const struct decision *decision;
+
+    fake_host_hold(f->host, true);
+    decision = begin_as(f, "<bad@open.example>");
+    assert_true(decision->pending);
+    vouch_see(&f->session, RESULTS, TRUSTED "; dkim=pass header.d=open.example");
+    decide_at_end(&f->session);
+    fake_host_hold(f->host, false);
+    assert_ptr_equal(decide_collect(&f->session, PATIENCE_MS, NULL, NULL), decision);
+    is_decided(decision, RB_REASON_NO_SUCH_USER, ACTION_REJECT);
+    session_rig_await_idle(f);
+    assert_int_equal(fake_host_heard(f->host, "RCPT TO"), 1);
+    assert_int_equal(fake_host_connections(f->host), 1);
+}
+
+/* A message that takes long: what is there by its end is not asked again. */
+static void an_answer_that_has_come_is_taken(void **state)
+{
+    struct session_rig *f = *state;
+    const struct decision *decision = begin_as(f, "<bad@open.example>");
+
+    for (int i = 0; inquiry_is_open(&f->session.plain) && i < PATIENCE_MS; i++) {
+        if (rb_ready(f->session.plain.ticket))
+            break;
+        check_pause();
+    }
+    vouch_see(&f->session, RESULTS, TRUSTED "; dkim=pass header.d=open.example");
+    decide_at_end(&f->session);
+    (void)decide_collect(&f->session, PATIENCE_MS, NULL, NULL);
+    is_decided(decision, RB_REASON_NO_SUCH_USER, ACTION_REJECT);
+    assert_ptr_equal(decision->inquiry, &f->session.plain);
+    assert_int_equal(fake_host_heard(f->host, "RCPT TO"), 1);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, session_rig_tear_down)
 
 int main(void)
@@ -517,6 +597,9 @@ int main(void)
         T(what_the_gate_let_through_is_not_asked_again),
         T(before_the_end_of_the_message_nobody_vouches),
         T(a_client_that_leaves_leaves_the_gates_word),
+        T(a_sender_that_spf_disowns_is_asked_about_once_dkim_vouches),
+        T(a_callout_under_way_is_joined),
+        T(an_answer_that_has_come_is_taken),
     };
 
     return cmocka_run_group_tests_name("vouch", tests, NULL, NULL);
