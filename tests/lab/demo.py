@@ -93,10 +93,10 @@ AFTER = """
 What to see in it. Only a clear word that the address does not exist, or a domain that can take no
 mail, turns a mail away; whenever the answer leaves a doubt the mail gets in. What was learned once
 costs nobody anything the second time ("calls", the connections made to mail hosts, is 0). Nor is
-anybody called for a sender whose domain disowns the client, or doubts it: other filters know what to
-do with such mail. Where the domain vouches for the client, it is asked whether the mailbox exists. A
-dead host makes a client wait {max_wait} at most, and only once. And 20 mails at once from one new
-sender cost one callout, not 20.
+anybody called for a sender whose domain disowns the client, or doubts it: other filters know what
+to do with such mail. Where the domain vouches for the client, it is asked whether the mailbox
+exists. A dead host makes a client wait {max_wait} at most, and only once. And 20 mails at once from
+one new sender cost one callout, not 20.
 """
 REPLY = """
 This is what the client of a forged sender reads, and can show to its admin:
