@@ -8,15 +8,18 @@ import sys
 sys.dont_write_bytecode = True
 
 import collections
+import json
 import pathlib
 import socket
 import struct
+import tempfile
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "lab"))
 
 import authenticator
 import client
 import drive
+import guest
 import net
 import population
 import questions
@@ -350,6 +353,22 @@ def failing(name, figures):
     return sum(not holds for holds, _, _ in report.demands(results))
 
 
+def parts_of_one_trace_are_merged(tap):
+    about = {"seed": 1, "spf": "surveyed", "hours": 24, "trace": {"mails": 5000}}
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [pathlib.Path(folder, name) for name in ("a", "b", "other")]
+        for path, seed in zip(paths, (1, 1, 2)):
+            part = {**about, "seed": seed, "contenders": {path.name: {"total": {}}}}
+            path.write_text(json.dumps(part), encoding="utf-8")
+        whole = guest.merged(paths[:2])
+        tap.equal(list(whole["contenders"]), ["a", "b"], "parts of one trace are one run")
+        try:
+            guest.merged(paths)
+            tap.ok(False, "parts of another trace are refused")
+        except SystemExit as refusal:
+            tap.ok("seed" in str(refusal), "parts of another trace are refused", refusal)
+
+
 def main():
     tap = Tap()
     same_seed_gives_the_same_trace(tap)
@@ -366,6 +385,7 @@ def main():
     only_real_mail_comes_back_and_only_once(tap)
     a_trace_is_played_in_batches(tap)
     each_demand_can_fail(tap)
+    parts_of_one_trace_are_merged(tap)
     return tap.done()
 
 
