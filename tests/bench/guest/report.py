@@ -30,6 +30,7 @@ ROWS = [
     ("missed_silent", "  no answer: dead, greylisting, no word yet"),
     ("missed_other", "  other"),
     ("forged_existing_refused", "forged, mailbox exists: refused"),
+    ("forged_vouched", "forged, vouched for by anybody"),
     ("forged_deferred", "forged: deferred (4yz), never came back"),
     ("real", "real mail, not forwarded"),
     ("real_delayed", "real mail delayed"),
@@ -204,6 +205,7 @@ def _count_mail(outcome, block, kinds, line):
 def _count_forged(outcome, block, kind, line):
     refused = 500 <= outcome.last_code < 600
     block["forged_deferred"] += 400 <= outcome.last_code < 500
+    block["forged_vouched"] += bool(line) and line.get("vouched") != "nobody"
     if outcome.mail.exists:
         block["forged_existing_refused"] += refused
     elif refused:
@@ -301,9 +303,9 @@ def _beside_exim(name, ours, exim):
             asked,
         )
         yield (
-            ours["unjustified"] == 0,
-            f"{name}: no connection that the trace cannot justify",
-            str(ours["unjustified"]),
+            ours["unjustified"] == 0 and ours["forged_vouched"] == 0,
+            f"{name}: no connection that the trace cannot justify, nothing forged vouched for",
+            f"{ours['unjustified']}, {ours['forged_vouched']}",
         )
     if name in ("fail-reject", "softfail-reject"):
         yield (

@@ -169,6 +169,7 @@ def made(number, stamp, sender, domain, spf, forged=True, exists_too=False, kind
 def mails_are_counted_by_what_became_of_them(tap):
     domain = population.Population(1).domains[0]
     forged = made(0, 0, "f@x", domain, "fail")
+    fooled = made(0, 0, "f@x", domain, "pass")
     known = made(0, 0, "k@x", domain, "none", exists_too=True)
     real = made(0, 0, "r@x", domain, "pass", forged=False, exists_too=True, kind="person")
     far = made(0, 0, "r@x", domain, "fail", forged=False, exists_too=True, kind="forwarded")
@@ -176,6 +177,7 @@ def mails_are_counted_by_what_became_of_them(tap):
     for mail, codes, reason, wanted in (
         (forged, [550], "no_such_user", {"caught": 1, "caught_telling": 1}),
         (forged, [250], "spf_fail", {"missed": 1, "missed_gate": 1}),
+        (fooled, [250], "catch_all", {"missed": 1, "missed_catchall": 1, "forged_vouched": 1}),
         (forged, [250], "catch_all", {"missed": 1, "missed_catchall": 1}),
         (forged, [250], "limited", {"missed": 1, "missed_limited": 1}),
         (forged, [450], "greylisted", {"missed": 1, "missed_silent": 1, "forged_deferred": 1}),
@@ -194,7 +196,8 @@ def mails_are_counted_by_what_became_of_them(tap):
         outcome = drive.Outcome(mail, codes[0], "")
         if len(codes) == 2:
             outcome.retried, outcome.retry_code = True, codes[1]
-        line = {"reason": reason, "vouched": "spf"} if reason else None
+        vouched = "spf" if mail.spf == "pass" else "nobody"
+        line = {"reason": reason, "vouched": vouched} if reason else None
         block = collections.Counter()
         kinds = {domain.name: "plain"}
         report._count_mail(outcome, block, kinds, line)  # pylint: disable=protected-access
@@ -323,7 +326,7 @@ LIMITS = [
     ("fail", {"uninvolved_fail": 40}, {"uninvolved_fail": 41}),
     ("fail", {"connections": 550}, {"connections": 551}),
     ("softfail", {"uninvolved": 250}, {"uninvolved": 251}),
-    ("vouched", {"uninvolved": 10}, {"uninvolved": 11, "unjustified": 1}),
+    ("vouched", {"uninvolved": 10}, {"uninvolved": 11, "unjustified": 1, "forged_vouched": 1}),
     ("vouched-dkim", {"uninvolved": 10}, {"uninvolved": 11, "unjustified": 1}),
     ("fail-reject", {"caught": 95, "forwarded_refused": 9}, {"caught": 94}),
     ("softfail-reject", {"caught": 95, "forwarded_refused": 9}, {"caught": 94}),
