@@ -40,6 +40,7 @@ def run(tap, rig):
         _a_large_message(tap, rig, gate)
         _a_full_mailbox_for_now(tap, rig, gate)
         _at_once(tap, rig, gate)
+        _by_hand(tap, rig, store, gate)
         _a_silent_store(tap, rig, gate)
         _not_asked(tap, rig, store, gate)
 
@@ -183,6 +184,22 @@ def _at_once(tap, rig, gate):
     told = client.at_once(CROWD, lambda index: _ask(rig, user, sizes[index])[:2])
     wanted = [GOOD if size == SMALL else (552, "5.3.4") for size in sizes]
     tap.equal(told, wanted, f"{CROWD} clients at once, of two sizes: each has its own answer")
+
+
+def _by_hand(tap, rig, store, gate):
+    """What the tool says of a message of some size."""
+    for size, wanted in ((LARGE, "reply       552 5.3.4 "), (SMALL, "reason accepted")):
+        _, said, _ = rig.milter.ringback(
+            *("explain", "--client", "203.0.113.1", "--helo", "client.lab.example"),
+            *("--from", SENDER, "--to", f"user2@{gate.domain}", "--size", str(size)),
+        )
+        tap.ok(wanted in said, f"ringback explain --size {size}: {wanted.strip()}", said)
+    full = f"user1@{store.domain}"
+    relay = f"lmtp:{store.address}:{dovecot.PORT}"
+    options = ["--relay", relay, "--size", str(SMALL)]
+    (answer,) = rig.milter.ringback_json("verify", *options, full)
+    seen = answer.get("reason"), answer.get("code")
+    tap.equal(seen, ("mailbox_full", 552), "ringback verify --relay --size: mailbox_full", answer)
 
 
 def _a_silent_store(tap, rig, gate):
