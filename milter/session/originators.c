@@ -85,11 +85,11 @@ static void read_mailbox(struct originator *originator, const char *value)
 
 void originators_see(struct session *session, const char *name, const char *value)
 {
-    const unsigned wanted = wanted_by_any(session);
-    const unsigned field = wanted != 0 ? field_of(name) : ORIGINATORS;
+    const unsigned field = field_of(name);
 
-    if (field == ORIGINATORS || (wanted & 1U << field) == 0 || !has_room(session) ||
-        session->originators[field].seen)
+    if (field == ORIGINATORS ||
+        (session->originators != NULL && session->originators[field].seen) ||
+        (wanted_by_any(session) & 1U << field) == 0 || !has_room(session))
         return;
     session->originators[field].seen = true;
     read_mailbox(&session->originators[field], value);

@@ -9,6 +9,7 @@ import functools
 import re
 
 import client
+import filters
 import guests
 import waiting
 from check_guest import DISOWNED, OWNED
@@ -53,6 +54,7 @@ def run(tap, rig):
             _quarantined,
             _dry_run,
             _gate,
+            _signed,
             _exempt,
             _fates,
         ):
@@ -256,6 +258,31 @@ def _gate(tap, rig, there):
         mail.end,
         asked,
     )
+
+
+def _signed(tap, rig, there):
+    trusted = 'trusted_authserv_ids = { "filter.lab.example" }'
+    _settings(rig, f"{trusted} {_policy('tag')}")
+    says = {}
+    try:
+        with filters.Filter(rig.net.mta, lambda *_: [(1, "Authentication-Results", says["what"])]):
+            rig.mta.set_filter_before(filters.PORT)
+            for domain, reason, asked in (
+                ("honest.example", "spf_fail", 0),
+                ("strict.example", "no_such_user", 1),
+            ):
+                says["what"] = f"filter.lab.example; dkim=pass header.d={domain}"
+                author = f"nobody-of-{domain.split('.')[0]}@strict.example"
+                there.reset()
+                mail = Sent(rig, [f"From: {author}"], source=DISOWNED)
+                line = _line(rig, author)
+                found = (mail.end.code, line.get("reason"), line.get("vouched"), len(mail.warnings))
+                wanted = (250, reason, "dkim" if asked else "nobody", asked)
+                tap.equal(found, wanted, f"a signature of {domain}, by a filter before ours", line)
+                calls = there.asked(guests.SPF_STRICT).connections
+                tap.equal(calls, asked, f"a signature of {domain}: who is called")
+    finally:
+        rig.mta.set_filter_before(None)
 
 
 def _exempt(tap, rig, there):
