@@ -44,7 +44,8 @@ bool headers_has_authserv_id(const char *value, const char *authserv_id);
 
 /*
  * "VERDICT; reason=…; sender=<…>; mx=…; cached=…; action=…; id=…". Always fits. decision: about the
- * sender; fate: what is done with the message (decide_fate), perhaps for a recipient's sake.
+ * sender; fate: what is done with the message (decide_fate), perhaps for the sake of a
+ * recipient or of a header sender.
  */
 void headers_ringback(const struct session *session, const struct decision *decision,
                       const struct decision *fate, char value[HEADER_VALUE_MAX + 1]);

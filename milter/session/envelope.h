@@ -90,7 +90,7 @@ struct session;
  * all members are called from any session's thread, none is NULL.
  */
 struct session_observer {
-    void (*decided)(enum rb_reason reason, enum action action); /* of a sender or a recipient */
+    void (*decided)(enum rb_reason reason, enum action action); /* of whomever */
     void (*skipped)(enum exemption exemption);                  /* a sender was not verified */
     void (*vouched)(enum rb_voucher voucher); /* who did for the client of a decided sender */
     void (*waited)(int64_t waited_ms);        /* a client waited so long for one answer */

@@ -2,7 +2,9 @@
 /*
  * originators: the header senders of a message: the first mailboxes of its originator fields (From,
  * Reply-To, Sender; RFC 5322 3.6.2), noted as the fields come and verified at the end of the
- * message, where a policy wants that. Part of session. Owns: session->originators.
+ * message, where a policy wants that. Part of session.
+ *
+ * Owns: session->originators, and the questions in it. Lock: none; the thread rule is the session's.
  *
  * Of several fields of one name, which no message may have, the first counts.
  */
