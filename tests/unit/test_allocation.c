@@ -145,6 +145,29 @@ static void a_question_that_the_cache_answers_takes_memory_once(void **state)
     }
 }
 
+/* ... and what the gate holds back there, or lets through by what it knows. */
+static void so_does_one_where_somebody_must_vouch(void **state)
+{
+    static const struct asked table[] = {
+        {"good@example.org", true, RB_REASON_NOT_VOUCHED, false},
+        {"good@strict.example", true, RB_REASON_SPF_FAIL, false},
+        {"bad@example.org", false, RB_REASON_NO_SUCH_USER, true},
+        {"bad@example.org", true, RB_REASON_NO_SUCH_USER, true},
+    };
+
+    (void)state;
+    current->options.spf_gate = RB_GATE_VOUCHED;
+    session_rig_begin(current, "");
+    for (size_t i = 0; i < COUNT(table); i++) {
+        ask(&table[i]);
+        session_rig_await_idle(current);
+        if (fewest_calls(ask, &table[i]) != QUESTION_CALLS)
+            fail_msg("%s", table[i].address);
+        assert_string_equal(rb_reason_name(last.reason), rb_reason_name(table[i].reason));
+        assert_int_equal(last.cached, table[i].cached);
+    }
+}
+
 static void ask_at_once(const void *arg)
 {
     const struct rb_question question = {.address = arg, .address_len = strlen(arg)};
@@ -345,6 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_question_that_the_cache_answers_takes_memory_once),
+        T(so_does_one_where_somebody_must_vouch),
         T(so_does_each_of_many_questions_at_once),
         T(a_session_that_the_cache_answers_takes_memory_once_beside_its_questions),
         T(a_sender_of_any_length_takes_memory_once),

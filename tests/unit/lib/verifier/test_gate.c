@@ -19,6 +19,7 @@
 
 enum {
     CROWD = 64,
+    LOOKUPS_MAX = 200, /* in one test; far more than it takes */
     SILENCE_MS = 2000, /* for a name server that says nothing; longer than any answer takes */
 };
 
@@ -590,6 +591,58 @@ static void each_record_is_asked_for_once(void **state)
     }
 }
 
+static size_t look_ups(struct rig *f)
+{
+    struct fake_dns_question questions[LOOKUPS_MAX];
+
+    return fake_dns_questions(f->dns, questions, COUNT(questions));
+}
+
+/* Look-ups a question, the callout's among them; what follows finds what came before remembered. */
+static void each_question_costs_so_many_look_ups(void **state)
+{
+    static const struct {
+        enum rb_gate position;
+        const char *client, *address;
+        enum rb_reason reason;
+        size_t lookups;
+    } cases[] = {
+        /* TXT; MX and the host's A are the callout's */
+        {RB_GATE_SOFTFAIL, STRANGER, "nobody@neutral.example", RB_REASON_NO_SUCH_USER, 3},
+        {RB_GATE_SOFTFAIL, STRANGER, "nobody2@neutral.example", RB_REASON_NO_SUCH_USER, 0},
+        {RB_GATE_SOFTFAIL, NAMED, "nobody3@neutral.example", RB_REASON_NO_SUCH_USER, 0},
+        /* TXT, MX, A of the mail host and the domain, PTR: a reload forgets what DNS said */
+        {RB_GATE_VOUCHED, STRANGER, "nobody@none.example", RB_REASON_NOT_VOUCHED, 5},
+        {RB_GATE_VOUCHED, STRANGER, "nobody2@none.example", RB_REASON_NOT_VOUCHED, 0},
+        {RB_GATE_VOUCHED, "203.0.113.11", "nobody@none.example", RB_REASON_NOT_VOUCHED, 1},
+        {RB_GATE_VOUCHED, NEIGHBOUR, "nobody@none.example", RB_REASON_NO_SUCH_USER, 0},
+        /* PTR, and the A of the name in the domain */
+        {RB_GATE_VOUCHED, NAMED, "nobody2@none.example", RB_REASON_NO_SUCH_USER, 2},
+        {RB_GATE_VOUCHED, NAMED, "nobody3@none.example", RB_REASON_NO_SUCH_USER, 0},
+        /* TXT; it says enough. MX is the callout's */
+        {RB_GATE_VOUCHED, STRANGER, "nobody@fail.example", RB_REASON_SPF_FAIL, 1},
+        {RB_GATE_VOUCHED, STRANGER, "nobody@pass.example", RB_REASON_NO_SUCH_USER, 2},
+        {RB_GATE_VOUCHED, STRANGER, "nobody2@pass.example", RB_REASON_NO_SUCH_USER, 0},
+        /* What is known to be invalid */
+        {RB_GATE_VOUCHED, "203.0.113.12", "nobody@pass.example", RB_REASON_NO_SUCH_USER, 0},
+    };
+    struct rig *f = *state;
+
+    rig_open(f);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t before;
+
+        if (f->options.spf_gate != cases[i].position)
+            move_gate(f, cases[i].position);
+        before = look_ups(f);
+        const struct rb_answer answer = answer_from(f, cases[i].client, cases[i].address);
+        assert_int_equal(answer.reason, cases[i].reason);
+        if (look_ups(f) - before != cases[i].lookups)
+            fail_msg("%s for %s: %zu look-ups", cases[i].client, cases[i].address,
+                     look_ups(f) - before);
+    }
+}
+
 /* That DNS failed is not that nobody vouches for the next five minutes. */
 static void what_dns_failed_for_is_asked_again_soon(void **state)
 {
@@ -650,6 +703,7 @@ int main(void)
         TEST(equal_guesses_are_one),
         TEST(a_reload_meanwhile_takes_no_position_for_another),
         TEST(each_record_is_asked_for_once),
+        TEST(each_question_costs_so_many_look_ups),
         TEST(what_dns_failed_for_is_asked_again_soon),
         TEST(a_guess_that_takes_too_long_is_given_up),
     };

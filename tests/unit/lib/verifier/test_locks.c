@@ -6,8 +6,10 @@
  */
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <dlfcn.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 
 #include "check.h"
@@ -28,6 +30,7 @@ static const char *const names[] = {"snapshots", "memory", "limits", "inflight",
 static pthread_mutex_t *_Atomic locks[ROOMS];
 static atomic_uint takes[ROOMS];
 static _Thread_local bool is_looking; /* what the test looks at counts for nothing */
+static _Thread_local unsigned mine;   /* takes of any lock by this thread */
 
 int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
@@ -35,6 +38,7 @@ int pthread_mutex_lock(pthread_mutex_t *mutex)
 
     if (atomic_load(&real) == NULL)
         atomic_store(&real, (int (*)(pthread_mutex_t *))dlsym(RTLD_NEXT, "pthread_mutex_lock"));
+    mine += !is_looking;
     for (size_t i = 0; i < ROOMS && !is_looking; i++)
         if (mutex == atomic_load(&locks[i]))
             atomic_fetch_add(&takes[i], 1);
@@ -44,10 +48,12 @@ int pthread_mutex_lock(pthread_mutex_t *mutex)
 static const struct fake_dns_answer mx[] = {
     {.type = ns_t_mx, .preference = 10, .data = "mx.example.org"}};
 static const struct fake_dns_answer address[] = {{.type = ns_t_a, .data = "127.0.0.1"}};
+static const struct fake_dns_answer near[] = {{.type = ns_t_a, .data = "192.0.2.1"}};
 
 static const struct fake_dns_row zone[] = {
     {.name = "mx.example.org", .type = ns_t_a, .answers = address, .count = 1},
     {.name = "example.org", .type = ns_t_mx, .answers = mx, .count = 1},
+    {.name = "example.org", .type = ns_t_a, .answers = near, .count = 1},
 };
 
 static const struct fake_host_reply users[] = {{"user@example.org", "250 2.1.5 Ok"},
@@ -112,6 +118,45 @@ static void a_cached_answer_takes_one_lock_once(void **state)
     assert_takes(most);
 }
 
+/* Once it is known who vouches: as many takes whether guesses were made for that or not. */
+static void a_cached_answer_takes_no_more_where_somebody_must_vouch(void **state)
+{
+    static const enum rb_gate positions[] = {RB_GATE_FAIL, RB_GATE_SOFTFAIL, RB_GATE_VOUCHED};
+    static const unsigned most[ROOMS] = {[SNAPSHOTS] = 1};
+    const struct sockaddr_in client = {.sin_family = AF_INET,
+                                       .sin_addr.s_addr = htonl(0xc0000221)}; /* 192.0.2.33 */
+    struct rig *f = *state;
+    struct rb_question question = rig_question("user@example.org");
+    unsigned counts[COUNT(positions)];
+
+    question.client = (const struct sockaddr *)&client;
+    open_rig(f);
+    ask(f, "user@example.org", RB_REASON_ACCEPTED);
+    for (size_t i = 0; i < COUNT(positions); i++) {
+        f->options.spf_gate = positions[i];
+        rig_reload(f);
+        for (int n = 0; n < 2; n++) { /* what is found out is for the second */
+            unsigned before;
+
+            for (size_t j = 0; j < ROOMS; j++)
+                atomic_store(&takes[j], 0);
+            before = mine;
+            const struct rb_answer answer = rig_answer(rig_put(f, &question));
+            counts[i] = mine - before;
+            assert_true(answer.cached);
+            assert_int_equal(answer.voucher, n == 1 && positions[i] == RB_GATE_VOUCHED
+                                                 ? RB_VOUCHER_MX
+                                                 : RB_VOUCHER_NOBODY);
+            if (n == 1)
+                assert_takes(most);
+            is_looking = true;
+            rig_await_idle(f);
+            is_looking = false;
+        }
+        assert_int_equal(counts[i], counts[0]);
+    }
+}
+
 /* The domain's first: whether it accepts everything is asked too, and that told to who waits. */
 static void a_question_of_a_new_domain_takes_none_more_than_three_times(void **state)
 {
@@ -145,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_cached_answer_takes_one_lock_once),
+        TEST(a_cached_answer_takes_no_more_where_somebody_must_vouch),
         TEST(a_question_of_a_new_domain_takes_none_more_than_three_times),
         TEST(nor_does_a_question_of_a_known_domain),
     };
