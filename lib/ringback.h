@@ -801,9 +801,10 @@ static inline void rb_spf_answer_init(struct rb_spf_answer *answer)
 
 /*
  * Whether the client may send for the sender's domain, by the domain's own word (RFC 7208,
- * check_host). Asks DNS, until until_ms of rb_now_ms, after which it is temperror. What is no
- * address has its domain behind the last "@". RB_ERR_ARGUMENT: there is no client, no sender, or
- * the null sender and no helo. RB_ERR_NOMEM. Any thread.
+ * check_host), and who vouches for it. Asks DNS, until until_ms of rb_now_ms, after which it is
+ * temperror, or nobody where SPF was done by then. What is no address has its domain behind the
+ * last "@". RB_ERR_ARGUMENT: there is no client, no sender, or the null sender and no helo.
+ * RB_ERR_NOMEM. Any thread.
  */
 enum rb_error rb_spf_check(struct rb_verifier *verifier, const struct rb_spf_question *question,
                            int64_t until_ms, struct rb_spf_answer *answer);

@@ -320,21 +320,27 @@ static void take_off(struct gate *gate, struct check *check)
     pthread_mutex_unlock(&gate->lock);
 }
 
+static void go_on_with(struct rb_verifier *verifier, const struct snapshot *snapshot,
+                       const struct check *check, const struct applicant *applicant)
+{
+    const struct spf_vouching *vouching = &check->vouching;
+
+    if (holds_for(&vouching->said, &check->subject, &applicant->subject))
+        settle(verifier, snapshot, applicant->question, rule(applicant->position, vouching));
+    else
+        ask_again(verifier, snapshot, applicant);
+}
+
 /* It is done. */
 static void finish(struct rb_verifier *verifier, const struct snapshot *snapshot,
                    struct check *check)
 {
-    const struct spf_vouching *vouching = &check->vouching;
     struct applicant *applicant;
 
     take_off(&verifier->gate, check);
     while ((applicant = check_take_applicant(check)) != NULL) {
-        if (applicant->question == NULL)
-            ; /* it was for those who come later */
-        else if (holds_for(&vouching->said, &check->subject, &applicant->subject))
-            settle(verifier, snapshot, applicant->question, rule(applicant->position, vouching));
-        else
-            ask_again(verifier, snapshot, applicant);
+        if (applicant->question != NULL)
+            go_on_with(verifier, snapshot, check, applicant);
         checks_forget(&verifier->gate.checks, applicant);
     }
     check_free(check);
