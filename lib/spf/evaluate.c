@@ -532,7 +532,7 @@ bool spf_evaluate_record(const struct spf_question *question, const char *record
     struct evaluation ev = {
         .question = question, .answers = answers, .result = result, .next = next};
     const struct span text = {record, strlen(record)};
-    struct spf_term redirect;
+    struct spf_term redirect = {.text = {"", 0}};
     enum spf_outcome outcome;
 
     if (begin(&ev) && match_record(&ev, ev.domain, text, &outcome, &redirect) == MATCH)
