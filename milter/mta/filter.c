@@ -2,7 +2,7 @@
 /*
  * filter: from libmilter to session and back; see filter.h. Callbacks of one session come one at a
  * time, but on different threads: nothing may be kept in thread-local storage. They wait only in
- * session_rcpt and decide_collect, for max_wait at most. Owns: counts of callbacks and
+ * session_rcpt, decide_collect and originators_verify, for max_wait at most in one callback. Owns: counts of callbacks and
  * transactions, as atomics. Lock: none.
  */
 #include "config.h"
@@ -381,8 +381,10 @@ static sfsistat on_data(SMFICTX *context)
     const struct decision *refusal = NULL;
 
     enter();
-    if (connection != NULL && connection->session.config->decide_at == DECIDE_DATA)
+    if (connection != NULL && connection->session.config->decide_at == DECIDE_DATA) {
+        session_begin_event(&connection->session);
         refusal = settle_sender(context, &connection->session, NULL);
+    }
     return leave(refusal != NULL ? refuse_message(context, connection, refusal) : SMFIS_CONTINUE);
 }
 
@@ -527,6 +529,7 @@ static sfsistat on_eom(SMFICTX *context)
     if (connection == NULL)
         return leave(SMFIS_CONTINUE);
     session = &connection->session;
+    session_begin_event(session);
     decide_at_end(session);
     refusal = settle_sender(context, session, still_at_it);
     if (refusal == NULL && !must_refuse_overflow(connection))

@@ -42,8 +42,8 @@ void decide_at_end(struct session *session);
 bool decide_is_pending(const struct session *session);
 
 /*
- * Waits for the answer until max_wait_ms have passed since it was asked for, and settles what was
- * pending. tick, if not NULL, is called every SESSION_TICK_MS. Returns the decision that refuses
+ * Waits for the answer until max_wait_ms have passed since it was asked for (inquiry_await), and
+ * settles what was pending. tick, if not NULL, is called every SESSION_TICK_MS. Returns the decision that refuses
  * the message; NULL: it is let in.
  */
 const struct decision *decide_collect(struct session *session, unsigned max_wait_ms,

@@ -160,10 +160,12 @@ struct session {
     char *correspondents; /* noted when the message is let in; each ends with NUL; malloc'ed */
     size_t correspondents_len, correspondents_room;
 
+    int64_t
+        event_began_ms; /* monotonic; what the MTA now waits for: RCPT, DATA, the message's end */
+
     /* the recipient of the last RCPT */
     struct {
-        int64_t began_ms; /* monotonic */
-        bool decided;     /* it was verified */
+        bool decided; /* it was verified */
         struct decision decision;
         struct rb_answer answer;
     } rcpt;

@@ -83,6 +83,14 @@ static int64_t deadline_after(const struct inquiry *inquiry, int64_t wait_ms)
     return rb_ticket_asked_ms(inquiry->ticket) + wait_ms;
 }
 
+int64_t inquiry_time_ms(const struct session *session, const struct inquiry *inquiry,
+                        int64_t max_wait_ms)
+{
+    if (inquiry->asked_ms > session->event_began_ms)
+        max_wait_ms -= inquiry->asked_ms - session->event_began_ms;
+    return max_wait_ms > 0 ? max_wait_ms : 0;
+}
+
 void inquiry_await(struct session *session, struct inquiry *inquiry, int64_t max_wait_ms,
                    void (*tick)(void *arg), void *arg)
 {
@@ -91,6 +99,7 @@ void inquiry_await(struct session *session, struct inquiry *inquiry, int64_t max
 
     if (inquiry->ticket == NULL)
         return;
+    max_wait_ms = inquiry_time_ms(session, inquiry, max_wait_ms);
     about_to_wait(session, inquiry);
     do {
         until_ms = tick != NULL && until_ms + SESSION_TICK_MS < max_wait_ms
@@ -104,15 +113,6 @@ void inquiry_await(struct session *session, struct inquiry *inquiry, int64_t max
     take_answer(session, inquiry);
 }
 
-unsigned inquiry_time_at_rcpt_ms(const struct session *session, const struct inquiry *inquiry)
-{
-    int64_t left_ms = session->config->max_wait_ms;
-
-    if (inquiry->asked_ms > session->rcpt.began_ms)
-        left_ms -= inquiry->asked_ms - session->rcpt.began_ms;
-    return left_ms > 0 ? (unsigned)left_ms : 0;
-}
-
 bool inquiry_await_at_rcpt(struct session *session, struct inquiry *inquiry, bool takes_catch_all)
 {
     int64_t until_ms;
@@ -121,7 +121,8 @@ bool inquiry_await_at_rcpt(struct session *session, struct inquiry *inquiry, boo
     if (inquiry->ticket == NULL)
         return true;
     about_to_wait(session, inquiry);
-    until_ms = deadline_after(inquiry, inquiry_time_at_rcpt_ms(session, inquiry));
+    until_ms =
+        deadline_after(inquiry, inquiry_time_ms(session, inquiry, session->config->max_wait_ms));
     if (takes_catch_all) {
         (void)rb_wait_accepted(inquiry->ticket, until_ms, &accepted);
         if (accepted)

@@ -20,23 +20,25 @@ void inquiry_begin(struct session *session, struct inquiry *inquiry, const char 
                    enum rb_voucher voucher);
 
 /*
- * Waits for the answer until max_wait_ms have passed since it was asked for; 0: takes what there
- * is. tick, if not NULL, is called every SESSION_TICK_MS. Nothing to do where the answer is there.
+ * Waits for the answer, for inquiry_time_ms; 0: takes what there is. tick, if not NULL, is called
+ * every SESSION_TICK_MS. Nothing to do where the answer is there.
  */
 void inquiry_await(struct session *session, struct inquiry *inquiry, int64_t max_wait_ms,
                    void (*tick)(void *arg), void *arg);
 
 /*
- * The same at RCPT, for inquiry_time_at_rcpt_ms. False: a host has accepted the sender,
+ * The same at RCPT, for max_wait. False: a host has accepted the sender,
  * takes_catch_all is true, and the client need not wait for the rest to be found out.
  */
 bool inquiry_await_at_rcpt(struct session *session, struct inquiry *inquiry, bool takes_catch_all);
 
 /*
- * How long RCPT may wait for the answer, counted from when it was asked for: max_wait less what
- * verifying the recipient has taken, as one reply answers for both.
+ * How long the answer may be waited for, counted from when it was asked for: max_wait_ms less what
+ * other waits have taken by then since the event began that is to be answered (the recipient's at
+ * RCPT, the envelope sender's at the end of the message), as one reply answers for all.
  */
-unsigned inquiry_time_at_rcpt_ms(const struct session *session, const struct inquiry *inquiry);
+int64_t inquiry_time_ms(const struct session *session, const struct inquiry *inquiry,
+                        int64_t max_wait_ms);
 
 /* Whether it was asked, and its answer is not there yet. */
 bool inquiry_is_open(const struct inquiry *inquiry);

@@ -192,6 +192,11 @@ static void forget_correspondents(struct session *session)
     session->correspondents_len = session->correspondents_room = 0;
 }
 
+void session_begin_event(struct session *session)
+{
+    session->event_began_ms = clock_monotonic_ms(clock_system());
+}
+
 void session_let_in(struct session *session)
 {
     size_t len;
@@ -357,7 +362,7 @@ struct decision *session_rcpt(struct session *session, const char *argument)
     const struct policy *policy;
 
     session->rcpt.decided = false;
-    session->rcpt.began_ms = clock_monotonic_ms(clock_system());
+    session_begin_event(session);
     if (address_parse(to, len, true, &address) == ADDRESS_OK)
         (void)!address_key(&address, key, sizeof key);
     if (session->authenticated && key[0] != '\0')

@@ -33,6 +33,12 @@ enum rb_error session_mail(struct session *session, const char *argument, bool a
 /* Parameters of that MAIL which the MTA tells apart from its argument: SIZE= is kept, the last. */
 void session_mail_parameters(struct session *session, const char *text);
 
+/*
+ * The MTA waits for an answer from now on, for max_wait at most, whatever is asked for the sake of
+ * it. For DATA and the end of the message; session_rcpt does that itself.
+ */
+void session_begin_event(struct session *session);
+
 /* The message has come whole and is let in: notes whom our own user has written to. */
 void session_let_in(struct session *session);
 

@@ -744,6 +744,22 @@ static void a_message_that_is_refused_has_no_header_senders_verified(void **stat
     assert_int_equal(fake_host_heard(f->host, "RCPT TO:<other@example.org>"), 0);
 }
 
+/* The MTA hears every SESSION_TICK_MS that it has to wait: of all that the end of a message waits
+ * for, once. */
+static void envelope_and_header_are_waited_for_within_one_max_wait(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "max_wait = 3s\ndecide_at = \"eom\"\n" VERIFIED "}");
+    fake_host_hold(f->host, true);
+    let_in("<good@example.org>");
+    field("From", "other@example.org");
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    assert_true(fake_milter_count(&mta, "progress") <= 1);
+    fake_host_hold(f->host, false);
+    leaves();
+}
+
 static void in_a_dry_run_a_header_sender_refuses_nothing(void **state)
 {
     struct session_rig *f = *state;
@@ -1207,6 +1223,7 @@ int main(void)
         T(each_header_sender_at_fault_is_warned_of),
         T(a_header_sender_is_refused_at_the_end_of_the_message),
         T(a_message_that_is_refused_has_no_header_senders_verified),
+        T(envelope_and_header_are_waited_for_within_one_max_wait),
         T(in_a_dry_run_a_header_sender_refuses_nothing),
         T(a_header_sender_may_put_a_message_into_quarantine),
         T(forged_fields_are_removed_from_the_last_to_the_first),

@@ -419,6 +419,22 @@ static void the_mta_hears_that_we_are_still_at_it(void **state)
     is_decided(f, ORIGINATOR_REPLY_TO, RB_REASON_NO_SUCH_USER, ACTION_TAG);
 }
 
+static void what_was_waited_for_before_is_part_of_their_time(void **state)
+{
+    struct session_rig *f = *state;
+    struct ticks ticks = {.rig = f};
+
+    begin(f, POLICY(ALL REJECT));
+    session_rig_await_idle(f);
+    fake_host_hold(f->host, true);
+    see(f, "From", "bad@example.org");
+    f->session.event_began_ms -= PATIENCE_MS; /* the end of the message came so long ago */
+    assert_null(originators_verify(&f->session, PATIENCE_MS, answer_at_tick, &ticks));
+    assert_int_equal(ticks.count, 0);
+    is_decided(f, ORIGINATOR_FROM, RB_REASON_TIMEOUT, ACTION_ACCEPT);
+    fake_host_hold(f->host, false);
+}
+
 static void a_sender_who_came_too_late_is_asked_for_again(void **state)
 {
     struct session_rig *f = *state;
@@ -745,6 +761,7 @@ int main(void)
         TEST(all_are_asked_before_anyone_is_waited_for),
         TEST(what_comes_too_late_is_nothing_against_a_message),
         TEST(the_mta_hears_that_we_are_still_at_it),
+        TEST(what_was_waited_for_before_is_part_of_their_time),
         TEST(a_sender_who_came_too_late_is_asked_for_again),
         TEST(a_message_that_is_given_up_leaves_nothing_behind),
         TEST(who_is_exempt_is_exempt_in_the_header),
