@@ -105,11 +105,11 @@ def _again(contender, outcome):
 
 
 def questions_of_a_mail(contender, mails, end):
-    """What one of these mails makes the MTA's side ask of DNS, once its sender is known: a dict, by
-    whether nothing is in DNS caches any more, or all. `end`: when the trace ends, in seconds.
+    """How many questions the MTA's side asks of DNS for one of these mails, whose senders are
+    known: the `first` time, when DNS caches have nothing of it, and `again`, when they have all.
 
-    Hours behind it all that is known is refreshed; two hours later that is still fresh, but DNS is
-    not."""
+    Hours behind `end`, the trace's, in seconds, all that is known is refreshed; two hours later
+    that is still fresh, but DNS is not."""
     _one_by_one(contender, mails, end + REFRESHED_S)
     found = {}
     for when in ("first", "again"):

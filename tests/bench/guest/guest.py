@@ -38,7 +38,7 @@ import trace
 import warp
 
 LIMIT_S = 20 * 60  # for those that are played at once
-SAMPLE = 100  # one of so many mails... asks again what it makes the resolver be asked
+SAMPLE = 100  # mails that are sent again, to count what DNS is asked for them
 CANNOT = 77
 
 
