@@ -18,6 +18,7 @@ libcore_la_SOURCES = \
     lib/base/transcript.c lib/base/transcript.h \
     lib/mail/address.c lib/mail/address.h \
     lib/mail/auth_results.c lib/mail/auth_results.h \
+    lib/mail/dkim_signature.c lib/mail/dkim_signature.h \
     lib/mail/lexical.c lib/mail/lexical.h \
     lib/mail/mailbox.c lib/mail/mailbox.h \
     lib/mail/netguard.c lib/mail/netguard.h \

@@ -13,6 +13,7 @@ UNIT = \
     tests/unit/lib/base/test_transcript \
     tests/unit/lib/mail/test_address \
     tests/unit/lib/mail/test_auth_results \
+    tests/unit/lib/mail/test_dkim_signature \
     tests/unit/lib/mail/test_lexical \
     tests/unit/lib/mail/test_mailbox \
     tests/unit/lib/mail/test_netguard \

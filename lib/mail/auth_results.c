@@ -164,7 +164,7 @@ static bool is_within(const char *domain, const char *above)
            (len == above_len || domain[len - above_len - 1] == '.');
 }
 
-/* The domain that a result vouches for; "": none. */
+/* The domain that a result vouches for; "": none. A DMARC result's is that of the author. */
 static const char *vouched(const struct resinfo *info)
 {
     if (info->is_odd)
@@ -177,13 +177,16 @@ static const char *vouched(const struct resinfo *info)
     return info->d[0] != '\0' ? info->d : info->i;
 }
 
-static void keep(struct auth_results *results, const char *domain)
+static void keep(struct auth_results *results, const char *domain, bool is_author)
 {
     if (domain[0] == '\0' || results->count == AUTH_RESULTS_DOMAINS_MAX)
         return;
     for (size_t i = 0; i < results->count; i++)
-        if (strcmp(results->domains[i], domain) == 0)
+        if (strcmp(results->domains[i], domain) == 0) {
+            results->is_author[i] = results->is_author[i] && is_author;
             return;
+        }
+    results->is_author[results->count] = is_author;
     (void)text_copy(results->domains[results->count++], RB_DOMAIN_MAX + 1, domain);
 }
 
@@ -199,7 +202,7 @@ static bool take_resinfo(struct span *rest, struct auth_results *results)
         return true;
     if (!take_run(rest, is_keyword_char, &method) || !take_result(rest, method, &info))
         return false;
-    keep(results, vouched(&info));
+    keep(results, vouched(&info), info.is_dmarc);
     return true;
 }
 

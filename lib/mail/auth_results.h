@@ -20,6 +20,7 @@ enum {
 struct auth_results {
     struct lexical_word authserv_id;                           /* points into the field's value */
     char domains[AUTH_RESULTS_DOMAINS_MAX][RB_DOMAIN_MAX + 1]; /* canonical, each once */
+    bool is_author[AUTH_RESULTS_DOMAINS_MAX]; /* by DMARC alone: what the filter took From for */
     size_t count;
 };
 

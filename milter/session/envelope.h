@@ -77,10 +77,14 @@ struct decision {
 
 /* What filters before ours have said in a message's header; see vouch.h. */
 struct vouch_results {
-    bool is_over;             /* the message's own fields have begun */
-    unsigned fields;          /* looked at */
-    unsigned ids_seen;        /* a bit for each of trusted_authserv_ids, in its order */
-    struct text_list domains; /* vouched for */
+    bool is_over;                   /* the message's own fields have begun */
+    bool is_injected;               /* they may hold words of a stranger's */
+    unsigned fields;                /* looked at */
+    unsigned ids_seen;              /* a bit for each of trusted_authserv_ids, in its order */
+    struct text_list signers;       /* domains vouched for by DKIM, and */
+    struct text_list authors;       /* by DMARC, whatever From says */
+    bool has_author;                /* the message has a field From */
+    char author[RB_DOMAIN_MAX + 1]; /* the domain of its first mailbox; "": not known */
 };
 
 struct session;

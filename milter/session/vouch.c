@@ -8,6 +8,9 @@
  * well, Postfix where it stands. So fields count up to the first that no filter writes there; and
  * of one authserv-id the topmost alone: a filter's own stands above a forged one that it left.
  * (OpenDKIM leaves what it cannot read, or what says nothing of DKIM.)
+ *
+ * What counts, a filter has written, but not all words of it are its own: it names the signers by
+ * what their signatures say, and the sender and the client's HELO name by what the client said.
  */
 #include "config.h"
 
@@ -17,9 +20,12 @@
 #include <strings.h>
 
 #include "mail/auth_results.h"
+#include "mail/dkim_signature.h"
+#include "mail/mailbox.h"
 #include "mail/organisation.h"
 
 static const char results_name[] = "Authentication-Results";
+static const char signature_name[] = "DKIM-Signature"; /* there may be blanks behind it */
 
 /* Whether filters insert fields of that name at the top. */
 static bool is_of_filters(const char *name)
@@ -53,29 +59,72 @@ static void note_results(struct session *session, const char *value)
     noted->ids_seen |= bit;
     (void)auth_results_read(span_of(value), &field); /* no domains where it cannot be read */
     for (size_t i = 0; i < field.count; i++)
-        if (!text_list_add(&noted->domains, field.domains[i]))
+        if (!text_list_add(field.is_author[i] ? &noted->authors : &noted->signers,
+                           field.domains[i]))
             return; /* out of memory: it vouches for fewer */
+}
+
+/* Whether the field could make a filter write what nobody has found out, wherever it stands. */
+static bool is_injection(const char *name, const char *value)
+{
+    return strncasecmp(name, signature_name, sizeof signature_name - 1) == 0 &&
+           !dkim_signature_is_plain(span_of(value));
+}
+
+/* A message that names its authors twice has none (RFC 5322 3.6). */
+static void note_author(struct vouch_results *noted, const char *value)
+{
+    struct address address;
+
+    if (!noted->has_author && mailbox_first(value, strlen(value), &address))
+        (void)text_copy(noted->author, sizeof noted->author, address.domain);
+    else
+        noted->author[0] = '\0';
+    noted->has_author = true;
 }
 
 void vouch_see(struct session *session, const char *name, const char *value)
 {
     struct vouch_results *noted = &session->results;
 
-    if (noted->is_over || session->config->trusted_authserv_ids.count == 0)
+    if (session->config->trusted_authserv_ids.count == 0)
+        return;
+    noted->is_injected = noted->is_injected || is_injection(name, value);
+    if (strcasecmp(name, "From") == 0)
+        note_author(noted, value);
+    if (noted->is_over)
         return;
     noted->is_over = !is_of_filters(name) || ++noted->fields > VOUCH_FIELDS_MAX;
     if (!noted->is_over && strcasecmp(name, results_name) == 0)
         note_results(session, value);
 }
 
-bool vouch_is_for(const struct session *session, const char *domain)
+/* A ";" begins another result. */
+static bool is_plain(const char *said)
 {
-    const struct text_list *domains = &session->results.domains;
+    return said == NULL || strchr(said, ';') == NULL;
+}
 
-    for (size_t i = 0; i < domains->count; i++)
-        if (organisation_is_same(domains->items[i], domain))
+/* OpenDMARC writes what it takes for the domain, and what is behind that, into its field as it is:
+ * the domain counts where we read the same. */
+static bool has_author(const struct vouch_results *results)
+{
+    for (size_t i = 0; i < results->authors.count; i++)
+        if (strcmp(results->authors.items[i], results->author) == 0)
             return true;
     return false;
+}
+
+bool vouch_is_for(const struct session *session, const char *domain)
+{
+    const struct vouch_results *results = &session->results;
+
+    if (results->is_injected || !is_plain(session->sender) || !is_plain(session->helo))
+        return false;
+    for (size_t i = 0; i < results->signers.count; i++)
+        if (organisation_is_same(results->signers.items[i], domain))
+            return true;
+    return has_author(results) && organisation_is_same(results->author, domain);
 }
 
 bool vouch_is_for_sender(const struct session *session)
@@ -93,6 +142,7 @@ bool vouch_may_come(const struct session *session)
 
 void vouch_forget(struct session *session)
 {
-    text_list_fini(&session->results.domains);
+    text_list_fini(&session->results.signers);
+    text_list_fini(&session->results.authors);
     session->results = (struct vouch_results){0};
 }

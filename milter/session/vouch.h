@@ -14,8 +14,12 @@ enum { VOUCH_FIELDS_MAX = 50 /* looked at, of one message; no honest filters ins
 /* Takes note of one field of the message's header, in its order. */
 void vouch_see(struct session *session, const char *name, const char *value);
 
-/* Whether one of them vouches for a domain (canonical), or for another of its organisation (relaxed
- * alignment, RFC 7489 3.1.1). Asked at the end of the message. */
+/*
+ * Whether one of them vouches for a domain (canonical), or for another of its organisation (relaxed
+ * alignment, RFC 7489 3.1.1). None does where the client or a signature of the message calls itself
+ * something that would be read as a result; by DMARC none but the domain of From, as it is read
+ * here. Asked at the end of the message.
+ */
 bool vouch_is_for(const struct session *session, const char *domain);
 
 /* The same of the domain of the envelope sender. */

@@ -61,6 +61,13 @@ LEGIBLE = {
     "quoted": f'"{FILTER}"; {PASS}',
     "results that nobody knows": f"{FILTER}; x-a=pass; {PASS}",
 }
+# A stranger's good signature, and as whom he signs: OpenDKIM writes that into its own field.
+_SAYS = f"=3B=20dkim=3Dpass=20header.d=3D{DOMAIN}=20x.y=3Dz"
+SIGNERS = {
+    "itself": f"d={opendkim.STRANGER}",
+    "a result": f"d={opendkim.STRANGER}; i=a@{opendkim.STRANGER}{_SAYS}.{opendkim.STRANGER}",
+    "a result, in its local part": f"d={opendkim.STRANGER}; i=a{_SAYS}@{opendkim.STRANGER}",
+}
 # What it cannot read, or cares nothing for, it leaves: its own field stands above that, if it
 # inserts one into every message.
 ODD = {
@@ -218,6 +225,10 @@ def _behind_opendkim(tap, rig, signer, always):
     _is_asked_about(tap, rig, [*signed, "Hello."], f"{text}: a good signature")
     _is_not_asked_about(tap, rig, [*signed, "Hallo."], f"{text}: a broken signature")
     _is_not_asked_about(tap, rig, _lines(), f"{text}: no signature")
+    for what, tags in SIGNERS.items():
+        name, value = signer.signature(fields[1:], "Hello.\r\n", tags)
+        lines = [f"{name}: {value}", *signed[1:], "Hello."]
+        _is_not_asked_about(tap, rig, lines, f"{text}: a stranger signs as {what}")
     forged = {**LEGIBLE, **ODD} if always else LEGIBLE
     for what, value in forged.items():
         lines = _lines(f"{RESULTS}: {value}")

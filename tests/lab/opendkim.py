@@ -15,6 +15,7 @@ import service
 import waiting
 
 SELECTOR = "lab"
+STRANGER = "evil.example"  # signs too, for nobody but itself
 CONFIG = """
 Mode             v
 Socket           inet:{port}@127.0.0.1
@@ -28,7 +29,8 @@ Syslog           no
 
 
 class OpenDkim:
-    """One OpenDKIM on `namespace`, its files under `folder`; it knows the key of one domain.
+    """One OpenDKIM on `namespace`, its files under `folder`; it knows the key of one domain, and that
+    of STRANGER.
 
     `always`: it inserts its field into each message, signed or not.
     """
@@ -79,10 +81,13 @@ class OpenDkim:
     def log(self):
         return (self.folder / "output").read_text(errors="replace")
 
-    def signature(self, fields, body):
-        """The field that signs these, each (name, value), and the body (RFC 6376, relaxed/simple)."""
+    def signature(self, fields, body, signer=None):
+        """The field that signs these, each (name, value), and the body (RFC 6376, relaxed/simple).
+
+        `signer`: the tags that name him, where he is not the domain.
+        """
         value = (
-            f"v=1; a=rsa-sha256; c=relaxed/simple; d={self.domain}; s={SELECTOR};"
+            f"v=1; a=rsa-sha256; c=relaxed/simple; {signer or f'd={self.domain}'}; s={SELECTOR};"
             f" h={':'.join(name for name, _ in fields)};"
             f" bh={_base64(hashlib.sha256(body.encode()).digest())}; b="
         )
@@ -100,7 +105,8 @@ class OpenDkim:
         _openssl("genrsa", "-out", private, "2048")
         public = _openssl("rsa", "-in", private, "-pubout", "-outform", "DER")
         record = f"v=DKIM1; k=rsa; p={_base64(public)}"
-        (self.folder / "keys").write_text(f"{SELECTOR}._domainkey.{self.domain} {record}\n")
+        names = [f"{SELECTOR}._domainkey.{domain}" for domain in (self.domain, STRANGER)]
+        (self.folder / "keys").write_text("".join(f"{name} {record}\n" for name in names))
 
 
 def _libraries(unpacked):

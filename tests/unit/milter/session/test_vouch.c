@@ -59,9 +59,12 @@ static bool vouches(struct session_rig *f, const struct field *fields, size_t co
     return vouch_is_for_sender(&f->session);
 }
 
+/* Of a message whose author is there too. */
 static bool value_vouches(struct session_rig *f, const char *value)
 {
-    return vouches(f, &(struct field){RESULTS, value}, 1);
+    const struct field fields[] = {{RESULTS, value}, {"From", "Jo <jo@example.org>"}};
+
+    return vouches(f, fields, COUNT(fields));
 }
 
 static void a_trusted_filter_is_believed(void **state)
@@ -212,6 +215,81 @@ static void among_what_filters_insert_it_counts(void **state)
     assert_true(vouches(f, fields, COUNT(fields)));
 }
 
+/* OpenDKIM writes what i= says, decoded, into its field as it is. */
+static void who_names_himself_by_a_result_is_vouched_for_by_nobody(void **state)
+{
+    static const char signature[] =
+        "v=1; a=rsa-sha256; d=evil.example; s=x; h=From; bh=YQ==; b=YQ==; "
+        "i=a@evil.example=3B=20dkim=3Dpass=20header.d=3Dexample.org=20x.y=3Dz.evil.example";
+    static const char results[] =
+        TRUSTED ";\n\tdkim=pass (2048-bit key) header.d=evil.example header.i=a@evil.example; "
+                "dkim=pass header.d=example.org x.y=z.evil.example header.s=x header.b=YQ";
+    static const struct field fields[][4] = {
+        {{RESULTS, results}, {"DKIM-Signature", signature}, {"From", "x"}, {"To", "y"}},
+        {{RESULTS, results}, {"From", "x"}, {"dkim-signature ", signature}, {"To", "y"}},
+        {{RESULTS, results},
+         {"DKIM-Signature", "d=a"},
+         {"DKIM-Signature", signature},
+         {"DKIM-Signature", "d=b"}},
+    };
+    struct session_rig *f = *state;
+
+    session_rig_begin(f, AT_EOM);
+    for (size_t i = 0; i < COUNT(fields); i++)
+        assert_false(vouches(f, fields[i], COUNT(fields[i])));
+    assert_true(value_vouches(f, TRUSTED PASS)); /* the next message */
+}
+
+/* OpenDMARC writes what it takes for the domain of From into its field as it is. */
+static void by_dmarc_only_the_author_is_vouched_for(void **state)
+{
+    static const char dmarc[] = TRUSTED "; dmarc=pass (p=none dis=none) header.from=example.org";
+    static const char injected[] = TRUSTED "; dmarc=pass (p=none dis=none) header.from=example.org"
+                                           " reason=x.evil.example";
+    static const struct {
+        const char *results, *from, *again;
+        bool vouches;
+    } rows[] = {
+        {dmarc, "a@example.org", NULL, true},
+        {dmarc, "Jo (x) <a@EXAMPLE.org>, b@other.example", NULL, true},
+        {dmarc, "a@news.example.org", NULL, false},
+        {dmarc, "a@evil.example", NULL, false},
+        {dmarc, "a@evil.example", "a@example.org", false},
+        {dmarc, "a@example.org", "a@evil.example", false},
+        {dmarc, "", NULL, false},
+        {dmarc, NULL, NULL, false},
+        {injected, "a@example.org reason=x.evil.example", NULL, false},
+        {injected, "<a@example.org reason=x.evil.example>", NULL, false},
+        {injected, "a@example.org(reason=x.evil.example", NULL, false},
+        {TRUSTED PASS "; dmarc=pass header.from=example.org", NULL, NULL, true},
+    };
+    struct session_rig *f = *state;
+
+    session_rig_begin(f, AT_EOM);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct field fields[] = {
+            {RESULTS, rows[i].results}, {"From", rows[i].from}, {"from", rows[i].again}};
+        const size_t count = rows[i].from == NULL ? 1 : rows[i].again == NULL ? 2 : 3;
+
+        if (vouches(f, fields, count) != rows[i].vouches)
+            fail_msg("%zu: %s", i, rows[i].results);
+    }
+}
+
+static void so_is_a_client_that_says_one(void **state)
+{
+    struct session_rig *f = *state;
+
+    session_rig_begin(f, AT_EOM);
+    session_rig_mail(f, "<\"a; dkim=pass header.d=example.org; x=y\"@example.org>");
+    vouch_see(&f->session, RESULTS, TRUSTED PASS);
+    assert_false(vouch_is_for_sender(&f->session));
+    session_helo(&f->session, "x; dkim=pass header.d=example.org");
+    assert_false(value_vouches(f, TRUSTED PASS));
+    session_helo(&f->session, "client.example");
+    assert_true(value_vouches(f, TRUSTED PASS));
+}
+
 /* What they cost is bounded by how many fields are looked at, and what is kept of them. */
 static void ten_thousand_forged_ones_are_not_read(void **state)
 {
@@ -227,7 +305,7 @@ static void ten_thousand_forged_ones_are_not_read(void **state)
         vouch_see(&f->session, RESULTS, OTHER PASS);
         assert_true(f->session.results.is_over);
         assert_int_equal(f->session.results.fields, VOUCH_FIELDS_MAX + 1);
-        assert_int_equal(f->session.results.domains.count, 0);
+        assert_int_equal(f->session.results.signers.count, 0);
         assert_false(vouch_is_for_sender(&f->session));
     }
 }
@@ -266,7 +344,9 @@ static void a_domain_vouches_for_its_organisation(void **state)
         {"dkim=pass header.d=news.example.org", "example.org", true},
         {"dkim=pass header.d=a.example.org", "b.example.org", true},
         {"dkim=pass header.i=@a.example.org", "b.example.org", true},
-        {"dmarc=pass header.from=a.example.co.uk", "example.co.uk", true},
+        {"dkim=pass header.d=a.example.co.uk", "example.co.uk", true},
+        {"dmarc=pass header.from=example.org", "news.example.org", true},
+        {"dmarc=pass header.from=example.org", "good.example", false},
         {"dkim=pass header.d=evilexample.org", "example.org", false},
         {"dkim=pass header.d=example.org.evil.com", "example.org", false},
         {"dkim=pass header.d=evil.example", "example", false},
@@ -583,6 +663,9 @@ int main(void)
         T(of_one_filter_the_topmost_field_counts),
         T(below_the_messages_own_fields_nothing_counts),
         T(among_what_filters_insert_it_counts),
+        T(who_names_himself_by_a_result_is_vouched_for_by_nobody),
+        T(so_is_a_client_that_says_one),
+        T(by_dmarc_only_the_author_is_vouched_for),
         T(ten_thousand_forged_ones_are_not_read),
         T(without_trusted_filters_nothing_is_read),
         T(another_message_begins_with_nothing_said),
