@@ -109,8 +109,20 @@ static bool read_token(struct reader *in)
 
 enum step { STEP_ON = 0, STEP_FOUND, STEP_LOST };
 
-static enum step end_element(struct reader *in)
+/* "Sales @ Acme", of which nobody knows that it is no name: "Sales @ Acme, Inc. <...>". */
+static bool has_one_label(const struct reader *in)
 {
+    size_t at = in->len;
+
+    while (at > 0 && in->spec[at - 1] != '@' && !char_is_in(in->spec[at - 1], ".["))
+        at--;
+    return at > 0 && in->spec[at - 1] == '@';
+}
+
+static enum step end_element(struct reader *in, char c)
+{
+    if (c == ',' && !in->closed && has_one_label(in))
+        return STEP_LOST;
     if (in->has_at || in->bracketed)
         return in->odd || in->bracketed ? STEP_LOST : STEP_FOUND;
     begin_spec(in, false);
@@ -159,7 +171,7 @@ static enum step delimiter(struct reader *in, char c)
     case ':':
         return colon(in);
     default:
-        return is_route(in) ? STEP_ON : end_element(in);
+        return is_route(in) ? STEP_ON : end_element(in, c);
     }
 }
 
@@ -170,7 +182,7 @@ static bool find_spec(struct reader *in)
 
     while (step == STEP_ON && lexical_skip_cfws(&in->rest)) {
         if (in->rest.len == 0)
-            return end_element(in) == STEP_FOUND;
+            return end_element(in, '\0') == STEP_FOUND;
         if (char_is_in(*in->rest.at, "<>,:;"))
             step = delimiter(in, *in->rest.at);
         else if (!read_token(in))

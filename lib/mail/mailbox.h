@@ -12,7 +12,8 @@
  * The first mailbox of a field's value: exactly len octets, as they came, folded or not, which may
  * hold NUL. What has no "@" and no brackets is passed over: an empty element, the name of a group,
  * a piece of a display name that has a comma. False, and *address is zeroed: there is no mailbox,
- * or what comes first cannot be read without guessing, or is no address that can be asked about.
+ * or what comes first cannot be read without guessing, as a piece of a name with an "@" ("Sales @
+ * Acme, Inc. <...>"), or is no address that can be asked about.
  * Reads each octet a few times at most, whatever they are.
  */
 bool mailbox_first(const char *value, size_t len, struct address *address);

@@ -2,8 +2,8 @@
 /*
  * filter: from libmilter to session and back; see filter.h. Callbacks of one session come one at a
  * time, but on different threads: nothing may be kept in thread-local storage. They wait only in
- * session_rcpt, decide_collect and originators_verify, for max_wait at most in one callback. Owns: counts of callbacks and
- * transactions, as atomics. Lock: none.
+ * session_rcpt, decide_collect and originators_verify, for max_wait at most in one callback. Owns:
+ * counts of callbacks and transactions, as atomics. Lock: none.
  */
 #include "config.h"
 

@@ -43,8 +43,8 @@ bool decide_is_pending(const struct session *session);
 
 /*
  * Waits for the answer until max_wait_ms have passed since it was asked for (inquiry_await), and
- * settles what was pending. tick, if not NULL, is called every SESSION_TICK_MS. Returns the decision that refuses
- * the message; NULL: it is let in.
+ * settles what was pending. tick, if not NULL, is called every SESSION_TICK_MS. Returns the decision
+ * that refuses the message; NULL: it is let in.
  */
 const struct decision *decide_collect(struct session *session, unsigned max_wait_ms,
                                       void (*tick)(void *arg), void *arg);

@@ -164,8 +164,8 @@ struct session {
     char *correspondents; /* noted when the message is let in; each ends with NUL; malloc'ed */
     size_t correspondents_len, correspondents_room;
 
-    int64_t
-        event_began_ms; /* monotonic; what the MTA now waits for: RCPT, DATA, the message's end */
+    /* When RCPT, DATA or the message's end came, whichever the MTA waits for; monotonic. */
+    int64_t event_began_ms;
 
     /* the recipient of the last RCPT */
     struct {

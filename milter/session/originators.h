@@ -20,8 +20,8 @@ void originators_see(struct session *session, const char *name, const char *valu
 /*
  * At the end of the message: asks about all that was noted, one question a distinct address and
  * none where the envelope sender's answer is it, waits for all together, for max_wait_ms since the
- * end of the message came, and decides. tick, if not NULL, is called every SESSION_TICK_MS. Returns the
- * decision that refuses the message; NULL: it is let in.
+ * end of the message came, and decides. tick, if not NULL, is called every SESSION_TICK_MS. Returns
+ * the decision that refuses the message; NULL: it is let in.
  */
 const struct decision *originators_verify(struct session *session, unsigned max_wait_ms,
                                           void (*tick)(void *arg), void *arg);

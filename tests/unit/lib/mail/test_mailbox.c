@@ -104,6 +104,10 @@ static void fields_of_real_mail_are_read(void **state)
         {"prvs=0123456789=jo@example.org", "prvs=0123456789=jo@example.org"},
         {"jo@EXAMPLE.org.", "jo@example.org"},
         {"root@localhost", "root@localhost"},
+        {"<root@localhost>, jo@example.org", "root@localhost"},
+        {"Sales @ Acme <sales@acme.example>", "sales@acme.example"},
+        {"jo@example.org, Jim <jim@example.org>", "jo@example.org"},
+        {"jo@[192.0.2.1], jim@example.org", "jo@[192.0.2.1]"},
     };
 
     (void)state;
@@ -216,6 +220,9 @@ static void what_cannot_be_read_without_guessing_is_no_mailbox(void **state)
         "@example.org",
         "jo@",
         "jo@,jim@example.org",
+        "Sales @ Acme, Inc. <sales@acme.example>",
+        "Sales@Acme, Inc. <sales@acme.example>",
+        "jo@home (work), <jo@example.org>",
         "jo@.",
         "jo@-example.org",
         "jo@example..org",
