@@ -41,7 +41,7 @@ static struct question *prepare(struct rb_ticket *ticket, const struct rb_questi
     question->voucher = atomic_load(&ticket->waiter.voucher);
     if (known == CACHE_MISS)
         ticket_wait_for(ticket, question);
-    else if (question != NULL)
+    else
         question_set_size(question, 0);
     return question;
 }

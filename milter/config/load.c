@@ -179,7 +179,13 @@ static bool refuse_own_authserv_id(struct loader *loader, cfg_t *root)
 
 static bool warn_of_trusted_authserv_ids(struct loader *loader, cfg_t *root)
 {
-    if (loader->config->trusted_authserv_ids.count == 0 || loader->config->decide_at == DECIDE_EOM)
+    if (loader->config->trusted_authserv_ids.count == 0)
+        return true;
+    if (loader->config->spf.gate == RB_GATE_NO)
+        return warn(loader, parse_line(root, "trusted_authserv_ids"),
+                    "trusted_authserv_ids: has no effect: spf.gate is \"no\"; \"fail\" would give "
+                    "it one");
+    if (loader->config->decide_at == DECIDE_EOM)
         return true;
     return warn(loader, parse_line(root, "trusted_authserv_ids"),
                 "trusted_authserv_ids: they vouch for no envelope sender: decide_at is not "
@@ -560,12 +566,29 @@ static bool warn_of_gate(struct loader *loader, cfg_t *root)
     return true;
 }
 
+/* What would be done about header senders, where there are none. */
+static bool warn_of_headers(struct loader *loader, cfg_t *root)
+{
+    for (size_t i = 0; i < loader->config->policy_count; i++) {
+        const struct policy *policy = &loader->config->policies[i];
+
+        if (policy->verify_headers == 0 && policy->on_header_invalid != ACTION_TAG &&
+            !warn(loader, parse_line(cfg_getnsec(root, "policy", (unsigned)i), "on_header_invalid"),
+                  "policy \"%s\": on_header_invalid: has no effect: verify_headers is empty; "
+                  "{ \"from\", \"reply-to\" } would give it one",
+                  policy->name))
+            return false;
+    }
+    return true;
+}
+
 /* The host name comes last: it may wait for the resolver, and faults are told without that. */
 static bool set_all(struct loader *loader, cfg_t *root)
 {
     return set_main(loader, root) && set_policies(loader, root) && set_relays(loader, root) &&
            warn_of_idle_relays(loader, root) && warn_of_gate(loader, root) &&
-           set_default_policy(loader) && set_hostname(loader, root) && set_fallback(loader, root);
+           warn_of_headers(loader, root) && set_default_policy(loader) &&
+           set_hostname(loader, root) && set_fallback(loader, root);
 }
 
 const char *const *config_scope_names(enum config_scope scope)

@@ -44,7 +44,6 @@ enum decision_of { OF_SENDER = 0, OF_RECIPIENT, OF_HEADER };
 struct inquiry {
     bool asked;
     enum decision_of of;      /* whom it is about */
-    enum rb_voucher voucher;  /* who vouches for the client, by what we know */
     int64_t asked_ms;         /* monotonic */
     struct rb_ticket *ticket; /* NULL: the answer is there, or nothing was asked */
     struct rb_answer answer;

@@ -1041,11 +1041,24 @@ static void what_the_gate_never_says_is_warned_of(void **state)
         {"spf { gate = no }\npolicy \"p\" { vouched = yes }",
          ":2: policy \"p\": vouched: has no effect: spf.gate is \"no\"; \"fail\" would give it "
          "one"},
+        {"decide_at = eom\ntrusted_authserv_ids = { mx.example.org }\nspf { gate = no }",
+         ":2: trusted_authserv_ids: has no effect: spf.gate is \"no\"; \"fail\" would give it "
+         "one"},
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_warning(cases[i].text, cases[i].message);
+}
+
+static void what_is_done_about_no_header_senders_is_warned_of(void **state)
+{
+    (void)state;
+    assert_warning("policy \"p\" {\n on_header_invalid = reject\n}",
+                   ":2: policy \"p\": on_header_invalid: has no effect: verify_headers is empty; "
+                   "{ \"from\", \"reply-to\" } would give it one");
+    assert_no_warning("policy \"p\" { on_header_invalid = reject verify_headers = { from } }");
+    assert_no_warning("policy \"p\" { on_header_invalid = tag }");
 }
 
 /* "yes" and "no" were all there was to say of it. */
@@ -1598,6 +1611,7 @@ int main(void)
         cmocka_unit_test(relays_that_are_asked_do_not_warn),
         cmocka_unit_test(other_settings_without_effect_warn),
         cmocka_unit_test(what_the_gate_never_says_is_warned_of),
+        cmocka_unit_test(what_is_done_about_no_header_senders_is_warned_of),
         cmocka_unit_test(the_gate_has_positions_and_yes_is_the_standard_one),
         cmocka_unit_test(options_are_those_of_the_file),
         cmocka_unit_test(default_options_are_the_librarys_own),
