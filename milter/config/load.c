@@ -582,13 +582,30 @@ static bool warn_of_headers(struct loader *loader, cfg_t *root)
     return true;
 }
 
+/* Whoever can be a client of the policy has the gate open for whom he forges. */
+static bool warn_of_vouched(struct loader *loader, cfg_t *root)
+{
+    for (size_t i = 0; i < loader->config->policy_count; i++) {
+        const struct policy *policy = &loader->config->policies[i];
+
+        if (policy->vouched && loader->config->spf.gate != RB_GATE_NO &&
+            policy->client.count == 0 && policy->authenticated != AUTHENTICATED_YES &&
+            !warn(loader, parse_line(cfg_getnsec(root, "policy", (unsigned)i), "vouched"),
+                  "policy \"%s\": vouched: opens the gate for strangers: match { client } is "
+                  "empty; the addresses of known forwarders would be right",
+                  policy->name))
+            return false;
+    }
+    return true;
+}
+
 /* The host name comes last: it may wait for the resolver, and faults are told without that. */
 static bool set_all(struct loader *loader, cfg_t *root)
 {
     return set_main(loader, root) && set_policies(loader, root) && set_relays(loader, root) &&
            warn_of_idle_relays(loader, root) && warn_of_gate(loader, root) &&
-           warn_of_headers(loader, root) && set_default_policy(loader) &&
-           set_hostname(loader, root) && set_fallback(loader, root);
+           warn_of_headers(loader, root) && warn_of_vouched(loader, root) &&
+           set_default_policy(loader) && set_hostname(loader, root) && set_fallback(loader, root);
 }
 
 const char *const *config_scope_names(enum config_scope scope)

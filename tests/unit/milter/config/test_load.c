@@ -963,6 +963,8 @@ static void directives_not_in_this_release_warn(void **state)
         assert_warning(cases[i].text, cases[i].message);
 }
 
+#define VOUCHED_FOR "match { client = { 192.0.2.1 } } vouched = yes"
+
 static void settings_that_change_nothing_do_not_warn(void **state)
 {
     static const char *const texts[] = {
@@ -974,10 +976,10 @@ static void settings_that_change_nothing_do_not_warn(void **state)
         "spf { gate = yes }",
         "spf { gate = no }\npolicy \"p\" { on_spf_fail = accept on_spf_softfail = accept "
         "on_not_vouched = accept vouched = no }",
-        "spf { gate = fail }\npolicy \"p\" { on_spf_fail = reject vouched = yes }",
-        "policy \"p\" { on_spf_fail = reject on_spf_softfail = tag vouched = yes }",
+        "spf { gate = fail }\npolicy \"p\" { on_spf_fail = reject " VOUCHED_FOR " }",
+        "policy \"p\" { on_spf_fail = reject on_spf_softfail = tag " VOUCHED_FOR " }",
         "spf { gate = vouched }\npolicy \"p\" { on_spf_fail = tag on_spf_softfail = tag "
-        "on_not_vouched = tag vouched = yes }",
+        "on_not_vouched = tag " VOUCHED_FOR " }",
         "policy \"p\" { verify = sender on_spf_fail = reject }",
     };
 
@@ -1059,6 +1061,16 @@ static void what_is_done_about_no_header_senders_is_warned_of(void **state)
                    "{ \"from\", \"reply-to\" } would give it one");
     assert_no_warning("policy \"p\" { on_header_invalid = reject verify_headers = { from } }");
     assert_no_warning("policy \"p\" { on_header_invalid = tag }");
+}
+
+static void to_vouch_for_strangers_is_warned_of(void **state)
+{
+    (void)state;
+    assert_warning("policy \"p\" {\n match { helo = { mx.example.org } }\n vouched = yes\n}",
+                   ":3: policy \"p\": vouched: opens the gate for strangers: match { client } is "
+                   "empty; the addresses of known forwarders would be right");
+    assert_no_warning("policy \"p\" { match { client = { 192.0.2.1 } } vouched = yes }");
+    assert_no_warning("policy \"p\" { vouched = no }");
 }
 
 /* "yes" and "no" were all there was to say of it. */
@@ -1611,6 +1623,7 @@ int main(void)
         cmocka_unit_test(relays_that_are_asked_do_not_warn),
         cmocka_unit_test(other_settings_without_effect_warn),
         cmocka_unit_test(what_the_gate_never_says_is_warned_of),
+        cmocka_unit_test(to_vouch_for_strangers_is_warned_of),
         cmocka_unit_test(what_is_done_about_no_header_senders_is_warned_of),
         cmocka_unit_test(the_gate_has_positions_and_yes_is_the_standard_one),
         cmocka_unit_test(options_are_those_of_the_file),
