@@ -83,34 +83,80 @@ static const char *home_of(const char *name)
     return NULL;
 }
 
-static void unknown_directive(cfg_t *cfg, const char *name)
+/* The name of this block that is nearest; NULL: none is near. */
+static const char *nearest_name(const cfg_t *cfg, const char *name)
 {
     struct suggestion near = {.word = name, .distance = (unsigned)strlen(name) / 3 + 2};
-    const char *section = strcmp(cfg->name, "root") == 0 ? "" : cfg->name;
-    const char *home = home_of(name);
-    char shown[80], hint[128];
 
-    text_printable(shown, sizeof(shown), name, strlen(name));
-    for (cfg_opt_t *option = cfg->opts; option->name != NULL; option++) {
+    for (const cfg_opt_t *option = cfg->opts; option->name != NULL; option++) {
         if (option->name[0] != opening[0])
             consider_name(&near, option->name);
     }
-    if (home == NULL || strcmp(home, section) == 0)
-        snprintf(hint, sizeof(hint), near.name != NULL ? "\"%s\" would be right" : "see %s",
-                 near.name != NULL ? near.name : "ringback.conf(5)");
+    return near.name;
+}
+
+/* What would be right instead of the name. "spf.gate" is what messages call a directive. */
+static void hint_at_name(const cfg_t *cfg, const char *name, char *hint, size_t size)
+{
+    const char *section = strcmp(cfg->name, "root") == 0 ? "" : cfg->name;
+    const char *home = home_of(name), *near = nearest_name(cfg, name);
+    const char *dot = strrchr(name, '.');
+    const char *block = dot != NULL ? home_of(dot + 1) : NULL;
+
+    if (strcmp(name, ";") == 0)
+        snprintf(hint, size, "without it, it would be right");
+    else if (block != NULL && block[0] != '\0')
+        snprintf(hint, size, "\"%s\" within %s { } would be right", dot + 1, block);
+    else if (home == NULL || strcmp(home, section) == 0)
+        snprintf(hint, size, near != NULL ? "\"%s\" would be right" : "see %s",
+                 near != NULL ? near : "ringback.conf(5)");
     else if (home[0] == '\0')
-        snprintf(hint, sizeof(hint), "outside of any block it would be right");
+        snprintf(hint, size, "outside of any block it would be right");
     else
-        snprintf(hint, sizeof(hint), "within %s { } it would be right", home);
+        snprintf(hint, size, "within %s { } it would be right", home);
+}
+
+static void unknown_directive(cfg_t *cfg, const char *name)
+{
+    char shown[80], hint[128];
+
+    text_printable(shown, sizeof(shown), name, strlen(name));
+    hint_at_name(cfg, name, hint, sizeof(hint));
     fault_at(parse_fault, RB_ERR_ARGUMENT, parse_path, (unsigned)cfg->line,
              "unknown directive \"%s\"; %s", shown, hint);
 }
 
-/* libconfuse's error function. It passes no code: two of its faults, which are said in better words
- * here, can be told by its formats alone. */
+/* What is wrong with a token where it stands, and what would be right; a word stands wrong only within
+ * a list. */
+static const char *words_of_token(const char *token)
+{
+    if (strcmp(token, "{") == 0)
+        return "is no value; one without braces, or a block's name before it, would be right";
+    if (strcmp(token, "}") == 0)
+        return "is no value; one before it would be right";
+    if (strcmp(token, ",") == 0)
+        return "is too much; between two values within braces it would be right";
+    if (strcmp(token, "=") == 0 || strcmp(token, "+=") == 0)
+        return "has no name before it; NAME = VALUE would be right";
+    return "has no comma before it; \",\", or the list's \"}\", would be right";
+}
+
+/*
+ * libconfuse's error function. It passes no code: faults that are said in better words here can be
+ * told by its formats alone. The first argument of these is a name or a token.
+ */
 __attribute__((format(printf, 2, 0))) static void report(cfg_t *cfg, const char *format,
                                                          va_list args)
 {
+    static const struct {
+        const char *format, *words;
+    } better[] = {
+        {"found duplicate title", "is given twice; a name of its own for each would be right"},
+        {"missing opening brace", "is a block; \"{\" would be right here"},
+        {"missing title", "has no name here; a name in quotes before \"{\" would be right"},
+        {"attempt to append", "is no list; \"=\" would be right"},
+        {"unexpected token", NULL}, /* words_of_token */
+    };
     char text[VALUE_TEXT_MAX + 1];
 
     if (parse_fault->text[0] != '\0')
@@ -119,11 +165,14 @@ __attribute__((format(printf, 2, 0))) static void report(cfg_t *cfg, const char 
         unknown_directive(cfg, va_arg(args, const char *));
         return;
     }
-    if (strncmp(format, "found duplicate title", 21) == 0) {
-        fault_at(parse_fault, RB_ERR_ARGUMENT, parse_path, (unsigned)cfg->line,
-                 "\"%s\" is given twice; a name of its own for each would be right",
-                 va_arg(args, const char *));
-        return;
+    for (size_t i = 0; i < sizeof(better) / sizeof(better[0]); i++) {
+        if (strncmp(format, better[i].format, strlen(better[i].format)) == 0) {
+            const char *what = va_arg(args, const char *);
+
+            fault_at(parse_fault, RB_ERR_ARGUMENT, parse_path, (unsigned)cfg->line, "\"%s\" %s",
+                     what, better[i].words != NULL ? better[i].words : words_of_token(what));
+            return;
+        }
     }
     if (vsnprintf(text, sizeof(text), format, args) < 0)
         text[0] = '\0';
