@@ -404,7 +404,7 @@ static enum match get_record(struct evaluation *ev, const char *domain, struct s
     if (match != MATCH || spf_record_is_good(*record, &bad))
         return match;
     note_place(ev, domain, bad.text);
-    return stop_with(ev, SPF_OUTCOME_PERMERROR, "the record is none by the rules");
+    return stop_with(ev, SPF_OUTCOME_PERMERROR, "the record breaks the rules");
 }
 
 static enum spf_outcome outcome_of(char qualifier)

@@ -266,7 +266,7 @@ ZONE = {
     ("out.example.co.uk", "A"): ["203.0.113.33"],
     ("34.113.0.203.in-addr.arpa", "PTR"): ["out.none.example"],
 }
-BAD_TERM = 'the record is none by the rules: "ip4:192.0.2.256" in the record of bad.example'
+BAD_TERM = 'the record breaks the rules: "ip4:192.0.2.256" in the record of bad.example'
 NET_OF_A = '"ip4:192.0.2.0/24" in the record of a.example'
 HOST_OF_B = '"a:Mail.b.example/28" in the record of b.example'
 DEAF_TERM = 'DNS gives no answer: "a:deaf.example" in the record of half.example'
