@@ -117,9 +117,9 @@ static void print_status(json_t *status)
            number(callouts, "connections"), number(callouts, "coalesced"), number(callouts, "busy"),
            number(callouts, "limited"), number(callouts, "spf_fail"),
            number(callouts, "spf_softfail"), number(callouts, "not_vouched"));
+    print_counts("  results", json_object_get(callouts, "results"));
     printf("%-12s%" JSON_INTEGER_FORMAT " scheduled\n", "retries",
            number(status, "retries_scheduled"));
-    print_counts("  results", json_object_get(callouts, "results"));
     json_object_foreach(verdicts, verdict, counts) print_counts(verdict, counts);
     print_counts("actions", json_object_get(status, "actions"));
     print_counts("skipped", json_object_get(status, "skipped"));
