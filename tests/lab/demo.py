@@ -39,14 +39,14 @@ SCENES = [
     Scene("the same forged sender again", "nobody@real.example", REJECT, "no_such_user", (0,)),
     Scene("the real sender again", "alice@real.example", ACCEPT, "accepted", (0,)),
     Scene(
-        "a domain that says by SPF: probably not ours",
+        "by SPF its domain doubts the client: ~all",
         "nobody@doubting.example",
         ACCEPT,
         "spf_softfail",
         (0,),
     ),
     Scene(
-        "SPF vouches for the client, nobody of that name",
+        "by SPF its domain vouches for the client; no such user",
         "nobody@vouching.example",
         REJECT,
         "no_such_user",
@@ -66,7 +66,7 @@ SCENES = [
 NO_REPLY = {
     "no_domain": "nobody to ask: DNS knows no such domain",
     "null_mx": "nobody to ask: its MX record says so",
-    "spf_softfail": "nobody asked: whoever sent this, it was not that domain",
+    "spf_softfail": "nobody asked: it is probably not from that domain",
     "unreachable": "no answer at all",
     "timeout": "no answer yet",
 }
@@ -93,9 +93,10 @@ AFTER = """
 What to see in it. Only a clear word that the address does not exist, or a domain that can take no
 mail, turns a mail away; whenever the answer leaves a doubt the mail gets in. What was learned once
 costs nobody anything the second time ("calls", the connections made to mail hosts, is 0). Nor is
-anybody called for a sender whose domain disowns the client, or doubts it: other filters know what
-to do with such mail. Where the domain vouches for the client, it is asked whether the mailbox
-exists. A dead host makes a client wait {max_wait} at most, and only once. And 20 mails at once from
+anybody called for a sender whose domain disowns the client, or doubts it: such a sender is most
+likely forged, and its domain is spared. The mail gets in, unless a policy refuses it (on_spf_fail,
+on_spf_softfail). Where the domain vouches for the client, it is asked whether the mailbox exists.
+A dead host makes a client wait {max_wait} at most, and only once. And 20 mails at once from
 one new sender cost one callout, not 20.
 """
 REPLY = """
