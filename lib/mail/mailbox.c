@@ -25,6 +25,7 @@ enum token { TOKEN_NONE = 0, TOKEN_WORD, TOKEN_DOT, TOKEN_AT };
 
 struct reader {
     struct span rest;
+    bool is_list;           /* elements, a group or a route have been seen */
     bool bracketed, closed; /* within brackets; behind those of this element */
     /* what may be an addr-spec: the tokens since the element, or its brackets, began */
     char spec[SPEC_MAX];
@@ -163,6 +164,7 @@ static enum step close_bracket(struct reader *in)
 static enum step delimiter(struct reader *in, char c)
 {
     in->rest = span_from(in->rest, 1);
+    in->is_list = in->is_list || (c != '<' && c != '>');
     switch (c) {
     case '<':
         return open_bracket(in);
@@ -191,10 +193,22 @@ static bool find_spec(struct reader *in)
     return step == STEP_FOUND;
 }
 
+static bool take_first(struct reader *in, struct address *address)
+{
+    *address = (struct address){0};
+    return find_spec(in) && address_parse(in->spec, in->len, true, address) == ADDRESS_OK;
+}
+
 bool mailbox_first(const char *value, size_t len, struct address *address)
 {
     struct reader in = {.rest = {value, len}};
 
-    *address = (struct address){0};
-    return find_spec(&in) && address_parse(in.spec, in.len, true, address) == ADDRESS_OK;
+    return take_first(&in, address);
+}
+
+bool mailbox_only(const char *value, size_t len, struct address *address)
+{
+    struct reader in = {.rest = {value, len}};
+
+    return take_first(&in, address) && !in.is_list;
 }

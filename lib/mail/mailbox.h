@@ -18,4 +18,10 @@
  */
 bool mailbox_first(const char *value, size_t len, struct address *address);
 
+/*
+ * The same where it is plain to everybody that there is no other: with no comma, colon or semicolon
+ * outside comments and quoted strings. *address is of no use where it is false.
+ */
+bool mailbox_only(const char *value, size_t len, struct address *address);
+
 #endif

@@ -83,7 +83,7 @@ struct vouch_results {
     struct text_list signers;       /* domains vouched for by DKIM, and */
     struct text_list authors;       /* by DMARC, whatever From says */
     bool has_author;                /* the message has a field From */
-    char author[RB_DOMAIN_MAX + 1]; /* the domain of its first mailbox; "": not known */
+    char author[RB_DOMAIN_MAX + 1]; /* its domain; "": it is not one plain mailbox */
 };
 
 struct session;

@@ -71,12 +71,16 @@ static bool is_injection(const char *name, const char *value)
            !dkim_signature_is_plain(span_of(value));
 }
 
-/* A message that names its authors twice has none (RFC 5322 3.6). */
+/*
+ * Of a message with another From than one plain mailbox OpenDMARC says nothing, and leaves what
+ * bears its name.
+ */
 static void note_author(struct vouch_results *noted, const char *value)
 {
+    const size_t len = strlen(value);
     struct address address;
 
-    if (!noted->has_author && mailbox_first(value, strlen(value), &address))
+    if (!noted->has_author && len <= VOUCH_FROM_MAX && mailbox_only(value, len, &address))
         (void)text_copy(noted->author, sizeof noted->author, address.domain);
     else
         noted->author[0] = '\0';
@@ -105,9 +109,8 @@ static bool is_plain(const char *said)
     return said == NULL || strchr(said, ';') == NULL;
 }
 
-/* OpenDMARC writes what it takes for the domain, and what is behind that, into its field as it is:
- * the domain counts where we read the same. */
-static bool has_author(const struct vouch_results *results)
+/* OpenDMARC writes what is behind the domain of From into its field, too: that is no domain here. */
+static bool is_author_vouched_for(const struct vouch_results *results)
 {
     for (size_t i = 0; i < results->authors.count; i++)
         if (strcmp(results->authors.items[i], results->author) == 0)
@@ -119,12 +122,13 @@ bool vouch_is_for(const struct session *session, const char *domain)
 {
     const struct vouch_results *results = &session->results;
 
-    if (results->is_injected || !is_plain(session->sender) || !is_plain(session->helo))
+    if (results->author[0] == '\0' || results->is_injected || !is_plain(session->sender) ||
+        !is_plain(session->helo))
         return false;
     for (size_t i = 0; i < results->signers.count; i++)
         if (organisation_is_same(results->signers.items[i], domain))
             return true;
-    return has_author(results) && organisation_is_same(results->author, domain);
+    return is_author_vouched_for(results) && organisation_is_same(results->author, domain);
 }
 
 bool vouch_is_for_sender(const struct session *session)

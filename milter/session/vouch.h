@@ -9,16 +9,19 @@
 
 #include "session/envelope.h"
 
-enum { VOUCH_FIELDS_MAX = 50 /* looked at, of one message; no honest filters insert as many */ };
+enum {
+    VOUCH_FIELDS_MAX = 50, /* looked at, of one message; no honest filters insert as many */
+    VOUCH_FROM_MAX = 1000, /* octets of From; filters cut longer ones, or do not look at them */
+};
 
 /* Takes note of one field of the message's header, in its order. */
 void vouch_see(struct session *session, const char *name, const char *value);
 
 /*
  * Whether one of them vouches for a domain (canonical), or for another of its organisation (relaxed
- * alignment, RFC 7489 3.1.1). None does where the client or a signature of the message calls itself
- * something that would be read as a result; by DMARC none but the domain of From, as it is read
- * here. Asked at the end of the message.
+ * alignment, RFC 7489 3.1.1); by DMARC, only the domain of From. None does where From is not there
+ * once, with one plain mailbox, or where the client or a signature of the message calls itself
+ * something that would be read as a result. Asked at the end of the message.
  */
 bool vouch_is_for(const struct session *session, const char *domain);
 

@@ -378,6 +378,35 @@ static void any_tokens_in_any_order_are_read_or_not(void **state)
     }
 }
 
+static void the_only_mailbox_is_told_from_a_first_one(void **state)
+{
+    static const char *const only[] = {
+        "a@example.org",
+        "\r\n Jo (b, c@d; e:) <a@example.org> (f)\r\n",
+        "\"Doe, Jo: x;\" <a@example.org>",
+        "\"b,c\"@example.org",
+        "b@c <a@example.org>",
+    };
+    static const char *const more[] = {
+        "a@example.org,",        ",a@example.org",      "a@example.org, b@example.org",
+        "Doe, Jo <a@b.example>", "jo: a@example.org;",  "<@x:a@example.org>",
+        "<@x,@y:a@example.org>", "Re: x <a@b.example>", "a@example.org; b@example.org",
+    };
+    struct address address;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(only); i++)
+        if (!mailbox_only(only[i], strlen(only[i]), &address))
+            fail_msg("%s", only[i]);
+    for (size_t i = 0; i < COUNT(more); i++) {
+        assert_true(mailbox_first(more[i], strlen(more[i]), &address));
+        if (mailbox_only(more[i], strlen(more[i]), &address))
+            fail_msg("%s", more[i]);
+    }
+    assert_false(mailbox_only("", 0, &address));
+    assert_false(mailbox_only("a@example.org x", 15, &address));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +416,7 @@ int main(void)
         cmocka_unit_test(routes_and_groups_lead_to_the_mailbox),
         cmocka_unit_test(no_address_is_no_mailbox),
         cmocka_unit_test(what_cannot_be_read_without_guessing_is_no_mailbox),
+        cmocka_unit_test(the_only_mailbox_is_told_from_a_first_one),
         cmocka_unit_test(nul_is_an_octet_like_others),
         cmocka_unit_test(the_longest_address_is_read_and_a_longer_one_is_not),
         cmocka_unit_test(much_of_anything_is_read_to_its_end),

@@ -556,6 +556,7 @@ static unsigned questions_about(struct session_rig *f, const char *sender, const
     session_rig_mail(f, sender);
     (void)session_rcpt(&f->session, "<u@a.example>");
     vouch_see(&f->session, "Authentication-Results", results);
+    vouch_see(&f->session, "From", "bad@other.example");
     see(f, "From", "bad@other.example");
     (void)verify(f);
     f->world.answer = NULL;

@@ -50,21 +50,33 @@ struct field {
     const char *name, *value;
 };
 
-/* Whether the fields of a message vouch for good@example.org. */
+static void see(struct session_rig *f, const struct field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        vouch_see(&f->session, fields[i].name, fields[i].value);
+}
+
+/* A filter's field, and the message's own. */
+static void see_message(struct session_rig *f, const char *results)
+{
+    const struct field fields[] = {
+        {RESULTS, results}, {"From", "Jo <jo@example.org>"}, {"Subject", "x"}};
+
+    see(f, fields, COUNT(fields));
+}
+
+/* Whether the fields of a message, before its From, vouch for good@example.org. */
 static bool vouches(struct session_rig *f, const struct field *fields, size_t count)
 {
     session_rig_mail(f, "<good@example.org>");
-    for (size_t i = 0; i < count; i++)
-        vouch_see(&f->session, fields[i].name, fields[i].value);
+    see(f, fields, count);
+    vouch_see(&f->session, "From", "Jo <jo@example.org>");
     return vouch_is_for_sender(&f->session);
 }
 
-/* Of a message whose author is there too. */
 static bool value_vouches(struct session_rig *f, const char *value)
 {
-    const struct field fields[] = {{RESULTS, value}, {"From", "Jo <jo@example.org>"}};
-
-    return vouches(f, fields, COUNT(fields));
+    return vouches(f, &(struct field){RESULTS, value}, 1);
 }
 
 static void a_trusted_filter_is_believed(void **state)
@@ -225,8 +237,8 @@ static void who_names_himself_by_a_result_is_vouched_for_by_nobody(void **state)
         TRUSTED ";\n\tdkim=pass (2048-bit key) header.d=evil.example header.i=a@evil.example; "
                 "dkim=pass header.d=example.org x.y=z.evil.example header.s=x header.b=YQ";
     static const struct field fields[][4] = {
-        {{RESULTS, results}, {"DKIM-Signature", signature}, {"From", "x"}, {"To", "y"}},
-        {{RESULTS, results}, {"From", "x"}, {"dkim-signature ", signature}, {"To", "y"}},
+        {{RESULTS, results}, {"DKIM-Signature", signature}, {"Cc", "x"}, {"To", "y"}},
+        {{RESULTS, results}, {"Cc", "x"}, {"dkim-signature ", signature}, {"To", "y"}},
         {{RESULTS, results},
          {"DKIM-Signature", "d=a"},
          {"DKIM-Signature", signature},
@@ -240,9 +252,13 @@ static void who_names_himself_by_a_result_is_vouched_for_by_nobody(void **state)
     assert_true(value_vouches(f, TRUSTED PASS)); /* the next message */
 }
 
-/* OpenDMARC writes what it takes for the domain of From into its field as it is. */
-static void by_dmarc_only_the_author_is_vouched_for(void **state)
+/*
+ * OpenDMARC writes what is behind the domain of From into its field as well; and inserts none where
+ * From is not one mailbox: then a forged one of its name is the topmost.
+ */
+static void only_a_message_of_one_plain_author_is_vouched_for(void **state)
 {
+    static const char dkim[] = TRUSTED PASS;
     static const char dmarc[] = TRUSTED "; dmarc=pass (p=none dis=none) header.from=example.org";
     static const char injected[] = TRUSTED "; dmarc=pass (p=none dis=none) header.from=example.org"
                                            " reason=x.evil.example";
@@ -251,17 +267,29 @@ static void by_dmarc_only_the_author_is_vouched_for(void **state)
         bool vouches;
     } rows[] = {
         {dmarc, "a@example.org", NULL, true},
-        {dmarc, "Jo (x) <a@EXAMPLE.org>, b@other.example", NULL, true},
+        {dmarc, "\"Doe, Jo; x\" (a, b) <a@EXAMPLE.org>", NULL, true},
+        {dmarc, "\r\n =?utf-8?q?a=2C?= <a@example.org>", NULL, true},
         {dmarc, "a@news.example.org", NULL, false},
         {dmarc, "a@evil.example", NULL, false},
-        {dmarc, "a@evil.example", "a@example.org", false},
-        {dmarc, "a@example.org", "a@evil.example", false},
-        {dmarc, "", NULL, false},
-        {dmarc, NULL, NULL, false},
+        {dkim, "a@evil.example", NULL, true},
         {injected, "a@example.org reason=x.evil.example", NULL, false},
         {injected, "<a@example.org reason=x.evil.example>", NULL, false},
         {injected, "a@example.org(reason=x.evil.example", NULL, false},
-        {TRUSTED PASS "; dmarc=pass header.from=example.org", NULL, NULL, true},
+        {dmarc, "a@evil.example", "a@example.org", false},
+        {dmarc, "a@example.org", "a@evil.example", false},
+        {dmarc, "a@example.org, b@evil.example", NULL, false},
+        {dmarc, "Doe, Jo <a@example.org>", NULL, false},
+        {dmarc, "<@x,@y:a@example.org>", NULL, false},
+        {dmarc, "<@x:a@example.org>", NULL, false},
+        {dmarc, "jo: a@example.org;", NULL, false},
+        {dmarc, ", a@example.org", NULL, false},
+        {dmarc, "a@example.org,", NULL, false},
+        {dmarc, "\"Jo <a@example.org>", NULL, false},
+        {dmarc, "", NULL, false},
+        {dmarc, NULL, NULL, false},
+        {dkim, "a@example.org, b@evil.example", NULL, false},
+        {dkim, "a@example.org", "b@example.org", false},
+        {dkim, NULL, NULL, false},
     };
     struct session_rig *f = *state;
 
@@ -269,10 +297,25 @@ static void by_dmarc_only_the_author_is_vouched_for(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         const struct field fields[] = {
             {RESULTS, rows[i].results}, {"From", rows[i].from}, {"from", rows[i].again}};
-        const size_t count = rows[i].from == NULL ? 1 : rows[i].again == NULL ? 2 : 3;
 
-        if (vouches(f, fields, count) != rows[i].vouches)
+        session_rig_mail(f, "<good@example.org>");
+        see(f, fields, rows[i].from == NULL ? 1 : rows[i].again == NULL ? 2 : 3);
+        if (vouch_is_for_sender(&f->session) != rows[i].vouches)
             fail_msg("%zu: %s", i, rows[i].results);
+    }
+}
+
+static void nor_is_one_whose_author_takes_long_to_tell(void **state)
+{
+    char from[VOUCH_FROM_MAX + 2];
+    struct session_rig *f = *state;
+
+    session_rig_begin(f, AT_EOM);
+    for (size_t len = VOUCH_FROM_MAX; len <= VOUCH_FROM_MAX + 1; len++) {
+        (void)snprintf(from, sizeof from, "%*s", (int)len, "a@example.org");
+        session_rig_mail(f, "<good@example.org>");
+        see(f, (const struct field[]){{RESULTS, TRUSTED PASS}, {"From", from}}, 2);
+        assert_int_equal(vouch_is_for_sender(&f->session), len == VOUCH_FROM_MAX);
     }
 }
 
@@ -282,7 +325,7 @@ static void so_is_a_client_that_says_one(void **state)
 
     session_rig_begin(f, AT_EOM);
     session_rig_mail(f, "<\"a; dkim=pass header.d=example.org; x=y\"@example.org>");
-    vouch_see(&f->session, RESULTS, TRUSTED PASS);
+    see_message(f, TRUSTED PASS);
     assert_false(vouch_is_for_sender(&f->session));
     session_helo(&f->session, "x; dkim=pass header.d=example.org");
     assert_false(value_vouches(f, TRUSTED PASS));
@@ -302,7 +345,7 @@ static void ten_thousand_forged_ones_are_not_read(void **state)
         session_rig_mail(f, "<good@example.org>");
         for (unsigned k = 0; k < 10000; k++)
             vouch_see(&f->session, RESULTS, forged[i]);
-        vouch_see(&f->session, RESULTS, OTHER PASS);
+        see_message(f, OTHER PASS);
         assert_true(f->session.results.is_over);
         assert_int_equal(f->session.results.fields, VOUCH_FIELDS_MAX + 1);
         assert_int_equal(f->session.results.signers.count, 0);
@@ -376,11 +419,11 @@ static void a_sender_without_a_domain_is_vouched_for_by_nobody(void **state)
     session_rig_begin(f, AT_EOM);
     for (size_t i = 0; i < COUNT(senders); i++) {
         session_rig_mail(f, senders[i]);
-        vouch_see(&f->session, RESULTS, TRUSTED PASS "; dkim=pass header.d=192.0.2.1");
+        see_message(f, TRUSTED PASS "; dkim=pass header.d=192.0.2.1");
         assert_false(vouch_is_for_sender(&f->session));
     }
     session_rig_mail(f, "<\"x@evil.example\"@example.org>");
-    vouch_see(&f->session, RESULTS, TRUSTED PASS);
+    see_message(f, TRUSTED PASS);
     assert_true(vouch_is_for_sender(&f->session));
 }
 
@@ -426,8 +469,7 @@ static void is_decided(const struct decision *decision, enum rb_reason reason, e
 /* The message has that field, and ends: the decision that refuses it, or NULL. */
 static const struct decision *ends(struct session_rig *f, const char *value)
 {
-    vouch_see(&f->session, RESULTS, value);
-    vouch_see(&f->session, "Subject", "x");
+    see_message(f, value);
     decide_at_end(&f->session);
     return decide_collect(&f->session, 1000, NULL, NULL);
 }
@@ -573,7 +615,7 @@ static void a_client_that_leaves_leaves_the_gates_word(void **state)
 
     begin(f, &gate, AT_EOM);
     decision = rcpt(f, "<u@a.example>");
-    vouch_see(&f->session, RESULTS, TRUSTED PASS);
+    see_message(f, TRUSTED PASS);
     assert_null(decide_collect(&f->session, 0, NULL, NULL));
     is_decided(decision, RB_REASON_NOT_VOUCHED, ACTION_ACCEPT);
     assert_int_equal(gate.asked[RB_VOUCHER_DKIM], 0);
@@ -601,7 +643,7 @@ static void a_sender_that_spf_disowns_is_asked_about_once_dkim_vouches(void **st
             begin_as(f, calls == 1 ? "<bad@strict.example>" : "<worse@strict.example>");
 
         assert_true(decision->pending);
-        vouch_see(&f->session, RESULTS, TRUSTED "; dkim=pass header.d=strict.example");
+        see_message(f, TRUSTED "; dkim=pass header.d=strict.example");
         decide_at_end(&f->session);
         assert_ptr_equal(decide_collect(&f->session, PATIENCE_MS, NULL, NULL), decision);
         is_decided(decision, RB_REASON_NO_SUCH_USER, ACTION_REJECT);
@@ -623,7 +665,7 @@ static void a_callout_under_way_is_joined(void **state)
     fake_host_hold(f->host, true);
     decision = begin_as(f, "<bad@open.example>");
     assert_true(decision->pending);
-    vouch_see(&f->session, RESULTS, TRUSTED "; dkim=pass header.d=open.example");
+    see_message(f, TRUSTED "; dkim=pass header.d=open.example");
     decide_at_end(&f->session);
     fake_host_hold(f->host, false);
     assert_ptr_equal(decide_collect(&f->session, PATIENCE_MS, NULL, NULL), decision);
@@ -644,7 +686,7 @@ static void an_answer_that_has_come_is_taken(void **state)
             break;
         check_pause();
     }
-    vouch_see(&f->session, RESULTS, TRUSTED "; dkim=pass header.d=open.example");
+    see_message(f, TRUSTED "; dkim=pass header.d=open.example");
     decide_at_end(&f->session);
     (void)decide_collect(&f->session, PATIENCE_MS, NULL, NULL);
     is_decided(decision, RB_REASON_NO_SUCH_USER, ACTION_REJECT);
@@ -665,7 +707,8 @@ int main(void)
         T(among_what_filters_insert_it_counts),
         T(who_names_himself_by_a_result_is_vouched_for_by_nobody),
         T(so_is_a_client_that_says_one),
-        T(by_dmarc_only_the_author_is_vouched_for),
+        T(only_a_message_of_one_plain_author_is_vouched_for),
+        T(nor_is_one_whose_author_takes_long_to_tell),
         T(ten_thousand_forged_ones_are_not_read),
         T(without_trusted_filters_nothing_is_read),
         T(another_message_begins_with_nothing_said),
