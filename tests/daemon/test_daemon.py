@@ -195,6 +195,7 @@ MESSAGES = {  # header fields
     "one header field": [SUBJECT],
     "several": [SUBJECT, (b"From", b"x@d.example"), (b"X-Ringback", b"valid")],
 }
+HEADERS = 'policy "default" { verify_headers = { "from", "reply-to", "sender" } }'
 INTERRUPTIONS = ("at MAIL", "at RCPT", "at DATA", "in the header")
 
 
@@ -264,7 +265,7 @@ class Answers:
 
 def every_message_is_answered(tap, daemon):
     for stage, dry in itertools.product(("rcpt", "data", "eom"), ("no", "yes")):
-        daemon.reload(f'decide_at = "{stage}"\ndry_run = {dry}')
+        daemon.reload(f'decide_at = "{stage}"\ndry_run = {dry}\n{HEADERS}')
         for mta in MTAS:
             text = f"{daemon.place.name}, decide_at = {stage}, dry_run = {dry}, {mta}"
             try:
