@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * names: the words for errors, verdicts, reasons, stages, limits and vouchers as the documentation has them,
- * and the fixed table of which verdict a reason stands for. Administrators' scripts depend on the
- * words: append only.
+ * names: the words for errors, verdicts, reasons, stages, limits and vouchers as the documentation
+ * has them, and the fixed table of which verdict a reason stands for. Administrators' scripts depend
+ * on the words: append only.
  */
 #include "config.h"
 

@@ -89,8 +89,9 @@ static const char *sender(const struct dialogue *dialogue)
 }
 
 /*
- * Whether the message is larger than the host has announced that it takes. The size is not told it
- * then: that would end the question at MAIL, and whether the mailbox is there is asked all the same.
+ * Whether the message is larger than the host has announced that it takes. The host is not told the
+ * size then: that would end the question at MAIL, and whether the mailbox is there is asked all the
+ * same.
  */
 static bool is_above_limit(const struct dialogue *dialogue)
 {

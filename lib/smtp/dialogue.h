@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * dialogue: one SMTP session of a callout as a state machine over buffers (RFC 5321, 2920
- * PIPELINING, 3207 STARTTLS, 6531 SMTPUTF8, 1870 SIZE). Pure: no sockets, no clock, no memory of its own. Its
- * owner moves octets and watches time; transport is one owner, the unit tests are another.
+ * PIPELINING, 3207 STARTTLS, 6531 SMTPUTF8, 1870 SIZE). Pure: no sockets, no clock, no memory of its
+ * own. Its owner moves octets and watches time; transport is one owner, the unit tests are another.
  *
  *     banner -> EHLO (-> HELO) -> [STARTTLS -> handshake -> EHLO] -> ready
  *     ready  -> [RSET] MAIL RCPT [DATA] -> answered -> ready … [RSET] -> ready … QUIT -> over

@@ -2,8 +2,8 @@
 /*
  * evaluate: may this client send for this domain, by the domain's own word (RFC 7208: check_host
  * of the "MAIL FROM" identity)? Evaluates what DNS has said so far, and says what to ask it next.
- * Finds out; what follows from it is vouch's business and the caller's. Records, names and addresses are
- * hostile input. Pure: knows no resolver and no clock.
+ * Finds out; what follows from it is vouch's business and the caller's. Records, names and addresses
+ * are hostile input. Pure: knows no resolver and no clock.
  */
 #ifndef RB_SPF_EVALUATE_H
 #define RB_SPF_EVALUATE_H

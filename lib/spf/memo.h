@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * memo: what SPF checks, with their guesses, came to a moment ago, so that the messages of one session, and of its
- * neighbours, do not ask DNS again each. A memo of base/, which also says which threads may call.
+ * memo: what SPF checks, with their guesses, came to a moment ago, so that the messages of one
+ * session, and of its neighbours, do not ask DNS again each. A memo of base/, which also says which
+ * threads may call.
  */
 #ifndef RB_SPF_MEMO_H
 #define RB_SPF_MEMO_H

@@ -5,7 +5,8 @@
  * for a domain whose name server is silent, one worker waits for it.
  *
  * Thread rule: no locks of its own; every call is made under the owner's lock, but for check_new
- * and check_free. The answers of a check, and what comes of them, are for the one thread that has it: the one that made it, until it waits; then the one that made the look-up it waited for.
+ * and check_free. The answers of a check, and what comes of them, are for the one thread that has
+ * it: the one that made it, until it waits; then the one that made the look-up it waited for.
  */
 #ifndef RB_VERIFIER_CHECKS_H
 #define RB_VERIFIER_CHECKS_H
