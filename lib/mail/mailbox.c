@@ -25,7 +25,7 @@ enum token { TOKEN_NONE = 0, TOKEN_WORD, TOKEN_DOT, TOKEN_AT };
 
 struct reader {
     struct span rest;
-    bool is_list;           /* elements, a group or a route have been seen */
+    bool is_doubtful; /* a list, a group, a route or an odd character: others may read no mailbox */
     bool bracketed, closed; /* within brackets; behind those of this element */
     /* what may be an addr-spec: the tokens since the element, or its brackets, began */
     char spec[SPEC_MAX];
@@ -80,7 +80,7 @@ static void add_char(struct reader *in, enum token token)
 
 static void skip_odd(struct reader *in)
 {
-    in->odd = true;
+    in->odd = in->is_doubtful = true;
     in->rest = span_from(in->rest, 1);
 }
 
@@ -164,7 +164,7 @@ static enum step close_bracket(struct reader *in)
 static enum step delimiter(struct reader *in, char c)
 {
     in->rest = span_from(in->rest, 1);
-    in->is_list = in->is_list || (c != '<' && c != '>');
+    in->is_doubtful = in->is_doubtful || (c != '<' && c != '>');
     switch (c) {
     case '<':
         return open_bracket(in);
@@ -210,5 +210,5 @@ bool mailbox_only(const char *value, size_t len, struct address *address)
 {
     struct reader in = {.rest = {value, len}};
 
-    return take_first(&in, address) && !in.is_list;
+    return take_first(&in, address) && !in.is_doubtful;
 }

@@ -19,8 +19,9 @@
 bool mailbox_first(const char *value, size_t len, struct address *address);
 
 /*
- * The same where it is plain to everybody that there is no other: with no comma, colon or semicolon
- * outside comments and quoted strings. *address is of no use where it is false.
+ * The same where everybody reads it, and no other: outside comments and quoted strings there is no
+ * comma, colon, semicolon, square bracket, backslash or control character. *address is of no use
+ * where it is false.
  */
 bool mailbox_only(const char *value, size_t len, struct address *address);
 

@@ -391,6 +391,8 @@ static void the_only_mailbox_is_told_from_a_first_one(void **state)
         "a@example.org,",        ",a@example.org",      "a@example.org, b@example.org",
         "Doe, Jo <a@b.example>", "jo: a@example.org;",  "<@x:a@example.org>",
         "<@x,@y:a@example.org>", "Re: x <a@b.example>", "a@example.org; b@example.org",
+        "a[b <a@example.org>",   "[x] <a@example.org>", "a\\b <a@example.org>",
+        "a\x01 <a@example.org>", "a) <a@example.org>",
     };
     struct address address;
 

@@ -285,6 +285,7 @@ static void only_a_message_of_one_plain_author_is_vouched_for(void **state)
         {dmarc, ", a@example.org", NULL, false},
         {dmarc, "a@example.org,", NULL, false},
         {dmarc, "\"Jo <a@example.org>", NULL, false},
+        {dmarc, "[Jo <a@example.org>", NULL, false},
         {dmarc, "", NULL, false},
         {dmarc, NULL, NULL, false},
         {dkim, "a@example.org, b@evil.example", NULL, false},
