@@ -359,7 +359,8 @@ static void tell_decisions(const struct explanation *explanation, const struct s
         if (!tell_decision(explanation, session, &session->rcpt.decision))
             return;
     }
-    if (decision->of == OF_SENDER && decision->exemption == EXEMPT_NOT)
+    if (decision->of == OF_SENDER && decision->exemption == EXEMPT_NOT &&
+        decision->reason != RB_REASON_BAD_ADDRESS) /* it has no domain that could say anything */
         tell_gate(explanation, session, decision->policy);
     if (decision->of == OF_SENDER)
         (void)tell_decision(explanation, session, decision);

@@ -454,6 +454,20 @@ static void where_spf_does_not_count_that_is_told(void **state)
     }
 }
 
+static void of_what_is_no_address_spf_is_not_told(void **state)
+{
+    struct session_rig *f = *state;
+    const struct asked asked = {STRANGER, "<nobody>", "<user@here.example>", false, NULL};
+    json_t *object;
+
+    session_rig_begin(f, "");
+    object = explain(f, &asked);
+    assert_told(object, "verdict     invalid, reason bad_address\n");
+    assert_null(strstr(json_string_value(json_object_get(object, "text")), "spf     "));
+    assert_null(strstr(json_string_value(json_object_get(object, "text")), "gate    "));
+    json_decref(object);
+}
+
 /* When filters' results count, where they are needed. */
 static void results_of_filters_are_spoken_of(void **state)
 {
@@ -545,6 +559,7 @@ int main(void)
         TEST(spf_is_told),
         TEST(why_the_gate_is_open_or_closed_is_told),
         TEST(where_spf_does_not_count_that_is_told),
+        TEST(of_what_is_no_address_spf_is_not_told),
         TEST(results_of_filters_are_spoken_of),
         TEST(octets_of_any_kind_are_told),
         TEST(what_is_no_request_is_refused),
