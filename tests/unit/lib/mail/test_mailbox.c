@@ -239,8 +239,8 @@ static void what_cannot_be_read_without_guessing_is_no_mailbox(void **state)
         "jo\x01@example.org",
         "\"jo\x01\"@example.org",
         "j\xF6@example.org",
-        "jo@b\xFC"
-        "cher.example",
+        ("jo@b\xFC"
+         "cher.example"),
     };
 
     (void)state;

@@ -439,8 +439,8 @@ static void what_makes_no_sense_is_usage_and_does_nothing(void **state)
         "verify alice@example.org --relay mx: --size 0",
         "verify alice@example.org --relay mx: --size 4k",
         "explain --client 192.0.2.1 --helo x --from <> --to a@example.org --size -1",
-        "explain --client 192.0.2.1 --helo x --from <> --to a@example.org "
-        "--size 9223372036854775808",
+        ("explain --client 192.0.2.1 --helo x --from <> --to a@example.org "
+         "--size 9223372036854775808"),
         "explain",
         "explain --client 192.0.2.1 --helo x --from <>",
         "explain --client 192.0.2 --helo x --from <> --to a@example.org",
