@@ -50,15 +50,21 @@ static void check_what_stands_before(const char *value, size_t size, const char 
     }
 }
 
-/* The address that was found, alone and before all else. */
+/*
+ * The address that was found, alone and before all else; where its domain has one label, and a
+ * comma follows, it may be a piece of a name.
+ */
 static void check_address(const char *value, size_t size, const char *text)
 {
-    static const char *const forms[] = {"%s,", "<%s>,", "Jo @ [work] <@a.example:%s>,", "g:(c)%s;"};
+    static const char *const forms[] = {"<%s>,", "Jo @ [work] <@a.example:%s>,", "g:(c)%s;", "%s,"};
+    const char *domain = strrchr(text, '@');
+    const bool may_be_name = domain == NULL || strpbrk(domain, ".[") == NULL;
+    const size_t count = sizeof forms / sizeof forms[0] - (may_be_name ? 1 : 0);
     char before[BEFORE_MAX], again[ADDRESS_TEXT_SIZE];
     struct address address;
 
     HOLDS(address_parse(text, strlen(text), true, &address) == ADDRESS_OK);
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         const char *mark = strstr(forms[i], "%s");
 
         (void)snprintf(before, sizeof before, "%.*s%s%s", (int)(mark - forms[i]), forms[i], text,
