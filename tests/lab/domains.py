@@ -8,6 +8,7 @@ All have their mail host at one address; only what DNS says of the client is ano
 import contextlib
 import dataclasses
 import pathlib
+import tempfile
 
 import dns
 import mailhosts
@@ -103,8 +104,8 @@ class Domains:
     """All of them. Use as `with Domains(rig) as domains:`."""
 
     def __init__(self, rig):
-        folder = pathlib.Path(rig.folder) / "domains"
-        folder.mkdir(exist_ok=True)
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="domains-", dir=rig.folder))
+        folder.chmod(0o755)
         self._name_server = dns.Dns(
             rig.net.world, folder, "".join(_zone()), address=(NAME_SERVER, 53)
         )

@@ -9,6 +9,7 @@ import contextlib
 import pathlib
 import re
 import struct
+import tempfile
 import threading
 
 import dns
@@ -182,8 +183,9 @@ class Guests:
     """All of them. Use as `with Guests(rig) as guests:`."""
 
     def __init__(self, rig):
-        folder = pathlib.Path(rig.folder) / "guests"
-        (folder / "within").mkdir(parents=True, exist_ok=True)
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="guests-", dir=rig.folder))
+        folder.chmod(0o755)
+        (folder / "within").mkdir()
         world, mta = rig.net.world, rig.net.mta
         self._mta = mta
         self._name_server = dns.Dns(
