@@ -785,6 +785,9 @@ struct rb_spf_answer {
     enum rb_voucher voucher;
     char voucher_host[RB_DOMAIN_MAX + 1]; /* as that of struct rb_prospect */
     const char *why_nobody;               /* static; NULL: somebody does */
+    /* What such a client's questions hear where the gate stands (rb_options.spf_gate):
+     * RB_REASON_SPF_FAIL, _SPF_SOFTFAIL or _NOT_VOUCHED; RB_REASON_NONE: it is open for them. */
+    enum rb_reason held_back;
 };
 
 static inline void rb_spf_question_init(struct rb_spf_question *question)

@@ -25,7 +25,7 @@ enum {
     SIZED_PROSPECT = SIZED_UP_TO(struct rb_prospect, why_nobody),
     SIZED_STATS = SIZED_UP_TO(struct rb_stats, cache_bytes),
     SIZED_SPF_QUESTION = SIZED_UP_TO(struct rb_spf_question, sender_len),
-    SIZED_SPF_ANSWER = SIZED_UP_TO(struct rb_spf_answer, why_nobody),
+    SIZED_SPF_ANSWER = SIZED_UP_TO(struct rb_spf_answer, held_back),
     SIZED_CACHE_COUNTS = SIZED_UP_TO(struct rb_cache_counts, max_bytes),
 };
 /* NOLINTEND(bugprone-sizeof-expression) */

@@ -79,8 +79,7 @@ static struct gate_ruling close_by(enum rb_reason reason)
     return (struct gate_ruling){.word = GATE_CLOSED, .reason = reason};
 }
 
-/* By what a position holds back, and those before it too (enum rb_gate). */
-static struct gate_ruling rule(enum rb_gate position, const struct spf_vouching *vouching)
+struct gate_ruling gate_rule(enum rb_gate position, const struct spf_vouching *vouching)
 {
     const enum spf_outcome outcome = vouching->said.outcome;
 
@@ -114,7 +113,7 @@ static struct gate_ruling ask(struct rb_verifier *verifier, const struct snapsho
     *check = NULL;
     if (spf_memo_find(verifier->gate.memo, question, &known) ||
         !spf_subject_set(&subject, question)) /* nobody whom SPF could know */
-        return rule(position, &known);
+        return gate_rule(position, &known);
     *check = check_new(&subject, by);
     if (*check == NULL)
         return ruling;
@@ -122,7 +121,7 @@ static struct gate_ruling ask(struct rb_verifier *verifier, const struct snapsho
     case SPF_ASKS:
         return (struct gate_ruling){.word = GATE_ASKS};
     case SPF_DONE:
-        ruling = rule(position, &(*check)->vouching);
+        ruling = gate_rule(position, &(*check)->vouching);
         break;
     case SPF_NO_MEMORY:
         break;
@@ -152,7 +151,7 @@ struct gate_ruling gate_peek(struct rb_verifier *verifier, const struct snapshot
     if (!spf_memo_find(verifier->gate.memo, &whole, vouching) &&
         spf_check(snapshot->dns, by, &whole, vouching) == SPF_ASKS && !waits)
         return (struct gate_ruling){.word = GATE_ASKS};
-    return rule(position, vouching);
+    return gate_rule(position, vouching);
 }
 
 void gate_turn_back(struct rb_verifier *verifier, enum rb_reason reason,
@@ -326,7 +325,7 @@ static void go_on_with(struct rb_verifier *verifier, const struct snapshot *snap
     const struct spf_vouching *vouching = &check->vouching;
 
     if (holds_for(&vouching->said, &check->subject, &applicant->subject))
-        settle(verifier, snapshot, applicant->question, rule(applicant->position, vouching));
+        settle(verifier, snapshot, applicant->question, gate_rule(applicant->position, vouching));
     else
         ask_again(verifier, snapshot, applicant);
 }

@@ -57,6 +57,12 @@ void gate_fini(struct gate *gate);
 bool gate_is_for(const struct options *options, const struct rb_question *question);
 
 /*
+ * What comes of that at a position, which holds back what those before it do, too (enum rb_gate).
+ * Pure.
+ */
+struct gate_ruling gate_rule(enum rb_gate position, const struct spf_vouching *vouching);
+
+/*
  * What comes of who sends for whom, as far as that is known without asking anybody; guesses are the
  * gate's to ask for. GATE_ASKS: *check is the caller's, for gate_wait; else it is NULL.
  */

@@ -194,6 +194,7 @@ enum rb_error rb_spf_check(struct rb_verifier *verifier, const struct rb_spf_que
     asked.guesses = true;
     snapshot = snapshots_get(&verifier->snapshots);
     (void)spf_check(snapshot->dns, until_ms, &asked, &vouching);
+    made.held_back = gate_rule(snapshot->options->o.spf_gate, &vouching).reason;
     snapshot_put(snapshot);
     made.result = (enum rb_spf_result)said->outcome;
     (void)text_printable(made.sender_domain, sizeof made.sender_domain, asked.domain,

@@ -199,13 +199,6 @@ static const char *open_gate(const struct session *session, const struct policy 
                : NULL;
 }
 
-static bool is_closed(enum rb_gate gate, const struct rb_spf_answer *answer)
-{
-    return (gate >= RB_GATE_FAIL && answer->result == RB_SPF_FAIL) ||
-           (gate >= RB_GATE_SOFTFAIL && answer->result == RB_SPF_SOFTFAIL) ||
-           (gate >= RB_GATE_VOUCHED && answer->voucher == RB_VOUCHER_NOBODY);
-}
-
 /* Who could open the gate. */
 static void tell_who_could(const struct explanation *explanation, const struct session *session,
                            const struct rb_spf_answer *answer)
@@ -256,7 +249,7 @@ static void tell_gate(const struct explanation *explanation, const struct sessio
     (void)fprintf(explanation->out, "spf         %s: %s\n", rb_spf_name(answer.result), words);
     spf_words_of_voucher(&answer, words, sizeof words);
     (void)fprintf(explanation->out, "vouched     %s\n", words);
-    closed = is_closed(explanation->config->spf.gate, &answer);
+    closed = answer.held_back != RB_REASON_NONE;
     (void)fprintf(explanation->out, "gate        %s at \"%s\"\n", closed ? "closed" : "open",
                   config_gate_name(explanation->config));
     if (closed)

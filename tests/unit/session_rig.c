@@ -198,6 +198,38 @@ void session_rig_begin(struct session_rig *rig, const char *text)
     session_rig_begin_from(rig, session_rig_client(SESSION_RIG_CLIENT), text);
 }
 
+void session_rig_reload(struct session_rig *rig)
+{
+    const char *resolver = fake_dns_server(rig->dns);
+
+    rig->options.resolvers = &resolver;
+    assert_int_equal(rb_verifier_set_options(rig->verifier, &rig->options), RB_OK);
+    rig->options.resolvers = NULL;
+}
+
+static void answer_by_gate(void *arg, const struct rb_question *question, enum decision_of of,
+                           struct rb_answer *answer)
+{
+    struct session_rig_gate *gate = arg;
+    const bool is_open = question->voucher != RB_VOUCHER_NOBODY;
+
+    assert_int_equal(of, OF_SENDER);
+    gate->asked[question->voucher]++;
+    answer->voucher = question->voucher;
+    answer->reason = is_open ? gate->open : gate->closed;
+    answer->verdict = rb_reason_verdict(answer->reason);
+    (void)snprintf(answer->reply, sizeof answer->reply, is_open ? "550 5.1.1 it said" : "");
+    (void)snprintf(answer->rule, sizeof answer->rule, "%s", is_open ? "" : "spf_fail");
+}
+
+void session_rig_begin_behind_gate(struct session_rig *rig, struct session_rig_gate *gate,
+                                   const char *text)
+{
+    session_rig_begin(rig, text);
+    rig->world.answer = answer_by_gate;
+    rig->world.answer_arg = gate;
+}
+
 void session_rig_mail(struct session_rig *rig, const char *argument)
 {
     assert_int_equal(session_mail(&rig->session, argument, false), RB_OK);

@@ -61,6 +61,22 @@ void session_rig_begin_from(struct session_rig *rig, const struct sockaddr *from
 /* The same, of SESSION_RIG_CLIENT. */
 void session_rig_begin(struct session_rig *rig, const char *text);
 
+/* The verifier's options become the rig's; after the first session. */
+void session_rig_reload(struct session_rig *rig);
+
+/* A verifier whose gate is closed unless somebody vouches, and what it was asked. */
+struct session_rig_gate {
+    enum rb_reason closed, open; /* what is told then */
+    unsigned asked[RB_VOUCHER_MAX];
+};
+
+/*
+ * As session_rig_begin, but that the gate answers about senders, with the rule "spf_fail" where it
+ * is closed, and the reply "550 5.1.1 it said" where it is open. It must outlive the session.
+ */
+void session_rig_begin_behind_gate(struct session_rig *rig, struct session_rig_gate *gate,
+                                   const char *text);
+
 /* Another message of the session. */
 void session_rig_mail(struct session_rig *rig, const char *argument);
 

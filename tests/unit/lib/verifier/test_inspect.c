@@ -349,6 +349,29 @@ static void a_domain_says_by_which_term_who_may_send(void **state)
     assert_string_equal(rb_spf_name(RB_SPF_SOFTFAIL), "softfail");
 }
 
+static void what_the_gate_makes_of_it_is_told(void **state)
+{
+    static const struct {
+        enum rb_gate position;
+        const char *ip, *sender;
+        enum rb_reason held_back;
+    } table[] = {
+        {RB_GATE_NO, "203.0.113.9", "user@strict.example", RB_REASON_NONE},
+        {RB_GATE_FAIL, "203.0.113.9", "user@strict.example", RB_REASON_SPF_FAIL},
+        {RB_GATE_SOFTFAIL, "203.0.113.9", "user@example.org", RB_REASON_NONE},
+        {RB_GATE_VOUCHED, "203.0.113.9", "user@example.org", RB_REASON_NOT_VOUCHED},
+        {RB_GATE_VOUCHED, "198.51.100.1", "user@strict.example", RB_REASON_NONE},
+    };
+    struct rig *f = *state;
+
+    rig_open(f);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        f->options.spf_gate = table[i].position;
+        rig_reload(f);
+        assert_int_equal(spf(f, table[i].ip, table[i].sender, NULL).held_back, table[i].held_back);
+    }
+}
+
 static void without_a_client_or_a_domain_spf_is_not_asked(void **state)
 {
     struct rig *f = *state;
@@ -521,6 +544,7 @@ int main(void)
         TEST(a_rate_that_is_used_up_is_told),
         TEST(a_name_that_resolves_to_nothing_is_warned_of),
         TEST(a_domain_says_by_which_term_who_may_send),
+        TEST(what_the_gate_makes_of_it_is_told),
         TEST(without_a_client_or_a_domain_spf_is_not_asked),
         TEST(the_answer_is_told_of_wherever_it_comes_from),
         TEST(whoever_waits_in_the_call_is_not_told_besides),
