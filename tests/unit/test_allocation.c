@@ -118,6 +118,18 @@ static void ask(const void *arg)
     rb_ticket_free(ticket);
 }
 
+static void each_costs_one_ticket(const struct asked *table, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        ask(&table[i]);
+        session_rig_await_idle(current);
+        if (fewest_calls(ask, &table[i]) != QUESTION_CALLS)
+            fail_msg("%s", table[i].address);
+        assert_string_equal(rb_reason_name(last.reason), rb_reason_name(table[i].reason));
+        assert_int_equal(last.cached, table[i].cached);
+    }
+}
+
 static void a_question_that_the_cache_answers_takes_memory_once(void **state)
 {
     static const struct asked table[] = {
@@ -135,14 +147,7 @@ static void a_question_that_the_cache_answers_takes_memory_once(void **state)
 
     (void)state;
     session_rig_begin(current, "");
-    for (size_t i = 0; i < COUNT(table); i++) {
-        ask(&table[i]);
-        session_rig_await_idle(current);
-        if (fewest_calls(ask, &table[i]) != QUESTION_CALLS)
-            fail_msg("%s", table[i].address);
-        assert_string_equal(rb_reason_name(last.reason), rb_reason_name(table[i].reason));
-        assert_int_equal(last.cached, table[i].cached);
-    }
+    each_costs_one_ticket(table, COUNT(table));
 }
 
 /* ... and what the gate holds back there, or lets through by what it knows. */
@@ -158,14 +163,7 @@ static void so_does_one_where_somebody_must_vouch(void **state)
     (void)state;
     current->options.spf_gate = RB_GATE_VOUCHED;
     session_rig_begin(current, "");
-    for (size_t i = 0; i < COUNT(table); i++) {
-        ask(&table[i]);
-        session_rig_await_idle(current);
-        if (fewest_calls(ask, &table[i]) != QUESTION_CALLS)
-            fail_msg("%s", table[i].address);
-        assert_string_equal(rb_reason_name(last.reason), rb_reason_name(table[i].reason));
-        assert_int_equal(last.cached, table[i].cached);
-    }
+    each_costs_one_ticket(table, COUNT(table));
 }
 
 static void ask_at_once(const void *arg)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ip.h"
 #include "check.h"
 
 static const struct rb_verifier *opened; /* by whose clock rig_until tells the time */
@@ -128,6 +129,23 @@ struct rb_question rig_question(const char *text)
     return (struct rb_question){.address = text, .address_len = strlen(text)};
 }
 
+const struct sockaddr *rig_client(const char *ip)
+{
+    static struct sockaddr_storage address;
+
+    assert_true(ip_sockaddr_parse(ip, &address));
+    return (const struct sockaddr *)&address;
+}
+
+struct rb_question rig_question_from(const char *client, const char *text)
+{
+    struct rb_question question = rig_question(text);
+
+    question.client = rig_client(client);
+    question.helo = "client.example";
+    return question;
+}
+
 struct rb_ticket *rig_put(struct rig *rig, const struct rb_question *question)
 {
     struct rb_ticket *ticket = NULL;
@@ -192,6 +210,15 @@ void rig_verify(struct rig *rig, const struct rb_question *question, struct rb_a
 struct rb_answer rig_answer_for(struct rig *rig, const char *text)
 {
     const struct rb_question question = rig_question(text);
+    struct rb_answer answer = {.size = 0};
+
+    rig_verify(rig, &question, &answer);
+    return answer;
+}
+
+struct rb_answer rig_answer_from(struct rig *rig, const char *client, const char *text)
+{
+    const struct rb_question question = rig_question_from(client, text);
     struct rb_answer answer = {.size = 0};
 
     rig_verify(rig, &question, &answer);

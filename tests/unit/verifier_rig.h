@@ -86,6 +86,12 @@ void rig_hold(struct rig *rig, bool held);
 /* A question with nothing but the address. */
 struct rb_question rig_question(const char *text);
 
+/* The address of a client. It lives until the next call: what is asked must have been copied. */
+const struct sockaddr *rig_client(const char *ip);
+
+/* A question of that client. */
+struct rb_question rig_question_from(const char *client, const char *text);
+
 /* Asks. The ticket is the caller's. Any thread. */
 struct rb_ticket *rig_ask(struct rig *rig, const char *text);
 struct rb_ticket *rig_put(struct rig *rig, const struct rb_question *question);
@@ -107,6 +113,7 @@ void rig_verify(struct rig *rig, const struct rb_question *question, struct rb_a
 int64_t rig_until(int64_t ms);
 struct rb_answer rig_answer_for(struct rig *rig, const char *text);
 enum rb_reason rig_reason_for(struct rig *rig, const char *text);
+struct rb_answer rig_answer_from(struct rig *rig, const char *client, const char *text);
 
 /* As rb_verifier_stats. Any thread. */
 struct rb_stats rig_stats(struct rig *rig);

@@ -107,43 +107,10 @@ static int set_up(void **state)
 
 /* --- Questions --------------------------------------------------------------- */
 
-/* The one place where addresses of clients are kept: what is asked must have been copied. */
-static const struct sockaddr *client_at(const char *ip)
-{
-    static struct sockaddr_storage storage;
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
-
-    storage = (struct sockaddr_storage){.ss_family = AF_INET};
-    if (inet_pton(AF_INET, ip, &v4->sin_addr) == 1)
-        return (const struct sockaddr *)&storage;
-    storage.ss_family = AF_INET6;
-    assert_int_equal(inet_pton(AF_INET6, ip, &v6->sin6_addr), 1);
-    return (const struct sockaddr *)&storage;
-}
-
-static struct rb_question from(const char *client, const char *text)
-{
-    struct rb_question question = rig_question(text);
-
-    question.client = client_at(client);
-    question.helo = "client.example";
-    return question;
-}
-
-static struct rb_answer answer_from(struct rig *f, const char *client, const char *text)
-{
-    const struct rb_question question = from(client, text);
-    struct rb_answer answer = {.size = 0};
-
-    rig_verify(f, &question, &answer);
-    return answer;
-}
-
 /* Asked anew, whatever the cache knows. */
 static struct rb_answer fresh_answer_from(struct rig *f, const char *client, const char *text)
 {
-    struct rb_question question = from(client, text);
+    struct rb_question question = rig_question_from(client, text);
     struct rb_answer answer = {.size = 0};
 
     question.no_cache = true;
@@ -266,7 +233,8 @@ static void each_position_is_foretold(void **state)
         const size_t row = i % COUNT(table);
         const enum rb_gate position = (enum rb_gate)(RB_GATE_FAIL + (int)(i / COUNT(table)));
         const struct expected *expected = expected_at(row, position);
-        const struct rb_question question = from(table[row].client, table[row].address);
+        const struct rb_question question =
+            rig_question_from(table[row].client, table[row].address);
         struct rb_prospect prospect;
         struct rb_answer answer;
 
@@ -301,7 +269,7 @@ static void what_the_caller_vouches_for_passes_whatever_spf_says(void **state)
     rig_open(f);
     for (size_t i = 0; i < COUNT(vouchers); i++)
         for (int position = RB_GATE_NO; position <= RB_GATE_VOUCHED; position++) {
-            struct rb_question question = from(STRANGER, "user@fail.example");
+            struct rb_question question = rig_question_from(STRANGER, "user@fail.example");
             struct rb_answer answer = {.size = 0};
 
             move_gate(f, (enum rb_gate)position);
@@ -316,7 +284,7 @@ static void what_the_caller_vouches_for_passes_whatever_spf_says(void **state)
 static void a_voucher_that_there_is_not_is_refused(void **state)
 {
     struct rig *f = *state;
-    struct rb_question question = from(STRANGER, "user@fail.example");
+    struct rb_question question = rig_question_from(STRANGER, "user@fail.example");
     struct rb_prospect prospect = {.size = sizeof prospect};
     struct rb_answer answer = {.size = sizeof answer};
     struct rb_ticket *ticket;
@@ -339,9 +307,11 @@ static void whom_the_gate_is_not_for_passes_at_each_position(void **state)
     for (int position = RB_GATE_NO; position <= RB_GATE_VOUCHED; position++) {
         const struct sockaddr local = {.sa_family = AF_UNIX};
         struct rb_question questions[] = {
-            from("127.0.0.1", "user@fail.example"), from("::1", "user@fail.example"),
-            from(STRANGER, "user@fail.example"),    from(STRANGER, "user@fail.example"),
-            from(STRANGER, "user@fail.example"),
+            rig_question_from("127.0.0.1", "user@fail.example"),
+            rig_question_from("::1", "user@fail.example"),
+            rig_question_from(STRANGER, "user@fail.example"),
+            rig_question_from(STRANGER, "user@fail.example"),
+            rig_question_from(STRANGER, "user@fail.example"),
         };
 
         move_gate(f, (enum rb_gate)position);
@@ -352,7 +322,7 @@ static void whom_the_gate_is_not_for_passes_at_each_position(void **state)
             struct rb_answer answer = {.size = 0};
 
             if (i != 2 && i != 3)
-                questions[i].client = client_at(i == 0 ? "127.0.0.1" : i == 1 ? "::1" : STRANGER);
+                questions[i].client = rig_client(i == 0 ? "127.0.0.1" : i == 1 ? "::1" : STRANGER);
             questions[i].no_cache = true;
             rig_verify(f, &questions[i], &answer);
             assert_answer(&answer, RB_REASON_ACCEPTED, RB_VOUCHER_NOBODY);
@@ -370,7 +340,7 @@ static void a_cached_invalid_is_told_at_each_position_without_a_look_up(void **s
     rig_open(f);
     assert_int_equal(rig_reason_for(f, "nobody@none.example"), RB_REASON_NO_SUCH_USER);
     for (int position = RB_GATE_NO; position <= RB_GATE_VOUCHED; position++) {
-        const struct rb_question question = from(STRANGER, "nobody@none.example");
+        const struct rb_question question = rig_question_from(STRANGER, "nobody@none.example");
         struct rb_ticket *ticket;
 
         move_gate(f, (enum rb_gate)position);
@@ -405,11 +375,11 @@ static void the_gate_speaks_before_a_cached_valid_once_it_knows(void **state)
     assert_int_equal(rig_reason_for(f, "user@none.example"), RB_REASON_ACCEPTED);
     for (size_t i = 0; i < COUNT(cases); i++) {
         move_gate(f, cases[i].position);
-        struct rb_answer answer = answer_from(f, cases[i].client, "user@none.example");
+        struct rb_answer answer = rig_answer_from(f, cases[i].client, "user@none.example");
         assert_answer(&answer, RB_REASON_ACCEPTED, RB_VOUCHER_NOBODY);
         assert_true(answer.cached);
         rig_await_idle(f);
-        answer = answer_from(f, cases[i].client, "user@none.example");
+        answer = rig_answer_from(f, cases[i].client, "user@none.example");
         assert_answer(&answer, cases[i].then.reason, cases[i].then.voucher);
         assert_int_equal(answer.cached, cases[i].then.reason == RB_REASON_ACCEPTED);
     }
@@ -424,13 +394,13 @@ static void a_stale_answer_is_refreshed_only_where_somebody_vouches(void **state
     rig_open(f);
     assert_int_equal(rig_reason_for(f, "user@none.example"), RB_REASON_ACCEPTED);
     fake_clock_advance_s(&f->clock, 7 * 86400LL);
-    assert_true(answer_from(f, STRANGER, "user@none.example").cached);
+    assert_true(rig_answer_from(f, STRANGER, "user@none.example").cached);
     rig_await_idle(f);
     assert_int_equal(rig_connections(f), 1);
     assert_int_equal(rig_stats(f).not_vouched, 1);
-    assert_true(answer_from(f, NEIGHBOUR, "user@none.example").cached);
+    assert_true(rig_answer_from(f, NEIGHBOUR, "user@none.example").cached);
     rig_await_callouts(f, RB_REASON_ACCEPTED, 2);
-    const struct rb_answer answer = answer_from(f, NEIGHBOUR, "user@none.example");
+    const struct rb_answer answer = rig_answer_from(f, NEIGHBOUR, "user@none.example");
     assert_answer(&answer, RB_REASON_ACCEPTED, RB_VOUCHER_MX);
     assert_int_equal(answer.age_s, 0);
 }
@@ -438,7 +408,7 @@ static void a_stale_answer_is_refreshed_only_where_somebody_vouches(void **state
 static void a_look_into_the_cache_alone_asks_nobody(void **state)
 {
     struct rig *f = *state;
-    struct rb_question question = from(STRANGER, "user@none.example");
+    struct rb_question question = rig_question_from(STRANGER, "user@none.example");
     struct rb_answer answer = {.size = 0};
 
     f->options.spf_gate = RB_GATE_VOUCHED;
@@ -472,7 +442,7 @@ static void who_joins_is_told_of_its_own_client(void **state)
     rig_open(f);
     rig_hold(f, true);
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct rb_question question = from(cases[i].client, "user@none.example");
+        struct rb_question question = rig_question_from(cases[i].client, "user@none.example");
 
         question.voucher = cases[i].voucher;
         tickets[i] = rig_put(f, &question);
@@ -503,7 +473,7 @@ static void equal_guesses_are_one(void **state)
     struct sockaddr_storage client;
     char texts[CROWD][64];
 
-    memcpy(&client, client_at(NAMED), sizeof client);
+    memcpy(&client, rig_client(NAMED), sizeof client);
     for (size_t i = 0; i < CROWD; i++) {
         (void)snprintf(texts[i], sizeof texts[i], "u%zu@none.example", i);
         questions[i] = rig_question(texts[i]);
@@ -545,7 +515,7 @@ static void a_reload_meanwhile_takes_no_position_for_another(void **state)
     rig_open(f);
     fake_dns_hold(f->dns, true);
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const struct rb_question question = from(STRANGER, cases[i].address);
+        const struct rb_question question = rig_question_from(STRANGER, cases[i].address);
 
         move_gate(f, cases[i].position);
         tickets[i] = rig_put(f, &question);
@@ -579,10 +549,10 @@ static void each_record_is_asked_for_once(void **state)
     f->options.spf_gate = RB_GATE_VOUCHED;
     rig_open(f);
     for (int i = 0; i < 2; i++) {
-        struct rb_answer answer = answer_from(f, NEIGHBOUR, "user@none.example");
+        struct rb_answer answer = rig_answer_from(f, NEIGHBOUR, "user@none.example");
 
         assert_answer(&answer, RB_REASON_ACCEPTED, RB_VOUCHER_MX);
-        answer = answer_from(f, "192.0.2.201", "nobody@none.example");
+        answer = rig_answer_from(f, "192.0.2.201", "nobody@none.example");
         assert_int_equal(answer.reason, RB_REASON_NO_SUCH_USER);
         for (size_t j = 0; j < COUNT(looked_up); j++)
             if (asked(f, looked_up[j].name, looked_up[j].type) != 1)
@@ -635,7 +605,7 @@ static void each_question_costs_so_many_look_ups(void **state)
         if (f->options.spf_gate != cases[i].position)
             move_gate(f, cases[i].position);
         before = look_ups(f);
-        const struct rb_answer answer = answer_from(f, cases[i].client, cases[i].address);
+        const struct rb_answer answer = rig_answer_from(f, cases[i].client, cases[i].address);
         assert_int_equal(answer.reason, cases[i].reason);
         if (look_ups(f) - before != cases[i].lookups)
             fail_msg("%s for %s: %zu look-ups", cases[i].client, cases[i].address,
@@ -652,16 +622,16 @@ static void what_dns_failed_for_is_asked_again_soon(void **state)
 
     f->options.spf_gate = RB_GATE_VOUCHED;
     rig_open(f);
-    struct rb_answer answer = answer_from(f, FAILING, "user@neutral.example");
+    struct rb_answer answer = rig_answer_from(f, FAILING, "user@neutral.example");
     assert_answer(&answer, RB_REASON_NOT_VOUCHED, RB_VOUCHER_NOBODY);
     before = asked(f, ptr, ns_t_ptr);
     assert_true(before > 0);
     fake_clock_advance_s(&f->clock, SPF_MEMO_FOR_NOW_LIFE_S - 1);
-    answer = answer_from(f, FAILING, "user@neutral.example");
+    answer = rig_answer_from(f, FAILING, "user@neutral.example");
     assert_answer(&answer, RB_REASON_NOT_VOUCHED, RB_VOUCHER_NOBODY);
     assert_int_equal(asked(f, ptr, ns_t_ptr), before);
     fake_clock_advance_s(&f->clock, 1);
-    answer = answer_from(f, FAILING, "user@neutral.example");
+    answer = rig_answer_from(f, FAILING, "user@neutral.example");
     assert_answer(&answer, RB_REASON_NOT_VOUCHED, RB_VOUCHER_NOBODY);
     assert_true(asked(f, ptr, ns_t_ptr) > before);
 }
@@ -676,10 +646,10 @@ static void a_guess_that_takes_too_long_is_given_up(void **state)
     f->options.spf_gate = RB_GATE_VOUCHED;
     f->options.total_timeout_ms = SILENCE_MS;
     rig_open(f);
-    struct rb_answer answer = answer_from(f, MUTE, "user@neutral.example");
+    struct rb_answer answer = rig_answer_from(f, MUTE, "user@neutral.example");
     assert_answer(&answer, RB_REASON_NOT_VOUCHED, RB_VOUCHER_NOBODY);
     before = asked(f, "41.113.0.203.in-addr.arpa", ns_t_ptr);
-    answer = answer_from(f, MUTE, "other@neutral.example");
+    answer = rig_answer_from(f, MUTE, "other@neutral.example");
     assert_answer(&answer, RB_REASON_NOT_VOUCHED, RB_VOUCHER_NOBODY);
     assert_int_equal(asked(f, "41.113.0.203.in-addr.arpa", ns_t_ptr), before);
     assert_int_equal(rig_connections(f), 0);

@@ -134,42 +134,9 @@ static int set_up(void **state)
     return rig_set_up(state, &world);
 }
 
-/* The one place where addresses of clients are kept: what is asked must have been copied. */
-static const struct sockaddr *client_at(const char *ip)
-{
-    static struct sockaddr_storage storage;
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
-
-    storage = (struct sockaddr_storage){.ss_family = AF_INET};
-    if (inet_pton(AF_INET, ip, &v4->sin_addr) == 1)
-        return (const struct sockaddr *)&storage;
-    storage.ss_family = AF_INET6;
-    assert_int_equal(inet_pton(AF_INET6, ip, &v6->sin6_addr), 1);
-    return (const struct sockaddr *)&storage;
-}
-
-static struct rb_question from(const char *client, const char *text)
-{
-    struct rb_question question = rig_question(text);
-
-    question.client = client_at(client);
-    question.helo = "client.example";
-    return question;
-}
-
-static struct rb_answer answer_from(struct rig *f, const char *client, const char *text)
-{
-    const struct rb_question question = from(client, text);
-    struct rb_answer answer = {.size = 0};
-
-    rig_verify(f, &question, &answer);
-    return answer;
-}
-
 static enum rb_reason reason_from(struct rig *f, const char *client, const char *text)
 {
-    return answer_from(f, client, text).reason;
+    return rig_answer_from(f, client, text).reason;
 }
 
 static void assert_rule(const struct rb_answer *answer, enum rb_reason reason, const char *rule)
@@ -235,7 +202,7 @@ static void nobody_is_called_for_a_client_that_the_domain_disowns(void **state)
     struct rig *f = *state;
 
     rig_open(f);
-    const struct rb_answer answer = answer_from(f, STRANGER, "user@strict.example");
+    const struct rb_answer answer = rig_answer_from(f, STRANGER, "user@strict.example");
     assert_rule(&answer, RB_REASON_SPF_FAIL, "spf_fail");
     assert_int_equal(answer.verdict, RB_VERDICT_UNKNOWN);
     assert_string_equal(answer.address, "user@strict.example");
@@ -292,7 +259,8 @@ static void the_next_message_costs_no_dns_whoever_sends_it(void **state)
     for (unsigned i = 0; i < COUNT(table); i++) {
         assert_int_equal(reason_from(f, table[i].client, "nobody@strict.example"), table[i].reason);
         assert_int_equal(asked_txt(f, "strict.example"), 1);
-        const struct rb_question again = from(table[i].client, "nobody@strict.example");
+        const struct rb_question again =
+            rig_question_from(table[i].client, "nobody@strict.example");
         struct rb_ticket *ticket = rig_put(f, &again);
         assert_true(rb_ready(ticket));
         assert_int_equal(rig_outcome(ticket), table[i].reason);
@@ -312,12 +280,12 @@ static void spf_fail_is_told_of_an_address_known_to_be_valid(void **state)
     rig_open(f);
     assert_int_equal(reason_from(f, FRIEND, "user@strict.example"), RB_REASON_ACCEPTED);
     for (int i = 0; i < 2; i++) { /* by DNS, then from memory */
-        const struct rb_answer answer = answer_from(f, STRANGER, "user@strict.example");
+        const struct rb_answer answer = rig_answer_from(f, STRANGER, "user@strict.example");
 
         assert_rule(&answer, RB_REASON_SPF_FAIL, "spf_fail");
         assert_false(answer.cached);
     }
-    const struct rb_answer answer = answer_from(f, FRIEND, "user@strict.example");
+    const struct rb_answer answer = rig_answer_from(f, FRIEND, "user@strict.example");
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED); /* what is known stays known */
     assert_true(answer.cached);
     assert_int_equal(rig_connections(f), 1);
@@ -329,7 +297,7 @@ static void what_is_known_to_be_invalid_is_told_without_spf(void **state)
 
     rig_open(f);
     assert_int_equal(rig_reason_for(f, "nobody@strict.example"), RB_REASON_NO_SUCH_USER);
-    const struct rb_question question = from(STRANGER, "nobody@strict.example");
+    const struct rb_question question = rig_question_from(STRANGER, "nobody@strict.example");
     struct rb_ticket *ticket = rig_put(f, &question);
     assert_true(rb_ready(ticket));
     assert_int_equal(rig_outcome(ticket), RB_REASON_NO_SUCH_USER);
@@ -340,7 +308,7 @@ static void what_is_known_to_be_invalid_is_told_without_spf(void **state)
 static void a_look_into_the_cache_alone_asks_no_dns(void **state)
 {
     struct rig *f = *state;
-    struct rb_question question = from(STRANGER, "user@strict.example");
+    struct rb_question question = rig_question_from(STRANGER, "user@strict.example");
     struct rb_answer answer = {.size = 0};
 
     rig_open(f);
@@ -360,7 +328,7 @@ static void what_the_cache_knows_does_not_wait_for_spf(void **state)
     assert_int_equal(rig_reason_for(f, "user@strict.example"), RB_REASON_ACCEPTED);
     fake_dns_hold(f->dns, true);
     for (size_t i = 0; i < COUNT(ages); i++) {
-        const struct rb_question question = from(STRANGER, "user@strict.example");
+        const struct rb_question question = rig_question_from(STRANGER, "user@strict.example");
         struct rb_answer answer = {.size = 0};
         struct rb_ticket *ticket;
 
@@ -379,7 +347,7 @@ static void what_the_cache_knows_does_not_wait_for_spf(void **state)
 static void behind_cached_answers_the_queue_does_not_fill(void **state)
 {
     struct rig *f = *state;
-    const struct rb_question question = from(STRANGER, "user@strict.example");
+    const struct rb_question question = rig_question_from(STRANGER, "user@strict.example");
 
     f->options.max_pending = 2;
     rig_open(f);
@@ -405,7 +373,7 @@ static void behind_a_cached_answer_the_domain_is_asked_once(void **state)
         char client[INET_ADDRSTRLEN];
 
         (void)snprintf(client, sizeof client, "203.0.113.%u", i);
-        const struct rb_question question = from(client, "user@strict.example");
+        const struct rb_question question = rig_question_from(client, "user@strict.example");
         struct rb_ticket *ticket = rig_put(f, &question);
         assert_true(rb_ready(ticket));
         assert_int_equal(rig_outcome(ticket), RB_REASON_SPF_FAIL);
@@ -425,12 +393,12 @@ static void a_stale_answer_is_refreshed_only_for_a_client_that_passes(void **sta
     rig_await_idle(f);
     assert_int_equal(rig_connections(f), 1);
     assert_int_equal(rig_stats(f).spf_fail, 1);
-    struct rb_answer answer = answer_from(f, FRIEND, "user@strict.example");
+    struct rb_answer answer = rig_answer_from(f, FRIEND, "user@strict.example");
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     assert_true(answer.cached);
     assert_int_equal(answer.age_s, 7 * DAY);
     rig_await_callouts(f, RB_REASON_ACCEPTED, 2);
-    answer = answer_from(f, FRIEND, "user@strict.example");
+    answer = rig_answer_from(f, FRIEND, "user@strict.example");
     assert_int_equal(answer.age_s, 0);
     assert_int_equal(rig_connections(f), 2);
 }
@@ -438,7 +406,7 @@ static void a_stale_answer_is_refreshed_only_for_a_client_that_passes(void **sta
 static void there_is_no_gate_where_it_is_off_or_has_nothing_to_go_by(void **state)
 {
     struct rig *f = *state;
-    struct rb_question question = from(STRANGER, "user@strict.example");
+    struct rb_question question = rig_question_from(STRANGER, "user@strict.example");
     struct rb_answer answer = {.size = 0};
     char relay[32];
 
@@ -448,7 +416,7 @@ static void there_is_no_gate_where_it_is_off_or_has_nothing_to_go_by(void **stat
     rig_verify(f, &question, &answer);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
     (void)snprintf(relay, sizeof relay, "127.0.0.1:%u", (unsigned)fake_host_port(f->host));
-    question.client = client_at(STRANGER);
+    question.client = rig_client(STRANGER);
     question.relay = relay;
     rig_verify(f, &question, &answer);
     assert_int_equal(answer.reason, RB_REASON_ACCEPTED);
@@ -482,7 +450,7 @@ static void a_question_at_the_gate_is_not_ready_and_then_is(void **state)
 
     rig_open(f);
     for (size_t i = 0; i < COUNT(clients); i++) {
-        const struct rb_question question = from(clients[i], "nobody@strict.example");
+        const struct rb_question question = rig_question_from(clients[i], "nobody@strict.example");
         struct rb_answer answer = {0};
         struct rb_ticket *ticket;
 
@@ -503,14 +471,14 @@ static void a_question_at_the_gate_is_not_ready_and_then_is(void **state)
 static void a_question_at_the_gate_may_be_left_and_goes_on(void **state)
 {
     struct rig *f = *state;
-    const struct rb_question question = from(FRIEND, "user@strict.example");
+    const struct rb_question question = rig_question_from(FRIEND, "user@strict.example");
 
     rig_open(f);
     fake_dns_hold(f->dns, true);
     rb_ticket_free(rig_put(f, &question));
     fake_dns_hold(f->dns, false);
     rig_await_callouts(f, RB_REASON_ACCEPTED, 1);
-    assert_true(answer_from(f, FRIEND, "user@strict.example").cached);
+    assert_true(rig_answer_from(f, FRIEND, "user@strict.example").cached);
     assert_int_equal(rig_connections(f), 1);
 }
 
@@ -518,7 +486,7 @@ static void a_question_at_the_gate_may_be_left_and_goes_on(void **state)
 static void a_caller_in_a_hurry_does_not_open_the_gate(void **state)
 {
     struct rig *f = *state;
-    const struct rb_question question = from(STRANGER, "nobody@strict.example");
+    const struct rb_question question = rig_question_from(STRANGER, "nobody@strict.example");
     struct rb_answer answer = {0};
 
     rig_open(f);
@@ -541,7 +509,7 @@ static void equal_checks_are_one(void **state)
     char names[CROWD][64];
 
     for (size_t i = 0; i < COUNT(clients); i++)
-        memcpy(&addresses[i], client_at(clients[i]), sizeof addresses[i]);
+        memcpy(&addresses[i], rig_client(clients[i]), sizeof addresses[i]);
     for (size_t i = 0; i < CROWD; i++) {
         (void)snprintf(names[i], sizeof names[i], "u%zu@strict.example", i);
         questions[i] = rig_question(names[i]);
@@ -578,7 +546,7 @@ static void senders_and_sessions_that_a_record_tells_apart_are(void **state)
     struct rb_question questions[COUNT(table)];
 
     for (size_t i = 0; i < COUNT(table); i++) {
-        questions[i] = from(STRANGER, table[i].address);
+        questions[i] = rig_question_from(STRANGER, table[i].address);
         questions[i].helo = table[i].helo;
     }
     rig_open(f);
@@ -601,7 +569,7 @@ static void those_who_come_through_the_gate_are_joined(void **state)
     struct rb_question questions[CROWD];
 
     for (size_t i = 0; i < CROWD; i++)
-        questions[i] = from(FRIEND, "user@strict.example");
+        questions[i] = rig_question_from(FRIEND, "user@strict.example");
     rig_open(f);
     fake_dns_hold(f->dns, true);
     rig_start_askers(f, CROWD, questions, CROWD);
@@ -623,7 +591,7 @@ static void those_who_come_through_the_gate_are_joined(void **state)
 static void a_dead_name_server_opens_the_gate_in_the_end(void **state)
 {
     struct rig *f = *state;
-    const struct rb_question question = from(STRANGER, "user@mute.example");
+    const struct rb_question question = rig_question_from(STRANGER, "user@mute.example");
     struct rb_answer answer = {0};
     unsigned asked;
 
@@ -655,7 +623,7 @@ static void a_name_of_the_client_that_comes_too_late_opens_the_gate(void **state
 static void who_joins_a_look_up_ends_with_it(void **state)
 {
     struct rig *f = *state;
-    struct rb_question question = from(STRANGER, "user@mute.example");
+    struct rb_question question = rig_question_from(STRANGER, "user@mute.example");
     struct rb_ticket *first, *second;
     bool joined;
 
@@ -666,7 +634,7 @@ static void who_joins_a_look_up_ends_with_it(void **state)
     await_txt(f, "mute.example");
     for (unsigned i = 0; i < LITTLE_LATER; i++)
         check_pause();
-    question = from(FRIEND, "user@mute.example");
+    question = rig_question_from(FRIEND, "user@mute.example");
     second = rig_put(f, &question);
     joined = !rb_ready(first);
     assert_int_not_equal(rig_outcome(first), RB_REASON_SPF_FAIL);
@@ -689,7 +657,7 @@ static void a_dead_name_server_takes_one_worker(void **state)
         char client[INET_ADDRSTRLEN];
 
         (void)snprintf(client, sizeof client, "203.0.113.%u", i + 1);
-        const struct rb_question question = from(client, "user@mute.example");
+        const struct rb_question question = rig_question_from(client, "user@mute.example");
         tickets[i] = rig_put(f, &question);
     }
     assert_int_equal(rig_stats(f).pending, CLIENTS);
@@ -704,7 +672,7 @@ static void a_dead_name_server_takes_one_worker(void **state)
 static void a_silent_name_server_takes_no_worker_from_callouts(void **state)
 {
     struct rig *f = *state;
-    const struct rb_question question = from(STRANGER, "user@strict.example");
+    const struct rb_question question = rig_question_from(STRANGER, "user@strict.example");
     struct rb_ticket *ticket, *other;
 
     f->options.max_workers = 1;
@@ -727,7 +695,7 @@ static void a_silent_name_server_takes_no_worker_from_callouts(void **state)
 static void a_look_up_has_its_time_from_when_it_is_made(void **state)
 {
     struct rig *f = *state;
-    const struct rb_question question = from(STRANGER, "user@strict.example");
+    const struct rb_question question = rig_question_from(STRANGER, "user@strict.example");
 
     f->options.max_workers = 1;
     f->options.max_held = 0;
@@ -747,14 +715,14 @@ static void a_look_up_has_its_time_from_when_it_is_made(void **state)
 static void a_full_queue_takes_nobody_to_the_gate(void **state)
 {
     struct rig *f = *state;
-    const struct rb_question first = from(FRIEND, "user@strict.example");
+    const struct rb_question first = rig_question_from(FRIEND, "user@strict.example");
     struct rb_ticket *ticket;
 
     f->options.max_pending = 1;
     rig_open(f);
     fake_dns_hold(f->dns, true);
     ticket = rig_put(f, &first);
-    const struct rb_question second = from(STRANGER, "user@strict.example");
+    const struct rb_question second = rig_question_from(STRANGER, "user@strict.example");
     struct rb_ticket *refused = rig_put(f, &second);
     assert_true(rb_ready(refused));
     assert_int_equal(rig_outcome(refused), RB_REASON_BUSY);
@@ -771,7 +739,7 @@ static void the_end_wakes_those_who_wait_at_the_gate(void **state)
     struct rb_question questions[CROWD];
 
     for (size_t i = 0; i < CROWD; i++)
-        questions[i] = from(i % 2 == 0 ? FRIEND : STRANGER, "user@strict.example");
+        questions[i] = rig_question_from(i % 2 == 0 ? FRIEND : STRANGER, "user@strict.example");
     rig_open(f);
     fake_dns_hold(f->dns, true);
     rig_start_askers(f, CROWD, questions, CROWD);
@@ -779,7 +747,7 @@ static void the_end_wakes_those_who_wait_at_the_gate(void **state)
     rig_join_askers(f, CROWD); /* while the name server still says nothing */
     for (size_t i = 0; i < CROWD; i++)
         assert_rule(&f->askers[i].answer, RB_REASON_TIMEOUT, "shutting_down");
-    const struct rb_question late = from(STRANGER, "user@strict.example");
+    const struct rb_question late = rig_question_from(STRANGER, "user@strict.example");
     const struct rb_answer answer = rig_answer(rig_put(f, &late));
     assert_rule(&answer, RB_REASON_TIMEOUT, "shutting_down");
     fake_dns_hold(f->dns, false);
@@ -806,7 +774,7 @@ static void let_the_name_server_answer(void *arg, struct rb_ticket *ticket)
 static void the_end_is_told_to_all_at_the_gate_whoever_answers_meanwhile(void **state)
 {
     struct rig *f = *state;
-    struct rb_question question = from(STRANGER, "user@strict.example");
+    struct rb_question question = rig_question_from(STRANGER, "user@strict.example");
     struct rb_ticket *tickets[2];
 
     rig_open(f);
@@ -815,7 +783,7 @@ static void the_end_is_told_to_all_at_the_gate_whoever_answers_meanwhile(void **
     question.done = let_the_name_server_answer;
     question.done_arg = f;
     tickets[0] = rig_put(f, &question);
-    question = from(STRANGER, "nobody@strict.example");
+    question = rig_question_from(STRANGER, "nobody@strict.example");
     tickets[1] = rig_put(f, &question);
     await_txt(f, "strict.example");
     rb_verifier_stop(f->verifier);
@@ -862,14 +830,15 @@ static void a_client_gets_no_more_than_its_rate(void **state)
                      RB_REASON_NO_SUCH_USER);
     assert_int_equal(reason_from(f, "2001:db8:1:2:ffff::2", "nobody0@d1.example"),
                      RB_REASON_NO_SUCH_USER);
-    question = from("2001:db8:1:2::3", "nobody0@d2.example"); /* one customer's network */
+    question =
+        rig_question_from("2001:db8:1:2::3", "nobody0@d2.example"); /* one customer's network */
     assert_limited(f, &question, "per_client_rate");
     assert_int_equal(reason_from(f, "2001:db8:1:3::1", "nobody0@d2.example"),
                      RB_REASON_NO_SUCH_USER);
     assert_int_equal(reason_from(f, STRANGER, "nobody1@d0.example"), RB_REASON_NO_SUCH_USER);
     assert_int_equal(reason_from(f, "::ffff:" STRANGER, "nobody1@d1.example"),
                      RB_REASON_NO_SUCH_USER);
-    question = from(STRANGER, "nobody1@d2.example");
+    question = rig_question_from(STRANGER, "nobody1@d2.example");
     assert_limited(f, &question, "per_client_rate");
     assert_nobodies(f, 5, 5, "d3.example"); /* nobody's */
     fake_clock_advance_s(&f->clock, 30);

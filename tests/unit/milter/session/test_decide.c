@@ -672,35 +672,7 @@ static void of_a_message_under_many_policies_each_is_settled(void **state)
 
 /* --- Who vouches ------------------------------------------------------------- */
 
-/* A verifier whose gate is closed unless somebody vouches, and what it was asked. */
-struct gate {
-    enum rb_reason closed, open;
-    unsigned asked[RB_VOUCHER_MAX];
-};
-
-static void answer_by_gate(void *arg, const struct rb_question *question, enum decision_of of,
-                           struct rb_answer *answer)
-{
-    struct gate *gate = arg;
-    const bool is_open = question->voucher != RB_VOUCHER_NOBODY;
-
-    assert_int_equal(of, OF_SENDER);
-    gate->asked[question->voucher]++;
-    answer->voucher = question->voucher;
-    answer->reason = is_open ? gate->open : gate->closed;
-    answer->verdict = rb_reason_verdict(answer->reason);
-    (void)snprintf(answer->reply, sizeof answer->reply, is_open ? "550 5.1.1 it said" : "");
-    (void)snprintf(answer->rule, sizeof answer->rule, "%s", is_open ? "" : "spf_fail");
-}
-
 #define VOUCHED "policy \"v\" { match { recipient = { \"v.example\" } } vouched = yes }\n"
-
-static void begin_behind_gate(struct session_rig *f, struct gate *gate, const char *text)
-{
-    session_rig_begin(f, text);
-    f->world.answer = answer_by_gate;
-    f->world.answer_arg = gate;
-}
 
 static void is_told_by(const struct session_rig *f, const struct decision *decision,
                        enum rb_voucher voucher)
@@ -714,11 +686,11 @@ static void is_told_by(const struct session_rig *f, const struct decision *decis
 static void a_policy_that_vouches_opens_the_gate(void **state)
 {
     struct session_rig *f = *state;
-    struct gate gate = {.closed = RB_REASON_SPF_FAIL, .open = RB_REASON_NO_SUCH_USER};
+    struct session_rig_gate gate = {.closed = RB_REASON_SPF_FAIL, .open = RB_REASON_NO_SUCH_USER};
 
     const uint64_t counted = metrics_vouchers(RB_VOUCHER_POLICY);
 
-    begin_behind_gate(f, &gate, VOUCHED);
+    session_rig_begin_behind_gate(f, &gate, VOUCHED);
     is_decided(rcpt(f, "<u@v.example>"), RB_REASON_NO_SUCH_USER, ACTION_REJECT);
     assert_int_equal(metrics_vouchers(RB_VOUCHER_POLICY), counted + 1);
     assert_int_equal(gate.asked[RB_VOUCHER_POLICY], 1);
@@ -740,10 +712,11 @@ static void each_recipient_has_the_answer_that_its_policy_asks_for(void **state)
     struct session_rig *f = *state;
 
     for (size_t first = 0; first < COUNT(rows); first++) {
-        struct gate gate = {.closed = RB_REASON_SPF_FAIL, .open = RB_REASON_NO_SUCH_USER};
+        struct session_rig_gate gate = {.closed = RB_REASON_SPF_FAIL,
+                                        .open = RB_REASON_NO_SUCH_USER};
         const struct decision *decisions[COUNT(rows)];
 
-        begin_behind_gate(f, &gate, VOUCHED "policy \"rest\" { on_spf_fail = tag }");
+        session_rig_begin_behind_gate(f, &gate, VOUCHED "policy \"rest\" { on_spf_fail = tag }");
         for (size_t i = 0; i < COUNT(rows); i++)
             decisions[(first + i) % 2] = rcpt(f, rows[(first + i) % 2].argument);
         (void)rcpt(f, "<w@a.example>");
@@ -767,9 +740,9 @@ static void what_the_gate_did_not_hold_back_is_not_asked_again(void **state)
     struct session_rig *f = *state;
 
     for (size_t i = 0; i < COUNT(reasons); i++) {
-        struct gate gate = {.closed = reasons[i], .open = RB_REASON_INTERNAL_ERROR};
+        struct session_rig_gate gate = {.closed = reasons[i], .open = RB_REASON_INTERNAL_ERROR};
 
-        begin_behind_gate(f, &gate, VOUCHED);
+        session_rig_begin_behind_gate(f, &gate, VOUCHED);
         assert_int_equal(rcpt(f, "<u@a.example>")->reason, reasons[i]);
         assert_int_equal(rcpt(f, "<u@v.example>")->reason, reasons[i]);
         assert_int_equal(gate.asked[RB_VOUCHER_POLICY], 0);
@@ -784,9 +757,9 @@ static void every_word_of_the_gate_is_asked_about_again(void **state)
     struct session_rig *f = *state;
 
     for (size_t i = 0; i < COUNT(reasons); i++) {
-        struct gate gate = {.closed = reasons[i], .open = RB_REASON_ACCEPTED};
+        struct session_rig_gate gate = {.closed = reasons[i], .open = RB_REASON_ACCEPTED};
 
-        begin_behind_gate(f, &gate, VOUCHED);
+        session_rig_begin_behind_gate(f, &gate, VOUCHED);
         assert_int_equal(rcpt(f, "<u@a.example>")->reason, reasons[i]);
         assert_int_equal(rcpt(f, "<u@v.example>")->reason, RB_REASON_ACCEPTED);
     }
@@ -795,10 +768,11 @@ static void every_word_of_the_gate_is_asked_about_again(void **state)
 static void who_vouches_later_makes_another_decision(void **state)
 {
     struct session_rig *f = *state;
-    struct gate gate = {.closed = RB_REASON_NOT_VOUCHED, .open = RB_REASON_NO_SUCH_USER};
+    struct session_rig_gate gate = {.closed = RB_REASON_NOT_VOUCHED,
+                                    .open = RB_REASON_NO_SUCH_USER};
     const struct decision *decision;
 
-    begin_behind_gate(f, &gate, "decide_at = \"eom\"\n");
+    session_rig_begin_behind_gate(f, &gate, "decide_at = \"eom\"\n");
     decision = rcpt(f, "<u@a.example>");
     is_decided(decision, RB_REASON_NOT_VOUCHED, ACTION_ACCEPT);
     decide_vouch(&f->session, RB_VOUCHER_DKIM);
@@ -814,18 +788,19 @@ static void who_vouches_later_makes_another_decision(void **state)
 static void who_vouches_later_changes_no_other_decision(void **state)
 {
     struct session_rig *f = *state;
-    struct gate gate = {.closed = RB_REASON_SPF_FAIL, .open = RB_REASON_NO_SUCH_USER};
+    struct session_rig_gate gate = {.closed = RB_REASON_SPF_FAIL, .open = RB_REASON_NO_SUCH_USER};
 
-    begin_behind_gate(f, &gate, "policy \"strict\" { on_spf_fail = reject on_invalid = tag }\n");
+    session_rig_begin_behind_gate(f, &gate,
+                                  "policy \"strict\" { on_spf_fail = reject on_invalid = tag }\n");
     is_decided(rcpt(f, "<u@a.example>"), RB_REASON_SPF_FAIL, ACTION_REJECT);
     decide_vouch(&f->session, RB_VOUCHER_DKIM); /* the recipient was turned away */
     assert_false(decide_is_pending(&f->session));
-    begin_behind_gate(f, &gate, "policy \"none\" { verify = none }\n");
+    session_rig_begin_behind_gate(f, &gate, "policy \"none\" { verify = none }\n");
     is_decided(rcpt(f, "<u@a.example>"), RB_REASON_EXEMPT, ACTION_ACCEPT);
     decide_vouch(&f->session, RB_VOUCHER_DKIM);
     assert_false(decide_is_pending(&f->session));
     gate.closed = RB_REASON_CATCH_ALL;
-    begin_behind_gate(f, &gate, "");
+    session_rig_begin_behind_gate(f, &gate, "");
     is_decided(rcpt(f, "<u@a.example>"), RB_REASON_CATCH_ALL, ACTION_ACCEPT);
     decide_vouch(&f->session, RB_VOUCHER_DKIM);
     assert_false(decide_is_pending(&f->session));

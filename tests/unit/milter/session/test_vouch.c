@@ -430,34 +430,9 @@ static void a_sender_without_a_domain_is_vouched_for_by_nobody(void **state)
 
 /* --- What becomes of the message ------------------------------------------------ */
 
-/* A verifier whose gate holds questions back unless somebody vouches, and what it was asked. */
-struct gate {
-    enum rb_reason closed, open;
-    unsigned asked[RB_VOUCHER_MAX];
-};
-
-static void answer_by_gate(void *arg, const struct rb_question *question, enum decision_of of,
-                           struct rb_answer *answer)
-{
-    struct gate *gate = arg;
-
-    (void)of;
-    gate->asked[question->voucher]++;
-    answer->voucher = question->voucher;
-    answer->reason = question->voucher != RB_VOUCHER_NOBODY ? gate->open : gate->closed;
-    answer->verdict = rb_reason_verdict(answer->reason);
-}
-
 static const struct decision *rcpt(struct session_rig *f, const char *argument)
 {
     return session_rcpt(&f->session, argument);
-}
-
-static void begin(struct session_rig *f, struct gate *gate, const char *text)
-{
-    session_rig_begin(f, text);
-    f->world.answer = answer_by_gate;
-    f->world.answer_arg = gate;
 }
 
 static void is_decided(const struct decision *decision, enum rb_reason reason, enum action action)
@@ -482,10 +457,10 @@ static void whom_a_filter_vouches_for_is_asked_about(void **state)
     struct session_rig *f = *state;
 
     for (size_t i = 0; i < COUNT(held); i++) {
-        struct gate gate = {.closed = held[i], .open = RB_REASON_NO_SUCH_USER};
+        struct session_rig_gate gate = {.closed = held[i], .open = RB_REASON_NO_SUCH_USER};
         const struct decision *decision;
 
-        begin(f, &gate, AT_EOM);
+        session_rig_begin_behind_gate(f, &gate, AT_EOM);
         decision = rcpt(f, "<u@a.example>");
         assert_true(decision->pending);
         assert_ptr_equal(ends(f, TRUSTED PASS), decision);
@@ -503,10 +478,11 @@ static void whom_nobody_vouches_for_is_decided_about_as_the_gate_says(void **sta
     struct session_rig *f = *state;
 
     for (size_t i = 0; i < COUNT(values); i++) {
-        struct gate gate = {.closed = RB_REASON_SPF_FAIL, .open = RB_REASON_INTERNAL_ERROR};
+        struct session_rig_gate gate = {.closed = RB_REASON_SPF_FAIL,
+                                        .open = RB_REASON_INTERNAL_ERROR};
         const struct decision *decision;
 
-        begin(f, &gate, AT_EOM "policy \"p\" { on_spf_fail = reject }");
+        session_rig_begin_behind_gate(f, &gate, AT_EOM "policy \"p\" { on_spf_fail = reject }");
         decision = rcpt(f, "<u@a.example>");
         assert_true(decision->pending); /* it is not too late yet */
         assert_ptr_equal(ends(f, values[i]), decision);
@@ -518,10 +494,10 @@ static void whom_nobody_vouches_for_is_decided_about_as_the_gate_says(void **sta
 static void a_vouched_sender_that_spf_disowns_gets_in(void **state)
 {
     struct session_rig *f = *state;
-    struct gate gate = {.closed = RB_REASON_SPF_FAIL, .open = RB_REASON_ACCEPTED};
+    struct session_rig_gate gate = {.closed = RB_REASON_SPF_FAIL, .open = RB_REASON_ACCEPTED};
     const struct decision *decision;
 
-    begin(f, &gate, AT_EOM "policy \"p\" { on_spf_fail = reject }");
+    session_rig_begin_behind_gate(f, &gate, AT_EOM "policy \"p\" { on_spf_fail = reject }");
     decision = rcpt(f, "<u@a.example>");
     assert_null(ends(f, TRUSTED PASS));
     is_decided(decision, RB_REASON_ACCEPTED, ACTION_ACCEPT);
@@ -530,13 +506,15 @@ static void a_vouched_sender_that_spf_disowns_gets_in(void **state)
 static void each_policy_decides_by_the_one_answer(void **state)
 {
     struct session_rig *f = *state;
-    struct gate gate = {.closed = RB_REASON_NOT_VOUCHED, .open = RB_REASON_NO_SUCH_USER};
+    struct session_rig_gate gate = {.closed = RB_REASON_NOT_VOUCHED,
+                                    .open = RB_REASON_NO_SUCH_USER};
     const struct decision *tags, *accepts, *exempt;
 
-    begin(f, &gate,
-          AT_EOM "policy \"t\" { match { recipient = { \"t@\" } } on_invalid = tag }\n"
-                 "policy \"a\" { match { recipient = { \"a@\" } } on_invalid = accept }\n"
-                 "policy \"n\" { match { recipient = { \"n@\" } } verify = none }");
+    session_rig_begin_behind_gate(
+        f, &gate,
+        AT_EOM "policy \"t\" { match { recipient = { \"t@\" } } on_invalid = tag }\n"
+               "policy \"a\" { match { recipient = { \"a@\" } } on_invalid = accept }\n"
+               "policy \"n\" { match { recipient = { \"n@\" } } verify = none }");
     tags = rcpt(f, "<t@a.example>");
     accepts = rcpt(f, "<a@a.example>");
     exempt = rcpt(f, "<n@a.example>");
@@ -552,9 +530,10 @@ static void each_policy_decides_by_the_one_answer(void **state)
 static void recipients_of_another_fate_are_put_off(void **state)
 {
     struct session_rig *f = *state;
-    struct gate gate = {.closed = RB_REASON_NOT_VOUCHED, .open = RB_REASON_ACCEPTED};
+    struct session_rig_gate gate = {.closed = RB_REASON_NOT_VOUCHED, .open = RB_REASON_ACCEPTED};
 
-    begin(f, &gate, AT_EOM "policy \"t\" { match { recipient = { \"t@\" } } on_invalid = tag }");
+    session_rig_begin_behind_gate(
+        f, &gate, AT_EOM "policy \"t\" { match { recipient = { \"t@\" } } on_invalid = tag }");
     assert_true(rcpt(f, "<u@a.example>")->pending);
     assert_true(rcpt(f, "<t@a.example>")->put_off);
     assert_true(rcpt(f, "<v@a.example>")->pending);
@@ -563,10 +542,11 @@ static void recipients_of_another_fate_are_put_off(void **state)
 static void in_a_dry_run_nothing_is_refused(void **state)
 {
     struct session_rig *f = *state;
-    struct gate gate = {.closed = RB_REASON_NOT_VOUCHED, .open = RB_REASON_NO_SUCH_USER};
+    struct session_rig_gate gate = {.closed = RB_REASON_NOT_VOUCHED,
+                                    .open = RB_REASON_NO_SUCH_USER};
     const struct decision *decision;
 
-    begin(f, &gate, "dry_run = yes\n" AT_EOM);
+    session_rig_begin_behind_gate(f, &gate, "dry_run = yes\n" AT_EOM);
     decision = rcpt(f, "<u@a.example>");
     assert_null(ends(f, TRUSTED PASS));
     is_decided(decision, RB_REASON_NO_SUCH_USER, ACTION_ACCEPT);
@@ -580,9 +560,9 @@ static void what_the_gate_let_through_is_not_asked_again(void **state)
     struct session_rig *f = *state;
 
     for (size_t i = 0; i < COUNT(reasons); i++) {
-        struct gate gate = {.closed = reasons[i], .open = RB_REASON_INTERNAL_ERROR};
+        struct session_rig_gate gate = {.closed = reasons[i], .open = RB_REASON_INTERNAL_ERROR};
 
-        begin(f, &gate, AT_EOM);
+        session_rig_begin_behind_gate(f, &gate, AT_EOM);
         assert_int_equal(rcpt(f, "<u@a.example>")->reason, reasons[i]);
         assert_null(ends(f, TRUSTED PASS));
         assert_int_equal(gate.asked[RB_VOUCHER_DKIM], 0);
@@ -596,12 +576,13 @@ static void before_the_end_of_the_message_nobody_vouches(void **state)
     struct session_rig *f = *state;
 
     for (size_t i = 0; i < COUNT(stages); i++) {
-        struct gate gate = {.closed = RB_REASON_NOT_VOUCHED, .open = RB_REASON_INTERNAL_ERROR};
+        struct session_rig_gate gate = {.closed = RB_REASON_NOT_VOUCHED,
+                                        .open = RB_REASON_INTERNAL_ERROR};
         char text[200];
 
         (void)snprintf(text, sizeof text,
                        "decide_at = \"%s\"\ntrusted_authserv_ids = { \"" TRUSTED "\" }", stages[i]);
-        begin(f, &gate, text);
+        session_rig_begin_behind_gate(f, &gate, text);
         is_decided(rcpt(f, "<u@a.example>"), RB_REASON_NOT_VOUCHED, ACTION_ACCEPT);
         assert_null(ends(f, TRUSTED PASS));
         assert_int_equal(gate.asked[RB_VOUCHER_DKIM], 0);
@@ -611,10 +592,11 @@ static void before_the_end_of_the_message_nobody_vouches(void **state)
 static void a_client_that_leaves_leaves_the_gates_word(void **state)
 {
     struct session_rig *f = *state;
-    struct gate gate = {.closed = RB_REASON_NOT_VOUCHED, .open = RB_REASON_INTERNAL_ERROR};
+    struct session_rig_gate gate = {.closed = RB_REASON_NOT_VOUCHED,
+                                    .open = RB_REASON_INTERNAL_ERROR};
     const struct decision *decision;
 
-    begin(f, &gate, AT_EOM);
+    session_rig_begin_behind_gate(f, &gate, AT_EOM);
     decision = rcpt(f, "<u@a.example>");
     see_message(f, TRUSTED PASS);
     assert_null(decide_collect(&f->session, 0, NULL, NULL));
