@@ -447,6 +447,11 @@ struct rb_question {
      * gate is open then. RB_VOUCHER_NOBODY: the gate finds out.
      */
     enum rb_voucher voucher;
+    /*
+     * The client will be asked about in a moment (rb_ask_client): the session with a mail host is
+     * kept open for that (idle_timeout_ms).
+     */
+    bool then_client;
 };
 
 /* A question about nobody yet. */
@@ -749,6 +754,90 @@ enum rb_error rb_verifier_flush(struct rb_verifier *verifier);
  */
 void rb_check_identity(struct rb_verifier *verifier, int64_t until_ms,
                        void (*warn)(void *arg, const char *text), void *arg);
+
+/* --- Connect back ----------------------------------------------------------- */
+
+/* How far a client is confirmed by the host that it claims to be. A newer library may tell more. */
+enum rb_client_result RB_ENUM_ROOM {
+    RB_CLIENT_UNKNOWN = 0, /* not found out: a limit, no time, nobody who could be asked */
+    RB_CLIENT_UNREACHABLE, /* there is no such host, or no connection to it */
+    RB_CLIENT_UNSUPPORTED, /* it is known of late not to know the question: nobody was called */
+    RB_CLIENT_REACHABLE,   /* a mail host answers there, and cannot say whether it is the client */
+    RB_CLIENT_MAYBE,       /* it has some connection to us */
+    RB_CLIENT_DENIED,      /* it says that it is not talking to us */
+    RB_CLIENT_CONFIRMED,   /* it says that it is talking to us over this very connection */
+    RB_CLIENT_MAX,
+};
+
+/* "confirmed"...; "?" for a number out of range. Static. */
+const char *rb_client_result_name(enum rb_client_result result);
+
+/* Which hosts are asked, in their order. */
+enum rb_client_target RB_ENUM_ROOM {
+    RB_TARGET_NONE = 0,
+    RB_TARGET_HELO, /* the addresses of the HELO name */
+    RB_TARGET_MX,   /* the mail hosts of the sender's domain */
+};
+
+/* Is the client the host that it claims to be? The text is the caller's. */
+struct rb_client_question {
+    size_t size;
+    const struct sockaddr *client;  /* who has connected, with its port; port 0: not known */
+    const struct sockaddr *reached; /* the address and port of ours that it reached, as it sees
+                                       them; NULL: not known */
+    const char *helo;               /* as it said it: a name, or an address literal; NULL: none */
+    const char *sender;             /* MAIL FROM, with or without <>; its domain counts */
+    size_t sender_len;              /* 0: the null sender */
+    enum rb_client_target targets[2];
+    bool no_cache;                                     /* call, whatever is known of the host */
+    bool transcript;                                   /* record the dialogue; implies no_cache */
+    void (*done)(void *arg, struct rb_ticket *ticket); /* as that of rb_question */
+    void *done_arg;
+};
+
+static inline void rb_client_question_init(struct rb_client_question *question)
+{
+    memset(question, 0, sizeof *question);
+    question->size = sizeof *question;
+}
+
+/* Plain data but for transcript, as in struct rb_answer. Text is printable ASCII. */
+struct rb_client_answer {
+    size_t size;
+    enum rb_client_result result;
+    char host[RB_DOMAIN_MAX + 1]; /* that was asked, or would be */
+    char ip[46];                  /* "": nobody was called */
+    uint16_t port;
+    char tls[16];
+    int code;
+    char reply[RB_REPLY_MAX + 1];
+    char rule[RB_RULE_MAX + 1]; /* why it is no more than that: of a limit, a known fact... */
+    bool cached;                /* by what is known: nobody was called */
+    int64_t elapsed_ms;
+    struct rb_transcript *transcript; /* NULL unless asked for */
+};
+
+static inline void rb_client_answer_init(struct rb_client_answer *answer)
+{
+    memset(answer, 0, sizeof *answer);
+    answer->size = sizeof *answer;
+}
+
+/* Frees what an answer owns and empties it. NULL is fine. */
+void rb_client_answer_fini(struct rb_client_answer *answer);
+
+/*
+ * Asks whether the client is who it claims to be (AYTTM), under the limits, the breaker, the shield
+ * and the gate of callouts. Never blocks on the network. On RB_OK *ticket is the caller's, for
+ * rb_wait_client, rb_ready, rb_ticket_asked_ms and rb_ticket_free. RB_ERR_ARGUMENT: no client, or no
+ * target. RB_ERR_NOMEM. Any thread.
+ */
+enum rb_error rb_ask_client(struct rb_verifier *verifier, const struct rb_client_question *question,
+                            struct rb_ticket **ticket) __attribute__((warn_unused_result));
+
+/* Waits for the answer, as rb_wait does. */
+enum rb_error rb_wait_client(struct rb_ticket *ticket, int64_t until_ms,
+                             struct rb_client_answer *answer);
 
 /* Whether a text is a relay as rb_question has it. Any thread. */
 bool rb_relay_is_good(const char *relay);

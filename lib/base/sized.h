@@ -20,7 +20,7 @@
 /* NOLINTBEGIN(bugprone-sizeof-expression): the last member may be a pointer */
 enum {
     SIZED_OPTIONS = SIZED_UP_TO(struct rb_options, clock),
-    SIZED_QUESTION = SIZED_UP_TO(struct rb_question, voucher),
+    SIZED_QUESTION = SIZED_UP_TO(struct rb_question, then_client),
     SIZED_ANSWER = SIZED_UP_TO(struct rb_answer, voucher),
     SIZED_PROSPECT = SIZED_UP_TO(struct rb_prospect, why_nobody),
     SIZED_STATS = SIZED_UP_TO(struct rb_stats, cache_bytes),
