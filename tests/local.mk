@@ -38,6 +38,7 @@ UNIT = \
     tests/unit/lib/cache/test_onetime_record \
     tests/unit/lib/cache/test_record \
     tests/unit/lib/cache/test_retry_record \
+    tests/unit/lib/extension/test_verbs \
     tests/unit/lib/limits/test_breaker \
     tests/unit/lib/limits/test_limits \
     tests/unit/lib/limits/test_rates \

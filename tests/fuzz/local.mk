@@ -16,7 +16,8 @@ FUZZ = \
     tests/fuzz/fuzz_record \
     tests/fuzz/fuzz_relay \
     tests/fuzz/fuzz_reply \
-    tests/fuzz/fuzz_spf
+    tests/fuzz/fuzz_spf \
+    tests/fuzz/fuzz_verbs
 
 if FUZZING
 noinst_PROGRAMS += $(FUZZ)
@@ -94,6 +95,11 @@ tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz_spf.c tests/fuzz/fuzz.h $(fuzz_mai
 tests_fuzz_fuzz_spf_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_spf_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_spf_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_verbs_SOURCES = tests/fuzz/fuzz_verbs.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_verbs_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_verbs_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_verbs_LDADD = $(fuzz_libs)
 
 CLEANFILES += fuzz-*.failed
 EXTRA_DIST += tests/fuzz/replay.c tests/fuzz/corpus

@@ -21,11 +21,12 @@ LIB = {
     "spf": "base mail dns",
     "smtp": "base mail",
     "cache": "base mail",
+    "extension": "base mail",
     "limits": "base cache/record",
     "options": "base mail dns",
-    "callout": "base mail dns smtp cache/record options",
+    "callout": "base mail dns smtp cache/record options extension/verbs",
     "sched": "base mail cache/record callout/callout",
-    "verifier": "base mail dns spf smtp cache limits options callout sched",
+    "verifier": "base mail dns spf smtp cache extension limits options callout sched",
 }
 MILTER = {
     "base": "",
@@ -38,7 +39,7 @@ MILTER = {
     "": "base config session daemon mta",  # main.c
 }
 # What milter/ may see of the library beside ringback.h.
-FROM_LIB = "base mail cache/cache limits/rates"
+FROM_LIB = "base mail cache/cache extension limits/rates"
 FREE = {"config.h", "ringback.h"}
 
 
