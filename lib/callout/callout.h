@@ -15,7 +15,10 @@
 #include "options/options.h"
 #include "base/stall.h"
 #include "cache/record.h"
+#include "extension/verbs.h"
 #include "ringback.h"
+
+#include <sys/socket.h>
 
 enum {
     CALLOUT_HOST_MAX = 45 + 1 + 5, /* octets of what hooks know a host by: "address#port" */
@@ -24,17 +27,32 @@ enum {
     CALLOUT_SESSION_QUESTIONS_MAX = 10,
 };
 
-/* One address to ask for. The owner's; the callout writes only what stands behind `asked_ms`. */
+/*
+ * One address to ask for, or one verb to say. The owner's; the callout writes only what stands
+ * behind `asked_ms`.
+ */
 struct callout_item {
     struct callout_item *next;       /* the owner's queue, later the callout's list */
     char address[ADDRESS_TEXT_SIZE]; /* as in a command */
     bool needs_utf8;
-    uint64_t message_size;            /* of the message that is to come; 0: not known */
+    uint64_t message_size; /* of the message that is to come; 0: not known */
+    /*
+     * A line that is said instead, outside any transaction (extension/verbs.h): nothing is asked of
+     * the address then, and the first host that greets us answers it. NULL: the address is asked
+     * for. Both texts are the owner's, and live as long as the item is the callout's.
+     */
+    const char *verb;
+    const char *only_mx; /* the verb is said only to the mail host of this name; NULL: to any */
+    sa_family_t family;  /* of a verb: addresses of this family are called first; AF_UNSPEC: any */
+    /* A verb follows in a moment: the session is kept open for that (idle_timeout_ms). */
+    bool then_client;
     struct rb_transcript *transcript; /* NULL: none */
     int64_t asked_ms;                 /* monotonic */
     struct address_record best;       /* the most telling non-answer so far, if has_best */
     bool has_best;
-    bool turned_away; /* 421 was answered to it and taken for one session too many: once only */
+    bool turned_away;     /* 421 was answered to it and taken for one session too many: once only */
+    bool greeted;         /* some host that was called for it said 220 in time */
+    enum verbs_word word; /* of the verb's reply */
 };
 
 /* Whether a mail host may be called now. */
