@@ -222,6 +222,19 @@ static void call_target(struct attempt *attempt, const struct relay_target *targ
         call_host(attempt, target->host, port, true);
 }
 
+/* A stranger's host, at its own addresses: netguard has its say. */
+static void call_strangers_host(struct attempt *attempt)
+{
+    struct relay_target target;
+    uint16_t port;
+
+    if (!relay_host_read(attempt->callout->relay, &target))
+        return;
+    port = target.port != 0 ? target.port : attempt->callout->options->o.port;
+    if (!call_literal(attempt, target.host, port, false))
+        call_host(attempt, target.host, port, false);
+}
+
 static void call_relay(struct attempt *attempt)
 {
     const char *at = attempt->callout->relay;
@@ -269,7 +282,9 @@ void callout_run(const struct callout *callout)
     if (attempt.todo == NULL)
         return;
     attempt.todo->next = NULL;
-    if (callout->relay != NULL && !relay_is_mx(callout->relay))
+    if (callout->relay != NULL && relay_is_host(callout->relay))
+        call_strangers_host(&attempt);
+    else if (callout->relay != NULL && !relay_is_mx(callout->relay))
         call_relay(&attempt);
     else if (callout->domain[0] == '[')
         call_address_literal(&attempt);

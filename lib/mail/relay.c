@@ -12,7 +12,7 @@
 
 enum { LMTP_PORT = 24, HASH_OCTETS = 16 };
 
-static const char MX[] = "mx:";
+static const char MX[] = "mx:", HOST[] = "host:";
 
 /* Takes a prefix off a text that begins with it. */
 static bool take_prefix(const char **text, size_t *len, const char *prefix)
@@ -120,7 +120,45 @@ bool relay_is_mx(const char *list)
 
 bool relay_is_own(const char *list)
 {
-    return list[0] != '\0' && !relay_is_mx(list);
+    return list[0] != '\0' && !relay_is_mx(list) && !relay_is_host(list);
+}
+
+bool relay_is_host(const char *text)
+{
+    const size_t prefix_len = sizeof HOST - 1;
+
+    if (strncmp(text, HOST, prefix_len) != 0)
+        return false;
+    text += prefix_len;
+    text += strspn(text, "0123456789");
+    return strchr(":,", *text) == NULL; /* a port would end there, or with the text */
+}
+
+bool relay_host_read(const char *text, struct relay_target *target)
+{
+    *target = (struct relay_target){0};
+    if (!relay_is_host(text))
+        return false;
+    text += sizeof HOST - 1;
+    return read_host(text, strlen(text), target);
+}
+
+bool relay_host_write(const char *host, uint16_t port, char text[RELAY_HOST_MAX + 1])
+{
+    const bool has_colon = strchr(host, ':') != NULL; /* IPv6 */
+    char behind[sizeof ":65535"] = "";
+    struct relay_target target;
+    int len;
+
+    if (port != 0)
+        (void)snprintf(behind, sizeof behind, ":%u", port);
+    len = snprintf(text, RELAY_HOST_MAX + 1, "%s%s%s%s%s", HOST, has_colon ? "[" : "", host,
+                   has_colon ? "]" : "", behind);
+    text_lower(text);
+    if (len > 0 && len <= RELAY_HOST_MAX && relay_host_read(text, &target))
+        return true;
+    text[0] = '\0';
+    return false;
 }
 
 bool relay_is_good(const char *list)

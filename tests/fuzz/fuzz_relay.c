@@ -62,6 +62,19 @@ static void check_list(const char *list)
         HOLDS(targets == commas + 1 && targets <= RELAY_TARGETS_MAX && strlen(list) <= RELAY_MAX);
 }
 
+static void check_host(const char *text)
+{
+    char again[RELAY_HOST_MAX + 1];
+    struct relay_target target;
+
+    HOLDS(!relay_is_host(text) || (!relay_is_good(text) && !relay_is_own(text)));
+    if (!relay_host_read(text, &target))
+        return;
+    HOLDS(relay_is_host(text) && target.host[0] != '\0' && target.path[0] == '\0');
+    HOLDS(!target.lmtp && !has_any(target.host, ", \r\n\t<>@[]\"\\/"));
+    HOLDS(relay_host_write(target.host, target.port, again) && relay_is_host(again));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
@@ -73,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_target(text, size);
     check_list(list);
     check_name(list);
+    check_host(list);
     free(list);
     return 0;
 }

@@ -1157,6 +1157,72 @@ static void a_relay_that_fails_is_unreachable_and_no_fact_of_the_domain(void **s
     assert_int_equal(fake_host_connections(world.host[0]), 0);
 }
 
+/* The world's relay becomes this host of a stranger's, at the port of the hosts. */
+static void stranger(const char *host)
+{
+    static char relay[RELAY_HOST_MAX + 1];
+
+    assert_true(relay_host_write(host, world.port, relay));
+    world.relay = relay;
+}
+
+static void a_strangers_host_is_called_at_its_own_addresses(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"127.0.0.1", "MX1.d.example"};
+
+    start_saying(0, UNKNOWN_USER);
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        stranger(hosts[i]);
+        is(ask("three.example", "u@three.example"), RB_REASON_NO_SUCH_USER);
+        was_called_so(i, "127.0.0.1", RB_REASON_ACCEPTED); /* no mail store of ours: no port */
+    }
+    assert_int_equal(fake_host_connections(world.host[0]), 2);
+    assert_int_equal(fake_dns_asked_udp(world.dns, "three.example", ns_t_invalid), 0);
+    assert_int_equal(fake_dns_asked_udp(world.dns, "mx1.d.example", ns_t_mx), 0);
+}
+
+static void a_strangers_host_is_guarded(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"127.0.0.1", "::1", "10.1.2.3", "mx1.d.example",
+                                        "private.d.example"};
+
+    start_saying(0, UNKNOWN_USER);
+    world.options.allowed_count = 0;
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        stranger(hosts[i]);
+        is(ask("three.example", "u@three.example"), RB_REASON_BOGUS_MX);
+    }
+    nobody_was_called();
+}
+
+static void a_strangers_host_that_is_ourselves_is_not_called(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    world.options.allowed_count = 0;
+    world.own_count = 1;
+    assert_int_equal(rb_network_parse("127.0.0.1", &world.own[0]), RB_OK);
+    stranger("mx1.d.example");
+    is(ask("three.example", "u@three.example"), RB_REASON_EXEMPT);
+    nobody_was_called();
+}
+
+static void a_strangers_host_that_is_not_there_is_no_fact_of_the_domain(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"127.0.0.9", "missing.d.example", "mx9.d.example"};
+
+    start_saying(0, UNKNOWN_USER);
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        stranger(hosts[i]);
+        is(ask("three.example", "u@three.example"), RB_REASON_UNREACHABLE);
+    }
+    assert_int_equal(world.learned_count, 0);
+    assert_int_equal(fake_host_connections(world.host[0]), 0);
+}
+
 /* --- Lists of relays --------------------------------------------------------- */
 
 /* The world's relay becomes this; each "@" is the port of the hosts. */
@@ -2941,6 +3007,10 @@ int main(void)
         T(a_relay_is_called_at_its_own_port_and_netguard_has_no_say),
         T(a_relay_without_a_port_is_called_at_the_usual_one),
         T(a_relay_that_fails_is_unreachable_and_no_fact_of_the_domain),
+        T(a_strangers_host_is_called_at_its_own_addresses),
+        T(a_strangers_host_is_guarded),
+        T(a_strangers_host_that_is_ourselves_is_not_called),
+        T(a_strangers_host_that_is_not_there_is_no_fact_of_the_domain),
         T(the_targets_of_a_relay_are_asked_in_their_order),
         T(the_next_target_is_asked_where_one_gives_no_answer_about_the_recipient),
         T(the_next_target_is_asked_where_one_cannot_be_reached),

@@ -125,6 +125,100 @@ static void the_preferred_mail_hosts_are_a_relay_too(void **state)
     assert_false(relay_is_good("mx:,a"));
 }
 
+static void a_strangers_host_is_no_admins_relay(void **state)
+{
+    static const struct {
+        const char *text, *host;
+        unsigned port;
+    } cases[] = {
+        {"host:mx.example.net", "mx.example.net", 0},
+        {"host:mx.example.net:2525", "mx.example.net", 2525},
+        {"host:192.0.2.1", "192.0.2.1", 0},
+        {"host:192.0.2.1:26", "192.0.2.1", 26},
+        {"host:[2001:db8::1]", "2001:db8::1", 0},
+        {"host:[2001:db8::1]:26", "2001:db8::1", 26},
+        {"host:3com.example", "3com.example", 0},
+    };
+    struct relay_target target;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_true(relay_is_host(cases[i].text));
+        assert_true(relay_host_read(cases[i].text, &target));
+        assert_string_equal(target.host, cases[i].host);
+        assert_int_equal(target.port, cases[i].port);
+        assert_string_equal(target.path, "");
+        assert_false(target.lmtp);
+        assert_false(relay_is_own(cases[i].text));
+        assert_false(relay_is_good(cases[i].text));
+        assert_false(relay_is_name(cases[i].text));
+    }
+}
+
+/* An admin may have called a store so. */
+static void a_store_of_the_name_host_is_still_one(void **state)
+{
+    static const char *const texts[] = {"host:25", "host", "smtp:host:25", "host:25,host:26"};
+    struct relay_target target;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        assert_true(relay_is_good(texts[i]));
+        assert_true(relay_is_own(texts[i]));
+        assert_false(relay_is_host(texts[i]));
+        assert_false(relay_host_read(texts[i], &target));
+    }
+}
+
+static void what_is_no_strangers_host_is_refused(void **state)
+{
+    static const char *const texts[] = {
+        "",           "host:",        "host:25:25",  "host:a b",     "host:[::1",
+        "host:a,b",   "host:a:0",     "host:a:x",    "host:unix:/a", "host:<a>",
+        "host:[]",    "host:a:65536", "host:mx\r\n", "hosts:a.b.c",  "smtp:host:a.b",
+        "HOST:a.b.c", "mx:",
+    };
+    struct relay_target target;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++)
+        if (relay_host_read(texts[i], &target))
+            fail_msg("\"%s\" is taken", texts[i]);
+}
+
+static void a_strangers_host_is_written_as_it_is_read(void **state)
+{
+    static const struct {
+        const char *host;
+        uint16_t port;
+        const char *text;
+    } cases[] = {
+        {"MX.Example.NET", 0, "host:mx.example.net"},
+        {"mx.example.net", 25, "host:mx.example.net:25"},
+        {"192.0.2.1", 65535, "host:192.0.2.1:65535"},
+        {"2001:DB8::1", 0, "host:[2001:db8::1]"},
+        {"2001:db8::1", 26, "host:[2001:db8::1]:26"},
+        {"", 25, ""},
+        {"25", 25, ""},
+        {"a b", 0, ""},
+        {"a,b", 0, ""},
+        {"mx\nexample", 0, ""},
+    };
+    char text[RELAY_HOST_MAX + 1], host[RB_DOMAIN_MAX + 2];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(relay_host_write(cases[i].host, cases[i].port, text),
+                         cases[i].text[0] != '\0');
+        assert_string_equal(text, cases[i].text);
+    }
+    memset(host, 'a', sizeof host);
+    host[sizeof host - 1] = '\0';
+    assert_false(relay_host_write(host, 65535, text));
+    host[RB_DOMAIN_MAX] = '\0';
+    assert_true(relay_host_write(host, 65535, text));
+}
+
 static void a_name_is_short_without_blanks_and_one_for_each_list(void **state)
 {
     char name[RELAY_NAME_MAX + 1], other[RELAY_NAME_MAX + 1], list[RELAY_MAX + 1];
@@ -180,6 +274,10 @@ int main(void)
         cmocka_unit_test(a_list_is_gone_through_in_its_order),
         cmocka_unit_test(a_list_has_eight_targets_at_most),
         cmocka_unit_test(the_preferred_mail_hosts_are_a_relay_too),
+        cmocka_unit_test(a_strangers_host_is_no_admins_relay),
+        cmocka_unit_test(a_store_of_the_name_host_is_still_one),
+        cmocka_unit_test(what_is_no_strangers_host_is_refused),
+        cmocka_unit_test(a_strangers_host_is_written_as_it_is_read),
         cmocka_unit_test(a_name_is_short_without_blanks_and_one_for_each_list),
         cmocka_unit_test(a_name_is_known_as_one_and_is_its_own),
     };
