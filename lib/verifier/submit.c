@@ -12,6 +12,12 @@
 typedef enum rb_limit limits_question(struct limits *limits, const struct rb_options *o,
                                       const struct limits_request *request);
 
+/* Whether an admin has named who is asked. */
+static bool names_store(const char *relay)
+{
+    return relay[0] != '\0' && !relay_is_host(relay);
+}
+
 /*
  * Whether it may not be asked now; *why is its answer then. `ask_limits`: limits_forbids, or
  * limits_admit, which counts what may be asked.
@@ -34,7 +40,7 @@ static bool is_refused(struct rb_verifier *verifier, const struct rb_options *o,
     }
     if (sched_pending(verifier->sched) >= o->max_pending)
         limit = RB_LIMIT_QUEUE_FULL;
-    else if (relay[0] == '\0') /* a relay is our own: nobody's limit spares it */
+    else if (!names_store(relay)) /* a store is our own: nobody's limit spares it */
         limit = ask_limits(&verifier->limits, o, &request);
     if (limit == RB_LIMIT_NONE)
         return false;
