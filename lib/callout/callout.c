@@ -114,7 +114,7 @@ static bool owner_lets_call(struct attempt *attempt, const char *mx, const char 
 {
     const struct callout_hooks *hooks = &attempt->callout->hooks;
 
-    switch (hooks->may_call(hooks->arg, ip)) {
+    switch (hooks->may_call(hooks->arg, mx, ip)) {
     case CALLOUT_CALL:
         return true;
     case CALLOUT_FULL:

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* --- The table --------------------------------------------------------------- */
 
@@ -32,10 +33,26 @@ static struct destination *destination_new(const char *key, size_t key_len)
     if (destination == NULL)
         return NULL;
     destination->last = &destination->first;
+    destination->kept_last = &destination->kept;
+    destination->gap_ms = INT64_MAX;
     memcpy(destination->key, key, key_len);
     destination->relay = destination->key;
     destination->domain = destination->key + strlen(destination->key) + 1;
     return destination;
+}
+
+static struct destination *find(const struct destinations *destinations, const char *key,
+                                size_t key_len)
+{
+    struct destination *destination;
+
+    HASH_FIND(hh, destinations->table, key, key_len, destination);
+    return destination;
+}
+
+static bool are_too_long(const char *relay, const char *domain)
+{
+    return strlen(relay) > RELAY_MAX || strlen(domain) > RB_DOMAIN_MAX;
 }
 
 static struct destination *find_or_add(struct destinations *destinations, const char *relay,
@@ -45,10 +62,10 @@ static struct destination *find_or_add(struct destinations *destinations, const 
     struct destination *destination;
     size_t key_len;
 
-    if (strlen(relay) > RELAY_MAX || strlen(domain) > RB_DOMAIN_MAX)
+    if (are_too_long(relay, domain))
         return NULL;
     key_len = make_key(relay, domain, key);
-    HASH_FIND(hh, destinations->table, key, key_len, destination);
+    destination = find(destinations, key, key_len);
     if (destination != NULL)
         return destination;
     destination = destination_new(key, key_len);
@@ -77,26 +94,132 @@ static void set_ready(struct destinations *destinations, struct destination *des
     destination->is_ready = is_ready;
 }
 
+/* --- Verbs ---------------------------------------------------------------------- */
+
+/* only_mx: as callout_item has it. */
+static bool may_say_verb(const struct sched_callout *callout, const char *only_mx)
+{
+    return !callout->has_verb && (only_mx == NULL || strcasecmp(callout->mx, only_mx) == 0);
+}
+
+static bool may_be_given(const struct sched_callout *callout, const struct callout_item *item)
+{
+    return item->verb == NULL || may_say_verb(callout, item->only_mx);
+}
+
+/* Whether a callout under way may say a verb. */
+static bool has_callout_for_verb(const struct destination *destination, const char *only_mx)
+{
+    const struct sched_callout *callout;
+
+    DL_FOREACH(destination->callouts, callout)
+    {
+        if (may_say_verb(callout, only_mx))
+            return true;
+    }
+    return false;
+}
+
+static void append(struct callout_item ***last, struct callout_item *item)
+{
+    item->next = NULL;
+    **last = item;
+    *last = &item->next;
+}
+
+/* Takes the first that the callout (NULL: any) may be given out of a list. */
+static struct callout_item *take_out(struct callout_item **first, struct callout_item ***last,
+                                     const struct sched_callout *callout)
+{
+    for (struct callout_item **at = first; *at != NULL; at = &(*at)->next) {
+        struct callout_item *item = *at;
+
+        if (callout != NULL && !may_be_given(callout, item))
+            continue;
+        *at = item->next;
+        if (*at == NULL)
+            *last = at;
+        item->next = NULL;
+        return item;
+    }
+    return NULL;
+}
+
+/* Verbs that were kept, and that no callout under way may be given any more, wait as all items do.
+ * False: there were none. */
+static bool let_go(struct destination *destination)
+{
+    struct callout_item *item = destination->kept, *next;
+    bool any = false;
+
+    destination->kept = NULL;
+    destination->kept_last = &destination->kept;
+    for (; item != NULL; item = next) {
+        const bool is_kept = has_callout_for_verb(destination, item->only_mx);
+
+        next = item->next;
+        append(is_kept ? &destination->kept_last : &destination->last, item);
+        any = any || !is_kept;
+    }
+    return any;
+}
+
+/* The callout is given the item. */
+static void note_given(struct sched_callout *callout, const struct callout_item *item)
+{
+    if (item->verb != NULL) {
+        callout->has_verb = true;
+        callout->awaits_verb = false;
+        (void)let_go(callout->destination);
+    } else if (item->then_client && !callout->has_verb) {
+        callout->awaits_verb = true;
+    }
+}
+
+/* --- Taking --------------------------------------------------------------------- */
+
+static struct callout_item *note_taken(struct destinations *destinations,
+                                       struct destination *destination, struct callout_item *item)
+{
+    if (item != NULL) {
+        destination->waiting--;
+        destinations->pending--;
+    }
+    return item;
+}
+
 static struct callout_item *take_first(struct destinations *destinations,
                                        struct destination *destination)
 {
-    struct callout_item *item = destination->first;
+    return note_taken(destinations, destination,
+                      take_out(&destination->first, &destination->last, NULL));
+}
+
+static struct callout_item *take_kept(struct destinations *destinations,
+                                      struct destination *destination)
+{
+    return note_taken(destinations, destination,
+                      take_out(&destination->kept, &destination->kept_last, NULL));
+}
+
+/* What is kept for it comes first: it can be had nowhere else as cheaply. */
+static struct callout_item *take_for(struct destinations *destinations,
+                                     struct sched_callout *callout)
+{
+    struct destination *destination = callout->destination;
+    struct callout_item *item = take_out(&destination->kept, &destination->kept_last, callout);
 
     if (item == NULL)
-        return NULL;
-    destination->first = item->next;
-    if (destination->first == NULL)
-        destination->last = &destination->first;
-    item->next = NULL;
-    destination->waiting--;
-    destinations->pending--;
-    return item;
+        item = take_out(&destination->first, &destination->last, callout);
+    if (item != NULL)
+        note_given(callout, item);
+    return note_taken(destinations, destination, item);
 }
 
 static void end_idle(struct destinations *destinations, struct idle_session *idle,
                      struct callout_item *item)
 {
-    DL_DELETE(idle->destination->idle, idle);
+    DL_DELETE(idle->callout->destination->idle, idle);
     /* Whoever is idle stands in both lists. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     DL_DELETE2(destinations->idle, idle, older, younger);
     destinations->idle_count--;
@@ -105,10 +228,23 @@ static void end_idle(struct destinations *destinations, struct idle_session *idl
     pthread_cond_signal(&idle->woken);
 }
 
+/* Gives items that wait to sessions that are idle. */
+static void serve_idle(struct destinations *destinations, struct destination *destination)
+{
+    struct idle_session *idle, *next;
+
+    for (idle = destination->idle; idle != NULL && destination->waiting > 0; idle = next) {
+        struct callout_item *item = take_for(destinations, idle->callout);
+
+        next = idle->next;
+        if (item != NULL)
+            end_idle(destinations, idle, item);
+    }
+}
+
 void destinations_update(struct destinations *destinations, struct destination *destination)
 {
-    while (destination->first != NULL && destination->idle != NULL)
-        end_idle(destinations, destination->idle, take_first(destinations, destination));
+    serve_idle(destinations, destination);
     set_ready(destinations, destination,
               destination->first != NULL && destination->blocked_on == NULL &&
                   destination->running < destinations->sessions_max);
@@ -134,14 +270,16 @@ enum rb_error destinations_push(struct destinations *destinations, const char *r
 {
     struct destination *destination = find_or_add(destinations, relay, domain);
 
+    bool is_kept;
+
     if (destination == NULL)
         return RB_ERR_NOMEM;
-    item->next = NULL;
-    *destination->last = item;
-    destination->last = &item->next;
+    is_kept = item->verb != NULL && has_callout_for_verb(destination, item->only_mx);
+    append(is_kept ? &destination->kept_last : &destination->last, item);
     destination->waiting++;
     destinations->pending++;
-    note_push(destinations, destination, item->asked_ms);
+    if (item->verb == NULL)
+        note_push(destinations, destination, item->asked_ms);
     destinations_update(destinations, destination);
     return RB_OK;
 }
@@ -162,11 +300,11 @@ struct destination *destinations_next(struct destinations *destinations, struct 
 }
 
 struct callout_item *destinations_take(struct destinations *destinations,
-                                       struct destination *destination)
+                                       struct sched_callout *callout)
 {
-    struct callout_item *item = take_first(destinations, destination);
+    struct callout_item *item = take_for(destinations, callout);
 
-    destinations_update(destinations, destination);
+    destinations_update(destinations, callout->destination);
     return item;
 }
 
@@ -201,7 +339,8 @@ struct callout_item *destinations_drain(struct destinations *destinations)
 
     HASH_ITER(hh, destinations->table, destination, next)
     {
-        while ((*end = take_first(destinations, destination)) != NULL)
+        while ((*end = take_first(destinations, destination)) != NULL ||
+               (*end = take_kept(destinations, destination)) != NULL)
             end = &(*end)->next;
         destinations_update(destinations, destination);
     }
@@ -221,12 +360,54 @@ void destinations_free(struct destinations *destinations)
     *destinations = (struct destinations){.table = NULL};
 }
 
+/* --- Callouts -------------------------------------------------------------------- */
+
+void destinations_begin_callout(struct destinations *destinations, struct sched_callout *callout,
+                                const struct callout_item *item)
+{
+    DL_APPEND(callout->destination->callouts, callout);
+    note_given(callout, item);
+    destinations_update(destinations, callout->destination);
+}
+
+bool destinations_set_mx(struct destinations *destinations, struct sched_callout *callout,
+                         const char *mx)
+{
+    bool any;
+
+    (void)text_copy(callout->mx, sizeof callout->mx, mx);
+    any = let_go(callout->destination);
+    if (any)
+        destinations_update(destinations, callout->destination);
+    return any;
+}
+
+void destinations_end_callout(struct destinations *destinations, struct sched_callout *callout)
+{
+    DL_DELETE(callout->destination->callouts, callout);
+    if (let_go(callout->destination))
+        destinations_update(destinations, callout->destination);
+}
+
+bool destinations_have_session_with(const struct destinations *destinations, const char *relay,
+                                    const char *domain, const char *mx)
+{
+    char key[RELAY_MAX + 1 + RB_DOMAIN_MAX + 1];
+    const struct destination *destination = NULL;
+
+    if (!are_too_long(relay, domain))
+        destination = find(destinations, key, make_key(relay, domain, key));
+    return destination != NULL && has_callout_for_verb(destination, mx);
+}
+
 /* --- Idle sessions ------------------------------------------------------------------ */
 
 void idle_begin(struct idle_session *idle, struct destinations *destinations,
-                struct destination *destination, const char *host)
+                struct sched_callout *callout, const char *host)
 {
-    *idle = (struct idle_session){.destination = destination, .host = host};
+    struct destination *destination = callout->destination;
+
+    *idle = (struct idle_session){.callout = callout, .host = host};
     clock_init_cond(&idle->woken);
     DL_PREPEND(destination->idle, idle);
     DL_APPEND2(destinations->idle, idle, older, younger);

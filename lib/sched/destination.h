@@ -12,6 +12,9 @@
  * end. Where others need what an idle session holds (its worker, its mail host's slot), the one
  * that has been idle for longest is evicted.
  *
+ * A verb (callout_item's) is said in a session that there is, rather than in one more: as long as a
+ * callout under way may be given it, it is kept for that one, and makes no destination ready.
+ *
  * Thread rule: no locks of its own; every call is made under the owner's lock.
  */
 #ifndef RB_SCHED_DESTINATION_H
@@ -20,6 +23,7 @@
 #include "base/hash.h"
 #include "callout/callout.h"
 #include "mail/relay.h"
+#include "sched/sched.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,7 +35,7 @@ struct idle_session {
     pthread_cond_t woken; /* `is_over` has become true; to be waited for with the owner's lock */
     bool is_over;
     struct callout_item *item; /* what it got, once it is over; NULL: the session is to end */
-    struct destination *destination;
+    struct sched_callout *callout;
     const char *host;                     /* as its hooks know it; lives as long as this */
     struct idle_session *prev, *next;     /* of its destination, the last first */
     struct idle_session *older, *younger; /* of all, the longest first */
@@ -39,10 +43,12 @@ struct idle_session {
 
 /* Lives as long as an item waits for it or a session of it runs. */
 struct destination {
-    const char *domain, *relay;         /* in key; relay "": the domain's mail hosts */
-    struct callout_item *first, **last; /* items that wait; *last: where the next one is put */
-    atomic_uint waiting;                /* how many those are: may be looked at without the lock */
-    unsigned running;                   /* sessions */
+    const char *domain, *relay;             /* in key; relay "": the domain's mail hosts */
+    struct callout_item *first, **last;     /* items that wait; *last: where the next one is put */
+    struct callout_item *kept, **kept_last; /* verbs that wait for a callout under way */
+    atomic_uint waiting;            /* how many those are: may be looked at without the lock */
+    unsigned running;               /* sessions */
+    struct sched_callout *callouts; /* theirs */
     int64_t gap_ms; /* between its last two pushes; one may be another destination's */
     bool is_ready;  /* in the list of ready ones */
     struct destination *prev, *next;
@@ -93,9 +99,9 @@ enum rb_error destinations_push(struct destinations *destinations, const char *r
 struct destination *destinations_next(struct destinations *destinations,
                                       struct callout_item **item);
 
-/* Another item of the destination, NULL when none waits. */
+/* Another item of its destination that the callout may be given, NULL when none waits. */
 struct callout_item *destinations_take(struct destinations *destinations,
-                                       struct destination *destination);
+                                       struct sched_callout *callout);
 
 /* Puts back an item that was taken, before all others of its destination. */
 void destinations_put_back(struct destinations *destinations, struct destination *destination,
@@ -113,11 +119,31 @@ struct callout_item *destinations_drain(struct destinations *destinations);
 /* Frees what is left; no item may wait and no session run. */
 void destinations_free(struct destinations *destinations);
 
+/* --- Callouts ---------------------------------------------------------------- */
+
+/* A session's callout begins, with that item; callout->destination is set, the rest zeroed. */
+void destinations_begin_callout(struct destinations *destinations, struct sched_callout *callout,
+                                const struct callout_item *item);
+
+/*
+ * The callout is with the mail host of that name from now on; "": with none. True: a verb that was
+ * kept for it is to be asked in another one.
+ */
+bool destinations_set_mx(struct destinations *destinations, struct sched_callout *callout,
+                         const char *mx);
+
+/* The callout has ended. To be called before destinations_release. */
+void destinations_end_callout(struct destinations *destinations, struct sched_callout *callout);
+
+/* Whether a callout is with that mail host, and may be given a verb. */
+bool destinations_have_session_with(const struct destinations *destinations, const char *relay,
+                                    const char *domain, const char *mx);
+
 /* --- Idle sessions ----------------------------------------------------------- */
 
-/* A session becomes idle. Where an item waits for the destination, it gets it at once. */
+/* A callout's session becomes idle. Where an item waits that it may be given, it gets it at once. */
 void idle_begin(struct idle_session *idle, struct destinations *destinations,
-                struct destination *destination, const char *host);
+                struct sched_callout *callout, const char *host);
 
 /* It is idle no longer, if only because its time is up. What it got; NULL: nothing. */
 struct callout_item *idle_finish(struct idle_session *idle, struct destinations *destinations);

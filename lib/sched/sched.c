@@ -118,6 +118,17 @@ enum rb_error sched_push_lookup(struct sched *sched, struct sched_lookup *lookup
     return error;
 }
 
+bool sched_has_session_with(struct sched *sched, const char *relay, const char *domain,
+                            const char *mx)
+{
+    bool has;
+
+    pthread_mutex_lock(&sched->lock);
+    has = destinations_have_session_with(&sched->destinations, relay, domain, mx);
+    pthread_mutex_unlock(&sched->lock);
+    return has;
+}
+
 unsigned sched_pending(const struct sched *sched)
 {
     return atomic_load(&sched->destinations.pending);
@@ -135,64 +146,74 @@ void sched_get_gauges(struct sched *sched, struct sched_gauges *gauges)
 
 /* --- For a callout ---------------------------------------------------------- */
 
-const char *sched_relay(const struct destination *destination)
+const char *sched_relay(const struct sched_callout *callout)
 {
-    return destination->relay;
+    return callout->destination->relay;
 }
 
-const char *sched_domain(const struct destination *destination)
+const char *sched_domain(const struct sched_callout *callout)
 {
-    return destination->domain;
+    return callout->destination->domain;
 }
 
-struct callout_item *sched_take(struct sched *sched, struct destination *destination)
+/* Under the lock. What waited with this verb for the callout may want a worker now. */
+static void dispatch_others(struct sched *sched, const struct callout_item *given)
+{
+    if (given != NULL && given->verb != NULL)
+        threads_dispatch(sched);
+}
+
+struct callout_item *sched_take(struct sched *sched, struct sched_callout *callout)
 {
     struct callout_item *item = NULL;
 
-    if (destination->waiting == 0) /* what comes just now, the callout's end makes ready */
+    if (callout->destination->waiting == 0) /* what comes just now, the callout's end makes ready */
         return NULL;
     pthread_mutex_lock(&sched->lock);
     if (!sched->stopping)
-        item = destinations_take(&sched->destinations, destination);
+        item = destinations_take(&sched->destinations, callout);
+    dispatch_others(sched, item);
     pthread_mutex_unlock(&sched->lock);
     return item;
 }
 
-bool sched_put_back(struct sched *sched, struct destination *destination, struct callout_item *item)
+bool sched_put_back(struct sched *sched, struct sched_callout *callout, struct callout_item *item)
 {
     bool taken;
 
     pthread_mutex_lock(&sched->lock);
     taken = !sched->stopping;
     if (taken)
-        destinations_put_back(&sched->destinations, destination, item);
+        destinations_put_back(&sched->destinations, callout->destination, item);
     pthread_mutex_unlock(&sched->lock);
     return taken;
 }
 
 /* Under the lock. */
-static bool idling_pays(const struct sched *sched, const struct destination *destination,
+static bool idling_pays(const struct sched *sched, const struct sched_callout *callout,
                         const char *host, int64_t idle_ms)
 {
-    return destination->gap_ms <= idle_ms && !sched->stopping && destination->blocked_on == NULL &&
-           destination->reserved == NULL &&
+    const struct destination *destination = callout->destination;
+
+    return (callout->awaits_verb || destination->gap_ms <= idle_ms) && !sched->stopping &&
+           destination->blocked_on == NULL && destination->reserved == NULL &&
            sched->destinations.ready_count <= sched->workers_free &&
            !hostslots_has_blocked(&sched->hostslots, host);
 }
 
-bool sched_may_keep_alive(struct sched *sched, struct destination *destination, const char *host,
+bool sched_may_keep_alive(struct sched *sched, struct sched_callout *callout, const char *host,
                           int64_t idle_ms)
 {
     bool pays;
 
     pthread_mutex_lock(&sched->lock);
-    pays = idling_pays(sched, destination, host, idle_ms);
+    pays = idling_pays(sched, callout, host, idle_ms);
     pthread_mutex_unlock(&sched->lock);
     return pays;
 }
 
-struct callout_item *sched_keep_alive(struct sched *sched, struct destination *destination,
-                                      const char *host, int64_t idle_ms, struct stall_call *call)
+struct callout_item *sched_keep_alive(struct sched *sched, struct sched_callout *callout,
+                                      const char *host, int64_t idle_ms)
 {
     const struct timespec until = clock_timespec_in_ms(idle_ms);
     struct callout_item *item = NULL;
@@ -200,19 +221,20 @@ struct callout_item *sched_keep_alive(struct sched *sched, struct destination *d
     int error = 0;
 
     pthread_mutex_lock(&sched->lock);
-    if (idling_pays(sched, destination, host, idle_ms)) {
-        stall_leave(&sched->callouts, call);
-        idle_begin(&idle, &sched->destinations, destination, host);
+    if (idling_pays(sched, callout, host, idle_ms)) {
+        stall_leave(&sched->callouts, &callout->stall);
+        idle_begin(&idle, &sched->destinations, callout, host);
         while (!idle.is_over && error == 0)
             error = pthread_cond_timedwait(&idle.woken, &sched->lock, &until);
         item = idle_finish(&idle, &sched->destinations);
-        stall_enter(&sched->callouts, call, clock_monotonic_ms(sched->clock));
+        stall_enter(&sched->callouts, &callout->stall, clock_monotonic_ms(sched->clock));
+        dispatch_others(sched, item);
     }
     pthread_mutex_unlock(&sched->lock);
     return item;
 }
 
-enum callout_probe sched_begin_probe(struct sched *sched, struct destination *destination,
+enum callout_probe sched_begin_probe(struct sched *sched, struct sched_callout *callout,
                                      struct callout_item *item,
                                      const struct address_record *accepted, int64_t ttl_s,
                                      struct fact *catch_all)
@@ -221,56 +243,58 @@ enum callout_probe sched_begin_probe(struct sched *sched, struct destination *de
     enum callout_probe turn;
 
     pthread_mutex_lock(&sched->lock);
-    turn = destination_begin_probe(destination, item, accepted, ttl_s, now_s, catch_all);
+    turn = destination_begin_probe(callout->destination, item, accepted, ttl_s, now_s, catch_all);
     pthread_mutex_unlock(&sched->lock);
     return turn;
 }
 
-struct callout_item *sched_end_probe(struct sched *sched, struct destination *destination,
+struct callout_item *sched_end_probe(struct sched *sched, struct sched_callout *callout,
                                      const struct fact *catch_all)
 {
     struct callout_item *parked;
 
     pthread_mutex_lock(&sched->lock);
-    parked = destination_end_probe(destination, catch_all);
+    parked = destination_end_probe(callout->destination, catch_all);
     pthread_mutex_unlock(&sched->lock);
     return parked;
 }
 
 /* --- Its mail hosts ---------------------------------------------------------- */
 
-enum callout_permission sched_host_enter(struct sched *sched, struct destination *destination,
-                                         const char *host, bool on_trial)
+enum callout_permission sched_host_enter(struct sched *sched, struct sched_callout *callout,
+                                         const char *mx, const char *host, bool on_trial)
 {
     const int64_t now_ms = clock_monotonic_ms(sched->clock);
     enum callout_permission leave;
 
     pthread_mutex_lock(&sched->lock);
-    leave = hostslots_enter(&sched->hostslots, &sched->destinations, destination, host, on_trial,
-                            now_ms);
-    if (leave == CALLOUT_FULL)
+    leave = hostslots_enter(&sched->hostslots, &sched->destinations, callout->destination, host,
+                            on_trial, now_ms);
+    if (leave == CALLOUT_CALL)
+        (void)destinations_set_mx(&sched->destinations, callout, mx);
+    else if (leave == CALLOUT_FULL)
         (void)idle_evict(&sched->destinations, host);
     pthread_mutex_unlock(&sched->lock);
     return leave;
 }
 
-void sched_host_leave(struct sched *sched, struct destination *destination, const char *host,
+void sched_host_leave(struct sched *sched, struct sched_callout *callout, const char *host,
                       const struct sched_contact *contact)
 {
     pthread_mutex_lock(&sched->lock);
-    threads_leave_host(sched, destination, host, contact);
+    threads_leave_host(sched, callout, host, contact);
     pthread_mutex_unlock(&sched->lock);
 }
 
-enum sched_excess sched_turned_away(struct sched *sched, struct destination *destination,
+enum sched_excess sched_turned_away(struct sched *sched, struct sched_callout *callout,
                                     const char *host, bool may_lag, struct sched_contact *contact)
 {
     const int64_t now_ms = clock_monotonic_ms(sched->clock);
     enum sched_excess excess;
 
     pthread_mutex_lock(&sched->lock);
-    excess = hostslots_turned_away(&sched->hostslots, &sched->destinations, destination, host,
-                                   may_lag, contact, now_ms);
+    excess = hostslots_turned_away(&sched->hostslots, &sched->destinations, callout->destination,
+                                   host, may_lag, contact, now_ms);
     if (excess == SCHED_OTHERS)
         (void)idle_evict(&sched->destinations, host);
     pthread_mutex_unlock(&sched->lock);

@@ -10,8 +10,7 @@
  * hooks are called without it. Callers hold no lock of their own. A question costs three takes as
  * a rule: sched_push, sched_host_enter, and the worker's with which a callout ends and the next begins.
  *
- * Thread rule: any thread; a destination and its call are for the thread that was handed them by
- * `run`.
+ * Thread rule: any thread; a callout is for the thread that was handed it by `run`.
  */
 #ifndef RB_SCHED_SCHED_H
 #define RB_SCHED_SCHED_H
@@ -24,7 +23,7 @@
 #include <stdint.h>
 
 struct sched;       /* opaque */
-struct destination; /* opaque: lives until `run` returns */
+struct destination; /* opaque */
 
 /* What the options allow; all but workers_max may change while it is open. */
 struct sched_limits {
@@ -54,15 +53,26 @@ struct sched_leave {
     struct sched_contact contact;
 };
 
-/* What the threads call, without a lock. `call` is told of every wait for somebody's answer. */
+/*
+ * A callout under way over a destination, on the stack of its worker. It says one verb at most: a
+ * second one would be in one session with the first, and hosts count them.
+ */
+struct sched_callout {
+    struct destination *destination;
+    struct stall_call stall;  /* to be told of every wait for somebody's answer */
+    struct sched_leave leave; /* the callout's, zeroed: instead of the last sched_host_leave */
+    /* sched's, under its lock: */
+    char mx[RB_DOMAIN_MAX + 1];        /* the mail host that it is with; "": none */
+    bool has_verb;                     /* it was given one */
+    bool awaits_verb;                  /* one follows in a moment: callout_item's then_client */
+    struct sched_callout *prev, *next; /* of its destination */
+};
+
+/* What the threads call, without a lock. */
 struct sched_hooks {
-    /*
-     * One callout over a destination: about the item, and what else sched_take has for it. *leave,
-     * which is zeroed: instead of the last sched_host_leave.
-     */
-    void (*run)(void *arg, struct destination *destination, struct callout_item *item,
-                struct stall_call *call, struct sched_leave *leave);
-    /* Makes a look-up; it is the hook's from then on. */
+    /* One callout: about the item, and what else sched_take has for it. */
+    void (*run)(void *arg, struct sched_callout *callout, struct callout_item *item);
+    /* Makes a look-up; it is the hook's from then on. `call` is told of every wait. */
     void (*look_up)(void *arg, struct sched_lookup *lookup, struct stall_call *call);
     void *arg;
 };
@@ -98,9 +108,21 @@ enum sched_push {
     SCHED_NO_WORKER, /* out of memory: nobody would come for it */
 };
 
-/* Puts an item, with its asked_ms, behind the others of its destination. relay: "" for none. */
+/*
+ * Puts an item, with its asked_ms, behind the others of its destination. relay: "" for none. A verb
+ * waits for the callout under way that it can be said in (with the right host, and without a verb
+ * so far) to come for it; only where there is none, or that one ends without it, for one of its own.
+ */
 enum sched_push sched_push(struct sched *sched, const char *relay, const char *domain,
                            struct callout_item *item);
+
+/*
+ * Whether a callout over the destination is with the mail host of that name now, in a session that
+ * is busy, idle or about to begin, and can still be given a verb: then one that is pushed with this
+ * only_mx costs no connection, unless that session ends before.
+ */
+bool sched_has_session_with(struct sched *sched, const char *relay, const char *domain,
+                            const char *mx);
 
 /*
  * Puts a look-up behind the others. RB_ERR_NOMEM: nobody would come for it, and it is the caller's.
@@ -122,40 +144,43 @@ void sched_get_gauges(struct sched *sched, struct sched_gauges *gauges);
 
 /* --- For a callout: from `run` alone --------------------------------------- */
 
-/* As in sched_push; both live as long as the destination. */
-const char *sched_relay(const struct destination *destination);
-const char *sched_domain(const struct destination *destination);
+/* As in sched_push; both live as long as the callout. */
+const char *sched_relay(const struct sched_callout *callout);
+const char *sched_domain(const struct sched_callout *callout);
 
-/* Another item of the destination; NULL when none waits, or after sched_stop. */
-struct callout_item *sched_take(struct sched *sched, struct destination *destination);
+/*
+ * Another item of the destination that the callout may ask about; NULL when none waits, or after
+ * sched_stop.
+ */
+struct callout_item *sched_take(struct sched *sched, struct sched_callout *callout);
 
 /* Takes an item back, to be asked about before all others. False: after sched_stop. */
-bool sched_put_back(struct sched *sched, struct destination *destination,
-                    struct callout_item *item);
+bool sched_put_back(struct sched *sched, struct sched_callout *callout, struct callout_item *item);
 
 /*
  * Whether it pays to keep a session with a host open: the destination was asked about twice within
- * idle_ms, and nothing that waits could use the thread, or the session's slot, better.
+ * idle_ms, or a verb is awaited, and nothing that waits could use the thread, or the session's
+ * slot, better.
  */
-bool sched_may_keep_alive(struct sched *sched, struct destination *destination, const char *host,
+bool sched_may_keep_alive(struct sched *sched, struct sched_callout *callout, const char *host,
                           int64_t idle_ms);
 
 /*
  * Waits until there is an item for the session that is kept open; NULL: it is to end. While it is
  * idle, its callout is not listed as one under way. `host` must live until this returns.
  */
-struct callout_item *sched_keep_alive(struct sched *sched, struct destination *destination,
-                                      const char *host, int64_t idle_ms, struct stall_call *call);
+struct callout_item *sched_keep_alive(struct sched *sched, struct sched_callout *callout,
+                                      const char *host, int64_t idle_ms);
 
 /*
  * Who finds out whether the destination's domain accepts everything; as
  * destination_begin_probe (destination.h) has it.
  */
-enum callout_probe sched_begin_probe(struct sched *sched, struct destination *destination,
+enum callout_probe sched_begin_probe(struct sched *sched, struct sched_callout *callout,
                                      struct callout_item *item,
                                      const struct address_record *accepted, int64_t ttl_s,
                                      struct fact *catch_all);
-struct callout_item *sched_end_probe(struct sched *sched, struct destination *destination,
+struct callout_item *sched_end_probe(struct sched *sched, struct sched_callout *callout,
                                      const struct fact *catch_all);
 
 /* --- For a callout: its mail hosts ----------------------------------------- */
@@ -168,16 +193,17 @@ enum sched_excess {
 };
 
 /*
- * May a session of the destination call this host? After CALLOUT_CALL sched_host_leave follows.
- * on_trial: the host was held back until now: one session alone finds out whether it is well again.
+ * May a session of the callout call this host, an address of the mail host of that name? After
+ * CALLOUT_CALL sched_host_leave follows. on_trial: the host was held back until now: one session
+ * alone finds out whether it is well again.
  */
-enum callout_permission sched_host_enter(struct sched *sched, struct destination *destination,
-                                         const char *host, bool on_trial);
-void sched_host_leave(struct sched *sched, struct destination *destination, const char *host,
+enum callout_permission sched_host_enter(struct sched *sched, struct sched_callout *callout,
+                                         const char *mx, const char *host, bool on_trial);
+void sched_host_leave(struct sched *sched, struct sched_callout *callout, const char *host,
                       const struct sched_contact *contact);
 
 /* may_lag: whether SCHED_LAGS is an explanation. Between sched_host_enter and sched_host_leave. */
-enum sched_excess sched_turned_away(struct sched *sched, struct destination *destination,
+enum sched_excess sched_turned_away(struct sched *sched, struct sched_callout *callout,
                                     const char *host, bool may_lag, struct sched_contact *contact);
 
 /* We were too much for the host: for a while it is called no more. Between enter and leave. */

@@ -140,15 +140,18 @@ void threads_dispatch(struct sched *sched)
         wake(sched, sched->sleepers);
 }
 
-void threads_leave_host(struct sched *sched, struct destination *destination, const char *host,
+void threads_leave_host(struct sched *sched, struct sched_callout *callout, const char *host,
                         const struct sched_contact *contact)
 {
     const int64_t now_ms = clock_monotonic_ms(sched->clock);
+    bool any = destinations_set_mx(&sched->destinations, callout, "");
 
     if (contact->answered)
         hostslots_note_answer(&sched->hostslots, host, now_ms);
-    if (hostslots_leave(&sched->hostslots, &sched->destinations, destination, host, contact,
-                        now_ms))
+    if (hostslots_leave(&sched->hostslots, &sched->destinations, callout->destination, host,
+                        contact, now_ms))
+        any = true;
+    if (any)
         threads_dispatch(sched);
 }
 
@@ -174,28 +177,36 @@ static bool wait_for_work(struct sched *sched)
     return self.called || count_ready(sched) > 0;
 }
 
+/* The callout has returned. */
+static void end_callout(struct sched *sched, struct sched_callout *callout)
+{
+    struct destination *destination = callout->destination;
+
+    stall_leave(&sched->callouts, &callout->stall);
+    if (callout->leave.is_due)
+        threads_leave_host(sched, callout, callout->leave.host, &callout->leave.contact);
+    /* This worker comes for what that unblocks or frees, and dispatches the rest. */
+    destinations_end_callout(&sched->destinations, callout);
+    (void)hostslots_end_callout(&sched->hostslots, &sched->destinations, destination,
+                                clock_monotonic_ms(sched->clock));
+    destinations_release(&sched->destinations, destination);
+}
+
 /* False: no destination is ready. */
 static bool run_callout(struct sched *sched)
 {
     struct callout_item *item;
-    struct destination *destination = destinations_next(&sched->destinations, &item);
-    struct sched_leave leave = {.is_due = false};
-    struct stall_call call;
+    struct sched_callout callout = {.destination = destinations_next(&sched->destinations, &item)};
 
-    if (destination == NULL)
+    if (callout.destination == NULL)
         return false;
+    destinations_begin_callout(&sched->destinations, &callout, item);
     threads_dispatch(sched); /* the destination may be ready for another session, or the next one */
-    stall_enter(&sched->callouts, &call, clock_monotonic_ms(sched->clock));
+    stall_enter(&sched->callouts, &callout.stall, clock_monotonic_ms(sched->clock));
     pthread_mutex_unlock(&sched->lock);
-    sched->hooks.run(sched->hooks.arg, destination, item, &call, &leave);
+    sched->hooks.run(sched->hooks.arg, &callout, item);
     pthread_mutex_lock(&sched->lock);
-    stall_leave(&sched->callouts, &call);
-    if (leave.is_due)
-        threads_leave_host(sched, destination, leave.host, &leave.contact);
-    /* This worker comes for what that unblocks, and dispatches the rest. */
-    (void)hostslots_end_callout(&sched->hostslots, &sched->destinations, destination,
-                                clock_monotonic_ms(sched->clock));
-    destinations_release(&sched->destinations, destination);
+    end_callout(sched, &callout);
     return true;
 }
 

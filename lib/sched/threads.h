@@ -41,8 +41,8 @@ struct sched {
 /* Sees to it that a worker comes for what is ready: wakes, starts, evicts, or has it watched. */
 void threads_dispatch(struct sched *sched);
 
-/* A callout over the destination is done with a host that it has entered. */
-void threads_leave_host(struct sched *sched, struct destination *destination, const char *host,
+/* A callout is done with a host that it has entered. */
+void threads_leave_host(struct sched *sched, struct sched_callout *callout, const char *host,
                         const struct sched_contact *contact);
 
 /* Whether there is a worker at all; one is started where there is none. */

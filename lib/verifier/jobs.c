@@ -19,11 +19,9 @@ enum { NOTICE_MS = 500 };
 /* One callout of one worker: the argument of its hooks. */
 struct job {
     struct rb_verifier *verifier;
-    struct destination *destination;
+    struct sched_callout *callout;
     struct callout_item *first; /* to ask about; NULL once it was */
     const struct options *options;
-    struct stall_call *call;
-    struct sched_leave *leave;
     struct sched_contact contact; /* with the host called now */
     struct domain_record facts;   /* as they were when it began */
     int64_t held_until_s;         /* the first of the hosts that were held back; 0: none was */
@@ -56,12 +54,14 @@ static void keep(struct rb_verifier *verifier, const struct question *question,
 void jobs_finish(struct rb_verifier *verifier, const struct options *options,
                  struct question *question, const struct address_record *record)
 {
-    const bool counts = !question->from_cache && record->reason < RB_REASON_MAX;
+    /* What is said to a verb, or keeps it from being said, is of no address. */
+    const bool is_news = !question->from_cache && question->item.verb == NULL;
+    const bool counts = is_news && record->reason < RB_REASON_MAX;
 
     /* Into the cache first: who can join the question no more must find the answer there. */
-    if (!question->from_cache && is_of_all_messages(question, record->reason))
+    if (is_news && is_of_all_messages(question, record->reason))
         keep(verifier, question, record);
-    if (!question->from_cache && question->relay[0] == '\0' && memory_is_of_mailbox(record))
+    if (is_news && question->relay[0] == '\0' && memory_is_of_mailbox(record))
         limits_note(&verifier->limits, question->domain, question->key.text,
                     rb_reason_verdict(record->reason), &options->o.shield,
                     clock_wall_s(verifier->clock));
@@ -77,7 +77,7 @@ void jobs_finish(struct rb_verifier *verifier, const struct options *options,
  */
 static bool is_settled(const struct job *job, struct callout_item *item)
 {
-    if (question_of(item)->no_cache ||
+    if (item->verb != NULL || question_of(item)->no_cache ||
         !memory_settles(&job->verifier->memory, job->options, &job->facts, &item->best) ||
         (item->message_size != 0 && !memory_answers_size(&item->best)))
         return false;
@@ -93,9 +93,9 @@ static struct callout_item *next_item(void *arg)
 
     job->first = NULL;
     if (item == NULL)
-        item = sched_take(job->verifier->sched, job->destination);
+        item = sched_take(job->verifier->sched, job->callout);
     while (item != NULL && is_settled(job, item))
-        item = sched_take(job->verifier->sched, job->destination);
+        item = sched_take(job->verifier->sched, job->callout);
     return item;
 }
 
@@ -103,7 +103,7 @@ static bool may_keep_open(void *arg, const char *ip)
 {
     const struct job *job = arg;
 
-    return sched_may_keep_alive(job->verifier->sched, job->destination, ip,
+    return sched_may_keep_alive(job->verifier->sched, job->callout, ip,
                                 job->options->o.idle_timeout_ms);
 }
 
@@ -113,8 +113,8 @@ static struct callout_item *wait_for_more(void *arg, const char *ip)
     struct callout_item *item;
 
     do {
-        item = sched_keep_alive(job->verifier->sched, job->destination, ip,
-                                job->options->o.idle_timeout_ms, job->call);
+        item = sched_keep_alive(job->verifier->sched, job->callout, ip,
+                                job->options->o.idle_timeout_ms);
     } while (item != NULL && is_settled(job, item));
     return item;
 }
@@ -148,10 +148,10 @@ static bool is_held_back(struct job *job, const char *ip, bool *on_trial)
  */
 static bool is_own_store(const struct job *job)
 {
-    return relay_is_own(sched_relay(job->destination));
+    return relay_is_own(sched_relay(job->callout));
 }
 
-static enum callout_permission may_call(void *arg, const char *ip)
+static enum callout_permission may_call(void *arg, const char *mx, const char *ip)
 {
     struct job *job = arg;
     bool on_trial;
@@ -159,7 +159,7 @@ static enum callout_permission may_call(void *arg, const char *ip)
     if (is_held_back(job, ip, &on_trial))
         return CALLOUT_HELD_BACK;
     job->contact = (struct sched_contact){.let_in = false};
-    return sched_host_enter(job->verifier->sched, job->destination, ip, on_trial);
+    return sched_host_enter(job->verifier->sched, job->callout, mx, ip, on_trial);
 }
 
 static void left(void *arg, const char *ip, bool is_last)
@@ -167,12 +167,12 @@ static void left(void *arg, const char *ip, bool is_last)
     const struct job *job = arg;
 
     if (!is_last) {
-        sched_host_leave(job->verifier->sched, job->destination, ip, &job->contact);
+        sched_host_leave(job->verifier->sched, job->callout, ip, &job->contact);
         return;
     }
-    job->leave->is_due = true;
-    (void)text_copy(job->leave->host, sizeof job->leave->host, ip);
-    job->leave->contact = job->contact;
+    job->callout->leave.is_due = true;
+    (void)text_copy(job->callout->leave.host, sizeof job->callout->leave.host, ip);
+    job->callout->leave.contact = job->contact;
 }
 
 static void wait_a_moment(const struct rb_verifier *verifier)
@@ -189,7 +189,7 @@ static bool turned_away(void *arg, const char *ip, bool may_lag)
 
     if (ip[0] == '\0') /* a path has no slots */
         return false;
-    excess = sched_turned_away(job->verifier->sched, job->destination, ip, may_lag, &job->contact);
+    excess = sched_turned_away(job->verifier->sched, job->callout, ip, may_lag, &job->contact);
     if (excess == SCHED_LAGS)
         wait_a_moment(job->verifier);
     return excess != SCHED_ALONE;
@@ -209,7 +209,7 @@ static bool put_back(void *arg, struct callout_item *item)
     const int64_t waited_ms = clock_monotonic_ms(job->verifier->clock) - item->asked_ms;
 
     return waited_ms < (int64_t)job->options->o.total_timeout_ms &&
-           sched_put_back(job->verifier->sched, job->destination, item);
+           sched_put_back(job->verifier->sched, job->callout, item);
 }
 
 /*
@@ -223,21 +223,21 @@ static enum callout_probe begin_probe(void *arg, struct callout_item *item,
     struct rb_verifier *verifier = job->verifier;
     const int64_t ttl_s = job->options->o.lifetimes.domain_ttl_s;
     enum callout_probe turn =
-        sched_begin_probe(verifier->sched, job->destination, NULL, accepted, ttl_s, catch_all);
+        sched_begin_probe(verifier->sched, job->callout, NULL, accepted, ttl_s, catch_all);
 
     if (turn == CALLOUT_PROBE_KNOWN)
         return turn;
     inflight_accepted(&verifier->inflight, question_of(item), accepted);
-    return turn == CALLOUT_PROBE ? turn
-                                 : sched_begin_probe(verifier->sched, job->destination, item,
-                                                     accepted, ttl_s, catch_all);
+    return turn == CALLOUT_PROBE
+               ? turn
+               : sched_begin_probe(verifier->sched, job->callout, item, accepted, ttl_s, catch_all);
 }
 
 static struct callout_item *end_probe(void *arg, const struct fact *catch_all)
 {
     const struct job *job = arg;
 
-    return sched_end_probe(job->verifier->sched, job->destination, catch_all);
+    return sched_end_probe(job->verifier->sched, job->callout, catch_all);
 }
 
 /* Whether a refusal is one recipient's: the host answers about others. */
@@ -274,9 +274,9 @@ static void host_called(void *arg, const char *ip, const struct address_record *
 }
 
 /* NULL: none. */
-static const char *relay_of(const struct destination *destination)
+static const char *relay_of(const struct sched_callout *callout)
 {
-    const char *relay = sched_relay(destination);
+    const char *relay = sched_relay(callout);
 
     return relay[0] != '\0' ? relay : NULL;
 }
@@ -285,8 +285,8 @@ static void learned(void *arg, const struct domain_record *news)
 {
     const struct job *job = arg;
 
-    memory_learned(&job->verifier->memory, relay_of(job->destination),
-                   sched_domain(job->destination), news);
+    memory_learned(&job->verifier->memory, relay_of(job->callout), sched_domain(job->callout),
+                   news);
 }
 
 static void run(struct job *job, const struct snapshot *snapshot)
@@ -300,10 +300,10 @@ static void run(struct job *job, const struct snapshot *snapshot)
         .own_count = snapshot->own_count,
         .tls_context = verifier->tls_context,
         .cancel_fd = verifier->cancel_fd,
-        .stall = job->call,
+        .stall = &job->callout->stall,
         .probe_key = verifier->probe_key,
-        .domain = sched_domain(job->destination),
-        .relay = relay_of(job->destination),
+        .domain = sched_domain(job->callout),
+        .relay = relay_of(job->callout),
         .hooks = {next_item, may_keep_open, wait_for_more, answer_item, may_call, left, turned_away,
                   too_much, put_back, begin_probe, end_probe, host_called, learned, job},
     };
@@ -313,17 +313,12 @@ static void run(struct job *job, const struct snapshot *snapshot)
     callout_run(&callout);
 }
 
-void jobs_run(void *arg, struct destination *destination, struct callout_item *item,
-              struct stall_call *call, struct sched_leave *leave)
+void jobs_run(void *arg, struct sched_callout *callout, struct callout_item *item)
 {
     struct rb_verifier *verifier = arg;
     struct snapshot *snapshot = snapshots_get(&verifier->snapshots);
-    struct job job = {.verifier = verifier,
-                      .destination = destination,
-                      .first = item,
-                      .options = snapshot->options,
-                      .call = call,
-                      .leave = leave};
+    struct job job = {
+        .verifier = verifier, .callout = callout, .first = item, .options = snapshot->options};
 
     run(&job, snapshot);
     snapshot_put(snapshot);

@@ -15,8 +15,7 @@
  * Asks about the item and what else waits for the destination: the hook of sched. arg: the
  * verifier. A worker's thread, no lock held.
  */
-void jobs_run(void *arg, struct destination *destination, struct callout_item *item,
-              struct stall_call *call, struct sched_leave *leave);
+void jobs_run(void *arg, struct sched_callout *callout, struct callout_item *item);
 
 /*
  * The world has answered a question, or the cache has after all (from_cache): whatever that changes

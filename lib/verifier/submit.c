@@ -142,6 +142,7 @@ struct question *submit_prepare(const struct rb_verifier *verifier, const struct
         rates_client_key(asked->client, question->client, sizeof question->client);
     question->asked_ms = clock_monotonic_ms(verifier->clock);
     question->item.needs_utf8 = address->needs_utf8;
+    question->item.then_client = asked->then_client;
     question_set_size(question, asked->message_size);
     if (asked->transcript)
         question->item.transcript = transcript_new();

@@ -31,6 +31,14 @@ static struct destination *begin(struct destinations *destinations, const struct
     return destination;
 }
 
+/* What a callout over the destination that is nothing special is given. */
+static struct callout_item *take(struct destinations *destinations, struct destination *destination)
+{
+    struct sched_callout callout = {.destination = destination};
+
+    return destinations_take(destinations, &callout);
+}
+
 static bool is_nobody_ready(struct destinations *destinations)
 {
     struct callout_item *item;
@@ -46,7 +54,7 @@ static unsigned serve(struct destinations *destinations)
     unsigned count = 1;
 
     assert_non_null(destination);
-    while (destinations_take(destinations, destination) != NULL)
+    while (take(destinations, destination) != NULL)
         count++;
     destinations_release(destinations, destination);
     return count;
@@ -101,12 +109,12 @@ static void items_of_a_destination_come_in_order(void **state)
     assert_string_equal(destination->relay, "");
     assert_int_equal(destinations.running, 1);
     for (size_t i = 1; i < COUNT(items); i++) {
-        struct callout_item *item = destinations_take(&destinations, destination);
+        struct callout_item *item = take(&destinations, destination);
 
         assert_ptr_equal(item, &items[i]);
         assert_null(item->next);
     }
-    assert_null(destinations_take(&destinations, destination));
+    assert_null(take(&destinations, destination));
     destinations_release(&destinations, destination);
     is_empty(&destinations);
 }
@@ -168,7 +176,7 @@ static void a_destination_whose_items_are_all_taken_is_not_ready(void **state)
     push(&destinations, "", "d.example", &late);
     assert_int_equal(HASH_COUNT(destinations.table), 1);
     assert_int_equal(destinations.ready_count, 1);
-    assert_ptr_equal(destinations_take(&destinations, destination), &late);
+    assert_ptr_equal(take(&destinations, destination), &late);
     assert_true(is_nobody_ready(&destinations));
     destinations_release(&destinations, destination);
     is_empty(&destinations);
@@ -190,7 +198,7 @@ static void each_session_begins_with_an_item_of_its_own(void **state)
     assert_ptr_equal(begin(&destinations, &items[2]), destination);
     assert_true(is_nobody_ready(&destinations)); /* though there may be more sessions */
     for (size_t i = 0; i < COUNT(items); i++) {
-        assert_null(destinations_take(&destinations, destination));
+        assert_null(take(&destinations, destination));
         destinations_release(&destinations, destination);
     }
     is_empty(&destinations);
@@ -236,7 +244,7 @@ static void relay_and_domain_make_a_destination(void **state)
 
         assert_string_equal(destination->relay, rows[i].relay);
         assert_string_equal(destination->domain, rows[i].domain);
-        assert_ptr_equal(destinations_take(&destinations, destination), i == 0 ? &again : NULL);
+        assert_ptr_equal(take(&destinations, destination), i == 0 ? &again : NULL);
         destinations_release(&destinations, destination);
     }
     is_empty(&destinations);
@@ -275,13 +283,13 @@ static void an_item_put_back_comes_first_again(void **state)
     destinations_put_back(&destinations, destination, &items[0]);
     assert_int_equal(destinations.pending, 3);
     for (size_t i = 0; i < COUNT(items); i++)
-        assert_ptr_equal(destinations_take(&destinations, destination), &items[i]);
+        assert_ptr_equal(take(&destinations, destination), &items[i]);
     /* the only one again: what comes now stands behind it */
     destinations_put_back(&destinations, destination, &items[2]);
     push(&destinations, "", "d.example", &late);
-    assert_ptr_equal(destinations_take(&destinations, destination), &items[2]);
-    assert_ptr_equal(destinations_take(&destinations, destination), &late);
-    assert_null(destinations_take(&destinations, destination));
+    assert_ptr_equal(take(&destinations, destination), &items[2]);
+    assert_ptr_equal(take(&destinations, destination), &late);
+    assert_null(take(&destinations, destination));
     destinations_release(&destinations, destination);
     is_empty(&destinations);
 }
@@ -410,6 +418,7 @@ struct sessions {
     struct destinations destinations;
     struct callout_item asked[SESSIONS], waits[SESSIONS];
     struct destination *destination;
+    struct sched_callout callout[SESSIONS];
     struct idle_session idle[SESSIONS];
 };
 
@@ -443,7 +452,8 @@ static int end_sessions(void **state)
 
 static void idle(struct sessions *s, int session, const char *host)
 {
-    idle_begin(&s->idle[session], &s->destinations, s->destination, host);
+    s->callout[session].destination = s->destination;
+    idle_begin(&s->idle[session], &s->destinations, &s->callout[session], host);
 }
 
 /* A session is idle no longer, and has got that: NULL: nothing. */
@@ -538,6 +548,252 @@ static void a_session_whose_time_is_up_gets_nothing_more(void **state)
     assert_ptr_equal(begin(&s->destinations, &s->waits[0]), s->destination);
 }
 
+/* --- Verbs --------------------------------------------------------------------- */
+
+#define MX "mx1.example"
+#define OTHER_MX "mx2.example"
+
+/* A session begins for what waits first, and is with that mail host; "": with none so far. */
+static void begin_with(struct sessions *s, int session, const char *mx)
+{
+    struct sched_callout *callout = &s->callout[session];
+    struct callout_item *item;
+
+    *callout = (struct sched_callout){.destination = destinations_next(&s->destinations, &item)};
+    assert_non_null(callout->destination);
+    s->destination = callout->destination;
+    destinations_begin_callout(&s->destinations, callout, item);
+    (void)destinations_set_mx(&s->destinations, callout, mx);
+}
+
+static void end(struct sessions *s, int session)
+{
+    destinations_end_callout(&s->destinations, &s->callout[session]);
+    destinations_release(&s->destinations, s->callout[session].destination);
+}
+
+static int make_world(void **state)
+{
+    struct sessions *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return -1;
+    s->destinations.sessions_max = SESSIONS;
+    *state = s;
+    return 0;
+}
+
+static void push_address(struct sessions *s, int item)
+{
+    push(&s->destinations, "", "d.example", &s->asked[item]);
+}
+
+static void push_verb(struct sessions *s, int item, const char *only_mx)
+{
+    s->waits[item].verb = "AYTTM";
+    s->waits[item].only_mx = only_mx;
+    push(&s->destinations, "", "d.example", &s->waits[item]);
+}
+
+static bool has_session_with(const struct sessions *s, const char *mx)
+{
+    return destinations_have_session_with(&s->destinations, "", "d.example", mx);
+}
+
+static struct callout_item *given(struct sessions *s, int session)
+{
+    return destinations_take(&s->destinations, &s->callout[session]);
+}
+
+static void a_verb_is_kept_for_the_session_with_its_host(void **state)
+{
+    struct sessions *s = *state;
+
+    assert_false(has_session_with(s, MX));
+    push_address(s, 0);
+    begin_with(s, 0, "");
+    assert_false(has_session_with(s, MX));
+    (void)destinations_set_mx(&s->destinations, &s->callout[0], MX);
+    assert_true(has_session_with(s, "MX1.Example"));
+    assert_false(has_session_with(s, OTHER_MX));
+    assert_false(destinations_have_session_with(&s->destinations, "", "e.example", MX));
+    assert_false(destinations_have_session_with(&s->destinations, "r.example", "d.example", MX));
+    push_verb(s, 0, "Mx1.example");
+    assert_true(is_nobody_ready(&s->destinations)); /* no other session is wanted */
+    assert_int_equal(s->destinations.pending, 1);
+    assert_ptr_equal(given(s, 0), &s->waits[0]);
+    assert_false(has_session_with(s, MX)); /* it says no second one */
+    assert_null(given(s, 0));
+    end(s, 0);
+}
+
+static void a_verb_for_any_host_is_kept_for_any_session(void **state)
+{
+    struct sessions *s = *state;
+
+    push_address(s, 0);
+    begin_with(s, 0, ""); /* it looks for the mail hosts still */
+    push_verb(s, 0, NULL);
+    assert_true(is_nobody_ready(&s->destinations));
+    assert_ptr_equal(given(s, 0), &s->waits[0]);
+    end(s, 0);
+}
+
+static void a_verb_for_another_host_wants_a_session_of_its_own(void **state)
+{
+    struct sessions *s = *state;
+
+    push_address(s, 0);
+    begin_with(s, 0, MX);
+    push_verb(s, 0, OTHER_MX);
+    push_address(s, 1);
+    assert_int_equal(s->destinations.ready_count, 1);
+    assert_ptr_equal(given(s, 0), &s->asked[1]); /* which stood behind it */
+    assert_null(given(s, 0));
+    assert_int_equal(s->destinations.pending, 1);
+    begin_with(s, 1, MX);
+    assert_true(s->callout[1].has_verb);
+    push_address(s, 2);
+    assert_ptr_equal(given(s, 0), &s->asked[2]);
+    end(s, 0);
+    end(s, 1);
+}
+
+static void a_verb_that_a_session_has_ended_without_wants_another(void **state)
+{
+    struct sessions *s = *state;
+
+    push_address(s, 0);
+    begin_with(s, 0, MX);
+    push_verb(s, 0, MX);
+    assert_int_equal(s->destinations.ready_count, 0);
+    assert_true(destinations_set_mx(&s->destinations, &s->callout[0], ""));
+    assert_int_equal(s->destinations.ready_count, 1);
+    assert_null(given(s, 0)); /* it is with none, or with the next host */
+    end(s, 0);
+    begin_with(s, 1, MX);
+    assert_true(s->callout[1].has_verb);
+    push_verb(s, 1, NULL); /* for nobody under way either */
+    assert_int_equal(s->destinations.ready_count, 1);
+    begin_with(s, 2, MX);
+    end(s, 1);
+    end(s, 2);
+}
+
+static void the_end_of_a_callout_lets_go_of_what_was_kept(void **state)
+{
+    struct sessions *s = *state;
+
+    push_address(s, 0);
+    begin_with(s, 0, MX);
+    push_verb(s, 0, MX);
+    push_verb(s, 1, NULL);
+    end(s, 0);
+    assert_int_equal(s->destinations.pending, 2);
+    assert_int_equal(s->destinations.ready_count, 1);
+}
+
+static void of_two_verbs_one_session_is_given_one(void **state)
+{
+    struct sessions *s = *state;
+
+    push_address(s, 0);
+    begin_with(s, 0, MX);
+    push_verb(s, 0, MX);
+    push_verb(s, 1, NULL);
+    push_address(s, 1);
+    assert_ptr_equal(given(s, 0), &s->waits[0]);
+    assert_int_equal(s->destinations.ready_count, 1);
+    assert_ptr_equal(given(s, 0), &s->asked[1]);
+    assert_null(given(s, 0));
+    begin_with(s, 1, MX);
+    assert_true(s->callout[1].has_verb);
+    end(s, 0);
+    end(s, 1);
+}
+
+static void an_idle_session_with_the_right_host_gets_the_verb(void **state)
+{
+    struct sessions *s = *state;
+    static const char *const mx[SESSIONS] = {MX, OTHER_MX, OTHER_MX};
+
+    for (int i = 0; i < SESSIONS; i++) {
+        push_address(s, i);
+        begin_with(s, i, mx[i]);
+    }
+    for (int i = 0; i < SESSIONS; i++)
+        idle_begin(&s->idle[i], &s->destinations, &s->callout[i], HOST);
+    push_verb(s, 0, MX);
+    assert_true(s->idle[0].is_over);
+    assert_false(s->idle[1].is_over || s->idle[2].is_over);
+    push_verb(s, 1, NULL);
+    assert_true(s->idle[2].is_over); /* the one that became idle last */
+    got(s, 0, &s->waits[0]);
+    got(s, 1, NULL);
+    got(s, 2, &s->waits[1]);
+    for (int i = 0; i < SESSIONS; i++)
+        end(s, i);
+}
+
+static void a_session_without_a_verb_awaits_the_one_that_was_announced(void **state)
+{
+    struct sessions *s = *state;
+
+    s->asked[1].then_client = s->asked[2].then_client = true;
+    push_address(s, 0);
+    begin_with(s, 0, MX);
+    assert_false(s->callout[0].awaits_verb);
+    push_address(s, 1);
+    assert_ptr_equal(given(s, 0), &s->asked[1]);
+    assert_true(s->callout[0].awaits_verb);
+    push_verb(s, 0, MX);
+    assert_ptr_equal(given(s, 0), &s->waits[0]);
+    assert_false(s->callout[0].awaits_verb);
+    push_address(s, 2);
+    assert_ptr_equal(given(s, 0), &s->asked[2]);
+    assert_false(s->callout[0].awaits_verb); /* it has said one */
+    end(s, 0);
+}
+
+static void a_verb_makes_no_destination_busy(void **state)
+{
+    struct sessions *s = *state;
+
+    s->waits[0].asked_ms = s->waits[1].asked_ms = 5000;
+    push_verb(s, 0, NULL);
+    begin_with(s, 0, MX);
+    assert_true(s->destination->gap_ms == INT64_MAX);
+    push_verb(s, 1, NULL);
+    assert_true(s->destination->gap_ms == INT64_MAX);
+    end(s, 0);
+}
+
+static void what_is_kept_is_drained_too(void **state)
+{
+    struct sessions *s = *state;
+
+    push_address(s, 0);
+    begin_with(s, 0, MX);
+    push_verb(s, 0, MX);
+    push_address(s, 1);
+    assert_int_equal(length(destinations_drain(&s->destinations)), 2);
+    assert_null(given(s, 0));
+    end(s, 0);
+    is_empty(&s->destinations);
+}
+
+/* What is left waits for nobody. */
+static int unmake_world(void **state)
+{
+    struct sessions *s = *state;
+
+    assert_int_equal(s->destinations.running, 0);
+    (void)destinations_drain(&s->destinations);
+    destinations_free(&s->destinations);
+    free(s);
+    return 0;
+}
+
 /* --- The probe ------------------------------------------------------------------- */
 
 enum { TTL_S = 100, NOW_S = 1000 };
@@ -610,6 +866,7 @@ static void a_probe_that_told_nothing_leaves_it_to_the_next(void **state)
     assert_null(destination_end_probe(&destination, &nothing));
 }
 
+#define VERB(name) cmocka_unit_test_setup_teardown(name, make_world, unmake_world)
 #define IDLE(name) cmocka_unit_test_setup_teardown(name, start_sessions, end_sessions)
 
 int main(void)
@@ -635,6 +892,16 @@ int main(void)
         IDLE(a_session_gets_at_once_what_waits_already),
         IDLE(an_item_of_another_destination_is_nothing_for_an_idle_session),
         IDLE(the_session_that_was_idle_longest_is_evicted),
+        VERB(a_verb_is_kept_for_the_session_with_its_host),
+        VERB(a_verb_for_any_host_is_kept_for_any_session),
+        VERB(a_verb_for_another_host_wants_a_session_of_its_own),
+        VERB(a_verb_that_a_session_has_ended_without_wants_another),
+        VERB(the_end_of_a_callout_lets_go_of_what_was_kept),
+        VERB(of_two_verbs_one_session_is_given_one),
+        VERB(an_idle_session_with_the_right_host_gets_the_verb),
+        VERB(a_session_without_a_verb_awaits_the_one_that_was_announced),
+        VERB(a_verb_makes_no_destination_busy),
+        VERB(what_is_kept_is_drained_too),
         IDLE(a_session_whose_time_is_up_gets_nothing_more),
         cmocka_unit_test(one_probes_and_the_others_are_parked),
         cmocka_unit_test(what_was_found_out_is_known_to_those_who_come_later),

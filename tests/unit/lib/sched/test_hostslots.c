@@ -35,6 +35,13 @@ static struct destination *next(struct fixture *f)
     return destination;
 }
 
+static struct callout_item *take(struct fixture *f, int domain)
+{
+    struct sched_callout callout = {.destination = f->destination[domain]};
+
+    return destinations_take(&f->destinations, &callout);
+}
+
 /* Domains with an address to ask about, each served by a worker. */
 static int set_up(void **state)
 {
@@ -187,7 +194,7 @@ static void what_has_nothing_left_to_ask_is_not_blocked(void **state)
 
     assert_int_equal(enter(f, 0, HOST, 1), CALLOUT_CALL);
     assert_int_equal(enter(f, 1, HOST, 1), CALLOUT_FULL);
-    assert_ptr_equal(destinations_take(&f->destinations, f->destination[1]), &f->item[1]);
+    assert_ptr_equal(take(f, 1), &f->item[1]);
     end_callout(f, 1, 1); /* frees it */
     assert_false(leave(f, HOST, 1));
     assert_int_equal(enter(f, 2, HOST, 1), CALLOUT_CALL);
@@ -285,7 +292,7 @@ static void what_a_host_allows_is_remembered_while_it_is_idle(void **state)
     assert_int_equal(enter(f, 1, HOST, 10), CALLOUT_CALL);
     assert_int_equal(turn_away(f, 1, HOST, 10), SCHED_OTHERS);
     (void)leave(f, HOST, 10);
-    assert_ptr_equal(destinations_take(&f->destinations, f->destination[1]), &f->item[1]);
+    assert_ptr_equal(take(f, 1), &f->item[1]);
     end_callout(f, 1, 10); /* it had nothing left to ask */
     assert_int_equal(hostslots_running(&f->hostslots, HOST), 0);
     assert_int_equal(enter(f, 0, HOST, 10), CALLOUT_CALL);

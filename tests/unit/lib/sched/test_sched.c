@@ -17,6 +17,7 @@
 #include "check.h"
 
 #define HOST "192.0.2.25"
+#define MX "mx.example"
 
 enum {
     PUSHERS = 4,
@@ -43,8 +44,7 @@ struct look_up {
 struct world {
     struct sched *sched;
     struct sched_limits limits;
-    void (*run)(struct world *world, struct destination *destination, struct callout_item *item,
-                struct stall_call *call);
+    void (*run)(struct world *world, struct sched_callout *callout, struct callout_item *item);
     struct entry *entries; /* PUSHERS * ITEMS */
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -105,15 +105,11 @@ static void open_gate(struct world *world)
     pthread_mutex_unlock(&world->lock);
 }
 
-static _Thread_local struct sched_leave *leaving; /* the callout's of this thread */
-
-static void run(void *arg, struct destination *destination, struct callout_item *item,
-                struct stall_call *call, struct sched_leave *leave)
+static void run(void *arg, struct sched_callout *callout, struct callout_item *item)
 {
     struct world *world = arg;
 
-    leaving = leave;
-    world->run(world, destination, item, call);
+    world->run(world, callout, item);
 }
 
 static void look_up(void *arg, struct sched_lookup *lookup, struct stall_call *call)
@@ -128,33 +124,29 @@ static void look_up(void *arg, struct sched_lookup *lookup, struct stall_call *c
 
 /* --- What the callouts do -------------------------------------------------------- */
 
-static void take_all(struct world *world, struct destination *destination,
-                     struct callout_item *item, struct stall_call *call)
+static void take_all(struct world *world, struct sched_callout *callout, struct callout_item *item)
 {
-    (void)call;
     enter(world);
-    for (; item != NULL; item = sched_take(world->sched, destination))
+    for (; item != NULL; item = sched_take(world->sched, callout))
         count_run(world, item);
     leave(world);
 }
 
-static void wait_and_take_all(struct world *world, struct destination *destination,
-                              struct callout_item *item, struct stall_call *call)
+static void wait_and_take_all(struct world *world, struct sched_callout *callout,
+                              struct callout_item *item)
 {
     hold(world);
-    take_all(world, destination, item, call);
+    take_all(world, callout, item);
 }
 
 /* All live on one host, left at once or as the callout ends; who finds no slot puts its item back. */
-static void call_host(struct world *world, struct destination *destination,
-                      struct callout_item *item, struct stall_call *call)
+static void call_host(struct world *world, struct sched_callout *callout, struct callout_item *item)
 {
     static _Thread_local bool at_once;
     const struct sched_contact contact = {.let_in = true};
 
-    (void)call;
-    if (sched_host_enter(world->sched, destination, HOST, false) != CALLOUT_CALL) {
-        if (!sched_put_back(world->sched, destination, item))
+    if (sched_host_enter(world->sched, callout, MX, HOST, false) != CALLOUT_CALL) {
+        if (!sched_put_back(world->sched, callout, item))
             count_run(world, item);
         return;
     }
@@ -163,16 +155,15 @@ static void call_host(struct world *world, struct destination *destination,
     leave(world);
     at_once = !at_once;
     if (at_once)
-        sched_host_leave(world->sched, destination, HOST, &contact);
+        sched_host_leave(world->sched, callout, HOST, &contact);
     else
-        *leaving = (struct sched_leave){.is_due = true, .host = HOST, .contact = contact};
+        callout->leave = (struct sched_leave){.is_due = true, .host = HOST, .contact = contact};
 }
 
-static void keep_open(struct world *world, struct destination *destination,
-                      struct callout_item *item, struct stall_call *call)
+static void keep_open(struct world *world, struct sched_callout *callout, struct callout_item *item)
 {
     count_run(world, item);
-    while ((item = sched_keep_alive(world->sched, destination, HOST, IDLE_MS, call)) != NULL) {
+    while ((item = sched_keep_alive(world->sched, callout, HOST, IDLE_MS)) != NULL) {
         count(world, &world->idle_got);
         count_run(world, item);
     }
@@ -468,6 +459,67 @@ static void an_idle_session_whose_worker_is_wanted_ends(void **state)
     assert_int_equal(world->idle_ended + world->idle_got, 50);
 }
 
+/* Enters the host, asks, keeps the session open for as long as that pays, and leaves. */
+static void talk(struct world *world, struct sched_callout *callout, struct callout_item *item)
+{
+    const struct sched_contact contact = {.let_in = true};
+
+    assert_int_equal(sched_host_enter(world->sched, callout, MX, HOST, false), CALLOUT_CALL);
+    keep_open(world, callout, item);
+    sched_host_leave(world->sched, callout, HOST, &contact);
+}
+
+static bool has_session(struct world *world, unsigned domain)
+{
+    char text[32];
+
+    (void)snprintf(text, sizeof text, "d%u.example", domain);
+    return sched_has_session_with(world->sched, "", text, "MX.example");
+}
+
+static void a_session_is_kept_open_for_the_verb_that_was_announced(void **state)
+{
+    struct world *world = *state;
+    struct callout_item *verb = &world->entries[2].item;
+
+    world->run = talk;
+    open_sched(world);
+    assert_false(has_session(world, 0));
+    assert_int_equal(push(world, 1, 1), SCHED_PUSHED); /* of which nothing was announced */
+    await(world, &world->idle_ended, 1);
+    world->entries[0].item.then_client = true;
+    assert_int_equal(push(world, 0, 0), SCHED_PUSHED); /* the first about its domain */
+    await(world, &world->runs, 2);
+    assert_true(has_session(world, 0));
+    assert_false(has_session(world, 1));
+    verb->verb = "AYTTM";
+    verb->only_mx = MX;
+    assert_int_equal(push(world, 2, 0), SCHED_PUSHED);
+    await(world, &world->runs, 3);
+    assert_int_equal(world->idle_got, 1);
+    await(world, &world->idle_ended, 2); /* nothing more is awaited */
+    for (int ms = 0; ms < WAIT_S * 1000 && has_session(world, 0); ms++)
+        check_pause();
+    assert_false(has_session(world, 0));
+}
+
+static void a_second_verb_has_a_session_of_its_own(void **state)
+{
+    struct world *world = *state;
+
+    world->run = wait_and_take_all;
+    open_sched(world);
+    assert_int_equal(push(world, 0, 0), SCHED_PUSHED);
+    await_pending(world, 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        world->entries[i].item.verb = "AYTTM";
+        assert_int_equal(push(world, i, 0), SCHED_PUSHED);
+    }
+    assert_int_equal(sched_pending(world->sched), 3); /* kept for the one that runs */
+    open_gate(world);
+    await(world, &world->runs, 4);
+}
+
 /* --- Look-ups ------------------------------------------------------------------------ */
 
 static void look_ups_leave_workers_to_callouts(void **state)
@@ -523,6 +575,8 @@ int main(void)
         TEST(a_host_has_no_more_sessions_than_it_may_and_nobody_is_forgotten),
         TEST(an_idle_session_gets_the_next_item),
         TEST(an_idle_session_whose_worker_is_wanted_ends),
+        TEST(a_session_is_kept_open_for_the_verb_that_was_announced),
+        TEST(a_second_verb_has_a_session_of_its_own),
         TEST(look_ups_leave_workers_to_callouts),
         TEST(look_ups_that_nobody_made_are_left_to_their_owner),
     };
