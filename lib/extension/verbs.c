@@ -10,6 +10,8 @@
 enum {
     PORT_MAX = 65535,
     HEX_PER_OCTET = 2,
+    ADDR_V4_DIGITS = HEX_PER_OCTET * IP_V4_LEN,
+    ADDR_DIGITS = HEX_PER_OCTET * IP_LEN,
     ENHANCED_NUMBER_MAX = 999, /* RFC 3463 2 */
 };
 
@@ -141,7 +143,7 @@ size_t verbs_ayttm_write(const struct verbs_ayttm *question, char line[VERBS_AYT
     const char *verb = verbs_verb_name(VERBS_AYTTM);
     int len = 0;
 
-    if (question->sport == 0 || question->dport == 0) {
+    if (question->dport == 0) {
         (void)text_copy(line, VERBS_AYTTM_MAX + 1, verb);
         return strlen(verb);
     }
@@ -182,7 +184,7 @@ static bool read_port(struct span arg, uint16_t *port)
 {
     unsigned number = 0;
 
-    if (!text_number(arg.at, arg.len, PORT_MAX, &number) || number == 0)
+    if (!text_number(arg.at, arg.len, PORT_MAX, &number))
         return false;
     *port = (uint16_t)number;
     return true;
@@ -213,11 +215,11 @@ static bool read_addr(struct span arg, struct ip *addr)
 {
     uint8_t octets[IP_LEN];
 
-    if (arg.len != HEX_PER_OCTET * IP_V4_LEN && arg.len != HEX_PER_OCTET * IP_LEN)
+    if (arg.len != ADDR_V4_DIGITS && arg.len != ADDR_DIGITS)
         return false;
     if (!read_hex(arg, octets))
         return false;
-    if (arg.len == HEX_PER_OCTET * IP_V4_LEN)
+    if (arg.len == ADDR_V4_DIGITS)
         *addr = ip_from_v4(octets);
     else
         memcpy(addr->octets, octets, sizeof addr->octets);
@@ -232,7 +234,7 @@ bool verbs_ayttm_read(struct span args, struct verbs_ayttm *question)
     if (rest.len == 0)
         return true;
     if (!take_arg(&rest, &arg) || !read_port(arg, &question->sport) || !take_arg(&rest, &arg) ||
-        !read_port(arg, &question->dport))
+        !read_port(arg, &question->dport) || question->dport == 0)
         return false;
     question->has_addr = take_arg(&rest, &arg);
     return rest.len == 0 && (!question->has_addr || read_addr(arg, &question->addr));

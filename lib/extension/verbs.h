@@ -8,7 +8,7 @@
  *     reply   = [enhanced SP] verb SP word *(SP text)
  *
  *     AYTTM   = "AYTTM" ["-" sport "-" dport ["-" addr]]    ; are you talking to me?
- *     sport   = 1*5DIGIT            ; the client's port as we see it
+ *     sport   = 1*5DIGIT            ; the client's port as we see it; 0: not known
  *     dport   = 1*5DIGIT            ; the port that it reached us at
  *     addr    = 8HEXDIG / 32HEXDIG  ; the address that it reached us at; Postfix takes a line with
  *                                     ":" for a header field
@@ -50,8 +50,9 @@ const char *verbs_word_name(enum verbs_word word);
 
 /* Which of its connections a host is asked about. */
 struct verbs_ayttm {
-    uint16_t sport, dport; /* both 0: not known, the verb stood alone */
-    bool has_addr;         /* never without the ports */
+    uint16_t sport; /* 0: not known */
+    uint16_t dport; /* 0: the verb stands alone */
+    bool has_addr;  /* never without a dport */
     struct ip addr;
 };
 

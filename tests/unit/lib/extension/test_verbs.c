@@ -88,7 +88,7 @@ static void what_is_said_can_be_read(void **state)
 
     (void)state;
     for (unsigned i = 0; i < RANDOM_ROUNDS; i++) {
-        struct verbs_ayttm question = {.sport = (uint16_t)(1 + dice_throw(&dice) % 65535),
+        struct verbs_ayttm question = {.sport = (uint16_t)(dice_throw(&dice) % 65536),
                                        .dport = (uint16_t)(1 + dice_throw(&dice) % 65535),
                                        .has_addr = dice_throw(&dice) % 3 != 0};
         struct verbs_ayttm read;
@@ -181,6 +181,8 @@ static void arguments_are_read(void **state)
         {"-1-25-20010DB8000000000000000000000019", 1, 25, "2001:db8::19"},
         {"-1-25-00000000000000000000ffff0a090002", 1, 25, "10.9.0.2"},
         {"-1-25-00000000", 1, 25, "0.0.0.0"},
+        {"-0-25", 0, 25, NULL},
+        {"-00000-25-0a090002", 0, 25, "10.9.0.2"},
     };
 
     (void)state;
@@ -212,9 +214,9 @@ static void other_arguments_are_refused(void **state)
         "- 1-25",
         "-1-25-",
         "-1-25 -0a090002",
-        "-0-25",
         "-1-0",
-        "-00000-25",
+        "-0-0",
+        "-0-25-",
         "-65536-25",
         "-1-65536",
         "-99999-25",
