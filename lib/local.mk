@@ -71,6 +71,7 @@ libcore_la_SOURCES = \
     lib/cache/sweep.c lib/cache/sweep.h \
     lib/cache/walk.c lib/cache/walk.h \
     lib/cache/writer.c lib/cache/writer.h \
+    lib/extension/sockets.h \
     lib/extension/verbs.c lib/extension/verbs.h \
     lib/limits/breaker.c lib/limits/breaker.h \
     lib/limits/limits.c lib/limits/limits.h \
@@ -103,6 +104,12 @@ libcore_la_SOURCES = \
     lib/verifier/submit.c lib/verifier/submit.h \
     lib/verifier/ticket.c lib/verifier/ticket.h \
     lib/verifier/verifier.c lib/verifier/verifier.h
+# The kernel's table of sockets, or a stand-in that knows nothing of it.
+if SOCK_DIAG
+libcore_la_SOURCES += lib/extension/sockets.c
+else
+libcore_la_SOURCES += lib/extension/sockets_none.c
+endif
 libcore_la_LIBADD = $(LMDB_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS) $(PSL_LIBS)
 
 lib_LTLIBRARIES += libringback.la

@@ -90,6 +90,10 @@ UNIT = \
     tests/unit/milter/tool/test_window \
     tests/unit/test_allocation
 
+if SOCK_DIAG
+UNIT += tests/unit/lib/extension/test_sockets
+endif
+
 check_PROGRAMS += $(UNIT)
 # Those that take long come first: with `make -j` the others go on beside them.
 TESTS += tests/lab/lab.py tests/scenarios/scenarios.py tests/daemon/test_daemon.py tests/smtpd/test_smtpd.py

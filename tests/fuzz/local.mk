@@ -19,6 +19,10 @@ FUZZ = \
     tests/fuzz/fuzz_spf \
     tests/fuzz/fuzz_verbs
 
+if SOCK_DIAG
+FUZZ += tests/fuzz/fuzz_sockets
+endif
+
 if FUZZING
 noinst_PROGRAMS += $(FUZZ)
 fuzz_main =
@@ -90,6 +94,11 @@ tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/fuzz.h $(fuzz
 tests_fuzz_fuzz_reply_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_reply_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_reply_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_sockets_SOURCES = tests/fuzz/fuzz_sockets.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_sockets_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_sockets_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_sockets_LDADD = $(fuzz_libs)
 
 tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz_spf.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_spf_CPPFLAGS = $(fuzz_cppflags)
