@@ -71,6 +71,7 @@ libcore_la_SOURCES = \
     lib/cache/sweep.c lib/cache/sweep.h \
     lib/cache/walk.c lib/cache/walk.h \
     lib/cache/writer.c lib/cache/writer.h \
+    lib/extension/ayttm.c lib/extension/ayttm.h \
     lib/extension/sockets.h \
     lib/extension/verbs.c lib/extension/verbs.h \
     lib/limits/breaker.c lib/limits/breaker.h \

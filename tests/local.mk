@@ -38,6 +38,8 @@ UNIT = \
     tests/unit/lib/cache/test_onetime_record \
     tests/unit/lib/cache/test_record \
     tests/unit/lib/cache/test_retry_record \
+    tests/unit/lib/extension/test_ayttm \
+    tests/unit/lib/extension/test_sockets_none \
     tests/unit/lib/extension/test_verbs \
     tests/unit/lib/limits/test_breaker \
     tests/unit/lib/limits/test_limits \
@@ -125,6 +127,9 @@ fake_milter = tests/unit/fake_milter.c tests/unit/fake_milter.h
 tests_unit_test_allocation_SOURCES = tests/unit/test_allocation.c tests/unit/malloc_count.h $(fake_milter)
 nodist_tests_unit_test_allocation_SOURCES = $(malloc_count)
 tests_unit_milter_mta_test_filter_SOURCES = tests/unit/milter/mta/test_filter.c $(fake_milter)
+# The stand-in, whatever the library has. Flags of its own, so that its objects are not those of the library.
+tests_unit_lib_extension_test_sockets_none_CPPFLAGS = $(AM_CPPFLAGS)
+tests_unit_lib_extension_test_sockets_none_SOURCES = tests/unit/lib/extension/test_sockets_none.c lib/extension/sockets_none.c
 tests_unit_milter_mta_test_listen_LDADD = $(LDADD) $(MILTER_LIBS)
 
 
