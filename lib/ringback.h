@@ -123,6 +123,7 @@ enum rb_stage RB_ENUM_ROOM {
     RB_STAGE_DATA,
     RB_STAGE_RSET,
     RB_STAGE_QUIT,
+    RB_STAGE_VERB, /* a verb beyond SMTP */
     RB_STAGE_MAX,
 };
 

@@ -61,7 +61,7 @@ static const char *const stages[RB_STAGE_MAX] = {
     [RB_STAGE_NONE] = "",         [RB_STAGE_DNS] = "dns",   [RB_STAGE_CONNECT] = "connect",
     [RB_STAGE_BANNER] = "banner", [RB_STAGE_EHLO] = "ehlo", [RB_STAGE_STARTTLS] = "starttls",
     [RB_STAGE_MAIL] = "mail",     [RB_STAGE_RCPT] = "rcpt", [RB_STAGE_DATA] = "data",
-    [RB_STAGE_RSET] = "rset",     [RB_STAGE_QUIT] = "quit",
+    [RB_STAGE_RSET] = "rset",     [RB_STAGE_QUIT] = "quit", [RB_STAGE_VERB] = "verb",
 };
 
 static const char *const limits[RB_LIMIT_MAX] = {

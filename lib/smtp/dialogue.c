@@ -69,12 +69,19 @@ static void leave(struct dialogue *dialogue)
     dialogue->may_quit = true;
 }
 
+static bool is_answered(const struct dialogue *dialogue)
+{
+    const struct dialogue_answer *answer = &dialogue->answer;
+
+    return answer->reason != RB_REASON_NONE || answer->code != 0;
+}
+
 /* An answer without a reply: lost connections, local refusals. Never overrules one given before. */
 static void answer_without_reply(struct dialogue *dialogue, enum rb_reason reason, const char *rule)
 {
     struct dialogue_answer *answer = &dialogue->answer;
 
-    if (answer->reason != RB_REASON_NONE || dialogue->quitting)
+    if (is_answered(dialogue) || dialogue->quitting)
         return;
     answer->reason = reason;
     answer->stage = dialogue_stage(dialogue);
@@ -227,13 +234,20 @@ static void begin_transaction(struct dialogue *dialogue)
         (void)!say_rcpt(dialogue);
 }
 
-void dialogue_ask(struct dialogue *dialogue, const struct dialogue_question *question)
+/* Something is asked; verb: NULL, or what. */
+static void begin_asking(struct dialogue *dialogue, const char *verb)
 {
     assert(dialogue->need == DIALOGUE_NEED_QUESTION);
-    dialogue->question = *question;
+    dialogue->verb = verb;
     dialogue->answer = (struct dialogue_answer){0};
-    dialogue->fallback_used = false;
+    dialogue->fallback_used = dialogue->skip_rcpt = false;
     dialogue->asking = true;
+}
+
+void dialogue_ask(struct dialogue *dialogue, const struct dialogue_question *question)
+{
+    begin_asking(dialogue, NULL);
+    dialogue->question = *question;
     /* The RCPT behind a MAIL that is refused is an error too, and hosts count errors. */
     dialogue->rcpt_waits = dialogue->mail_refused;
     if (question->needs_utf8 && !dialogue->utf8) {
@@ -251,6 +265,34 @@ void dialogue_reset(struct dialogue *dialogue)
         return;
     dialogue->transaction_open = false;
     (void)!say(dialogue, RB_STAGE_RSET, "RSET");
+}
+
+static bool is_sayable(const char *line)
+{
+    size_t len = 0;
+
+    while (line[len] >= ' ' && line[len] <= '~')
+        len++;
+    return len > 0 && len <= DIALOGUE_VERB_MAX && line[len] == '\0';
+}
+
+static void say_verb(struct dialogue *dialogue)
+{
+    (void)!say(dialogue, RB_STAGE_VERB, "%s", dialogue->verb);
+}
+
+/* Never in one flight with RSET: no host has promised that of what it does not know (RFC 2920). */
+void dialogue_ask_verb(struct dialogue *dialogue, const char *line)
+{
+    begin_asking(dialogue, line);
+    if (!is_sayable(line)) {
+        answer_without_reply(dialogue, RB_REASON_INTERNAL_ERROR, "command_refused");
+        ready(dialogue);
+    } else if (dialogue->transaction_open) {
+        dialogue_reset(dialogue);
+    } else {
+        say_verb(dialogue);
+    }
 }
 
 bool dialogue_can_quit(const struct dialogue *dialogue)
@@ -310,7 +352,7 @@ static void end_with_reply(struct dialogue *dialogue, enum rb_stage stage)
     struct judgement judgement = judge(dialogue, stage);
 
     leave(dialogue);
-    if (dialogue->answer.reason != RB_REASON_NONE)
+    if (is_answered(dialogue))
         return;
     /* A success nobody can use (2yz where none fits) is no answer about an address. */
     if (rb_reason_verdict(judgement.reason) != RB_VERDICT_UNKNOWN ||
@@ -328,7 +370,8 @@ static bool say_hello(struct dialogue *dialogue)
 
 static void on_banner(struct dialogue *dialogue, const struct reply *reply)
 {
-    if (reply_class(reply) == 2)
+    dialogue->greeted = reply_class(reply) == 2;
+    if (dialogue->greeted)
         (void)!say_hello(dialogue);
     else
         end_with_reply(dialogue, RB_STAGE_BANNER);
@@ -394,6 +437,8 @@ static void on_rset(struct dialogue *dialogue, const struct reply *reply)
         end_with_reply(dialogue, RB_STAGE_RSET);
     else if (!dialogue->asking)
         ready(dialogue);
+    else if (dialogue->verb != NULL)
+        say_verb(dialogue);
     else if (!dialogue->pipelining)
         (void)!say_mail(dialogue);
 }
@@ -470,11 +515,22 @@ static void on_data(struct dialogue *dialogue, const struct reply *reply)
     ready(dialogue);
 }
 
+static void on_verb(struct dialogue *dialogue, const struct reply *reply)
+{
+    static const struct judgement none = {.reason = RB_REASON_NONE, .rule = ""};
+
+    answer_from_reply(dialogue, RB_STAGE_VERB, &none);
+    if (reply->code != 421)
+        ready(dialogue);
+    else
+        over(dialogue);
+}
+
 /* 421 at any stage: the host is about to close (RFC 5321 3.8). An answer given before stands. */
 static void on_421(struct dialogue *dialogue, enum rb_stage stage)
 {
     struct judgement judgement = judge(dialogue, stage);
-    bool answered = dialogue->answer.reason != RB_REASON_NONE;
+    bool answered = is_answered(dialogue);
     bool says_nothing = !dialogue->asking || dialogue->skip_rcpt || stage == RB_STAGE_DATA ||
                         stage == RB_STAGE_RSET;
 
@@ -498,10 +554,10 @@ static void on_reply(struct dialogue *dialogue, enum rb_stage stage, const struc
     static void (*const next[])(struct dialogue *, const struct reply *) = {
         [RB_STAGE_BANNER] = on_banner, [RB_STAGE_EHLO] = on_ehlo, [RB_STAGE_STARTTLS] = on_starttls,
         [RB_STAGE_RSET] = on_rset,     [RB_STAGE_MAIL] = on_mail, [RB_STAGE_RCPT] = on_rcpt,
-        [RB_STAGE_DATA] = on_data,
+        [RB_STAGE_DATA] = on_data,     [RB_STAGE_VERB] = on_verb,
     };
 
-    if (reply->code == 421)
+    if (reply->code == 421 && (dialogue->quitting || stage != RB_STAGE_VERB))
         on_421(dialogue, stage);
     else if (dialogue->quitting)
         on_reply_to_quitting(dialogue, stage);
@@ -542,6 +598,8 @@ void dialogue_feed(struct dialogue *dialogue, const char *octets, size_t len)
             on_unasked(dialogue);
             return;
         }
+        if (dialogue->parser.status == REPLY_DONE) /* the reply before this one */
+            reply_parser_init(&dialogue->parser);
         status = reply_feed(&dialogue->parser, octets, len, &used);
         octets += used;
         len -= used;
@@ -552,7 +610,6 @@ void dialogue_feed(struct dialogue *dialogue, const char *octets, size_t len)
             dialogue->replies++;
             dialogue->refusals += reply_class(&dialogue->parser.reply) >= 4;
             on_reply(dialogue, pop(dialogue), &dialogue->parser.reply);
-            reply_parser_init(&dialogue->parser);
         }
     }
 }

@@ -6,6 +6,7 @@
  *
  *     banner -> EHLO (-> HELO) -> [STARTTLS -> handshake -> EHLO] -> ready
  *     ready  -> [RSET] MAIL RCPT [DATA] -> answered -> ready … [RSET] -> ready … QUIT -> over
+ *     ready  -> [RSET] a verb beyond SMTP -> answered -> ready
  *
  * Rules kept here: nothing is said before the banner; the null sender first, the fallback sender
  * once where it is refused; one RCPT a transaction; an answer once given stands, whatever the host
@@ -26,6 +27,7 @@ enum {
     DIALOGUE_OUT_MAX =
         1024,               /* octets of commands not sent yet: RSET, MAIL, RCPT at their longest */
     DIALOGUE_QUEUE_MAX = 4, /* replies awaited at once: of RSET, MAIL, RCPT and QUIT */
+    DIALOGUE_VERB_MAX = 510, /* octets of a verb's line, without CR LF (RFC 5321 4.5.3.1.4) */
 };
 
 /* What the machine waits for. */
@@ -47,9 +49,10 @@ struct dialogue_question {
                               1870); 0: not known */
 };
 
-/* What came of a transaction, or of the session before there was one. */
+/* What came of a transaction or a verb, or of the session before there was one. */
 struct dialogue_answer {
-    enum rb_reason reason; /* RB_REASON_NONE: nothing yet */
+    /* RB_REASON_NONE: nothing yet, or (with a code) the reply to a verb, which is not judged. */
+    enum rb_reason reason;
     enum rb_stage stage;
     enum classify_subject subject; /* whom the reply speaks of */
     const char *rule;              /* static */
@@ -76,6 +79,7 @@ struct dialogue {
     unsigned replies;      /* complete replies so far: time-outs count from the last one */
     unsigned transactions; /* begun so far, with the fallback sender too: as many RSETs at most */
     unsigned refusals;     /* replies of 4yz and 5yz so far, to whatever was said */
+    bool greeted;          /* the host said 220 */
     bool tls, pipelining, starttls, utf8, size;
     uint64_t size_max; /* octets of the largest message that the host takes; 0: it did not say */
     bool transaction_open; /* the next transaction must begin with RSET */
@@ -86,11 +90,12 @@ struct dialogue {
 
     /* The transaction. */
     struct dialogue_question question;
+    const char *verb; /* said, or to be said behind RSET, in its stead; NULL: none */
     bool asking, fallback_used, skip_rcpt, helo_tried;
     struct dialogue_answer answer;
 
     /* Buffers. */
-    struct reply_parser parser;
+    struct reply_parser parser; /* the last reply stands in it until more octets come */
     char out[DIALOGUE_OUT_MAX];
     size_t out_len;
 };
@@ -122,6 +127,15 @@ void dialogue_break_off(struct dialogue *dialogue, enum rb_reason reason, const 
 
 /* Asks. Only when dialogue->need is DIALOGUE_NEED_QUESTION. */
 void dialogue_ask(struct dialogue *dialogue, const struct dialogue_question *question);
+
+/*
+ * Says a line of a verb beyond SMTP, outside any transaction, and awaits its reply, which is not
+ * judged: whatever it says but 421, the session goes on. dialogue->parser.reply has it whole until
+ * the host is heard again. A line that is empty, too long or not of printable ASCII is not said:
+ * RB_REASON_INTERNAL_ERROR. Only when dialogue->need is DIALOGUE_NEED_QUESTION; the line is the
+ * caller's and must live until the answer is there.
+ */
+void dialogue_ask_verb(struct dialogue *dialogue, const char *line);
 
 /*
  * Ends the transaction that may be open, so that the session can be left alone for a while (RFC

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A mail host that says what it likes, to a dialogue that is asked questions whenever it wants one.
- * Input: one octet of choices, the address asked about up to "|", then what the host says. It is
+ * Input: one octet of choices, the address asked about up to "|", then what the host says. Where the
+ * address begins with "-", what follows that is a verb's line too, and said as every other question. It is
  * heard a line at a time; lines that end in CR LF may come glued to what follows. "!" where a
  * handshake is due makes that fail. RFC 5321, 2920, 3207.
  */
@@ -40,6 +41,7 @@ static const char fallback[] = "postmaster@probe.example.org";
 struct talk {
     struct dialogue dialogue;
     struct dialogue_question question;
+    const char *verb; /* NULL: none is said */
     char address[ADDRESS_SIZE];
     unsigned choices, asked, said;
     bool asking, reset;
@@ -56,13 +58,16 @@ static void check_command(const struct talk *talk, const char *line, size_t len)
 {
     static const char *const verbs[] = {"EHLO ",       "HELO ",     "STARTTLS", "RSET",
                                         "MAIL FROM:<", "RCPT TO:<", "DATA",     "QUIT"};
-    bool known = false;
+    bool known = talk->verb != NULL && len == strlen(talk->verb) && begins(line, len, talk->verb);
 
+    HOLDS(!known || len <= DIALOGUE_VERB_MAX);
     HOLDS(memchr(line, '\r', len) == NULL && memchr(line, '\n', len) == NULL);
     HOLDS(memchr(line, '\0', len) == NULL);
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
         known = known || begins(line, len, verbs[i]);
     HOLDS(known);
+    if (talk->verb != NULL) /* which may be any of these */
+        return;
     HOLDS(!begins(line, len, "DATA") || talk->question.data);
     HOLDS(!begins(line, len, "STARTTLS") || talk->dialogue.use_tls);
     if (begins(line, len, "RCPT TO:<"))
@@ -139,7 +144,8 @@ static void check_state(struct talk *talk)
     else
         HOLDS(dialogue->queued == 0 && dialogue->out_len == 0);
     if (talk->asking && dialogue->need != DIALOGUE_NEED_PEER)
-        HOLDS(dialogue->answer.reason != RB_REASON_NONE);
+        HOLDS(dialogue->answer.reason != RB_REASON_NONE ||
+              (dialogue->answer.stage == RB_STAGE_VERB && dialogue->answer.code != 0));
     if (dialogue->need == DIALOGUE_NEED_TLS)
         HOLDS(dialogue->use_tls && !dialogue->tls && talk->asked == 0);
     HOLDS(talk->said <= 3 + SAID_PER_REPLY * dialogue->replies + SAID_PER_REPLY * QUESTIONS_MAX);
@@ -164,7 +170,9 @@ static void ask(struct talk *talk)
     talk->reset = false;
     talk->asking = talk->asked++ < QUESTIONS_MAX;
     talk->settled = RB_REASON_NONE;
-    if (talk->asking)
+    if (talk->asking && talk->verb != NULL && talk->asked % 2 == 0)
+        dialogue_ask_verb(dialogue, talk->verb);
+    else if (talk->asking)
         dialogue_ask(dialogue, &talk->question);
     else
         dialogue_quit(dialogue);
@@ -230,7 +238,8 @@ static void converse(struct talk *talk, const char *octets, size_t len)
         enum rb_reason before = dialogue->answer.reason;
 
         dialogue_fail(dialogue, RB_REASON_UNREACHABLE, "lost");
-        HOLDS(before == RB_REASON_NONE || dialogue->answer.reason == before);
+        HOLDS((before == RB_REASON_NONE && dialogue->answer.code == 0) ||
+              dialogue->answer.reason == before);
         check_state(talk);
     }
     HOLDS(dialogue->need == DIALOGUE_OVER && dialogue->out_len == 0);
@@ -250,6 +259,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&talk, 0, sizeof talk);
     memcpy(talk.address, data + 1, len);
     talk.choices = data[0];
+    talk.verb = talk.address[0] == '-' ? talk.address + 1 : NULL;
     talk.question = (struct dialogue_question){
         .address = talk.address,
         .mail_from = null_sender,

@@ -125,7 +125,7 @@ static void unknown_verdict_name_leaves_the_verdict_alone(void **state)
 static void stages_have_the_documented_names(void **state)
 {
     static const char *const names[] = {"",     "dns",  "connect", "banner", "ehlo", "starttls",
-                                        "mail", "rcpt", "data",    "rset",   "quit"};
+                                        "mail", "rcpt", "data",    "rset",   "quit", "verb"};
     (void)state;
     assert_int_equal(COUNT(names), RB_STAGE_MAX);
     for (size_t i = 0; i < COUNT(names); i++)

@@ -23,6 +23,7 @@
 
 #define MAIL_NULL "MAIL FROM:<>\r\n"
 #define MAIL_FALLBACK "MAIL FROM:<postmaster@we.example>\r\n"
+#define VERB "AYTTM-54321-25-0a090002"
 #define RCPT_USER "RCPT TO:<user@d.example>\r\n"
 
 enum { STEPS_MAX = 20 }; /* from any cell of the matrix to the end of the session */
@@ -137,12 +138,14 @@ enum state {
     RCPT_,
     DATA_,
     QUIT_,
+    VERB_,
     STATES
 };
 enum class { R2, R3, R4, R421, R5, R5US, BAD, LONG, EMPTY, CLOSED, SILENT, CLASSES };
 
-static const char *const state_names[] = {"banner", "ehlo", "helo", "starttls", "ehlo after tls",
-                                          "rset",   "mail", "rcpt", "data",     "quit"};
+static const char *const state_names[] = {"banner",         "ehlo", "helo", "starttls",
+                                          "ehlo after tls", "rset", "mail", "rcpt",
+                                          "data",           "quit", "verb"};
 static const char *const class_names[] = {"2yz",        "3yz",    "4yz",       "421",
                                           "5yz",        "5yz us", "malformed", "too long",
                                           "empty line", "closed", "silent"};
@@ -176,6 +179,7 @@ static const char *const follows[STATES][CLASSES] = {
     [RCPT_] = {"DATA\r\n", ASKS, ASKS, OVER, ASKS, ASKS, OVER, OVER, OVER, OVER, OVER},
     [DATA_] = {ASKS, OVER, ASKS, OVER, ASKS, ASKS, OVER, OVER, OVER, OVER, OVER},
     [QUIT_] = {OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER},
+    [VERB_] = {ASKS, ASKS, ASKS, OVER, ASKS, ASKS, OVER, OVER, OVER, OVER, OVER},
 };
 
 /* In one flight: the reply to RCPT is still to come, whatever MAIL and RSET were answered, unless
@@ -213,6 +217,11 @@ static void reach(struct dialogue *dialogue, enum state state, bool pipelining)
     if (state == QUIT_) {
         dialogue_quit(dialogue);
         sends(dialogue, "QUIT\r\n");
+        return;
+    }
+    if (state == VERB_) {
+        dialogue_ask_verb(dialogue, VERB);
+        sends(dialogue, VERB "\r\n");
         return;
     }
     if (state == RSET_)
@@ -270,7 +279,8 @@ static void is_sane(const struct dialogue *dialogue)
     default:
         assert_int_equal(dialogue->need, DIALOGUE_OVER);
         assert_int_equal(dialogue->out_len, 0);
-        assert_true(dialogue->quitting || dialogue->answer.reason != RB_REASON_NONE);
+        assert_true(dialogue->quitting || dialogue->answer.reason != RB_REASON_NONE ||
+                    dialogue->answer.code != 0);
         break;
     }
 }
@@ -319,8 +329,9 @@ static void has_judged(const struct dialogue *dialogue, enum state state, enum c
 {
     enum rb_verdict verdict = rb_reason_verdict(dialogue->answer.reason);
 
-    if (state == QUIT_) {
+    if (state == QUIT_ || (state == VERB_ && class <= R5US)) {
         assert_int_equal(dialogue->answer.reason, RB_REASON_NONE);
+        assert_int_equal(dialogue->answer.code != 0, state == VERB_);
         return;
     }
     if ((state == RCPT_ || state == DATA_) && class == R5)
@@ -390,6 +401,184 @@ static void every_state_has_a_way_out_on_every_reply_class_with_pipelining(void 
 {
     (void)state;
     every_state_and_reply_class(true);
+}
+
+/* --- Verbs --------------------------------------------------------------------- */
+
+/* A verb is said, and its reply heard. */
+static void say_and_hear(struct dialogue *dialogue, const char *reply)
+{
+    dialogue_ask_verb(dialogue, VERB);
+    sends(dialogue, VERB "\r\n");
+    feed(dialogue, reply);
+}
+
+static void a_verb_before_mail_leaves_the_session_as_it_was(void **state)
+{
+    (void)state;
+    struct dialogue dialogue;
+
+    open_pipelining(&dialogue);
+    say_and_hear(&dialogue, "502 5.5.2 Error: command not recognized\r\n");
+    answered(&dialogue, RB_REASON_NONE, RB_STAGE_VERB);
+    assert_int_equal(dialogue.answer.code, 502);
+    assert_string_equal(dialogue.answer.reply, "502 5.5.2 Error: command not recognized");
+    assert_null(dialogue.answer.mail_from);
+    assert_int_equal(dialogue.refusals, 1);
+    assert_int_equal(dialogue.transactions, 0);
+    ask_and_hear(&dialogue, &plain, UNKNOWN_USER); /* without RSET, and in one flight */
+    answered(&dialogue, RB_REASON_NO_SUCH_USER, RB_STAGE_RCPT);
+}
+
+static void a_verb_behind_a_transaction_waits_for_the_reply_to_rset(void **state)
+{
+    (void)state;
+    static const char *const ehlo[] = {EHLO_PLAIN, EHLO_PIPELINING};
+
+    for (size_t i = 0; i < COUNT(ehlo); i++) {
+        struct dialogue dialogue;
+
+        open_with(&dialogue, ehlo[i]);
+        ask_and_hear(&dialogue, &plain, OK);
+        dialogue_ask_verb(&dialogue, VERB);
+        sends(&dialogue, "RSET\r\n");
+        feed(&dialogue, OK);
+        sends(&dialogue, VERB "\r\n");
+        feed(&dialogue, "450 4.5.0 AYTTM yes\r\n");
+        answered(&dialogue, RB_REASON_NONE, RB_STAGE_VERB);
+        assert_int_equal(dialogue.need, DIALOGUE_NEED_QUESTION);
+        ask_and_hear(&dialogue, &plain, OK); /* it was reset */
+        answered(&dialogue, RB_REASON_ACCEPTED, RB_STAGE_RCPT);
+    }
+}
+
+static void a_session_that_cannot_be_reset_says_no_verb(void **state)
+{
+    (void)state;
+    struct dialogue dialogue;
+
+    open_plain(&dialogue);
+    ask_and_hear(&dialogue, &plain, OK);
+    dialogue_ask_verb(&dialogue, VERB);
+    sends(&dialogue, "RSET\r\n");
+    feed(&dialogue, "500 5.5.1 what?\r\n");
+    is_left(&dialogue, true);
+    assert_int_equal(dialogue.answer.stage, RB_STAGE_RSET);
+    assert_int_not_equal(dialogue.answer.reason, RB_REASON_NONE);
+}
+
+static void the_reply_to_a_verb_stands_whole(void **state)
+{
+    (void)state;
+    static const char reply[] = "450-4.5.0 AYTTM yes\r\n450-4.5.0 by the grace\r\n450 of S\r\n";
+
+    for (size_t split = 0; split <= sizeof reply - 1; split++) {
+        struct dialogue dialogue;
+
+        open_plain(&dialogue);
+        dialogue_ask_verb(&dialogue, VERB);
+        sends(&dialogue, VERB "\r\n");
+        dialogue_feed(&dialogue, reply, split);
+        dialogue_feed(&dialogue, reply + split, sizeof reply - 1 - split);
+        assert_string_equal(dialogue.parser.reply.text, "AYTTM yes\nby the grace\nof S");
+        assert_int_equal(dialogue.need, DIALOGUE_NEED_QUESTION);
+        ask_and_hear(&dialogue, &plain, OK);
+        answered(&dialogue, RB_REASON_ACCEPTED, RB_STAGE_RCPT);
+    }
+}
+
+static void a_421_to_a_verb_is_its_reply_and_the_end(void **state)
+{
+    (void)state;
+    struct dialogue dialogue;
+
+    open_plain(&dialogue);
+    say_and_hear(&dialogue, "421 4.7.0 AYTTM no, and good bye\r\n");
+    is_left(&dialogue, false);
+    answered(&dialogue, RB_REASON_NONE, RB_STAGE_VERB);
+    assert_int_equal(dialogue.answer.code, 421);
+    assert_string_equal(dialogue.parser.reply.text, "AYTTM no, and good bye");
+}
+
+static void what_follows_the_reply_to_a_verb_unasked_changes_nothing_but_the_end(void **state)
+{
+    (void)state;
+    struct dialogue dialogue;
+
+    open_plain(&dialogue);
+    say_and_hear(&dialogue, "450 4.5.0 AYTTM yes\r\n450 4.5.0 AYTTM no\r\n");
+    is_left(&dialogue, false);
+    answered(&dialogue, RB_REASON_NONE, RB_STAGE_VERB);
+    assert_string_equal(dialogue.parser.reply.text, "AYTTM yes");
+    dialogue_fail(&dialogue, RB_REASON_UNREACHABLE, "connection_lost");
+    answered(&dialogue, RB_REASON_NONE, RB_STAGE_VERB);
+}
+
+static void a_verb_never_becomes_two_commands(void **state)
+{
+    (void)state;
+    char longest[DIALOGUE_VERB_MAX + 2], line[DIALOGUE_VERB_MAX + 4];
+    const char *const texts[] = {"",        "AYTTM\r\nDATA", "AYTTM\n",
+                                 "AYTTM\r", "A\tB",          "AYTTM \xc3\xa4",
+                                 "\x01",    "A\x7f",         longest};
+    struct dialogue dialogue;
+
+    memset(longest, 'A', sizeof longest);
+    longest[DIALOGUE_VERB_MAX + 1] = '\0';
+    open_plain(&dialogue);
+    ask_and_hear(&dialogue, &plain, OK); /* a transaction is open, and stays so */
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        dialogue_ask_verb(&dialogue, texts[i]);
+        assert_int_equal(dialogue.need, DIALOGUE_NEED_QUESTION);
+        assert_int_equal(dialogue.out_len, 0);
+        assert_string_equal(dialogue.answer.rule, "command_refused");
+        answered(&dialogue, RB_REASON_INTERNAL_ERROR, RB_STAGE_NONE);
+    }
+    longest[DIALOGUE_VERB_MAX] = '\0';
+    dialogue_ask_verb(&dialogue, longest);
+    sends(&dialogue, "RSET\r\n");
+    feed(&dialogue, OK);
+    (void)snprintf(line, sizeof line, "%s\r\n", longest);
+    sends(&dialogue, line);
+    feed(&dialogue, "500 5.5.2 Line too long\r\n");
+    assert_int_equal(dialogue.need, DIALOGUE_NEED_QUESTION);
+}
+
+/* In whatever state the session before it was left. */
+static void a_verb_is_said_behind_a_flight_that_was_refused(void **state)
+{
+    (void)state;
+    struct dialogue dialogue;
+
+    open_pipelining(&dialogue);
+    dialogue_ask(&dialogue, &plain);
+    sends(&dialogue, MAIL_NULL RCPT_USER);
+    feed(&dialogue, LISTED "503 5.5.1 MAIL first\r\n");
+    answered(&dialogue, RB_REASON_BLOCKED, RB_STAGE_MAIL);
+    say_and_hear(&dialogue, "250 2.0.0 why not\r\n");
+    answered(&dialogue, RB_REASON_NONE, RB_STAGE_VERB);
+    assert_int_equal(dialogue.need, DIALOGUE_NEED_QUESTION);
+    assert_int_equal(dialogue.refusals, 2);
+}
+
+static void a_host_has_greeted_once_it_said_220(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *banner;
+        bool greets;
+    } rows[] = {
+        {BANNER, true},  {"220-wait\r\n220 now\r\n", true}, {"220-wait\r\n521 5.7.1 no\r\n", false},
+        {LISTED, false}, {"421 4.3.2 busy\r\n", false},     {"354 what\r\n", false}};
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct dialogue dialogue;
+
+        init(&dialogue, false);
+        assert_false(dialogue.greeted);
+        feed(&dialogue, rows[i].banner);
+        assert_int_equal(dialogue.greeted, rows[i].greets);
+    }
 }
 
 /* --- LMTP ---------------------------------------------------------------------- */
@@ -489,7 +678,7 @@ static void says_at_every_state(const char *octets, const char *rule)
             reach(&dialogue, state, pipelining != 0);
             feed(&dialogue, octets);
             assert_int_equal(dialogue.need, DIALOGUE_OVER);
-            if (state == QUIT_)
+            if (state == QUIT_ || (state == VERB_ && rule == NULL))
                 assert_int_equal(dialogue.answer.reason, RB_REASON_NONE);
             else if (state == DATA_)
                 answered(&dialogue, RB_REASON_ACCEPTED, RB_STAGE_RCPT);
@@ -1890,6 +2079,15 @@ int main(void)
         cmocka_unit_test(replies_split_at_every_octet_give_the_same_answer),
         cmocka_unit_test(commands_sent_in_pieces_are_whole_in_the_end),
         cmocka_unit_test(a_session_over_hears_nothing),
+        cmocka_unit_test(a_verb_before_mail_leaves_the_session_as_it_was),
+        cmocka_unit_test(a_verb_behind_a_transaction_waits_for_the_reply_to_rset),
+        cmocka_unit_test(a_session_that_cannot_be_reset_says_no_verb),
+        cmocka_unit_test(the_reply_to_a_verb_stands_whole),
+        cmocka_unit_test(a_421_to_a_verb_is_its_reply_and_the_end),
+        cmocka_unit_test(what_follows_the_reply_to_a_verb_unasked_changes_nothing_but_the_end),
+        cmocka_unit_test(a_verb_never_becomes_two_commands),
+        cmocka_unit_test(a_verb_is_said_behind_a_flight_that_was_refused),
+        cmocka_unit_test(a_host_has_greeted_once_it_said_220),
         cmocka_unit_test(one_session_asks_for_many),
     };
 
