@@ -7,6 +7,7 @@
 #include "mail/relay.h"
 
 #include <poll.h>
+#include <strings.h>
 
 /* --- Whether it goes on --------------------------------------------------- */
 
@@ -38,10 +39,32 @@ void attempt_renew_time(struct attempt *attempt)
 
 struct callout_item *attempt_take(struct attempt *attempt)
 {
-    struct callout_item *item = attempt->callout->hooks.next(attempt->callout->hooks.arg);
+    const struct callout_hooks *hooks = &attempt->callout->hooks;
+    struct callout_item *item = attempt->passed_over ? NULL : hooks->next(hooks->arg);
 
     attempt->taken += item != NULL;
     return item;
+}
+
+bool attempt_is_for(const struct callout_item *item, const char *mx)
+{
+    return item->only_mx == NULL || strcasecmp(item->only_mx, mx) == 0;
+}
+
+bool attempt_has_for(const struct attempt *attempt, const char *mx)
+{
+    const struct callout_item *item = attempt->todo;
+
+    while (item != NULL && !attempt_is_for(item, mx))
+        item = item->next;
+    return item != NULL;
+}
+
+void attempt_note_greeting(const struct attempt *attempt, const char *mx)
+{
+    for (struct callout_item *item = attempt->todo; item != NULL; item = item->next)
+        if (attempt_is_for(item, mx))
+            item->greeted = true;
 }
 
 void attempt_answer(const struct attempt *attempt, struct callout_item *item,
@@ -192,6 +215,7 @@ static void record_without_hosts(const struct attempt *attempt, enum dns_outcome
         {yields || attempt->held_back, RB_REASON_LIMITED, RB_STAGE_CONNECT, ""},
         {attempt->tried > 0, RB_REASON_UNREACHABLE, RB_STAGE_CONNECT, "no_host_answered"},
         {attempt->dns_failed, RB_REASON_DNS_FAILURE, RB_STAGE_DNS, "address_lookup_failed"},
+        {attempt->passed_over, RB_REASON_UNREACHABLE, RB_STAGE_DNS, "no_host_of_that_name"},
         {attempt->own, RB_REASON_EXEMPT, RB_STAGE_DNS, "own_host"},
         {attempt->other_version, RB_REASON_UNREACHABLE, RB_STAGE_DNS, "other_ip_version"},
         {attempt_is_late(attempt), RB_REASON_UNREACHABLE, RB_STAGE_CONNECT, "total_timeout"},
@@ -218,8 +242,9 @@ static bool is_dead(const struct attempt *attempt, const struct address_record *
 
     if (attempt->reached || (relay != NULL && !relay_is_mx(relay)))
         return false;
-    /* Not every host was found, or had all its time. */
-    if (attempt->dns_failed || attempt_must_yield(attempt) || attempt_is_cancelled(attempt))
+    /* Not every host was found, or called, or had all its time. */
+    if (attempt->dns_failed || attempt->passed_over || attempt_must_yield(attempt) ||
+        attempt_is_cancelled(attempt))
         return false;
     return rb_reason_verdict(record->reason) == RB_VERDICT_INVALID ||
            (record->reason == RB_REASON_UNREACHABLE && !attempt->host_reacted && called &&

@@ -41,6 +41,7 @@ struct attempt {
     bool paused;            /* one is left alone for a while: what is left is not asked for now */
     bool dns_failed;        /* not every host, or address of one, was found */
     bool held_back;         /* one was not called because of the breaker */
+    bool passed_over;       /* one was not called, for all that was left is for another */
     bool own;               /* one is this machine */
     bool other_version;     /* a host has addresses, of the IP version that is not to be used */
     unsigned bogus;         /* addresses that netguard forbids */
@@ -66,12 +67,22 @@ void attempt_renew_time(struct attempt *attempt);
 
 /* --- Items ---------------------------------------------------------------- */
 
-/* Another item from the owner; NULL: there is none now. */
+/*
+ * Another item from the owner; NULL: there is none now, or a host that is preferred over the one
+ * called now was passed over, and may have to be asked first.
+ */
 struct callout_item *attempt_take(struct attempt *attempt);
 
 /* An item's final answer. The item is the owner's again. */
 void attempt_answer(const struct attempt *attempt, struct callout_item *item,
                     const struct address_record *record);
+
+/* Whether an item may be asked of the mail host of that name; whether any that is to be asked may. */
+bool attempt_is_for(const struct callout_item *item, const char *mx);
+bool attempt_has_for(const struct attempt *attempt, const char *mx);
+
+/* The mail host of that name has said 220: noted in what is to be asked of it. */
+void attempt_note_greeting(const struct attempt *attempt, const char *mx);
 
 /* Puts an item at the head of a list. */
 void attempt_push(struct callout_item **list, struct callout_item *item);

@@ -169,12 +169,41 @@ static void call_addresses(struct attempt *attempt, const char *mx, uint16_t por
     }
 }
 
+/* Puts the addresses of one family first. AF_UNSPEC: none is of that one. */
+static void prefer(struct dns_address_list *list, sa_family_t family)
+{
+    size_t first = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct sockaddr_storage address = list->address[i];
+
+        if (address.ss_family != family)
+            continue;
+        memmove(&list->address[first + 1], &list->address[first], (i - first) * sizeof address);
+        list->address[first++] = address;
+    }
+}
+
+/* Whether anything is to be asked of a mail host; notes where not. */
+static bool is_wanted(struct attempt *attempt, const char *mx)
+{
+    const bool wanted = attempt_has_for(attempt, mx);
+
+    if (!wanted)
+        attempt->passed_over = true;
+    return wanted;
+}
+
 static void call_host(struct attempt *attempt, const char *name, uint16_t port, bool trusted)
 {
     const unsigned bogus = attempt->bogus;
     struct dns_address_list list;
-    const enum dns_outcome outcome = hosts_find_addresses(attempt, name, &list);
+    enum dns_outcome outcome;
 
+    if (!is_wanted(attempt, name))
+        return;
+    outcome = hosts_find_addresses(attempt, name, &list);
+    prefer(&list, attempt->todo->family);
     call_addresses(attempt, name, port, &list, trusted);
     if (attempt->bogus > bogus || outcome == DNS_NO_DATA)
         hosts_look_for_other_version(attempt, name);
@@ -190,7 +219,8 @@ static bool call_literal(struct attempt *attempt, const char *text, uint16_t por
         return false;
     memcpy(&list.address[0], found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
-    call_addresses(attempt, text, port, &list, trusted);
+    if (is_wanted(attempt, text))
+        call_addresses(attempt, text, port, &list, trusted);
     return true;
 }
 

@@ -37,9 +37,10 @@ struct callout_item {
     bool needs_utf8;
     uint64_t message_size; /* of the message that is to come; 0: not known */
     /*
-     * A line that is said instead, outside any transaction (extension/verbs.h): nothing is asked of
-     * the address then, and the first host that greets us answers it. NULL: the address is asked
-     * for. Both texts are the owner's, and live as long as the item is the callout's.
+     * A line that is said instead, outside any transaction (extension/verbs.h), and never two in a
+     * session: nothing is asked of the address then. The first host with which a session can be
+     * opened answers it, also by not knowing the verb. NULL: the address is asked for. Both texts
+     * are the owner's, and live as long as the item is the callout's.
      */
     const char *verb;
     const char *only_mx; /* the verb is said only to the mail host of this name; NULL: to any */
@@ -80,7 +81,11 @@ struct callout_hooks {
      */
     bool (*may_keep_open)(void *arg, const char *ip);
     struct callout_item *(*wait_for_more)(void *arg, const char *ip);
-    /* The item's final answer: exactly once for each item. */
+    /*
+     * The item's final answer: exactly once for each item. Of a verb that was replied to: without a
+     * reason, with the code and reply at RB_STAGE_VERB, whatever those are; else why it was not
+     * said, or what came in the place of its reply.
+     */
     void (*answer)(void *arg, struct callout_item *item, const struct address_record *record);
     /*
      * May this IP address of the mail host of that name be called now? Where it may, `left` follows when nothing more is to be

@@ -95,6 +95,8 @@ static enum transport_status connect_once(struct channel *channel, bool use_tls)
     status = transport_drive(&channel->transport, &channel->dialogue);
     if (status != TRANSPORT_TIMEOUT && status != TRANSPORT_YIELDED)
         attempt->host_reacted = true;
+    if (channel->dialogue.greeted)
+        attempt_note_greeting(attempt, channel->mx);
     return status;
 }
 
@@ -123,12 +125,23 @@ static void drive(struct channel *channel, deadline until)
     note_status(channel, transport_drive(&channel->transport, &channel->dialogue));
 }
 
-void channel_ask(struct channel *channel, const struct dialogue_question *question, deadline until)
+static void await_answer(struct channel *channel, deadline until)
 {
-    dialogue_ask(&channel->dialogue, question);
     drive(channel, until);
     if (channel->status != TRANSPORT_OK)
         transport_remark(&channel->transport, channel->dialogue.answer.rule);
+}
+
+void channel_ask(struct channel *channel, const struct dialogue_question *question, deadline until)
+{
+    dialogue_ask(&channel->dialogue, question);
+    await_answer(channel, until);
+}
+
+void channel_ask_verb(struct channel *channel, const char *line, deadline until)
+{
+    dialogue_ask_verb(&channel->dialogue, line);
+    await_answer(channel, until);
 }
 
 bool channel_reset(struct channel *channel, deadline until)

@@ -35,6 +35,9 @@ bool channel_can_ask(const struct channel *channel);
 /* Asks one question, and waits for the dialogue's answer. Only when channel_can_ask. */
 void channel_ask(struct channel *channel, const struct dialogue_question *question, deadline until);
 
+/* Says a verb, and waits for its reply. Only when channel_can_ask. */
+void channel_ask_verb(struct channel *channel, const char *line, deadline until);
+
 /*
  * Ends the transaction that may be open, so that the channel can be left alone for a while. False:
  * it is of no more use.

@@ -10,9 +10,10 @@
 
 /* What one session has asked of its host so far. */
 struct manners {
-    unsigned asked;              /* addresses */
-    bool got_answer;             /* for some address: the host is one that talks to us */
-    bool session_exhausted;      /* nothing more is to be asked for in it */
+    unsigned asked;         /* addresses and verbs */
+    bool verb_said;         /* no other one in this session: hosts count what they do not know */
+    bool got_answer;        /* for some address: the host is one that talks to us */
+    bool session_exhausted; /* nothing more is to be asked for in it */
     int64_t quickest_refusal_ms; /* 0: none so far */
 };
 

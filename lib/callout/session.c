@@ -24,6 +24,7 @@ struct session {
     deadline until;            /* of what is asked for now, its probe included */
     struct address_record how; /* what to tell hooks.called of the host */
     bool reported;             /* it was told */
+    bool verbs_left;           /* verbs were put by for another session with the host */
 };
 
 /* --- What the host said --------------------------------------------------- */
@@ -175,6 +176,16 @@ static bool is_put_off(struct session *session, struct callout_item *item,
 
 /* --- Asking --------------------------------------------------------------- */
 
+/* What is said from here on is for the item's transcript. */
+static void begin_transcript(struct session *session, const struct callout_item *item)
+{
+    struct transport *transport = &session->channel.transport;
+
+    transport_transcript(transport, item->transcript, item->asked_ms);
+    if (session->manners.asked > 1)
+        transport_remark(transport, "in a session that is open already");
+}
+
 static void ask(struct session *session, const struct callout_item *item,
                 const struct dialogue_question *question)
 {
@@ -183,12 +194,61 @@ static void ask(struct session *session, const struct callout_item *item,
     const unsigned refusals = channel->dialogue.refusals;
     const int64_t asked_ms = clock_monotonic_ms(clock);
 
-    transport_transcript(&channel->transport, item->transcript, item->asked_ms);
-    if (session->manners.asked > 1)
-        transport_remark(&channel->transport, "in a session that is open already");
+    begin_transcript(session, item);
     channel_ask(channel, question, session->until);
     if (channel->dialogue.refusals > refusals)
         manners_note_refusal(&session->manners, clock_monotonic_ms(clock) - asked_ms);
+}
+
+/*
+ * The session was over before the verb was heard: the host had enough of what came before it, or
+ * would not end the transaction.
+ */
+static bool is_unheard(const struct session *session, const struct callout_item *item,
+                       const struct address_record *record)
+{
+    return item->word == VERBS_NONE &&
+           (manners_ends_session(&session->manners, &session->channel, record) ||
+            (record->stage == RB_STAGE_RSET && record->code != 0));
+}
+
+/*
+ * Says a verb. Whatever comes is its answer, a connection that is lost over it as well; and it
+ * tells nothing of the host: not knowing the verb is no failure.
+ */
+static void ask_verb(struct session *session, struct callout_item *item)
+{
+    struct channel *channel = &session->channel;
+    struct address_record record;
+
+    item->greeted = session->manners.verb_said = true;
+    begin_transcript(session, item);
+    channel_ask_verb(channel, item->verb, session->until);
+    channel_record(channel, &record);
+    if (record.stage == RB_STAGE_VERB && record.code != 0)
+        item->word = verbs_reply_word(item->verb, channel->dialogue.parser.reply.text);
+    if (is_unheard(session, item, &record)) {
+        leave_to_next_session(session, item);
+        return;
+    }
+    transport_transcript(&channel->transport, NULL, 0); /* it goes with the answer */
+    attempt_answer(session->attempt, item, &record);
+}
+
+/* True: the item is not for this session, and put by for the next host, or for another session. */
+static bool is_put_by(struct session *session, struct callout_item *item)
+{
+    struct attempt *attempt = session->attempt;
+
+    if (!attempt_is_for(item, session->channel.mx)) {
+        attempt_push(&attempt->later, item);
+        return true;
+    }
+    if (item->verb == NULL || !session->manners.verb_said)
+        return false;
+    session->verbs_left = true;
+    attempt_push(&attempt->todo, item);
+    return true;
 }
 
 /* Asks for one item, and answers it or puts it by: for the next host, or for this one once more. */
@@ -236,7 +296,9 @@ static bool can_keep_open(struct session *session)
     const struct callout *callout = attempt->callout;
     const unsigned idle_ms = callout->options->o.idle_timeout_ms;
 
-    if (idle_ms == 0 || !session->manners.got_answer || attempt->later != NULL ||
+    if (!session->manners.got_answer && !session->manners.verb_said)
+        return false;
+    if (idle_ms == 0 || attempt->later != NULL || attempt->todo != NULL || attempt->passed_over ||
         attempt_must_yield(attempt) || attempt->taken >= CALLOUT_SESSION_QUESTIONS_MAX ||
         is_exhausted(session) || !callout->hooks.may_keep_open(callout->hooks.arg, attempt->host))
         return false;
@@ -324,11 +386,18 @@ static void ask_for_all(struct session *session)
             unasked = item->next;
         else if ((item = take_another(attempt)) == NULL && (item = wait_for_more(session)) == NULL)
             break;
+        if (is_put_by(session, item))
+            continue;
         session->manners.asked++;
         session->until = time_for_item(session);
-        ask_for_item(session, item);
+        if (item->verb != NULL)
+            ask_verb(session, item);
+        else
+            ask_for_item(session, item);
     }
     leave_unasked(session, unasked);
+    if (session->verbs_left && !attempt->full && !attempt->paused)
+        reconnect(attempt);
 }
 
 /* --- The session as a whole ----------------------------------------------- */
@@ -385,7 +454,8 @@ static void run(struct session *session)
         note_not_opened(session);
     }
     attempt->no_route += channel->status == TRANSPORT_NO_ROUTE;
-    if (channel->status == TRANSPORT_YIELDED && !session->manners.got_answer) {
+    if (channel->status == TRANSPORT_YIELDED && !session->manners.got_answer &&
+        channel->dialogue.verb == NULL) {
         /* That others needed our worker is our affair; to the host's record it was silent. */
         channel_record(channel, &session->how);
         session->how.reason = RB_REASON_UNREACHABLE;

@@ -298,7 +298,7 @@ static bool on_command(struct connection *connection, const char *line)
         (void)reply(connection, "221 2.0.0 Bye");
         return false;
     }
-    return reply(connection, "502 5.5.1 what?");
+    return reply(connection, options->verb != NULL ? options->verb : "502 5.5.1 what?");
 }
 
 static void be_polite(struct connection *connection)

@@ -74,6 +74,7 @@ struct fake_host_options {
     size_t reply_count;
     const char *rcpt; /* to recipients that are not in the table; NULL: 550 5.1.1 */
     const char *data; /* NULL: 354 */
+    const char *verb; /* to what it does not know; NULL: 502 5.5.1 */
 };
 
 struct fake_host;

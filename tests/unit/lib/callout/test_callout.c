@@ -104,6 +104,7 @@ static const struct fake_dns_answer
     null_mx[] = {{.type = ns_t_mx, .preference = 0, .data = "."}},
     nameless[] = {{.type = ns_t_mx, .preference = 10, .data = "missing.d.example"}},
     private_host[] = {{.type = ns_t_mx, .preference = 10, .data = "private.d.example"}},
+    both_versions[] = {{.type = ns_t_a, .data = "127.0.0.1"}, {.type = ns_t_aaaa, .data = "::1"}},
     broken_host[] = {{.type = ns_t_mx, .preference = 10, .data = "broken.d.example"}};
 
 #define ADDRESS(text)                                                                              \
@@ -127,6 +128,8 @@ static const struct fake_dns_row rows[] = {
     {.name = "halfbroken.example", HOSTS_OF(broken_host)},
     {.name = "broken.d.example", .rcode = ns_r_servfail},
     {.name = "implicit.example", ADDRESS("127.0.0.1")},
+    {.name = "both.example", .type = ns_t_a, .answers = &both_versions[0], .count = 1},
+    {.name = "both.example", .type = ns_t_aaaa, .answers = &both_versions[1], .count = 1},
     {.name = "nothing.example", .type = ns_t_cname}, /* exists, without anything of use */
     {.name = "mx1.d.example", ADDRESS("127.0.0.1")},
     {.name = "alias1.d.example", ADDRESS("127.0.0.1")},
@@ -2413,6 +2416,476 @@ static void a_utf8_address_is_asked_where_it_can_be(void **state)
     heard(host, "MAIL FROM:<> SMTPUTF8", 1);
 }
 
+/* --- Verbs -------------------------------------------------------------------- */
+
+#define AYTTM "AYTTM-54321-25-0a090002"
+#define AYTTM_YES "450 4.5.0 AYTTM yes"
+
+static struct callout_item *add_verb(const char *only_mx)
+{
+    struct callout_item *item = add("");
+
+    item->verb = AYTTM;
+    item->only_mx = only_mx;
+    return item;
+}
+
+/* A verb was replied to. */
+static void was_said(size_t item, enum verbs_word word, int code)
+{
+    const struct address_record *record = &world.answer[item];
+
+    is(record, RB_REASON_NONE);
+    assert_int_equal(record->stage, RB_STAGE_VERB);
+    assert_int_equal(record->code, code);
+    assert_int_equal(world.item[item].word, word);
+    assert_true(world.item[item].greeted);
+}
+
+/* It was not, or nobody replied. */
+static void was_not_said(size_t item, bool greeted, enum rb_reason reason, const char *rule)
+{
+    is(&world.answer[item], reason);
+    if (rule != NULL)
+        assert_string_equal(world.answer[item].rule, rule);
+    assert_int_equal(world.item[item].word, VERBS_NONE);
+    assert_int_equal(world.item[item].greeted, greeted);
+}
+
+static void a_verb_is_asked_in_a_session_of_its_own_where_nobody_else_asks(void **state)
+{
+    (void)state;
+    struct fake_host *host = start(0, &(const struct fake_host_options){.verb = AYTTM_YES});
+
+    world.options.catch_all_check = true;
+    world.options.data_check = true;
+    add_verb(NULL);
+    run("three.example");
+    was_said(0, VERBS_YES, 450);
+    assert_string_equal(world.answer[0].mx, "mx1.d.example");
+    assert_string_equal(world.answer[0].ip, "127.0.0.1");
+    assert_string_equal(world.answer[0].reply, AYTTM_YES);
+    assert_int_equal(fake_host_connections(host), 1);
+    heard(host, AYTTM, 1);
+    heard(host, "QUIT", 1);
+    heard(host, "", 3); /* and EHLO */
+    assert_int_equal(world.called_count, 1);
+    was_called_so(0, "127.0.0.1", RB_REASON_ACCEPTED);
+    assert_int_equal(world.learned_count, 0);
+    assert_int_equal(world.probes_begun, 0);
+}
+
+/* Whichever comes first; with PIPELINING, with TLS, and with neither. */
+static void a_verb_and_an_address_share_a_session(void **state)
+{
+    (void)state;
+    static const struct fake_host_options hosts[] = {
+        {.verb = AYTTM_YES, .rcpt = ACCEPTS_ALL},
+        {.verb = AYTTM_YES, .rcpt = ACCEPTS_ALL, .pipelining = true},
+        {.verb = AYTTM_YES, .rcpt = ACCEPTS_ALL, .pipelining = true, .starttls = true},
+    };
+
+    for (size_t i = 0; i < 2 * COUNT(hosts); i++) {
+        const bool verb_first = i % 2 == 0;
+        struct fake_host *host = start(0, &hosts[i / 2]);
+        const size_t verb = world.item_count + (verb_first ? 0 : 1);
+
+        if (verb_first)
+            add_verb(NULL);
+        add("u@one.example");
+        if (!verb_first)
+            add_verb(NULL);
+        run("one.example");
+        was_said(verb, VERBS_YES, 450);
+        is(&world.answer[verb_first ? verb + 1 : verb - 1], RB_REASON_ACCEPTED);
+        assert_string_equal(world.answer[verb].tls, hosts[i / 2].starttls ? "TLSv1.3" : "");
+        assert_int_equal(fake_host_connections(host), 1);
+        heard(host, AYTTM, 1);
+        heard(host, "RCPT", 1);
+        heard(host, "RSET", verb_first ? 0 : 1);
+        stop_host(0);
+    }
+}
+
+static void whatever_is_replied_to_a_verb_is_its_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reply;
+        enum verbs_word word;
+        int code;
+    } cases[] = {
+        {"450 4.5.0 AYTTM maybe", VERBS_MAYBE, 450},
+        {"450 4.5.0 AYTTM no", VERBS_NO, 450},
+        {"450 4.5.0 AYTTM unknown", VERBS_UNKNOWN, 450},
+        {"450-4.5.0 AYTTM yes\r\n450-4.5.0 and\r\n450 4.5.0 AYTTM no", VERBS_YES, 450},
+        {"550 5.5.1 AYTTM yes", VERBS_YES, 550},
+        {"250 2.0.0 AYTTM yes", VERBS_YES, 250},
+        {"502 5.5.2 Error: command not recognized", VERBS_NONE, 502},
+        {"500 5.5.1 Command unrecognized: \"AYTTM\"", VERBS_NONE, 500},
+        {"250 2.0.0 Ok", VERBS_NONE, 250},
+        {"354 go on", VERBS_NONE, 354},
+        {"554 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org", VERBS_NONE, 554},
+        {"450 4.7.1 Too many connections, slow down", VERBS_NONE, 450},
+        {"421 4.7.0 Error: too many errors", VERBS_NONE, 421},
+        {"421 4.5.0 AYTTM no", VERBS_NO, 421},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fake_host *host =
+            start(0, &(const struct fake_host_options){.verb = cases[i].reply});
+
+        world.others_at = "127.0.0.1"; /* it is not one connection too many, either */
+        add_verb(NULL);
+        run("one.example");
+        was_said(i, cases[i].word, cases[i].code);
+        assert_int_equal(fake_host_connections(host), 1);
+        was_called_so(i, "127.0.0.1", RB_REASON_ACCEPTED);
+        stop_host(0);
+    }
+    assert_int_equal(world.paused, 0);
+    assert_int_equal(world.called_count, COUNT(cases));
+}
+
+#define GREETS                                                                                     \
+    {FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_EXPECT, "EHLO"},                                      \
+    {                                                                                              \
+        FAKE_HOST_SAY, "250 hello"                                                                 \
+    }
+
+/* It had greeted, and is not held back for it; nor is the next one asked. */
+static void what_comes_in_the_place_of_a_reply_is_the_answer_too(void **state)
+{
+    (void)state;
+    static const struct fake_host_step closes[] = {GREETS, {FAKE_HOST_EXPECT, "AYTTM"}},
+                                       is_silent[] = {GREETS,
+                                                      {FAKE_HOST_EXPECT, "AYTTM"},
+                                                      {FAKE_HOST_SILENT, NULL}},
+                                       garbles[] = {GREETS,
+                                                    {FAKE_HOST_EXPECT, "AYTTM"},
+                                                    {FAKE_HOST_SAY, "are you talking to me?"},
+                                                    {FAKE_HOST_SILENT, NULL}};
+    static const struct {
+        struct fake_host_script script;
+        enum rb_reason reason;
+        const char *rule;
+    } cases[] = {{{closes, COUNT(closes)}, RB_REASON_UNREACHABLE, "connection_lost"},
+                 {{is_silent, COUNT(is_silent)}, RB_REASON_UNREACHABLE, "host_silent"},
+                 {{garbles, COUNT(garbles)}, RB_REASON_PROTOCOL_ERROR, "reply_malformed"}};
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fake_host *host = start_playing(0, &cases[i].script, 1);
+
+        start(1, &(const struct fake_host_options){.verb = AYTTM_YES});
+        world.options.command_timeout_ms =
+            strcmp(cases[i].rule, "host_silent") == 0 ? SHORT_MS : LONG_MS;
+        add_verb(NULL);
+        run("three.example");
+        was_not_said(i, true, cases[i].reason, cases[i].rule);
+        assert_int_equal(world.answer[i].stage, RB_STAGE_VERB);
+        assert_int_equal(fake_host_connections(host), 1);
+        assert_int_equal(fake_host_connections(world.host[1]), 0);
+        was_called_so(i, "127.0.0.1", RB_REASON_ACCEPTED);
+        stop_host(0);
+        stop_host(1);
+    }
+}
+
+static void a_verb_goes_to_the_next_host_where_one_does_not_greet(void **state)
+{
+    (void)state;
+    static const struct fake_host_step silent[] = {{FAKE_HOST_SILENT, NULL}},
+                                       closing[] = {{FAKE_HOST_CLOSE, NULL}},
+                                       refusing[] = {{FAKE_HOST_SAY, LISTED}},
+                                       garbling[] = {{FAKE_HOST_SAY, "hello"}};
+    static const struct fake_host_script scripts[] = {{silent, COUNT(silent)},
+                                                      {closing, COUNT(closing)},
+                                                      {refusing, COUNT(refusing)},
+                                                      {garbling, COUNT(garbling)}};
+    static const enum rb_reason reasons[] = {RB_REASON_UNREACHABLE, RB_REASON_UNREACHABLE,
+                                             RB_REASON_BLOCKED, RB_REASON_PROTOCOL_ERROR};
+
+    for (size_t i = 0; i < COUNT(scripts); i++) {
+        start_playing(0, &scripts[i], 1);
+        start(1, &(const struct fake_host_options){.verb = AYTTM_YES});
+        world.options.command_timeout_ms = i == 0 ? SHORT_MS : LONG_MS;
+        add_verb(NULL);
+        run("one.example"); /* there is no other */
+        was_not_said(2 * i, false, reasons[i], NULL);
+        world.options.command_timeout_ms = LONG_MS;
+        if (i > 0) {
+            add_verb(NULL);
+            run("three.example");
+        } else { /* nobody waits for a minute */
+            add_verb("mx2.d.example");
+            run("three.example");
+        }
+        was_said(2 * i + 1, VERBS_YES, 450);
+        assert_string_equal(world.answer[2 * i + 1].mx, "mx2.d.example");
+        stop_host(0);
+        stop_host(1);
+    }
+}
+
+static void a_host_that_greets_and_goes_no_further_has_greeted(void **state)
+{
+    (void)state;
+    static const struct fake_host_step steps[] = {
+        {FAKE_HOST_SAY, "220 hello"},    {FAKE_HOST_EXPECT, "EHLO"},
+        {FAKE_HOST_SAY, "554 5.7.1 no"}, {FAKE_HOST_EXPECT, "HELO"},
+        {FAKE_HOST_SAY, "554 5.7.1 no"}, {FAKE_HOST_EXPECT, "QUIT"}};
+    static const struct fake_host_script script = {steps, COUNT(steps)};
+
+    start_playing(0, &script, 1);
+    add_verb(NULL);
+    run("one.example");
+    was_not_said(0, true, world.answer[0].reason, NULL);
+    assert_int_equal(world.answer[0].stage, RB_STAGE_EHLO);
+}
+
+static void a_host_that_nobody_has_does_not_greet(void **state)
+{
+    (void)state;
+    start(0, &(const struct fake_host_options){.verb = AYTTM_YES});
+    add_verb(NULL);
+    run("refused.example");
+    was_not_said(0, false, RB_REASON_UNREACHABLE, "connection_refused");
+    add_verb(NULL);
+    run("nothing.example");
+    was_not_said(1, false, RB_REASON_NO_MAIL_HOST, NULL);
+    world.held_ip = "127.0.0.1";
+    add_verb(NULL);
+    run("one.example");
+    was_not_said(2, false, RB_REASON_LIMITED, NULL);
+}
+
+static void a_verb_for_one_host_is_asked_of_that_one(void **state)
+{
+    (void)state;
+    struct fake_host *first = start_saying(0, UNKNOWN_USER);
+    struct fake_host *second = start(1, &(const struct fake_host_options){.verb = AYTTM_YES});
+
+    add_verb("MX2.d.example");
+    add("u@three.example");
+    run("three.example");
+    was_said(0, VERBS_YES, 450);
+    assert_int_equal(fake_host_connections(first), 0);
+    assert_int_equal(world.next, 1); /* the address is the first host's */
+    run("three.example");
+    is(&world.answer[1], RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(first), 1);
+    assert_int_equal(fake_host_connections(second), 1);
+}
+
+static void a_verb_for_another_host_is_put_by_for_that_one(void **state)
+{
+    (void)state;
+    struct fake_host *first = start_saying(0, UNKNOWN_USER);
+    struct fake_host *second = start(1, &(const struct fake_host_options){.verb = AYTTM_YES});
+
+    world.options.idle_timeout_ms = LONG_MS;
+    add("u@three.example");
+    add_verb("mx2.d.example");
+    add("v@three.example");
+    run("three.example");
+    is(&world.answer[0], RB_REASON_NO_SUCH_USER);
+    was_said(1, VERBS_YES, 450);
+    is(&world.answer[2], RB_REASON_NO_SUCH_USER);
+    heard(first, "AYTTM", 0);
+    heard(first, "RCPT", 2);
+    heard(second, "RCPT", 0);
+    assert_int_equal(fake_host_connections(first), 1);
+    assert_int_equal(fake_host_connections(second), 1);
+}
+
+static void a_verb_for_a_host_that_is_none_of_the_domains_calls_nobody(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    add_verb("mx.elsewhere.example");
+    add("u@three.example");
+    run("three.example");
+    was_not_said(0, false, RB_REASON_UNREACHABLE, "no_host_of_that_name");
+    nobody_was_called();
+    assert_int_equal(world.learned_count, 0);
+    assert_int_equal(world.next, 1);
+}
+
+static void no_session_hears_two_verbs(void **state)
+{
+    (void)state;
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){.verb = AYTTM_YES, .pipelining = true});
+
+    world.options.idle_timeout_ms = LONG_MS;
+    for (int i = 0; i < 3; i++)
+        add_verb(NULL);
+    add("u@one.example");
+    run("one.example");
+    for (size_t i = 0; i < 3; i++)
+        was_said(i, VERBS_YES, 450);
+    is(&world.answer[3], RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(host), 3);
+    heard(host, "AYTTM", 3);
+    heard(host, "RCPT", 1);
+}
+
+/* What it was asked before may have been enough for it. */
+static void a_verb_that_was_not_heard_is_asked_in_another_session(void **state)
+{
+    (void)state;
+    static const struct fake_host_step closes[] = {GREETS,
+                                                   TRANSACTION(UNKNOWN_USER),
+                                                   {FAKE_HOST_EXPECT, "RSET"},
+                                                   {FAKE_HOST_SAY, "250 ok"},
+                                                   {FAKE_HOST_EXPECT, "AYTTM"}},
+                                       has_enough[] = {GREETS,
+                                                       TRANSACTION(UNKNOWN_USER),
+                                                       {FAKE_HOST_EXPECT, "RSET"},
+                                                       {FAKE_HOST_SAY, "250 ok"},
+                                                       {FAKE_HOST_EXPECT, "AYTTM"},
+                                                       {FAKE_HOST_SAY,
+                                                        "421 4.7.0 Error: too many errors"}},
+                                       never_resets[] = {GREETS,
+                                                         TRANSACTION(UNKNOWN_USER),
+                                                         {FAKE_HOST_EXPECT, "RSET"},
+                                                         {FAKE_HOST_SAY, "502 5.5.1 what?"},
+                                                         {FAKE_HOST_EXPECT, "QUIT"}},
+                                       answers[] = {GREETS,
+                                                    {FAKE_HOST_EXPECT, "AYTTM"},
+                                                    {FAKE_HOST_SAY, AYTTM_YES},
+                                                    {FAKE_HOST_EXPECT, "QUIT"}};
+    static const struct fake_host_script cases[][2] = {
+        {{closes, COUNT(closes)}, {answers, COUNT(answers)}},
+        {{has_enough, COUNT(has_enough)}, {answers, COUNT(answers)}},
+        {{never_resets, COUNT(never_resets)}, {answers, COUNT(answers)}},
+        {{closes, COUNT(closes)}, {answers, 4}}, /* and closes over the verb once more */
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fake_host *host = start_playing(0, cases[i], 2);
+
+        add("u@one.example");
+        add_verb(NULL);
+        run("one.example");
+        is(&world.answer[2 * i], RB_REASON_NO_SUCH_USER);
+        if (i < 3)
+            was_said(2 * i + 1, VERBS_YES, 450);
+        else
+            was_not_said(2 * i + 1, true, RB_REASON_UNREACHABLE, "connection_lost");
+        assert_int_equal(fake_host_connections(host), 2);
+        assert_int_equal(fake_host_surprises(host), 0);
+        was_called_so(2 * i, "127.0.0.1", RB_REASON_ACCEPTED);
+        was_called_so(2 * i + 1, "127.0.0.1", RB_REASON_ACCEPTED);
+        stop_host(0);
+    }
+}
+
+/* The address is none the worse for it. */
+static void an_address_behind_a_verb_that_a_host_closes_over_has_another_session(void **state)
+{
+    (void)state;
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){.verb = "", .rcpt = ACCEPTS_ALL});
+
+    add_verb(NULL);
+    add("u@one.example");
+    run("one.example");
+    was_not_said(0, true, RB_REASON_UNREACHABLE, "connection_lost");
+    was_called_so(0, "127.0.0.1", RB_REASON_ACCEPTED);
+    assert_int_equal(world.next, 1);
+    run("one.example");
+    is(&world.answer[1], RB_REASON_ACCEPTED);
+    assert_int_equal(fake_host_connections(host), 2);
+}
+
+static bool an_address_comes(void)
+{
+    if (world.rests > 1)
+        return false;
+    add("v@one.example");
+    return true;
+}
+
+static void a_session_with_a_verb_may_be_kept_open(void **state)
+{
+    (void)state;
+    struct fake_host *host = start(0, &(const struct fake_host_options){.verb = AYTTM_YES});
+
+    world.options.idle_timeout_ms = LONG_MS;
+    world.while_kept_open = an_address_comes;
+    add_verb(NULL);
+    run("one.example");
+    was_said(0, VERBS_YES, 450);
+    is(&world.answer[1], RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(host), 1);
+}
+
+static void a_host_that_blocks_us_is_one_though_it_replied_to_a_verb(void **state)
+{
+    (void)state;
+    struct fake_host *host =
+        start(0, &(const struct fake_host_options){.verb = AYTTM_YES, .null_sender = LISTED});
+
+    add_verb(NULL);
+    add("u@one.example");
+    run("one.example");
+    is(&world.answer[1], RB_REASON_BLOCKED);
+    assert_int_equal(fake_host_connections(host), 1);
+    was_called_so(0, "127.0.0.1", RB_REASON_BLOCKED);
+}
+
+static void the_addresses_of_the_clients_family_are_called_first(void **state)
+{
+    (void)state;
+    struct rb_network loopback[2];
+
+    start(0, &(const struct fake_host_options){.verb = AYTTM_YES});
+    assert_int_equal(rb_network_parse("127.0.0.0/8", &loopback[0]), RB_OK);
+    assert_int_equal(rb_network_parse("::1/128", &loopback[1]), RB_OK);
+    world.options.allowed_networks = loopback;
+    world.options.allowed_count = 2;
+    world.options.ip_version = RB_IP_ANY;
+    add_verb(NULL)->family = AF_INET;
+    run("both.example");
+    was_said(0, VERBS_YES, 450);
+    assert_int_equal(world.called_count, 1);
+    add_verb(NULL)->family = AF_INET6;
+    run("both.example");
+    was_said(1, VERBS_YES, 450); /* nobody is there by IPv6, or this machine has none */
+    assert_true(world.called_count == 2 || strcmp(world.called[1].ip, "::1") == 0);
+}
+
+static void a_strangers_host_is_asked_a_verb(void **state)
+{
+    (void)state;
+    start(0, &(const struct fake_host_options){.verb = AYTTM_YES});
+    stranger("mx1.d.example");
+    add_verb(NULL);
+    run("mx1.d.example");
+    was_said(0, VERBS_YES, 450);
+    world.options.allowed_count = 0;
+    add_verb(NULL);
+    run("mx1.d.example");
+    was_not_said(1, false, RB_REASON_BOGUS_MX, NULL);
+    assert_int_equal(fake_host_connections(world.host[0]), 1);
+}
+
+static void a_verb_that_is_no_line_is_not_said(void **state)
+{
+    (void)state;
+    struct fake_host *host = start_saying(0, UNKNOWN_USER);
+
+    add_verb(NULL)->verb = "AYTTM\r\nDATA";
+    add("u@one.example");
+    run("one.example");
+    was_not_said(0, true, RB_REASON_INTERNAL_ERROR, "command_refused");
+    is(&world.answer[1], RB_REASON_NO_SUCH_USER);
+    assert_int_equal(fake_host_connections(host), 1);
+    heard(host, "AYTTM", 0);
+    heard(host, "DATA", 0);
+}
+
 /* --- TLS --------------------------------------------------------------------- */
 
 static void tls_is_used_where_offered(void **state)
@@ -3071,6 +3544,24 @@ int main(void)
         T(each_item_has_its_own_part_of_the_transcript),
         T(a_utf8_address_is_unknown_where_it_cannot_be_asked),
         T(a_utf8_address_is_asked_where_it_can_be),
+        T(a_verb_is_asked_in_a_session_of_its_own_where_nobody_else_asks),
+        T(a_verb_and_an_address_share_a_session),
+        T(whatever_is_replied_to_a_verb_is_its_answer),
+        T(what_comes_in_the_place_of_a_reply_is_the_answer_too),
+        T(a_verb_goes_to_the_next_host_where_one_does_not_greet),
+        T(a_host_that_greets_and_goes_no_further_has_greeted),
+        T(a_host_that_nobody_has_does_not_greet),
+        T(a_verb_for_one_host_is_asked_of_that_one),
+        T(a_verb_for_another_host_is_put_by_for_that_one),
+        T(a_verb_for_a_host_that_is_none_of_the_domains_calls_nobody),
+        T(no_session_hears_two_verbs),
+        T(a_verb_that_was_not_heard_is_asked_in_another_session),
+        T(an_address_behind_a_verb_that_a_host_closes_over_has_another_session),
+        T(a_session_with_a_verb_may_be_kept_open),
+        T(a_host_that_blocks_us_is_one_though_it_replied_to_a_verb),
+        T(the_addresses_of_the_clients_family_are_called_first),
+        T(a_strangers_host_is_asked_a_verb),
+        T(a_verb_that_is_no_line_is_not_said),
         T(tls_is_used_where_offered),
         T(tls_is_not_used_when_it_is_off),
         T(where_tls_is_broken_the_host_is_called_again_in_clear),
