@@ -7,6 +7,7 @@
 
 #include "check.h"
 
+#include "verifier/verifier.h"
 #include "verifier_rig.h"
 
 #include <stdio.h>
@@ -102,6 +103,23 @@ static void a_domain_that_is_asked_about_now_and_then_has_no_session_kept_open(v
     }
     assert_int_equal(fake_host_heard(rig->host, "RSET"), 0);
     assert_int_equal(fake_host_heard(rig->host, "QUIT"), 3);
+}
+
+/* Though nobody asked about the domain before. */
+static void a_session_is_kept_open_where_the_client_will_be_asked_about(void **state)
+{
+    struct rig *rig = *state;
+    struct rb_question question = rig_question("user@one.example");
+
+    rig_open(rig);
+    question.then_client = true;
+    assert_int_equal(rig_outcome(rig_put(rig, &question)), RB_REASON_NO_SUCH_USER);
+    await_idle(rig, 1);
+    assert_true(sched_has_session_with(rig->verifier->sched, "", "one.example", "MX.example"));
+    assert_false(sched_has_session_with(rig->verifier->sched, "", "two.example", "mx.example"));
+    is_answered(rig, "other@one.example");
+    assert_int_equal(rig_connections(rig), 1);
+    await_idle(rig, 1); /* it is awaited still */
 }
 
 static void where_it_is_off_a_session_ends_at_once(void **state)
@@ -231,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_next_question_goes_into_the_session_there_is),
         TEST(a_domain_that_is_asked_about_now_and_then_has_no_session_kept_open),
+        TEST(a_session_is_kept_open_where_the_client_will_be_asked_about),
         TEST(where_it_is_off_a_session_ends_at_once),
         TEST(a_session_that_nobody_needs_ends_by_itself),
         TEST(a_verifier_that_stops_says_quit_in_idle_sessions),
