@@ -623,6 +623,33 @@ static void a_kernel_that_is_silent_is_not_waited_for(void **state)
     assert_false(find_over(pair, 0, &seen));
 }
 
+/* Until nobody reads any more. */
+static void send_for_ever(int kernel)
+{
+    const struct answer answer = good(2);
+
+    while (send(kernel, &answer, sizeof answer, MSG_NOSIGNAL) > 0)
+        ;
+    _exit(0);
+}
+
+static void a_table_without_end_is_left(void **state)
+{
+    struct seen seen = {0};
+    pid_t child;
+    int pair[2];
+
+    (void)state;
+    open_pair(pair);
+    child = fork();
+    if (child == 0) {
+        (void)close(pair[0]);
+        send_for_ever(pair[1]);
+    }
+    assert_false(find_over(pair, 50, &seen));
+    assert_int_equal(status_of(child), 0);
+}
+
 static void a_kernel_that_talks_nonsense_is_not_believed(void **state)
 {
     struct answer answer = good(2);
@@ -671,6 +698,7 @@ int main(void)
         cmocka_unit_test(noise_is_survived),
         cmocka_unit_test(both_families_are_asked_for),
         cmocka_unit_test(a_kernel_that_is_silent_is_not_waited_for),
+        cmocka_unit_test(a_table_without_end_is_left),
         cmocka_unit_test(a_kernel_that_talks_nonsense_is_not_believed),
     };
 
