@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "base/log.h"
 #include "config/policy.h"
@@ -25,12 +26,18 @@ enum {
     CONFIG_RESOLVERS_MAX = 3,    /* what libresolv can hold */
     CONFIG_TRUSTED_IDS_MAX = 16, /* filters before ours; one bit of a word is for each */
     CONFIG_HOSTS_MAX = 8,        /* addresses of callout.bind, hosts of a relay */
+    CONFIG_PEERS_MAX = 16,       /* hosts that are asked before a client is answered */
+    CONFIG_ANSWER_USERS_MAX = 16,
     CONFIG_ALLOWED_MAX = 4096,   /* callout.allowed_networks: what the library takes */
     CONFIG_ENTRIES_MAX = 500000, /* entries of one list, those of its files included */
     CONFIG_ERROR_SIZE = 512,     /* what config_load writes always fits */
 };
 
 enum decide_at { DECIDE_RCPT = 0, DECIDE_DATA, DECIDE_EOM };
+
+/* Which host a client claims to be: that of its HELO name, a mail host of its sender's domain, or
+ * both, in that order. */
+enum connect_back_target { TARGET_HELO = 0, TARGET_MX, TARGET_HELO_MX, TARGET_MX_HELO };
 
 /* Where recipients of a domain are verified. */
 struct relay {
@@ -98,6 +105,21 @@ struct config {
     struct {
         enum rb_gate gate;
     } spf;
+
+    struct {
+        bool check; /* whether clients are who they claim to be */
+        enum connect_back_target target;
+        unsigned timeout_ms;
+        enum action on_denied, on_maybe, on_unreachable, on_unsupported;
+        bool answer; /* others who ask us */
+        struct text_list answer_users;
+        uid_t answer_uids[CONFIG_ANSWER_USERS_MAX]; /* of those that there are, as the file is read
+                                                       for a daemon (CONFIG_WHOLE) */
+        size_t answer_uid_count;
+        struct text_list peers; /* host names, IP addresses */
+        bool complete;
+        struct text_list public_address; /* IP addresses */
+    } connect_back;
 
     struct policy *policies; /* in the file's order */
     size_t policy_count;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <pwd.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@
 #include "config/table.h"
 #include "mail/address.h"
 #include "mail/relay.h"
+
+enum { PASSWD_ENTRY_SIZE = 4096 };
 
 struct loader {
     struct config *config;
@@ -566,6 +569,57 @@ static bool warn_of_gate(struct loader *loader, cfg_t *root)
     return true;
 }
 
+/* False: there is no such user. A user who is written as a number needs no name. */
+static bool find_user(const char *name, uid_t *uid)
+{
+    struct passwd entry, *found = NULL;
+    char room[PASSWD_ENTRY_SIZE];
+    int64_t number;
+
+    if (value_number(name, &number) && number < UINT32_MAX) {
+        *uid = (uid_t)number;
+        return true;
+    }
+    if (getpwnam_r(name, &entry, room, sizeof(room), &found) != 0 || found == NULL)
+        return false;
+    *uid = found->pw_uid;
+    return true;
+}
+
+/* Those that the default names: of two MTAs, of which there is one. */
+static bool is_mta_user(const char *name)
+{
+    static const char *const names[] = {"postfix", "root", "smmsp"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool set_answer_users(struct loader *loader, cfg_t *root)
+{
+    const struct text_list *users = &loader->config->connect_back.answer_users;
+    uid_t *uids = loader->config->connect_back.answer_uids;
+    size_t count = 0;
+    cfg_t *section = cfg_getsec(root, "connect_back");
+
+    for (size_t i = 0; i < users->count; i++) {
+        if (find_user(users->items[i], &uids[count]))
+            count++;
+        else if (!is_mta_user(users->items[i]) &&
+                 !warn(loader, parse_line(section, "answer_users"),
+                       "connect_back.answer_users: there is no user \"%s\"", users->items[i]))
+            return false;
+    }
+    loader->config->connect_back.answer_uid_count = count;
+    return count > 0 || !loader->config->connect_back.answer ||
+           warn(
+               loader, parse_line(section, "answer"),
+               "connect_back.answer: there is none of answer_users: \"unknown\" is all that others "
+               "are told");
+}
+
 /* What would be done about header senders, where there are none. */
 static bool warn_of_headers(struct loader *loader, cfg_t *root)
 {
@@ -605,7 +659,9 @@ static bool set_all(struct loader *loader, cfg_t *root)
     return set_main(loader, root) && set_policies(loader, root) && set_relays(loader, root) &&
            warn_of_idle_relays(loader, root) && warn_of_gate(loader, root) &&
            warn_of_headers(loader, root) && warn_of_vouched(loader, root) &&
-           set_default_policy(loader) && set_hostname(loader, root) && set_fallback(loader, root);
+           set_default_policy(loader) &&
+           (loader->scope != CONFIG_WHOLE || set_answer_users(loader, root)) &&
+           set_hostname(loader, root) && set_fallback(loader, root);
 }
 
 const char *const *config_scope_names(enum config_scope scope)

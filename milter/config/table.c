@@ -24,12 +24,14 @@
 /* Enumerations are stored through an unsigned. */
 _Static_assert(sizeof(enum action) == sizeof(unsigned) &&
                    sizeof(enum log_level) == sizeof(unsigned) &&
-                   sizeof(enum rb_gate) == sizeof(unsigned),
+                   sizeof(enum rb_gate) == sizeof(unsigned) &&
+                   sizeof(enum connect_back_target) == sizeof(unsigned),
                "enumerations are as wide as unsigned");
 
 static const char *const decide_at_names[] = {"rcpt", "data", "eom", NULL};
 static const char *const ip_version_names[] = {"any", "4", "6", NULL};
 static const char *const tls_names[] = {"never", "may", NULL};
+static const char *const target_names[] = {"helo", "mx", "helo mx", "mx helo", NULL};
 const char *const gate_names[] = {"no", "fail", "softfail", "vouched", NULL};
 
 static const struct directive main_directives[] = {
@@ -139,6 +141,29 @@ static const struct directive main_directives[] = {
 
     {DIRECTIVE("spf", "gate", KIND_NAME, AT(spf.gate), "softfail"), .names = gate_names,
      .yes = "softfail"},
+
+    {DIRECTIVE("connect_back", "check", KIND_YES_NO, AT(connect_back.check), "no")},
+    {DIRECTIVE("connect_back", "target", KIND_NAME, AT(connect_back.target), "helo"),
+     .names = target_names},
+    {DIRECTIVE("connect_back", "timeout", KIND_MS, AT(connect_back.timeout_ms), "10s"),
+     RANGE(100, 5 * MINUTE)},
+    {DIRECTIVE("connect_back", "on_denied", KIND_NAME, AT(connect_back.on_denied), "reject"),
+     .names = action_names},
+    {DIRECTIVE("connect_back", "on_maybe", KIND_NAME, AT(connect_back.on_maybe), "accept"),
+     .names = action_names},
+    {DIRECTIVE("connect_back", "on_unreachable", KIND_NAME, AT(connect_back.on_unreachable), "tag"),
+     .names = action_names},
+    {DIRECTIVE("connect_back", "on_unsupported", KIND_NAME, AT(connect_back.on_unsupported), "tag"),
+     .names = action_names},
+    {DIRECTIVE("connect_back", "answer", KIND_YES_NO, AT(connect_back.answer), "no")},
+    {DIRECTIVE("connect_back", "answer_users", KIND_TEXTS, AT(connect_back.answer_users),
+               "{\"postfix\", \"root\", \"smmsp\"}"),
+     .max = CONFIG_ANSWER_USERS_MAX, .check = value_account},
+    {DIRECTIVE("connect_back", "peers", KIND_TEXTS, AT(connect_back.peers), ""),
+     .max = CONFIG_PEERS_MAX, .check = value_peer},
+    {DIRECTIVE("connect_back", "complete", KIND_YES_NO, AT(connect_back.complete), "no")},
+    {DIRECTIVE("connect_back", "public_address", KIND_TEXTS, AT(connect_back.public_address), ""),
+     .max = CONFIG_HOSTS_MAX, .check = value_ip},
 };
 
 static const struct directive policy_directives[] = {
@@ -187,8 +212,8 @@ const struct table main_table = TABLE(main_directives);
 const struct table policy_table = TABLE(policy_directives);
 const struct table relay_table = TABLE(relay_directives);
 
-const char *const main_sections[MAIN_SECTIONS] = {"",         "callout", "cache",
-                                                  "greylist", "limits",  "spf"};
+const char *const main_sections[MAIN_SECTIONS] = {"",       "callout", "cache",       "greylist",
+                                                  "limits", "spf",     "connect_back"};
 
 bool table_is_list(const struct directive *directive)
 {

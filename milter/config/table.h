@@ -53,7 +53,7 @@ extern const struct table main_table;   /* fields of struct config */
 extern const struct table policy_table; /* of struct policy; sections "policy" and "match" */
 extern const struct table relay_table;  /* of struct relay */
 
-enum { MAIN_SECTIONS = 6 };
+enum { MAIN_SECTIONS = 7 };
 
 extern const char
     *const main_sections[MAIN_SECTIONS]; /* "" first, then in the order of the manual */

@@ -350,6 +350,13 @@ const char *value_ip(const char *text, char *out)
     return keep_text(out, text);
 }
 
+const char *value_peer(const char *text, char *out)
+{
+    if (ip_family(text) == 0 && !is_host_name(text))
+        return "is no host; a name such as \"out2.example.org\" or an address would be right";
+    return keep_text(out, text);
+}
+
 const char *value_relay_host(const char *text, char *out)
 {
     struct relay_target target;
@@ -398,6 +405,13 @@ const char *value_user(const char *text, char *out)
     if (!is_account(text))
         return "is no name of a user; one such as \"ringback\", or \"\" to stay who started the "
                "daemon, would be right";
+    return keep_text(out, text);
+}
+
+const char *value_account(const char *text, char *out)
+{
+    if (text[0] == '\0' || !is_account(text))
+        return "is no user; a name such as \"postfix\", or a number, would be right";
     return keep_text(out, text);
 }
 

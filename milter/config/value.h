@@ -59,5 +59,7 @@ value_check value_mail_from;           /* a mailbox or "" */
 value_check value_fallback_from;       /* the same; the domain may be HOSTNAME */
 value_check value_store;               /* "lmdb:/path" or "" */
 value_check value_relay_host;          /* "host:25", "[::1]:25", a host or address alone */
+value_check value_peer;                /* a host name or an address alone */
+value_check value_account;             /* a name of the passwd file, or a user's number */
 
 #endif

@@ -196,6 +196,19 @@ static void assert_other_defaults(const struct config *config)
     assert_int_equal(config->limits.breaker_failures, 5);
     assert_int_equal(config->limits.breaker_hold_s, 900);
     assert_int_equal(config->spf.gate, RB_GATE_SOFTFAIL);
+    assert_false(config->connect_back.check);
+    assert_int_equal(config->connect_back.target, TARGET_HELO);
+    assert_int_equal(config->connect_back.timeout_ms, 10000);
+    assert_int_equal(config->connect_back.on_denied, ACTION_REJECT);
+    assert_int_equal(config->connect_back.on_maybe, ACTION_ACCEPT);
+    assert_int_equal(config->connect_back.on_unreachable, ACTION_TAG);
+    assert_int_equal(config->connect_back.on_unsupported, ACTION_TAG);
+    assert_false(config->connect_back.answer);
+    assert_int_equal(config->connect_back.answer_users.count, 3);
+    assert_string_equal(config->connect_back.answer_users.items[2], "smmsp");
+    assert_int_equal(config->connect_back.peers.count, 0);
+    assert_false(config->connect_back.complete);
+    assert_int_equal(config->connect_back.public_address.count, 0);
     assert_int_equal(config->policy_count, 0);
     assert_string_equal(config->default_policy.name, "default");
     assert_int_equal(config->default_policy.verify, VERIFY_SENDER);
@@ -576,6 +589,21 @@ static void malformed_values_are_refused_with_what_would_be_right(void **state)
         {"cache { store = \"redis://h:6379/0\" }",
          ":1: cache.store: \"redis://h:6379/0\" names a store that is not built in"},
         {"hostname = \"a b\"", ":1: hostname: \"a b\" is no host name"},
+        {"connect_back { target = rcpt }", ":1: connect_back.target: \"rcpt\" is not one of the "
+                                           "choices; helo, mx, helo mx or mx helo "
+                                           "would be right"},
+        {"connect_back { answer_users = { postfix, \"a b\" } }",
+         ":1: connect_back.answer_users: \"a b\" is no user; a name such as \"postfix\", or a "
+         "number, would be right"},
+        {"connect_back { answer_users = { \"\" } }",
+         ":1: connect_back.answer_users: \"\" is no user"},
+        {"connect_back {\n peers = { \"a..b\" } }",
+         ":2: connect_back.peers: \"a..b\" is no host; a name such as \"out2.example.org\" or an "
+         "address would be right"},
+        {"connect_back { peers = { \"192.0.2.1:25\" } }",
+         ":1: connect_back.peers: \"192.0.2.1:25\" is no host"},
+        {"connect_back { public_address = { mx } }",
+         ":1: connect_back.public_address: \"mx\" is no IP address"},
         {"trusted_authserv_ids = { mx,\n \"a b\" }",
          ":2: trusted_authserv_ids: \"a b\" is no identifier; a host name such as "
          "\"mx.example.org\" would be right"},
@@ -1066,6 +1094,41 @@ static void what_the_gate_never_says_is_warned_of(void **state)
         assert_warning(cases[i].text, cases[i].message);
 }
 
+static void who_answers_is_a_list_of_users_that_there_are(void **state)
+{
+    struct config *config = load("connect_back { answer = yes answer_users = { root, 4242, "
+                                 "nobody-is-called-so, \"0\" } }");
+
+    (void)state;
+    assert_int_equal(config->connect_back.answer_uid_count, 3);
+    assert_int_equal(config->connect_back.answer_uids[0], 0);
+    assert_int_equal(config->connect_back.answer_uids[1], 4242);
+    assert_int_equal(config->connect_back.answer_uids[2], 0);
+    config_put(config);
+    assert_warning("connect_back {\n answer_users = { root, nobody-is-called-so } }",
+                   ":2: connect_back.answer_users: there is no user \"nobody-is-called-so\"");
+    assert_warning(
+        "connect_back { answer = yes answer_users = { } }",
+        ":1: connect_back.answer: there is none of answer_users: \"unknown\" is all that "
+        "others are told");
+    assert_no_warning("connect_back { answer = yes answer_users = { postfix, smmsp, root } }");
+    assert_no_warning("connect_back { answer_users = { } }");
+}
+
+static void hosts_of_ours_are_names_and_addresses(void **state)
+{
+    struct config *config =
+        load("connect_back { target = \"mx helo\" peers = { out2.example.org, 192.0.2.1, "
+             "\"2001:db8::1\" } public_address = { 198.51.100.1, \"2001:db8::2\" } }");
+
+    (void)state;
+    assert_int_equal(config->connect_back.target, TARGET_MX_HELO);
+    assert_int_equal(config->connect_back.peers.count, 3);
+    assert_string_equal(config->connect_back.peers.items[2], "2001:db8::1");
+    assert_int_equal(config->connect_back.public_address.count, 2);
+    config_put(config);
+}
+
 static void what_is_done_about_no_header_senders_is_warned_of(void **state)
 {
     (void)state;
@@ -1290,6 +1353,7 @@ static void printed_configuration_reads_back_as_the_same(void **state)
     write_text(list_path, "192.0.2.0/24\n");
     snprintf(text, sizeof(text),
              "control = \"/run/a \\\"b\\\" \\\\ \\$c\" trusted_networks = { } max_wait = 90s\n"
+             "connect_back { target = \"helo mx\" answer_users = { \"99\" } peers = { out2 } }\n"
              "trusted_authserv_ids = { \"mx.example.org\", a } decide_at = eom\n"
              "resolvers = { \"::1\" } callout { bind = { \"192.0.2.1\", \"2001:db8::1\" } }\n"
              "cache { max_size = 1536MB unknown_ttl = 61s }\n"
@@ -1636,6 +1700,8 @@ int main(void)
         cmocka_unit_test(relays_that_are_asked_do_not_warn),
         cmocka_unit_test(other_settings_without_effect_warn),
         cmocka_unit_test(what_the_gate_never_says_is_warned_of),
+        cmocka_unit_test(who_answers_is_a_list_of_users_that_there_are),
+        cmocka_unit_test(hosts_of_ours_are_names_and_addresses),
         cmocka_unit_test(to_vouch_for_strangers_is_warned_of),
         cmocka_unit_test(what_is_done_about_no_header_senders_is_warned_of),
         cmocka_unit_test(the_gate_has_positions_and_yes_is_the_standard_one),
