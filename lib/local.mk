@@ -94,6 +94,7 @@ libcore_la_SOURCES = \
     lib/verifier/api.c \
     lib/verifier/cached.c \
     lib/verifier/checks.c lib/verifier/checks.h \
+    lib/verifier/clients.c \
     lib/verifier/gate.c lib/verifier/gate.h \
     lib/verifier/identity.c lib/verifier/identity.h \
     lib/verifier/inflight.c lib/verifier/inflight.h \

@@ -618,7 +618,8 @@ enum rb_error rb_peek(struct rb_verifier *verifier, const struct rb_question *qu
  */
 void rb_note_correspondent(struct rb_verifier *verifier, const char *address, size_t address_len);
 
-enum { RB_STATS_REASONS = 128 }; /* room for reasons that are not thought of yet */
+/* Room for reasons, and for results, that are not thought of yet. */
+enum { RB_STATS_REASONS = 128, RB_STATS_CLIENTS = 16 };
 
 /* Counts since the verifier was opened, and gauges. */
 struct rb_stats {
@@ -636,7 +637,10 @@ struct rb_stats {
     uint64_t busy;              /* refused because the queue was full */
     uint64_t limited;           /* refused by a rate or the shield */
     uint64_t spf_fail, spf_softfail, not_vouched; /* refused by the gate */
-    uint64_t dropped_writes;                      /* cache writes that were lost */
+    uint64_t client_questions;                    /* rb_ask_client */
+    uint64_t client_known; /* of these, those that nobody was called for: it was known */
+    uint64_t clients[RB_STATS_CLIENTS]; /* those that a host was asked, by rb_client_result */
+    uint64_t dropped_writes;            /* cache writes that were lost */
     uint64_t cache_entries, cache_bytes;
 };
 
@@ -725,7 +729,7 @@ enum rb_error rb_cache_purge(struct rb_verifier *verifier, bool expired_only, ui
 /* How many records there are, and how large the store is. */
 struct rb_cache_counts {
     size_t size;
-    uint64_t addresses, domains, hosts, onetimes, retries;
+    uint64_t addresses, domains, hosts, onetimes, retries, verbs;
     uint64_t bytes, max_bytes;
 };
 
@@ -780,7 +784,7 @@ enum rb_client_target RB_ENUM_ROOM {
     RB_TARGET_MX,   /* the mail hosts of the sender's domain */
 };
 
-/* Is the client the host that it claims to be? The text is the caller's. */
+/* Is the client the host that it claims to be? The text is the caller's, and is copied. */
 struct rb_client_question {
     size_t size;
     const struct sockaddr *client;  /* who has connected, with its port; port 0: not known */
@@ -790,7 +794,14 @@ struct rb_client_question {
     const char *sender;             /* MAIL FROM, with or without <>; its domain counts */
     size_t sender_len;              /* 0: the null sender */
     enum rb_client_target targets[2];
-    bool no_cache;                                     /* call, whatever is known of the host */
+    /*
+     * NULL, or who is asked in place of the targets, whoever the client claims to be: "HOST[:PORT]",
+     * where HOST is a name, an IPv4 address or an IPv6 address in brackets. Without a client it is
+     * asked only whether it knows the question.
+     */
+    const char *host;
+    bool is_peer;  /* an admin has named `host`: private addresses may be called, no rate is used */
+    bool no_cache; /* call, whatever is known of the host */
     bool transcript;                                   /* record the dialogue; implies no_cache */
     void (*done)(void *arg, struct rb_ticket *ticket); /* as that of rb_question */
     void *done_arg;
@@ -806,7 +817,7 @@ static inline void rb_client_question_init(struct rb_client_question *question)
 struct rb_client_answer {
     size_t size;
     enum rb_client_result result;
-    char host[RB_DOMAIN_MAX + 1]; /* that was asked, or would be */
+    char host[RB_DOMAIN_MAX + 1]; /* that was asked, or would be: its name, or the domain's */
     char ip[46];                  /* "": nobody was called */
     uint16_t port;
     char tls[16];
@@ -829,16 +840,49 @@ void rb_client_answer_fini(struct rb_client_answer *answer);
 
 /*
  * Asks whether the client is who it claims to be (AYTTM), under the limits, the breaker, the shield
- * and the gate of callouts. Never blocks on the network. On RB_OK *ticket is the caller's, for
- * rb_wait_client, rb_ready, rb_ticket_asked_ms and rb_ticket_free. RB_ERR_ARGUMENT: no client, or no
- * target. RB_ERR_NOMEM. Any thread.
+ * and the gate of callouts: the first target, and where that cannot be found or reached, the
+ * second. Never blocks on the network. On RB_OK *ticket is the caller's, for rb_wait_client,
+ * rb_ready, rb_ticket_asked_ms and rb_ticket_free. RB_ERR_ARGUMENT: no client and no host, or no
+ * target, or the host is none. RB_ERR_NOMEM. Any thread.
  */
 enum rb_error rb_ask_client(struct rb_verifier *verifier, const struct rb_client_question *question,
                             struct rb_ticket **ticket) __attribute__((warn_unused_result));
 
-/* Waits for the answer, as rb_wait does. */
+/*
+ * Waits for the answer, as rb_wait does, and with what that returns. RB_ERR_ARGUMENT also: the
+ * ticket is not of rb_ask_client (of one that is, rb_wait and rb_wait_accepted return the same).
+ */
 enum rb_error rb_wait_client(struct rb_ticket *ticket, int64_t until_ms,
                              struct rb_client_answer *answer);
+
+enum { RB_VERB_MAX = 63 };
+
+/* What would become of a question about a client. */
+struct rb_client_prospect {
+    size_t size;
+    bool would_call; /* the answer's host would be asked now; what it would say is not known */
+    bool is_asked;   /* an equal question is under way, and this one would wait for its answer */
+    bool shares;     /* would_call: in a session that is open now, so that it costs no connection */
+    char line[RB_VERB_MAX + 1]; /* the command that the host would be sent; "": there is no host */
+};
+
+static inline void rb_client_prospect_init(struct rb_client_prospect *prospect)
+{
+    memset(prospect, 0, sizeof *prospect);
+    prospect->size = sizeof *prospect;
+}
+
+/*
+ * Tells what rb_ask_client and rb_wait_client would do now, and does nothing of it, as rb_peek does
+ * for rb_ask: DNS alone may be asked, for the gate, until until_ms of rb_now_ms at the latest. The
+ * answer is what the caller would hear; where would_call or is_asked is said, its host alone
+ * counts. It must be empty before, owns nothing, and need not be finished. Any thread.
+ * RB_ERR_ARGUMENT, RB_ERR_NOMEM as rb_ask_client.
+ */
+enum rb_error rb_peek_client(struct rb_verifier *verifier,
+                             const struct rb_client_question *question, int64_t until_ms,
+                             struct rb_client_prospect *prospect, struct rb_client_answer *answer)
+    __attribute__((warn_unused_result));
 
 /* Whether a text is a relay as rb_question has it. Any thread. */
 bool rb_relay_is_good(const char *relay);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * names: the words for errors, verdicts, reasons, stages, limits and vouchers as the documentation
- * has them, and the fixed table of which verdict a reason stands for. Administrators' scripts depend
- * on the words: append only.
+ * names: the words for errors, verdicts, reasons, stages, limits, vouchers and results of clients as
+ * the documentation has them, and the fixed table of which verdict a reason stands for.
+ * Administrators' scripts depend on the words: append only.
  */
 #include "config.h"
 
@@ -82,6 +82,16 @@ static const char *const vouchers[RB_VOUCHER_MAX] = {
     [RB_VOUCHER_PTR] = "ptr",       [RB_VOUCHER_DKIM] = "dkim", [RB_VOUCHER_POLICY] = "policy",
 };
 
+static const char *const client_results[] = {
+    [RB_CLIENT_UNKNOWN] = "unknown",
+    [RB_CLIENT_UNREACHABLE] = "unreachable",
+    [RB_CLIENT_UNSUPPORTED] = "unsupported",
+    [RB_CLIENT_REACHABLE] = "reachable",
+    [RB_CLIENT_MAYBE] = "maybe",
+    [RB_CLIENT_DENIED] = "denied",
+    [RB_CLIENT_CONFIRMED] = "confirmed",
+};
+
 static const char *const errors[] = {
     [RB_OK] = "no error",
     [RB_ERR_NOMEM] = "out of memory",
@@ -124,6 +134,11 @@ const char *rb_limit_name(enum rb_limit limit)
 const char *rb_voucher_name(enum rb_voucher voucher)
 {
     return name_at(vouchers, COUNT_OF(vouchers), (unsigned)voucher);
+}
+
+const char *rb_client_result_name(enum rb_client_result result)
+{
+    return name_at(client_results, COUNT_OF(client_results), (unsigned)result);
 }
 
 const char *rb_reason_name(enum rb_reason reason)

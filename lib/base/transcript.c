@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* transcript: see the header. rb_answer_fini stands here: a transcript is all that an answer
- * owns. */
+/* transcript: see the header. rb_answer_fini and rb_client_answer_fini stand here: a transcript is
+ * all that an answer owns. */
 #include "config.h"
 
 #include "base/transcript.h"
@@ -127,4 +127,15 @@ void rb_answer_fini(struct rb_answer *answer)
     if (sized_reach(answer, SIZED_ANSWER, sizeof empty) >= SIZED_ANSWER)
         transcript_free(answer->transcript);
     (void)sized_write(answer, SIZED_ANSWER, &empty, sizeof empty);
+}
+
+void rb_client_answer_fini(struct rb_client_answer *answer)
+{
+    static const struct rb_client_answer empty = {.size = sizeof empty};
+
+    if (answer == NULL)
+        return;
+    if (sized_reach(answer, SIZED_CLIENT_ANSWER, sizeof empty) >= SIZED_CLIENT_ANSWER)
+        transcript_free(answer->transcript);
+    (void)sized_write(answer, SIZED_CLIENT_ANSWER, &empty, sizeof empty);
 }

@@ -247,6 +247,8 @@ enum rb_error rb_wait(struct rb_ticket *ticket, int64_t until_ms, struct rb_answ
     struct rb_answer made = {.size = sizeof made};
     enum rb_error error = RB_OK;
 
+    if (ticket->is_of_client)
+        return RB_ERR_ARGUMENT;
     if (ticket->waits)
         error = collect(ticket, until_ms, &made);
     else
@@ -259,6 +261,8 @@ enum rb_error rb_wait_accepted(struct rb_ticket *ticket, int64_t until_ms, bool 
     enum rb_error error;
 
     *accepted = false;
+    if (ticket->is_of_client)
+        return RB_ERR_ARGUMENT;
     if (!ticket->waits)
         return RB_OK;
     pthread_mutex_lock(&ticket->lock);
@@ -267,6 +271,63 @@ enum rb_error rb_wait_accepted(struct rb_ticket *ticket, int64_t until_ms, bool 
     pthread_mutex_unlock(&ticket->lock);
     return *accepted ? RB_OK : error;
 }
+
+/* --- Of a client --------------------------------------------------------------- */
+
+/* As it is now, answered or not. */
+static void fill_client(struct rb_ticket *ticket, struct rb_client_answer *answer)
+{
+    const struct address_record *record = &ticket->record;
+    const int64_t until_ms = ticket->answered_ms != 0 ? ticket->answered_ms
+                                                      : clock_monotonic_ms(ticket->verifier->clock);
+
+    answer->result = ticket->result;
+    answer->cached = ticket->cached;
+    answer->port = record->port;
+    answer->code = record->code;
+    answer->elapsed_ms = until_ms - ticket->asked_ms;
+    answer->transcript = ticket->transcript;
+    ticket->transcript = NULL;
+    memcpy(answer->host, ticket->domain, sizeof answer->host);
+    memcpy(answer->ip, record->ip, sizeof answer->ip);
+    memcpy(answer->tls, record->tls, sizeof answer->tls);
+    memcpy(answer->reply, record->reply, sizeof answer->reply);
+    memcpy(answer->rule, record->rule, sizeof answer->rule);
+}
+
+/* Gives an answer, and what it owns, to the caller. False: into nothing that is an answer. */
+static bool give_client(struct rb_client_answer *made, struct rb_client_answer *answer)
+{
+    const bool has_room =
+        sized_reach(answer, SIZED_CLIENT_ANSWER, sizeof *made) >= SIZED_CLIENT_ANSWER;
+
+    if (!has_room)
+        transcript_free(made->transcript);
+    return sized_write(answer, SIZED_CLIENT_ANSWER, made, sizeof *made);
+}
+
+enum rb_error rb_wait_client(struct rb_ticket *ticket, int64_t until_ms,
+                             struct rb_client_answer *answer)
+{
+    struct rb_client_answer made = {.size = sizeof made};
+    enum rb_error error = RB_OK;
+
+    if (!ticket->is_of_client)
+        return RB_ERR_ARGUMENT;
+    if (!ticket->waits) {
+        fill_client(ticket, &made);
+    } else {
+        pthread_mutex_lock(&ticket->lock);
+        error = await(ticket, false, until_ms);
+        fill_client(ticket, &made);
+        pthread_mutex_unlock(&ticket->lock);
+        if (error != RB_OK)
+            (void)text_copy(made.rule, sizeof made.rule, "still_asking");
+    }
+    return give_client(&made, answer) ? error : RB_ERR_ARGUMENT;
+}
+
+/* --- Of both --------------------------------------------------------------------- */
 
 int64_t rb_ticket_asked_ms(struct rb_ticket *ticket)
 {

@@ -25,8 +25,9 @@ struct rb_ticket {
     int64_t asked_ms;
     void (*done)(void *arg, struct rb_ticket *ticket); /* NULL: nobody is called */
     void *done_arg;
-    bool waits;      /* for a question; else the answer is there, and what follows needs no lock: */
-    bool falls_back; /* `record` is what is known, which counts as long as the world gives none */
+    bool waits; /* for a question; else the answer is there, and what follows needs no lock: */
+    bool is_of_client; /* of rb_ask_client: `domain` is the host that is asked */
+    bool falls_back;   /* `record` is what is known, which counts as long as the world gives none */
 
     pthread_mutex_t lock;
     pthread_cond_t told;
@@ -37,6 +38,7 @@ struct rb_ticket {
     bool is_calling;
     pthread_t caller; /* is_calling: the thread that calls `done` */
     struct address_record record;
+    enum rb_client_result result; /* is_of_client */
     bool cached;
     int64_t answered_ms; /* 0: not yet */
     struct rb_transcript *transcript;

@@ -271,10 +271,14 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
         .spf_fail = atomic_load(&counters->spf_fail),
         .spf_softfail = atomic_load(&counters->spf_softfail),
         .not_vouched = atomic_load(&counters->not_vouched),
+        .client_questions = atomic_load(&counters->client_questions),
+        .client_known = atomic_load(&counters->client_known),
     };
 
     for (int i = 0; i < RB_REASON_MAX; i++)
         made.callouts[i] = atomic_load(&counters->callouts[i]);
+    for (int i = 0; i < RB_CLIENT_MAX; i++)
+        made.clients[i] = atomic_load(&counters->clients[i]);
     if (verifier->memory.cache != NULL &&
         cache_get_stats(verifier->memory.cache, &cache) == RB_OK) {
         made.cache_entries = cache.addresses;

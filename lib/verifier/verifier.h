@@ -28,6 +28,8 @@ struct counters {
     atomic_ullong sessions, busy, limited;
     atomic_ullong spf_fail, spf_softfail, not_vouched;
     atomic_ullong callouts[RB_REASON_MAX];
+    atomic_ullong client_questions, client_known;
+    atomic_ullong clients[RB_CLIENT_MAX];
 };
 
 struct rb_verifier {

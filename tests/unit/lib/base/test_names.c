@@ -163,6 +163,17 @@ static void vouchers_have_the_documented_names(void **state)
         assert_string_equal(rb_voucher_name((enum rb_voucher)i), names[i]);
 }
 
+/* The log line's "verdict" of a client. */
+static void results_of_clients_have_the_documented_names(void **state)
+{
+    static const char *const names[] = {"unknown", "unreachable", "unsupported", "reachable",
+                                        "maybe",   "denied",      "confirmed"};
+    (void)state;
+    assert_int_equal(COUNT(names), RB_CLIENT_MAX);
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_string_equal(rb_client_result_name((enum rb_client_result)i), names[i]);
+}
+
 static void numbers_out_of_range_are_a_question_mark(void **state)
 {
     (void)state;
@@ -174,6 +185,8 @@ static void numbers_out_of_range_are_a_question_mark(void **state)
     assert_string_equal(rb_limit_name((enum rb_limit) - 1), "?");
     assert_string_equal(rb_voucher_name(RB_VOUCHER_MAX), "?");
     assert_string_equal(rb_voucher_name((enum rb_voucher) - 1), "?");
+    assert_string_equal(rb_client_result_name(RB_CLIENT_MAX), "?");
+    assert_string_equal(rb_client_result_name((enum rb_client_result) - 1), "?");
     assert_string_equal(rb_error_text((enum rb_error)(RB_ERR_BUSY + 1)), "?");
     assert_string_equal(rb_error_text((enum rb_error) - 1), "?");
 }
@@ -214,6 +227,7 @@ int main(void)
         cmocka_unit_test(stages_have_the_documented_names),
         cmocka_unit_test(limits_have_the_documented_names),
         cmocka_unit_test(vouchers_have_the_documented_names),
+        cmocka_unit_test(results_of_clients_have_the_documented_names),
         cmocka_unit_test(numbers_out_of_range_are_a_question_mark),
         cmocka_unit_test(every_error_has_words_of_its_own),
         cmocka_unit_test(version_is_that_of_the_package),

@@ -116,6 +116,28 @@ static void fill_spf(void *given)
     assert_int_equal(rb_spf_check(verifier, &question, 0, given), RB_OK);
 }
 
+/* A client of which it would take a HELO name to ask. */
+static const struct sockaddr nobody = {.sa_family = AF_UNIX};
+static const struct rb_client_question nameless = {
+    .size = sizeof nameless, .client = &nobody, .targets = {RB_TARGET_HELO}};
+
+static void fill_client_answer(void *given)
+{
+    struct rb_ticket *ticket;
+
+    assert_int_equal(rb_ask_client(verifier, &nameless, &ticket), RB_OK);
+    assert_int_equal(rb_wait_client(ticket, 0, given), RB_OK);
+    rb_ticket_free(ticket);
+}
+
+static void fill_client_prospect(void *given)
+{
+    struct rb_client_answer answer;
+
+    rb_client_answer_init(&answer);
+    assert_int_equal(rb_peek_client(verifier, &nameless, 0, given, &answer), RB_OK);
+}
+
 #define ROW(type, fill)                                                                            \
     {                                                                                              \
         fill, sizeof(struct type)                                                                  \
@@ -125,10 +147,15 @@ static const struct {
     fill_fn *fill;
     size_t size; /* in this header */
 } table[] = {
-    ROW(rb_options, fill_options),   ROW(rb_answer, fill_answer),
-    ROW(rb_prospect, fill_prospect), ROW(rb_answer, fill_answer_by_peek),
-    ROW(rb_stats, fill_stats),       ROW(rb_cache_counts, fill_counts),
+    ROW(rb_options, fill_options),
+    ROW(rb_answer, fill_answer),
+    ROW(rb_prospect, fill_prospect),
+    ROW(rb_answer, fill_answer_by_peek),
+    ROW(rb_stats, fill_stats),
+    ROW(rb_cache_counts, fill_counts),
     ROW(rb_spf_answer, fill_spf),
+    ROW(rb_client_answer, fill_client_answer),
+    ROW(rb_client_prospect, fill_client_prospect),
 };
 
 static void an_older_callers_struct_is_not_written_behind_its_end(void **state)
