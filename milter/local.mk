@@ -21,6 +21,7 @@ libmilterparts_la_SOURCES = \
     milter/config/scan.c milter/config/scan.h \
     milter/config/table.c milter/config/table.h \
     milter/config/value.c milter/config/value.h \
+    milter/session/claim.c milter/session/claim.h \
     milter/session/decide.c milter/session/decide.h \
     milter/session/envelope.c milter/session/envelope.h \
     milter/session/explain.c milter/session/explain.h \
@@ -38,6 +39,7 @@ libmilterparts_la_SOURCES = \
     milter/daemon/observer.c milter/daemon/observer.h \
     milter/daemon/service.c milter/daemon/service.h \
     milter/daemon/status.c milter/daemon/status.h \
+    milter/extension/connect_back.c milter/extension/connect_back.h \
     milter/mta/filter.c milter/mta/filter.h \
     milter/mta/headers.c milter/mta/headers.h \
     milter/mta/listen.c milter/mta/listen.h \

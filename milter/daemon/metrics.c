@@ -9,6 +9,7 @@
 static atomic_ullong decisions[RB_REASON_MAX][ACTION_REJECT + 1];
 static atomic_ullong skips[EXEMPT_MAX];
 static atomic_ullong vouchers[RB_VOUCHER_MAX];
+static atomic_ullong clients[RB_CLIENT_MAX];
 static atomic_ullong waits[METRICS_WAIT_BUCKETS];
 static atomic_ullong sessions_open, sessions_total;
 
@@ -32,6 +33,12 @@ void metrics_vouched(enum rb_voucher voucher)
 {
     if ((unsigned)voucher < RB_VOUCHER_MAX)
         atomic_fetch_add(&vouchers[voucher], 1);
+}
+
+void metrics_client(enum rb_client_result result)
+{
+    if ((unsigned)result < RB_CLIENT_MAX)
+        atomic_fetch_add(&clients[result], 1);
 }
 
 void metrics_waited(int64_t waited_ms)
@@ -67,6 +74,11 @@ uint64_t metrics_skips(enum exemption exemption)
 uint64_t metrics_vouchers(enum rb_voucher voucher)
 {
     return atomic_load(&vouchers[voucher]);
+}
+
+uint64_t metrics_clients(enum rb_client_result result)
+{
+    return atomic_load(&clients[result]);
 }
 
 uint64_t metrics_sessions_open(void)

@@ -15,6 +15,8 @@ enum { METRICS_WAIT_BUCKETS = 12 };
 void metrics_decided(enum rb_reason reason, enum action action);
 void metrics_skipped(enum exemption exemption);
 void metrics_vouched(enum rb_voucher voucher);
+/* A client was asked about, and this was found. */
+void metrics_client(enum rb_client_result result);
 void metrics_waited(int64_t waited_ms);
 void metrics_session_began(void);
 void metrics_session_ended(void);
@@ -23,6 +25,7 @@ void metrics_session_ended(void);
 uint64_t metrics_decisions(enum rb_reason reason, enum action action);
 uint64_t metrics_skips(enum exemption exemption);
 uint64_t metrics_vouchers(enum rb_voucher voucher);
+uint64_t metrics_clients(enum rb_client_result result);
 uint64_t metrics_sessions_open(void);
 uint64_t metrics_sessions_total(void);
 

@@ -60,19 +60,72 @@ static const char *subject(const struct decision *decision)
     return decision->exemption != EXEMPT_NOT ? "none" : names[decision->of];
 }
 
+static void begin_line(struct log_fields *fields, const char *queue_id)
+{
+    char lead[64] = "";
+
+    if (queue_id != NULL && queue_id[0] != '\0')
+        (void)snprintf(lead, sizeof lead, "%.60s:", queue_id);
+    log_fields_init(fields, lead);
+}
+
+static void log_waited(struct log_fields *fields, int64_t waited_ms)
+{
+    log_fieldf(fields, "waited", "%lld.%03llds", (long long)waited_ms / 1000,
+               (long long)waited_ms % 1000);
+}
+
+static void log_action(struct log_fields *fields, const struct decision *decision)
+{
+    log_field(fields, "action", action_name(decision->action));
+    if (decision->action != decision->wanted)
+        log_field(fields, "would", action_name(decision->wanted));
+}
+
+static void log_end(struct log_fields *fields, const struct session *session)
+{
+    log_field(fields, "client", session->client_text[0] != '\0' ? session->client_text : "local");
+    log_field(fields, "id", session->id);
+}
+
+/* What the host said that the client claims to be. */
+static void log_claim(const struct session *session, const struct decision *decision,
+                      const char *queue_id)
+{
+    const struct rb_client_answer *answer = &session->claim->answer;
+    struct log_fields fields;
+
+    begin_line(&fields, queue_id);
+    log_field(&fields, "verify", "client");
+    log_field(&fields, "helo", session->helo);
+    log_field(&fields, "verdict", rb_client_result_name(answer->result));
+    if (answer->host[0] != '\0' && answer->ip[0] != '\0')
+        log_fieldf(&fields, "mx", "%s[%s]", answer->host, answer->ip);
+    else if (answer->host[0] != '\0')
+        log_field(&fields, "mx", answer->host);
+    if (answer->reply[0] != '\0')
+        log_field(&fields, "reply", answer->reply);
+    if (answer->rule[0] != '\0')
+        log_field(&fields, "rule", answer->rule);
+    log_field(&fields, "cached", answer->cached ? "yes" : "no");
+    log_waited(&fields, session->claim->waited_ms);
+    log_action(&fields, decision);
+    log_end(&fields, session);
+    log_fields_write(LOG_LEVEL_INFO, &fields);
+}
+
 void observer_log(const struct session *session, struct decision *decision, const char *queue_id)
 {
-    const long long waited =
-        decision->exemption == EXEMPT_NOT ? envelope_waited_ms(session, decision) : 0;
     struct log_fields fields;
-    char lead[64] = "";
 
     if (decision->logged)
         return;
     decision->logged = true;
-    if (queue_id != NULL && queue_id[0] != '\0')
-        (void)snprintf(lead, sizeof lead, "%.60s:", queue_id);
-    log_fields_init(&fields, lead);
+    if (decision->of == OF_CLIENT) {
+        log_claim(session, decision, queue_id);
+        return;
+    }
+    begin_line(&fields, queue_id);
     log_field(&fields, "verify", subject(decision));
     if (decision->of == OF_HEADER)
         log_field(&fields, "field", originator_names[decision->field]);
@@ -83,13 +136,11 @@ void observer_log(const struct session *session, struct decision *decision, cons
         log_field(&fields, "rule", exemption_name(decision->exemption));
     else
         log_answer(envelope_answer(session, decision), &fields);
-    log_fieldf(&fields, "waited", "%lld.%03llds", waited / 1000, waited % 1000);
+    log_waited(&fields,
+               decision->exemption == EXEMPT_NOT ? envelope_waited_ms(session, decision) : 0);
     log_field(&fields, "policy", decision->policy->name);
-    log_field(&fields, "action", action_name(decision->action));
-    if (decision->action != decision->wanted)
-        log_field(&fields, "would", action_name(decision->wanted));
-    log_field(&fields, "client", session->client_text[0] != '\0' ? session->client_text : "local");
-    log_field(&fields, "id", session->id);
+    log_action(&fields, decision);
+    log_end(&fields, session);
     if (decision->of != OF_RECIPIENT)
         log_voucher(session, decision, &fields);
     log_fields_write(LOG_LEVEL_INFO, &fields);

@@ -2,8 +2,8 @@
 /*
  * filter: from libmilter to session and back; see filter.h. Callbacks of one session come one at a
  * time, but on different threads: nothing may be kept in thread-local storage. They wait only in
- * session_rcpt, decide_collect and originators_verify, for max_wait at most in one callback. Owns:
- * counts of callbacks and transactions, as atomics. Lock: none.
+ * session_rcpt, decide_collect, originators_verify and connect_back_check, for max_wait at most in
+ * one callback. Owns: counts of callbacks and transactions, as atomics. Lock: none.
  */
 #include "config.h"
 
@@ -20,8 +20,10 @@
 #include "daemon/metrics.h"
 #include "daemon/observer.h"
 #include "daemon/service.h"
+#include "extension/connect_back.h"
 #include "mta/headers.h"
 #include "mta/negotiate.h"
+#include "session/claim.h"
 #include "session/decide.h"
 #include "session/originators.h"
 #include "session/reply.h"
@@ -41,6 +43,7 @@ struct connection {
     bool in_transaction; /* counted in `transactions` */
     struct session session;
     struct header_census census;
+    struct connect_back *connect_back; /* NULL: nobody is asked about the client */
 };
 
 static atomic_uint running;
@@ -114,24 +117,26 @@ static struct terms *place_of(const struct terms *terms)
 
 static bool by_tcp;
 
-static bool decides_at_data(void)
+/* What the configuration wants to be told. */
+static void add_wishes(struct negotiate_offer *offer)
 {
     struct config *config = service_config();
-    bool does = config->decide_at == DECIDE_DATA;
 
+    offer->asks_about_clients = config->connect_back.check;
+    offer->needs_data = config->decide_at == DECIDE_DATA ||
+                        (config->connect_back.check && config->decide_at != DECIDE_EOM);
     config_put(config);
-    return does;
 }
 
 static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps,
                              unsigned long f2, unsigned long f3, unsigned long *wanted_actions,
                              unsigned long *wanted_steps, unsigned long *w2, unsigned long *w3)
 {
-    const struct negotiate_offer offer = {
-        .actions = actions, .steps = steps, .by_tcp = by_tcp, .needs_data = decides_at_data()};
+    struct negotiate_offer offer = {.actions = actions, .steps = steps, .by_tcp = by_tcp};
+    struct terms terms = {.has_client = false};
 
-    struct terms terms = {.quiet = negotiate(context, &offer, wanted_actions, wanted_steps)};
-
+    add_wishes(&offer);
+    terms.quiet = negotiate(context, &offer, wanted_actions, wanted_steps);
     (void)f2;
     (void)f3;
     *w2 = *w3 = 0;
@@ -176,6 +181,7 @@ static struct connection *connection_new(const struct sockaddr *address, const s
     connection->terms.has_client = true;
     connection->in_transaction = false;
     connection->census = (struct header_census){0};
+    connection->connect_back = NULL;
     config = service_config();
     session_init(&connection->session, service_world(), config, address);
     connection->session.mta_tags = terms->tags;
@@ -195,6 +201,8 @@ static void log_decisions(struct connection *connection, const char *id)
     for (unsigned i = 0; session->originators != NULL && i < ORIGINATORS; i++)
         if (session->originators[i].decided)
             observer_log(session, &session->originators[i].decision, id);
+    if (session->claim != NULL && session->claim->decided)
+        observer_log(session, &session->claim->decision, id);
 }
 
 static void forget_message(struct connection *connection, const char *id)
@@ -204,15 +212,40 @@ static void forget_message(struct connection *connection, const char *id)
     log_decisions(connection, id);
     headers_fini(&connection->census);
     session_reset(&connection->session);
+    if (connection->connect_back != NULL)
+        connect_back_begin(connection->connect_back, &connection->session);
     transaction_end(connection);
 }
 
 static void connection_free(struct connection *connection)
 {
     forget_message(connection, NULL);
+    connect_back_free(connection->connect_back);
     session_fini(&connection->session);
     metrics_session_ended();
     free(connection);
+}
+
+static const char *macro(SMFICTX *context, char *name)
+{
+    return smfi_getsymval(context, name);
+}
+
+/* Where its clients are asked about, makes a connection ready for that. */
+static void prepare_to_connect_back(SMFICTX *context, struct connection *connection)
+{
+    static char client_port[] = "{client_port}", daemon_addr[] = "{daemon_addr}",
+                daemon_port[] = "{daemon_port}", if_addr[] = "{if_addr}";
+    const struct connect_back_macros macros = {
+        .client_port = macro(context, client_port),
+        .daemon_addr = macro(context, daemon_addr),
+        .daemon_port = macro(context, daemon_port),
+        .if_addr = macro(context, if_addr),
+    };
+
+    connection->connect_back = connect_back_new(&connection->session, &macros);
+    if (connection->connect_back == NULL)
+        log_line(LOG_LEVEL_ERROR, "out of memory: nobody is asked about a client");
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
@@ -234,8 +267,11 @@ static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
         return leave(SMFIS_ACCEPT);
     }
     exemption = session_connection_exempt(&connection->session);
-    if (exemption == EXEMPT_NOT)
+    if (exemption == EXEMPT_NOT) {
+        if (connection->session.config->connect_back.check)
+            prepare_to_connect_back(context, connection);
         return leave(SMFIS_CONTINUE);
+    }
     observer_connection_exempt(&connection->session, exemption);
     return leave(SMFIS_ACCEPT);
 }
@@ -299,6 +335,8 @@ static sfsistat on_mail(SMFICTX *context, char **arguments)
         log_line(LOG_LEVEL_ERROR, "out of memory: a message is let through unverified");
     for (char **next = arguments; next[0] != NULL && next[1] != NULL; next++)
         session_mail_parameters(&connection->session, next[1]);
+    if (connection->connect_back != NULL)
+        connect_back_begin(connection->connect_back, &connection->session);
     return leave_quietly(context);
 }
 
@@ -375,22 +413,52 @@ static const struct decision *settle_sender(SMFICTX *context, struct session *se
                : NULL;
 }
 
+/* The message is let in so far: whether its client is who it claims to be. */
+static const struct decision *check_client(SMFICTX *context, struct connection *connection,
+                                           void (*tick)(void *arg))
+{
+    struct session *session = &connection->session;
+
+    return connection->connect_back != NULL
+               ? connect_back_check(connection->connect_back, session, session->event_began_ms,
+                                    tick, context)
+               : NULL;
+}
+
+static const struct decision *decide_at_data(SMFICTX *context, struct connection *connection)
+{
+    const enum decide_at decide_at = connection->session.config->decide_at;
+    const struct decision *refusal = NULL;
+
+    if (decide_at == DECIDE_EOM)
+        return NULL;
+    session_begin_event(&connection->session);
+    if (decide_at == DECIDE_DATA)
+        refusal = settle_sender(context, &connection->session, NULL);
+    return refusal != NULL ? refusal : check_client(context, connection, NULL);
+}
+
 static sfsistat on_data(SMFICTX *context)
 {
     struct connection *connection = connection_of(context);
     const struct decision *refusal = NULL;
 
     enter();
-    if (connection != NULL && connection->session.config->decide_at == DECIDE_DATA) {
-        session_begin_event(&connection->session);
-        refusal = settle_sender(context, &connection->session, NULL);
-    }
+    if (connection != NULL)
+        refusal = decide_at_data(context, connection);
     return leave(refusal != NULL ? refuse_message(context, connection, refusal) : SMFIS_CONTINUE);
 }
 
 static void see_field(struct connection *connection, const char *name, const char *value)
 {
-    headers_see(&connection->census, name, value, connection->session.config->authserv_id);
+    const struct session *session = &connection->session;
+    struct header_names names = {.authserv_id = session->config->authserv_id};
+
+    if (session->claim != NULL) {
+        names.hostname = session->config->hostname;
+        names.claimed = claim_host(session, &session->claim->answer);
+    }
+    headers_see(&connection->census, name, value, &names);
     vouch_see(&connection->session, name, value);
     originators_see(&connection->session, name, value);
 }
@@ -424,14 +492,21 @@ static bool remove_all(SMFICTX *context, const char *name, unsigned count)
     return true;
 }
 
+static bool remove_those(SMFICTX *context, char *name, const struct header_forged *forged)
+{
+    for (size_t i = forged->count; i > 0; i--)
+        if (smfi_chgheader(context, name, (int)forged->which[i - 1], NULL) != MI_SUCCESS)
+            return false;
+    return true;
+}
+
 static bool remove_forged(SMFICTX *context, const struct header_census *census)
 {
-    static char results[] = HEADER_RESULTS;
+    static char results[] = HEADER_RESULTS, callback[] = HEADER_CALLBACK;
 
-    for (size_t i = census->forged_count; i > 0; i--)
-        if (smfi_chgheader(context, results, (int)census->forged[i - 1], NULL) != MI_SUCCESS)
-            return false;
-    return remove_all(context, HEADER_RINGBACK, census->ringback) &&
+    return remove_those(context, results, &census->results) &&
+           remove_those(context, callback, &census->callback) &&
+           remove_all(context, HEADER_RINGBACK, census->ringback) &&
            remove_all(context, HEADER_WARNING, census->warning);
 }
 
@@ -469,6 +544,17 @@ static bool warn_of_originators(SMFICTX *context, const struct session *session,
     return done;
 }
 
+static bool warn_of_client(SMFICTX *context, const struct session *session)
+{
+    char value[HEADER_VALUE_MAX + 1];
+
+    if (session->claim == NULL || !session->claim->decided ||
+        session->claim->decision.action != ACTION_TAG)
+        return true;
+    headers_callback(session, value);
+    return insert_field(context, HEADER_CALLBACK, value);
+}
+
 /* Inserts our fields at the top, X-Ringback topmost. fate: what is done with the message. */
 static bool add_headers(SMFICTX *context, const struct session *session,
                         const struct decision *decision, const struct decision *fate)
@@ -478,7 +564,8 @@ static bool add_headers(SMFICTX *context, const struct session *session,
 
     if (headers_results(session, decision, value))
         done = insert_field(context, HEADER_RESULTS, value);
-    if (fate->action == ACTION_TAG) {
+    done = warn_of_client(context, session) && done;
+    if (fate->action == ACTION_TAG && fate->of != OF_CLIENT) {
         done = warn_of_originators(context, session, fate) && done;
         done = insert_warning(context, session, fate) && done;
     }
@@ -534,6 +621,8 @@ static sfsistat on_eom(SMFICTX *context)
     refusal = settle_sender(context, session, still_at_it);
     if (refusal == NULL && !must_refuse_overflow(connection))
         refusal = originators_verify(session, session->config->max_wait_ms, still_at_it, context);
+    if (refusal == NULL && !must_refuse_overflow(connection))
+        refusal = check_client(context, connection, still_at_it);
     if (refusal != NULL)
         return leave(refuse_message(context, connection, refusal));
     decision = decide_message(session);

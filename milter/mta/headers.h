@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * headers: the header fields a message carries away from us (X-Ringback, X-Ringback-Warning,
- * Authentication-Results, RFC 8601), and finding those that a stranger forged. Pure: moves nothing
- * in a message itself.
+ * Callback-Warning, Authentication-Results, RFC 8601), and finding those that a stranger forged.
+ * Pure: moves nothing in a message itself.
  */
 #ifndef RB_MILTER_MTA_HEADERS_H
 #define RB_MILTER_MTA_HEADERS_H
@@ -14,6 +14,7 @@
 
 #define HEADER_RINGBACK "X-Ringback"
 #define HEADER_WARNING "X-Ringback-Warning"
+#define HEADER_CALLBACK "Callback-Warning"
 #define HEADER_RESULTS "Authentication-Results"
 
 enum {
@@ -22,18 +23,31 @@ enum {
                                   for each the MTA reads the whole message from its start */
 };
 
+/* Fields of one name, of which some are forged. Zeroed: none seen. */
+struct header_forged {
+    unsigned seen;
+    unsigned *which; /* of them (1 for the first); malloc'ed */
+    size_t count, room;
+};
+
 /* The fields of one message that must be removed. Zeroed: none seen. */
 struct header_census {
-    unsigned ringback, warning; /* how many fields of that name: all of them go */
-    unsigned results;           /* Authentication-Results seen */
-    unsigned *forged; /* which of them (1 for the first) bear our authserv-id; malloc'ed */
-    size_t forged_count, forged_room;
+    unsigned ringback, warning;    /* how many fields of that name: all of them go */
+    struct header_forged results;  /* Authentication-Results with our authserv-id */
+    struct header_forged callback; /* Callback-Warning about a host that we warn of, or ours */
     bool overflow; /* there were more than HEADERS_FORGED_MAX: the message must not get in */
 };
 
-/* Takes note of one field, in the message's order. authserv_id: "" for none. */
+/* Whose names only we may write in such fields; "": nobody's. */
+struct header_names {
+    const char *authserv_id; /* in Authentication-Results */
+    const char *hostname;    /* in Callback-Warning; NULL: that is not looked at */
+    const char *claimed;     /* likewise, the host that the client claims to be */
+};
+
+/* Takes note of one field, in the message's order. */
 void headers_see(struct header_census *census, const char *name, const char *value,
-                 const char *authserv_id);
+                 const struct header_names *names);
 
 /* Empties it. */
 void headers_fini(struct header_census *census);
@@ -55,7 +69,13 @@ void headers_ringback(const struct session *session, const struct decision *deci
 void headers_warning(const struct session *session, const struct decision *fate,
                      char value[HEADER_VALUE_MAX + 1]);
 
-/* False: nothing was verified, or the sender cannot be written in such a field; no field then. */
+/* "HOST: why nothing shows that the client is that host"; session->claim is decided. */
+void headers_callback(const struct session *session, char value[HEADER_VALUE_MAX + 1]);
+
+/*
+ * The results of all that was verified, in one field. False: nothing was, or the sender cannot be
+ * written in such a field; no field then.
+ */
 bool headers_results(const struct session *session, const struct decision *decision,
                      char value[HEADER_VALUE_MAX + 1]);
 

@@ -26,12 +26,13 @@ void negotiate_note_mail(bool tells_id)
  * their command. Postfix sends both at once; Sendmail does not, so it is not asked a second time
  * for what it has told. (For EOM it looks at the list of EOH.)
  */
-static void ask_for_macros(SMFICTX *context)
+static void ask_for_macros(SMFICTX *context, bool asks_about_clients)
 {
+    static char connection[] = "{client_port} {daemon_addr} {daemon_port} {if_addr}";
     static char mail[] = "i {auth_type} {auth_authen}", id[] = "i", none[] = "";
     char *const later = atomic_load(&mail_tells_id) ? none : id;
 
-    (void)smfi_setsymlist(context, SMFIM_CONNECT, none);
+    (void)smfi_setsymlist(context, SMFIM_CONNECT, asks_about_clients ? connection : none);
     (void)smfi_setsymlist(context, SMFIM_HELO, none);
     (void)smfi_setsymlist(context, SMFIM_ENVFROM, mail);
     (void)smfi_setsymlist(context, SMFIM_ENVRCPT, later);
@@ -74,6 +75,6 @@ bool negotiate(SMFICTX *context, const struct negotiate_offer *offer, unsigned l
     *actions = offer->actions & NEGOTIATE_ACTIONS;
     *steps = spared_steps(offer, wants_data) | (quiet ? unanswered : 0UL);
     if ((offer->actions & SMFIF_SETSYMLIST) != 0)
-        ask_for_macros(context);
+        ask_for_macros(context, offer->asks_about_clients);
     return quiet;
 }

@@ -18,6 +18,7 @@ struct negotiate_offer {
     unsigned long actions, steps; /* what the MTA offers, as xxfi_negotiate has it */
     bool by_tcp;                  /* the MTA has come by TCP */
     bool needs_data;              /* xxfi_data has something to do */
+    bool asks_about_clients;      /* where a client comes from, and has come to, must be known */
 };
 
 /*

@@ -56,7 +56,7 @@ static struct decision *find_decision(const struct session *session, const struc
     return NULL;
 }
 
-static enum action possible_action(const struct session *session, enum action wanted)
+enum action decide_possible(const struct session *session, enum action wanted)
 {
     if (session->config->dry_run)
         return wanted == ACTION_TAG && session->mta_tags ? ACTION_TAG : ACTION_ACCEPT;
@@ -69,7 +69,7 @@ static enum action possible_action(const struct session *session, enum action wa
 void decide_settle(const struct session *session, struct decision *decision, enum action wanted)
 {
     decision->wanted = wanted;
-    decision->action = possible_action(session, wanted);
+    decision->action = decide_possible(session, wanted);
     if (session->world->observer != NULL)
         session->world->observer->decided(decision->reason, decision->action);
 }
@@ -272,5 +272,8 @@ const struct decision *decide_fate(const struct session *session)
         if (originator->decided && decide_is_harsher(&originator->decision, fate))
             fate = &originator->decision;
     }
+    if (fate != NULL && session->claim != NULL && session->claim->decided &&
+        decide_is_harsher(&session->claim->decision, fate))
+        fate = &session->claim->decision;
     return fate;
 }

@@ -49,7 +49,10 @@ bool decide_is_pending(const struct session *session);
 const struct decision *decide_collect(struct session *session, unsigned max_wait_ms,
                                       void (*tick)(void *arg), void *arg);
 
-/* Sets what is to be done, and what is done: less in a dry run, and where the MTA cannot do it. */
+/* What is done of what is wanted: less in a dry run, and where the MTA cannot do it. */
+enum action decide_possible(const struct session *session, enum action wanted);
+
+/* Sets what is to be done, and what is done (decide_possible); it is counted. */
 void decide_settle(const struct session *session, struct decision *decision, enum action wanted);
 
 /* The decision about the sender that speaks for the message as a whole: the harshest among what
@@ -57,7 +60,7 @@ void decide_settle(const struct session *session, struct decision *decision, enu
 const struct decision *decide_message(const struct session *session);
 
 /* The decision that says what is done with the message as a whole: that one, or a harsher one about
- * a recipient who was let in or about a header sender. NULL: none yet. */
+ * a recipient who was let in, about a header sender or about the client. NULL: none yet. */
 const struct decision *decide_fate(const struct session *session);
 
 /* Forgets the decisions about the sender. */

@@ -37,8 +37,8 @@ enum exemption {
 /* "trusted_networks"; "" for EXEMPT_NOT. Static. */
 const char *exemption_name(enum exemption exemption);
 
-/* Whom a decision is about: the envelope's sender, a recipient, or a header sender. */
-enum decision_of { OF_SENDER = 0, OF_RECIPIENT, OF_HEADER };
+/* Whom a decision is about: the envelope's sender, a recipient, a header sender, or the client. */
+enum decision_of { OF_SENDER = 0, OF_RECIPIENT, OF_HEADER, OF_CLIENT };
 
 /* A question about an address, and what was heard: inquiry.h. */
 struct inquiry {
@@ -52,7 +52,7 @@ struct inquiry {
 
 /*
  * What was decided: about the sender, for the recipients of one message that fall under one policy;
- * or about one recipient; or about a header sender, for all recipients.
+ * or about one recipient; or about a header sender or the client, for all recipients.
  */
 struct decision {
     struct decision *next; /* about the sender: under another policy; NULL: the last */
@@ -113,6 +113,14 @@ struct originator {
     struct decision decision;
 };
 
+/* What was heard of the host that the client claims to be, and is decided by it: claim.h. */
+struct claim {
+    struct rb_client_answer answer; /* without a transcript */
+    int64_t waited_ms;              /* for this message */
+    bool decided;
+    struct decision decision;
+};
+
 /* What sessions need from outside; const, shared by all sessions. */
 struct session_world {
     struct rb_verifier *verifier;
@@ -125,6 +133,9 @@ struct session_world {
      */
     void (*answer)(void *arg, const struct rb_question *question, enum decision_of of,
                    struct rb_answer *answer);
+    /* The same for a question about a client. Both may be NULL by themselves. */
+    void (*answer_client)(void *arg, const struct rb_client_question *question,
+                          struct rb_client_answer *answer);
     void *answer_arg;
 };
 
@@ -139,8 +150,10 @@ struct session {
     bool local_submission;
     char client_text[46]; /* "" where not known */
     char helo[SESSION_TEXT_MAX + 1];
+    struct claim *claim; /* of whoever asks about clients; NULL: nobody does */
 
     /* the message */
+    bool claim_follows; /* the client will be asked about, where the message is let in so far */
     bool authenticated;
     bool null_sender;
     uint64_t message_size; /* octets, by MAIL's SIZE= (RFC 1870); 0: the client gave none */

@@ -34,6 +34,7 @@ void inquiry_begin(struct session *session, struct inquiry *inquiry, const char 
         .client = envelope_client(session),
         .helo = session->helo,
         .voucher = voucher,
+        .then_client = inquiry->of == OF_SENDER && session->claim_follows,
     };
     enum rb_error error;
 

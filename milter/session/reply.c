@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * reply: see reply.h. Of a sender, what its mail host said is quoted; of a recipient, nothing that
- * our own hosts said is told. Codes: RFC 3463, RFC 7372. A sender is put off with 450, whatever the
+ * our own hosts said is told; of a client, what its host answered. Codes: RFC 3463, RFC 7372. A sender is put off with 450, whatever the
  * reason: 451 would speak of an error of ours (RFC 5321 4.2.3).
  */
 #include "config.h"
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "session/claim.h"
 #include "session/decide.h"
 
 enum { SAID_MAX = 199 }; /* octets quoted of a host's reply */
@@ -154,6 +155,8 @@ static const char *enhanced_code_of_sender(enum rb_reason reason, bool reject)
 
 static const char *enhanced_code(const struct decision *decision, bool reject)
 {
+    if (decision->of == OF_CLIENT)
+        return reject ? "5.7.1" : "4.7.1"; /* delivery not authorized (RFC 3463 3.8) */
     if (decision->put_off)
         return "4.5.3";
     if (decision->of != OF_RECIPIENT)
@@ -176,6 +179,8 @@ static const char *reply_code(const struct decision *decision, bool reject)
 
     if (reject)
         return of_room ? "552" : "550";
+    if (decision->of == OF_CLIENT)
+        return "451";
     return of_room || decision->put_off ? "452" : "450";
 }
 
@@ -187,7 +192,9 @@ void reply_write(const struct session *session, const struct decision *decision,
 
     (void)text_copy(reply->code, sizeof reply->code, reply_code(decision, reject));
     (void)text_copy(reply->enhanced, sizeof reply->enhanced, enhanced_code(decision, reject));
-    if (decision->of != OF_RECIPIENT)
+    if (decision->of == OF_CLIENT)
+        claim_describe(session, " ", text);
+    else if (decision->of != OF_RECIPIENT)
         describe_sender(session, decision, text, sizeof text);
     else
         describe_recipient(decision, text, sizeof text);

@@ -223,6 +223,7 @@ void session_reset(struct session *session)
     session->sender_key[0] = session->sender_text[0] = session->id[0] = '\0';
     session->authenticated = session->null_sender = false;
     session->message_size = 0;
+    session->claim_follows = false;
     decide_forget(session);
     originators_forget(session);
     session->marked = false;

@@ -33,10 +33,11 @@ MILTER = {
     "config": "base",
     "session": "base config",
     "daemon": "base config session",
-    "mta": "base config session daemon",
+    "extension": "base config session daemon",
+    "mta": "base config session daemon extension",
     "tool": "base config session",
     "man": "",
-    "": "base config session daemon mta",  # main.c
+    "": "base config session daemon extension mta",  # main.c
 }
 # What milter/ may see of the library beside ringback.h.
 FROM_LIB = "base mail cache/cache extension limits/rates"

@@ -86,6 +86,9 @@ char *smfi_getsymval(SMFICTX *context, char *name)
 {
     if (strcmp(name, "i") == 0)
         return context->queue_id;
+    for (const struct fake_milter_macro *each = context->macros; each->name != NULL; each++)
+        if (strcmp(name, each->name) == 0)
+            return each->value;
     return strcmp(name, "{auth_authen}") == 0 ? context->user : NULL;
 }
 

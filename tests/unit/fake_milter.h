@@ -13,9 +13,14 @@ enum { FAKE_MILTER_CALLS_SIZE = 65536 };
 
 /* One session; zeroed when it begins. */
 struct smfi_str {
-    void *kept;       /* smfi_setpriv */
-    char *queue_id;   /* the macro `i`; NULL: not told */
-    char *user;       /* {auth_authen}; NULL: nobody */
+    void *kept;     /* smfi_setpriv */
+    char *queue_id; /* the macro `i`; NULL: not told */
+    char *user;     /* {auth_authen}; NULL: nobody */
+    /* Of the connection; ends with one without a name. */
+    struct fake_milter_macro {
+        const char *name;
+        char *value;
+    } macros[5];
     const char *fail; /* the call that fails: "quarantine"; NULL: none does */
     /*
      * What was called, in its order, a line each, without "smfi_": "setreply 550 5.1.7 text",

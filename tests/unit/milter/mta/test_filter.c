@@ -385,6 +385,36 @@ static void data_is_asked_for_where_it_is_decided_at_or_by_tcp(void **state)
     }
 }
 
+/* With nobody asked about clients it is as in sendmail_is_not_asked_for_its_queue_id_twice. */
+static void who_asks_about_clients_asks_for_data_and_for_the_macros_of_a_connection(void **state)
+{
+    static const char with[] = "setsymlist 0 {client_port} {daemon_addr} {daemon_port} {if_addr}\n"
+                               "setsymlist 1 \n"
+                               "setsymlist 2 i {auth_type} {auth_authen}\n"
+                               "setsymlist 3 i\n"
+                               "setsymlist 4 i\n"
+                               "setsymlist 6 \n"
+                               "setsymlist 5 i\n";
+    static const struct {
+        const char *text;
+        bool told;
+    } table[] = {
+        {"connect_back { check = yes }", true},
+        {"decide_at = \"data\" connect_back { check = yes }", true},
+        {"decide_at = \"eom\" connect_back { check = yes }", false},
+    };
+    struct session_rig *f = *state;
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        session_rig_begin(f, table[i].text);
+        assert_true(filter_register("unix:/nowhere", false));
+        offer(ALL_ACTIONS, ALL_STEPS);
+        has_called(with);
+        assert_int_equal((granted_steps & SMFIP_NODATA) == 0, table[i].told);
+        assert_int_equal((granted_steps & SMFIP_NOEOH) == 0, table[i].told);
+    }
+}
+
 /* --- Clients --------------------------------------------------------------- */
 
 static void what_is_not_answered_is_not_answered_without_a_client_either(void **state)
@@ -902,6 +932,180 @@ static void what_the_mta_does_not_do_is_logged(void **state)
     }
 }
 
+/* --- Connect back ------------------------------------------------------------ */
+
+static struct {
+    enum rb_client_result result;
+    unsigned questions;
+    bool reached_known;
+} host;
+
+static void answer_for_host(void *arg, const struct rb_client_question *question,
+                            struct rb_client_answer *answer)
+{
+    (void)arg;
+    host.questions++;
+    host.reached_known = question->reached != NULL;
+    answer->result = host.result;
+    (void)snprintf(answer->host, sizeof answer->host, "mail.example.org");
+    (void)snprintf(answer->ip, sizeof answer->ip, "192.0.2.25");
+    (void)snprintf(answer->reply, sizeof answer->reply, "450 4.5.0 AYTTM");
+}
+
+static void begin_asking(struct session_rig *f, const char *text, enum rb_client_result result)
+{
+    begin(f, text);
+    f->world.answer_client = answer_for_host;
+    host.result = result;
+    host.questions = 0;
+}
+
+#define ASKS "connect_back { check = yes }\n"
+
+static void who_is_denied_is_refused_at_data(void **state)
+{
+    static const char *const texts[] = {ASKS, ASKS "decide_at = \"data\""};
+    struct session_rig *f = *state;
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        begin_asking(f, texts[i], RB_CLIENT_DENIED);
+        mail("<good@example.org>");
+        assert_int_equal(rcpt("<u@a.example>"), SMFIS_CONTINUE);
+        has_called_nothing();
+        assert_int_equal(host.questions, 0);
+        assert_int_equal(data(), SMFIS_REJECT);
+        has_called("setreply 550 5.7.1 mail.example.org says that it is not talking to us\n");
+        assert_int_equal(filter_transactions_open(), 0);
+        mail("<>");
+        assert_int_equal(rcpt("<u@a.example>"), SMFIS_CONTINUE);
+        assert_int_equal(data(), SMFIS_REJECT);
+        assert_int_equal(host.questions, 1);
+        leaves();
+    }
+}
+
+static void who_is_denied_is_refused_at_the_end_where_that_is_decided_there(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin_asking(f, ASKS "decide_at = \"eom\"", RB_CLIENT_DENIED);
+    let_in("<good@example.org>");
+    field("Callback-Warning", "client.example: forged");
+    has_called_nothing();
+    assert_int_equal(host.questions, 0);
+    assert_int_equal(end(), SMFIS_REJECT);
+    has_called("setreply 550 5.7.1 mail.example.org says that it is not talking to us\n");
+    leaves();
+}
+
+/* A reply that was not used would be kept by libmilter, and fire later. */
+static void a_client_that_is_let_in_has_no_reply_set(void **state)
+{
+    struct session_rig *f = *state;
+
+    for (int result = RB_CLIENT_UNKNOWN; result < RB_CLIENT_MAX; result++) {
+        if (result == RB_CLIENT_DENIED)
+            continue;
+        begin_asking(f, ASKS, (enum rb_client_result)result);
+        let_in("<good@example.org>");
+        has_called_nothing();
+        assert_int_equal(end(), SMFIS_CONTINUE);
+        assert_int_equal(fake_milter_count(&mta, "setreply"), 0);
+        assert_int_equal(fake_milter_count(&mta, "insheader 0 Callback-Warning: "),
+                         result == RB_CLIENT_MAYBE || result == RB_CLIENT_CONFIRMED ? 0 : 1);
+        assert_int_equal(fake_milter_count(&mta, "insheader 0 X-Ringback-Warning: "), 0);
+        assert_int_equal(host.questions, 1);
+        leaves();
+    }
+}
+
+static void a_host_that_could_not_be_asked_is_warned_of_below_x_ringback(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin_asking(f, NAMED ASKS "policy \"p\" { on_invalid = \"tag\" }", RB_CLIENT_UNSUPPORTED);
+    let_in("<good@example.org>");
+    field("Callback-Warning", "elsewhere.example: stays");
+    field("Callback-Warning", "MX.example.net: forged");
+    field("Callback-Warning", "mail.example.org: forged");
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    *strstr(mta.calls, "; id=") = '\0';
+    has_called("chgheader 3 Callback-Warning\n"
+               "chgheader 2 Callback-Warning\n"
+               "insheader 0 Authentication-Results: mx.example.net; x-callback=pass "
+               "reason=\"accepted\" smtp.mailfrom=good@example.org; x-ayttm=unsupported "
+               "smtp.helo=client.example\n"
+               "insheader 0 Callback-Warning: mail.example.org: could not be asked whether it sent "
+               "this\n"
+               "insheader 0 X-Ringback: valid; reason=accepted; sender=<good@example.org>; "
+               "mx=mx.example.org; cached=no; action=tag; client=unsupported");
+    /* A sender who is tagged too is warned of beside it. */
+    let_in("<bad@example.org>");
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    assert_int_equal(fake_milter_count(&mta, "insheader 0 Callback-Warning: mail.example.org"), 1);
+    assert_int_equal(fake_milter_count(&mta, "insheader 0 X-Ringback-Warning: sender"), 1);
+    leaves();
+}
+
+static void without_connect_back_its_warnings_are_nobodys(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "");
+    let_in("<good@example.org>");
+    field("Callback-Warning", "mx.example.net: stays");
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    assert_int_equal(fake_milter_count(&mta, "chgheader"), 0);
+    leaves();
+}
+
+static void a_client_may_put_a_message_into_quarantine(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin_asking(f, "connect_back { check = yes on_denied = \"quarantine\" }", RB_CLIENT_DENIED);
+    let_in("<good@example.org>");
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    assert_int_equal(fake_milter_count(&mta, "quarantine mail.example.org: says that it is not "
+                                             "talking to us"),
+                     1);
+    leaves();
+}
+
+static void each_client_is_logged_once_a_message(void **state)
+{
+    static const char line[] =
+        "4XyzAB: verify=client helo=client.example verdict=denied mx=mail.example.org[192.0.2.25] "
+        "reply=\"450 4.5.0 AYTTM\" cached=";
+    struct session_rig *f = *state;
+    char id[] = "4XyzAB", addr[] = "192.0.2.1", port[] = "25";
+
+    session_rig_begin(f, ASKS);
+    assert_true(filter_register("unix:/nowhere", false));
+    offer(ALL_ACTIONS, ALL_STEPS);
+    mta.macros[0] = (struct fake_milter_macro){"{daemon_addr}", addr};
+    mta.macros[1] = (struct fake_milter_macro){"{daemon_port}", port};
+    mta.queue_id = id;
+    assert_int_equal(arrives_from(session_rig_client(SESSION_RIG_CLIENT)), SMFIS_CONTINUE);
+    f->world.answer_client = answer_for_host;
+    host.result = RB_CLIENT_DENIED;
+    watch_log();
+    greets();
+    for (int i = 0; i < 2; i++) {
+        mail("<good@example.org>");
+        (void)rcpt("<u@a.example>");
+        assert_int_equal(data(), SMFIS_REJECT);
+    }
+    leaves();
+    assert_true(host.reached_known);
+    assert_int_equal(lines_with(watched_log(), "verify=client "), 2);
+    assert_int_equal(lines_with(log_text, line), 2);
+    assert_int_equal(lines_with(log_text, "AYTTM\" cached=no waited="), 1);
+    assert_int_equal(lines_with(log_text, "AYTTM\" cached=yes waited="), 1);
+    assert_int_equal(lines_with(log_text, "s action=reject client=198.51.100.7 id="), 2);
+    negotiate_note_mail(false);
+}
+
 /* --- The log --------------------------------------------------------------- */
 
 static void each_decision_is_logged_once_however_the_message_ends(void **state)
@@ -1208,6 +1412,7 @@ int main(void)
         T(all_that_needs_no_answer_goes_without_but_for_sendmail_by_tcp),
         T(sendmail_is_not_asked_for_its_queue_id_twice),
         T(data_is_asked_for_where_it_is_decided_at_or_by_tcp),
+        T(who_asks_about_clients_asks_for_data_and_for_the_macros_of_a_connection),
         T(what_is_not_answered_is_not_answered_without_a_client_either),
         T(a_trusted_client_is_let_through_at_once),
         T(a_second_client_on_a_connection_ends_the_session_of_the_first),
@@ -1233,6 +1438,13 @@ int main(void)
         T(in_a_dry_run_they_are_let_in_and_said),
         T(of_local_submission_nothing_is_refused),
         T(what_the_mta_does_not_do_is_logged),
+        T(who_is_denied_is_refused_at_data),
+        T(who_is_denied_is_refused_at_the_end_where_that_is_decided_there),
+        T(a_client_that_is_let_in_has_no_reply_set),
+        T(a_host_that_could_not_be_asked_is_warned_of_below_x_ringback),
+        T(without_connect_back_its_warnings_are_nobodys),
+        T(a_client_may_put_a_message_into_quarantine),
+        T(each_client_is_logged_once_a_message),
         T(each_decision_is_logged_once_however_the_message_ends),
         T(a_message_of_our_own_user_makes_correspondents_when_it_is_let_in),
         T(what_is_logged_counted_and_written_is_what_the_mta_does),

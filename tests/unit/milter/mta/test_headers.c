@@ -20,6 +20,15 @@ enum { RANDOM_ROUNDS = 20000 };
 
 /* --- Forged fields --------------------------------------------------------- */
 
+/* As where nobody is asked about clients. */
+static void see(struct header_census *census, const char *name, const char *value,
+                const char *authserv_id)
+{
+    const struct header_names names = {.authserv_id = authserv_id};
+
+    headers_see(census, name, value, &names);
+}
+
 static void fields_of_our_names_are_counted(void **state)
 {
     static const char *const ringback[] = {"X-Ringback", "x-ringback", "X-RINGBACK", "X-RingBack ",
@@ -34,15 +43,15 @@ static void fields_of_our_names_are_counted(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(ringback); i++)
-        headers_see(&census, ringback[i], "valid", OURS);
+        see(&census, ringback[i], "valid", OURS);
     for (size_t i = 0; i < COUNT(warning); i++)
-        headers_see(&census, warning[i], "x", OURS);
+        see(&census, warning[i], "x", OURS);
     for (size_t i = 0; i < COUNT(others); i++)
-        headers_see(&census, others[i], OURS "; x-callback=pass", OURS);
+        see(&census, others[i], OURS "; x-callback=pass", OURS);
     assert_int_equal(census.ringback, COUNT(ringback));
     assert_int_equal(census.warning, COUNT(warning));
-    assert_int_equal(census.results, 0);
-    assert_int_equal(census.forged_count, 0);
+    assert_int_equal(census.results.seen, 0);
+    assert_int_equal(census.results.count, 0);
     assert_false(census.overflow);
     headers_fini(&census);
 }
@@ -141,20 +150,20 @@ static void forged_results_are_known_by_their_number(void **state)
     struct header_census census = {0};
 
     (void)state;
-    headers_see(&census, "Authentication-Results", "other.example; spf=pass", OURS);
-    headers_see(&census, "AUTHENTICATION-results ", OURS "; spf=pass", OURS);
-    headers_see(&census, "Received", OURS, OURS);
-    headers_see(&census, "Authentication-Results", "other.example; spf=pass", OURS);
-    headers_see(&census, "authentication-results", "(" OURS, OURS);
-    headers_see(&census, "X-Authentication-Results", OURS, OURS);
-    assert_int_equal(census.results, 4);
-    assert_int_equal(census.forged_count, 2);
-    assert_int_equal(census.forged[0], 2);
-    assert_int_equal(census.forged[1], 4);
+    see(&census, "Authentication-Results", "other.example; spf=pass", OURS);
+    see(&census, "AUTHENTICATION-results ", OURS "; spf=pass", OURS);
+    see(&census, "Received", OURS, OURS);
+    see(&census, "Authentication-Results", "other.example; spf=pass", OURS);
+    see(&census, "authentication-results", "(" OURS, OURS);
+    see(&census, "X-Authentication-Results", OURS, OURS);
+    assert_int_equal(census.results.seen, 4);
+    assert_int_equal(census.results.count, 2);
+    assert_int_equal(census.results.which[0], 2);
+    assert_int_equal(census.results.which[1], 4);
     assert_false(census.overflow);
     headers_fini(&census);
-    assert_int_equal(census.results, 0);
-    assert_null(census.forged);
+    assert_int_equal(census.results.seen, 0);
+    assert_null(census.results.which);
     headers_fini(&census);
 }
 
@@ -163,10 +172,10 @@ static void without_an_authserv_id_no_results_are_ours(void **state)
     struct header_census census = {0};
 
     (void)state;
-    headers_see(&census, "Authentication-Results", "; spf=pass", "");
-    headers_see(&census, "Authentication-Results", "(", "");
-    assert_int_equal(census.results, 2);
-    assert_int_equal(census.forged_count, 0);
+    see(&census, "Authentication-Results", "; spf=pass", "");
+    see(&census, "Authentication-Results", "(", "");
+    assert_int_equal(census.results.seen, 2);
+    assert_int_equal(census.results.count, 0);
     headers_fini(&census);
 }
 
@@ -176,15 +185,15 @@ static void forged_results_beyond_the_ceiling_are_not_forgotten(void **state)
 
     (void)state;
     for (unsigned i = 0; i < HEADERS_FORGED_MAX; i++)
-        headers_see(&census, "Authentication-Results", OURS, OURS);
-    assert_int_equal(census.forged_count, HEADERS_FORGED_MAX);
-    assert_int_equal(census.forged[HEADERS_FORGED_MAX - 1], HEADERS_FORGED_MAX);
+        see(&census, "Authentication-Results", OURS, OURS);
+    assert_int_equal(census.results.count, HEADERS_FORGED_MAX);
+    assert_int_equal(census.results.which[HEADERS_FORGED_MAX - 1], HEADERS_FORGED_MAX);
     assert_false(census.overflow);
-    headers_see(&census, "Authentication-Results", "other.example", OURS);
+    see(&census, "Authentication-Results", "other.example", OURS);
     assert_false(census.overflow);
-    headers_see(&census, "Authentication-Results", OURS, OURS);
+    see(&census, "Authentication-Results", OURS, OURS);
     assert_true(census.overflow);
-    assert_int_equal(census.forged_count, HEADERS_FORGED_MAX);
+    assert_int_equal(census.results.count, HEADERS_FORGED_MAX);
     headers_fini(&census);
 }
 
@@ -197,12 +206,90 @@ static void fields_of_our_names_beyond_the_ceiling_are_not_forgotten(void **stat
         struct header_census census = {0};
 
         for (unsigned i = 0; i < HEADERS_FORGED_MAX; i++)
-            headers_see(&census, names[k], "", OURS);
+            see(&census, names[k], "", OURS);
         assert_false(census.overflow);
-        headers_see(&census, names[k], "", OURS);
+        see(&census, names[k], "", OURS);
         assert_true(census.overflow);
         headers_fini(&census);
     }
+}
+
+static void a_warning_of_ours_is_known_by_the_host_that_it_names(void **state)
+{
+    static const struct {
+        const char *value;
+        bool ours;
+    } table[] = {
+        {OURS ": could not be asked", true},
+        {" MX.example.NET : x", true},
+        {OURS, true},
+        {"(a (b)) " OURS ": x", true},
+        {"\r\n\t" OURS "(x): y", true},
+        {"\"" OURS "\": x", true},
+        {"client.example: could not be asked", true},
+        {"Client.Example", true},
+        {"(no end " OURS ": x", true}, /* unreadable */
+        {"\"no end", true},
+        {"other.example: " OURS ": x", false},
+        {OURS ".example: x", false},
+        {"x" OURS ": x", false},
+        {": " OURS, false},
+        {"", false},
+    };
+    const struct header_names names = {
+        .authserv_id = "", .hostname = OURS, .claimed = "client.example"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct header_census census = {0};
+
+        headers_see(&census, "Callback-Warning", "other.example: x", &names);
+        headers_see(&census, "callback-WARNING ", table[i].value, &names);
+        assert_int_equal(census.callback.seen, 2);
+        if (census.callback.count != table[i].ours)
+            fail_msg("%s", table[i].value);
+        if (table[i].ours)
+            assert_int_equal(census.callback.which[0], 2);
+        headers_fini(&census);
+    }
+}
+
+static void a_warning_about_an_address_is_ours_where_that_is_claimed(void **state)
+{
+    const struct header_names names = {
+        .authserv_id = "", .hostname = "", .claimed = "[IPv6:2001:db8::1]"};
+    struct header_census census = {0};
+
+    (void)state;
+    headers_see(&census, "Callback-Warning", "[IPv6:2001:db8::1]: x", &names);
+    headers_see(&census, "Callback-Warning", "[IPv6:2001:db8::2]: x", &names);
+    headers_see(&census, "Callback-Warning", ": x", &names);
+    assert_int_equal(census.callback.count, 1);
+    headers_fini(&census);
+}
+
+static void where_no_clients_are_asked_about_no_warning_is_ours(void **state)
+{
+    struct header_census census = {0};
+
+    (void)state;
+    see(&census, "Callback-Warning", OURS ": x", OURS);
+    assert_int_equal(census.callback.seen, 0);
+    headers_fini(&census);
+}
+
+static void warnings_beyond_the_ceiling_are_not_forgotten(void **state)
+{
+    const struct header_names names = {.authserv_id = "", .hostname = OURS, .claimed = ""};
+    struct header_census census = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < HEADERS_FORGED_MAX; i++)
+        headers_see(&census, "Callback-Warning", OURS ": x", &names);
+    assert_false(census.overflow);
+    headers_see(&census, "Callback-Warning", OURS ": x", &names);
+    assert_true(census.overflow);
+    headers_fini(&census);
 }
 
 static void random_values_are_read_within_bounds(void **state)
@@ -596,6 +683,122 @@ static void our_own_results_are_known_as_ours(void **state)
     assert_true(headers_has_authserv_id(value, OURS));
 }
 
+/* --- Of a client ------------------------------------------------------------- */
+
+static void claim_is(struct fixture *f, struct claim *claim, enum rb_client_result result,
+                     const char *helo)
+{
+    *claim = (struct claim){.decided = true, .decision = {.of = OF_CLIENT}};
+    claim->answer.result = result;
+    f->session.claim = claim;
+    assert_true(text_copy(f->session.helo, sizeof f->session.helo, helo));
+}
+
+static void what_its_host_said_of_a_client_stands_beside_the_senders_result(void **state)
+{
+    static const struct {
+        enum rb_client_result result;
+        const char *helo, *written;
+    } table[] = {
+        {RB_CLIENT_CONFIRMED, "mail.example.org", "; x-ayttm=confirmed smtp.helo=mail.example.org"},
+        {RB_CLIENT_MAYBE, "a_b-c", "; x-ayttm=maybe smtp.helo=a_b-c"},
+        {RB_CLIENT_DENIED, "[192.0.2.1]", "; x-ayttm=denied smtp.helo=\"[192.0.2.1]\""},
+        {RB_CLIENT_REACHABLE, "a b", "; x-ayttm=reachable smtp.helo=\"a b\""},
+        {RB_CLIENT_UNREACHABLE, "a\"; spf=pass \\",
+         "; x-ayttm=unreachable smtp.helo=\"a\\\"; spf=pass \\\\\""},
+        {RB_CLIENT_UNSUPPORTED, "", "; x-ayttm=unsupported smtp.helo=\"\""},
+        {RB_CLIENT_UNKNOWN, "mail.example.org", ""}, /* nothing was found */
+    };
+    static const char sender[] =
+        OURS "; x-callback=pass reason=\"accepted\" smtp.mailfrom=user@example.org";
+    char value[HEADER_VALUE_MAX + 1], wanted[HEADER_VALUE_MAX + 1];
+    struct fixture f;
+    struct claim claim;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        fill(&f, RB_REASON_ACCEPTED);
+        claim_is(&f, &claim, table[i].result, table[i].helo);
+        assert_true(headers_results(&f.session, &f.decision, value));
+        (void)snprintf(wanted, sizeof wanted, "%s%s", sender, table[i].written);
+        assert_string_equal(value, wanted);
+        f.decision.exemption = EXEMPT_NULL_SENDER;
+        (void)snprintf(wanted, sizeof wanted, OURS "%s", table[i].written);
+        assert_int_equal(headers_results(&f.session, &f.decision, value),
+                         table[i].written[0] != '\0');
+        if (table[i].written[0] != '\0')
+            assert_string_equal(value, wanted);
+        claim.decided = false; /* it is another message's */
+        assert_false(headers_results(&f.session, &f.decision, value));
+    }
+}
+
+static void the_longest_results_are_written_whole(void **state)
+{
+    char value[HEADER_VALUE_MAX + 1], helo[SESSION_TEXT_MAX + 1];
+    struct fixture f;
+    struct claim claim;
+
+    (void)state;
+    fill(&f, RB_REASON_ACCEPTED);
+    memset(helo, '"', sizeof helo - 1);
+    helo[sizeof helo - 1] = '\0';
+    claim_is(&f, &claim, RB_CLIENT_CONFIRMED, helo);
+    memset(f.session.sender_key, 'a', RB_ADDRESS_MAX);
+    f.session.sender_key[RB_ADDRESS_MAX] = '\0';
+    assert_true(headers_results(&f.session, &f.decision, value));
+    assert_non_null(strstr(value, "; x-ayttm=confirmed"));
+    assert_null(strstr(value, "smtp.helo")); /* there is no room */
+}
+
+static void a_host_that_could_not_be_asked_is_warned_of_by_name(void **state)
+{
+    static const struct {
+        enum rb_client_result result;
+        const char *host, *written;
+    } table[] = {
+        {RB_CLIENT_REACHABLE, "mail.example.org",
+         "mail.example.org: could not be asked whether it sent this"},
+        {RB_CLIENT_UNSUPPORTED, "mail.example.org",
+         "mail.example.org: could not be asked whether it sent this"},
+        {RB_CLIENT_UNKNOWN, "", "helo.example: could not be asked whether it sent this"},
+        {RB_CLIENT_UNREACHABLE, "mail.example.org",
+         "mail.example.org: could not be reached, to be asked whether it sent this"},
+        {RB_CLIENT_DENIED, "mail.example.org",
+         "mail.example.org: says that it is not talking to us"},
+    };
+    char value[HEADER_VALUE_MAX + 1];
+    struct fixture f;
+    struct claim claim;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        fill(&f, RB_REASON_ACCEPTED);
+        claim_is(&f, &claim, table[i].result, "helo.example");
+        assert_true(text_copy(claim.answer.host, sizeof claim.answer.host, table[i].host));
+        headers_callback(&f.session, value);
+        assert_string_equal(value, table[i].written);
+        headers_warning(&f.session, &claim.decision, value); /* in quarantine */
+        assert_string_equal(value, table[i].written);
+    }
+}
+
+static void what_is_done_for_the_clients_sake_is_told_as_such(void **state)
+{
+    char value[HEADER_VALUE_MAX + 1];
+    struct fixture f;
+    struct claim claim;
+
+    (void)state;
+    fill(&f, RB_REASON_ACCEPTED);
+    claim_is(&f, &claim, RB_CLIENT_UNSUPPORTED, "mail.example.org");
+    claim.decision.wanted = claim.decision.action = ACTION_TAG;
+    headers_ringback(&f.session, &f.decision, &claim.decision, value);
+    assert_string_equal(value, "valid; reason=accepted; sender=<user@example.org>; "
+                               "mx=mx1.example.org; cached=no; action=tag; client=unsupported; "
+                               "id=65f0c0de1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -608,6 +811,10 @@ int main(void)
         cmocka_unit_test(without_an_authserv_id_no_results_are_ours),
         cmocka_unit_test(forged_results_beyond_the_ceiling_are_not_forgotten),
         cmocka_unit_test(fields_of_our_names_beyond_the_ceiling_are_not_forgotten),
+        cmocka_unit_test(a_warning_of_ours_is_known_by_the_host_that_it_names),
+        cmocka_unit_test(a_warning_about_an_address_is_ours_where_that_is_claimed),
+        cmocka_unit_test(where_no_clients_are_asked_about_no_warning_is_ours),
+        cmocka_unit_test(warnings_beyond_the_ceiling_are_not_forgotten),
         cmocka_unit_test(random_values_are_read_within_bounds),
         cmocka_unit_test(a_valid_sender_is_told_as_such),
         cmocka_unit_test(an_invalid_sender_is_told_as_such),
@@ -625,6 +832,10 @@ int main(void)
         cmocka_unit_test(nothing_verified_gives_no_results),
         cmocka_unit_test(the_longest_results_fit),
         cmocka_unit_test(our_own_results_are_known_as_ours),
+        cmocka_unit_test(what_its_host_said_of_a_client_stands_beside_the_senders_result),
+        cmocka_unit_test(the_longest_results_are_written_whole),
+        cmocka_unit_test(a_host_that_could_not_be_asked_is_warned_of_by_name),
+        cmocka_unit_test(what_is_done_for_the_clients_sake_is_told_as_such),
     };
     return cmocka_run_group_tests_name("headers", tests, NULL, NULL);
 }
