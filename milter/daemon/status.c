@@ -75,6 +75,23 @@ static json_t *voucher_counts(void)
     return vouched;
 }
 
+/* Clients that were asked about: what was found, and of these what a host was called for. */
+static json_t *connect_back_object(const struct rb_stats *stats)
+{
+    json_t *results = json_object(), *called = json_object();
+
+    for (int i = RB_CLIENT_UNKNOWN; i < RB_CLIENT_MAX; i++) {
+        const enum rb_client_result result = (enum rb_client_result)i;
+        const char *name = rb_client_result_name(result);
+
+        json_object_set_new(results, name, json_integer((json_int_t)metrics_clients(result)));
+        json_object_set_new(called, name, json_integer((json_int_t)stats->clients[i]));
+    }
+    return json_pack("{s:I, s:I, s:o, s:o}", "questions", (json_int_t)stats->client_questions,
+                     "known", (json_int_t)stats->client_known, "called", called, "results",
+                     results);
+}
+
 static json_t *callout_object(const struct rb_stats *stats)
 {
     json_t *by_result = json_object();
@@ -200,16 +217,16 @@ json_t *status_object(void)
     rb_verifier_stats(service_world()->verifier, &stats);
     object = json_pack(
         "{s:s, s:i, s:I, s:o, s:I, s:o, s:b, s:{s:I, s:I}, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, "
-        "s:o}",
+        "s:o, s:o}",
         "version", PACKAGE_VERSION, "pid", (int)getpid(), "uptime_s",
         (json_int_t)(now - service_started()), "config", text_of_ours(config->path), "config_age_s",
         (json_int_t)(now - service_configured()), "hostname", json_text(config->hostname),
         "dry_run", (int)config->dry_run, "sessions", "open", (json_int_t)metrics_sessions_open(),
         "total", (json_int_t)metrics_sessions_total(), "callouts", callout_object(&stats),
         "retries_scheduled", (json_int_t)stats.retries_scheduled, "verdicts", verdict_counts(),
-        "actions", action_counts(), "skipped", skip_counts(), "vouched", voucher_counts(), "cache",
-        cache_object(&stats), "limits", limits_object(config), "identity_warnings",
-        identity_warnings());
+        "actions", action_counts(), "skipped", skip_counts(), "vouched", voucher_counts(),
+        "connect_back", connect_back_object(&stats), "cache", cache_object(&stats), "limits",
+        limits_object(config), "identity_warnings", identity_warnings());
     config_put(config);
     return object;
 }

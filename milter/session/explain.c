@@ -15,6 +15,7 @@
 #include "mail/address.h"
 #include "mail/organisation.h"
 #include "mail/relay.h"
+#include "session/claim.h"
 #include "session/decide.h"
 #include "session/originators.h"
 #include "session/reply.h"
@@ -359,6 +360,53 @@ static void tell_decisions(const struct explanation *explanation, const struct s
         (void)tell_decision(explanation, session, decision);
 }
 
+/* Whom the host that the client claims to be would be asked as, or what is known of it. */
+static void tell_prospect(const struct explanation *explanation, const struct session *session,
+                          const struct rb_client_prospect *prospect,
+                          const struct rb_client_answer *answer)
+{
+    const char *host = claim_host(session, answer);
+    FILE *out = explanation->out;
+
+    if (prospect->is_asked)
+        (void)fprintf(out, "claimed     %s is just being asked whether it is the client\n", host);
+    else if (prospect->would_call)
+        (void)fprintf(out, "claimed     %s would be asked \"%s\" at %s, %s\n", host, prospect->line,
+                      session->config->decide_at == DECIDE_EOM ? "the end of the message" : "DATA",
+                      prospect->shares ? "in a session that is open" : "over a connection to it");
+    else
+        (void)fprintf(out, "claimed     %s: nobody is called%s%s: %s; action %s\n", host,
+                      answer->rule[0] != '\0' ? ", " : "", answer->rule,
+                      rb_client_result_name(answer->result),
+                      action_name(claim_action(session->config, answer->result)));
+}
+
+/* What would become of the question about the client. Its port, and ours, are not known here. */
+static void tell_claim(const struct explanation *explanation, const struct session *session)
+{
+    const char *why_not = claim_why_not(session);
+    struct sockaddr_storage client = session->client;
+    struct rb_client_question question;
+    struct rb_client_prospect prospect;
+    struct rb_client_answer answer;
+
+    if (!session->config->connect_back.check)
+        return;
+    if (why_not != NULL) {
+        (void)fprintf(explanation->out, "claimed     nobody is asked about the client: %s\n",
+                      why_not);
+        return;
+    }
+    claim_question(session, NULL, &question);
+    ip_sockaddr_set_port(&client, 0);
+    question.client = (const struct sockaddr *)&client;
+    rb_client_prospect_init(&prospect);
+    rb_client_answer_init(&answer);
+    if (rb_peek_client(explanation->verifier, &question, patience_until_ms(explanation), &prospect,
+                       &answer) == RB_OK)
+        tell_prospect(explanation, session, &prospect, &answer);
+}
+
 static void tell_transaction(const struct explanation *explanation, struct session *session)
 {
     char recipient_key[RB_ADDRESS_MAX + 1] = "", shown[RB_ADDRESS_MAX + 1];
@@ -381,6 +429,8 @@ static void tell_transaction(const struct explanation *explanation, struct sessi
     decision = session_rcpt(session, to);
     (void)decide_collect(session, 0, NULL, NULL);
     tell_decisions(explanation, session, decision, &recipient);
+    if (!explanation->wanted.is_any)
+        tell_claim(explanation, session);
 }
 
 /* --- The request ---------------------------------------------------------- */

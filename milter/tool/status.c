@@ -124,6 +124,7 @@ static void print_status(json_t *status)
     print_counts("actions", json_object_get(status, "actions"));
     print_counts("skipped", json_object_get(status, "skipped"));
     print_counts("vouched", json_object_get(status, "vouched"));
+    print_counts("clients", json_object_get(json_object_get(status, "connect_back"), "results"));
     print_counts("cache", cache);
     print_hosts(json_object_get(status, "limits"));
     print_limits(json_object_get(status, "limits"));
