@@ -68,8 +68,7 @@ ringback_SOURCES = \
     milter/tool/say.c milter/tool/say.h \
     milter/tool/spf.c \
     milter/tool/status.c \
-    milter/tool/tool.c \
-    milter/tool/verbs.h \
+    milter/tool/tool.c milter/tool/tool.h \
     milter/tool/verify.c
 ringback_LDADD = libmilterparts.la
 

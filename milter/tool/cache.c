@@ -21,7 +21,7 @@
 #include "tool/record_text.h"
 #include "tool/records.h"
 #include "tool/say.h"
-#include "tool/verbs.h"
+#include "tool/tool.h"
 
 enum { IMPORT_LINE_MAX = 65536 };
 

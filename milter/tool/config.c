@@ -9,7 +9,7 @@
 #include "tool/load.h"
 #include "tool/say.h"
 #include "tool/syntax.h"
-#include "tool/verbs.h"
+#include "tool/tool.h"
 
 struct request {
     const char *config_path;

@@ -27,7 +27,7 @@
 #include "tool/load.h"
 #include "tool/say.h"
 #include "tool/syntax.h"
-#include "tool/verbs.h"
+#include "tool/tool.h"
 
 enum {
     ROUNDS_MAX = 100, /* there are two questions at most; the others wait for one under way */

@@ -15,7 +15,7 @@
 #include "tool/load.h"
 #include "tool/say.h"
 #include "tool/syntax.h"
-#include "tool/verbs.h"
+#include "tool/tool.h"
 
 struct spf_arguments {
     const char *config_path, *client, *helo, *from;

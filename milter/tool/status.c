@@ -12,7 +12,7 @@
 #include "tool/control.h"
 #include "tool/say.h"
 #include "tool/syntax.h"
-#include "tool/verbs.h"
+#include "tool/tool.h"
 
 /* --- Showing -------------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
 
 #include "ringback.h"
 #include "tool/say.h"
-#include "tool/verbs.h"
+#include "tool/tool.h"
 
 static const char help[] =
     "usage: ringback VERB [OPTION]... [ARGUMENT]...\n"

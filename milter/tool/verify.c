@@ -23,7 +23,7 @@
 #include "tool/load.h"
 #include "tool/say.h"
 #include "tool/syntax.h"
-#include "tool/verbs.h"
+#include "tool/tool.h"
 #include "tool/window.h"
 
 enum {

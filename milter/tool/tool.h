@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * verbs: those of `ringback`, each in the file of its name: takes the arguments from the verb on
+ * tool: the verbs of `ringback`, each in the file of its name: takes the arguments from the verb on
  * and returns the exit status (sysexits.h).
  */
-#ifndef RB_MILTER_TOOL_VERBS_H
-#define RB_MILTER_TOOL_VERBS_H
+#ifndef RB_MILTER_TOOL_TOOL_H
+#define RB_MILTER_TOOL_TOOL_H
 
 typedef int verb_run(int argc, char **argv);
 
