@@ -69,6 +69,8 @@ ringback_SOURCES = \
     milter/tool/spf.c \
     milter/tool/status.c \
     milter/tool/tool.c milter/tool/tool.h \
+    milter/tool/transcript.c milter/tool/transcript.h \
+    milter/tool/verbs.c \
     milter/tool/verify.c
 ringback_LDADD = libmilterparts.la
 

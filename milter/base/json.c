@@ -47,7 +47,7 @@ static json_t *mail_from(bool known, const char *text)
     return known ? (text[0] == '\0' ? json_string("") : json_text(text)) : json_null();
 }
 
-static json_t *transcript_array(const struct rb_transcript *transcript)
+json_t *json_transcript(const struct rb_transcript *transcript)
 {
     json_t *array = json_array();
     size_t count = transcript != NULL ? rb_transcript_count(transcript) : 0;
@@ -88,7 +88,7 @@ json_t *json_answer(const struct rb_answer *answer, const char *input, bool with
     json_object_set_new(object, "elapsed_ms", json_integer(answer->elapsed_ms));
     json_object_set_new(object, "rule", json_text(answer->rule));
     if (with_transcript)
-        json_object_set_new(object, "transcript", transcript_array(answer->transcript));
+        json_object_set_new(object, "transcript", json_transcript(answer->transcript));
     return object;
 }
 

@@ -18,6 +18,9 @@
  */
 json_t *json_answer(const struct rb_answer *answer, const char *input, bool with_transcript);
 
+/* The lines of a dialogue, an object each; none for NULL. */
+json_t *json_transcript(const struct rb_transcript *transcript);
+
 /* What json_answer wrote, read again, but for its transcript. False: not such an object. Input is
  * hostile. */
 bool json_read_answer(json_t *object, struct rb_answer *answer);

@@ -22,6 +22,7 @@ static const char help[] =
     "  reload              makes the running daemon read its configuration again\n"
     "  config              prints the configuration in force, defaults included\n"
     "  spf                 says what a sender's domain says by SPF of a client\n"
+    "  verbs HOST          asks a mail host which verbs beyond SMTP it knows\n"
     "\n"
     "ringback VERB --help tells more; ringback(1) tells all.\n";
 
@@ -33,7 +34,7 @@ static verb_run *find_verb(const char *name)
     } verbs[] = {
         {"verify", verify_run}, {"explain", explain_run}, {"cache", cache_run},
         {"status", status_run}, {"reload", reload_run},   {"config", config_run},
-        {"spf", spf_run},
+        {"spf", spf_run},       {"verbs", verbs_run},
     };
 
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)

@@ -8,6 +8,6 @@
 
 typedef int verb_run(int argc, char **argv);
 
-verb_run cache_run, config_run, explain_run, reload_run, spf_run, status_run, verify_run;
+verb_run cache_run, config_run, explain_run, reload_run, spf_run, status_run, verbs_run, verify_run;
 
 #endif

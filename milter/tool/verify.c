@@ -24,6 +24,7 @@
 #include "tool/say.h"
 #include "tool/syntax.h"
 #include "tool/tool.h"
+#include "tool/transcript.h"
 #include "tool/window.h"
 
 enum {
@@ -58,18 +59,6 @@ static void note_signal(int number)
 
 /* --- Showing -------------------------------------------------------------- */
 
-static void print_transcript(FILE *out, const struct rb_transcript *transcript)
-{
-    size_t count = transcript != NULL ? rb_transcript_count(transcript) : 0;
-
-    for (size_t i = 0; i < count; i++) {
-        struct rb_transcript_line line = rb_transcript_get(transcript, i);
-
-        (void)fprintf(out, "  %6lld ms  %s[%s] %c %s\n", (long long)line.t_ms, line.mx, line.ip,
-                      line.dir, line.text);
-    }
-}
-
 static void print_answer(FILE *out, const struct rb_answer *answer, const char *input, size_t len)
 {
     char shown[RB_ADDRESS_MAX + 1], age[64];
@@ -88,7 +77,7 @@ static void print_answer(FILE *out, const struct rb_answer *answer, const char *
         (void)fprintf(out, " (cached, %s old)", age);
     }
     (void)fputc('\n', out);
-    print_transcript(out, answer->transcript);
+    transcript_print(out, answer->transcript);
 }
 
 /* False: out of memory. */

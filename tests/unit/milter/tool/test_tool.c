@@ -325,6 +325,7 @@ static const struct {
     {"reload", " --control"},
     {"config", ""},
     {"spf --client 192.0.2.1 --from <a@example.org>", " --client --from --helo"},
+    {"verbs 127.0.0.1:1", " --json"},
 };
 
 static bool takes(size_t verb, const char *option)
@@ -445,6 +446,9 @@ static void what_makes_no_sense_is_usage_and_does_nothing(void **state)
         "explain --client 192.0.2.1 --helo x --from <>",
         "explain --client 192.0.2 --helo x --from <> --to a@example.org",
         "explain --client 192.0.2.1 --helo x --from <> --to a@example.org more",
+        "verbs",
+        "verbs 127.0.0.1:1 127.0.0.1:2",
+        "verbs --transcript 127.0.0.1:1",
         "status x",
         "status -c /nowhere --control /nowhere",
         "status --control ''",
@@ -484,6 +488,8 @@ static void what_is_the_verbs_is_taken(void **state)
         {"config", 0},
         {"status --json", EX_UNAVAILABLE},
         {"reload", EX_UNAVAILABLE},
+        {"verbs 127.0.0.1:1", EX_UNAVAILABLE}, /* nobody listens there */
+        {"verbs --json 127.0.0.1:1", EX_UNAVAILABLE},
         {"verify --json --no-cache --transcript --relay mx: nobody", EX_NOUSER},
         {"explain --client 192.0.2.1 --helo x --from <> --to a@example.org --authenticated", 0},
     };
