@@ -69,6 +69,7 @@ libcore_la_SOURCES = \
     lib/cache/retry_record.c lib/cache/retry_record.h \
     lib/cache/store.h \
     lib/cache/sweep.c lib/cache/sweep.h \
+    lib/cache/verb_record.c lib/cache/verb_record.h \
     lib/cache/walk.c lib/cache/walk.h \
     lib/cache/writer.c lib/cache/writer.h \
     lib/extension/ayttm.c lib/extension/ayttm.h \
@@ -94,7 +95,8 @@ libcore_la_SOURCES = \
     lib/verifier/api.c \
     lib/verifier/cached.c \
     lib/verifier/checks.c lib/verifier/checks.h \
-    lib/verifier/clients.c \
+    lib/verifier/claim.c lib/verifier/claim.h \
+    lib/verifier/clients.c lib/verifier/clients.h \
     lib/verifier/gate.c lib/verifier/gate.h \
     lib/verifier/identity.c lib/verifier/identity.h \
     lib/verifier/inflight.c lib/verifier/inflight.h \

@@ -52,6 +52,7 @@ UNIT = \
     tests/unit/lib/sched/test_hostslots \
     tests/unit/lib/sched/test_sched \
     tests/unit/lib/verifier/test_checks \
+    tests/unit/lib/verifier/test_clients \
     tests/unit/lib/verifier/test_gate \
     tests/unit/lib/verifier/test_guest \
     tests/unit/lib/verifier/test_held \

@@ -145,8 +145,8 @@ static size_t merge_onetime(struct octets present, struct octets news, uint8_t *
     return onetime_record_encode(&into, out, RECORD_SIZE_MAX);
 }
 
-const enum cache_table cache_tables[] = {CACHE_ADDRESS, CACHE_DOMAIN, CACHE_HOST, CACHE_ONETIME,
-                                         CACHE_RETRY};
+const enum cache_table cache_tables[] = {CACHE_ADDRESS, CACHE_DOMAIN, CACHE_HOST,
+                                         CACHE_ONETIME, CACHE_RETRY,  CACHE_VERB};
 const size_t cache_table_count = sizeof cache_tables / sizeof cache_tables[0];
 
 /* By enum cache_table; NULL: the newer replaces. */
@@ -393,6 +393,8 @@ static bool decode(enum cache_table table, struct octets value, void *record)
         return host_record_decode(value.data, value.len, record);
     case CACHE_ONETIME:
         return onetime_record_decode(value.data, value.len, record);
+    case CACHE_VERB:
+        return verb_record_decode(value.data, value.len, record);
     default:
         return retry_record_decode(value.data, value.len, record);
     }
@@ -516,6 +518,11 @@ enum rb_error cache_get_retry(struct cache *cache, const char *key, struct retry
     return look_up(cache, CACHE_RETRY, key, record);
 }
 
+enum rb_error cache_get_verb(struct cache *cache, const char *key, struct verb_record *record)
+{
+    return look_up(cache, CACHE_VERB, key, record);
+}
+
 /* len 0: the codec has refused the record. */
 static enum rb_error put(struct cache *cache, enum cache_table table, const char *key,
                          const uint8_t *value, size_t len)
@@ -571,6 +578,12 @@ enum rb_error cache_put_retry(struct cache *cache, const char *key,
 {
     uint8_t value[RETRY_RECORD_SIZE_MAX];
     return put(cache, CACHE_RETRY, key, value, retry_record_encode(record, value, sizeof value));
+}
+
+enum rb_error cache_put_verb(struct cache *cache, const char *key, const struct verb_record *record)
+{
+    uint8_t value[VERB_RECORD_SIZE_MAX];
+    return put(cache, CACHE_VERB, key, value, verb_record_encode(record, value, sizeof value));
 }
 
 enum rb_error cache_drop_retry(struct cache *cache, const char *key)
@@ -774,6 +787,7 @@ enum rb_error cache_get_stats(struct cache *cache, struct cache_stats *stats)
         .hosts = store.records[CACHE_HOST],
         .onetimes = store.records[CACHE_ONETIME],
         .retries = store.records[CACHE_RETRY],
+        .verbs = store.records[CACHE_VERB],
         .bytes = store.bytes,
         .max_bytes = store.max_bytes,
         .writes = writer.writes,

@@ -19,6 +19,7 @@
 #include "cache/onetime_record.h"
 #include "cache/record.h"
 #include "cache/retry_record.h"
+#include "cache/verb_record.h"
 
 enum {
     CACHE_QUEUE_MAX = 65536,  /* writes that wait for the writer; more are dropped and counted */
@@ -80,9 +81,10 @@ enum rb_error cache_get_host(struct cache *cache, const char *ip, struct host_re
 enum rb_error cache_get_onetime(struct cache *cache, const char *key,
                                 struct onetime_record *record);
 enum rb_error cache_get_retry(struct cache *cache, const char *key, struct retry_record *record);
+enum rb_error cache_get_verb(struct cache *cache, const char *key, struct verb_record *record);
 
-/* Queue a write; merged with what is there (record.h) but for host and retry records, which
- * replace. Never blocks on the disk. A retry's key is that of its address record. */
+/* Queue a write; merged with what is there (record.h) but for host, retry and verb records,
+ * which replace. Never blocks on the disk. A retry's key is that of its address record. */
 enum rb_error cache_put_address(struct cache *cache, const char *key,
                                 const struct address_record *record);
 enum rb_error cache_put_domain(struct cache *cache, const char *domain,
@@ -92,6 +94,8 @@ enum rb_error cache_put_onetime(struct cache *cache, const char *key,
                                 const struct onetime_record *record);
 enum rb_error cache_put_retry(struct cache *cache, const char *key,
                               const struct retry_record *record);
+enum rb_error cache_put_verb(struct cache *cache, const char *key,
+                             const struct verb_record *record);
 
 /* Queues the removal of a retry. */
 enum rb_error cache_drop_retry(struct cache *cache, const char *key);
@@ -126,7 +130,8 @@ enum cache_table {
     CACHE_HOST = 3,
     CACHE_ONETIME = 4,
     CACHE_RETRY = 5,
-    CACHE_TABLE_LAST = CACHE_RETRY,
+    CACHE_VERB = 6,
+    CACHE_TABLE_LAST = CACHE_VERB,
 };
 
 /* All tables, in the order of their numbers. */
@@ -153,6 +158,7 @@ struct cache_entry {
     const struct host_record *host_record;
     const struct onetime_record *onetime_record;
     const struct retry_record *retry_record;
+    const struct verb_record *verb_record;
 };
 
 /*
@@ -182,8 +188,8 @@ enum rb_error cache_walk_host(struct cache *cache, const char *key,
                               bool (*visit)(const struct cache_entry *entry, void *arg), void *arg);
 
 struct cache_stats {
-    uint64_t addresses, domains, hosts, onetimes, retries; /* records */
-    uint64_t bytes;                                        /* used by live pages of the store */
+    uint64_t addresses, domains, hosts, onetimes, retries, verbs; /* records */
+    uint64_t bytes; /* used by live pages of the store */
     uint64_t max_bytes;
     uint64_t writes, dropped, damaged, evicted, swept; /* since opened, by this process */
 };

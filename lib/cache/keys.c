@@ -148,3 +148,12 @@ bool cache_host_key(const char *text, char key[CACHE_KEY_MAX + 1])
         return false;
     return snprintf(key, CACHE_KEY_MAX + 1, "%s%s", ip, text + len) > 0;
 }
+
+bool cache_verb_key_is_of(const char *key, const char *domain)
+{
+    static const char mx[] = "mx:";
+    const size_t len = strlen(domain);
+    if (strncmp(key, mx, sizeof mx - 1) == 0)
+        return strcmp(key + sizeof mx - 1, domain) == 0;
+    return strncmp(key, domain, len) == 0 && (key[len] == '\0' || key[len] == ':');
+}

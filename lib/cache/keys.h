@@ -11,6 +11,9 @@
  *                        the domain's recipients
  *   one-time senders     "b", "s" or "v" for BATV, SRS or VERP, and a class's key (mail/onetime.h)
  *   hosts                see cache_host_key
+ *   verbs                a host by the name that it has, in lower case, or its address (IPv6 in
+ *                        brackets), with ":" and its port behind it where that is another than
+ *                        callouts'; "mx:" and a domain: of its mail hosts, any
  */
 #ifndef RB_CACHE_KEYS_H
 #define RB_CACHE_KEYS_H
@@ -59,6 +62,10 @@ enum rb_error cache_onetime_key(enum onetime_kind kind, const char *class_key,
 
 /* Takes such a key apart: *class_key points into key. ONETIME_NONE, and NULL: no key of ours. */
 enum onetime_kind cache_split_onetime_key(const char *key, const char **class_key);
+
+/* Whether a verb record's key is of the host that has the domain's name, at any port, or of the
+ * domain's mail hosts. */
+bool cache_verb_key_is_of(const char *key, const char *domain);
 
 /*
  * The key of what is known of a mail host: its IP address, of a relay's with "#" and its port

@@ -55,7 +55,7 @@ static const char LOCK_NAME[] = "lock.mdb";
 /* By enum cache_table. Part of the stored format, hence "fold" for one-time sender classes. */
 static const char *const TABLE_NAMES[TABLES + 1] = {
     [CACHE_ADDRESS] = "address", [CACHE_DOMAIN] = "domain", [CACHE_HOST] = "host",
-    [CACHE_ONETIME] = "fold",    [CACHE_RETRY] = "retry",
+    [CACHE_ONETIME] = "fold",    [CACHE_RETRY] = "retry",   [CACHE_VERB] = "verb",
 };
 
 /* LMDB's own: of free pages, and of the tables' names. A table that is not there has the first. */

@@ -118,6 +118,18 @@ static struct record_age judge_retry(const struct sweep *sweep, struct octets va
     };
 }
 
+static struct record_age judge_verb(const struct sweep *sweep, struct octets value)
+{
+    struct verb_record record;
+    if (!verb_record_decode(value.data, value.len, &record))
+        return (struct record_age){.readable = false};
+    return (struct record_age){
+        .readable = true,
+        .expired = verb_record_is_expired(&record, sweep->rules->now_s),
+        .stamp_s = verb_record_stamp_s(&record),
+    };
+}
+
 /* A record that no program can read, or that would live for ever by a wrong stamp, is of no use to
  * anybody. */
 static struct record_age judge(const struct sweep *sweep, enum cache_table table,
@@ -127,6 +139,7 @@ static struct record_age judge(const struct sweep *sweep, enum cache_table table
                             : table == CACHE_DOMAIN  ? judge_domain(sweep, value)
                             : table == CACHE_HOST    ? judge_host(sweep, value)
                             : table == CACHE_ONETIME ? judge_onetime(sweep, value)
+                            : table == CACHE_VERB    ? judge_verb(sweep, value)
                                                      : judge_retry(sweep, value);
     if (!age.readable)
         atomic_fetch_add(&sweep->counts->damaged, 1);

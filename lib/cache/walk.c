@@ -55,6 +55,7 @@ struct walk {
     struct host_record host_record;
     struct onetime_record onetime_record;
     struct retry_record retry_record;
+    struct verb_record verb_record;
     char relay[CACHE_KEY_MAX + 1];
     struct walk_slice slice;
 };
@@ -81,6 +82,9 @@ static bool decode_walked(struct walk *walk, const struct walked *walked, struct
         entry->retry_record = &walk->retry_record;
         return cache_split_address_key(walked->key, walk->relay, &entry->address) &&
                retry_record_decode(walked->value, walked->value_len, &walk->retry_record);
+    case CACHE_VERB:
+        entry->verb_record = &walk->verb_record;
+        return verb_record_decode(walked->value, walked->value_len, &walk->verb_record);
     }
     return false;
 }

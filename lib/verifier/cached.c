@@ -100,6 +100,7 @@ enum rb_error rb_cache_count(struct rb_verifier *verifier, struct rb_cache_count
     made.hosts = stats.hosts;
     made.onetimes = stats.onetimes;
     made.retries = stats.retries;
+    made.verbs = stats.verbs;
     made.bytes = stats.bytes;
     made.max_bytes = stats.max_bytes;
     return sized_write(counts, SIZED_CACHE_COUNTS, &made, sizeof made) ? error : RB_ERR_ARGUMENT;
@@ -129,8 +130,11 @@ static bool forget_if_of_domain(const struct cache_entry *entry, void *arg)
 {
     const struct forgetting *forgetting = arg;
     const char *address = entry->table == CACHE_ONETIME ? entry->key : entry->address;
+    const bool is_of_it = entry->table == CACHE_VERB
+                              ? cache_verb_key_is_of(entry->key, forgetting->domain)
+                              : strcmp(domain_of(address), forgetting->domain) == 0;
 
-    return strcmp(domain_of(address), forgetting->domain) != 0 || forget(entry, arg);
+    return !is_of_it || forget(entry, arg);
 }
 
 /* What came of it. */
@@ -179,7 +183,8 @@ enum rb_error rb_cache_delete(struct rb_verifier *verifier, const char *address,
 enum rb_error rb_cache_delete_domain(struct rb_verifier *verifier, const char *domain,
                                      uint64_t *removed)
 {
-    static const enum cache_table tables[] = {CACHE_ADDRESS, CACHE_ONETIME, CACHE_RETRY};
+    static const enum cache_table tables[] = {CACHE_ADDRESS, CACHE_ONETIME, CACHE_RETRY,
+                                              CACHE_VERB};
     char canonical[RB_DOMAIN_MAX + 1];
     struct forgetting forgetting = {
         .cache = verifier->memory.cache, .domain = canonical, .error = RB_OK};

@@ -287,7 +287,10 @@ static void settle(struct rb_verifier *verifier, const struct snapshot *snapshot
 {
     if (ruling.word == GATE_OPEN) {
         question->voucher = ruling.voucher;
-        submit_question(verifier, snapshot->options, question);
+        if (question->let_through != NULL)
+            question->let_through(verifier, snapshot, question);
+        else
+            submit_question(verifier, snapshot->options, question);
     } else if (ruling.word == GATE_CLOSED) {
         turn_back(verifier, question, ruling.reason);
     } else {

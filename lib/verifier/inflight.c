@@ -53,6 +53,7 @@ void question_set_size(struct question *question, uint64_t octets)
 void question_free(struct question *question)
 {
     transcript_free(question->item.transcript);
+    free(question->claim);
     free(question);
 }
 
@@ -265,6 +266,7 @@ void inflight_finish(struct inflight *inflight, struct question *question,
     const struct inflight_news news = {.event = INFLIGHT_ANSWERED,
                                        .record = record,
                                        .from_cache = question->from_cache,
+                                       .claim = question->claim,
                                        .when_ms = clock_monotonic_ms(inflight->clock),
                                        .transcript = &question->item.transcript};
     struct waiter *waiters;
@@ -276,6 +278,15 @@ void inflight_finish(struct inflight *inflight, struct question *question,
         atomic_fetch_add(count, 1);
     pthread_mutex_unlock(&inflight->lock);
     tell_taken(waiters, &news);
+    question_free(question);
+}
+
+void inflight_hand_on(struct inflight *inflight, struct question *question, struct question *next)
+{
+    pthread_mutex_lock(&inflight->lock);
+    take_off(inflight, question);
+    move_waiters(question, next);
+    pthread_mutex_unlock(&inflight->lock);
     question_free(question);
 }
 

@@ -21,7 +21,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct claim;
 struct question;
+struct snapshot;
 struct waiter;
 
 enum inflight_event {
@@ -35,6 +37,8 @@ struct inflight_news {
     enum inflight_event event;
     const struct address_record *record; /* accepted, answered: what was said */
     bool from_cache;                     /* answered: it was known after all */
+    const struct claim
+        *claim; /* answered: with its result, of a question that has one; else NULL */
     int64_t when_ms;
     struct rb_transcript *
         *transcript; /* answered: *transcript is the taker's, who sets it to NULL */
@@ -77,6 +81,11 @@ struct question {
     bool from_cache;         /* the answer was known after all */
     int64_t held_until_s; /* the first of its hosts that were held back is not then; 0: none was */
     int64_t asked_ms;
+    /* It is about a client, and malloc'ed (claim.h); NULL: about an address. */
+    struct claim *claim;
+    /* Where the gate is to hand it when it is let through; NULL: it is submitted. */
+    void (*let_through)(struct rb_verifier *verifier, const struct snapshot *snapshot,
+                        struct question *question);
     struct waiter *waiters; /* inflight's lock, and those below */
     bool accepted;          /* its host has said this: */
     struct address_record said;
@@ -138,6 +147,12 @@ void inflight_accepted(struct inflight *inflight, struct question *question,
  */
 void inflight_finish(struct inflight *inflight, struct question *question,
                      const struct address_record *record, atomic_ullong *count);
+
+/*
+ * The question is gone, under way or not, and whoever waits for it waits for the next one, which
+ * nobody else has yet.
+ */
+void inflight_hand_on(struct inflight *inflight, struct question *question, struct question *next);
 
 /* The waiter waits no more. It may still be told what had happened before, until it is released. */
 void inflight_leave(struct inflight *inflight, struct waiter *waiter);

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "limits/breaker.h"
+#include "verifier/clients.h"
 #include "verifier/verifier.h"
 
 #include <poll.h>
@@ -54,10 +55,13 @@ static void keep(struct rb_verifier *verifier, const struct question *question,
 void jobs_finish(struct rb_verifier *verifier, const struct options *options,
                  struct question *question, const struct address_record *record)
 {
-    /* What is said to a verb, or keeps it from being said, is of no address. */
-    const bool is_news = !question->from_cache && question->item.verb == NULL;
+    const bool is_news = !question->from_cache;
     const bool counts = is_news && record->reason < RB_REASON_MAX;
 
+    if (question->claim != NULL) {
+        clients_finish(verifier, question, record);
+        return;
+    }
     /* Into the cache first: who can join the question no more must find the answer there. */
     if (is_news && is_of_all_messages(question, record->reason))
         keep(verifier, question, record);
@@ -77,7 +81,9 @@ void jobs_finish(struct rb_verifier *verifier, const struct options *options,
  */
 static bool is_settled(const struct job *job, struct callout_item *item)
 {
-    if (item->verb != NULL || question_of(item)->no_cache ||
+    if (item->verb != NULL)
+        return clients_settle(job->verifier, question_of(item));
+    if (question_of(item)->no_cache ||
         !memory_settles(&job->verifier->memory, job->options, &job->facts, &item->best) ||
         (item->message_size != 0 && !memory_answers_size(&item->best)))
         return false;

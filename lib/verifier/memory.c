@@ -360,3 +360,47 @@ void memory_host_called(struct memory *memory, const struct rb_options *o, const
         (void)cache_put_host(memory->cache, ip, &host);
     pthread_mutex_unlock(&memory->records);
 }
+
+/* --- Verbs --------------------------------------------------------------------- */
+
+enum memory_verb memory_verb(struct memory *memory, const char *key, enum verbs_verb verb)
+{
+    const int64_t now_s = clock_wall_s(memory->clock);
+    struct verb_record record;
+    const struct verb_fact *fact;
+
+    if (memory->cache == NULL || cache_get_verb(memory->cache, key, &record) != RB_OK)
+        return MEMORY_VERB_ASK;
+    fact = &record.verbs[verb - 1];
+    if (verb_record_unreachable_until_s(&record, now_s) != 0)
+        return MEMORY_VERB_UNREACHABLE;
+    return fact->state == VERB_NO && verb_fact_until_s(fact, now_s) != 0 ? MEMORY_VERB_NO
+                                                                         : MEMORY_VERB_ASK;
+}
+
+/* verb: VERBS_OTHER where the host could not be reached. */
+static void note_verb(struct memory *memory, const char *key, enum verbs_verb verb, bool knows)
+{
+    const int64_t now_s = clock_wall_s(memory->clock);
+    struct verb_record record;
+
+    if (memory->cache == NULL)
+        return;
+    pthread_mutex_lock(&memory->records);
+    if (cache_get_verb(memory->cache, key, &record) != RB_OK)
+        record = (struct verb_record){0};
+    if (verb == VERBS_OTHER ? verb_record_note_unreachable(&record, now_s)
+                            : verb_record_note(&record, verb, knows, now_s))
+        (void)cache_put_verb(memory->cache, key, &record);
+    pthread_mutex_unlock(&memory->records);
+}
+
+void memory_note_verb(struct memory *memory, const char *key, enum verbs_verb verb, bool knows)
+{
+    note_verb(memory, key, verb, knows);
+}
+
+void memory_note_verb_unreachable(struct memory *memory, const char *key)
+{
+    note_verb(memory, key, VERBS_OTHER, false);
+}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * memory: what is known without asking anybody, and what is learned for the next time: answers,
- * correspondents, facts of domains, failures of hosts, one-time senders of one class. Knows nothing
+ * correspondents, facts of domains, failures of hosts, which verbs they know, one-time senders of one class. Knows nothing
  * of questions under way. Must not call anybody.
  *
- * Owns: the cache. Lock: `records`, over the reading and writing back of host and one-time records;
+ * Owns: the cache. Lock: `records`, over the reading and writing back of host, one-time and verb records;
  * no other lock of the verifier is held or taken under it.
  * Thread rule: every function may be called from any thread, but open and close.
  */
@@ -12,6 +12,7 @@
 #define RB_VERIFIER_MEMORY_H
 
 #include "cache/cache.h"
+#include "extension/verbs.h"
 #include "options/options.h"
 #include "ringback.h"
 
@@ -88,6 +89,18 @@ int64_t memory_host_held_until_s(struct memory *memory, const char *ip, bool *on
  */
 void memory_host_called(struct memory *memory, const struct rb_options *o, const char *ip,
                         enum rb_reason reason, bool failed, bool is_ours);
+
+enum memory_verb { MEMORY_VERB_ASK, MEMORY_VERB_NO, MEMORY_VERB_UNREACHABLE };
+
+/*
+ * Whether a host (cache/keys.h: verbs) may be asked a verb: not one that was heard of late not to
+ * know it, nor one that could not be reached a moment ago.
+ */
+enum memory_verb memory_verb(struct memory *memory, const char *key, enum verbs_verb verb);
+
+/* It was asked, and knows the verb or does not; it could not be reached. */
+void memory_note_verb(struct memory *memory, const char *key, enum verbs_verb verb, bool knows);
+void memory_note_verb_unreachable(struct memory *memory, const char *key);
 
 /*
  * What a record says, as an answer: all but domain, cached and elapsed_ms. relay: "" for none;

@@ -120,7 +120,7 @@ static bool is_known_by_now(struct rb_verifier *verifier, const struct options *
     const char *relay = question->relay[0] != '\0' ? question->relay : NULL;
     bool by_fact;
 
-    if (question->no_cache ||
+    if (question->no_cache || question->claim != NULL ||
         memory_find(&verifier->memory, options, question->key.text, question->domain, relay, record,
                     &by_fact) != CACHE_FRESH ||
         (question->item.message_size != 0 && !memory_answers_size(record)))

@@ -8,6 +8,7 @@
 #include "base/sized.h"
 #include "base/text.h"
 #include "base/transcript.h"
+#include "verifier/claim.h"
 #include "verifier/verifier.h"
 
 #include <errno.h>
@@ -67,6 +68,13 @@ static void keep_answer(struct rb_ticket *ticket, const struct inflight_news *ne
         return;
     ticket->record = *news->record;
     ticket->cached = news->from_cache;
+    if (news->claim == NULL)
+        return;
+    ticket->result = news->claim->result;
+    (void)text_copy(ticket->domain, sizeof ticket->domain,
+                    claim_target(news->claim)->kind == RB_TARGET_MX && news->record->mx[0] != '\0'
+                        ? news->record->mx
+                        : claim_target(news->claim)->host);
 }
 
 static void tell(struct waiter *waiter, const struct inflight_news *news)

@@ -213,6 +213,30 @@ static json_t *retry_entry(const struct cache_entry *entry, int64_t now_s)
                      number_or_null(record->wait_s, 0), "ip", json_text(record->host));
 }
 
+const char *const json_verb_names[VERB_RECORD_VERBS] = {"ayttm", "source", "hostkey"};
+
+static json_t *verb_fact_object(const struct verb_fact *fact, int64_t now_s)
+{
+    const int64_t until_s = verb_fact_until_s(fact, now_s);
+
+    if (fact->state == VERB_NOT_KNOWN)
+        return json_null();
+    return json_pack("{s:s, s:I, s:I, s:I}", "state", fact->state == VERB_YES ? "yes" : "no",
+                     "stamp_s", (json_int_t)fact->stamp_s, "noes", (json_int_t)fact->noes, "left_s",
+                     (json_int_t)(until_s > now_s ? until_s - now_s : 0));
+}
+
+static json_t *verb_entry(const struct cache_entry *entry, int64_t now_s)
+{
+    const struct verb_record *record = entry->verb_record;
+    json_t *object = json_pack("{s:s, s:o, s:o}", "type", "verb", "host", json_text(entry->key),
+                               "unreachable_s", number_or_null(record->unreachable_s, 0));
+
+    for (unsigned i = 0; i < VERB_RECORD_VERBS; i++)
+        json_object_set_new(object, json_verb_names[i], verb_fact_object(&record->verbs[i], now_s));
+    return object;
+}
+
 json_t *json_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
                    int64_t now_s)
 {
@@ -225,6 +249,8 @@ json_t *json_entry(const struct cache_entry *entry, const struct rb_lifetimes *l
         return onetime_entry(entry);
     case CACHE_RETRY:
         return retry_entry(entry, now_s);
+    case CACHE_VERB:
+        return verb_entry(entry, now_s);
     default:
         return host_entry(entry, now_s);
     }
@@ -455,6 +481,39 @@ static const char *read_onetime(json_t *object, struct json_record *out)
                                                                                : "fold: too long";
 }
 
+/* NULL where it is one, or absent. */
+static const char *read_verb_fact(json_t *object, struct verb_fact *fact)
+{
+    char state[8];
+    int64_t noes;
+
+    if (object == NULL || json_is_null(object))
+        return NULL;
+    if (!json_is_object(object) || !read_text(object, "state", state, sizeof state) ||
+        !read_number(object, "stamp_s", stamp_max_s, &fact->stamp_s) || fact->stamp_s == 0 ||
+        !read_number(object, "noes", VERB_RECORD_NOES_MAX, &noes))
+        return "a verb has no state or no moment";
+    fact->state = strcmp(state, "yes") == 0 ? VERB_YES : VERB_NO;
+    fact->noes = (unsigned)noes;
+    if ((fact->state == VERB_NO && strcmp(state, "no") != 0) ||
+        (fact->state == VERB_NO) != (noes > 0))
+        return "a verb is neither yes nor no";
+    return NULL;
+}
+
+static const char *read_verb(json_t *object, struct json_record *out)
+{
+    const char *why = NULL;
+
+    if (!read_text(object, "host", out->key, sizeof out->key) || out->key[0] == '\0')
+        return "host: not a text";
+    if (!read_number(object, "unreachable_s", stamp_max_s, &out->verb.unreachable_s))
+        return "a number is out of range";
+    for (unsigned i = 0; i < VERB_RECORD_VERBS && why == NULL; i++)
+        why = read_verb_fact(json_object_get(object, json_verb_names[i]), &out->verb.verbs[i]);
+    return why;
+}
+
 static const char *read_retry(json_t *object, struct json_record *out)
 {
     struct retry_record *record = &out->retry;
@@ -572,12 +631,12 @@ bool json_read_entry(json_t *object, struct json_record *record, const char **wh
     } types[] = {
         {"address", CACHE_ADDRESS, read_address}, {"domain", CACHE_DOMAIN, read_domain},
         {"host", CACHE_HOST, read_host},          {"fold", CACHE_ONETIME, read_onetime},
-        {"retry", CACHE_RETRY, read_retry},
+        {"retry", CACHE_RETRY, read_retry},       {"verb", CACHE_VERB, read_verb},
     };
     char type[16];
 
     *record = (struct json_record){0};
-    *why = "type: not address, domain, host, fold or retry";
+    *why = "type: not address, domain, host, fold, retry or verb";
     if (!json_is_object(object) || !read_text(object, "type", type, sizeof type))
         return false;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {

@@ -33,7 +33,7 @@ json_t *json_octets(const char *octets);
 char *json_read_octets(json_t *string);
 
 /*
- * One cache record, "type" being "address", "domain", "host", "fold" or "retry". lifetimes and
+ * One cache record, "type" being "address", "domain", "host", "fold", "retry" or "verb". lifetimes and
  * now_s give its age and how long it is still kept.
  */
 json_t *json_entry(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
@@ -51,6 +51,7 @@ struct json_record {
     struct host_record host;
     struct onetime_record onetime;
     struct retry_record retry;
+    struct verb_record verb;
 };
 
 /* False: not such an object; why says what is wrong (static). Input is hostile. */
@@ -61,6 +62,9 @@ const char *json_member_text(json_t *object, const char *name);
 
 /* What kinds of one-time senders are called, by enum onetime_kind; "" for ONETIME_NONE. */
 extern const char *const json_onetime_names[];
+
+/* What the verbs of a record are called. */
+extern const char *const json_verb_names[VERB_RECORD_VERBS];
 
 /* A JSON string of text, with octets that are no UTF-8 replaced; JSON null for "". */
 json_t *json_text(const char *text);

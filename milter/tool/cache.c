@@ -33,17 +33,18 @@ static int action_stats(struct selection *selection)
     if (error != RB_OK)
         return records_failed(error);
     if (selection->request->json)
-        say_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "addresses",
+        say_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "addresses",
                            (json_int_t)stats.addresses, "domains", (json_int_t)stats.domains,
                            "hosts", (json_int_t)stats.hosts, "folds", (json_int_t)stats.onetimes,
-                           "retries", (json_int_t)stats.retries, "bytes", (json_int_t)stats.bytes,
-                           "max_bytes", (json_int_t)stats.max_bytes));
+                           "retries", (json_int_t)stats.retries, "verbs", (json_int_t)stats.verbs,
+                           "bytes", (json_int_t)stats.bytes, "max_bytes",
+                           (json_int_t)stats.max_bytes));
     else
         printf("%" PRIu64 " addresses, %" PRIu64 " domains, %" PRIu64 " hosts, %" PRIu64
-               " kinds of one-time senders, %" PRIu64 " retries, %" PRIu64 " of %" PRIu64
-               " octets\n",
+               " kinds of one-time senders, %" PRIu64 " retries, %" PRIu64
+               " hosts asked for verbs, %" PRIu64 " of %" PRIu64 " octets\n",
                stats.addresses, stats.domains, stats.hosts, stats.onetimes, stats.retries,
-               stats.bytes, stats.max_bytes);
+               stats.verbs, stats.bytes, stats.max_bytes);
     return EX_OK;
 }
 
@@ -121,6 +122,8 @@ static enum rb_error put_record(struct cache *cache, const struct json_record *r
         return cache_put_onetime(cache, record->key, &record->onetime);
     case CACHE_RETRY:
         return cache_put_retry(cache, record->key, &record->retry);
+    case CACHE_VERB:
+        return cache_put_verb(cache, record->key, &record->verb);
     default:
         return cache_put_host(cache, record->key, &record->host);
     }
@@ -231,7 +234,8 @@ static const struct syntax_option list_options[] = {
     {.name = "kind",
      .value = "KIND",
      SETS(kind, SYNTAX_TEXT),
-     .help = "address (the default), domain, host, fold (one-time senders), retry or all"},
+     .help = "address (the default), domain, host, fold (one-time senders), retry,\n"
+             "verb (what hosts know beyond SMTP) or all"},
     {.name = "domain",
      .value = "NAME",
      SETS(domain, SYNTAX_TEXT),

@@ -145,6 +145,36 @@ static void print_retry(const struct cache_entry *entry, int64_t now_s)
         puts("due now");
 }
 
+static void print_verb(const struct cache_entry *entry, int64_t now_s)
+{
+    const struct verb_record *record = entry->verb_record;
+    const int64_t unreachable_until_s = verb_record_unreachable_until_s(record, now_s);
+    char span[SPAN_MAX];
+
+    (void)fputs("verbs ", stdout);
+    print_key(entry->key);
+    (void)putchar(':');
+    for (unsigned i = 0; i < VERB_RECORD_VERBS; i++) {
+        const struct verb_fact *fact = &record->verbs[i];
+        const int64_t until_s = verb_fact_until_s(fact, now_s);
+
+        if (fact->state == VERB_NOT_KNOWN)
+            continue;
+        format_age(fact->stamp_s, now_s, span);
+        printf(" %s %s (%s old", json_verb_names[i], fact->state == VERB_YES ? "yes" : "no", span);
+        if (fact->state == VERB_NO && until_s != 0) {
+            text_duration(until_s - now_s, span, sizeof span);
+            printf(", not asked for %s more", span);
+        }
+        (void)putchar(')');
+    }
+    if (unreachable_until_s != 0) {
+        text_duration(unreachable_until_s - now_s, span, sizeof span);
+        printf(" cannot be reached, not called for %s more", span);
+    }
+    (void)putchar('\n');
+}
+
 void record_text_print(const struct cache_entry *entry, const struct rb_lifetimes *lifetimes,
                        int64_t now_s)
 {
@@ -160,6 +190,9 @@ void record_text_print(const struct cache_entry *entry, const struct rb_lifetime
         break;
     case CACHE_RETRY:
         print_retry(entry, now_s);
+        break;
+    case CACHE_VERB:
+        print_verb(entry, now_s);
         break;
     default:
         print_host(entry, now_s);

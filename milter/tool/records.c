@@ -9,6 +9,7 @@
 
 #include "tool/records.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -122,8 +123,13 @@ static const struct {
     const char *name;
     enum cache_table table; /* 0: all of them */
 } kinds[] = {
-    {"address", CACHE_ADDRESS}, {"domain", CACHE_DOMAIN}, {"host", CACHE_HOST},
-    {"fold", CACHE_ONETIME},    {"retry", CACHE_RETRY},   {"all", 0},
+    {"address", CACHE_ADDRESS},
+    {"domain", CACHE_DOMAIN},
+    {"host", CACHE_HOST},
+    {"fold", CACHE_ONETIME},
+    {"retry", CACHE_RETRY},
+    {"verb", CACHE_VERB},
+    {"all", 0},
 };
 
 static bool kind_from_name(const char *name, enum cache_table *kind)
@@ -146,7 +152,7 @@ static int check_kind(struct selection *selection)
         return -1;
     if (!kind_from_name(request->kind, &selection->kind))
         return syntax_fail(selection->syntax,
-                           "--kind: \"%s\" is not address, domain, host, fold, retry or all",
+                           "--kind: \"%s\" is not address, domain, host, fold, retry, verb or all",
                            request->kind);
     if (selection->kind != CACHE_ADDRESS && request->verdict != NULL)
         return syntax_fail(selection->syntax, "--verdict: only addresses have one");
@@ -181,6 +187,8 @@ static bool is_of_domain(const struct cache_entry *entry, const char *wanted)
     switch (entry->table) {
     case CACHE_HOST:
         return false;
+    case CACHE_VERB:
+        return cache_verb_key_is_of(entry->key, wanted);
     case CACHE_DOMAIN:
         return cache_split_facts_key(entry->key, domain, relay) && strcmp(domain, wanted) == 0;
     case CACHE_ONETIME:
@@ -219,13 +227,37 @@ static enum rb_error visit_onetime(struct selection *selection, const struct add
     return error == RB_ERR_NOT_FOUND ? RB_OK : error;
 }
 
+/* What the host of that name knows beyond SMTP, or the domain's mail hosts. */
+static enum rb_error visit_verbs(struct selection *selection, const char *domain, visit_fn *visit)
+{
+    char keys[2][CACHE_KEY_MAX + 1];
+    enum rb_error error = RB_OK;
+
+    (void)snprintf(keys[0], sizeof keys[0], "%s", domain);
+    (void)snprintf(keys[1], sizeof keys[1], "mx:%s", domain);
+    for (size_t i = 0; i < 2 && (error == RB_OK || error == RB_ERR_NOT_FOUND); i++) {
+        struct verb_record record;
+
+        error = cache_get_verb(selection->cache, keys[i], &record);
+        if (error == RB_OK)
+            (void)visit(
+                &(struct cache_entry){.table = CACHE_VERB, .key = keys[i], .verb_record = &record},
+                selection);
+    }
+    return error == RB_ERR_NOT_FOUND ? RB_OK : error;
+}
+
 static enum rb_error visit_subject(struct selection *selection, const struct subject *subject,
                                    visit_fn *visit)
 {
     enum rb_error error;
 
-    if (subject->key[0] == '\0')
-        return cache_walk_domain(selection->cache, subject->domain, visit, selection);
+    if (subject->key[0] == '\0') {
+        error = cache_walk_domain(selection->cache, subject->domain, visit, selection);
+        return error == RB_OK && selection->relay[0] == '\0'
+                   ? visit_verbs(selection, subject->domain, visit)
+                   : error;
+    }
     error = cache_walk_address(selection->cache, CACHE_ADDRESS, subject->key, visit, selection);
     if (error == RB_OK)
         error = cache_walk_address(selection->cache, CACHE_RETRY, subject->key, visit, selection);
@@ -402,13 +434,22 @@ static enum rb_error forget_domain(struct selection *selection)
     return error;
 }
 
+/* Its failures, and what it knows beyond SMTP where it is called by its address. */
+static enum rb_error forget_host(struct selection *selection)
+{
+    const bool is_ipv6 = strchr(selection->host, ':') != NULL;
+    char key[CACHE_KEY_MAX + 3];
+
+    (void)snprintf(key, sizeof key, is_ipv6 ? "[%s]" : "%s", selection->host);
+    selection->count += cache_delete(selection->cache, CACHE_VERB, key) == RB_OK;
+    return cache_walk_host(selection->cache, selection->host, forget_entry, selection);
+}
+
 /* A domain or a host. */
 static int forget_all_of(struct selection *selection)
 {
     enum rb_error error =
-        selection->host[0] != '\0'
-            ? cache_walk_host(selection->cache, selection->host, forget_entry, selection)
-            : forget_domain(selection);
+        selection->host[0] != '\0' ? forget_host(selection) : forget_domain(selection);
 
     if (error != RB_OK)
         return records_failed(error);

@@ -30,6 +30,8 @@ static size_t encode(const struct json_record *record, uint8_t *octets, size_t s
         return onetime_record_encode(&record->onetime, octets, size);
     case CACHE_RETRY:
         return retry_record_encode(&record->retry, octets, size);
+    case CACHE_VERB:
+        return verb_record_encode(&record->verb, octets, size);
     default:
         return host_record_encode(&record->host, octets, size);
     }
@@ -49,6 +51,7 @@ static json_t *written(const struct json_record *record, const struct rb_lifetim
         .host_record = &record->host,
         .onetime_record = &record->onetime,
         .retry_record = &record->retry,
+        .verb_record = &record->verb,
     };
 
     if ((record->table == CACHE_ADDRESS || record->table == CACHE_RETRY) && record->key[0] == 'r') {
