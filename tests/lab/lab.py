@@ -49,6 +49,7 @@ CHECKS = {  # which MTAs it is for; those that take long come first
     "decide": lab.MTAS,
     "latency": lab.MTAS,
     "vouch": lab.MTAS,
+    "connect_back": lab.MTAS,
     "faults": lab.MTAS,
     "sendmail": ["sendmail"],
     "hostile": lab.MTAS,
