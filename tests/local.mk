@@ -38,6 +38,7 @@ UNIT = \
     tests/unit/lib/cache/test_onetime_record \
     tests/unit/lib/cache/test_record \
     tests/unit/lib/cache/test_retry_record \
+    tests/unit/lib/cache/test_verb_record \
     tests/unit/lib/extension/test_ayttm \
     tests/unit/lib/extension/test_sockets_none \
     tests/unit/lib/extension/test_verbs \

@@ -24,28 +24,39 @@ struct known {
     bool cached;
 };
 
+/* Whether what is known of the target whose turn it is answers. */
+static bool is_known(struct rb_verifier *verifier, const struct claim *claim, struct known *known)
+{
+    if (claim->no_cache)
+        return false;
+    switch (memory_verb(&verifier->memory, claim_target(claim)->key, VERBS_AYTTM)) {
+    case MEMORY_VERB_ASK:
+        break;
+    case MEMORY_VERB_NO:
+        *known = (struct known){RB_CLIENT_UNSUPPORTED, "known_unsupported", true};
+        return true;
+    case MEMORY_VERB_UNREACHABLE:
+        *known = (struct known){RB_CLIENT_UNREACHABLE, "known_unreachable", true};
+        return true;
+    }
+    return false;
+}
+
 /*
- * Goes on to the first target, from the one whose turn it is, that nothing known answers for. False:
- * there is none, and *known is the answer.
+ * Goes on, from the target whose turn it is, to the first that must be asked: past those that are
+ * known not to be reached. False: there is none, and *known is the answer.
  */
 static bool choose(struct rb_verifier *verifier, struct claim *claim, struct known *known)
 {
     *known = (struct known){.result = claim->is_nowhere ? RB_CLIENT_UNREACHABLE : RB_CLIENT_UNKNOWN,
                             .rule = claim->why_none};
-    for (; claim->at < claim->count; claim->at++) {
-        switch (claim->no_cache
-                    ? MEMORY_VERB_ASK
-                    : memory_verb(&verifier->memory, claim_target(claim)->key, VERBS_AYTTM)) {
-        case MEMORY_VERB_ASK:
+    for (unsigned at = claim->at; at < claim->count; at++) {
+        claim->at = at;
+        if (!is_known(verifier, claim, known))
             return true;
-        case MEMORY_VERB_NO:
-            *known = (struct known){RB_CLIENT_UNSUPPORTED, "known_unsupported", true};
+        if (known->result != RB_CLIENT_UNREACHABLE)
             return false;
-        case MEMORY_VERB_UNREACHABLE:
-            *known = (struct known){RB_CLIENT_UNREACHABLE, "known_unreachable", true};
-        }
     }
-    claim->at = claim->count > 0 ? claim->count - 1 : 0;
     return false;
 }
 
@@ -262,21 +273,15 @@ void clients_finish(struct rb_verifier *verifier, struct question *question,
 
 bool clients_settle(struct rb_verifier *verifier, struct question *question)
 {
-    struct claim *claim = question->claim;
     struct address_record record;
+    struct known known;
 
-    if (claim->no_cache ||
-        memory_verb(&verifier->memory, claim_target(claim)->key, VERBS_AYTTM) == MEMORY_VERB_ASK)
+    if (!is_known(verifier, question->claim, &known))
         return false;
-    if (memory_verb(&verifier->memory, claim_target(claim)->key, VERBS_AYTTM) == MEMORY_VERB_NO) {
-        claim->result = RB_CLIENT_UNSUPPORTED;
-        verifier_moment(verifier, RB_REASON_NONE, "known_unsupported", &record);
-    } else {
-        claim->result = RB_CLIENT_UNREACHABLE;
-        verifier_moment(verifier, RB_REASON_NONE, "known_unreachable", &record);
-        if (leaves_to_next(question, &record) && go_on(verifier, question, &record))
-            return true;
-    }
+    question->claim->result = known.result;
+    verifier_moment(verifier, RB_REASON_NONE, known.rule, &record);
+    if (leaves_to_next(question, &record) && go_on(verifier, question, &record))
+        return true;
     question->from_cache = true;
     inflight_finish(&verifier->inflight, question, &record, &verifier->counters.client_known);
     return true;

@@ -23,6 +23,7 @@
 #include "cache/codec.h"
 #include "cache/record.h"
 #include "cache/retry_record.h"
+#include "cache/verb_record.h"
 #include "base/text.h"
 
 const char fuzz_name[] = "record";
@@ -217,6 +218,25 @@ static void check_retry(const struct retry_record *record)
     }
 }
 
+static void check_verb(const struct verb_record *record)
+{
+    uint8_t octets[RECORD_SIZE_MAX];
+    struct verb_record again;
+    size_t len = verb_record_encode(record, octets, sizeof octets);
+
+    HOLDS(len > 0 && len <= VERB_RECORD_SIZE_MAX && verb_record_decode(octets, len, &again));
+    HOLDS(verb_record_encode(record, octets, len - 1) == 0);
+    for (unsigned verb = 1; verb <= VERB_RECORD_VERBS; verb++) {
+        const int64_t stamp_s = again.verbs[verb - 1].stamp_s;
+
+        HOLDS(verb_fact_until_s(&again.verbs[verb - 1], stamp_s) <= stamp_s + VERB_RECORD_NO_MAX_S);
+        (void)verb_record_note(&again, verb, false, stamp_s);
+        HOLDS(verb_record_encode(&again, octets, sizeof octets) > 0);
+    }
+    (void)verb_record_is_expired(record, 0);
+    (void)verb_record_is_expired(record, INT64_MAX);
+}
+
 /* --- Octets --------------------------------------------------------------- */
 
 /* At most one decoder takes a record for its own. */
@@ -227,12 +247,14 @@ static void check_octets(const uint8_t *octets, size_t len)
     struct domain_record domain;
     struct host_record host;
     struct retry_record retry;
+    struct verb_record verb;
     bool is_address = address_record_decode(octets, len, &address);
     bool is_domain = domain_record_decode(octets, len, &domain);
     bool is_host = host_record_decode(octets, len, &host);
     bool is_retry = retry_record_decode(octets, len, &retry);
+    bool is_verb = verb_record_decode(octets, len, &verb);
 
-    HOLDS(is_address + is_domain + is_host + is_retry <= 1);
+    HOLDS(is_address + is_domain + is_host + is_retry + is_verb <= 1);
     if (is_address)
         check_address(&address);
     else
@@ -243,6 +265,8 @@ static void check_octets(const uint8_t *octets, size_t len)
         check_host(&host);
     if (is_retry)
         check_retry(&retry);
+    if (is_verb)
+        check_verb(&verb);
 }
 
 /*

@@ -848,6 +848,44 @@ static void purge_takes_onetimes_too(void **state)
     assert_int_equal(stats_of(f->cache).onetimes, 0);
 }
 
+static bool see_verb(const struct cache_entry *entry, void *arg)
+{
+    assert_int_equal(entry->table, CACHE_VERB);
+    assert_string_equal(entry->key, "mx.example.org");
+    assert_int_equal(entry->verb_record->verbs[0].state, VERB_NO);
+    (*(unsigned *)arg)++;
+    return true;
+}
+
+static void a_hosts_verbs_are_kept_as_others_are(void **state)
+{
+    const char *key = "mx.example.org";
+    struct fixture *f = *state;
+    struct verb_record record = {.unreachable_s = 0};
+    uint64_t removed = 0;
+    unsigned seen = 0;
+    assert_int_equal(cache_get_verb(f->cache, key, &record), RB_ERR_NOT_FOUND);
+    assert_true(verb_record_note(&record, 1, false, NOW));
+    assert_int_equal(cache_put_verb(f->cache, key, &record), RB_OK);
+    assert_int_equal(cache_get_verb(f->cache, key, &record), RB_OK);
+    close_cache(f);
+    write_raw(f, CACHE_VERB, "damaged.example.org", "no record", 9);
+    open_cache(f, AMPLE);
+    assert_int_equal(stats_of(f->cache).verbs, 2);
+    assert_int_equal(cache_walk(f->cache, CACHE_VERB, see_verb, &seen), RB_OK);
+    assert_int_equal(seen, 1);
+    assert_int_equal(cache_purge(f->cache, true, &removed), RB_OK);
+    assert_int_equal(removed, 1); /* what cannot be read */
+    record.verbs[0].noes = 0;     /* a no, but not once */
+    assert_int_not_equal(cache_put_verb(f->cache, key, &record), RB_OK);
+    assert_true(verb_record_note(&record, 2, true, NOW - (int64_t)100 * 86400));
+    record.verbs[0] = (struct verb_fact){.state = VERB_NOT_KNOWN};
+    assert_int_equal(cache_put_verb(f->cache, key, &record), RB_OK); /* replaces; is over */
+    assert_int_equal(cache_purge(f->cache, true, &removed), RB_OK);
+    assert_int_equal(removed, 1);
+    assert_int_equal(cache_get_verb(f->cache, key, &record), RB_ERR_NOT_FOUND);
+}
+
 static void correspondent_is_kept_under_a_key_of_its_own_alone(void **state)
 {
     struct fixture *f = *state;
@@ -2194,6 +2232,7 @@ int main(void)
         FRESH(walk_shows_onetimes),
         FRESH(onetime_is_swept_when_it_tells_nothing_any_more),
         FRESH(purge_takes_onetimes_too),
+        FRESH(a_hosts_verbs_are_kept_as_others_are),
         FRESH(correspondent_is_kept_under_a_key_of_its_own_alone),
         FRESH(correspondent_goes_when_its_time_is_over),
         FRESH(record_takes_less_than_240_octets),

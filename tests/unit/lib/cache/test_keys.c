@@ -124,6 +124,19 @@ static void onetime_keys_tell_their_kind(void **state)
     assert_int_equal(cache_split_onetime_key("", &onetime), ONETIME_NONE);
 }
 
+static void verbs_are_of_a_host_or_of_a_domains_hosts(void **state)
+{
+    (void)state;
+    assert_true(cache_verb_key_is_of("mx.example", "mx.example"));
+    assert_true(cache_verb_key_is_of("mx.example:2525", "mx.example"));
+    assert_true(cache_verb_key_is_of("mx:mx.example", "mx.example"));
+    assert_false(cache_verb_key_is_of("mx.example.org", "mx.example"));
+    assert_false(cache_verb_key_is_of("a.mx.example", "mx.example"));
+    assert_false(cache_verb_key_is_of("mx:mx.example.org", "mx.example"));
+    assert_false(cache_verb_key_is_of("mx:mx.example:25", "mx.example"));
+    assert_false(cache_verb_key_is_of("mx.exampl", "mx.example"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +145,7 @@ int main(void)
         cmocka_unit_test(a_relays_name_ends_at_the_first_blank),
         cmocka_unit_test(a_hosts_key_does_not_depend_on_its_spelling),
         cmocka_unit_test(onetime_keys_tell_their_kind),
+        cmocka_unit_test(verbs_are_of_a_host_or_of_a_domains_hosts),
     };
     return cmocka_run_group_tests_name("keys", tests, NULL, NULL);
 }

@@ -794,6 +794,5 @@ int main(void)
         TEST(many_threads_ask_while_it_is_stopped),
     };
 
-    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("clients", tests, NULL, NULL);
 }

@@ -691,6 +691,51 @@ static void a_retry_comes_back_as_it_was_but_for_its_owner(void **state)
     }
 }
 
+static json_t *verb_json(const char *key, const struct verb_record *record)
+{
+    return json_entry(&(struct cache_entry){.table = CACHE_VERB, .key = key, .verb_record = record},
+                      &LIFETIMES, NOW);
+}
+
+static void a_hosts_verbs_come_back_as_they_were(void **state)
+{
+    static const struct {
+        const char *key;
+        struct verb_record record;
+    } table[] = {
+        {"mx.example.org", {.unreachable_s = NOW}},
+        {"mx:example.org", {.verbs = {{VERB_YES, NOW, 0}, {VERB_NO, 1, VERB_RECORD_NOES_MAX}}}},
+        {"[2001:db8::1]:2525", {.verbs = {{VERB_NO, NOW - 1, 1}, {0}, {VERB_YES, 7, 0}}}},
+    };
+    struct json_record back;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        const struct verb_record *record = &table[i].record;
+
+        read_back(verb_json(table[i].key, record), &back);
+        assert_int_equal(back.table, CACHE_VERB);
+        assert_string_equal(back.key, table[i].key);
+        assert_int_equal(back.verb.unreachable_s, record->unreachable_s);
+        for (unsigned v = 0; v < VERB_RECORD_VERBS; v++) {
+            assert_int_equal(back.verb.verbs[v].state, record->verbs[v].state);
+            assert_int_equal(back.verb.verbs[v].stamp_s, record->verbs[v].stamp_s);
+            assert_int_equal(back.verb.verbs[v].noes, record->verbs[v].noes);
+        }
+    }
+}
+
+static void a_hosts_verbs_have_exactly_their_keys(void **state)
+{
+    const struct verb_record record = {.verbs = {{VERB_NO, NOW - 86400, 2}}, .unreachable_s = 5};
+
+    (void)state;
+    assert_same_json(verb_json("mx.example.org", &record),
+                     "{\"type\":\"verb\",\"host\":\"mx.example.org\",\"unreachable_s\":5,"
+                     "\"ayttm\":{\"state\":\"no\",\"stamp_s\":1999913600,\"noes\":2,"
+                     "\"left_s\":86400},\"source\":null,\"hostkey\":null}");
+}
+
 static void a_retry_has_exactly_its_keys(void **state)
 {
     const struct retry_record record = {.reason = RB_REASON_TEMPFAIL,
@@ -743,6 +788,7 @@ static void assert_refused(json_t *object, const char *reason, const char *what)
 #define RETRY                                                                                      \
     "\"type\":\"retry\",\"address\":\"u@example.org\",\"reason\":\"tempfail\",\"first_s\":1,"      \
     "\"due_s\":2"
+#define VERB "\"type\":\"verb\",\"host\":\"mx.example.org\""
 #define FRIEND "\"type\":\"address\",\"reason\":\"correspondent\""
 
 static void hostile_json_is_refused_with_a_reason(void **state)
@@ -847,6 +893,15 @@ static void hostile_json_is_refused_with_a_reason(void **state)
         {"{\"type\":\"fold\",\"fold\":\"u@d\",\"kind\":\"none\"}", "kind"},
         {"{\"type\":\"fold\",\"fold\":\"u@d\",\"kind\":\"BATV\"}", "kind"},
         {"{\"type\":\"fold\",\"fold\":\"u@d\",\"kind\":7}", "fold"},
+        {"{\"type\":\"verb\"}", "host"},
+        {"{\"type\":\"verb\",\"host\":\"a\\u0001\"}", "host"},
+        {"{" VERB ",\"unreachable_s\":-1}", "number"},
+        {"{" VERB ",\"ayttm\":\"yes\"}", "moment"},
+        {"{" VERB ",\"ayttm\":{\"state\":\"yes\"}}", "moment"},
+        {"{" VERB ",\"ayttm\":{\"state\":\"yes\",\"stamp_s\":1,\"noes\":1}}", "neither"},
+        {"{" VERB ",\"source\":{\"state\":\"no\",\"stamp_s\":1}}", "neither"},
+        {"{" VERB ",\"source\":{\"state\":\"no\",\"stamp_s\":1,\"noes\":7}}", "moment"},
+        {"{" VERB ",\"hostkey\":{\"state\":\"maybe\",\"stamp_s\":1,\"noes\":1}}", "neither"},
         {"{" ONETIME ",\"valids\":1001}", "number"},
         {"{" ONETIME ",\"valids\":-1}", "number"},
         {"{" ONETIME ",\"valids\":\"3\"}", "number"},
@@ -957,15 +1012,19 @@ static json_t *random_value(unsigned *seed)
 static json_t *random_entry(unsigned *seed)
 {
     static const char *const keys[] = {
-        "type",         "address",     "relay", "reason", "stamp_s",  "mx",        "ip",
-        "port",         "tls",         "stage", "code",   "enhanced", "reply",     "rule",
-        "mail_from",    "wait_s",      "dead",  "domain", "trips",    "catch_all", "failures",
-        "held_until_s", "dead_reason", "kind",  "fold",   "valids",   "valid_s",   "invalid_s",
-        "first_s",      "due_s",       "tries",
+        "type",         "address",     "relay", "reason", "stamp_s",       "mx",        "ip",
+        "port",         "tls",         "stage", "code",   "enhanced",      "reply",     "rule",
+        "mail_from",    "wait_s",      "dead",  "domain", "trips",         "catch_all", "failures",
+        "held_until_s", "dead_reason", "kind",  "fold",   "valids",        "valid_s",   "invalid_s",
+        "first_s",      "due_s",       "tries", "host",   "unreachable_s", "ayttm",     "hostkey",
     };
-    static const char *const starts[] = {
-        "{" ADDRESS "}", "{" DOMAIN "}", "{" HOST "}",
-        "{" ONETIME "}", "{" RETRY "}",  "{" FRIEND ",\"address\":\"u@example.org\"}"};
+    static const char *const starts[] = {"{" ADDRESS "}",
+                                         "{" DOMAIN "}",
+                                         "{" HOST "}",
+                                         "{" ONETIME "}",
+                                         "{" RETRY "}",
+                                         "{" VERB "}",
+                                         "{" FRIEND ",\"address\":\"u@example.org\"}"};
     json_t *object = json_loads(starts[(size_t)rand_r(seed) % COUNT(starts)], 0, NULL);
 
     for (int n = rand_r(seed) % 4; n >= 0; n--) {
@@ -991,6 +1050,8 @@ static void assert_storable(const struct json_record *record)
         assert_true(domain_record_encode(&record->domain, octets, sizeof octets) > 0);
     else if (record->table == CACHE_ONETIME)
         assert_true(onetime_record_encode(&record->onetime, octets, sizeof octets) > 0);
+    else if (record->table == CACHE_VERB)
+        assert_true(verb_record_encode(&record->verb, octets, sizeof octets) > 0);
     else if (record->table == CACHE_RETRY)
         assert_true(retry_record_encode(&record->retry, octets, sizeof octets) > 0);
     else
@@ -1047,6 +1108,8 @@ int main(void)
         cmocka_unit_test(a_correspondent_comes_back_as_one),
         cmocka_unit_test(a_onetime_class_comes_back_as_it_was),
         cmocka_unit_test(a_onetime_class_has_exactly_its_keys),
+        cmocka_unit_test(a_hosts_verbs_come_back_as_they_were),
+        cmocka_unit_test(a_hosts_verbs_have_exactly_their_keys),
         cmocka_unit_test(a_retry_comes_back_as_it_was_but_for_its_owner),
         cmocka_unit_test(a_retry_has_exactly_its_keys),
         cmocka_unit_test(hostile_json_is_refused_with_a_reason),
