@@ -196,15 +196,13 @@ static void set_rule(const struct question *question, struct address_record *rec
         (void)text_copy(record->rule, sizeof record->rule, rule);
 }
 
-/* What was learned of the host; nothing, while the verifier stops: then sessions are cut short. */
+/* What was learned of the host. */
 static void note(struct rb_verifier *verifier, const struct question *question,
                  const struct address_record *record)
 {
     const struct callout_item *item = &question->item;
     const char *key = claim_target(question->claim)->key;
 
-    if (atomic_load(&verifier->stopping))
-        return;
     if (item->word != VERBS_NONE)
         memory_note_verb(&verifier->memory, key, VERBS_AYTTM, true);
     else if (item->greeted && record->stage == RB_STAGE_VERB)
@@ -263,10 +261,16 @@ void clients_finish(struct rb_verifier *verifier, struct question *question,
     struct address_record told = *record;
 
     claim->result = result_of(&question->item, record->reason);
-    note(verifier, question, record);
     set_rule(question, &told);
-    if (leaves_to_next(question, record) && go_on(verifier, question, &told))
-        return;
+    if (atomic_load(&verifier->stopping) && question->item.word == VERBS_NONE) {
+        /* The session may have been cut short: nothing follows from it. */
+        claim->result = RB_CLIENT_UNKNOWN;
+        verifier_moment(verifier, RB_REASON_TIMEOUT, "shutting_down", &told);
+    } else {
+        note(verifier, question, record);
+        if (leaves_to_next(question, record) && go_on(verifier, question, &told))
+            return;
+    }
     inflight_finish(&verifier->inflight, question, &told,
                     &verifier->counters.clients[claim->result]);
 }

@@ -664,8 +664,9 @@ static void equal_questions_are_one(void **state)
     rb_ticket_free(tickets[0]);
     rb_verifier_stop(rig->verifier); /* answers what is under way */
     for (size_t i = 1; i < COUNT(tickets); i++) {
-        assert_int_equal(rb_wait_client(tickets[i], rig_until(RIG_PATIENCE_MS), &answer),
-                         RB_ERR_CLOSING);
+        /* None, unless the session was cut short so soon that it is this: */
+        if (rb_wait_client(tickets[i], rig_until(RIG_PATIENCE_MS), &answer) != RB_ERR_CLOSING)
+            assert_said(&answer, RB_CLIENT_UNKNOWN, "shutting_down");
         assert_int_equal(answer.result, RB_CLIENT_UNKNOWN);
         rb_ticket_free(tickets[i]);
     }
