@@ -208,17 +208,17 @@ static void await(struct connect_back *connect_back, const struct session *sessi
 }
 
 /* The client waits for one answer of a host's no longer than `timeout`, over all its messages. */
-static int64_t deadline_of(const struct connect_back *connect_back, const struct config *config,
-                           int64_t began_ms)
+static int64_t deadline_of(const struct connect_back *connect_back, const struct session *session)
 {
+    const struct config *config = session->config;
     const int64_t one = connect_back->asked_ms + config->connect_back.timeout_ms;
-    const int64_t all = began_ms + config->max_wait_ms;
+    const int64_t all = session->event_began_ms + config->max_wait_ms;
 
     return one < all ? one : all;
 }
 
 static void find_out(struct connect_back *connect_back, const struct session *session,
-                     int64_t began_ms, void (*tick)(void *arg), void *arg)
+                     void (*tick)(void *arg), void *arg)
 {
     struct claim *claim = &connect_back->claim;
     const int64_t since_ms = clock_monotonic_ms(clock_system());
@@ -228,22 +228,21 @@ static void find_out(struct connect_back *connect_back, const struct session *se
     else if (connect_back->ticket == NULL)
         claim->answer.cached = true;
     if (connect_back->ticket != NULL)
-        await(connect_back, session, deadline_of(connect_back, session->config, began_ms), tick,
-              arg);
+        await(connect_back, session, deadline_of(connect_back, session), tick, arg);
     claim->waited_ms = clock_monotonic_ms(clock_system()) - since_ms;
     if (session->world->observer != NULL)
         session->world->observer->waited(claim->waited_ms);
 }
 
 const struct decision *connect_back_check(struct connect_back *connect_back,
-                                          struct session *session, int64_t began_ms,
-                                          void (*tick)(void *arg), void *arg)
+                                          struct session *session, void (*tick)(void *arg),
+                                          void *arg)
 {
     struct claim *claim = &connect_back->claim;
 
     if (claim->decided || claim_why_not(session) != NULL)
         return NULL;
-    find_out(connect_back, session, began_ms, tick, arg);
+    find_out(connect_back, session, tick, arg);
     claim_decide(session);
     metrics_client(claim->answer.result);
     return decide_refuses(&claim->decision) ? &claim->decision : NULL;

@@ -39,12 +39,12 @@ void connect_back_begin(struct connect_back *connect_back, struct session *sessi
 
 /*
  * At DATA or the end of the message, when all else has let it in: asks, unless there is an answer,
- * waits for connect_back.timeout at most, and not beyond max_wait after began_ms (monotonic), and
- * decides: session->claim. tick, if not NULL, is called every SESSION_TICK_MS. Returns the decision
+ * waits for connect_back.timeout at most, within the one max_wait of the event
+ * (session_begin_event), and decides: session->claim. tick, if not NULL, is called every SESSION_TICK_MS. Returns the decision
  * that refuses the message; NULL: it is let in. Once a message; a second call does nothing.
  */
 const struct decision *connect_back_check(struct connect_back *connect_back,
-                                          struct session *session, int64_t began_ms,
-                                          void (*tick)(void *arg), void *arg);
+                                          struct session *session, void (*tick)(void *arg),
+                                          void *arg);
 
 #endif

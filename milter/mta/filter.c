@@ -417,11 +417,8 @@ static const struct decision *settle_sender(SMFICTX *context, struct session *se
 static const struct decision *check_client(SMFICTX *context, struct connection *connection,
                                            void (*tick)(void *arg))
 {
-    struct session *session = &connection->session;
-
     return connection->connect_back != NULL
-               ? connect_back_check(connection->connect_back, session, session->event_began_ms,
-                                    tick, context)
+               ? connect_back_check(connection->connect_back, &connection->session, tick, context)
                : NULL;
 }
 

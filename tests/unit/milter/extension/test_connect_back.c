@@ -12,7 +12,6 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "base/ip.h"
 #include "daemon/metrics.h"
 #include "session/claim.h"
@@ -48,8 +47,10 @@ static struct connect_back *connect_back;
 
 static int set_up(void **state)
 {
-    static const struct fake_host_options host = {
-        .pipelining = true, .replies = senders, .reply_count = COUNT(senders)};
+    static const struct fake_host_options host = {.pipelining = true,
+                                                  .replies = senders,
+                                                  .reply_count = COUNT(senders),
+                                                  .verb = "450 4.5.0 AYTTM yes"};
     static const struct fake_host_options store = {.rcpt = "250 2.1.5 Ok"};
     static const struct session_rig_world world = {
         .zone = zone, .zone_count = COUNT(zone), .host = &host, .store = &store};
@@ -123,8 +124,8 @@ static void begin(struct session_rig *f, const char *text)
 
 static const struct decision *check(struct session_rig *f)
 {
-    return connect_back_check(connect_back, &f->session, clock_monotonic_ms(clock_system()), NULL,
-                              NULL);
+    session_begin_event(&f->session); /* DATA */
+    return connect_back_check(connect_back, &f->session, NULL, NULL);
 }
 
 /* A message as the milter sees it, as far as its DATA. */
@@ -500,6 +501,146 @@ static void the_senders_question_says_that_the_clients_will_follow(void **state)
     assert_false(then_client);
 }
 
+/* --- Waiting --------------------------------------------------------------------- */
+
+enum { SHORT_MS = 100, LITTLE_MS = 1000, LONG_MS = 60000 };
+
+/* A client that claims to be the mail host of example.org, of which the verifier finds out. */
+static void begin_for_real(struct session_rig *f, const char *text)
+{
+    begin(f, text);
+    f->world.answer_client = NULL;
+    session_helo(&f->session, "mx.example.org");
+}
+
+static void accept_sender(void *arg, const struct rb_question *question, enum decision_of of,
+                          struct rb_answer *said)
+{
+    (void)arg;
+    (void)question;
+    (void)of;
+    said->reason = RB_REASON_ACCEPTED;
+    said->verdict = RB_VERDICT_VALID;
+}
+
+/* One that takes connections and says nothing; it is given up after `patience_ms`. */
+static void begin_with_silent_host(struct session_rig *f, unsigned patience_ms, const char *text)
+{
+    static const struct fake_host_step silence[] = {{FAKE_HOST_SILENT, NULL}};
+    static const struct fake_host_script script_of_silence = {silence, COUNT(silence)};
+    static const struct fake_host_options silent = {.scripts = &script_of_silence,
+                                                    .script_count = 1};
+
+    fake_host_stop(f->host);
+    f->host = fake_host_start(&silent);
+    f->options.port = fake_host_port(f->host);
+    f->options.command_timeout_ms = patience_ms;
+    begin_for_real(f, text);
+    f->world.answer = accept_sender;
+}
+
+static struct rb_stats stats_of(const struct session_rig *f)
+{
+    struct rb_stats stats;
+
+    rb_stats_init(&stats);
+    rb_verifier_stats(f->verifier, &stats);
+    return stats;
+}
+
+static void a_host_is_asked_in_the_connection_that_asks_about_the_sender(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin_for_real(f, CHECK(""));
+    assert_null(message(f, "<good@example.org>"));
+    assert_int_equal(f->session.claim->answer.result, RB_CLIENT_CONFIRMED);
+    assert_string_equal(f->session.claim->answer.host, "mx.example.org");
+    assert_string_equal(f->session.claim->answer.reply, "450 4.5.0 AYTTM yes");
+    session_rig_await_idle(f);
+    assert_int_equal(fake_host_connections(f->host), 1);
+    assert_int_equal(fake_host_heard(f->host, "AYTTM"), 1);
+    assert_int_equal(fake_host_heard(f->host, "RCPT TO:<good@example.org>"), 1);
+}
+
+/* What the host says is that it says nothing, and that takes a second. */
+static void what_has_not_come_in_time_is_there_for_the_next_message(void **state)
+{
+    struct session_rig *f = *state;
+    unsigned waits;
+
+    begin_with_silent_host(f, LITTLE_MS, CHECK("timeout = \"100ms\""));
+    waits = session_rig_calls.waits;
+    assert_null(message(f, "<good@example.org>"));
+    assert_int_equal(f->session.claim->answer.result, RB_CLIENT_UNKNOWN);
+    assert_int_equal(f->session.claim->decision.action, ACTION_TAG);
+    assert_true(f->session.claim->waited_ms >= SHORT_MS);
+    assert_int_equal(session_rig_calls.waits, waits + 1);
+    session_rig_await_idle(f);
+    assert_null(message(f, "<good@example.org>"));
+    assert_int_equal(f->session.claim->answer.result, RB_CLIENT_UNREACHABLE);
+    assert_int_equal(stats_of(f).client_questions, 1);
+    assert_int_equal(fake_host_connections(f->host), 1);
+}
+
+/* The time of a question is over once, however many messages wait for it. */
+static void a_client_waits_for_one_answer_no_longer_than_the_timeout(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin_with_silent_host(f, LONG_MS, CHECK("timeout = \"100ms\""));
+    assert_null(message(f, "<good@example.org>"));
+    assert_null(message(f, "<good@example.org>"));
+    assert_int_equal(f->session.claim->answer.result, RB_CLIENT_UNKNOWN);
+    assert_int_equal(stats_of(f).client_questions, 1);
+}
+
+static void what_has_been_waited_for_the_sender_is_not_waited_once_more(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin_with_silent_host(f, LONG_MS, CHECK("timeout = \"5m\""));
+    assert_int_equal(session_mail(&f->session, "<good@example.org>", false), RB_OK);
+    connect_back_begin(connect_back, &f->session);
+    (void)session_rcpt(&f->session, "<u@a.example>");
+    session_begin_event(&f->session);
+    f->session.event_began_ms -= f->session.config->max_wait_ms; /* instead of waiting so long */
+    assert_null(connect_back_check(connect_back, &f->session, NULL, NULL));
+    assert_int_equal(f->session.claim->answer.result, RB_CLIENT_UNKNOWN);
+}
+
+static void note_tick(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+static void at_the_end_of_a_message_the_mta_hears_that_we_are_at_it(void **state)
+{
+    struct session_rig *f = *state;
+    unsigned ticks = 0;
+
+    begin_with_silent_host(f, LONG_MS, CHECK("timeout = \"2600ms\""));
+    assert_int_equal(session_mail(&f->session, "<good@example.org>", false), RB_OK);
+    connect_back_begin(connect_back, &f->session);
+    (void)session_rcpt(&f->session, "<u@a.example>");
+    session_begin_event(&f->session);
+    assert_null(connect_back_check(connect_back, &f->session, note_tick, &ticks));
+    assert_int_equal(ticks, 1);
+}
+
+/* Nobody waits for the answer: the verifier does without whoever asked. */
+static void a_client_may_leave_before_its_host_has_answered(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin_with_silent_host(f, LITTLE_MS, CHECK("timeout = \"100ms\""));
+    assert_null(message(f, "<good@example.org>"));
+    connect_back_free(connect_back);
+    connect_back = NULL;
+    f->session.claim = NULL;
+    session_rig_await_idle(f);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -522,6 +663,12 @@ int main(void)
         T(where_the_client_has_reached_us_is_told_by_macros_or_by_the_configuration),
         T(who_does_not_greet_is_asked_about_all_the_same),
         T(the_senders_question_says_that_the_clients_will_follow),
+        T(a_host_is_asked_in_the_connection_that_asks_about_the_sender),
+        T(what_has_not_come_in_time_is_there_for_the_next_message),
+        T(a_client_waits_for_one_answer_no_longer_than_the_timeout),
+        T(at_the_end_of_a_message_the_mta_hears_that_we_are_at_it),
+        T(what_has_been_waited_for_the_sender_is_not_waited_once_more),
+        T(a_client_may_leave_before_its_host_has_answered),
     };
 
     return cmocka_run_group_tests_name("connect_back", tests, NULL, NULL);
