@@ -60,7 +60,7 @@ static int set_up(void **state)
 /* All that could be counted. */
 struct counts {
     uint64_t decisions[RB_REASON_MAX][ACTION_REJECT + 1], skips[EXEMPT_MAX];
-    uint64_t waits[METRICS_WAIT_BUCKETS], vouchers[RB_VOUCHER_MAX];
+    uint64_t waits[METRICS_WAIT_BUCKETS], vouchers[RB_VOUCHER_MAX], clients[RB_CLIENT_MAX];
     struct rb_stats stats;
     unsigned pauses;
 };
@@ -75,6 +75,8 @@ static void count(const struct session_rig *f, struct counts *counts)
         counts->skips[exemption] = metrics_skips(exemption);
     for (unsigned i = 0; i < METRICS_WAIT_BUCKETS; i++)
         counts->waits[i] = metrics_waits(i);
+    for (int result = 0; result < RB_CLIENT_MAX; result++)
+        counts->clients[result] = metrics_clients((enum rb_client_result)result);
     for (int voucher = 0; voucher < RB_VOUCHER_MAX; voucher++)
         counts->vouchers[voucher] = metrics_vouchers((enum rb_voucher)voucher);
     rb_stats_init(&counts->stats);
@@ -498,6 +500,65 @@ static void results_of_filters_are_spoken_of(void **state)
     }
 }
 
+/* Finds out that the host that the stranger claims to be is not there. */
+static void look_for_claimed_host(struct session_rig *f)
+{
+    struct rb_client_question question;
+    struct rb_client_answer answer;
+    struct rb_ticket *ticket;
+
+    rb_client_question_init(&question);
+    rb_client_answer_init(&answer);
+    question.client = session_rig_client(STRANGER);
+    question.helo = "client.example";
+    question.sender = "";
+    question.targets[0] = RB_TARGET_HELO;
+    assert_int_equal(rb_ask_client(f->verifier, &question, &ticket), RB_OK);
+    assert_int_equal(rb_wait_client(ticket, rb_now_ms(f->verifier) + 60000, &answer), RB_OK);
+    assert_int_equal(answer.result, RB_CLIENT_UNREACHABLE);
+    rb_client_answer_fini(&answer);
+    rb_ticket_free(ticket);
+}
+
+static void whom_the_client_claims_to_be_is_told_and_not_called(void **state)
+{
+    static const struct {
+        const char *text, *words;
+    } rows[] = {
+        {"connect_back { check = yes }",
+         "claimed     client.example would be asked \"AYTTM\" at DATA, over a connection to it\n"},
+        {"connect_back { check = yes target = \"mx\" }",
+         "claimed     example.org would be asked \"AYTTM\" at DATA, over a connection to it\n"},
+        {"decide_at = \"eom\" connect_back { check = yes target = \"helo mx\" }",
+         "claimed     client.example would be asked \"AYTTM\" at the end of the message, "},
+        {"connect_back { check = yes } policy \"p\" { verify = \"none\" }",
+         "claimed     nobody is asked about the client: the policy verifies nothing\n"},
+    };
+    const struct asked known = {STRANGER, "<good@example.org>", "<user@here.example>", false, NULL};
+    const struct asked bad = {STRANGER, "<bad@example.org>", "<user@here.example>", false, NULL};
+    const struct asked ours = {STRANGER, "<good@example.org>", "<user@here.example>", true, NULL};
+    struct session_rig *f = *state;
+    json_t *object;
+
+    session_rig_begin(f, rows[0].text);
+    verify(f, "good@example.org");
+    verify(f, "bad@example.org");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        session_rig_begin(f, rows[i].text);
+        TOLD(f, &known, rows[i].words);
+    }
+    session_rig_begin(f, rows[0].text);
+    TOLD(f, &bad, "claimed     nobody is asked about the client: the recipient is refused\n");
+    TOLD(f, &ours, "claimed     nobody is asked about the client: the client is one of ours\n");
+    look_for_claimed_host(f);
+    TOLD(f, &known, "claimed     client.example: nobody is called, ",
+         ": unreachable; action tag\n");
+    session_rig_begin(f, "");
+    object = explain(f, &known);
+    assert_null(strstr(json_string_value(json_object_get(object, "text")), "claimed"));
+    json_decref(object);
+}
+
 static void octets_of_any_kind_are_told(void **state)
 {
     struct session_rig *f = *state;
@@ -569,6 +630,7 @@ int main(void)
         TEST(where_spf_does_not_count_that_is_told),
         TEST(of_what_is_no_address_spf_is_not_told),
         TEST(results_of_filters_are_spoken_of),
+        TEST(whom_the_client_claims_to_be_is_told_and_not_called),
         TEST(octets_of_any_kind_are_told),
         TEST(what_is_no_request_is_refused),
     };
