@@ -226,7 +226,7 @@ static void ask_verb(struct session *session, struct callout_item *item)
     channel_ask_verb(channel, item->verb, session->until);
     channel_record(channel, &record);
     if (record.stage == RB_STAGE_VERB && record.code != 0)
-        item->word = verbs_reply_word(item->verb, channel->dialogue.parser.reply.text);
+        item->word = verbs_reply_word(item->verb, record.code, channel->dialogue.parser.reply.text);
     if (is_unheard(session, item, &record)) {
         leave_to_next_session(session, item);
         return;

@@ -274,12 +274,18 @@ static enum verbs_word read_word(struct span rest)
     return VERBS_NONE;
 }
 
-enum verbs_word verbs_reply_word(const char *command, const char *text)
+/* Whether a host that knows a verb says that to it. */
+static bool is_code_of_answer(int code)
+{
+    return (code / 100 == 2 || code / 100 == 4) && code != 421;
+}
+
+enum verbs_word verbs_reply_word(const char *command, int code, const char *text)
 {
     struct span said = span_of(command);
     const struct span verb = take_until(&said, ends_arg);
 
-    while (*text != '\0') {
+    while (is_code_of_answer(code) && *text != '\0') {
         struct span rest = skip_enhanced(skip_blanks((struct span){text, strcspn(text, "\n")}));
         struct span name;
 

@@ -14,8 +14,8 @@
  *                                     ":" for a header field
  *     word    = "yes" / "maybe" / "no" / "unknown"
  *
- * Upper and lower case are the same. To an unknown verb a milter can have an MTA say 4yz at most,
- * and MTAs say other codes by themselves: the word in the text of a reply decides, never its code.
+ * Upper and lower case are the same. To an unknown verb a milter can have an MTA say 4yz and no
+ * other code; an MTA that knows the verb itself may say 2yz. What the word is stands in the text.
  */
 #ifndef RB_EXTENSION_VERBS_H
 #define RB_EXTENSION_VERBS_H
@@ -82,9 +82,10 @@ bool verbs_ayttm_read(struct span args, struct verbs_ayttm *question);
  * Reads what a reply says to `command` (a command line, or the verb alone): `text` has the lines of
  * the reply joined by '\n', without codes, with or without enhanced codes. The first line that
  * begins with the verb counts: a footer may follow it, or follow the word in it
- * (smtpd_reject_footer of Postfix).
+ * (smtpd_reject_footer of Postfix). No word but in 2yz and 4yz: 5yz is an MTA's that does not know
+ * the verb ("500 AYTTM no such command"), 421 one's that leaves.
  */
-enum verbs_word verbs_reply_word(const char *command, const char *text);
+enum verbs_word verbs_reply_word(const char *command, int code, const char *text);
 
 /* The text of an answer, for behind VERBS_REPLY_CODE and VERBS_REPLY_ENHANCED: "AYTTM yes". */
 void verbs_reply_write(enum verbs_verb verb, enum verbs_word word, char text[VERBS_REPLY_MAX + 1]);

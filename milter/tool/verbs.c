@@ -52,7 +52,7 @@ static bool knows_ayttm(const struct rb_client_answer *answer)
         return true;
     reply += strspn(reply, "0123456789"); /* its code */
     reply += strspn(reply, " -");
-    return verbs_reply_word(verbs_verb_name(VERBS_AYTTM), reply) != VERBS_NONE;
+    return verbs_reply_word(verbs_verb_name(VERBS_AYTTM), answer->code, reply) != VERBS_NONE;
 }
 
 static bool was_asked(const struct rb_client_answer *answer)

@@ -48,11 +48,12 @@ static void check_reply(const char *text)
     static const char *const commands[] = {"AYTTM", "AYTTM-1-25", "HOSTKEY", ""};
 
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        enum verbs_word word = verbs_reply_word(commands[i], text);
+        enum verbs_word word = verbs_reply_word(commands[i], 450, text);
 
         HOLDS(word == VERBS_NONE || strcasestr(text, verbs_word_name(word)) != NULL);
         HOLDS(word == VERBS_NONE || strcasestr(text, i < 2 ? "AYTTM" : commands[i]) != NULL);
         HOLDS(word == VERBS_NONE || *commands[i] != '\0');
+        HOLDS(verbs_reply_word(commands[i], 500, text) == VERBS_NONE);
     }
 }
 
@@ -70,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_reply(text);
     if (line_len < size) {
         check_reply(text + line_len + 1);
-        (void)verbs_reply_word(text, text + line_len + 1);
+        (void)verbs_reply_word(text, 450, text + line_len + 1);
     }
     free(text);
     return 0;

@@ -2519,7 +2519,8 @@ static void whatever_is_replied_to_a_verb_is_its_answer(void **state)
         {"450 4.5.0 AYTTM no", VERBS_NO, 450},
         {"450 4.5.0 AYTTM unknown", VERBS_UNKNOWN, 450},
         {"450-4.5.0 AYTTM yes\r\n450-4.5.0 and\r\n450 4.5.0 AYTTM no", VERBS_YES, 450},
-        {"550 5.5.1 AYTTM yes", VERBS_YES, 550},
+        {"550 5.5.1 AYTTM yes", VERBS_NONE, 550},
+        {"500 AYTTM no such command", VERBS_NONE, 500},
         {"250 2.0.0 AYTTM yes", VERBS_YES, 250},
         {"502 5.5.2 Error: command not recognized", VERBS_NONE, 502},
         {"500 5.5.1 Command unrecognized: \"AYTTM\"", VERBS_NONE, 500},
@@ -2528,7 +2529,7 @@ static void whatever_is_replied_to_a_verb_is_its_answer(void **state)
         {"554 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org", VERBS_NONE, 554},
         {"450 4.7.1 Too many connections, slow down", VERBS_NONE, 450},
         {"421 4.7.0 Error: too many errors", VERBS_NONE, 421},
-        {"421 4.5.0 AYTTM no", VERBS_NO, 421},
+        {"421 4.5.0 AYTTM no", VERBS_NONE, 421},
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {

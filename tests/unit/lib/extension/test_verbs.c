@@ -328,9 +328,9 @@ static void the_word_behind_the_verb_counts(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        if (verbs_reply_word("AYTTM", cases[i].text) != cases[i].word ||
-            verbs_reply_word("AYTTM-54321-25-0a090002", cases[i].text) != cases[i].word ||
-            verbs_reply_word("ayttm 54321 25", cases[i].text) != cases[i].word)
+        if (verbs_reply_word("AYTTM", 450, cases[i].text) != cases[i].word ||
+            verbs_reply_word("AYTTM-54321-25-0a090002", 450, cases[i].text) != cases[i].word ||
+            verbs_reply_word("ayttm 54321 25", 450, cases[i].text) != cases[i].word)
             fail_msg("%s", cases[i].text);
     }
 }
@@ -338,10 +338,28 @@ static void the_word_behind_the_verb_counts(void **state)
 static void a_reply_is_to_the_verb_that_was_said(void **state)
 {
     (void)state;
-    assert_int_equal(verbs_reply_word("HOSTKEY", "HOSTKEY unknown"), VERBS_UNKNOWN);
-    assert_int_equal(verbs_reply_word("SOURCE-00", "AYTTM yes"), VERBS_NONE);
-    assert_int_equal(verbs_reply_word("", " yes"), VERBS_NONE);
-    assert_int_equal(verbs_reply_word("", "yes yes"), VERBS_NONE);
+    assert_int_equal(verbs_reply_word("HOSTKEY", 450, "HOSTKEY unknown"), VERBS_UNKNOWN);
+    assert_int_equal(verbs_reply_word("SOURCE-00", 450, "AYTTM yes"), VERBS_NONE);
+    assert_int_equal(verbs_reply_word("", 450, " yes"), VERBS_NONE);
+    assert_int_equal(verbs_reply_word("", 450, "yes yes"), VERBS_NONE);
+}
+
+static void a_code_that_is_no_answer_has_no_word(void **state)
+{
+    static const struct {
+        int code;
+        enum verbs_word word;
+    } cases[] = {
+        {250, VERBS_NO},   {299, VERBS_NO},   {400, VERBS_NO},   {450, VERBS_NO},
+        {451, VERBS_NO},   {499, VERBS_NO},   {421, VERBS_NONE}, {500, VERBS_NONE},
+        {502, VERBS_NONE}, {550, VERBS_NONE}, {554, VERBS_NONE}, {354, VERBS_NONE},
+        {0, VERBS_NONE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_int_equal(verbs_reply_word("AYTTM", cases[i].code, "AYTTM no such command"),
+                         cases[i].word);
 }
 
 static void an_answer_can_be_read(void **state)
@@ -352,9 +370,9 @@ static void an_answer_can_be_read(void **state)
     for (enum verbs_verb verb = VERBS_AYTTM; verb <= VERBS_HOSTKEY; verb++) {
         for (enum verbs_word word = VERBS_YES; word <= VERBS_UNKNOWN; word++) {
             verbs_reply_write(verb, word, text);
-            assert_int_equal(verbs_reply_word(verbs_verb_name(verb), text), word);
+            assert_int_equal(verbs_reply_word(verbs_verb_name(verb), 450, text), word);
             (void)snprintf(line, sizeof line, "%s %s", VERBS_REPLY_ENHANCED, text);
-            assert_int_equal(verbs_reply_word(verbs_verb_name(verb), line), word);
+            assert_int_equal(verbs_reply_word(verbs_verb_name(verb), 450, line), word);
         }
     }
     verbs_reply_write(VERBS_AYTTM, VERBS_YES, text);
@@ -388,6 +406,7 @@ int main(void)
         cmocka_unit_test(lines_of_any_length_are_read_once),
         cmocka_unit_test(the_word_behind_the_verb_counts),
         cmocka_unit_test(a_reply_is_to_the_verb_that_was_said),
+        cmocka_unit_test(a_code_that_is_no_answer_has_no_word),
         cmocka_unit_test(an_answer_can_be_read),
         cmocka_unit_test(names_are_whole),
     };
