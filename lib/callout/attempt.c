@@ -283,7 +283,8 @@ static void finish_paused(struct attempt *attempt)
     struct callout_item *item = attempt->todo;
     struct address_record paused;
 
-    limited_record(attempt, RB_LIMIT_HOST_PAUSED, &paused);
+    limited_record(attempt, attempt->over_rate ? RB_LIMIT_DOMAIN_RATE : RB_LIMIT_HOST_PAUSED,
+                   &paused);
     for (struct callout_item *next; item != NULL; item = next) {
         next = item->next;
         attempt_limit(item, &paused);

@@ -39,6 +39,7 @@ struct attempt {
     bool reached;           /* one got as far as being asked */
     bool full;              /* one had no room for another session: what is left is for later */
     bool paused;            /* one is left alone for a while: what is left is not asked for now */
+    bool over_rate;         /* and that is by a rate of ours */
     bool dns_failed;        /* not every host, or address of one, was found */
     bool held_back;         /* one was not called because of the breaker */
     bool passed_over;       /* one was not called, for all that was left is for another */

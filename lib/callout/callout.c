@@ -125,6 +125,10 @@ static bool owner_lets_call(struct attempt *attempt, const char *mx, const char 
         attempt->paused = true;
         remark(attempt, mx, ip, "left alone for a while: it was too much for it");
         return false;
+    case CALLOUT_OVER_RATE:
+        attempt->paused = attempt->over_rate = true;
+        remark(attempt, mx, ip, "called as often as may be: not now");
+        return false;
     default:
         attempt->held_back = true;
         remark(attempt, mx, ip, "held back: it failed too often");

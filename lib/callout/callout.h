@@ -62,6 +62,7 @@ enum callout_permission {
     CALLOUT_HELD_BACK, /* it failed too often (breaker): the next host is called */
     CALLOUT_FULL,      /* as many sessions with it as there may be: what is left is handed back */
     CALLOUT_PAUSED,    /* it was too much for it a moment ago: what is left is not asked for now */
+    CALLOUT_OVER_RATE, /* it was called as often as may be: nor is what is left asked for now */
 };
 
 /* Who finds out whether the domain accepts everything. */

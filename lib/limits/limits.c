@@ -5,6 +5,8 @@
 
 #include "limits/limits.h"
 
+#include "base/ip.h"
+
 #include <stdio.h>
 
 enum { KEY_SIZE = RB_DOMAIN_MAX + 2 };
@@ -95,6 +97,25 @@ enum rb_limit limits_admit(struct limits *limits, const struct rb_options *o,
                            const struct limits_request *request)
 {
     return look(limits, o, request, true);
+}
+
+bool limits_admit_host(struct limits *limits, const struct rb_options *o, const char *ip,
+                       int64_t now_ms)
+{
+    char network[RATES_CLIENT_KEY_SIZE] = "";
+    struct sockaddr_storage address;
+    struct charge calls;
+    bool allowed;
+
+    if (ip_sockaddr_parse(ip, &address))
+        rates_client_key((const struct sockaddr *)&address, network, sizeof network);
+    calls = charge(RB_LIMIT_DOMAIN_RATE, &o->per_domain_rate, 'd', network);
+    pthread_mutex_lock(&limits->lock);
+    allowed = rates_allow(limits->rates, calls.key, calls.rate, now_ms);
+    if (allowed)
+        (void)rates_take(limits->rates, calls.key, calls.rate, now_ms);
+    pthread_mutex_unlock(&limits->lock);
+    return allowed;
 }
 
 void limits_note(struct limits *limits, const char *domain, const char *address_key,

@@ -52,6 +52,13 @@ enum rb_limit limits_forbids(struct limits *limits, const struct rb_options *o,
 enum rb_limit limits_admit(struct limits *limits, const struct rb_options *o,
                            const struct limits_request *request);
 
+/*
+ * Whether the host at this address may be called once more, by whatever name: as a domain may, by
+ * per_domain_rate. That is counted then. IPv6 by /64.
+ */
+bool limits_admit_host(struct limits *limits, const struct rb_options *o, const char *ip,
+                       int64_t now_ms);
+
 /* A mail host has told of an address of the domain: shield_note. */
 void limits_note(struct limits *limits, const char *domain, const char *address_key,
                  enum rb_verdict verdict, const struct rb_shield_options *options, int64_t now_s);

@@ -157,15 +157,36 @@ static bool is_own_store(const struct job *job)
     return relay_is_own(sched_relay(job->callout));
 }
 
+/*
+ * Whether a host may be called once more that clients name as they please: any number of names may
+ * stand for one victim's address. How often other hosts are called, their domains' rates say.
+ */
+static bool is_within_rate(const struct job *job, const char *ip)
+{
+    struct rb_verifier *verifier = job->verifier;
+
+    if (!relay_is_host(sched_relay(job->callout)) ||
+        limits_admit_host(&verifier->limits, &job->options->o, ip,
+                          clock_monotonic_ms(verifier->clock)))
+        return true;
+    atomic_fetch_add(&verifier->counters.limited, 1);
+    return false;
+}
+
 static enum callout_permission may_call(void *arg, const char *mx, const char *ip)
 {
     struct job *job = arg;
+    enum callout_permission permission;
     bool on_trial;
 
     if (is_held_back(job, ip, &on_trial))
         return CALLOUT_HELD_BACK;
     job->contact = (struct sched_contact){.let_in = false};
-    return sched_host_enter(job->verifier->sched, job->callout, mx, ip, on_trial);
+    permission = sched_host_enter(job->verifier->sched, job->callout, mx, ip, on_trial);
+    if (permission != CALLOUT_CALL || is_within_rate(job, ip))
+        return permission;
+    sched_host_leave(job->verifier->sched, job->callout, ip, &job->contact);
+    return CALLOUT_OVER_RATE;
 }
 
 static void left(void *arg, const char *ip, bool is_last)

@@ -52,7 +52,7 @@ static struct world {
     size_t own_count;
     const char *relay;
     struct domain_record facts;
-    const char *held_ip, *full_ip, *paused_ip;
+    const char *held_ip, *full_ip, *paused_ip, *over_rate_ip;
     const char *others_at; /* other sessions of ours are open there */
     unsigned paused;       /* hosts that said it was too much */
     unsigned lags_asked;   /* how often one that had just ended might have counted */
@@ -193,6 +193,8 @@ static enum callout_permission may_call(void *arg, const char *mx, const char *i
         return CALLOUT_FULL;
     if (is_ip(world.paused_ip, ip))
         return CALLOUT_PAUSED;
+    if (is_ip(world.over_rate_ip, ip))
+        return CALLOUT_OVER_RATE;
     world.entered++;
     return CALLOUT_CALL;
 }
@@ -2065,6 +2067,18 @@ static void a_host_that_is_left_alone_is_not_called(void **state)
     assert_int_equal(world.learned_count, 0);
 }
 
+static void a_host_that_was_called_often_enough_is_not_called(void **state)
+{
+    (void)state;
+    start_saying(0, UNKNOWN_USER);
+    start_saying(1, UNKNOWN_USER);
+    world.over_rate_ip = "127.0.0.1";
+    is(ask("three.example", "a@three.example"), RB_REASON_LIMITED);
+    assert_string_equal(world.answer[0].rule, "per_domain_rate");
+    nobody_was_called();
+    assert_int_equal(world.learned_count, 0);
+}
+
 /* --- What counts against a host -------------------------------------------------- */
 
 static void what_one_recipient_is_refused_is_not_the_host(void **state)
@@ -3526,6 +3540,7 @@ int main(void)
         T(what_was_answered_before_it_became_too_much_stands),
         T(a_greylist_is_not_left_alone),
         T(a_host_that_is_left_alone_is_not_called),
+        T(a_host_that_was_called_often_enough_is_not_called),
         T(what_one_recipient_is_refused_is_not_the_host),
         T(what_all_of_us_would_be_told_is),
         T(no_way_to_a_host_says_nothing_of_it),

@@ -122,6 +122,30 @@ static void a_rate_of_none_is_no_limit(void **state)
         assert_int_equal(refusal(f, "a.example", "192.0.2.1"), RB_LIMIT_NONE);
 }
 
+static bool may_be_called(struct fixture *f, const char *ip)
+{
+    return limits_admit_host(&f->limits, &f->o, ip, f->now_ms);
+}
+
+static void a_host_is_called_no_more_than_a_domains_rate(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 3; i++)
+        assert_true(may_be_called(f, "192.0.2.1"));
+    for (int i = 0; i < 100; i++)
+        assert_false(may_be_called(f, "192.0.2.1"));
+    assert_true(may_be_called(f, "192.0.2.2"));
+    for (int i = 0; i < 3; i++)
+        assert_true(may_be_called(f, i == 0 ? "2001:db8::1" : "2001:db8::2"));
+    assert_false(may_be_called(f, "2001:db8::3"));
+    assert_true(may_be_called(f, "2001:db8:0:1::3"));
+    f->now_ms = 20000; /* a third of the period: one more */
+    assert_true(may_be_called(f, "192.0.2.1"));
+    assert_false(may_be_called(f, "192.0.2.1"));
+    assert_int_equal(refusal(f, "a.example", "192.0.2.1"), RB_LIMIT_NONE);
+}
+
 static void raise_shield(struct fixture *f, const char *domain)
 {
     for (int i = 0; i < 4; i++) {
@@ -199,6 +223,7 @@ int main(void)
         TEST(what_one_limit_forbids_costs_the_others_nothing),
         TEST(who_is_not_known_has_no_rate_of_a_client),
         TEST(a_rate_of_none_is_no_limit),
+        TEST(a_host_is_called_no_more_than_a_domains_rate),
         TEST(a_domain_forged_in_bulk_is_left_alone),
         TEST(a_shield_that_was_turned_off_holds_nothing_back),
         TEST(threads_share_one_rate),

@@ -29,6 +29,7 @@ static const struct fake_dns_row zone[] = {
     {.name = "mx.example", .type = ns_t_a, .answers = here, .count = 1},
     {.name = "mx.example", .type = ns_t_txt, .answers = owns, .count = 1},
     {.name = "other.example", .type = ns_t_a, .answers = here, .count = 1},
+    {.name = "third.example", .type = ns_t_a, .answers = here, .count = 1},
     {.name = "one.example", .type = ns_t_mx, .answers = mx, .count = 1},
     {.name = "private.example", .type = ns_t_a, .answers = private_net, .count = 1},
     {.name = "nowhere.example", .type = ns_t_mx, .answers = nowhere_mx, .count = 1},
@@ -400,6 +401,29 @@ static void a_peer_is_asked_though_its_address_is_private(void **state)
     assert_string_equal(line, "AYTTM-54321-25-0a000002");
 }
 
+static void the_names_of_one_address_have_one_rate(void **state)
+{
+    static const char *const names[] = {"mx.example", "other.example", "third.example"};
+    struct rig *rig = *state;
+    struct rb_client_question question;
+
+    rig->options.per_domain_rate = (struct rb_rate){2, 3600};
+    rig->options.idle_timeout_ms = 0;
+    rig_open(rig);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const struct rb_client_answer answer = ask_helo(rig, names[i]);
+
+        assert_said(&answer, i < 2 ? RB_CLIENT_CONFIRMED : RB_CLIENT_UNKNOWN,
+                    i < 2 ? NULL : "per_domain_rate");
+    }
+    assert_int_equal(rig_connections(rig), 2);
+    assert_int_equal(rig_stats(rig).limited, 1);
+    question = about("[127.0.0.77]"); /* another victim's */
+    assert_int_equal(ask(rig, &question).result, RB_CLIENT_UNREACHABLE);
+    rig_reopen(rig); /* nothing was learned of the host: it knows the verb */
+    assert_int_equal(ask_helo(rig, "third.example").result, RB_CLIENT_CONFIRMED);
+}
+
 static void what_can_be_no_question_is_refused(void **state)
 {
     static const char *const hosts[] = {
@@ -548,8 +572,8 @@ static void a_limit_leaves_it_unknown(void **state)
     }
     assert_int_equal(rig_connections(rig), 2);
     assert_int_equal(rig_stats(rig).limited, 2);
-    answer = ask_helo(rig, "other.example"); /* the rate is each host's own */
-    assert_said(&answer, RB_CLIENT_CONFIRMED, NULL);
+    answer = ask_helo(rig, "[127.0.0.77]"); /* the rate is each host's own */
+    assert_said(&answer, RB_CLIENT_UNREACHABLE, NULL);
 }
 
 static void the_gate_holds_back_whom_the_helo_name_disowns(void **state)
@@ -781,6 +805,7 @@ int main(void)
         TEST(rcpt_and_verb_are_of_one_connection),
         TEST(the_host_that_is_named_is_asked),
         TEST(a_peer_is_asked_though_its_address_is_private),
+        TEST(the_names_of_one_address_have_one_rate),
         TEST(what_can_be_no_question_is_refused),
         TEST(tickets_of_one_kind_are_none_of_the_other),
         TEST(a_host_without_the_verb_is_asked_less_and_less_often),
