@@ -760,6 +760,14 @@ enum rb_error rb_verifier_flush(struct rb_verifier *verifier);
 void rb_check_identity(struct rb_verifier *verifier, int64_t until_ms,
                        void (*warn)(void *arg, const char *text), void *arg);
 
+/*
+ * The addresses of a host, by its A and AAAA records; that of a text which is an IP address is
+ * itself. Port 0. Writes at most `size` of them, and returns how many; 0: there are none, or they
+ * could not be looked up. Asks DNS, until until_ms of rb_now_ms. Any thread.
+ */
+size_t rb_host_addresses(struct rb_verifier *verifier, const char *host, int64_t until_ms,
+                         struct sockaddr_storage *addresses, size_t size);
+
 /* --- Connect back ----------------------------------------------------------- */
 
 /* How far a client is confirmed by the host that it claims to be. A newer library may tell more. */

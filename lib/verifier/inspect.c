@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * inspect: what a program may want to see of a verifier beside answers: what is held back, whether
- * we are who we say we are, who vouches for a client. Owns nothing. No lock held.
+ * we are who we say we are, where a host is, who vouches for a client. Owns nothing. No lock held.
  */
 #include "config.h"
 
 #include "verifier/verifier.h"
 
 #include "base/sized.h"
+#include "base/ip.h"
 #include "base/text.h"
+#include "dns/addresses.h"
 #include "limits/breaker.h"
 #include "mail/relay.h"
 #include "spf/check.h"
@@ -121,6 +123,27 @@ void rb_check_identity(struct rb_verifier *verifier, int64_t until_ms,
     snapshot_put(snapshot);
     for (size_t i = 0; i < found.count; i++)
         warn(arg, found.warning[i]);
+}
+
+/* --- Where a host is ------------------------------------------------------ */
+
+size_t rb_host_addresses(struct rb_verifier *verifier, const char *host, int64_t until_ms,
+                         struct sockaddr_storage *addresses, size_t size)
+{
+    struct dns_address_list found = {.count = 0};
+    struct snapshot *snapshot;
+    size_t count;
+
+    if (ip_sockaddr_parse(host, &found.address[0])) {
+        found.count = 1;
+    } else {
+        snapshot = snapshots_get(&verifier->snapshots);
+        (void)dns_addresses(snapshot->dns, host, RB_IP_ANY, until_ms, &found);
+        snapshot_put(snapshot);
+    }
+    count = found.count < size ? found.count : size;
+    memcpy(addresses, found.address, count * sizeof *addresses);
+    return count;
 }
 
 /* --- SPF ------------------------------------------------------------------ */

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "base/ip.h"
 #include "verifier_rig.h"
 
 enum { DNS_MS = 1200 }; /* for a name server that says nothing: a shorter wait would not count */
@@ -303,6 +304,42 @@ static void a_name_that_resolves_to_nothing_is_warned_of(void **state)
     assert_non_null(strstr(warning, "probe.example.net"));
 }
 
+static void a_host_has_the_addresses_of_its_name(void **state)
+{
+    static const struct {
+        const char *host, *address; /* NULL: none */
+    } table[] = {
+        {"mx.example.org", "127.0.0.1"},
+        {"MX.Example.ORG", "127.0.0.1"},
+        {"192.0.2.7", "192.0.2.7"},
+        {"2001:db8::7", "2001:db8::7"},
+        {"nowhere.example", NULL},
+        {"example.org", NULL},
+        {"a b", NULL},
+        {"", NULL},
+    };
+    struct sockaddr_storage found[2];
+    struct rig *f = *state;
+    struct ip ip;
+
+    rig_open(f);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        char text[INET6_ADDRSTRLEN] = "";
+        const size_t count = rb_host_addresses(f->verifier, table[i].host,
+                                               rig_until(RIG_PATIENCE_MS), found, COUNT(found));
+
+        print_message("# %s\n", table[i].host);
+        assert_int_equal(count, table[i].address != NULL);
+        if (count == 0)
+            continue;
+        assert_true(ip_from_sockaddr((const struct sockaddr *)&found[0], &ip));
+        ip_text(&ip, text);
+        assert_string_equal(text, table[i].address);
+    }
+    assert_int_equal(
+        rb_host_addresses(f->verifier, "192.0.2.7", rig_until(RIG_PATIENCE_MS), found, 0), 0);
+}
+
 static struct rb_spf_answer spf(struct rig *f, const char *ip, const char *sender, const char *helo)
 {
     struct sockaddr_in client = {.sin_family = AF_INET};
@@ -543,6 +580,7 @@ int main(void)
         TEST(a_host_that_failed_is_held_back),
         TEST(a_rate_that_is_used_up_is_told),
         TEST(a_name_that_resolves_to_nothing_is_warned_of),
+        TEST(a_host_has_the_addresses_of_its_name),
         TEST(a_domain_says_by_which_term_who_may_send),
         TEST(what_the_gate_makes_of_it_is_told),
         TEST(without_a_client_or_a_domain_spf_is_not_asked),
