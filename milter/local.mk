@@ -40,6 +40,8 @@ libmilterparts_la_SOURCES = \
     milter/daemon/service.c milter/daemon/service.h \
     milter/daemon/status.c milter/daemon/status.h \
     milter/extension/connect_back.c milter/extension/connect_back.h \
+    milter/extension/answer.c milter/extension/answer.h \
+    milter/extension/peers.c milter/extension/peers.h \
     milter/mta/filter.c milter/mta/filter.h \
     milter/mta/headers.c milter/mta/headers.h \
     milter/mta/listen.c milter/mta/listen.h \

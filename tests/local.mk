@@ -87,6 +87,7 @@ UNIT = \
     tests/unit/milter/daemon/test_daemon \
     tests/unit/milter/daemon/test_metrics \
     tests/unit/milter/extension/test_connect_back \
+    tests/unit/milter/extension/test_answer \
     tests/unit/milter/mta/test_filter \
     tests/unit/milter/mta/test_headers \
     tests/unit/milter/mta/test_listen \

@@ -11,6 +11,7 @@ static atomic_ullong skips[EXEMPT_MAX];
 static atomic_ullong vouchers[RB_VOUCHER_MAX];
 static atomic_ullong clients[RB_CLIENT_MAX];
 static atomic_ullong waits[METRICS_WAIT_BUCKETS];
+static atomic_ullong answers[VERBS_UNKNOWN + 1], answers_limited;
 static atomic_ullong sessions_open, sessions_total;
 
 static const int64_t bounds_ms[METRICS_WAIT_BUCKETS] = {
@@ -50,6 +51,17 @@ void metrics_waited(int64_t waited_ms)
     atomic_fetch_add(&waits[bucket], 1);
 }
 
+void metrics_answered(enum verbs_word word)
+{
+    if ((unsigned)word <= VERBS_UNKNOWN)
+        atomic_fetch_add(&answers[word], 1);
+}
+
+void metrics_answer_limited(void)
+{
+    atomic_fetch_add(&answers_limited, 1);
+}
+
 void metrics_session_began(void)
 {
     atomic_fetch_add(&sessions_open, 1);
@@ -79,6 +91,16 @@ uint64_t metrics_vouchers(enum rb_voucher voucher)
 uint64_t metrics_clients(enum rb_client_result result)
 {
     return atomic_load(&clients[result]);
+}
+
+uint64_t metrics_answers(enum verbs_word word)
+{
+    return atomic_load(&answers[word]);
+}
+
+uint64_t metrics_answers_limited(void)
+{
+    return atomic_load(&answers_limited);
 }
 
 uint64_t metrics_sessions_open(void)

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "extension/verbs.h"
 #include "session/envelope.h"
 
 enum { METRICS_WAIT_BUCKETS = 12 };
@@ -18,6 +19,8 @@ void metrics_vouched(enum rb_voucher voucher);
 /* A client was asked about, and this was found. */
 void metrics_client(enum rb_client_result result);
 void metrics_waited(int64_t waited_ms);
+void metrics_answered(enum verbs_word word); /* a client that asked whether we talk to it, */
+void metrics_answer_limited(void);           /* that among them which asked too often */
 void metrics_session_began(void);
 void metrics_session_ended(void);
 
@@ -26,6 +29,8 @@ uint64_t metrics_decisions(enum rb_reason reason, enum action action);
 uint64_t metrics_skips(enum exemption exemption);
 uint64_t metrics_vouchers(enum rb_voucher voucher);
 uint64_t metrics_clients(enum rb_client_result result);
+uint64_t metrics_answers(enum verbs_word word);
+uint64_t metrics_answers_limited(void);
 uint64_t metrics_sessions_open(void);
 uint64_t metrics_sessions_total(void);
 

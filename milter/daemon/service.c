@@ -17,6 +17,7 @@
 #include "base/sleep.h"
 #include "base/text.h"
 #include "daemon/observer.h"
+#include "extension/sockets.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t over = PTHREAD_COND_INITIALIZER; /* lock; `changing` or `looking` ended */
@@ -162,12 +163,28 @@ bool service_identity(struct identity *found)
 
 /* --- Starting ------------------------------------------------------------- */
 
+/* Whom the configuration file cannot know of: users whose connections do not show here that they
+ * are theirs. */
+static void warn_of_owners(const struct config *config)
+{
+    for (size_t i = 0; config->connect_back.answer && i < config->connect_back.answer_uid_count;
+         i++)
+        if (!sockets_sees_owner(config->connect_back.answer_uids[i])) {
+            log_line(LOG_LEVEL_WARNING,
+                     "connect_back.answer: connections of user %u cannot be told from others' here "
+                     "(PrivateUsers= of systemd, say): \"maybe\" is the most that is said of them",
+                     (unsigned)config->connect_back.answer_uids[i]);
+            return;
+        }
+}
+
 static void log_warnings(const struct config *config)
 {
     const char *warning;
 
     for (size_t i = 0; (warning = config_warnings(config, i)) != NULL; i++)
         log_line(LOG_LEVEL_WARNING, "%s", warning);
+    warn_of_owners(config);
 }
 
 /* Zeroed where there is no file. */

@@ -75,6 +75,17 @@ static json_t *voucher_counts(void)
     return vouched;
 }
 
+/* What those were told who asked whether we talk to them. */
+static json_t *answer_counts(void)
+{
+    json_t *answers = json_object();
+
+    for (int word = VERBS_YES; word <= VERBS_UNKNOWN; word++)
+        json_object_set_new(answers, verbs_word_name((enum verbs_word)word),
+                            json_integer((json_int_t)metrics_answers((enum verbs_word)word)));
+    return answers;
+}
+
 /* Clients that were asked about: what was found, and of these what a host was called for. */
 static json_t *connect_back_object(const struct rb_stats *stats)
 {
@@ -87,9 +98,10 @@ static json_t *connect_back_object(const struct rb_stats *stats)
         json_object_set_new(results, name, json_integer((json_int_t)metrics_clients(result)));
         json_object_set_new(called, name, json_integer((json_int_t)stats->clients[i]));
     }
-    return json_pack("{s:I, s:I, s:o, s:o}", "questions", (json_int_t)stats->client_questions,
-                     "known", (json_int_t)stats->client_known, "called", called, "results",
-                     results);
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:I}", "questions",
+                     (json_int_t)stats->client_questions, "known", (json_int_t)stats->client_known,
+                     "called", called, "results", results, "answered", answer_counts(),
+                     "answers_limited", (json_int_t)metrics_answers_limited());
 }
 
 static json_t *callout_object(const struct rb_stats *stats)

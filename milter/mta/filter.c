@@ -3,7 +3,8 @@
  * filter: from libmilter to session and back; see filter.h. Callbacks of one session come one at a
  * time, but on different threads: nothing may be kept in thread-local storage. They wait only in
  * session_rcpt, decide_collect, originators_verify and connect_back_check, for max_wait at most in
- * one callback. Owns: counts of callbacks and transactions, as atomics. Lock: none.
+ * one callback, and in answer_command. Owns: counts of callbacks and transactions, as atomics.
+ * Lock: none.
  */
 #include "config.h"
 
@@ -20,6 +21,7 @@
 #include "daemon/metrics.h"
 #include "daemon/observer.h"
 #include "daemon/service.h"
+#include "extension/answer.h"
 #include "extension/connect_back.h"
 #include "mta/headers.h"
 #include "mta/negotiate.h"
@@ -40,6 +42,8 @@ struct terms {
 /* One client on a connection of the MTA's. */
 struct connection {
     struct terms terms;
+    bool exempt;         /* it is there to ask us alone: its messages are not looked at */
+    bool answered;       /* it has asked whether we talk to it */
     bool in_transaction; /* counted in `transactions` */
     struct session session;
     struct header_census census;
@@ -123,6 +127,7 @@ static void add_wishes(struct negotiate_offer *offer)
     struct config *config = service_config();
 
     offer->asks_about_clients = config->connect_back.check;
+    offer->answers = config->connect_back.answer;
     offer->needs_data = config->decide_at == DECIDE_DATA ||
                         (config->connect_back.check && config->decide_at != DECIDE_EOM);
     config_put(config);
@@ -162,6 +167,14 @@ static struct connection *connection_of(SMFICTX *context)
     return kept != NULL && kept->has_client ? (struct connection *)kept : NULL;
 }
 
+/* The client that is there, if its messages are looked at. */
+static struct connection *verified_of(SMFICTX *context)
+{
+    struct connection *connection = connection_of(context);
+
+    return connection != NULL && !connection->exempt ? connection : NULL;
+}
+
 /* Goes on, without an answer where the MTA was told that there is none. */
 static sfsistat leave_quietly(SMFICTX *context)
 {
@@ -179,6 +192,7 @@ static struct connection *connection_new(const struct sockaddr *address, const s
         return NULL;
     connection->terms = *terms;
     connection->terms.has_client = true;
+    connection->exempt = connection->answered = false;
     connection->in_transaction = false;
     connection->census = (struct header_census){0};
     connection->connect_back = NULL;
@@ -273,7 +287,8 @@ static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
         return leave(SMFIS_CONTINUE);
     }
     observer_connection_exempt(&connection->session, exemption);
-    return leave(SMFIS_ACCEPT);
+    connection->exempt = true;
+    return leave(answer_is_for(&connection->session) ? SMFIS_CONTINUE : SMFIS_ACCEPT);
 }
 
 static sfsistat on_helo(SMFICTX *context, char *helo)
@@ -322,7 +337,7 @@ static bool is_authenticated(SMFICTX *context)
 
 static sfsistat on_mail(SMFICTX *context, char **arguments)
 {
-    struct connection *connection = connection_of(context);
+    struct connection *connection = verified_of(context);
 
     enter();
     if (connection == NULL)
@@ -374,7 +389,7 @@ static sfsistat refuse(SMFICTX *context, const struct session *session,
 
 static sfsistat on_rcpt(SMFICTX *context, char **arguments)
 {
-    struct connection *connection = connection_of(context);
+    struct connection *connection = verified_of(context);
     struct decision *decision;
 
     enter();
@@ -437,7 +452,7 @@ static const struct decision *decide_at_data(SMFICTX *context, struct connection
 
 static sfsistat on_data(SMFICTX *context)
 {
-    struct connection *connection = connection_of(context);
+    struct connection *connection = verified_of(context);
     const struct decision *refusal = NULL;
 
     enter();
@@ -462,7 +477,7 @@ static void see_field(struct connection *connection, const char *name, const cha
 
 static sfsistat on_header(SMFICTX *context, char *name, char *value)
 {
-    struct connection *connection = connection_of(context);
+    struct connection *connection = verified_of(context);
 
     enter();
     if (connection != NULL)
@@ -605,7 +620,7 @@ static sfsistat refuse_overflow(SMFICTX *context, const struct session *session)
 
 static sfsistat on_eom(SMFICTX *context)
 {
-    struct connection *connection = connection_of(context);
+    struct connection *connection = verified_of(context);
     struct session *session;
     const struct decision *decision, *fate, *refusal;
 
@@ -644,12 +659,28 @@ static sfsistat on_eom(SMFICTX *context)
 
 static sfsistat on_abort(SMFICTX *context)
 {
-    struct connection *connection = connection_of(context);
+    struct connection *connection = verified_of(context);
 
     enter();
     if (connection != NULL)
         forget_message(connection, queue_id(context));
     return leave(SMFIS_CONTINUE);
+}
+
+/* --- What the MTA does not know --------------------------------------------- */
+
+/* ACCEPT would have the MTA leave us out from then on, and DISCARD drop the message. */
+static sfsistat on_unknown(SMFICTX *context, const char *command)
+{
+    struct connection *connection = connection_of(context);
+    struct smtp_reply reply;
+
+    enter();
+    if (connection == NULL || command == NULL ||
+        !answer_command(&connection->session, &connection->answered, command, &reply) ||
+        !set_reply(context, &reply))
+        return leave(SMFIS_CONTINUE);
+    return leave(SMFIS_TEMPFAIL);
 }
 
 bool filter_register(const char *listen, bool listens_by_tcp)
@@ -670,6 +701,7 @@ bool filter_register(const char *listen, bool listens_by_tcp)
         .xxfi_eom = on_eom,
         .xxfi_abort = on_abort,
         .xxfi_close = on_close,
+        .xxfi_unknown = on_unknown,
         .xxfi_negotiate = on_negotiate,
     };
 

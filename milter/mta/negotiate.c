@@ -45,11 +45,13 @@ static void ask_for_macros(SMFICTX *context, bool asks_about_clients)
  * Steps that the MTA is spared. libmilter knows no way from DATA to the end of a message but by a
  * header field or the end of the header, and leaves the end of a message that has neither without
  * an answer: who is told of DATA is told of the end of the header. From an unknown command it knows
- * none but by DATA.
+ * none but by DATA, of which an MTA that cannot spare us it does not tell (milter_protocol = 3 of
+ * Postfix).
  */
 static unsigned long spared_steps(const struct negotiate_offer *offer, bool wants_data)
 {
-    unsigned long spared = offer->steps & (SMFIP_NOBODY | SMFIP_NOUNKNOWN);
+    const bool wants_unknown = offer->answers && (offer->steps & SMFIP_NODATA) != 0;
+    unsigned long spared = offer->steps & (SMFIP_NOBODY | (wants_unknown ? 0UL : SMFIP_NOUNKNOWN));
 
     if (!wants_data && (spared & SMFIP_NOUNKNOWN) != 0 && (offer->steps & SMFIP_NODATA) != 0)
         spared |= SMFIP_NODATA | (offer->steps & SMFIP_NOEOH);

@@ -19,6 +19,7 @@ struct negotiate_offer {
     bool by_tcp;                  /* the MTA has come by TCP */
     bool needs_data;              /* xxfi_data has something to do */
     bool asks_about_clients;      /* where a client comes from, and has come to, must be known */
+    bool answers;                 /* xxfi_unknown has something to do */
 };
 
 /*

@@ -88,6 +88,21 @@ static void print_identity(json_t *status)
         printf("%-12s%s\n", "  warning", json_string_value(warning));
 }
 
+/* Nothing where nobody has asked, as they cannot where it is off. */
+static void print_connect_back(json_t *connect_back)
+{
+    json_t *answered = json_object_get(connect_back, "answered"), *count;
+    json_int_t sum = 0;
+    const char *word;
+
+    json_object_foreach(answered, word, count) sum += json_integer_value(count);
+    if (sum == 0)
+        return;
+    print_counts("answered", answered);
+    printf("%-12s%" JSON_INTEGER_FORMAT " over a rate\n", "",
+           number(connect_back, "answers_limited"));
+}
+
 static void print_status(json_t *status)
 {
     json_t *sessions = json_object_get(status, "sessions");
@@ -125,6 +140,7 @@ static void print_status(json_t *status)
     print_counts("skipped", json_object_get(status, "skipped"));
     print_counts("vouched", json_object_get(status, "vouched"));
     print_counts("clients", json_object_get(json_object_get(status, "connect_back"), "results"));
+    print_connect_back(json_object_get(status, "connect_back"));
     print_counts("cache", cache);
     print_hosts(json_object_get(status, "limits"));
     print_limits(json_object_get(status, "limits"));

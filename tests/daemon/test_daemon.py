@@ -305,6 +305,60 @@ def _play(daemon, mta, sender, user, text):
     return odd
 
 
+# --- Verbs that the MTA does not know -------------------------------------------------------------
+
+ANSWERS = 'connect_back { answer = yes answer_users = { root } }\n'
+POINTS = ("before HELO", "before MAIL", "before RCPT", "before DATA", "after the message")
+SAID = b"450 4.5.0 AYTTM unknown\0"
+
+
+def a_verb_may_come_at_each_point(tap, daemon):
+    """And what the session goes on with is answered, the end of a message without header too."""
+    for stage, more, mta in itertools.product(("rcpt", "data", "eom"), ("", ANSWERS), MTAS):
+        daemon.reload(f'decide_at = "{stage}"\n{more}limits {{ per_client_rate = "100000/m" }}')
+        text = f"{daemon.place.name}, decide_at = {stage}, {mta}, {'answers' if more else 'does not answer'}"
+        knows = bool(more) and MTAS[mta][0][0] >= miltertalk.DATA_SINCE
+        try:
+            odd, hangs = [each for point in POINTS for each in _ask_at(daemon, mta, point, knows)], False
+        except OSError as error:
+            odd, hangs = [error], True
+        tap.ok(not odd, f"{text}: verbs at each point of a session", *odd[:5])
+        if hangs:
+            return  # the others would as well, each for so long
+
+
+def _ask_at(daemon, mta, point, answers):
+    """What is otherwise than it should be, with one of two verbs that is ours, at one point."""
+    talk = miltertalk.Talk(connected=daemon.place.connect(), offer=MTAS[mta][0], patience=PATIENCE_S)
+    odd = []
+    due = [("y", SAID) if answers else ("c", b"")]  # once a connection
+
+    def reach(here):
+        if here != point:
+            return
+        told = [talk.unknown(line) for line in (b"NOSUCH x", b"AYTTM-54321-25", b"AYTTM-54321-25")]
+        if told != [("c", b""), due.pop() if due else ("c", b""), ("c", b"")]:
+            odd.append(f"{point}: {told}")
+
+    talk.connect(address=STRANGER)
+    reach("before HELO")
+    talk.helo(b"client.example")
+    reach("before MAIL")
+    for _ in range(2):
+        talk.mail(b"<>")
+        reach("before RCPT")
+        told = talk.rcpt(b"<someone@our.example>")[0]
+        reach("before DATA")
+        told += talk.end()[0][0]
+        if told != "cc":
+            odd.append(f"{point}, then a message: {told}")
+        reach("after the message")
+    if not talk.is_silent():
+        odd.append(f"{point}: an answer that nobody waited for")
+    talk.close()
+    return odd
+
+
 # --- Signals --------------------------------------------------------------------------------------
 
 LISTS, ENTRIES = 100, 4000  # enough that it is seen while it reads them,
@@ -483,6 +537,7 @@ def run_answers(tap, make):
         daemon.start()
         daemon.await_listening()
         every_message_is_answered(tap, daemon)
+        a_verb_may_come_at_each_point(tap, daemon)
         tap.equal(daemon.stop(), 0, f"{kind.name}: it ends in order", daemon.log()[-2000:])
 
 

@@ -13,7 +13,8 @@ import waiting
 
 OFFER = 6, 0x1FF, 0x1FFFFF  # what an MTA of today says: version, actions, steps that it may spare
 DATA_SINCE = 4  # the version that told DATA first
-NO_STEP = {"C": 0x01, "H": 0x02, "M": 0x04, "R": 0x08, "L": 0x20, "N": 0x40, "T": 0x200, "B": 0x10}
+UNKNOWN_SINCE = 3  # and commands that the MTA does not know
+NO_STEP = {"C": 0x01, "H": 0x02, "M": 0x04, "R": 0x08, "L": 0x20, "N": 0x40, "U": 0x100, "T": 0x200, "B": 0x10}
 NO_REPLY = {
     "C": 0x1000,
     "H": 0x2000,
@@ -22,6 +23,7 @@ NO_REPLY = {
     "L": 0x80,
     "N": 0x40000,
     "T": 0x10000,
+    "U": 0x20000,
     "B": 0x80000,
 }
 FINAL = "acrtdy4f"  # accept, continue, reject, tempfail, discard, reply code, shutdown, conn fail
@@ -63,6 +65,10 @@ class Talk:
         """DATA; header() and end() see to it themselves. After a field libmilter ignores it."""
         self._data_told = True
         return self.step("T", b"") if self._version >= DATA_SINCE else ("c", b"")
+
+    def unknown(self, line):
+        """A command that the MTA does not know; "c" is for the MTA's own answer."""
+        return self.step("U", line + b"\0") if self._version >= UNKNOWN_SINCE else ("c", b"")
 
     def header(self, name, value):
         if not self._data_told:

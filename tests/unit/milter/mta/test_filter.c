@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "extension/answer.h"
 #include "fake_milter.h"
 #include "mta/headers.h"
 #include "daemon/metrics.h"
@@ -249,15 +250,16 @@ struct negotiated {
 
 static void for_each_offer(void (*holds)(const struct negotiated *))
 {
-    for (unsigned set = 0; set < 1U << (COUNT(maybe) + 3); set++) {
+    for (unsigned set = 0; set < 1U << (COUNT(maybe) + 4); set++) {
         struct negotiated n = {.offer = {.actions = ALL_ACTIONS,
                                          .steps = never,
                                          .by_tcp = (set & 1) != 0,
-                                         .needs_data = (set & 2) != 0},
+                                         .needs_data = (set & 2) != 0,
+                                         .answers = (set & 8) != 0},
                                .mail_tells_id = (set & 4) != 0};
 
         for (size_t i = 0; i < COUNT(maybe); i++)
-            n.offer.steps |= (set >> (3 + i) & 1) != 0 ? maybe[i] : 0;
+            n.offer.steps |= (set >> (4 + i) & 1) != 0 ? maybe[i] : 0;
         negotiate_note_mail(n.mail_tells_id);
         memset(&mta, 0, sizeof mta);
         n.quiet = negotiate(&mta, &n.offer, &n.actions, &n.steps);
@@ -269,10 +271,11 @@ static void for_each_offer(void (*holds)(const struct negotiated *))
 static void has_a_way_to_the_end(const struct negotiated *n)
 {
     const bool data = (n->steps & SMFIP_NODATA) == 0, eoh = (n->steps & SMFIP_NOEOH) == 0;
-    const bool unknown = (n->steps & SMFIP_NOUNKNOWN) == 0;
+    const bool unknown = (n->offer.steps & ~n->steps & SMFIP_NOUNKNOWN) != 0;
+    const bool data_is_known = (n->offer.steps & SMFIP_NODATA) != 0;
 
     assert_true(!data || eoh);
-    assert_true(!unknown || data);
+    assert_true(!unknown || (data && data_is_known));
     assert_true(data || !n->offer.needs_data);
     assert_true(data || !n->offer.by_tcp);
 }
@@ -282,6 +285,21 @@ static void whatever_is_told_there_is_a_way_to_the_end_of_the_message(void **sta
 {
     (void)state;
     for_each_offer(has_a_way_to_the_end);
+}
+
+/* Of unknown commands nobody is told who does not answer: it costs the MTA a wait. */
+static void asks_for_unknown_commands_only_to_answer(const struct negotiated *n)
+{
+    const unsigned long asked = n->offer.steps & ~n->steps & SMFIP_NOUNKNOWN;
+    const bool answers = n->offer.answers && (n->offer.steps & SMFIP_NODATA) != 0;
+
+    assert_int_equal(asked, answers ? n->offer.steps & SMFIP_NOUNKNOWN : 0);
+}
+
+static void unknown_commands_are_asked_for_to_answer_them(void **state)
+{
+    (void)state;
+    for_each_offer(asks_for_unknown_commands_only_to_answer);
 }
 
 static void is_as_offered(const struct negotiated *n)
@@ -364,15 +382,19 @@ static void sendmail_is_not_asked_for_its_queue_id_twice(void **state)
     assert_true(unanswered);
 }
 
-static void data_is_asked_for_where_it_is_decided_at_or_by_tcp(void **state)
+static void data_is_asked_for_where_it_is_decided_at_by_tcp_and_to_answer(void **state)
 {
     static const struct {
         const char *text;
         bool by_tcp, told;
     } table[] = {
-        {"decide_at = \"rcpt\"", false, false}, {"decide_at = \"rcpt\"", true, true},
-        {"decide_at = \"data\"", false, true},  {"decide_at = \"data\"", true, true},
-        {"decide_at = \"eom\"", false, false},  {"decide_at = \"eom\"", true, true},
+        {"connect_back { answer = yes }", false, true},
+        {"decide_at = \"rcpt\"", false, false},
+        {"decide_at = \"rcpt\"", true, true},
+        {"decide_at = \"data\"", false, true},
+        {"decide_at = \"data\"", true, true},
+        {"decide_at = \"eom\"", false, false},
+        {"decide_at = \"eom\"", true, true},
     };
     struct session_rig *f = *state;
 
@@ -486,6 +508,111 @@ static void a_client_may_leave_at_any_time(void **state)
             (void)end();
         leaves();
     }
+}
+
+/* --- Unknown commands ------------------------------------------------------ */
+
+/* An answer of ours has its reply set just before, and nothing else is asked for. */
+static void unknown_is(const char *line, const char *word)
+{
+    char call[64] = "";
+    const sfsistat told = filter()->xxfi_unknown(&mta, line);
+
+    print_message("# %s\n", line);
+    if (word != NULL)
+        (void)snprintf(call, sizeof call, "setreply 450 4.5.0 AYTTM %s\n", word);
+    assert_int_equal(told, word != NULL ? SMFIS_TEMPFAIL : SMFIS_CONTINUE);
+    has_called(call);
+}
+
+/* Nobody has a connection of theirs to a documentation address. */
+static void begin_to_ask(struct session_rig *f, const char *more)
+{
+    char text[256];
+
+    answer_forget();
+    (void)snprintf(text, sizeof text, "connect_back { answer = yes answer_users = { root } %s }\n",
+                   more);
+    begin(f, text);
+}
+
+static void who_asks_is_answered_at_any_point_of_a_session(void **state)
+{
+    struct session_rig *f = *state;
+
+    for (int steps = 0; steps < 5; steps++) {
+        begin_to_ask(f, "");
+        unknown_is("NOSUCH", NULL);
+        if (steps > 0)
+            mail("<good@example.org>");
+        if (steps > 1)
+            assert_int_equal(rcpt("<u@a.example>"), SMFIS_CONTINUE);
+        if (steps > 2)
+            gives_up();
+        fake_milter_forget(&mta);
+        unknown_is("AYTTM-54321-25", "unknown");
+        unknown_is("AYTTM-54321-25", NULL); /* once a connection */
+        if (steps < 1 || steps > 2)
+            mail("<good@example.org>");
+        if (steps != 2)
+            assert_int_equal(rcpt("<u@a.example>"), SMFIS_CONTINUE);
+        assert_int_equal(data(), SMFIS_CONTINUE);
+        assert_int_equal(end(), SMFIS_CONTINUE);
+        assert_int_equal(fake_milter_count(&mta, "insheader 0 X-Ringback: valid"), 1);
+        leaves();
+    }
+}
+
+static void a_reply_that_cannot_be_set_is_the_mta_s(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin_to_ask(f, "");
+    mta.fail = "setreply";
+    assert_int_equal(filter()->xxfi_unknown(&mta, "AYTTM"), SMFIS_CONTINUE);
+    leaves();
+}
+
+static void nobody_is_answered_where_that_is_off_or_nobody_is_there(void **state)
+{
+    struct session_rig *f = *state;
+
+    begin(f, "");
+    unknown_is("AYTTM-54321-25", NULL);
+    leaves();
+    unknown_is("AYTTM-54321-25", NULL);
+    begin_to_ask(f, "");
+    unknown_is("AYTTM-54321-25", "unknown");
+    assert_int_equal(arrives_from(NULL), SMFIS_CONTINUE);
+    unknown_is("AYTTM-54321-25", NULL);
+    leaves();
+}
+
+/* Its messages are let through as if we were not there. */
+static void a_trusted_client_may_ask(void **state)
+{
+    static const char text[] = "trusted_networks = { \"198.51.100.0/24\", \"127.0.0.0/8\" }\n"
+                               "connect_back { answer = yes answer_users = { root } }\n";
+    struct session_rig *f = *state;
+
+    answer_forget();
+    session_rig_begin(f, text);
+    assert_true(filter_register("unix:/nowhere", false));
+    offer(ALL_ACTIONS, ALL_STEPS);
+    fake_milter_forget(&mta);
+    assert_int_equal(arrives_from(session_rig_client(SESSION_RIG_CLIENT)), SMFIS_CONTINUE);
+    greets();
+    mail("<bad@example.org>");
+    assert_int_equal(rcpt("<u@a.example>"), SMFIS_CONTINUE);
+    unknown_is("AYTTM-54321-25", "unknown");
+    assert_int_equal(data(), SMFIS_CONTINUE);
+    field("X-Ringback", "valid");
+    assert_int_equal(end(), SMFIS_CONTINUE);
+    has_called_nothing();
+    gives_up();
+    leaves();
+    assert_int_equal(arrives_from(session_rig_client("127.0.0.1")), SMFIS_ACCEPT);
+    leaves();
 }
 
 /* --- Replies --------------------------------------------------------------- */
@@ -1408,15 +1535,20 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(whatever_is_told_there_is_a_way_to_the_end_of_the_message),
+        T(unknown_commands_are_asked_for_to_answer_them),
         T(nothing_is_asked_for_that_was_not_offered),
         T(all_that_needs_no_answer_goes_without_but_for_sendmail_by_tcp),
         T(sendmail_is_not_asked_for_its_queue_id_twice),
-        T(data_is_asked_for_where_it_is_decided_at_or_by_tcp),
+        T(data_is_asked_for_where_it_is_decided_at_by_tcp_and_to_answer),
         T(who_asks_about_clients_asks_for_data_and_for_the_macros_of_a_connection),
         T(what_is_not_answered_is_not_answered_without_a_client_either),
         T(a_trusted_client_is_let_through_at_once),
         T(a_second_client_on_a_connection_ends_the_session_of_the_first),
         T(a_client_may_leave_at_any_time),
+        T(who_asks_is_answered_at_any_point_of_a_session),
+        T(a_reply_that_cannot_be_set_is_the_mta_s),
+        T(nobody_is_answered_where_that_is_off_or_nobody_is_there),
+        T(a_trusted_client_may_ask),
         T(a_refusal_sets_its_reply_and_asks_for_nothing_else),
         T(who_is_let_in_has_no_reply_set),
         T(the_store_hears_the_size_that_the_client_gave),
