@@ -234,8 +234,7 @@ static const struct syntax_option list_options[] = {
     {.name = "kind",
      .value = "KIND",
      SETS(kind, SYNTAX_TEXT),
-     .help = "address (the default), domain, host, fold (one-time senders), retry,\n"
-             "verb (what hosts know beyond SMTP) or all"},
+     .help = "address (the default), domain, host, fold (one-time senders), retry, verb or all"},
     {.name = "domain",
      .value = "NAME",
      SETS(domain, SYNTAX_TEXT),

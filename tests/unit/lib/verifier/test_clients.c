@@ -576,6 +576,31 @@ static void a_limit_leaves_it_unknown(void **state)
     assert_said(&answer, RB_CLIENT_UNREACHABLE, NULL);
 }
 
+/* All these names lead to one host, whoever it is that a client wants to have called so often. */
+static void many_names_from_one_client_are_bounded_by_its_rate(void **state)
+{
+    static const char *const names[] = {"mx.example", "other.example", "doubted.example",
+                                        "disowned.example", "[127.0.0.1]"};
+    struct rig *rig = *state;
+
+    rig->options.per_client_rate = (struct rb_rate){2, 3600};
+    rig_open(rig);
+    for (unsigned i = 0; i < COUNT(names); i++) {
+        struct rb_client_question question = about(names[i]);
+        struct rb_client_prospect prospect;
+        struct rb_client_answer answer;
+
+        rb_client_prospect_init(&prospect);
+        rb_client_answer_init(&answer);
+        assert_int_equal(rb_peek_client(rig->verifier, &question, 0, &prospect, &answer), RB_OK);
+        assert_int_equal(prospect.would_call, i < 2);
+        assert_string_equal(answer.rule, i < 2 ? "" : rb_limit_name(RB_LIMIT_CLIENT_RATE));
+        answer = ask(rig, &question);
+        assert_int_equal(answer.result, i < 2 ? RB_CLIENT_CONFIRMED : RB_CLIENT_UNKNOWN);
+    }
+    assert_int_equal(rig_connections(rig), 2);
+}
+
 static void the_gate_holds_back_whom_the_helo_name_disowns(void **state)
 {
     static const struct {
@@ -812,6 +837,7 @@ int main(void)
         TEST(a_host_that_cannot_be_reached_is_left_alone_for_ten_minutes),
         TEST(what_is_known_can_be_counted_and_forgotten),
         TEST(a_limit_leaves_it_unknown),
+        TEST(many_names_from_one_client_are_bounded_by_its_rate),
         TEST(the_gate_holds_back_whom_the_helo_name_disowns),
         TEST(the_senders_domain_too_is_asked_by_the_gate_before_its_hosts_are),
         TEST(a_client_that_names_its_own_address_passes_the_gate),
