@@ -18,7 +18,8 @@
 
 struct connect_back {
     struct claim claim;
-    struct sockaddr_storage reached; /* where the client has reached us, as it sees it */
+    /* Where the client has reached us, as it sees it: the port, and the address or "any". */
+    struct sockaddr_storage reached;
     bool reached_known;
     /* The claim that was asked about: HELO name and sender's domain; "": none yet. */
     char asked_about[SESSION_TEXT_MAX + RB_DOMAIN_MAX + 2];
@@ -70,16 +71,27 @@ static bool find_public(const struct session *session, struct sockaddr_storage *
     return false;
 }
 
+/* The address that stands for one that is not known. False: neither is the client's. */
+static bool set_any(const struct session *session, struct sockaddr_storage *address)
+{
+    const char *any = session->client.ss_family == AF_INET6 ? "::" : "0.0.0.0";
+
+    return session->client_known && ip_sockaddr_parse(any, address);
+}
+
 static void find_reached(struct connect_back *connect_back, const struct session *session,
                          const struct connect_back_macros *macros)
 {
     struct sockaddr_storage *reached = &connect_back->reached;
+    const uint16_t port = port_of(macros->daemon_port);
+    const bool address_known = find_public(session, reached) ||
+                               read_address(macros->if_addr, reached) ||
+                               read_address(macros->daemon_addr, reached);
 
-    connect_back->reached_known = find_public(session, reached) ||
-                                  read_address(macros->if_addr, reached) ||
-                                  read_address(macros->daemon_addr, reached);
-    if (connect_back->reached_known)
-        ip_sockaddr_set_port(reached, port_of(macros->daemon_port));
+    if (!address_known && !set_any(session, reached))
+        return;
+    ip_sockaddr_set_port(reached, port);
+    connect_back->reached_known = address_known || port != 0;
 }
 
 struct connect_back *connect_back_new(struct session *session,

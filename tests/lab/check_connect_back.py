@@ -41,6 +41,9 @@ def run(tap, rig):
     for part in (_words, _no_words, _known, _many_messages, _one_connection, _null_sender, _forged):
         part(tap, rig)
     _tool(tap, rig)
+    _held_back(tap, rig)
+    _settings(rig, CONFIG.replace("check = yes", 'check = yes target = "mx helo"'))
+    _by_sender(tap, rig)
     _settings(rig, CONFIG + 'decide_at = "eom"\n')
     _at_the_end(tap, rig)
     _settings(rig, CONFIG, dry_run="yes")
@@ -250,6 +253,31 @@ def _tool(tap, rig):
     tap.equal(_said(rig, YES[1]), (0, 0), "explain: nobody is called")
     counts = rig.milter.status()["connect_back"]["results"]
     tap.ok(all(counts[each] for each in ("confirmed", "denied", "unsupported")), "status", counts)
+
+
+# --- Whom else, and whom not ----------------------------------------------------------------------
+
+
+def _held_back(tap, rig):
+    """Whom the sender's domain disowns: its host pays for nothing."""
+    rig.hosts.settled()
+    rig.hosts.reset()
+    lines = len(_lines(rig))
+    mail = rig.send("alice@signs.example", helo=NO[0])
+    tap.ok(mail.accepted, "SPF fail: the message gets in, as on_spf_fail says", mail)
+    tap.equal(_said(rig, NO[1]), (0, 0), "SPF fail: the host that is claimed is not called")
+    tap.equal(len(_lines(rig)), lines, "SPF fail: nothing is logged of it")
+
+
+def _by_sender(tap, rig):
+    rig.hosts.reset()
+    sent = Sent(rig, NO[0], f"{client.unique('user')}@says-yes.example")
+    found = (sent.end.code, sent.verdict)
+    tap.equal(found, (250, "confirmed"), "target = mx helo: the sender's mail host says yes", sent)
+    tap.equal(_said(rig, YES[1]), (1, 1), "target = mx helo: in the one connection")
+    tap.equal(_said(rig, NO[1]), (0, 0), "target = mx helo: nobody else is asked")
+    sent = Sent(rig, NO[0], "")
+    tap.ok(sent.is_refused(NO[0]), "target = mx helo: the null sender has no mail host", sent)
 
 
 # --- Other settings -------------------------------------------------------------------------------

@@ -422,6 +422,12 @@ static void where_the_client_has_reached_us_is_told_by_macros_or_by_the_configur
          "2001:db8::7#0",
          "2001:db8::2#0"},
         {CHECK(""), "198.51.100.7", {.daemon_addr = "0.0.0.0"}, "198.51.100.7#4711", ""},
+        {CHECK(""),
+         "198.51.100.7",
+         {.daemon_addr = "0.0.0.0", .daemon_port = "25"},
+         "198.51.100.7#4711",
+         "0.0.0.0#25"},
+        {CHECK(""), "2001:db8::7", {.daemon_port = "587"}, "2001:db8::7#0", "::#587"},
         /* NAT */
         {CHECK("public_address = { \"2001:db8::9\", \"203.0.113.9\" }"),
          "198.51.100.7",
