@@ -2,7 +2,7 @@
 /*
  * verifier: the rooms that a question goes through, and what the whole counts. For the files that
  * work over several rooms: verifier.c (open, stop, close, stats), api.c and ticket.c (how questions
- * are asked and waited for), gate.c, submit.c, jobs.c, peek.c. The public face is ringback.h.
+ * are asked and waited for), gate.c, submit.c, clients.c, jobs.c, peek.c. The public face is ringback.h.
  *
  * Owns: nothing that changes, but atomics. Lock: none. Each room has one of its own, and says so in
  * its header. Nobody holds the locks of two rooms, but for the cache's own below those of memory

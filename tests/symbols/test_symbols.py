@@ -58,11 +58,13 @@ static const rb_stage stage{1000};
 static const rb_event event{1000};
 static const rb_limit limit{1000};
 static const rb_spf_result result{1000};
+static const rb_client_result client{1000};
 int main()
 {
     const rb_transcript_line line = rb_transcript_get(nullptr, 0);
 
-    return line.dir + int(error) + int(reason) + int(stage) + int(event) + int(limit) + int(result);
+    return line.dir + int(error) + int(reason) + int(stage) + int(event) + int(limit) + int(result) +
+        int(client);
 }
 """
 
