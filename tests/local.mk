@@ -88,6 +88,7 @@ UNIT = \
     tests/unit/milter/daemon/test_metrics \
     tests/unit/milter/extension/test_connect_back \
     tests/unit/milter/extension/test_answer \
+    tests/unit/milter/extension/test_peers \
     tests/unit/milter/mta/test_filter \
     tests/unit/milter/mta/test_headers \
     tests/unit/milter/mta/test_listen \

@@ -61,6 +61,7 @@ CHECKS = {  # which MTAs it is for; those that take long come first
     "headers": lab.MTAS,
     "originators": lab.MTAS,
     "exempt": lab.MTAS,
+    "ayttm_answer": lab.MTAS,
 }
 
 
