@@ -193,6 +193,8 @@ def _many_messages(tap, rig):
     verdicts, cached = zip(*((each.verdict, each.line.get("cached")) for each in sent))
     tap.equal(verdicts, 3 * ("confirmed",), "three messages of a connection", sent)
     tap.equal(cached, ("no", "yes", "yes"), "are of one question")
+    waits = ", ".join(each.line.get("waited", "") for each in sent)
+    tap.note(f"the messages waited {waits} for it; hosts answer at once")
     tap.equal(_said(rig, YES[1])[0], 1, "and one verb")
 
 
