@@ -201,15 +201,13 @@ static void ask(struct session *session, const struct callout_item *item,
 }
 
 /*
- * The session was over before the verb was heard: the host had enough of what came before it, or
- * would not end the transaction.
+ * The session was over before the verb was heard: the host had enough of what came before it.
  */
 static bool is_unheard(const struct session *session, const struct callout_item *item,
                        const struct address_record *record)
 {
     return item->word == VERBS_NONE &&
-           (manners_ends_session(&session->manners, &session->channel, record) ||
-            (record->stage == RB_STAGE_RSET && record->code != 0));
+           manners_ends_session(&session->manners, &session->channel, record);
 }
 
 /*

@@ -281,15 +281,21 @@ static void say_verb(struct dialogue *dialogue)
     (void)!say(dialogue, RB_STAGE_VERB, "%s", dialogue->verb);
 }
 
-/* Never in one flight with RSET: no host has promised that of what it does not know (RFC 2920). */
+/*
+ * Sendmail hands nothing to a milter between RSET and the next MAIL: behind a transaction that was
+ * reset another is begun for the verb. Never in one flight with it: no host has promised that of
+ * what it does not know (RFC 2920).
+ */
 void dialogue_ask_verb(struct dialogue *dialogue, const char *line)
 {
     begin_asking(dialogue, line);
+    dialogue->question = (struct dialogue_question){.mail_from = ""};
     if (!is_sayable(line)) {
         answer_without_reply(dialogue, RB_REASON_INTERNAL_ERROR, "command_refused");
         ready(dialogue);
-    } else if (dialogue->transaction_open) {
-        dialogue_reset(dialogue);
+    } else if (dialogue->was_reset && !dialogue->mail_refused) {
+        dialogue->transactions++;
+        (void)!say(dialogue, RB_STAGE_MAIL, "MAIL FROM:<>");
     } else {
         say_verb(dialogue);
     }
@@ -433,12 +439,11 @@ static bool ask_with_fallback(struct dialogue *dialogue)
 
 static void on_rset(struct dialogue *dialogue, const struct reply *reply)
 {
+    dialogue->was_reset = true;
     if (reply_class(reply) != 2)
         end_with_reply(dialogue, RB_STAGE_RSET);
     else if (!dialogue->asking)
         ready(dialogue);
-    else if (dialogue->verb != NULL)
-        say_verb(dialogue);
     else if (!dialogue->pipelining)
         (void)!say_mail(dialogue);
 }
@@ -449,6 +454,13 @@ static void on_mail(struct dialogue *dialogue, const struct reply *reply)
 
     if (reply_class(reply) == 2) {
         dialogue->transaction_open = true;
+        dialogue->was_reset = false;
+    }
+    if (dialogue->verb != NULL) {
+        say_verb(dialogue); /* where MAIL is refused, too: most MTAs hand it on all the same */
+        return;
+    }
+    if (reply_class(reply) == 2) {
         if (dialogue->queued == 0) /* RCPT was not in the flight */
             (void)!say_rcpt(dialogue);
         return;

@@ -6,7 +6,7 @@
  *
  *     banner -> EHLO (-> HELO) -> [STARTTLS -> handshake -> EHLO] -> ready
  *     ready  -> [RSET] MAIL RCPT [DATA] -> answered -> ready … [RSET] -> ready … QUIT -> over
- *     ready  -> [RSET] a verb beyond SMTP -> answered -> ready
+ *     ready  -> [MAIL] a verb beyond SMTP -> answered -> ready
  *
  * Rules kept here: nothing is said before the banner; the null sender first, the fallback sender
  * once where it is refused; one RCPT a transaction; an answer once given stands, whatever the host
@@ -83,6 +83,7 @@ struct dialogue {
     bool tls, pipelining, starttls, utf8, size;
     uint64_t size_max; /* octets of the largest message that the host takes; 0: it did not say */
     bool transaction_open; /* the next transaction must begin with RSET */
+    bool was_reset;        /* RSET was said, and no MAIL was taken since */
     bool mail_refused;     /* of the question asked now, or of one before */
     bool rcpt_waits;       /* RCPT is not said before MAIL has been answered */
     bool may_quit;         /* need is DIALOGUE_OVER, but QUIT may be said */
@@ -90,7 +91,7 @@ struct dialogue {
 
     /* The transaction. */
     struct dialogue_question question;
-    const char *verb; /* said, or to be said behind RSET, in its stead; NULL: none */
+    const char *verb; /* said, or to be said behind MAIL, in its stead; NULL: none */
     bool asking, fallback_used, skip_rcpt, helo_tried;
     struct dialogue_answer answer;
 
@@ -129,8 +130,8 @@ void dialogue_break_off(struct dialogue *dialogue, enum rb_reason reason, const 
 void dialogue_ask(struct dialogue *dialogue, const struct dialogue_question *question);
 
 /*
- * Says a line of a verb beyond SMTP, outside any transaction, and awaits its reply, which is not
- * judged: whatever it says but 421, the session goes on. dialogue->parser.reply has it whole until
+ * Says a line of a verb beyond SMTP, before the first transaction or in one, and awaits its reply,
+ * which is not judged: whatever it says but 421, the session goes on. dialogue->parser.reply has it whole until
  * the host is heard again. A line that is empty, too long or not of printable ASCII is not said:
  * RB_REASON_INTERNAL_ERROR. Only when dialogue->need is DIALOGUE_NEED_QUESTION; the line is the
  * caller's and must live until the answer is there.
