@@ -10,6 +10,7 @@
 
 #include "callout/callout.h"
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "base/transcript.h"
 #include "callout/attempt.h"
@@ -256,16 +257,22 @@ static void call_target(struct attempt *attempt, const struct relay_target *targ
         call_host(attempt, target->host, port, true);
 }
 
-/* A stranger's host, at its own addresses: netguard has its say. */
+/*
+ * A stranger's host, at its own addresses: netguard has its say. An address is one only as it is
+ * written in mail: "0177.0.0.1" and "127.1" are names, or a client had any number of them for one
+ * host without so much as a zone in DNS.
+ */
 static void call_strangers_host(struct attempt *attempt)
 {
     struct relay_target target;
+    struct sockaddr_storage address;
     uint16_t port;
 
     if (!relay_host_read(attempt->callout->relay, &target))
         return;
     port = target.port != 0 ? target.port : attempt->callout->options->o.port;
-    if (!call_literal(attempt, target.host, port, false))
+    if (!ip_sockaddr_parse(target.host, &address) ||
+        !call_literal(attempt, target.host, port, false))
         call_host(attempt, target.host, port, false);
 }
 
