@@ -178,6 +178,16 @@ static enum rb_client_result result_of(const struct callout_item *item, enum rb_
     return item->greeted ? RB_CLIENT_REACHABLE : unheard(reason);
 }
 
+/*
+ * Whether the verb was said, and the host does not know it: by its reply, or for want of one. Where
+ * it was us who did not wait for that (the session gave way), it may know it.
+ */
+static bool is_not_known(const struct callout_item *item, const struct address_record *record)
+{
+    return item->word == VERBS_NONE && record->stage == RB_STAGE_VERB &&
+           (record->code != 0 || unheard(record->reason) == RB_CLIENT_UNREACHABLE);
+}
+
 /* In words of what was asked: of hosts, not of domains and relays. */
 static void set_rule(const struct question *question, struct address_record *record)
 {
@@ -190,7 +200,7 @@ static void set_rule(const struct question *question, struct address_record *rec
         rule = "no_such_host";
     else if (question->item.word == VERBS_UNKNOWN)
         rule = "host_cannot_say";
-    else if (question->item.word == VERBS_NONE && record->stage == RB_STAGE_VERB)
+    else if (is_not_known(&question->item, record))
         rule = "verb_not_known";
     if (rule != NULL)
         (void)text_copy(record->rule, sizeof record->rule, rule);
@@ -205,7 +215,7 @@ static void note(struct rb_verifier *verifier, const struct question *question,
 
     if (item->word != VERBS_NONE)
         memory_note_verb(&verifier->memory, key, VERBS_AYTTM, true);
-    else if (item->greeted && record->stage == RB_STAGE_VERB)
+    else if (is_not_known(item, record))
         memory_note_verb(&verifier->memory, key, VERBS_AYTTM, false);
     else if (question->claim->result == RB_CLIENT_UNREACHABLE && item->only_mx == NULL &&
              record->reason != RB_REASON_BOGUS_MX)

@@ -189,6 +189,10 @@ static void a_host_that_is_not_there_cannot_be_reached(void **state)
         {"[192.168.1.1]", RB_CLIENT_UNREACHABLE, "private_address"},
         {"no host", RB_CLIENT_UNREACHABLE, "helo_is_no_host"},
         {"[no address]", RB_CLIENT_UNREACHABLE, "helo_is_no_host"},
+        {"0177.0.0.1", RB_CLIENT_UNREACHABLE, "no_such_host"}, /* names, and not 127.0.0.1: */
+        {"0x7f.1", RB_CLIENT_UNREACHABLE, "no_such_host"},
+        {"127.1", RB_CLIENT_UNREACHABLE, "no_such_host"},
+        {"127.0.0.01", RB_CLIENT_UNREACHABLE, "no_such_host"},
         {"servfail.example", RB_CLIENT_UNKNOWN, NULL},
         {"", RB_CLIENT_UNKNOWN, "no_helo"},
         {NULL, RB_CLIENT_UNKNOWN, "no_helo"},
@@ -533,6 +537,43 @@ static void a_host_that_cannot_be_reached_is_left_alone_for_ten_minutes(void **s
     assert_said(&answer, RB_CLIENT_CONFIRMED, NULL);
 }
 
+/* Its session gave way, while its reply was awaited: it may know the verb as well as any. */
+static void of_a_session_that_gives_way_nothing_is_learned(void **state)
+{
+    static const struct fake_host_step silent[] = {{FAKE_HOST_SAY, "220 mx.example"},
+                                                   {FAKE_HOST_EXPECT, "EHLO"},
+                                                   {FAKE_HOST_SAY, "250 mx.example"},
+                                                   {FAKE_HOST_EXPECT, "AYTTM"},
+                                                   {FAKE_HOST_SILENT, NULL}},
+                                       polite[] = {{FAKE_HOST_SAY, "220 mx.example"},
+                                                   {FAKE_HOST_POLITE, NULL}};
+    static const struct fake_host_script scripts[] = {{silent, COUNT(silent)},
+                                                      {polite, COUNT(polite)}};
+    static const struct fake_host_options slow_at_first = {
+        .scripts = scripts, .script_count = COUNT(scripts), .verb = "450 4.5.0 AYTTM yes"};
+    const struct rb_client_question slow = about("mx.example"), waits = about("other.example");
+    struct rig *rig = *state;
+    struct rb_ticket *first, *second;
+    struct rb_client_answer answer;
+
+    rig->options.max_workers = 1;
+    rig->options.max_held = 0;
+    rig->options.per_host_sessions = 100;
+    rig_start_host(rig, &slow_at_first);
+    rig_open(rig);
+    first = put(rig, &slow);
+    assert_true(fake_host_wait(rig->host, "AYTTM", 1));
+    second = put(rig, &waits);
+    fake_clock_advance_s(&rig->clock, 11);
+    answer = collect(first);
+    assert_said(&answer, RB_CLIENT_REACHABLE, rb_limit_name(RB_LIMIT_YIELDED));
+    answer = collect(second);
+    assert_said(&answer, RB_CLIENT_CONFIRMED, NULL);
+    rig_await_idle(rig);
+    answer = ask(rig, &slow);
+    assert_said(&answer, RB_CLIENT_CONFIRMED, NULL);
+}
+
 static void what_is_known_can_be_counted_and_forgotten(void **state)
 {
     struct rig *rig = *state;
@@ -835,6 +876,7 @@ int main(void)
         TEST(tickets_of_one_kind_are_none_of_the_other),
         TEST(a_host_without_the_verb_is_asked_less_and_less_often),
         TEST(a_host_that_cannot_be_reached_is_left_alone_for_ten_minutes),
+        TEST(of_a_session_that_gives_way_nothing_is_learned),
         TEST(what_is_known_can_be_counted_and_forgotten),
         TEST(a_limit_leaves_it_unknown),
         TEST(many_names_from_one_client_are_bounded_by_its_rate),
