@@ -25,7 +25,7 @@ static void about_to_wait(const struct session *session)
 
 /* --- Where they are ---------------------------------------------------------- */
 
-static struct peers known;
+static struct peers known;      /* lock */
 static struct config *known_of; /* lock; a reference; NULL: nobody was looked for yet */
 static int64_t known_until_ms;  /* lock; monotonic */
 static bool looking;            /* lock */
