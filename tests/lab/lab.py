@@ -39,6 +39,7 @@ CHECKS = {  # which MTAs it is for; those that take long come first
     "size": lab.MTAS,
     "guest": lab.MTAS,
     "hosts": ONCE,
+    "connect_back_sites": ONCE,
     "lists": ONCE,
     "retries": lab.MTAS,
     "verdicts": lab.MTAS,

@@ -6,6 +6,7 @@ MTA looks for there. The host's is not touched. world.SITES says which there are
 """
 
 import pathlib
+import re
 import shutil
 
 import client
@@ -42,8 +43,8 @@ class Site:
         self.ringback = milter.Milter(self.machine, self.folder, builddir)
         return self
 
-    def start_ringback(self, mail_from):
-        """(Re)starts the milter, if it has one, with an empty cache."""
+    def start_ringback(self, mail_from, more=""):
+        """(Re)starts the milter, if it has one, with an empty cache and further lines."""
         if self.ringback:
             self.ringback.start_fresh(
                 hostname=self.hostname,
@@ -51,6 +52,7 @@ class Site:
                 mail_from=mail_from,
                 callout_sender=f"postmaster@{self.domain}",
                 max_wait="20s",
+                more=more,
             )
 
     def stop(self):
@@ -75,6 +77,13 @@ class Site:
         """How often a message with that Subject is among the mail that was filed here."""
         line = f"Subject: {subject}\n".encode()
         return sum(_content(path).count(line) for path in self.mta.mail.rglob("*"))
+
+    def text(self, subject):
+        """The file that has a message with that Subject, as text; fields of several lines are one."""
+        line = f"Subject: {subject}\n".encode()
+        found = [_content(path) for path in self.mta.mail.rglob("*")]
+        text = next((each for each in found if line in each), b"").decode("latin-1")
+        return re.sub(r"\n[ \t]+", " ", text)
 
     def logs(self):
         """The last lines of its MTA and its milter."""

@@ -27,6 +27,12 @@ SITES = {
     "called-dovecot": "198.18.13.2",
     "quota-dovecot": "198.18.14.2",
     "limit-postfix": "198.18.15.2",
+    "talks-postfix-1": "198.18.16.2",
+    "talks-postfix-2": "198.18.17.2",
+    "talks-sendmail-1": "198.18.18.2",
+    "talks-sendmail-2": "198.18.19.2",
+    "mute-postfix": "198.18.20.2",
+    "mute-sendmail": "198.18.21.2",
 }
 # Those of them that are stores behind the lab's MTA, which takes mail for their domains.
 STORES = ["quota-dovecot", "limit-postfix"]
