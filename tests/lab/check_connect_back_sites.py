@@ -12,10 +12,12 @@ import client
 import debs
 import etc
 import postfix
+import relay
 import sendmail
 import sites
 import waiting
 import wire
+import world
 
 TALKS = """
 connect_back {{
@@ -32,7 +34,21 @@ PAIRS = [
 ]
 MUTE = {"postfix": "mute-postfix", "sendmail": "mute-sendmail"}
 WARNING = "Callback-Warning"
+NOT_REACHED = "could not be reached, to be asked whether it sent this"
 NOT_ASKED = "could not be asked whether it sent this"
+FARM, SCREENED = "farm-postfix", "screened-postfix"
+BEHIND_PROXY = f"""
+{relay.BEHIND_PROXY} inet n - n - - smtpd
+  -o smtpd_upstream_proxy_protocol=haproxy
+"""
+PROXIES = "smtpd_authorized_xclient_hosts = 198.18.0.0/16\n"
+DEEP = """
+postscreen_bare_newline_enable = yes
+postscreen_non_smtp_command_enable = yes
+postscreen_pipelining_enable = yes
+postscreen_greet_wait = 1s
+postscreen_cache_map = btree:$data_directory/postscreen_cache
+"""
 OUTSIDER = "alice@real.example"
 
 _users = itertools.cycle(sites.USERS[3:])
@@ -49,6 +65,23 @@ def run(tap, rig):
         for one, other in PAIRS:
             for sender, recipient in ((one, other), (other, one)):
                 _pair(tap, listening, there_are, there_are[sender], there_are[recipient])
+        _others(tap, rig, listening, there_are)
+
+
+def _others(tap, rig, listening, there_are):
+    mute, farm, screened = (there_are[name] for name in (MUTE["postfix"], FARM, SCREENED))
+    posts, mails = ([there_are[f"talks-{mta}-{n}"] for n in (1, 2)] for mta in ("postfix", "sendmail"))
+    for sender, recipient in ((posts[0], mails[1]), (mails[0], posts[1])):
+        _nat(tap, rig, sender, recipient)
+        _two_addresses(tap, rig, sender, recipient)
+    for recipient in (posts[1], mails[1]):
+        _farm(tap, listening, posts[0], farm, recipient)
+        _nobody_there(tap, mute, recipient)
+        _between(tap, mute, recipient)
+        _bare(tap, mute, recipient)
+    _proxies(tap, rig, *posts)
+    _screened(tap, screened, posts[1])
+    _six(tap, *(there_are[name] for name in world.SIX))
 
 
 # --- Sites ----------------------------------------------------------------------------------------
@@ -59,20 +92,30 @@ def _start(rig, parts):
     unpacked = debs.unpacked(rig.builddir, rig.folder)
     sendmail.Sendmail.check(unpacked)
     there_are = {}
-    for name in {*itertools.chain(*PAIRS), *MUTE.values()}:
-        kind = (
-            sites.with_sendmail(unpacked)
-            if "sendmail" in name
-            else sites.with_postfix(milters=postfix.MILTER)
-        )
-        there_are[name] = _site(rig, parts, name, kind)
+    for name in (*sorted({*itertools.chain(*PAIRS)}), *MUTE.values(), FARM, SCREENED, *world.SIX):
+        there_are[name] = _site(rig, parts, name, _kind(name, unpacked))
     for site in there_are.values():
         site.mta.wait()
     return there_are
 
 
+def _kind(name, unpacked):
+    if "sendmail" in name:
+        return sites.with_sendmail(unpacked)
+    ours = {
+        FARM: {"more": "smtp_helo_name = mx.talks-postfix-1.example\n"},
+        SCREENED: {"more": DEEP, "front": postfix.POSTSCREEN},
+    }
+    own = {"more": PROXIES, "front": postfix.SMTPD + BEHIND_PROXY}
+    if name in world.SIX:
+        own = {"more": f"inet_protocols = all\ninet_interfaces = all\n"}
+    return sites.with_postfix(milters=postfix.MILTER, **ours.get(name, own))
+
+
 def _site(rig, parts, name, kind):
     site = sites.Site(rig, name, kind)
+    if name in world.SIX:
+        rig.net.add_ipv6(site.machine, site.address, world.SIX[name])
     parts.callback(site.stop)
     if not name.startswith("mute-"):
         site.with_ringback(rig.builddir)
@@ -220,3 +263,180 @@ def _is_mute(tap, listening, text, mute, recipient):
         _counted(tap, listening, recipient, mute, calls, title)
         if verdict == "unsupported":
             recipient.ringback.ringback("cache", "delete", "--domain", mute.hostname)
+
+
+# --- What is on the way ---------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _diverted(rig, sender, recipient, connect):
+    """What goes from one site to the other's port 25 reaches a relay, which that takes for it."""
+    world, device = rig.net.world, f"s{sender.address.split('.')[2]}"
+    what = f"iif {device} to {recipient.address} ipproto tcp dport 25 table 100".split()
+    world.run("ip", "route", "replace", "local", recipient.address, "dev", "lo", "table", "100")
+    world.run("ip", "rule", "add", *what)
+    try:
+        with relay.Relay(relay.listen(world, recipient.address), connect):
+            yield
+    finally:
+        world.run("ip", "rule", "del", *what)
+        world.run("ip", "route", "del", "local", recipient.address, "table", "100")
+
+
+def _nat(tap, rig, sender, recipient):
+    """The recipient sees connections of the sender's from another address, and another port."""
+    text = f"{sender.name} to {recipient.name}, behind NAT"
+    _talk(sender, recipient)
+
+    def connect(*_):
+        return relay.connected(rig.net.world, recipient.address)
+
+    with _diverted(rig, sender, recipient, connect):
+        mail = _genuine(sender, recipient)
+    tap.equal(mail.verdict, ("maybe", "accept"), f"{text}: maybe", mail)
+    tap.equal(mail.warnings, [], f"{text}: gets in without a warning", mail)
+    client_seen = mail.line.get("client")
+    tap.ok(client_seen not in (None, sender.address), f"{text}: who called is not seen", mail)
+
+
+def _proxies(tap, rig, sender, recipient):
+    """Who called is what the proxy says: for him who asks, and for him who answers."""
+    for how, introduce in (("PROXY protocol", relay.proxied), ("XCLIENT", relay.introduced)):
+        for one, other, what in (
+            (sender, recipient, "the message"),
+            (recipient, sender, "the question"),
+        ):
+            text = f"{sender.name} to {recipient.name}, {what} by {how}"
+            _talk(sender, recipient)
+
+            def connect(client_is, reached, server=other, introduce=introduce):
+                return introduce(rig.net.world, server.address, client_is, reached)
+
+            with _diverted(rig, one, other, connect):
+                mail = _genuine(sender, recipient)
+            tap.equal(mail.verdict, ("confirmed", "accept"), f"{text}: confirmed", mail)
+            tap.equal(mail.line.get("client"), sender.address, f"{text}: the client is the sender")
+
+
+def _two_addresses(tap, rig, sender, recipient):
+    """The recipient is reached at one address, and calls from another."""
+    text = f"{sender.name} to {recipient.name}, which has two addresses"
+    own = recipient.address
+    gateway, second = (own.removesuffix(".2") + end for end in (".1", ".9"))
+    default = ("ip", "route", "replace", "default", "via", gateway)
+    recipient.machine.run("ip", "addr", "add", f"{second}/32", "dev", "eth0")
+    rig.net.world.run("ip", "route", "add", second, "via", own)
+    recipient.machine.run(*default, "src", second)
+    _talk(sender, recipient)
+    mail = _genuine(sender, recipient)
+    recipient.machine.run(*default)
+    rig.net.world.run("ip", "route", "del", second)
+    recipient.machine.run("ip", "addr", "del", f"{second}/32", "dev", "eth0")
+    tap.equal(mail.verdict, ("confirmed", "accept"), f"{text}: confirmed", mail)
+    answers = [line for line in sender.ringback.log().splitlines() if "answer=AYTTM" in line]
+    asker = f"client={second} word=yes"
+    tap.ok(answers and asker in answers[-1], f"{text}: asked from the other one", answers[-1:])
+
+
+def _farm(tap, listening, asked, farm, recipient):
+    """The one that is asked has a peer, which sends in its name."""
+    text = f"{farm.name}, which calls itself {asked.hostname}, to {recipient.name}"
+    _talk(recipient)
+    _talk(asked, more=f'peers = {{ "{farm.address}" }}')
+    _talk(farm, more=f'peers = {{ "{asked.address}" }}')
+    listening.forget()
+    who = f"{next(_users)}@{asked.domain}"
+    mail = Mail(recipient, lambda to, subject: farm.send(who, to, subject))
+    tap.equal(mail.verdict, ("confirmed", "accept"), f"{text}: confirmed", mail)
+    wanted = {"connections": 1, "AYTTM": 1, "RCPT": 2}
+    _counted(tap, listening, recipient, asked, wanted, f"{text}: the host of that name is asked")
+    wanted = {"connections": 1, "AYTTM": 1, "RCPT": 0}
+    _counted(tap, listening, asked, farm, wanted, f"{text}: it asks its peer")
+    wanted = {"connections": 0, "AYTTM": 0, "RCPT": 0}
+    _counted(tap, listening, recipient, farm, wanted, f"{text}: who called is not called")
+
+
+# --- Hosts that do not answer ---------------------------------------------------------------------
+
+
+def _nobody_there(tap, client_of, recipient):
+    """Within `timeout`: the client waits for the reply until then, and no answer came."""
+    recipient.start_ringback("", "connect_back { check = yes timeout = 2s }")
+    for host, verdict, words, what in (
+        ("mx.refused.example", "unreachable", NOT_REACHED, "refuses connections"),
+        ("mx.dead.example", "unknown", NOT_ASKED, "is a black hole"),
+        ("mx.says-hello-late.example", "unknown", NOT_ASKED, "greets late"),
+    ):
+        mail = _claiming(host, client_of, recipient)
+        text = f"to {recipient.name}, the claimed host {what}"
+        tap.equal(mail.verdict, (verdict, "tag"), f"{text}: {verdict}", mail)
+        tap.equal(mail.warnings, [f"{WARNING}: {host}: {words}"], f"{text}: a warning", mail)
+
+
+# --- Verbs on the wire ----------------------------------------------------------------------------
+
+
+def _between(tap, client_of, recipient):
+    """Verbs that the MTA does not know, between RCPT and DATA; then a message with a header."""
+    _talk(recipient)
+    name = recipient.mta.name
+    subject, user = client.unique("talks"), next(_users)
+    helo = client_of.hostname
+    session = client.Session(client_of.machine, client_of.address, helo, recipient.address)
+    session.ehlo()
+    lines = (f"MAIL FROM:<{OUTSIDER}>", f"RCPT TO:<{user}@{recipient.domain}>")
+    told = [session.command(line).code for line in (*lines, "NOSUCH", "AYTTM-54321-25")]
+    end = session.message(subject, headers=["X-One: 1", "X-Two: 2"])
+    session.close()
+    tap.ok(told[:2] == [250, 250] and told[2] in (500, 502), f"{name}: an unknown verb", told)
+    tap.equal(told[3], 450, f"{name}: AYTTM between RCPT and DATA is answered")
+    tap.equal(end.code, 250, f"{name}: and the message that follows is taken", end)
+    text = waiting.until(lambda: recipient.received(subject)) and recipient.text(subject)
+    title = f"{name}: with its header, and the milter's fields"
+    tap.ok(text and "X-Two: 2" in text and f"{WARNING}: {helo}" in text, title, text)
+
+
+def _bare(tap, client_of, site):
+    """An old Postfix hands on the verb without what is behind a space; with hyphens it has all."""
+    _talk(site)
+    said = []
+    for line in ("AYTTM 54321 25", "AYTTM-54321-25"):
+        session = client.Session(client_of.machine, client_of.address, server=site.address)
+        session.ehlo()
+        said.append(session.command(line).line)
+        session.close()
+    lines = [line for line in site.ringback.log().splitlines() if "answer=AYTTM" in line]
+    title = f"{site.mta.name} {_version(site)}: AYTTM with hyphens comes with its arguments"
+    tap.ok(lines and "sport=54321 dport=25" in lines[-1], title, said, lines)
+    title = f"{site.mta.name} {_version(site)}: AYTTM with spaces is answered"
+    tap.ok(said[0].startswith("450 4.5.0 AYTTM "), title, said, lines)
+
+
+def _version(site):
+    if site.mta.name != "Postfix":
+        return ""
+    return site.machine.run("postconf", "-dh", "mail_version").strip()
+
+
+def _screened(tap, screened, recipient):
+    """postscreen answers a first visit itself."""
+    text = f"{screened.name} to {recipient.name}, deep protocol tests"
+    _talk(screened, recipient)
+    first = Mail(recipient, lambda to, subject: screened.send("", to, subject))
+    tap.equal(first.verdict, ("reachable", "tag"), f"{text}: a first visit", first)
+    recipient.ringback.ringback("cache", "delete", "--domain", screened.hostname)
+    second = _genuine(screened, recipient)
+    tap.equal(second.verdict, ("confirmed", "accept"), f"{text}: after one that passed", second)
+
+
+# --- IPv6 -----------------------------------------------------------------------------------------
+
+
+def _six(tap, sender, recipient):
+    text = f"{sender.name} to {recipient.name}, IPv6"
+    _talk(sender, recipient)
+    mail = _genuine(sender, recipient)
+    tap.equal(mail.verdict, ("confirmed", "accept"), f"{text}: confirmed", mail)
+    seen = (mail.line.get("client"), mail.line.get("mx"))
+    wanted = (world.SIX[sender.name], f"{sender.hostname}[{world.SIX[sender.name]}]")
+    tap.equal(seen, wanted, f"{text}: client, and whom it was asked", mail)

@@ -37,7 +37,7 @@ callout {{
     idle_timeout = "{idle_timeout}"
     max_workers = 256
     # The networks of the lab are reserved for documentation: they are never called unless allowed.
-    allowed_networks = {{ "192.0.2.0/24", "2001:db8:25::/64", "198.18.0.0/16" }}
+    allowed_networks = {{ "192.0.2.0/24", "198.18.0.0/16", "2001:db8:25::/64", "2001:db8:52::/48" }}
 }}
 cache {{
     store = "lmdb:{store}"

@@ -173,6 +173,15 @@ class Net:
         machine.run("ip", "route", "add", "default", "via", gateway)
         return machine
 
+    def add_ipv6(self, machine, address, address6):
+        """The machine that has that address gets one of IPv6, which ends in ::2, too."""
+        device = f"s{address.split('.')[2]}"
+        gateway = re.sub(r"::2$", "::1", address6)
+        self.world.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
+        self.world.run("ip", "addr", "add", f"{gateway}/64", "dev", device, "nodad")
+        machine.run("ip", "addr", "add", f"{address6}/64", "dev", "eth0", "nodad")
+        machine.run("ip", "-6", "route", "add", "default", "via", gateway)
+
     def close(self):
         for namespace in (self.client, self.mta, self.world):
             namespace.close()

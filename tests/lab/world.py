@@ -33,7 +33,13 @@ SITES = {
     "talks-sendmail-2": "198.18.19.2",
     "mute-postfix": "198.18.20.2",
     "mute-sendmail": "198.18.21.2",
+    "farm-postfix": "198.18.22.2",
+    "screened-postfix": "198.18.23.2",
+    "six-postfix-1": "198.18.24.2",
+    "six-postfix-2": "198.18.25.2",
 }
+# Those of them that have an address of IPv6, too.
+SIX = {"six-postfix-1": "2001:db8:52:24::2", "six-postfix-2": "2001:db8:52:25::2"}
 # Those of them that are stores behind the lab's MTA, which takes mail for their domains.
 STORES = ["quota-dovecot", "limit-postfix"]
 # Sites with several domains: those that check_hosts calls.
@@ -168,6 +174,7 @@ ZONE += "".join(
     for name, domains in DOMAINS.items()
     for domain in domains
 )
+ZONE += "".join(f"mx.{name:<12} AAAA  {address}\n" for name, address in SIX.items())
 ZONE += "10.100.51.198.bl A 127.0.0.2\n"
 
 BROKEN_ZONES = ["servfail.example"]  # the DNS server answers SERVFAIL for these
