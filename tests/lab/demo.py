@@ -63,6 +63,26 @@ SCENES = [
         "20 mails at once, new real sender", "user-20@crowd.example", ACCEPT, "accepted", (1,), 20
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A client says by its HELO name that it is a host, and that host is asked."""
+
+    title: str
+    host: str
+    told: str
+    verdict: str
+    warned: bool
+
+
+SENDER = "alice@real.example"  # who is known by then
+CONNECT_BACK = "connect_back { check = yes }\n"
+CLAIMS = [
+    Claim("a client that is that host", "mx.says-yes.example", ACCEPT, "confirmed", False),
+    Claim("a client that is not", "mx.says-no.example", REJECT, "denied", False),
+    Claim("a host without Ringback", "mx.says-nothing.example", ACCEPT, "reachable", True),
+]
 NO_REPLY = {
     "no_domain": "nobody to ask: DNS knows no such domain",
     "null_mx": "nobody to ask: its MX record says so",
@@ -88,6 +108,12 @@ own way, and a real Postfix with ringback-milter in front of its queue. Clients 
 through that Postfix. For each sender address that it does not know yet, the milter asks the mail
 host of the sender's domain whether it would take a bounce for that address (a callout). It never
 sends a message, and it remembers the answer.
+"""
+CLAIM = """
+With connect_back on, the host that the client says it is (by its HELO name) is asked, too, while
+the client's connection is open: are you talking to me? A host that has Ringback knows from its
+kernel's sockets, and says yes or, where its admin wants that, no. Of one that has not, nothing can
+be said: the mail gets in, with a Callback-Warning field.
 """
 AFTER = """
 What to see in it. Only a clear word that the address does not exist, or a domain that can take no
@@ -139,6 +165,37 @@ def play(rig, scene):
     ], wrong
 
 
+def play_claim(rig, claim):
+    """The same for a mail of a client that claims to be a host."""
+    rig.hosts.reset()
+    mail = rig.send(SENDER, helo=claim.host)
+    calls = rig.hosts.settled().connections
+    told = ACCEPT if mail.accepted else REJECT if mail.code == 550 else repr(mail)
+    line = [each for each in rig.milter.decisions() if each["verify"] == "client"][-1]
+    message = rig.mta.message(mail.subject) if told == ACCEPT else None
+    warned = bool(message and message["Callback-Warning"])
+
+    wrong = []
+    if told != claim.told:
+        wrong.append(f"the mail should be {claim.told}: {mail}")
+    if (line["helo"], line["verdict"]) != (claim.host, claim.verdict):
+        wrong.append(f"the client should be {claim.verdict}: {line}")
+    if warned != claim.warned:
+        wrong.append(f"a warning in the message: {claim.warned} would be right")
+    if calls != 1:
+        wrong.append("that host should have been called once")
+
+    got = f"{mail.code} {'accepted' if told == ACCEPT else 'rejected'}"
+    return [
+        f"{claim.host} ({claim.title})",
+        line["reply"],
+        claim.verdict,
+        got + (", warned" if warned else ""),
+        f"{float(line['waited'].rstrip('s')):.2f} s",
+        str(calls),
+    ], wrong
+
+
 def knowledge(rig, sender):
     """What the milter now knows about that sender: the cache's record, else its last log line."""
     found = rig.milter.ringback_json("cache", "get", sender)
@@ -183,10 +240,28 @@ def show(rig):
         print_row(row)
         print()
         wrong += [f"{scene.title}: {fault}" for fault in faults]
+    wrong += show_claims(rig)
     print(textwrap.fill(AFTER.format(max_wait=MAX_WAIT.replace("s", " s")).strip(), WIDTH))
     print(f"\n{REPLY.strip()}\n")
     reply = rig.send("nobody@real.example", source="203.0.113.99").last.line
     print(textwrap.indent(textwrap.fill(reply, WIDTH - 4), "    "), end="\n\n")
+    return wrong
+
+
+def show_claims(rig):
+    wrong = []
+    rig.milter.configure(max_wait=MAX_WAIT, more=CONNECT_BACK)
+    status, _, errors = rig.milter.ringback("reload")
+    if status != 0:
+        raise OSError(f"ringback reload: {errors}")
+    print(textwrap.fill(CLAIM.strip(), WIDTH), end="\n\n")
+    titles = ["the client says it is", "that host said", *(title for title, *_ in COLUMNS[2:])]
+    print_row(titles, rule=True)
+    for claim in CLAIMS:
+        row, faults = play_claim(rig, claim)
+        print_row(row)
+        print()
+        wrong += [f"{claim.title}: {fault}" for fault in faults]
     return wrong
 
 

@@ -35,7 +35,7 @@ callout {{
     command_timeout = "{command_timeout}"
     total_timeout = "{total_timeout}"
     idle_timeout = "{idle_timeout}"
-    max_workers = 256
+    max_workers = {max_workers}
     # The networks of the lab are reserved for documentation: they are never called unless allowed.
     allowed_networks = {{ "192.0.2.0/24", "198.18.0.0/16", "2001:db8:25::/64", "2001:db8:52::/48" }}
 }}
@@ -57,6 +57,7 @@ DEFAULTS = {
     "command_timeout": "30s",
     "total_timeout": "60s",
     "idle_timeout": "2s",
+    "max_workers": 256,
     "more": "",
 }
 

@@ -43,17 +43,18 @@ class Site:
         self.ringback = milter.Milter(self.machine, self.folder, builddir)
         return self
 
-    def start_ringback(self, mail_from, more=""):
+    def start_ringback(self, mail_from, more="", **settings):
         """(Re)starts the milter, if it has one, with an empty cache and further lines."""
         if self.ringback:
-            self.ringback.start_fresh(
-                hostname=self.hostname,
-                authserv_id=self.hostname,
-                mail_from=mail_from,
-                callout_sender=f"postmaster@{self.domain}",
-                max_wait="20s",
-                more=more,
-            )
+            own = {
+                "hostname": self.hostname,
+                "authserv_id": self.hostname,
+                "mail_from": mail_from,
+                "callout_sender": f"postmaster@{self.domain}",
+                "max_wait": "20s",
+                "more": more,
+            }
+            self.ringback.start_fresh(**{**own, **settings})
 
     def stop(self):
         self.mta.stop()

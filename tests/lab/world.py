@@ -156,6 +156,7 @@ mx.says-maybe   A     192.0.2.72
 mx.says-unknown A     192.0.2.73
 mx.says-nothing A     192.0.2.74
 mx.says-hello-late A  192.0.2.75
+*.victim        A     192.0.2.76                 ; whom any number of names stand for
 
 ; Ourselves: clients' names and the MTA's.
 client.lab      A     203.0.113.1
@@ -245,6 +246,7 @@ host 192.0.2.72 mx.says-maybe.example   {{ other "AYTTM*" 450 "4.5.0 AYTTM maybe
 host 192.0.2.73 mx.says-unknown.example {{ other "AYTTM*" 450 "4.5.0 AYTTM unknown" }}
 host 192.0.2.74 mx.says-nothing.example {{ }}
 host 192.0.2.75 mx.says-hello-late.example {{ banner_delay 20s }}
+host 192.0.2.76 victim.example {{ }}
 
 # Trouble on the way.
 host 192.0.2.50 mx.tarpit.example {{ drip 1s }}
