@@ -28,7 +28,7 @@ define(`confDOMAIN_NAME', `{hostname}')dnl
 LOCAL_DOMAIN(`{domain}')dnl
 FEATURE(`no_default_msa')dnl
 DAEMON_OPTIONS(`Name=world, Family=inet, Addr={address}, Port=25, Listen=300')dnl
-DAEMON_OPTIONS(`Name=users, Family=inet, Addr=127.0.0.1, Port=25')dnl
+DAEMON_OPTIONS(`Name=users, Family=inet, Addr=127.0.0.1, Port=25, Listen=300')dnl
 define(`QUEUE_DIR', `{folder}/queue')dnl
 define(`STATUS_FILE', `{folder}/statistics')dnl
 define(`confPID_FILE', `{folder}/pid')dnl
