@@ -805,6 +805,20 @@ static void forget_it(void *arg, struct rb_ticket *ticket)
     rb_ticket_free(ticket);
 }
 
+/* About an address at the host: its session is kept for the client. */
+static void ask_of_the_sender(struct rig *rig, unsigned number)
+{
+    char text[64];
+    struct rb_question sender;
+    struct rb_ticket *ticket;
+
+    (void)snprintf(text, sizeof text, "user%u@one.example", number);
+    sender = rig_question(text);
+    sender.then_client = true;
+    sender.done = forget_it;
+    (void)!rb_ask(rig->verifier, &sender, &ticket);
+}
+
 static void *rage(void *arg)
 {
     static const char *const helos[] = {"mx.example", "other.example", "no.such.example",
@@ -821,6 +835,8 @@ static void *rage(void *arg)
         question =
             about_both(helos[(size_t)rand_r(&storm->seed) % COUNT(helos)], "user@one.example");
         question.client = (const struct sockaddr *)&port;
+        if (rand_r(&storm->seed) % 2 == 0)
+            ask_of_the_sender(storm->rig, (unsigned)rand_r(&storm->seed));
         question.no_cache = rand_r(&storm->seed) % 4 == 0;
         if (rand_r(&storm->seed) % 3 == 0)
             question.done = forget_it;
@@ -841,6 +857,7 @@ static void many_threads_ask_while_it_is_stopped(void **state)
     struct storm storms[6];
 
     rig->options.spf_gate = RB_GATE_FAIL;
+    rig->options.idle_timeout_ms = 60 * 1000;
     rig_open(rig);
     for (unsigned i = 0; i < COUNT(storms); i++) {
         storms[i] = (struct storm){.rig = rig, .seed = i + 1};
