@@ -89,10 +89,10 @@ struct callout_hooks {
      */
     void (*answer)(void *arg, struct callout_item *item, const struct address_record *record);
     /*
-     * May this IP address of the mail host of that name be called now? Where it may, `left` follows when nothing more is to be
-     * asked there; is_last: nor anywhere else, so that the callout is about to end. The address of
-     * a relay that the admin named has its port behind it, "192.0.2.1#24", here and in `called`:
-     * several may share one; "" for a path.
+     * May this IP address of the mail host of that name be called now? Where it may, `left` follows
+     * when nothing more is to be asked there; is_last: nor anywhere else, so that the callout is
+     * about to end. The address of a relay that the admin named has its port behind it,
+     * "192.0.2.1#24", here and in `called`: several may share one; "" for a path.
      */
     enum callout_permission (*may_call)(void *arg, const char *mx, const char *ip);
     void (*left)(void *arg, const char *ip, bool is_last);

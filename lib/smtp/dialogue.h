@@ -131,10 +131,10 @@ void dialogue_ask(struct dialogue *dialogue, const struct dialogue_question *que
 
 /*
  * Says a line of a verb beyond SMTP, before the first transaction or in one, and awaits its reply,
- * which is not judged: whatever it says but 421, the session goes on. dialogue->parser.reply has it whole until
- * the host is heard again. A line that is empty, too long or not of printable ASCII is not said:
- * RB_REASON_INTERNAL_ERROR. Only when dialogue->need is DIALOGUE_NEED_QUESTION; the line is the
- * caller's and must live until the answer is there.
+ * which is not judged: whatever it says but 421, the session goes on. dialogue->parser.reply has it
+ * whole until the host is heard again. A line that is empty, too long or not of printable ASCII is
+ * not said: RB_REASON_INTERNAL_ERROR. Only when dialogue->need is DIALOGUE_NEED_QUESTION; the line
+ * is the caller's and must live until the answer is there.
  */
 void dialogue_ask_verb(struct dialogue *dialogue, const char *line);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * memory: what is known without asking anybody, and what is learned for the next time: answers,
- * correspondents, facts of domains, failures of hosts, which verbs they know, one-time senders of one class. Knows nothing
- * of questions under way. Must not call anybody.
+ * correspondents, facts of domains, failures of hosts, which verbs they know, one-time senders of
+ * one class. Knows nothing of questions under way. Must not call anybody.
  *
- * Owns: the cache. Lock: `records`, over the reading and writing back of host, one-time and verb records;
- * no other lock of the verifier is held or taken under it.
+ * Owns: the cache. Lock: `records`, over the reading and writing back of host, one-time and verb
+ * records; no other lock of the verifier is held or taken under it.
  * Thread rule: every function may be called from any thread, but open and close.
  */
 #ifndef RB_VERIFIER_MEMORY_H
