@@ -323,6 +323,16 @@ static void a_session_that_the_cache_answers_takes_memory_once_beside_its_questi
          {"<u@a.example>"},
          .inserted = 1,
          .questions = 1},
+        {"connect_back { check = no answer = no }",
+         "<good@example.org>",
+         {"<u@a.example>"},
+         .inserted = 1,
+         .questions = 1},
+        {"connect_back { answer = yes }", /* until somebody asks */
+         "<good@example.org>",
+         {"<u@a.example>"},
+         .inserted = 1,
+         .questions = 1},
     };
 
     (void)state;
