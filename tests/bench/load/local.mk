@@ -3,7 +3,7 @@
 
 .PHONY: bench-cached bench-soak
 .PHONY: bench-uncached bench-burst
-.PHONY: bench-tarpit
+.PHONY: bench-tarpit bench-claims
 BENCH_LOAD = $(top_srcdir)/tests/bench/load
 BENCH_LOAD_TOOLS = tests/bench/load/noopmilter tests/bench/load/smtpload
 
@@ -16,7 +16,7 @@ tests_bench_load_smtpload_LDADD =
 
 bench: bench-cached bench-soak
 bench: bench-uncached bench-burst
-bench: bench-tarpit
+bench: bench-tarpit bench-claims
 
 bench-cached: all $(BENCH_LOAD_TOOLS)
 	$(BENCH_LOAD)/cached.py --builddir $(abs_top_builddir) --json $(abs_top_builddir)/bench-cached.json
@@ -33,6 +33,9 @@ bench-burst: all $(BENCH_LOAD_TOOLS)
 bench-tarpit: all $(BENCH_LOAD_TOOLS)
 	$(BENCH_LOAD)/tarpit.py --builddir $(abs_top_builddir) --json $(abs_top_builddir)/bench-tarpit.json
 
+bench-claims: all $(check_PROGRAMS)
+	$(BENCH_LOAD)/claims.py --builddir $(abs_top_builddir)
+
 TESTS += tests/bench/load/test_figures.py
 TESTS += tests/bench/load/test_growth.py
 TESTS += tests/bench/load/test_smtpload.py
@@ -43,6 +46,7 @@ CLEANFILES += bench-tarpit.json
 
 EXTRA_DIST += tests/bench/load/burst.py
 EXTRA_DIST += tests/bench/load/cached.py
+EXTRA_DIST += tests/bench/load/claims.py
 EXTRA_DIST += tests/bench/load/contenders.py
 EXTRA_DIST += tests/bench/load/figures.py
 EXTRA_DIST += tests/bench/load/growth.py
