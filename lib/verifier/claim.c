@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char HOST[] = "host:";
+enum { HOST_LEN = sizeof "host:" - 1 };
 
 /* --- Names ---------------------------------------------------------------------- */
 
@@ -70,7 +70,7 @@ static void add_helo(struct claim *claim, const char *helo, const struct sockadd
     claim->helo_is_client = claim->helo_is_literal && is_clients_own(name, client);
     target = add_target(claim, RB_TARGET_HELO, claim->subject.helo);
     memcpy(target->relay, relay, sizeof relay);
-    (void)text_copy(target->key, sizeof target->key, relay + sizeof HOST - 1);
+    (void)text_copy(target->key, sizeof target->key, relay + HOST_LEN);
 }
 
 static void add_mx(struct claim *claim)
@@ -97,9 +97,9 @@ static bool add_host(struct claim *claim, const char *text, bool is_peer)
     if (!relay_target_read(text, strlen(text), &read) || read.path[0] != '\0' || read.lmtp ||
         strncmp(text, smtp, sizeof smtp - 1) == 0 || !relay_host_write(read.host, read.port, relay))
         return false;
-    target = add_target(claim, RB_TARGET_NONE, relay + sizeof HOST - 1);
-    (void)text_copy(target->key, sizeof target->key, relay + sizeof HOST - 1);
-    (void)text_copy(target->relay, sizeof target->relay, is_peer ? relay + sizeof HOST - 1 : relay);
+    target = add_target(claim, RB_TARGET_NONE, relay + HOST_LEN);
+    (void)text_copy(target->key, sizeof target->key, relay + HOST_LEN);
+    (void)text_copy(target->relay, sizeof target->relay, is_peer ? relay + HOST_LEN : relay);
     return true;
 }
 
