@@ -6,6 +6,7 @@
 
 FUZZ = \
     tests/fuzz/fuzz_address \
+    tests/fuzz/fuzz_answer \
     tests/fuzz/fuzz_auth_results \
     tests/fuzz/fuzz_config \
     tests/fuzz/fuzz_dialogue \
@@ -44,6 +45,11 @@ tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c tests/fuzz/fuzz.h $(
 tests_fuzz_fuzz_address_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_address_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_address_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_answer_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_answer_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_answer_LDADD = $(fuzz_libs)
 
 tests_fuzz_fuzz_auth_results_SOURCES = tests/fuzz/fuzz_auth_results.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_auth_results_CPPFLAGS = $(fuzz_cppflags)
