@@ -49,6 +49,12 @@ postscreen_pipelining_enable = yes
 postscreen_greet_wait = 1s
 postscreen_cache_map = btree:$data_directory/postscreen_cache
 """
+SIX_FIRST = """
+inet_protocols = all
+inet_interfaces = all
+smtp_address_preference = ipv6
+"""
+SIX_DAEMON = "DAEMON_OPTIONS(`Name=six, Family=inet6, Addr={}, Port=25')dnl\n"
 OUTSIDER = "alice@real.example"
 
 _users = itertools.cycle(sites.USERS[3:])
@@ -70,7 +76,9 @@ def run(tap, rig):
 
 def _others(tap, rig, listening, there_are):
     mute, farm, screened = (there_are[name] for name in (MUTE["postfix"], FARM, SCREENED))
-    posts, mails = ([there_are[f"talks-{mta}-{n}"] for n in (1, 2)] for mta in ("postfix", "sendmail"))
+    posts, mails = (
+        [there_are[f"talks-{mta}-{number}"] for number in (1, 2)] for mta in ("postfix", "sendmail")
+    )
     for sender, recipient in ((posts[0], mails[1]), (mails[0], posts[1])):
         _nat(tap, rig, sender, recipient)
         _two_addresses(tap, rig, sender, recipient)
@@ -81,7 +89,8 @@ def _others(tap, rig, listening, there_are):
         _bare(tap, mute, recipient)
     _proxies(tap, rig, *posts)
     _screened(tap, screened, posts[1])
-    _six(tap, *(there_are[name] for name in world.SIX))
+    for sender, recipient in itertools.permutations(there_are[name] for name in world.SIX):
+        _six(tap, sender, recipient)
 
 
 # --- Sites ----------------------------------------------------------------------------------------
@@ -101,14 +110,15 @@ def _start(rig, parts):
 
 def _kind(name, unpacked):
     if "sendmail" in name:
-        return sites.with_sendmail(unpacked)
+        more = SIX_DAEMON.format(world.SIX[name]) if name in world.SIX else ""
+        return sites.with_sendmail(unpacked, more=more)
     ours = {
         FARM: {"more": "smtp_helo_name = mx.talks-postfix-1.example\n"},
         SCREENED: {"more": DEEP, "front": postfix.POSTSCREEN},
     }
     own = {"more": PROXIES, "front": postfix.SMTPD + BEHIND_PROXY}
     if name in world.SIX:
-        own = {"more": f"inet_protocols = all\ninet_interfaces = all\n"}
+        own = {"more": SIX_FIRST}
     return sites.with_postfix(milters=postfix.MILTER, **ours.get(name, own))
 
 
@@ -130,7 +140,7 @@ def _talk(*them, more=""):
 
 
 class Mail:
-    """A message for a user of `to` whom none was for; what became of it, and what is logged of it."""
+    """A message for a user of `to` who had none before; what became of it, and what is logged."""
 
     def __init__(self, to, send):
         self.to = to
@@ -246,7 +256,7 @@ def _is_denied(tap, listening, text, claimed, forger, recipient):
 
 
 def _is_mute(tap, listening, text, mute, recipient):
-    """The same MTA without the extension; it is asked again when what is known of it has expired."""
+    """The same MTA without the extension; it is asked again when what is known is forgotten."""
     user = next(_users)
     once, never = ({"connections": n, "AYTTM": n, "RCPT": 0} for n in (1, 0))
     words = [f"{WARNING}: {mute.hostname}: {NOT_ASKED}"]

@@ -129,7 +129,7 @@ def with_postfix(milters="", more="", **settings):
     )
 
 
-def with_sendmail(unpacked):
+def with_sendmail(unpacked, **settings):
     return lambda site: sendmail.Sendmail(
         site.machine,
         site.folder,
@@ -137,6 +137,7 @@ def with_sendmail(unpacked):
         hostname=site.hostname,
         address=site.address,
         domain=site.domain,
+        **settings,
     )
 
 

@@ -35,11 +35,11 @@ SITES = {
     "mute-sendmail": "198.18.21.2",
     "farm-postfix": "198.18.22.2",
     "screened-postfix": "198.18.23.2",
-    "six-postfix-1": "198.18.24.2",
-    "six-postfix-2": "198.18.25.2",
+    "six-postfix": "198.18.24.2",
+    "six-sendmail": "198.18.25.2",
 }
 # Those of them that have an address of IPv6, too.
-SIX = {"six-postfix-1": "2001:db8:52:24::2", "six-postfix-2": "2001:db8:52:25::2"}
+SIX = {"six-postfix": "2001:db8:52:24::2", "six-sendmail": "2001:db8:52:25::2"}
 # Those of them that are stores behind the lab's MTA, which takes mail for their domains.
 STORES = ["quota-dovecot", "limit-postfix"]
 # Sites with several domains: those that check_hosts calls.
