@@ -168,8 +168,11 @@ class Net:
         """One more machine, on 198.18.N.2 for an N of its own. The caller closes it."""
         machine = Machine(name, self.guard, etc)
         gateway = re.sub(r"\.2$", ".1", address)
+        cable = f"s{address.split('.')[2]}"
+        # The kernel takes its time to remove that of a machine of this address that was closed.
+        self.world.run("sh", "-c", f"ip link del {cable} 2>/dev/null || true")
         machine.run("ip", "link", "set", "lo", "up")
-        self._join(machine, f"s{address.split('.')[2]}", (f"{gateway}/30", f"{address}/30"))
+        self._join(machine, cable, (f"{gateway}/30", f"{address}/30"))
         machine.run("ip", "route", "add", "default", "via", gateway)
         return machine
 

@@ -30,7 +30,7 @@ class Site:
         self.domains = world.DOMAINS.get(name, [self.domain])
         self.hostname = f"mx.{self.domain}"
         self.address = world.SITES[name]
-        self.folder = pathlib.Path(rig.folder) / f"site-{name}"
+        self.folder = _unused(pathlib.Path(rig.folder), f"site-{name}")
         self.mail = self.folder / "mail"
         self.users = USERS
         self.ringback = None
@@ -101,6 +101,12 @@ class Site:
         )
         (self.folder / "users").write_text(boxes)
         return etc.make(self.folder / "etc", self.hostname, self.address, USERS)
+
+
+def _unused(folder, name):
+    """A name of its own for each site of that name, one after another."""
+    paths = (folder / f"{name}{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 100))))
+    return next(path for path in paths if not path.exists())
 
 
 def _content(path):
