@@ -12,8 +12,8 @@ BEHIND_PROXY = 2525  # where an MTA expects the PROXY protocol
 
 
 class Relay:
-    """Use as `with Relay(listener, connect) as relay:`. connect(client, reached) makes the socket to
-    the MTA for one whose addresses these are. Anything that either says is passed on.
+    """Use as `with Relay(listener, connect):`. connect(client, reached) makes the socket to the MTA
+    for one whose addresses these are. Anything that either says is passed on.
     """
 
     def __init__(self, listener, connect):

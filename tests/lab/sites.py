@@ -16,6 +16,7 @@ import exim
 import milter
 import postfix
 import sendmail
+import waiting
 import world
 
 USERS = ["postmaster", "callout", "verifier", *(f"user{number}" for number in range(100))]
@@ -80,11 +81,15 @@ class Site:
         return sum(_content(path).count(line) for path in self.mta.mail.rglob("*"))
 
     def text(self, subject):
-        """The file that has a message with that Subject, as text; fields of several lines are one."""
-        line = f"Subject: {subject}\n".encode()
-        found = [_content(path) for path in self.mta.mail.rglob("*")]
-        text = next((each for each in found if line in each), b"").decode("latin-1")
-        return re.sub(r"\n[ \t]+", " ", text)
+        """The file that has a message with that Subject, once its header is complete; fields of
+        several lines are one."""
+        begun = re.compile(rb"(?s)Subject: %s\n(.*\n)?\n" % subject.encode())
+
+        def found():
+            files = (_content(path) for path in self.mta.mail.rglob("*"))
+            return next((each for each in files if begun.search(each)), b"")
+
+        return re.sub(r"\n[ \t]+", " ", waiting.until(found).decode("latin-1"))
 
     def logs(self):
         """The last lines of its MTA and its milter."""
