@@ -42,6 +42,7 @@ libmilterparts_la_SOURCES = \
     milter/extension/connect_back.c milter/extension/connect_back.h \
     milter/extension/answer.c milter/extension/answer.h \
     milter/extension/peers.c milter/extension/peers.h \
+    milter/http/resource.h \
     milter/mta/filter.c milter/mta/filter.h \
     milter/mta/headers.c milter/mta/headers.h \
     milter/mta/listen.c milter/mta/listen.h \

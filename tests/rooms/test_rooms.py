@@ -34,10 +34,11 @@ MILTER = {
     "session": "base config",
     "daemon": "base config session",
     "extension": "base config session daemon",
+    "http": "base config session daemon",
     "mta": "base config session daemon extension",
     "tool": "base config session",
     "man": "",
-    "": "base config session daemon extension mta",  # main.c
+    "": "base config session daemon extension http mta",  # main.c
 }
 # What milter/ may see of the library beside ringback.h.
 FROM_LIB = "base mail cache/cache extension limits/rates"
