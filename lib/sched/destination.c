@@ -110,14 +110,11 @@ static bool may_be_given(const struct sched_callout *callout, const struct callo
 /* Whether a callout under way may say a verb. */
 static bool has_callout_for_verb(const struct destination *destination, const char *only_mx)
 {
-    const struct sched_callout *callout;
+    const struct sched_callout *callout = destination->callouts;
 
-    DL_FOREACH(destination->callouts, callout)
-    {
-        if (may_say_verb(callout, only_mx))
-            return true;
-    }
-    return false;
+    while (callout != NULL && !may_say_verb(callout, only_mx))
+        callout = callout->next;
+    return callout != NULL;
 }
 
 static void append(struct callout_item ***last, struct callout_item *item)
