@@ -71,7 +71,7 @@ class Line:
         self._listener.bind((address, SMTP))
         self._listener.listen()
         self._process = machine.popen(
-            ["setpriv", f"--reuid={user}", "--clear-groups", "--", "python3", "-c", HOLD, address],
+            ["setpriv", f"--reuid={user}", "--clear-groups", "--", "/usr/bin/python3", "-c", HOLD, address],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
