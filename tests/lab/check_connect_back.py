@@ -24,12 +24,12 @@ OURS = "c633640a"  # the MTA's address, 198.51.100.10, as AYTTM has it
 YES, NO, MAYBE, SHRUG, PLAIN, SLOW = (
     (f"mx.says-{word}.example", f"192.0.2.{number}")
     for word, number in (
-        ("yes", 70),
-        ("no", 71),
-        ("maybe", 72),
-        ("unknown", 73),
-        ("nothing", 74),
-        ("hello-late", 75),
+        ("yes", 220),
+        ("no", 221),
+        ("maybe", 222),
+        ("unknown", 223),
+        ("nothing", 224),
+        ("hello-late", 225),
     )
 )
 REFUSES, DEAD, NOBODY = "mx.refused.example", "mx.dead.example", "mx.no-such.example"

@@ -171,7 +171,7 @@ limits {{
 }}
 """
 BOTH = 'connect_back {{ check = yes answer = yes timeout = 60s answer_users = {{ "{user}" }} }}'
-VICTIM = "192.0.2.126"
+VICTIM = "192.0.2.226"
 
 
 def _floods(tap, rig):

@@ -150,13 +150,13 @@ mx.signs        A     192.0.2.61
 
 ; Hosts that are asked whether they are talking to us, by what they say.
 says-yes        MX    10 mx.says-yes
-mx.says-yes     A     192.0.2.120
-mx.says-no      A     192.0.2.121
-mx.says-maybe   A     192.0.2.122
-mx.says-unknown A     192.0.2.123
-mx.says-nothing A     192.0.2.124
-mx.says-hello-late A  192.0.2.125
-*.victim        A     192.0.2.126                 ; whom any number of names stand for
+mx.says-yes     A     192.0.2.220
+mx.says-no      A     192.0.2.221
+mx.says-maybe   A     192.0.2.222
+mx.says-unknown A     192.0.2.223
+mx.says-nothing A     192.0.2.224
+mx.says-hello-late A  192.0.2.225
+*.victim        A     192.0.2.226                 ; whom any number of names stand for
 
 ; Ourselves: clients' names and the MTA's.
 client.lab      A     203.0.113.1
@@ -240,13 +240,13 @@ host 192.0.2.46 mx.temp-452.example {{ rcpt * 452 "4.3.1 insufficient system sto
 host 192.0.2.47 mx.temp-459.example {{ rcpt * 459 "no such user" }}
 
 # Hosts that are asked whether they are talking to us.
-host 192.0.2.120 mx.says-yes.example     {{ other "AYTTM*" 450 "4.5.0 AYTTM yes %a" }}
-host 192.0.2.121 mx.says-no.example      {{ other "AYTTM*" 450 "4.5.0 AYTTM no" }}
-host 192.0.2.122 mx.says-maybe.example   {{ other "AYTTM*" 450 "4.5.0 AYTTM maybe %a" }}
-host 192.0.2.123 mx.says-unknown.example {{ other "AYTTM*" 450 "4.5.0 AYTTM unknown" }}
-host 192.0.2.124 mx.says-nothing.example {{ }}
-host 192.0.2.125 mx.says-hello-late.example {{ banner_delay 20s }}
-host 192.0.2.126 victim.example {{ }}
+host 192.0.2.220 mx.says-yes.example     {{ other "AYTTM*" 450 "4.5.0 AYTTM yes %a" }}
+host 192.0.2.221 mx.says-no.example      {{ other "AYTTM*" 450 "4.5.0 AYTTM no" }}
+host 192.0.2.222 mx.says-maybe.example   {{ other "AYTTM*" 450 "4.5.0 AYTTM maybe %a" }}
+host 192.0.2.223 mx.says-unknown.example {{ other "AYTTM*" 450 "4.5.0 AYTTM unknown" }}
+host 192.0.2.224 mx.says-nothing.example {{ }}
+host 192.0.2.225 mx.says-hello-late.example {{ banner_delay 20s }}
+host 192.0.2.226 victim.example {{ }}
 
 # Trouble on the way.
 host 192.0.2.50 mx.tarpit.example {{ drip 1s }}
