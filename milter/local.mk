@@ -35,6 +35,7 @@ libmilterparts_la_SOURCES = \
     milter/session/vouch.c milter/session/vouch.h \
     milter/daemon/control.c milter/daemon/control.h \
     milter/daemon/daemon.c milter/daemon/daemon.h \
+    milter/daemon/history.c milter/daemon/history.h \
     milter/daemon/metrics.c milter/daemon/metrics.h \
     milter/daemon/observer.c milter/daemon/observer.h \
     milter/daemon/service.c milter/daemon/service.h \

@@ -85,6 +85,7 @@ UNIT = \
     tests/unit/milter/session/test_vouch \
     tests/unit/milter/daemon/test_control \
     tests/unit/milter/daemon/test_daemon \
+    tests/unit/milter/daemon/test_history \
     tests/unit/milter/daemon/test_metrics \
     tests/unit/milter/extension/test_connect_back \
     tests/unit/milter/extension/test_answer \

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "daemon/history.h"
 #include "daemon/metrics.h"
 
 static void note_failure(const struct session *session, enum decision_of of, const char *why)
@@ -21,11 +22,23 @@ static void note_failure(const struct session *session, enum decision_of of, con
                  session->rcpt.decision.recipient, why);
 }
 
+static void note_decided(enum rb_reason reason, enum action action)
+{
+    metrics_decided(reason, action);
+    history_decided(reason);
+}
+
+static void note_waited(int64_t waited_ms)
+{
+    metrics_waited(waited_ms);
+    history_waited(waited_ms);
+}
+
 const struct session_observer observer_of_sessions = {
-    .decided = metrics_decided,
+    .decided = note_decided,
     .skipped = metrics_skipped,
     .vouched = metrics_vouched,
-    .waited = metrics_waited,
+    .waited = note_waited,
     .failed = note_failure,
     .note_correspondent = rb_note_correspondent,
 };
@@ -121,6 +134,7 @@ void observer_log(const struct session *session, struct decision *decision, cons
     if (decision->logged)
         return;
     decision->logged = true;
+    history_note(session, decision, queue_id);
     if (decision->of == OF_CLIENT) {
         log_claim(session, decision, queue_id);
         return;

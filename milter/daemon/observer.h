@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * observer: what sessions do, counted (metrics.h) and written into the log. The log's keys are
- * fixed: scripts depend on them. Any thread.
+ * observer: what sessions do, counted (metrics.h), remembered for a while (history.h) and written
+ * into the log. The log's keys are fixed: scripts depend on them. Any thread.
  */
 #ifndef RB_MILTER_DAEMON_OBSERVER_H
 #define RB_MILTER_DAEMON_OBSERVER_H
