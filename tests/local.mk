@@ -139,6 +139,7 @@ tests_unit_lib_extension_test_sockets_none_SOURCES = tests/unit/lib/extension/te
 tests_unit_milter_mta_test_listen_LDADD = $(LDADD) $(MILTER_LIBS)
 
 
+include tests/contrib/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
 

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What stands in contrib/, each by the real program that it is for; one that is not installed is skipped.
+
+TESTS += \
+    tests/contrib/test_completion.py
+
+EXTRA_DIST += tests/contrib
