@@ -1,34 +1,57 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The systemd unit (made here, for it names the folders that configure was given), and what only ships.
+# The systemd unit, the user and the folder that it needs (made here, for they name what configure was given), and what
+# only ships.
 
 unit = packaging/systemd/ringback-milter.service
+sysusers = packaging/systemd/sysusers.d/ringback.conf
+tmpfiles = packaging/systemd/tmpfiles.d/ringback.conf
 
 if SYSTEMD
 systemdsystemunit_DATA = $(unit) packaging/systemd/ringback-milter.socket
+sysusersdir = $(prefix)/lib/sysusers.d
+sysusers_DATA = $(sysusers)
+tmpfilesdir = $(prefix)/lib/tmpfiles.d
+tmpfiles_DATA = $(tmpfiles)
 endif
 
-$(unit): packaging/systemd/ringback-milter.service.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) packaging/systemd && \
-	$(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
-	    -e 's|@RINGBACK_USER[@]|$(RINGBACK_USER)|g' \
-	    $(srcdir)/packaging/systemd/ringback-milter.service.in >$@.tmp && \
-	mv $@.tmp $@
+configured = $(AM_V_GEN)$(MKDIR_P) $(@D) && \
+    $(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+        -e 's|@localstatedir[@]|$(localstatedir)|g' -e 's|@RINGBACK_USER[@]|$(RINGBACK_USER)|g'
 
-CLEANFILES += $(unit)
+$(unit): packaging/systemd/ringback-milter.service.in Makefile
+	$(configured) $(srcdir)/packaging/systemd/ringback-milter.service.in >$@.tmp && mv $@.tmp $@
+
+$(sysusers): packaging/systemd/sysusers.conf.in Makefile
+	$(configured) $(srcdir)/packaging/systemd/sysusers.conf.in >$@.tmp && mv $@.tmp $@
+
+$(tmpfiles): packaging/systemd/tmpfiles.conf.in Makefile
+	$(configured) $(srcdir)/packaging/systemd/tmpfiles.conf.in >$@.tmp && mv $@.tmp $@
+
+CLEANFILES += $(unit) $(sysusers) $(tmpfiles)
 
 EXTRA_DIST += \
+    packaging/make-deb \
     packaging/quickstart \
     packaging/systemd/ringback-milter.service.in \
     packaging/systemd/ringback-milter.socket \
+    packaging/systemd/sysusers.conf.in \
+    packaging/systemd/tmpfiles.conf.in \
+    packaging/debian/README.Debian \
     packaging/debian/README.source \
     packaging/debian/changelog \
     packaging/debian/control \
     packaging/debian/copyright \
     packaging/debian/libringback-dev.install \
+    packaging/debian/libringback-dev.lintian-overrides \
     packaging/debian/libringback0.install \
+    packaging/debian/libringback0.lintian-overrides \
+    packaging/debian/libringback0.symbols \
     packaging/debian/ringback.docs \
     packaging/debian/ringback.install \
-    packaging/debian/ringback.postinst \
+    packaging/debian/ringback.lintian-overrides \
     packaging/debian/ringback.postrm \
+    packaging/debian/ringback.ringback-milter.init \
     packaging/debian/rules \
-    packaging/debian/source/format
+    packaging/debian/source/format \
+    packaging/debian/upstream/metadata \
+    packaging/debian/watch

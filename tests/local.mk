@@ -105,8 +105,9 @@ endif
 check_PROGRAMS += $(UNIT)
 # Those that take long come first: with `make -j` the others go on beside them.
 TESTS += tests/lab/lab.py tests/scenarios/scenarios.py tests/daemon/test_daemon.py tests/smtpd/test_smtpd.py
-TESTS += $(UNIT) tests/symbols/test_symbols.py tests/rooms/test_rooms.py
-EXTRA_DIST += tests/symbols/test_symbols.py
+TESTS += $(UNIT) tests/symbols/test_symbols.py tests/rooms/test_rooms.py \
+    tests/packages/test_debian.py
+EXTRA_DIST += tests/symbols/test_symbols.py tests/packages
 
 check_LTLIBRARIES += libtest.la
 libtest_la_SOURCES = tests/unit/check.h tests/unit/dice.c tests/unit/dice.h \
