@@ -58,6 +58,7 @@ libcore_la_SOURCES = \
     lib/smtp/span.c lib/smtp/span.h \
     lib/smtp/tls.c lib/smtp/tls.h \
     lib/smtp/transport.c lib/smtp/transport.h \
+    lib/smtp/wire.c lib/smtp/wire.h \
     lib/cache/cache.c lib/cache/cache.h \
     lib/cache/codec.c lib/cache/codec.h \
     lib/cache/folder.c lib/cache/folder.h \

@@ -12,29 +12,29 @@
  * What the transport came to: where it gave up, the dialogue is told so. QUIT is still said when
  * all callouts end, and where the channel was reset for others and the host takes its time.
  */
-static void note_status(struct channel *channel, enum transport_status status)
+static void note_status(struct channel *channel, enum wire_status status)
 {
     const struct {
         enum rb_reason reason;
         const char *rule;
     } meaning[] = {
-        [TRANSPORT_REFUSED] = {RB_REASON_UNREACHABLE, "connection_refused"},
-        [TRANSPORT_TIMEOUT] = {RB_REASON_UNREACHABLE, "host_silent"},
-        [TRANSPORT_CLOSED] = {RB_REASON_UNREACHABLE, "connection_lost"},
-        [TRANSPORT_TLS_FAILED] = {RB_REASON_TLS_REQUIRED, "tls_handshake_failed"},
-        [TRANSPORT_CANCELLED] = {RB_REASON_TIMEOUT, "cut_short"},
-        [TRANSPORT_YIELDED] = {RB_REASON_LIMITED, rb_limit_name(RB_LIMIT_YIELDED)},
-        [TRANSPORT_NO_ROUTE] = {RB_REASON_UNREACHABLE, "no_route"},
-        [TRANSPORT_SYSTEM] = {RB_REASON_INTERNAL_ERROR, "no_socket"},
+        [WIRE_REFUSED] = {RB_REASON_UNREACHABLE, "connection_refused"},
+        [WIRE_TIMEOUT] = {RB_REASON_UNREACHABLE, "host_silent"},
+        [WIRE_CLOSED] = {RB_REASON_UNREACHABLE, "connection_lost"},
+        [WIRE_TLS_FAILED] = {RB_REASON_TLS_REQUIRED, "tls_handshake_failed"},
+        [WIRE_CANCELLED] = {RB_REASON_TIMEOUT, "cut_short"},
+        [WIRE_YIELDED] = {RB_REASON_LIMITED, rb_limit_name(RB_LIMIT_YIELDED)},
+        [WIRE_NO_ROUTE] = {RB_REASON_UNREACHABLE, "no_route"},
+        [WIRE_SYSTEM] = {RB_REASON_INTERNAL_ERROR, "no_socket"},
     };
     struct dialogue *dialogue = &channel->dialogue;
-    const bool late_reset = status == TRANSPORT_TIMEOUT && !dialogue->asking &&
-                            dialogue_stage(dialogue) == RB_STAGE_RSET;
+    const bool late_reset =
+        status == WIRE_TIMEOUT && !dialogue->asking && dialogue_stage(dialogue) == RB_STAGE_RSET;
 
     channel->status = status;
-    if (status == TRANSPORT_OK)
+    if (status == WIRE_OK)
         return;
-    if (status == TRANSPORT_CANCELLED || late_reset)
+    if (status == WIRE_CANCELLED || late_reset)
         dialogue_break_off(dialogue, meaning[status].reason, meaning[status].rule);
     else
         dialogue_fail(dialogue, meaning[status].reason, meaning[status].rule);
@@ -76,16 +76,16 @@ static struct transport_settings settings_for(const struct channel *channel)
     };
 }
 
-static enum transport_status connect_once(struct channel *channel, bool use_tls)
+static enum wire_status connect_once(struct channel *channel, bool use_tls)
 {
     const struct transport_settings settings = settings_for(channel);
     struct attempt *attempt = channel->attempt;
-    enum transport_status status;
+    enum wire_status status;
 
     dialogue_init(&channel->dialogue, attempt->callout->options->o.helo_name, use_tls);
     channel->dialogue.lmtp = attempt->lmtp;
     status = transport_connect(&channel->transport, &settings, &channel->address);
-    if (status != TRANSPORT_OK) {
+    if (status != WIRE_OK) {
         note_status(channel, status);
         channel->dialogue.answer.stage = RB_STAGE_CONNECT;
         transport_remark(&channel->transport, channel->dialogue.answer.rule);
@@ -93,7 +93,7 @@ static enum transport_status connect_once(struct channel *channel, bool use_tls)
     }
     channel->dialogue.source_ip = channel->transport.source_ip;
     status = transport_drive(&channel->transport, &channel->dialogue);
-    if (status != TRANSPORT_TIMEOUT && status != TRANSPORT_YIELDED)
+    if (status != WIRE_TIMEOUT && status != WIRE_YIELDED)
         attempt->host_reacted = true;
     if (channel->dialogue.greeted)
         attempt_note_greeting(attempt, channel->mx);
@@ -103,9 +103,9 @@ static enum transport_status connect_once(struct channel *channel, bool use_tls)
 bool channel_open(struct channel *channel)
 {
     const bool use_tls = channel->attempt->callout->options->o.tls != RB_TLS_NEVER;
-    enum transport_status status = connect_once(channel, use_tls);
+    enum wire_status status = connect_once(channel, use_tls);
 
-    if (status == TRANSPORT_TLS_FAILED) {
+    if (status == WIRE_TLS_FAILED) {
         transport_remark(&channel->transport, "TLS handshake failed, again in clear");
         transport_close(&channel->transport);
         status = connect_once(channel, false);
@@ -128,7 +128,7 @@ static void drive(struct channel *channel, deadline until)
 static void await_answer(struct channel *channel, deadline until)
 {
     drive(channel, until);
-    if (channel->status != TRANSPORT_OK)
+    if (channel->status != WIRE_OK)
         transport_remark(&channel->transport, channel->dialogue.answer.rule);
 }
 

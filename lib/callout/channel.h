@@ -19,7 +19,7 @@ struct channel {
     struct sockaddr_storage address; /* with its port */
     struct transport transport;
     struct dialogue dialogue;
-    enum transport_status status; /* of what was done last; TRANSPORT_OK: the dialogue says more */
+    enum wire_status status; /* of what was done last; WIRE_OK: the dialogue says more */
 };
 
 /*

@@ -61,7 +61,7 @@ bool manners_ends_session(const struct manners *manners, const struct channel *c
                           const struct address_record *record)
 {
     /* What it answered before it closed stands. */
-    const bool lost = channel->status == TRANSPORT_CLOSED && record->code == 0;
+    const bool lost = channel->status == WIRE_CLOSED && record->code == 0;
 
     if (manners->asked == 1)
         return false;
@@ -83,5 +83,5 @@ bool manners_is_one_too_many(const struct channel *channel)
     const struct dialogue_answer *answer = &channel->dialogue.answer;
 
     return answer->code == 421 || answer->subject == CLASSIFY_PACE ||
-           channel->status == TRANSPORT_CLOSED || channel->status == TRANSPORT_REFUSED;
+           channel->status == WIRE_CLOSED || channel->status == WIRE_REFUSED;
 }

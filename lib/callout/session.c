@@ -408,8 +408,7 @@ static void note_not_opened(struct session *session)
 
     channel_record(channel, &session->how);
     /* Who refuses connections counts them well, or is not there. */
-    if (manners_is_one_too_many(channel) &&
-        hand_back(session, channel->status != TRANSPORT_REFUSED))
+    if (manners_is_one_too_many(channel) && hand_back(session, channel->status != WIRE_REFUSED))
         return;
     if (channel->dialogue.answer.subject == CLASSIFY_PACE) {
         pause_host(session, &session->how);
@@ -428,9 +427,9 @@ static bool is_news(const struct session *session)
     if (session->attempt->full || session->attempt->paused)
         return false;
     switch (session->channel.status) {
-    case TRANSPORT_NO_ROUTE:
-    case TRANSPORT_CANCELLED:
-    case TRANSPORT_SYSTEM:
+    case WIRE_NO_ROUTE:
+    case WIRE_CANCELLED:
+    case WIRE_SYSTEM:
         return false;
     default:
         return session->how.reason != RB_REASON_INTERNAL_ERROR &&
@@ -451,8 +450,8 @@ static void run(struct session *session)
     } else {
         note_not_opened(session);
     }
-    attempt->no_route += channel->status == TRANSPORT_NO_ROUTE;
-    if (channel->status == TRANSPORT_YIELDED && !session->manners.got_answer &&
+    attempt->no_route += channel->status == WIRE_NO_ROUTE;
+    if (channel->status == WIRE_YIELDED && !session->manners.got_answer &&
         channel->dialogue.verb == NULL) {
         /* That others needed our worker is our affair; to the host's record it was silent. */
         channel_record(channel, &session->how);

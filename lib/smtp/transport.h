@@ -2,7 +2,7 @@
 /*
  * transport: one connection to a mail host: connect, TLS, and moving a dialogue's octets under one
  * absolute deadline. Knows nothing of what is said. Blocks in poll(2) only, wakes at once when
- * cancelled, and within TRANSPORT_SLICE_MS when it must yield.
+ * cancelled, and within WIRE_SLICE_MS when it must yield.
  *
  * Thread rule: a transport belongs to one thread; several may share the SSL context. The calling
  * thread must block SIGPIPE (OpenSSL writes with write(2)).
@@ -13,22 +13,10 @@
 #include "base/clock.h"
 #include "smtp/dialogue.h"
 #include "base/stall.h"
-#include "smtp/tls.h"
+#include "smtp/wire.h"
 #include "ringback.h"
 
 #include <sys/socket.h>
-
-enum transport_status {
-    TRANSPORT_OK,
-    TRANSPORT_REFUSED,    /* the host or the network said no */
-    TRANSPORT_TIMEOUT,    /* no answer within the time for one step, or for all */
-    TRANSPORT_CLOSED,     /* the host closed or reset the connection */
-    TRANSPORT_TLS_FAILED, /* the handshake failed, or what it came to was of no use */
-    TRANSPORT_CANCELLED,  /* cancel_fd became readable */
-    TRANSPORT_YIELDED,    /* waited long enough, for others that wait (base/stall.h) */
-    TRANSPORT_NO_ROUTE,   /* this machine has no way to such an address (no IPv6, say) */
-    TRANSPORT_SYSTEM,     /* no descriptor, no memory: ours, not the host's */
-};
 
 struct transport_settings {
     const struct rb_clock *clock;
@@ -46,8 +34,7 @@ struct transport_settings {
 
 struct transport {
     struct transport_settings settings;
-    int fd; /* -1: not connected */
-    struct tls tls;
+    struct wire wire;
     char ip[46];        /* the host's; "" where it has none */
     char source_ip[46]; /* ours, once connected; "" where there is none */
     char tls_version[16];
@@ -57,15 +44,15 @@ struct transport {
 
 /* Connects to address (with its port). Always to be closed with transport_close, whatever it
  * returns. */
-enum transport_status transport_connect(struct transport *transport,
-                                        const struct transport_settings *settings,
-                                        const struct sockaddr_storage *address);
+enum wire_status transport_connect(struct transport *transport,
+                                   const struct transport_settings *settings,
+                                   const struct sockaddr_storage *address);
 
 /*
  * Moves octets until the dialogue wants a question or is over; does the handshake on the way.
- * Anything but TRANSPORT_OK means the connection is of no more use; the dialogue has not been told.
+ * Anything but WIRE_OK means the connection is of no more use; the dialogue has not been told.
  */
-enum transport_status transport_drive(struct transport *transport, struct dialogue *dialogue);
+enum wire_status transport_drive(struct transport *transport, struct dialogue *dialogue);
 
 /*
  * Whether the host has said nothing, and not closed, since what was asked for last was answered: of
@@ -86,10 +73,7 @@ void transport_remark(struct transport *transport, const char *text);
  */
 void transport_quit(struct transport *transport, struct dialogue *dialogue);
 
-enum {
-    TRANSPORT_QUIT_WAIT_MS = 1000,
-    TRANSPORT_SLICE_MS = 1000, /* the longest sleep where stall_must_yield is to be seen in time */
-};
+enum { TRANSPORT_QUIT_WAIT_MS = 1000 };
 
 /* Closes at once. */
 void transport_close(struct transport *transport);

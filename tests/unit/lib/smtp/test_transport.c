@@ -85,18 +85,18 @@ static struct call *call_script(const struct fake_host_script *script)
     return call_host(&options);
 }
 
-static enum transport_status connect_now(struct call *call)
+static enum wire_status connect_now(struct call *call)
 {
     return transport_connect(&call->transport, &call->settings, &call->address);
 }
 
-static enum transport_status drive(struct call *call)
+static enum wire_status drive(struct call *call)
 {
-    assert_int_equal(connect_now(call), TRANSPORT_OK);
+    assert_int_equal(connect_now(call), WIRE_OK);
     return transport_drive(&call->transport, &call->dialogue);
 }
 
-static enum transport_status ask(struct call *call)
+static enum wire_status ask(struct call *call)
 {
     dialogue_ask(&call->dialogue, &question);
     return transport_drive(&call->transport, &call->dialogue);
@@ -105,7 +105,7 @@ static enum transport_status ask(struct call *call)
 static void end(struct call *call)
 {
     transport_close(&call->transport);
-    assert_int_equal(call->transport.fd, -1);
+    assert_int_equal(call->transport.wire.fd, -1);
     fake_host_stop(call->host);
     tls_context_free(call->settings.tls_context);
     free(call);
@@ -136,7 +136,7 @@ static void a_refused_connection_is_refused(void **state)
     int fd = bound_socket(-1, &port);
     struct call *call = call_to(port);
 
-    assert_int_equal(connect_now(call), TRANSPORT_REFUSED);
+    assert_int_equal(connect_now(call), WIRE_REFUSED);
     assert_string_equal(call->transport.ip, "127.0.0.1");
     end(call);
     close(fd);
@@ -157,7 +157,7 @@ static void a_connection_that_nobody_takes_times_out(void **state)
                        sizeof(struct sockaddr_in));
     }
     call->settings.connect_timeout_ms = SHORT_MS;
-    assert_int_equal(connect_now(call), TRANSPORT_TIMEOUT);
+    assert_int_equal(connect_now(call), WIRE_TIMEOUT);
     for (size_t i = 0; i < COUNT(fill); i++)
         close(fill[i]);
     end(call);
@@ -171,7 +171,7 @@ static void an_address_that_is_not_ours_cannot_be_bound(void **state)
     struct call *call = call_host(&(const struct fake_host_options){0});
 
     call->settings.bind = &not_ours;
-    assert_int_equal(connect_now(call), TRANSPORT_NO_ROUTE);
+    assert_int_equal(connect_now(call), WIRE_NO_ROUTE);
     end(call);
 }
 
@@ -185,8 +185,8 @@ static void the_source_address_is_bound(void **state)
     char text[INET_ADDRSTRLEN];
 
     call->settings.bind = &source;
-    assert_int_equal(drive(call), TRANSPORT_OK);
-    assert_int_equal(getsockname(call->transport.fd, (struct sockaddr *)&own, &len), 0);
+    assert_int_equal(drive(call), WIRE_OK);
+    assert_int_equal(getsockname(call->transport.wire.fd, (struct sockaddr *)&own, &len), 0);
     assert_string_equal(inet_ntop(AF_INET, &own.sin_addr, text, sizeof text), "127.0.0.9");
     assert_string_equal(call->transport.source_ip, "127.0.0.9");
     end(call);
@@ -202,9 +202,9 @@ static void the_port_of_a_bound_source_is_chosen_by_connect(void **state)
     socklen_t len = sizeof late;
 
     call->settings.bind = &source;
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     assert_int_equal(
-        getsockopt(call->transport.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late, &len), 0);
+        getsockopt(call->transport.wire.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late, &len), 0);
     assert_int_equal(late, 1);
     end(call);
 }
@@ -245,10 +245,10 @@ static void a_host_at_a_path_is_spoken_to(void **state)
     struct call *call = call_path(
         &(const struct fake_host_options){.path = fresh_path(folder, path), .pipelining = true});
 
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     assert_string_equal(call->transport.ip, "");
     assert_string_equal(call->transport.source_ip, "");
-    assert_int_equal(ask(call), TRANSPORT_OK);
+    assert_int_equal(ask(call), WIRE_OK);
     assert_int_equal(call->dialogue.answer.reason, RB_REASON_NO_SUCH_USER);
     transport_quit(&call->transport, &call->dialogue);
     assert_int_equal(fake_host_heard(call->host, "LHLO"), 1);
@@ -264,7 +264,7 @@ static void tls_works_at_a_path_too(void **state)
     struct call *call = call_path(
         &(const struct fake_host_options){.path = fresh_path(folder, path), .starttls = true});
 
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     assert_true(call->dialogue.tls);
     assert_int_equal(fake_host_heard(call->host, "LHLO"), 2);
     end(call);
@@ -277,10 +277,10 @@ static void a_path_without_a_socket_is_refused(void **state)
     struct call *call = call_to(0);
 
     call->address = at_path("/nonexistent/lmtp");
-    assert_int_equal(connect_now(call), TRANSPORT_REFUSED);
+    assert_int_equal(connect_now(call), WIRE_REFUSED);
     transport_close(&call->transport);
     call->address = at_path("/dev/null");
-    assert_int_equal(connect_now(call), TRANSPORT_REFUSED);
+    assert_int_equal(connect_now(call), WIRE_REFUSED);
     end(call);
 }
 
@@ -297,7 +297,7 @@ static void a_socket_that_nobody_serves_is_refused(void **state)
     assert_int_equal(bind(fd, (const struct sockaddr *)&call->address, sizeof(struct sockaddr_un)),
                      0);
     assert_int_equal(close(fd), 0);
-    assert_int_equal(connect_now(call), TRANSPORT_REFUSED);
+    assert_int_equal(connect_now(call), WIRE_REFUSED);
     end(call);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(folder), 0);
@@ -310,7 +310,7 @@ static void a_host_that_closes_before_its_banner_is_closed(void **state)
     (void)state;
     struct call *call = call_script(SCRIPT({FAKE_HOST_CLOSE, NULL}));
 
-    assert_int_equal(drive(call), TRANSPORT_CLOSED);
+    assert_int_equal(drive(call), WIRE_CLOSED);
     assert_int_equal(call->dialogue.need, DIALOGUE_NEED_PEER); /* it has not been told */
     end(call);
 }
@@ -321,7 +321,7 @@ static void a_reset_connection_is_closed(void **state)
     struct call *call = call_script(
         SCRIPT({FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_EXPECT, "EHLO"}, {FAKE_HOST_RESET, NULL}));
 
-    assert_int_equal(drive(call), TRANSPORT_CLOSED);
+    assert_int_equal(drive(call), WIRE_CLOSED);
     end(call);
 }
 
@@ -331,7 +331,7 @@ static void a_connection_reset_at_once_was_one(void **state)
     (void)state;
     struct call *call = call_script(SCRIPT({FAKE_HOST_RESET, NULL}));
 
-    assert_int_equal(drive(call), TRANSPORT_CLOSED);
+    assert_int_equal(drive(call), WIRE_CLOSED);
     end(call);
 }
 
@@ -339,7 +339,7 @@ static void say_421_and(enum fake_host_act ending)
 {
     struct call *call = call_script(SCRIPT({FAKE_HOST_SAY, "421 too busy"}, {ending, NULL}));
 
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     assert_int_equal(call->dialogue.need, DIALOGUE_OVER);
     assert_int_equal(call->dialogue.answer.code, 421);
     end(call);
@@ -361,7 +361,7 @@ static void count_sigpipe(int number)
 }
 
 /* A question on a connection whose loss has been noticed: there is nothing to write to. */
-static enum transport_status ask_again(struct call *call)
+static enum wire_status ask_again(struct call *call)
 {
     call->dialogue.need = DIALOGUE_NEED_QUESTION;
     call->dialogue.queued = 0;
@@ -379,9 +379,9 @@ static void a_host_that_has_gone_raises_no_sigpipe(void **state)
 
     assert_int_equal(sigaction(SIGPIPE, &counted, &before), 0);
     sigpipes = 0;
-    assert_int_equal(drive(call), TRANSPORT_OK);
-    assert_int_equal(ask(call), TRANSPORT_CLOSED);
-    assert_int_equal(ask_again(call), TRANSPORT_CLOSED);
+    assert_int_equal(drive(call), WIRE_OK);
+    assert_int_equal(ask(call), WIRE_CLOSED);
+    assert_int_equal(ask_again(call), WIRE_CLOSED);
     assert_int_equal(sigpipes, 0);
     assert_int_equal(sigaction(SIGPIPE, &before, NULL), 0);
     end(call);
@@ -406,7 +406,7 @@ static void a_silent_host_times_out(void **state)
         struct call *call = call_script(&(const struct fake_host_script){steps[i], lengths[i]});
 
         call->settings.command_timeout_ms = SHORT_MS;
-        assert_int_equal(drive(call), TRANSPORT_TIMEOUT);
+        assert_int_equal(drive(call), WIRE_TIMEOUT);
         end(call);
     }
 }
@@ -423,7 +423,7 @@ static void a_drip_ends_with_the_time_of_its_reply(void **state)
                                {FAKE_HOST_DRIP, drips[i]}));
 
         call->settings.command_timeout_ms = SHORT_MS;
-        assert_int_equal(drive(call), TRANSPORT_TIMEOUT);
+        assert_int_equal(drive(call), WIRE_TIMEOUT);
         assert_int_equal(call->dialogue.replies, 0);
         end(call);
     }
@@ -434,9 +434,9 @@ static void the_deadline_over_all_ends_a_wait_too(void **state)
     (void)state;
     struct call *call = call_script(SCRIPT({FAKE_HOST_SILENT, NULL}));
 
-    assert_int_equal(connect_now(call), TRANSPORT_OK);
+    assert_int_equal(connect_now(call), WIRE_OK);
     call->transport.settings.until = deadline_in(clock_system(), SHORT_MS);
-    assert_int_equal(transport_drive(&call->transport, &call->dialogue), TRANSPORT_TIMEOUT);
+    assert_int_equal(transport_drive(&call->transport, &call->dialogue), WIRE_TIMEOUT);
     end(call);
 }
 
@@ -451,7 +451,7 @@ static void a_flood_ends_at_a_ceiling(void **state)
     flood[100000] = '\0';
     memcpy(flood, "220 ", 4);
     call = call_script(SCRIPT({FAKE_HOST_RAW, flood}, {FAKE_HOST_SILENT, NULL}));
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     assert_int_equal(call->dialogue.need, DIALOGUE_OVER);
     assert_int_equal(call->dialogue.answer.reason, RB_REASON_PROTOCOL_ERROR);
     end(call);
@@ -467,7 +467,7 @@ static void a_cancelled_call_does_not_wait(void **state)
     assert_int_equal(pipe(wake), 0);
     assert_int_equal(write(wake[1], "", 1), 1);
     call->settings.cancel_fd = wake[0];
-    assert_int_equal(connect_now(call), TRANSPORT_CANCELLED);
+    assert_int_equal(connect_now(call), WIRE_CANCELLED);
     end(call);
     close(wake[0]);
     close(wake[1]);
@@ -501,7 +501,7 @@ static void cancelling_wakes_a_waiting_call(void **state)
     canceller.fd = wake[1];
     call->settings.cancel_fd = wake[0];
     assert_int_equal(pthread_create(&thread, NULL, cancel_later, &canceller), 0);
-    assert_int_equal(drive(call), TRANSPORT_CANCELLED);
+    assert_int_equal(drive(call), WIRE_CANCELLED);
     assert_int_equal(pthread_join(thread, &result), 0);
     assert_ptr_equal(result, &canceller);
     end(call);
@@ -518,12 +518,12 @@ static void tls_works_where_offered(void **state)
     struct call *call = call_host(&(const struct fake_host_options){
         .starttls = true, .pipelining = true, .replies = replies, .reply_count = 1});
 
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     assert_int_equal(call->dialogue.need, DIALOGUE_NEED_QUESTION);
     assert_true(call->dialogue.tls);
     assert_string_equal(call->transport.tls_version, "TLSv1.3");
     assert_int_equal(fake_host_heard(call->host, "EHLO"), 2);
-    assert_int_equal(ask(call), TRANSPORT_OK);
+    assert_int_equal(ask(call), WIRE_OK);
     assert_int_equal(call->dialogue.answer.reason, RB_REASON_ACCEPTED);
     transport_quit(&call->transport, &call->dialogue);
     assert_int_equal(fake_host_heard(call->host, "QUIT"), 1);
@@ -535,7 +535,7 @@ static void in_clear_no_version_is_reported(void **state)
     (void)state;
     struct call *call = call_host(&(const struct fake_host_options){0});
 
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     assert_false(call->dialogue.tls);
     assert_string_equal(call->transport.tls_version, "");
     end(call);
@@ -567,7 +567,7 @@ static void only_a_host_name_is_sent_as_the_servers_name(void **state)
         struct call *call = call_host(&(const struct fake_host_options){.starttls = true});
 
         call->settings.mx = cases[i].mx;
-        assert_int_equal(drive(call), TRANSPORT_OK);
+        assert_int_equal(drive(call), WIRE_OK);
         assert_true(call->dialogue.tls);
         fake_host_server_name(call->host, name, sizeof name);
         assert_string_equal(name, cases[i].server_name);
@@ -581,7 +581,7 @@ static void garbage_in_the_handshake_is_a_failure_of_tls(void **state)
     struct call *call =
         call_host(&(const struct fake_host_options){.starttls = true, .broken_tls = true});
 
-    assert_int_equal(drive(call), TRANSPORT_TLS_FAILED);
+    assert_int_equal(drive(call), WIRE_TLS_FAILED);
     end(call);
 }
 
@@ -600,7 +600,7 @@ static void a_connection_lost_in_the_handshake_is_a_failure_of_tls(void **state)
     for (size_t i = 0; i < COUNT(endings); i++) {
         struct call *call = call_script(SCRIPT(UP_TO_TLS, {endings[i], NULL}));
 
-        assert_int_equal(drive(call), TRANSPORT_TLS_FAILED);
+        assert_int_equal(drive(call), WIRE_TLS_FAILED);
         end(call);
     }
 }
@@ -611,7 +611,7 @@ static void a_host_that_is_silent_in_the_handshake_is_a_failure_of_tls(void **st
     struct call *call = call_script(SCRIPT(UP_TO_TLS, {FAKE_HOST_SILENT, NULL}));
 
     call->settings.command_timeout_ms = 50 * SHORT_MS; /* the steps before need some of it */
-    assert_int_equal(drive(call), TRANSPORT_TLS_FAILED);
+    assert_int_equal(drive(call), WIRE_TLS_FAILED);
     end(call);
 }
 
@@ -622,7 +622,7 @@ static void a_host_that_does_not_like_our_handshake_is_a_failure_of_tls(void **s
     struct call *call =
         call_host(&(const struct fake_host_options){.starttls = true, .wants_certificate = true});
 
-    assert_int_equal(drive(call), TRANSPORT_TLS_FAILED);
+    assert_int_equal(drive(call), WIRE_TLS_FAILED);
     end(call);
 }
 
@@ -635,7 +635,7 @@ static void a_connection_lost_behind_the_handshake_is_closed(void **state)
         struct call *call =
             call_script(SCRIPT(UP_TO_TLS, {FAKE_HOST_TLS, NULL}, {endings[i], NULL}));
 
-        assert_int_equal(drive(call), TRANSPORT_CLOSED);
+        assert_int_equal(drive(call), WIRE_CLOSED);
         end(call);
     }
 }
@@ -650,9 +650,9 @@ static void a_connection_lost_within_tls_is_closed(void **state)
             SCRIPT(UP_TO_TLS, {FAKE_HOST_TLS, NULL}, {FAKE_HOST_EXPECT, "EHLO"},
                    {FAKE_HOST_SAY, "250 hello"}, {FAKE_HOST_EXPECT, "MAIL"}, {endings[i], NULL}));
 
-        assert_int_equal(drive(call), TRANSPORT_OK);
+        assert_int_equal(drive(call), WIRE_OK);
         assert_true(call->dialogue.tls);
-        assert_int_equal(ask(call), TRANSPORT_CLOSED);
+        assert_int_equal(ask(call), WIRE_CLOSED);
         end(call);
     }
 }
@@ -704,12 +704,12 @@ static const struct fake_host_step hello_requests[] = {UP_TO_TLS, {FAKE_HOST_HEL
 
 static const struct {
     struct fake_host_script script;
-    enum transport_status on_timeout;
+    enum wire_status on_timeout;
 } floods[] = {
-    {{tickets, COUNT(tickets)}, TRANSPORT_TIMEOUT},
-    {{key_updates, COUNT(key_updates)}, TRANSPORT_TIMEOUT},
-    {{renegotiations, COUNT(renegotiations)}, TRANSPORT_TIMEOUT},
-    {{hello_requests, COUNT(hello_requests)}, TRANSPORT_TLS_FAILED},
+    {{tickets, COUNT(tickets)}, WIRE_TIMEOUT},
+    {{key_updates, COUNT(key_updates)}, WIRE_TIMEOUT},
+    {{renegotiations, COUNT(renegotiations)}, WIRE_TIMEOUT},
+    {{hello_requests, COUNT(hello_requests)}, WIRE_TLS_FAILED},
 };
 
 enum {
@@ -719,7 +719,7 @@ enum {
 
 /* Calls a host that floods us. The call ends while the host still sends. */
 static void end_a_flood(const struct fake_host_script *script, struct looks *looks,
-                        unsigned command_timeout_ms, int64_t total_ms, enum transport_status status)
+                        unsigned command_timeout_ms, int64_t total_ms, enum wire_status status)
 {
     struct call *call = call_script(script);
     int little = FAKE_HOST_FLOOD_OCTETS / 32, wake[2];
@@ -731,9 +731,9 @@ static void end_a_flood(const struct fake_host_script *script, struct looks *loo
     call->settings.clock = &looks->clock;
     call->settings.command_timeout_ms = command_timeout_ms;
     call->settings.until = deadline_in(&looks->clock, total_ms);
-    assert_int_equal(connect_now(call), TRANSPORT_OK);
-    assert_int_equal(setsockopt(call->transport.fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little),
-                     0);
+    assert_int_equal(connect_now(call), WIRE_OK);
+    assert_int_equal(
+        setsockopt(call->transport.wire.fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little), 0);
     assert_int_equal(transport_drive(&call->transport, &call->dialogue), status);
     assert_true(fake_host_wait(call->host, "FLOOD", 1));
     transport_close(&call->transport);
@@ -774,7 +774,7 @@ static void a_flood_within_tls_can_be_cancelled(void **state)
 
         looks_init(&looks);
         looks.cancel_at = FLOOD_LOOKS;
-        end_a_flood(&floods[i].script, &looks, LONG_MS, LONG_MS, TRANSPORT_CANCELLED);
+        end_a_flood(&floods[i].script, &looks, LONG_MS, LONG_MS, WIRE_CANCELLED);
     }
 }
 
@@ -835,8 +835,8 @@ static void the_transcript_has_all_lines_in_order(void **state)
     assert_non_null(transcript);
     call->settings.transcript = transcript;
     call->settings.transcript_start_ms = clock_monotonic_ms(clock_system());
-    assert_int_equal(drive(call), TRANSPORT_OK);
-    assert_int_equal(ask(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
+    assert_int_equal(ask(call), WIRE_OK);
     transport_quit(&call->transport, &call->dialogue);
     has_lines(transcript, expected, COUNT(expected));
     transcript_free(transcript);
@@ -861,10 +861,10 @@ static void lines_go_to_the_transcript_that_is_set(void **state)
     assert_non_null(second);
     call->settings.transcript = first;
     call->settings.transcript_start_ms = start_ms;
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     transport_remark(&call->transport, "a remark");
     transport_transcript(&call->transport, second, start_ms);
-    assert_int_equal(ask(call), TRANSPORT_OK);
+    assert_int_equal(ask(call), WIRE_OK);
     transport_transcript(&call->transport, NULL, 0);
     transport_quit(&call->transport, &call->dialogue);
     has_lines(first, first_lines, COUNT(first_lines));
@@ -879,9 +879,9 @@ static void quit_is_said_and_heard(void **state)
     (void)state;
     struct call *call = call_host(&(const struct fake_host_options){0});
 
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     transport_quit(&call->transport, &call->dialogue);
-    assert_int_equal(call->transport.fd, -1);
+    assert_int_equal(call->transport.wire.fd, -1);
     assert_int_equal(call->dialogue.need, DIALOGUE_OVER);
     assert_int_equal(fake_host_heard(call->host, "QUIT"), 1);
     end(call);
@@ -897,9 +897,9 @@ static void quit_does_not_wait_long_for_a_silent_host(void **state)
 
     call->settings.command_timeout_ms = QUITE_LONG_MS;
     call->settings.until = deadline_in(clock_system(), QUITE_LONG_MS);
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     transport_quit(&call->transport, &call->dialogue);
-    assert_int_equal(call->transport.fd, -1);
+    assert_int_equal(call->transport.wire.fd, -1);
     assert_int_equal(call->dialogue.need, DIALOGUE_NEED_PEER); /* nothing was heard */
     assert_true(fake_host_wait(call->host, "QUIT", 1));
     end(call);
@@ -911,9 +911,9 @@ static void quit_is_not_said_in_the_middle_of_something(void **state)
     struct call *call = call_script(SCRIPT({FAKE_HOST_SAY, "220 hello"}, {FAKE_HOST_SILENT, NULL}));
 
     call->settings.command_timeout_ms = SHORT_MS;
-    assert_int_equal(drive(call), TRANSPORT_TIMEOUT);
+    assert_int_equal(drive(call), WIRE_TIMEOUT);
     transport_quit(&call->transport, &call->dialogue);
-    assert_int_equal(call->transport.fd, -1);
+    assert_int_equal(call->transport.wire.fd, -1);
     assert_int_equal(fake_host_heard(call->host, "QUIT"), 0);
     end(call);
 }
@@ -931,7 +931,7 @@ static void tls_ends_in_order(void **state)
     (void)state;
     struct call *call = call_host(&(const struct fake_host_options){.starttls = true});
 
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     assert_true(call->dialogue.tls);
     transport_quit(&call->transport, &call->dialogue);
     assert_int_equal(fake_host_heard(call->host, "QUIT"), 1);
@@ -944,7 +944,7 @@ static void tls_that_is_broken_off_is_seen_to_be(void **state)
     (void)state;
     struct call *call = call_host(&(const struct fake_host_options){.starttls = true});
 
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     transport_close(&call->transport);
     assert_int_equal(cut_off(call), 1);
     end(call);
@@ -956,7 +956,7 @@ static void quit_is_said_to_a_host_that_refuses_us(void **state)
     struct call *call = call_script(SCRIPT({FAKE_HOST_SAY, "554 5.7.1 not you"},
                                            {FAKE_HOST_EXPECT, "QUIT"}, {FAKE_HOST_SAY, "221 bye"}));
 
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     assert_int_equal(call->dialogue.need, DIALOGUE_OVER);
     transport_quit(&call->transport, &call->dialogue);
     assert_int_equal(fake_host_heard(call->host, "QUIT"), 1);
@@ -972,7 +972,7 @@ static void the_end_of_the_host_is_waited_for(void **state)
                {FAKE_HOST_SAY, "250 hello"}, {FAKE_HOST_EXPECT, "QUIT"}, {FAKE_HOST_SAY, "221 bye"},
                {FAKE_HOST_SAY, "and something more"}, {FAKE_HOST_CLOSE, NULL}));
 
-    assert_int_equal(drive(call), TRANSPORT_OK);
+    assert_int_equal(drive(call), WIRE_OK);
     transport_quit(&call->transport, &call->dialogue);
     assert_int_equal(fake_host_heard(call->host, "QUIT"), 1);
     assert_int_equal(fake_host_surprises(call->host), 0);
@@ -990,10 +990,10 @@ static void quit_is_said_when_cancelled(void **state)
     int ends[2];
 
     assert_int_equal(pipe(ends), 0);
-    assert_int_equal(drive(call), TRANSPORT_OK);
-    call->transport.settings.cancel_fd = ends[0];
+    assert_int_equal(drive(call), WIRE_OK);
+    call->transport.wire.cancel_fd = ends[0];
     assert_int_equal(write(ends[1], "!", 1), 1);
-    assert_int_equal(ask(call), TRANSPORT_CANCELLED);
+    assert_int_equal(ask(call), WIRE_CANCELLED);
     dialogue_break_off(&call->dialogue, RB_REASON_TIMEOUT, "cut_short");
     transport_quit(&call->transport, &call->dialogue);
     assert_true(fake_host_wait(call->host, "QUIT", 1));
