@@ -16,6 +16,7 @@ libmilterparts_la_SOURCES = \
     milter/config/lists.c milter/config/lists.h \
     milter/config/load.c \
     milter/config/parse.c milter/config/parse.h \
+    milter/config/passwords.c milter/config/passwords.h \
     milter/config/policy.c milter/config/policy.h \
     milter/config/print.c \
     milter/config/scan.c milter/config/scan.h \
@@ -43,7 +44,18 @@ libmilterparts_la_SOURCES = \
     milter/extension/connect_back.c milter/extension/connect_back.h \
     milter/extension/answer.c milter/extension/answer.h \
     milter/extension/peers.c milter/extension/peers.h \
+    milter/http/access.c milter/http/access.h \
+    milter/http/answer.c milter/http/answer.h \
+    milter/http/connections.c milter/http/connections.h \
+    milter/http/guard.c milter/http/guard.h \
+    milter/http/health.c milter/http/health.h \
+    milter/http/listener.c milter/http/listener.h \
+    milter/http/login.c milter/http/login.h \
+    milter/http/report.c milter/http/report.h \
+    milter/http/request.c milter/http/request.h \
     milter/http/resource.h \
+    milter/http/routes.c milter/http/routes.h \
+    milter/http/server.c milter/http/server.h \
     milter/mta/filter.c milter/mta/filter.h \
     milter/mta/headers.c milter/mta/headers.h \
     milter/mta/listen.c milter/mta/listen.h \
@@ -52,11 +64,11 @@ libmilterparts_la_SOURCES = \
     milter/tool/input.c milter/tool/input.h \
     milter/tool/syntax.c milter/tool/syntax.h \
     milter/tool/window.c milter/tool/window.h
-libmilterparts_la_LIBADD = libcore.la $(CONFUSE_LIBS) $(JANSSON_LIBS)
+libmilterparts_la_LIBADD = libcore.la $(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPT_LIBS)
 
 sbin_PROGRAMS += ringback-milter
 ringback_milter_SOURCES = milter/main.c
-ringback_milter_LDADD = libmilterparts.la $(MILTER_LIBS)
+ringback_milter_LDADD = libmilterparts.la $(MILTER_LIBS) $(MICROHTTPD_LIBS)
 
 bin_PROGRAMS += ringback
 ringback_SOURCES = \

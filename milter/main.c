@@ -25,6 +25,7 @@
 #include "daemon/daemon.h"
 #include "daemon/metrics.h"
 #include "daemon/service.h"
+#include "http/server.h"
 #include "mta/filter.h"
 #include "mta/listen.h"
 #include "mta/loop.h"
@@ -207,6 +208,32 @@ static int open_control(const char *path)
     return say(errno == EADDRINUSE ? EX_UNAVAILABLE : EX_CANTCREAT, line);
 }
 
+static int open_http(const struct config *config)
+{
+    char error[HTTP_ERROR_SIZE];
+    int status = http_start(config, loop_is_running, error);
+
+    return status == EX_OK ? EX_OK : say(status, error);
+}
+
+/* All sockets; where one cannot be opened those before it are closed. */
+static int open_sockets(const struct config *config, struct listen_place *place)
+{
+    int status = open_socket(config, place);
+
+    if (status != EX_OK)
+        return status;
+    status = open_control(config->control);
+    if (status == EX_OK) {
+        status = open_http(config);
+        if (status != EX_OK)
+            control_stop();
+    }
+    if (status != EX_OK && place->path != NULL)
+        (void)unlink(place->path);
+    return status;
+}
+
 /* --- Running and ending --------------------------------------------------- */
 
 /*
@@ -276,14 +303,10 @@ static int serve_mta(const struct arguments *arguments, struct config *config)
     status = open_service(arguments->config, config_get(config));
     if (status != EX_OK)
         return status;
-    status = open_socket(config, &place);
-    if (status == EX_OK) {
-        status = open_control(config->control);
-        if (status != EX_OK && place.path != NULL)
-            (void)unlink(place.path);
-    }
+    status = open_sockets(config, &place);
     if (status == EX_OK) {
         status = run_until_end(arguments, config);
+        http_stop();
         control_stop();
     }
     /* Threads of libmilter may still use sessions: then nothing is freed. */

@@ -29,6 +29,7 @@ static void free_config(struct config *config)
         free(config->relays[i].list);
     }
     free(config->relays);
+    passwords_fini(&config->http_passwords);
     text_list_fini(&config->warnings);
     free(config->path);
     free(config);

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/log.h"
+#include "config/passwords.h"
 #include "config/policy.h"
 #include "config/value.h"
 #include "ringback.h"
@@ -54,7 +55,11 @@ struct config {
     char *path; /* "" for the defaults alone */
 
     char *listen, *listen_mode, *listen_group; /* the mode: "0660", octal */
-    char *control, *http, *user;
+    char *control, *user;
+    char *http; /* value_http_address, or value_unix_path of it; "": none */
+    struct network_list http_allow;
+    char *http_password_file;
+    struct password_list http_passwords; /* what was in it, as the file is read for a daemon */
     char *hostname; /* the effective one: "" only where a scope leaves it open */
     char *authserv_id;
     struct text_list trusted_authserv_ids; /* none is authserv_id */

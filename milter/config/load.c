@@ -15,6 +15,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "config/assign.h"
 #include "config/configuration.h"
@@ -60,18 +61,6 @@ static bool warn(struct loader *loader, unsigned line, const char *format, ...)
 
 /* --- Sections --- */
 
-static bool warn_if_not_in_release(struct loader *loader, const struct where *where,
-                                   const struct directive *directive, const void *field)
-{
-    char text[VALUE_TEXT_MAX + 1];
-
-    if (where->line == 0 || directive->inert == NULL)
-        return true;
-    table_format(directive, field, text, sizeof(text));
-    return strcmp(text, directive->inert) == 0 ||
-           warn(loader, where->line, "%s: not in this release, has no effect", where->label);
-}
-
 /* Sets one directive from its section: what the file says, else the default. */
 static bool set_directive(struct loader *loader, const struct directive *directive,
                           const char *label, cfg_t *section, void *base)
@@ -93,8 +82,7 @@ static bool set_directive(struct loader *loader, const struct directive *directi
     }
     if (cfg_opt_size(option) > 0)
         value = parse_value(cfg_opt_getnstr(option, 0), &where.line);
-    return assign_set(loader->fault, &where, directive, value, field) &&
-           warn_if_not_in_release(loader, &where, directive, field);
+    return assign_set(loader->fault, &where, directive, value, field);
 }
 
 /* All directives of one section. The label's prefix: "" or "callout." or "policy "x": ". */
@@ -195,6 +183,64 @@ static bool warn_of_trusted_authserv_ids(struct loader *loader, cfg_t *root)
                 "\"eom\"");
 }
 
+/* --- HTTP --- */
+
+/* Whoever is not on this host is named, and has a password. */
+static bool refuse_open_http(struct loader *loader, cfg_t *root)
+{
+    const struct config *config = loader->config;
+    struct where where = {.file = loader->path};
+    struct sockaddr_storage address;
+    struct ip ip;
+
+    if (config->http_allow.text.count > 0 && config->http_password_file[0] == '\0') {
+        where.label = "http_allow";
+        (void)parse_value(cfg_getnstr(root, "http_allow", 0), &where.line);
+        return assign_refuse(loader->fault, &where, config->http_allow.text.items[0],
+                             "needs a password; http_password_file = \"/PATH\" beside it, or no "
+                             "http_allow, would be right");
+    }
+    if (!value_http_address(config->http, &address) ||
+        !ip_from_sockaddr((const struct sockaddr *)&address, &ip) || ip_is_loopback(&ip) ||
+        config->http_allow.text.count > 0)
+        return true;
+    where.label = "http";
+    where.line = parse_line(root, "http");
+    return assign_refuse(loader->fault, &where, config->http,
+                         "can be reached from other hosts; \"127.0.0.1:8895\", \"unix:/PATH\", or "
+                         "http_allow and http_password_file beside it, would be right");
+}
+
+/* The file is the daemon's: who only prints the configuration need not have the right to read it. */
+static bool set_passwords(struct loader *loader, cfg_t *root)
+{
+    struct config *config = loader->config;
+    char problem[CONFIG_ERROR_SIZE] = "";
+    struct fault unread = {.text = problem, .size = sizeof(problem)};
+
+    if (loader->scope != CONFIG_WHOLE || config->http_password_file[0] == '\0' ||
+        passwords_read(config->http_password_file, &config->http_passwords, &unread))
+        return true;
+    return fault_at(loader->fault, unread.error, loader->path,
+                    parse_line(root, "http_password_file"), "http_password_file: %s", problem);
+}
+
+static bool warn_of_http(struct loader *loader, cfg_t *root)
+{
+    const struct config *config = loader->config;
+    struct sockaddr_storage address;
+    struct ip ip;
+
+    if (config->http_allow.text.count > 0 &&
+        (!value_http_address(config->http, &address) ||
+         (ip_from_sockaddr((const struct sockaddr *)&address, &ip) && ip_is_loopback(&ip))))
+        return warn(loader, parse_line(root, "http_allow"),
+                    "http_allow: has no effect: http names no address that other hosts can reach");
+    return config->http[0] != '\0' || config->http_password_file[0] == '\0' ||
+           warn(loader, parse_line(root, "http_password_file"),
+                "http_password_file: has no effect: http is \"\"");
+}
+
 static bool set_main(struct loader *loader, cfg_t *root)
 {
     struct config *config = loader->config;
@@ -210,7 +256,9 @@ static bool set_main(struct loader *loader, cfg_t *root)
             return false;
     }
     return warn_of_max_wait(loader, root) && warn_of_listen(loader, root) &&
-           refuse_own_authserv_id(loader, root) && warn_of_trusted_authserv_ids(loader, root) &&
+           refuse_open_http(loader, root) && set_passwords(loader, root) &&
+           warn_of_http(loader, root) && refuse_own_authserv_id(loader, root) &&
+           warn_of_trusted_authserv_ids(loader, root) &&
            warn_of_refresh(loader, cache, "valid", config->cache.valid_ttl_s,
                            config->cache.valid_refresh_s) &&
            warn_of_refresh(loader, cache, "invalid", config->cache.invalid_ttl_s,

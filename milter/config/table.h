@@ -39,7 +39,6 @@ struct directive {
     const char *const *names;
     const char *yes; /* of KIND_NAME: which of the names "yes" stands for; NULL: none */
     value_check *check;
-    const char *inert; /* NULL, or: not in this release, any other value is warned of */
     enum kind kind;
     bool fixed; /* takes effect only at a start */
 };

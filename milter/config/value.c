@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "mail/address.h"
 #include "mail/relay.h"
@@ -316,16 +317,36 @@ const char *value_control(const char *text, char *out)
     return keep_text(out, text);
 }
 
-const char *value_http(const char *text, char *out)
+bool value_http_address(const char *http, struct sockaddr_storage *address)
 {
     struct endpoint endpoint;
     int family;
 
-    if (text[0] == '\0')
-        return keep_text(out, text);
-    if (!ip_endpoint(text, &endpoint, &family) || endpoint.port == 0)
-        return "is no address with a port; \"127.0.0.1:8895\", \"[::1]:8895\", or \"\" for none, "
-               "would be right";
+    if (!ip_endpoint(http, &endpoint, &family) || endpoint.port == 0 ||
+        !ip_sockaddr_parse(endpoint.host, address))
+        return false;
+    ip_sockaddr_set_port(address, (uint16_t)endpoint.port);
+    return true;
+}
+
+const char *value_http(const char *text, char *out)
+{
+    struct sockaddr_storage address;
+    bool fine = text[0] == '\0' || value_http_address(text, &address);
+
+    if (strncmp(text, "unix:", 5) == 0)
+        fine = is_socket_path(text + 5, VALUE_PATH_MAX);
+    if (!fine)
+        return "is no address with a port; \"127.0.0.1:8895\", \"[::1]:8895\", \"unix:/PATH\" (of "
+               "at most 107 octets), or \"\" for none, would be right";
+    return keep_text(out, text);
+}
+
+const char *value_password_file(const char *text, char *out)
+{
+    if (text[0] != '\0' && (text[0] != '/' || !text_is_clean(text, strlen(text))))
+        return "is no path from /; \"/etc/ringback/http.passwords\", or \"\" for none, would be "
+               "right";
     return keep_text(out, text);
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "ringback.h"
 
@@ -36,6 +37,9 @@ void value_format_rate(struct rb_rate rate, char *text, size_t size);
 /* The path in `listen`; NULL: it is no unix socket that we make. Points into it. */
 const char *value_unix_path(const char *listen);
 
+/* The address and port in `http`. False: it is a unix socket, or "". */
+bool value_http_address(const char *http, struct sockaddr_storage *address);
+
 /*
  * Checks for textual values. Each returns NULL and writes the value as it is to be kept to out (of
  * VALUE_TEXT_MAX + 1 octets), or returns what is wrong and what would be right, as the end of a
@@ -43,15 +47,16 @@ const char *value_unix_path(const char *listen);
  */
 typedef const char *value_check(const char *text, char *out);
 
-value_check value_listen;      /* "inet:8894@127.0.0.1", "inet6:…", "unix:/path", "local:/path",
+value_check value_listen;        /* "inet:8894@127.0.0.1", "inet6:…", "unix:/path", "local:/path",
                                   VALUE_LISTEN_SYSTEMD */
-value_check value_listen_mode; /* three octal digits or four, kept as four: "0660" */
-value_check value_group;       /* a name of the group file or "" */
-value_check value_control;     /* "/path" or "" */
-value_check value_http;        /* "127.0.0.1:8895", "[::1]:8895" or "" */
-value_check value_user;        /* a name of the passwd file or "" */
-value_check value_hostname;    /* a domain, an address literal or "" */
-value_check value_authserv_id; /* a token (RFC 8601 2.2) or "" */
+value_check value_listen_mode;   /* three octal digits or four, kept as four: "0660" */
+value_check value_group;         /* a name of the group file or "" */
+value_check value_control;       /* "/path" or "" */
+value_check value_http;          /* "127.0.0.1:8895", "[::1]:8895", "unix:/path" or "" */
+value_check value_password_file; /* "/path" or "" */
+value_check value_user;          /* a name of the passwd file or "" */
+value_check value_hostname;      /* a domain, an address literal or "" */
+value_check value_authserv_id;   /* a token (RFC 8601 2.2) or "" */
 value_check value_trusted_authserv_id; /* a token */
 value_check value_resolver;            /* "127.0.0.1:5353", "[::1]:53", an address alone */
 value_check value_ip;                  /* an address alone */

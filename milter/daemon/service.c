@@ -22,13 +22,14 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t over = PTHREAD_COND_INITIALIZER; /* lock; `changing` or `looking` ended */
 
-static bool changing;                /* lock; a start, a reload or the end is under way */
-static struct config *current;       /* lock; NULL: before the start, and after the end */
-static struct stat config_file;      /* lock; as it was when it was read */
-static time_t configured;            /* lock */
-static char store_news[512];         /* lock; of the store, since the last reload */
-static struct identity identity;     /* lock; what was found last */
-static bool identity_known, looking; /* lock */
+static bool changing;                    /* lock; a start, a reload or the end is under way */
+static struct config *current;           /* lock; NULL: before the start, and after the end */
+static struct stat config_file;          /* lock; as it was when it was read */
+static time_t configured;                /* lock */
+static char store_news[512];             /* lock; of the store, since the last reload */
+static struct service_troubles troubles; /* lock */
+static struct identity identity;         /* lock; what was found last */
+static bool identity_known, looking;     /* lock */
 
 static char *config_path;          /* of whoever has set `changing` */
 static time_t started;             /* written by service_start alone */
@@ -66,15 +67,36 @@ static enum log_level level_of(enum rb_event event)
     }
 }
 
+/* With the lock held. */
+static void note_trouble(enum rb_event event)
+{
+    switch (event) {
+    case RB_EVENT_STORE_RENEWED:
+    case RB_EVENT_STORE_LOST:
+        troubles.store_is_lost = event == RB_EVENT_STORE_LOST;
+        break;
+    case RB_EVENT_WRITES_LOST:
+    case RB_EVENT_WRITES_TAKEN:
+        troubles.writes_are_lost = event == RB_EVENT_WRITES_LOST;
+        break;
+    case RB_EVENT_DNS_SILENT:
+    case RB_EVENT_DNS_ANSWERS:
+        troubles.dns_is_silent = event == RB_EVENT_DNS_SILENT;
+        break;
+    default:
+        break;
+    }
+}
+
 /* What the library tells: from one of its threads, or while a reload hands it options. */
 static void note_event(void *arg, enum rb_event event, const char *text)
 {
     (void)arg;
     log_line(level_of(event), "%s", text);
-    if (event != RB_EVENT_STORE_RENEWED && event != RB_EVENT_STORE_LOST)
-        return;
     pthread_mutex_lock(&lock);
-    (void)snprintf(store_news, sizeof store_news, "%s", text);
+    note_trouble(event);
+    if (event == RB_EVENT_STORE_RENEWED || event == RB_EVENT_STORE_LOST)
+        (void)snprintf(store_news, sizeof store_news, "%s", text);
     pthread_mutex_unlock(&lock);
 }
 
@@ -266,6 +288,16 @@ time_t service_configured(void)
     when = configured;
     pthread_mutex_unlock(&lock);
     return when;
+}
+
+struct service_troubles service_troubles(void)
+{
+    struct service_troubles now;
+
+    pthread_mutex_lock(&lock);
+    now = troubles;
+    pthread_mutex_unlock(&lock);
+    return now;
 }
 
 bool service_config_changed(void)

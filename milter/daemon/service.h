@@ -44,6 +44,13 @@ time_t service_configured(void);
  */
 bool service_identity(struct identity *found);
 
+/* What the library has told of, and not told the end of. */
+struct service_troubles {
+    bool dns_is_silent, store_is_lost, writes_are_lost;
+};
+
+struct service_troubles service_troubles(void);
+
 /* Whether the configuration's file is another by now than the one that was read. */
 bool service_config_changed(void);
 

@@ -63,11 +63,12 @@ void loop_wake(void)
 
 /* --- Running and ending --------------------------------------------------- */
 
-static atomic_bool ended;
+static atomic_bool running, ended;
 static int result = MI_FAILURE; /* written before ended, read after */
 
 static void *run_libmilter(void *main_thread)
 {
+    atomic_store(&running, true);
     result = smfi_main();
     atomic_store(&ended, true);
     (void)pthread_kill(*(pthread_t *)main_thread, SIGHUP); /* loop_run may wait for a signal */
@@ -90,6 +91,11 @@ static void end_libmilter(int number)
         loop_wake();
         sleep_ms(WAKE_STEP_MS);
     }
+}
+
+bool loop_is_running(void)
+{
+    return atomic_load(&running) && !atomic_load(&ended);
 }
 
 bool loop_run(const struct loop_end *end)

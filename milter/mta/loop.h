@@ -27,6 +27,9 @@ void loop_init(const struct sockaddr_storage *address, socklen_t len);
 /* To be called just before a callback waits. Never blocks. Any thread. */
 void loop_wake(void);
 
+/* Whether loop_run is at it. Any thread. */
+bool loop_is_running(void);
+
 /*
  * Serves the MTA until SIGHUP, SIGTERM or SIGINT, which must be blocked in every thread, or until
  * libmilter fails: false then. After a signal the MTA is served on until `end->may_come`, for

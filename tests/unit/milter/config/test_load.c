@@ -144,6 +144,9 @@ static void assert_top_defaults(const struct config *config)
     assert_string_equal(config->listen_group, "");
     assert_string_equal(config->control, "/run/ringback/control.sock");
     assert_string_equal(config->http, "");
+    assert_int_equal(config->http_allow.count, 0);
+    assert_string_equal(config->http_password_file, "");
+    assert_int_equal(config->http_passwords.count, 0);
     assert_string_equal(config->authserv_id, "");
     assert_int_equal(config->trusted_authserv_ids.count, 0);
     assert_int_equal(config_facility(config), LOG_MAIL);
@@ -991,10 +994,9 @@ static void missing_list_file_names_the_directive(void **state)
 
 /* --- Warnings --- */
 
-static void directives_not_in_this_release_warn(void **state)
+static void what_is_never_asked_warns(void **state)
 {
     static const struct refused cases[] = {
-        {"\nhttp = \"127.0.0.1:8895\"", ":2: http: not in this release, has no effect"},
         {"relay \"a.example\" {\n to = { b }\n}", ":1: relay \"a.example\": is never asked: no "
                                                   "policy has verify = \"recipient\" or \"both\""},
     };
@@ -1005,6 +1007,24 @@ static void directives_not_in_this_release_warn(void **state)
 }
 
 #define VOUCHED_FOR "match { client = { 192.0.2.1 } } vouched = yes"
+
+static void http_beyond_this_host_takes_networks_and_a_password(void **state)
+{
+    (void)state;
+    assert_refused(
+        "http = \"0.0.0.0:8895\"",
+        ":1: http: \"0.0.0.0:8895\" can be reached from other hosts; "
+        "\"127.0.0.1:8895\", \"unix:/PATH\", or http_allow and http_password_file beside "
+        "it, would be right");
+    assert_refused(
+        "http = \"[2001:db8::1]:8895\" http_password_file = /x",
+        ":1: http: \"[2001:db8::1]:8895\" can be reached from other hosts; "
+        "\"127.0.0.1:8895\", \"unix:/PATH\", or http_allow and http_password_file beside "
+        "it, would be right");
+    assert_refused("\nhttp_allow = { 192.0.2.0/24 }",
+                   ":2: http_allow: \"192.0.2.0/24\" needs a password; http_password_file = "
+                   "\"/PATH\" beside it, or no http_allow, would be right");
+}
 
 static void settings_that_change_nothing_do_not_warn(void **state)
 {
@@ -1695,7 +1715,8 @@ int main(void)
         cmocka_unit_test(empty_list_file_matches_nobody),
         cmocka_unit_test(fault_in_a_list_file_names_that_file),
         cmocka_unit_test(missing_list_file_names_the_directive),
-        cmocka_unit_test(directives_not_in_this_release_warn),
+        cmocka_unit_test(http_beyond_this_host_takes_networks_and_a_password),
+        cmocka_unit_test(what_is_never_asked_warns),
         cmocka_unit_test(settings_that_change_nothing_do_not_warn),
         cmocka_unit_test(relays_that_are_asked_do_not_warn),
         cmocka_unit_test(other_settings_without_effect_warn),

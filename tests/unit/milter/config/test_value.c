@@ -183,6 +183,15 @@ static void addresses_to_listen_at(void **state)
         {value_http, "127.0.0.1", NULL},
         {value_http, "[127.0.0.1]:80", NULL},
         {value_http, "::1:8895x", NULL},
+        {value_http, "0.0.0.0:80", "0.0.0.0:80"},
+        {value_http, "localhost:8895", NULL},
+        {value_http, "unix:/run/x", "unix:/run/x"},
+        {value_http, "local:/run/x", NULL},
+        {value_http, "unix:run/x", NULL},
+        {value_http, "unix:/", NULL},
+        {value_password_file, "/etc/x", "/etc/x"},
+        {value_password_file, "", ""},
+        {value_password_file, "x", NULL},
     };
 
     (void)state;

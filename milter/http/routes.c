@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* routes: see routes.h. */
+#include "config.h"
+
+#include "http/routes.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "http/health.h"
+#include "http/report.h"
+
+static const struct route routes[] = {
+    {"/healthz", "text/plain; charset=utf-8", health_write},
+    {"/status.json", "application/json", report_write},
+};
+
+const struct route *routes_find(const char *path)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+        if (strcmp(routes[i].path, path) == 0)
+            return &routes[i];
+    return NULL;
+}
