@@ -52,6 +52,7 @@ EXTRA_DIST += \
     packaging/debian/ringback.postrm \
     packaging/debian/ringback.ringback-milter.init \
     packaging/debian/rules \
-    packaging/debian/source/format \
+    packaging/debian/source/format  \
+    packaging/debian/source/lintian-overrides \
     packaging/debian/upstream/metadata \
     packaging/debian/watch
