@@ -53,6 +53,9 @@ EXTRA_DIST += \
     packaging/debian/ringback.ringback-milter.init \
     packaging/debian/rules \
     packaging/debian/source/format  \
-    packaging/debian/source/lintian-overrides \
+    packaging/debian/tests/control \
+    packaging/debian/tests/demo \
+    packaging/debian/tests/library \
+    packaging/debian/tests/smoke \
     packaging/debian/upstream/metadata \
     packaging/debian/watch
