@@ -205,13 +205,17 @@ static struct connection *connection_new(const struct sockaddr *address, const s
     return connection;
 }
 
-/* Writes the lines of decisions that were not written yet: they waited for the queue id. */
+/*
+ * Writes the lines of decisions that were not written yet: they waited for the queue id. Those that
+ * are still to be made, of a message that is refused for another reason, come when it is forgotten.
+ */
 static void log_decisions(struct connection *connection, const char *id)
 {
     struct session *session = &connection->session;
 
     for (struct decision *each = session->decisions; each != NULL; each = each->next)
-        observer_log(session, each, id);
+        if (!each->pending)
+            observer_log(session, each, id);
     for (unsigned i = 0; session->originators != NULL && i < ORIGINATORS; i++)
         if (session->originators[i].decided)
             observer_log(session, &session->originators[i].decision, id);
