@@ -14,6 +14,7 @@ endif
 
 EXTRA_DIST += \
     contrib/completion \
+    contrib/fail2ban \
     contrib/README \
     contrib/postfix/main.cf \
     contrib/sendmail/ringback.m4
