@@ -7,6 +7,7 @@ libcore_la_SOURCES = \
     lib/ringback.h \
     lib/base/clock.c lib/base/clock.h \
     lib/base/hash.c lib/base/hash.h \
+    lib/base/histogram.c lib/base/histogram.h \
     lib/base/ip.c lib/base/ip.h \
     lib/base/memo.c lib/base/memo.h \
     lib/base/names.c \
@@ -99,6 +100,7 @@ libcore_la_SOURCES = \
     lib/verifier/claim.c lib/verifier/claim.h \
     lib/verifier/clients.c lib/verifier/clients.h \
     lib/verifier/gate.c lib/verifier/gate.h \
+    lib/verifier/health.c lib/verifier/health.h \
     lib/verifier/identity.c lib/verifier/identity.h \
     lib/verifier/inflight.c lib/verifier/inflight.h \
     lib/verifier/inspect.c \

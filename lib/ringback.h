@@ -653,6 +653,76 @@ static inline void rb_stats_init(struct rb_stats *stats)
 /* Any thread. The stats must have been made with rb_stats_init; may be filled again. */
 void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats);
 
+/* Room for finer buckets. */
+enum { RB_DURATION_BUCKETS = 32 };
+
+/*
+ * How long questions that were asked of the world took, from being put to their answer: what
+ * rb_stats.callouts counts, in buckets. Each number is right by itself.
+ */
+struct rb_durations {
+    size_t size;
+    uint64_t total;  /* of the counts */
+    uint64_t sum_ms; /* of all that were counted */
+    size_t buckets;  /* of the arrays, so many mean something */
+    int64_t
+        bound_ms[RB_DURATION_BUCKETS];   /* rising: the most that a bucket takes; the last is -1 */
+    uint64_t count[RB_DURATION_BUCKETS]; /* not cumulative */
+};
+
+static inline void rb_durations_init(struct rb_durations *durations)
+{
+    memset(durations, 0, sizeof *durations);
+    durations->size = sizeof *durations;
+}
+
+/* Any thread. */
+void rb_callout_durations(struct rb_verifier *verifier, struct rb_durations *durations);
+
+/* Whether the verifier finds what it needs, by what it has noticed up to now. */
+struct rb_health {
+    size_t size;
+    bool dns_is_silent;           /* no name server has answered anything for half a minute */
+    int64_t dns_silent_ms;        /* since the first look-up that none has answered; 0: one has */
+    unsigned name_servers;        /* as of the last look-up, where resolv.conf names them */
+    unsigned name_servers_silent; /* of these: that did not answer, and have not since */
+    bool store_is_lost;   /* it cannot be opened; tried again and again. False: none is set */
+    bool writes_are_lost; /* some were within the last minute: the disk is full, say */
+};
+
+static inline void rb_health_init(struct rb_health *health)
+{
+    memset(health, 0, sizeof *health);
+    health->size = sizeof *health;
+}
+
+/*
+ * Waits for nobody: neither the network nor the disk. Name servers that were silent are asked again
+ * by a thread of the verifier's, every 5 s at most: who looks again a little later sees what came of
+ * it, though nobody had a question. Any thread.
+ */
+void rb_verifier_health(struct rb_verifier *verifier, struct rb_health *health);
+
+/* --- What is asked again --------------------------------------------------- */
+
+/* An address whose mail host said "later" (greylist.retry). As long as the call that shows it. */
+struct rb_retry {
+    size_t size;
+    const char *address;
+    enum rb_reason reason; /* what the host said last: greylisted or tempfail */
+    const char *host;      /* the IP address of that host; "": not known */
+    unsigned tries;        /* how often it was asked again */
+    int64_t first_s;       /* when the host said "later" for the first time; seconds since 1970 */
+    int64_t due_s;         /* when it will be asked again, at the earliest */
+    bool is_ours;          /* false: another process that shares the store asks */
+};
+
+/* False: enough. Called with no lock held. */
+typedef bool rb_retry_fn(void *arg, const struct rb_retry *retry);
+
+/* Shows what will be asked again, the next first. From memory. RB_ERR_NOMEM. Any thread. */
+enum rb_error rb_retries_walk(struct rb_verifier *verifier, rb_retry_fn *visit, void *arg);
+
 /* --- What is held back ---------------------------------------------------- */
 
 /* One that is not asked, or for whom nobody is asked. As long as the call that shows it. */

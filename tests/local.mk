@@ -4,6 +4,7 @@
 UNIT = \
     tests/unit/lib/base/test_clock \
     tests/unit/lib/base/test_hash \
+    tests/unit/lib/base/test_histogram \
     tests/unit/lib/base/test_ip \
     tests/unit/lib/base/test_memo \
     tests/unit/lib/base/test_names \

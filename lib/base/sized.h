@@ -29,6 +29,8 @@ enum {
     SIZED_CLIENT_PROSPECT = SIZED_UP_TO(struct rb_client_prospect, line),
     SIZED_SPF_QUESTION = SIZED_UP_TO(struct rb_spf_question, sender_len),
     SIZED_SPF_ANSWER = SIZED_UP_TO(struct rb_spf_answer, held_back),
+    SIZED_DURATIONS = SIZED_UP_TO(struct rb_durations, count),
+    SIZED_HEALTH = SIZED_UP_TO(struct rb_health, writes_are_lost),
     SIZED_CACHE_COUNTS = SIZED_UP_TO(struct rb_cache_counts, max_bytes),
 };
 /* NOLINTEND(bugprone-sizeof-expression) */

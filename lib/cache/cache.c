@@ -62,6 +62,8 @@ struct cache {
     enum store_state state;       /* with the store held: at the last look, */
     int64_t state_told_ms;        /* and when one that is lost was told */
     struct losses losses;         /* with the store held */
+    atomic_bool is_lost;          /* what `state` says, for those who do not hold it */
+    _Atomic int64_t lost_ms;      /* until when writes count as being lost; 0: none was */
     pthread_mutex_t news_lock;
     struct news news[2]; /* news_lock: of the store, of the writes */
     bool has_news[2];    /* news_lock */
@@ -184,6 +186,7 @@ static void look_at_store(struct cache *cache, int64_t now_ms)
     char text[512];
     const bool was_lost = cache->state == STORE_LOST;
     cache->state = cache->ops->check(cache->store, text, sizeof text);
+    atomic_store(&cache->is_lost, cache->state == STORE_LOST);
     if (cache->state == STORE_RENEWED) {
         atomic_fetch_add(&cache->renewed, 1);
         note_news(cache, OF_STORE, RB_EVENT_STORE_RENEWED, text);
@@ -227,6 +230,7 @@ static void look_at_writes(struct cache *cache, int64_t now_ms)
         losses->seen = counts.dropped;
         losses->written = counts.writes;
         losses->last_ms = now_ms;
+        atomic_store(&cache->lost_ms, now_ms + LOSS_OVER_MS);
     } else if (losses->going_on && counts.writes != losses->written &&
                now_ms - losses->last_ms >= LOSS_OVER_MS) {
         losses->going_on = false;
@@ -272,6 +276,12 @@ void cache_check(struct cache *cache)
     look_after(cache);
     writer_release(cache->writer);
     tell_news(cache);
+}
+
+void cache_get_state(struct cache *cache, struct cache_state *state)
+{
+    state->is_lost = atomic_load(&cache->is_lost);
+    state->loses_writes = clock_monotonic_ms(cache->clock) < atomic_load(&cache->lost_ms);
 }
 
 bool cache_has_kept_all(struct cache *cache)

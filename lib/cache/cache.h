@@ -71,6 +71,15 @@ bool cache_has_kept_all(struct cache *cache);
  */
 void cache_check(struct cache *cache);
 
+/* How it is with the store, by the last look at it. */
+struct cache_state {
+    bool is_lost;      /* it is not what its name leads to, and cannot be opened anew */
+    bool loses_writes; /* it did within the last minute */
+};
+
+/* Never waits for the disk. Any thread. */
+void cache_get_state(struct cache *cache, struct cache_state *state);
+
 /* RB_OK, RB_ERR_NOT_FOUND, RB_ERR_STORE. What is found may be expired: ask
  * address_record_freshness. */
 enum rb_error cache_get_address(struct cache *cache, const char *key,

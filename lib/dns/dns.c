@@ -49,3 +49,8 @@ void dns_set_watch(struct dns *dns, const struct dns_watch *watch)
 {
     dns_servers_set_watch(dns->servers, watch);
 }
+
+void dns_look(const struct dns *dns, struct dns_servers_view *view)
+{
+    dns_servers_look(dns->servers, view);
+}

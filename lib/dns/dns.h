@@ -56,4 +56,14 @@ void dns_close(struct dns *dns);
 /* Before the first look-up. The watch is copied; all its functions must be there. */
 void dns_set_watch(struct dns *dns, const struct dns_watch *watch);
 
+/* What is thought of the name servers, without asking any. */
+struct dns_servers_view {
+    unsigned count;    /* as of the last look-up, where resolv.conf names them */
+    unsigned silent;   /* of these: that have not answered since another did in their place */
+    int64_t silent_ms; /* since the first look-up that no server answered; 0: the last was */
+};
+
+/* Any thread. */
+void dns_look(const struct dns *dns, struct dns_servers_view *view);
+
 #endif

@@ -31,6 +31,7 @@ struct dns_servers {
     size_t count; /* 0: those of resolv.conf, as it is when a question is asked */
     _Atomic int64_t last_until_ms[DNS_RESOLVERS_MAX]; /* 0: it has answered */
     atomic_uint turn;                                 /* with resolv.conf's rotate */
+    atomic_uint listed;                               /* how many there were at the last look-up */
 
     _Atomic int64_t silent_since_ms; /* since when no server has answered; HEARD: one has */
     atomic_bool is_told;             /* that they are silent, to the watch */
@@ -95,6 +96,7 @@ enum rb_error dns_servers_open(const char *const *texts, size_t count, const str
         return RB_ERR_NOMEM;
     opened->clock = clock;
     opened->count = count;
+    atomic_init(&opened->listed, (unsigned)count);
     atomic_init(&opened->silent_since_ms, HEARD);
     for (size_t i = 0; i < count; i++) {
         if (!parse_server(texts[i], &opened->address[i])) {
@@ -192,6 +194,7 @@ bool dns_servers_list(struct dns_servers *servers, struct dns_server_list *list)
         first = atomic_fetch_add_explicit(&servers->turn, 1, memory_order_relaxed);
     res_nclose(&state);
     put_in_order(servers, address, count, first, list);
+    atomic_store_explicit(&servers->listed, (unsigned)count, memory_order_relaxed);
     return true;
 }
 
@@ -234,4 +237,17 @@ void dns_servers_are_silent(struct dns_servers *servers, int64_t began_ms)
     if (silent_ms >= DNS_SILENT_AFTER_MS && servers->watch.silent != NULL &&
         !atomic_exchange(&servers->is_told, true))
         servers->watch.silent(servers->watch.arg, silent_ms);
+}
+
+void dns_servers_look(const struct dns_servers *servers, struct dns_servers_view *view)
+{
+    const int64_t now_ms = clock_monotonic_ms(servers->clock);
+    const int64_t since_ms = atomic_load(&servers->silent_since_ms);
+
+    *view = (struct dns_servers_view){
+        .count = atomic_load_explicit(&servers->listed, memory_order_relaxed)};
+    for (unsigned i = 0; i < view->count; i++)
+        view->silent += atomic_load_explicit(&servers->last_until_ms[i], memory_order_relaxed) != 0;
+    if (since_ms != HEARD)
+        view->silent_ms = now_ms > since_ms ? now_ms - since_ms : 1;
 }

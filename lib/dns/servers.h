@@ -57,6 +57,9 @@ void dns_servers_was_silent(struct dns_servers *servers, size_t number);
 void dns_servers_are_heard(struct dns_servers *servers);
 void dns_servers_are_silent(struct dns_servers *servers, int64_t began_ms);
 
+/* As dns_look has it. */
+void dns_servers_look(const struct dns_servers *servers, struct dns_servers_view *view);
+
 /* As dns_set_watch has it. */
 void dns_servers_set_watch(struct dns_servers *servers, const struct dns_watch *watch);
 

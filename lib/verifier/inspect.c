@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * inspect: what a program may want to see of a verifier beside answers: what is held back, whether
- * we are who we say we are, where a host is, who vouches for a client. Owns nothing. No lock held.
+ * inspect: what a program may want to see of a verifier beside answers: what is held back, what is
+ * asked again, whether we are who we say we are, where a host is, who vouches for a client. Owns
+ * nothing. No lock held.
  */
 #include "config.h"
 
@@ -108,6 +109,46 @@ enum rb_error rb_held_back_walk(struct rb_verifier *verifier, rb_held_back_fn *v
     if (error == RB_OK)
         error = show_shields(verifier, &holding);
     return error == RB_OK ? show_rates(verifier, &holding) : error;
+}
+
+/* --- What is asked again --------------------------------------------------- */
+
+static int by_due_time(const void *a, const void *b)
+{
+    const struct retry_entry *one = a, *other = b;
+
+    if (one->record.due_s != other->record.due_s)
+        return one->record.due_s < other->record.due_s ? -1 : 1;
+    return strcmp(one->key, other->key);
+}
+
+enum rb_error rb_retries_walk(struct rb_verifier *verifier, rb_retry_fn *visit, void *arg)
+{
+    const size_t size = retry_count(verifier->retry);
+    struct retry_entry *list = calloc(size + 1, sizeof *list);
+    char relay[CACHE_KEY_MAX + 1];
+    bool goes_on = true;
+    size_t count;
+    const char *address;
+
+    if (list == NULL)
+        return RB_ERR_NOMEM;
+    count = retry_list(verifier->retry, list, size);
+    qsort(list, count, sizeof *list, by_due_time);
+    for (size_t i = 0; i < count && goes_on; i++)
+        if (cache_split_address_key(list[i].key, relay, &address))
+            goes_on = visit(arg, &(struct rb_retry){
+                                     .size = sizeof(struct rb_retry),
+                                     .address = address,
+                                     .reason = list[i].record.reason,
+                                     .host = list[i].record.host,
+                                     .tries = list[i].record.tries,
+                                     .first_s = list[i].record.first_s,
+                                     .due_s = list[i].record.due_s,
+                                     .is_ours = list[i].is_ours,
+                                 });
+    free(list);
+    return RB_OK;
 }
 
 /* --- Who we are ----------------------------------------------------------- */

@@ -69,6 +69,9 @@ void jobs_finish(struct rb_verifier *verifier, const struct options *options,
         limits_note(&verifier->limits, question->domain, question->key.text,
                     rb_reason_verdict(record->reason), &options->o.shield,
                     clock_wall_s(verifier->clock));
+    if (counts)
+        histogram_note(&verifier->counters.durations,
+                       clock_monotonic_ms(verifier->clock) - question->item.asked_ms);
     inflight_finish(&verifier->inflight, question, record,
                     counts ? &verifier->counters.callouts[record->reason] : NULL);
 }

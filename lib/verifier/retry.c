@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "limits/breaker.h"
 #include "options/options.h"
 
@@ -594,6 +595,24 @@ size_t retry_count(struct retry *retry)
         return 0;
     pthread_mutex_lock(&retry->lock);
     count = HASH_COUNT(retry->table);
+    pthread_mutex_unlock(&retry->lock);
+    return count;
+}
+
+size_t retry_list(struct retry *retry, struct retry_entry *list, size_t size)
+{
+    const struct entry *entry;
+    size_t count = 0;
+
+    if (retry == NULL)
+        return 0;
+    pthread_mutex_lock(&retry->lock);
+    for (entry = retry->table; entry != NULL && count < size; entry = entry->hh.next) {
+        list[count] = (struct retry_entry){.record = entry->record,
+                                           .is_ours = entry->record.owner == retry->owner};
+        (void)text_copy(list[count].key, sizeof list[count].key, entry->key);
+        count++;
+    }
     pthread_mutex_unlock(&retry->lock);
     return count;
 }

@@ -85,4 +85,14 @@ void retry_look(struct retry *retry);
 /* On the schedule, other daemons' too. NULL: none. */
 size_t retry_count(struct retry *retry);
 
+/* One of these. */
+struct retry_entry {
+    char key[CACHE_KEY_MAX + 1];
+    struct retry_record record;
+    bool is_ours;
+};
+
+/* Copies up to `size` of them, in no order, and returns how many. NULL: none. */
+size_t retry_list(struct retry *retry, struct retry_entry *list, size_t size);
+
 #endif

@@ -22,6 +22,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* A callout takes milliseconds next door, and total_timeout at most. */
+static const int64_t DURATION_BOUNDS_MS[] = {10,   25,   50,    100,   250,   500,    1000,
+                                             2500, 5000, 10000, 30000, 60000, 120000, -1};
+
 /* --- Opening and closing -------------------------------------------------- */
 
 /*
@@ -69,10 +73,21 @@ static struct sched_limits limits_of(const struct rb_options *o)
     };
 }
 
+/* A look-up for the gate, or for health. */
+static void look_up(void *arg, struct sched_lookup *lookup, struct stall_call *call)
+{
+    struct rb_verifier *verifier = arg;
+
+    if (health_owns(&verifier->health, lookup))
+        health_look_up(verifier, call);
+    else
+        gate_look_up(verifier, lookup, call);
+}
+
 static enum rb_error open_sched(struct rb_verifier *verifier, const struct rb_options *o)
 {
     const struct sched_limits limits = limits_of(o);
-    const struct sched_hooks hooks = {.run = jobs_run, .look_up = gate_look_up, .arg = verifier};
+    const struct sched_hooks hooks = {.run = jobs_run, .look_up = look_up, .arg = verifier};
 
     return sched_open(&limits, &hooks, verifier->clock, &verifier->sched);
 }
@@ -84,6 +99,8 @@ static void dns_is_silent(void *arg, int64_t silent_ms)
     char text[80];
 
     atomic_store(&verifier->dns_is_silent, true);
+    if (observer->event == NULL)
+        return;
     (void)snprintf(text, sizeof text, "no name server has answered for %lld s",
                    (long long)(silent_ms / 1000));
     observer->event(observer->arg, RB_EVENT_DNS_SILENT, text);
@@ -95,7 +112,8 @@ static void dns_answers(void *arg)
     const struct rb_observer *observer = &verifier->observer;
 
     atomic_store(&verifier->dns_is_silent, false);
-    observer->event(observer->arg, RB_EVENT_DNS_ANSWERS, "a name server answers again");
+    if (observer->event != NULL)
+        observer->event(observer->arg, RB_EVENT_DNS_ANSWERS, "a name server answers again");
 }
 
 /* Before anybody can see the snapshot. */
@@ -106,8 +124,7 @@ static void watch_dns(struct rb_verifier *verifier, struct snapshot *snapshot)
                                     .arg = verifier,
                                     .is_told = atomic_load(&verifier->dns_is_silent)};
 
-    if (verifier->observer.event != NULL)
-        dns_set_watch(snapshot->dns, &watch);
+    dns_set_watch(snapshot->dns, &watch);
 }
 
 static enum rb_error open_parts(struct rb_verifier *verifier, const struct rb_options *options,
@@ -158,6 +175,7 @@ enum rb_error rb_verifier_open(const struct rb_options *options, struct rb_verif
     if (made == NULL)
         return RB_ERR_NOMEM;
     made->cancel_fd = -1;
+    histogram_init(&made->counters.durations, DURATION_BOUNDS_MS);
     snapshots_init(&made->snapshots);
     error = open_parts(made, options, detail, detail_size);
     if (error == RB_OK) {
@@ -292,4 +310,22 @@ void rb_verifier_stats(struct rb_verifier *verifier, struct rb_stats *stats)
     made.resting = gauges.idle;
     made.pending = gauges.pending + gate_waiting(&verifier->gate);
     (void)sized_write(stats, SIZED_STATS, &made, sizeof made);
+}
+
+_Static_assert((int)RB_DURATION_BUCKETS >= (int)HISTOGRAM_BUCKETS_MAX, "whatever is counted fits");
+
+void rb_callout_durations(struct rb_verifier *verifier, struct rb_durations *durations)
+{
+    struct rb_durations made = {.size = sizeof made};
+    struct histogram_view view;
+
+    histogram_look(&verifier->counters.durations, &view);
+    made.buckets = view.buckets;
+    made.total = view.total;
+    made.sum_ms = view.sum;
+    for (unsigned i = 0; i < view.buckets; i++) {
+        made.bound_ms[i] = view.bounds[i];
+        made.count[i] = view.counts[i];
+    }
+    (void)sized_write(durations, SIZED_DURATIONS, &made, sizeof made);
 }

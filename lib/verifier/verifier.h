@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * verifier: the rooms that a question goes through, and what the whole counts. For the files that
- * work over several rooms: verifier.c (open, stop, close, stats), api.c and ticket.c (how questions
+ * work over several rooms: verifier.c (open, stop, close, stats), health.c, api.c and ticket.c (how questions
  * are asked and waited for), gate.c, submit.c, clients.c, jobs.c, peek.c. The public face is ringback.h.
  *
  * Owns: nothing that changes, but atomics. Lock: none. Each room has one of its own, and says so in
@@ -12,11 +12,13 @@
 #define RB_VERIFIER_H
 
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "limits/limits.h"
 #include "options/snapshot.h"
 #include "ringback.h"
 #include "sched/sched.h"
 #include "verifier/gate.h"
+#include "verifier/health.h"
 #include "verifier/inflight.h"
 #include "verifier/memory.h"
 #include "verifier/retry.h"
@@ -30,6 +32,7 @@ struct counters {
     atomic_ullong callouts[RB_REASON_MAX];
     atomic_ullong client_questions, client_known;
     atomic_ullong clients[RB_CLIENT_MAX];
+    struct histogram durations; /* of what `callouts` counts, in milliseconds */
 };
 
 struct rb_verifier {
@@ -43,7 +46,8 @@ struct rb_verifier {
     struct retry *retry; /* what is asked again by itself; NULL: there is no cache to write to */
     void *tls_context;
     struct rb_observer observer; /* as of rb_verifier_open */
-    atomic_bool dns_is_silent;   /* so the observer was told, by whatever snapshot's resolver */
+    atomic_bool dns_is_silent;   /* so it was found, by whatever snapshot's resolver */
+    struct health health;        /* asks silent name servers again */
     int cancel_fd;               /* readable once the verifier stops */
     uint8_t probe_key[32];
     atomic_bool stopping;

@@ -320,13 +320,22 @@ static void make_file(const char *path)
     assert_int_equal(fclose(file), 0);
 }
 
+static struct cache_state state_of(struct fixture *f)
+{
+    struct cache_state state;
+    cache_get_state(f->cache, &state);
+    return state;
+}
+
 static void one_that_cannot_be_opened_is_told_and_the_old_one_used_meanwhile(void **state)
 {
     struct fixture *f = *state;
     put_and_commit(f, "sold@d");
     remove_store(f->path);
     make_file(f->path);
+    assert_false(state_of(f).is_lost);
     assert_int_equal(check(f), RB_EVENT_STORE_LOST);
+    assert_true(state_of(f).is_lost);
     assert_non_null(strstr(f->text, "cannot be opened anew: Not a directory"));
     assert_true(has(f->cache, "sold@d"));
     put_and_commit(f, "snew@d");
@@ -337,6 +346,7 @@ static void one_that_cannot_be_opened_is_told_and_the_old_one_used_meanwhile(voi
     assert_int_equal(check(f), RB_EVENT_STORE_LOST); /* for an hour */
     assert_int_equal(unlink(f->path), 0);
     assert_int_equal(check(f), RB_EVENT_STORE_RENEWED);
+    assert_false(state_of(f).is_lost);
     put_and_commit(f, "sthen@d");
     assert_true(others_see(f, "sthen@d"));
     assert_int_equal(dropped(f), 0);
@@ -483,11 +493,13 @@ static void a_full_disk_is_told_now_and_then_and_so_is_its_end(void **state)
     fake_clock_advance_s(&f->clock, 10 * MINUTE);
     assert_int_equal(check(f), RB_EVENT_WRITES_LOST);
     assert_non_null(strstr(f->text, "8 writes so far"));
+    assert_true(state_of(f).loses_writes);
     assert_true(has(f->cache, "sold@d"));
 
     let_disk_fail(0, false);
     fake_clock_advance_s(&f->clock, HOUR);
     assert_int_equal(check(f), 0); /* nothing was written since: it may still be full */
+    assert_false(state_of(f).loses_writes);
     put_and_commit(f, "snew@d");
     assert_int_equal(check(f), RB_EVENT_WRITES_TAKEN);
     assert_non_null(strstr(f->text, "8 writes were lost"));

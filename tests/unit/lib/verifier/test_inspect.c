@@ -39,6 +39,8 @@ static const struct fake_dns_row zone[] = {
 static const struct fake_host_reply users[] = {
     {"user@example.org", "250 2.1.5 Ok"},
     {"user@other.example", "250 2.1.5 Ok"},
+    {"grey@example.org", "450 4.7.1 Greylisted, try again in 10 minutes"},
+    {"slow@example.org", "450 4.7.1 Greylisted, try again in 20 minutes"},
 };
 
 static int set_up(void **state)
@@ -565,6 +567,152 @@ static void that_name_servers_are_silent_and_answer_again_is_told(void **state)
     assert_int_equal(heard.last, RB_EVENT_DNS_ANSWERS);
 }
 
+/* --- Health ---------------------------------------------------------------- */
+
+static struct rb_health health_of(struct rig *f)
+{
+    struct rb_health health;
+
+    rb_health_init(&health);
+    rb_verifier_health(f->verifier, &health);
+    return health;
+}
+
+static unsigned asked_again(struct rig *f)
+{
+    return fake_dns_asked_udp(f->dns, "a.root-servers.net", ns_t_a);
+}
+
+static void a_verifier_that_has_asked_nobody_is_healthy(void **state)
+{
+    struct rig *f = *state;
+
+    rig_open(f);
+    const struct rb_health health = health_of(f);
+    assert_false(health.dns_is_silent);
+    assert_int_equal(health.dns_silent_ms, 0);
+    assert_int_equal(health.name_servers, 1);
+    assert_int_equal(health.name_servers_silent, 0);
+    assert_false(health.store_is_lost);
+    assert_false(health.writes_are_lost);
+    ask_dns(f, "u@one.example");
+    (void)health_of(f);
+    assert_int_equal(asked_again(f), 0);
+}
+
+static void name_servers_that_were_silent_are_asked_again_though_nobody_has_a_question(void **state)
+{
+    struct rig *f = *state;
+    struct rb_health health;
+
+    rig_open(f);
+    fake_dns_hold(f->dns, true);
+    ask_dns(f, "u@one.example");
+    fake_clock_advance_s(&f->clock, 40);
+    ask_dns(f, "u@two.example");
+    health = health_of(f);
+    assert_true(health.dns_is_silent);
+    assert_true(health.dns_silent_ms >= 40000);
+    assert_int_equal(health.name_servers_silent, 1);
+    fake_dns_hold(f->dns, false);
+    for (int i = 0; i < RIG_PATIENCE_MS && health.dns_is_silent; i++) {
+        check_pause();
+        fake_clock_advance_s(&f->clock, 1); /* one look-up may have been lost with the rest */
+        health = health_of(f);
+    }
+    assert_false(health.dns_is_silent);
+    assert_int_equal(health.dns_silent_ms, 0);
+    assert_int_equal(health.name_servers_silent, 0);
+    assert_true(asked_again(f) > 0);
+}
+
+/* --- What is asked again ----------------------------------------------------- */
+
+struct seen {
+    size_t count, most;
+    struct {
+        char address[64], host[46];
+        int64_t first_s, due_s;
+        unsigned tries;
+        enum rb_reason reason;
+        bool is_ours;
+    } retry[4];
+};
+
+static bool see(void *arg, const struct rb_retry *retry)
+{
+    struct seen *seen = arg;
+
+    assert_true(seen->count < COUNT(seen->retry));
+    (void)snprintf(seen->retry[seen->count].address, 64, "%s", retry->address);
+    (void)snprintf(seen->retry[seen->count].host, 46, "%s", retry->host);
+    seen->retry[seen->count].first_s = retry->first_s;
+    seen->retry[seen->count].due_s = retry->due_s;
+    seen->retry[seen->count].tries = retry->tries;
+    seen->retry[seen->count].reason = retry->reason;
+    seen->retry[seen->count].is_ours = retry->is_ours;
+    return ++seen->count != seen->most;
+}
+
+static void what_will_be_asked_again_is_shown_the_next_first(void **state)
+{
+    struct rig *f = *state;
+    struct seen seen = {.count = 0}, first = {.most = 1};
+
+    f->options.greylist.retry = true;
+    rig_open(f);
+    assert_int_equal(rb_retries_walk(f->verifier, see, &seen), RB_OK);
+    assert_int_equal(seen.count, 0);
+    assert_int_equal(rig_reason_for(f, "slow@example.org"), RB_REASON_GREYLISTED);
+    assert_int_equal(rig_reason_for(f, "grey@example.org"), RB_REASON_GREYLISTED);
+    rig_await_retries(f, 2);
+    assert_int_equal(rb_retries_walk(f->verifier, see, &seen), RB_OK);
+    assert_int_equal(seen.count, 2);
+    assert_string_equal(seen.retry[0].address, "grey@example.org");
+    assert_string_equal(seen.retry[0].host, "127.0.0.1");
+    assert_int_equal(seen.retry[0].reason, RB_REASON_GREYLISTED);
+    assert_int_equal(seen.retry[0].tries, 0);
+    assert_true(seen.retry[0].is_ours);
+    assert_true(seen.retry[0].due_s - seen.retry[0].first_s >= 600);
+    assert_string_equal(seen.retry[1].address, "slow@example.org");
+    assert_true(seen.retry[1].due_s > seen.retry[0].due_s);
+    assert_int_equal(rb_retries_walk(f->verifier, see, &first), RB_OK);
+    assert_int_equal(first.count, 1); /* that was enough */
+}
+
+/* --- How long callouts took -------------------------------------------------- */
+
+static void how_long_callouts_took_is_counted_with_them(void **state)
+{
+    struct rig *f = *state;
+    struct rb_durations durations;
+    uint64_t sum = 0;
+
+    rb_durations_init(&durations);
+    rig_open(f);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED);
+    assert_int_equal(rig_reason_for(f, "user@example.org"), RB_REASON_ACCEPTED); /* known */
+    rig_hold(f, true);
+    struct rb_ticket *ticket = rig_ask(f, "nobody@example.org");
+    for (int i = 0; i < RIG_PATIENCE_MS && rig_rcpts(f) < 2; i++)
+        check_pause();
+    fake_clock_advance_s(&f->clock, 4);
+    rig_hold(f, false);
+    assert_int_equal(rig_outcome(ticket), RB_REASON_NO_SUCH_USER);
+    rb_callout_durations(f->verifier, &durations);
+    assert_int_equal(durations.total, 2);
+    assert_int_equal(durations.sum_ms, 4000);
+    assert_true(durations.buckets > 1 && durations.buckets <= RB_DURATION_BUCKETS);
+    assert_int_equal(durations.bound_ms[durations.buckets - 1], -1);
+    assert_int_equal(durations.count[0], 1);
+    for (size_t i = 0; i < durations.buckets; i++) {
+        if (durations.bound_ms[i] == 5000)
+            assert_int_equal(durations.count[i], 1);
+        sum += durations.count[i];
+    }
+    assert_int_equal(sum, durations.total);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
 
 int main(void)
@@ -587,6 +735,10 @@ int main(void)
         TEST(the_answer_is_told_of_wherever_it_comes_from),
         TEST(whoever_waits_in_the_call_is_not_told_besides),
         TEST(that_name_servers_are_silent_and_answer_again_is_told),
+        TEST(a_verifier_that_has_asked_nobody_is_healthy),
+        TEST(name_servers_that_were_silent_are_asked_again_though_nobody_has_a_question),
+        TEST(what_will_be_asked_again_is_shown_the_next_first),
+        TEST(how_long_callouts_took_is_counted_with_them),
     };
 
     return cmocka_run_group_tests_name("inspect", tests, NULL, NULL);

@@ -101,6 +101,16 @@ static void fill_stats(void *given)
     rb_verifier_stats(verifier, given);
 }
 
+static void fill_durations(void *given)
+{
+    rb_callout_durations(verifier, given);
+}
+
+static void fill_health(void *given)
+{
+    rb_verifier_health(verifier, given);
+}
+
 static void fill_counts(void *given)
 {
     assert_int_equal(rb_cache_count(verifier, given), RB_OK);
@@ -152,6 +162,8 @@ static const struct {
     ROW(rb_prospect, fill_prospect),
     ROW(rb_answer, fill_answer_by_peek),
     ROW(rb_stats, fill_stats),
+    ROW(rb_durations, fill_durations),
+    ROW(rb_health, fill_health),
     ROW(rb_cache_counts, fill_counts),
     ROW(rb_spf_answer, fill_spf),
     ROW(rb_client_answer, fill_client_answer),

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* histogram: see the header. */
+#include "config.h"
+
+#include "base/histogram.h"
+
+#include <string.h>
+
+void histogram_init(struct histogram *histogram, const int64_t *bounds)
+{
+    memset(histogram, 0, sizeof *histogram);
+    histogram->bounds = bounds;
+}
+
+void histogram_note(struct histogram *histogram, int64_t value)
+{
+    unsigned bucket = 0;
+
+    if (value < 0)
+        value = 0;
+    while (histogram->bounds[bucket] >= 0 && value > histogram->bounds[bucket])
+        bucket++;
+    atomic_fetch_add_explicit(&histogram->counts[bucket], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&histogram->sum, (uint64_t)value, memory_order_relaxed);
+}
+
+void histogram_look(const struct histogram *histogram, struct histogram_view *view)
+{
+    *view = (struct histogram_view){
+        .bounds = histogram->bounds,
+        .sum = atomic_load_explicit(&histogram->sum, memory_order_relaxed),
+    };
+    do {
+        const unsigned i = view->buckets++;
+
+        view->counts[i] = atomic_load_explicit(&histogram->counts[i], memory_order_relaxed);
+        view->total += view->counts[i];
+    } while (view->bounds[view->buckets - 1] >= 0);
+}
+
+/* The value at a rank (0..count) within a bucket. */
+static int64_t within(const struct histogram_view *view, unsigned bucket, double rank)
+{
+    const int64_t low = bucket > 0 ? view->bounds[bucket - 1] : 0;
+    const int64_t high = view->bounds[bucket];
+
+    if (high < 0)
+        return low;
+    return low + (int64_t)((double)(high - low) * rank / (double)view->counts[bucket] + 0.5);
+}
+
+int64_t histogram_quantile(const struct histogram_view *view, double share)
+{
+    double rank = share * (double)view->total;
+    unsigned bucket = 0, last = 0;
+
+    if (view->total == 0)
+        return -1;
+    for (bucket = 0; bucket < view->buckets; bucket++) {
+        if (view->counts[bucket] == 0)
+            continue;
+        last = bucket;
+        if (rank <= (double)view->counts[bucket])
+            break;
+        rank -= (double)view->counts[bucket];
+    }
+    return within(view, last, bucket < view->buckets ? rank : (double)view->counts[last]);
+}
