@@ -15,6 +15,8 @@ endif
 EXTRA_DIST += \
     contrib/completion \
     contrib/fail2ban \
+    contrib/logwatch \
+    contrib/rsyslog \
     contrib/README \
     contrib/postfix/main.cf \
     contrib/sendmail/ringback.m4

@@ -3,6 +3,8 @@
 
 TESTS += \
     tests/contrib/test_completion.py \
-    tests/contrib/test_fail2ban.py
+    tests/contrib/test_fail2ban.py \
+    tests/contrib/test_logwatch.py \
+    tests/contrib/test_rsyslog.py
 
 EXTRA_DIST += tests/contrib

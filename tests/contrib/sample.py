@@ -40,6 +40,7 @@ BYSTANDER = "203.0.113.200"
 FORGER, GUESSER, DISOWNED, DENIED, LIAR = "203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4", "203.0.113.5"
 HONEST, UNLUCKY, TRUSTED, IPV6_FORGER = "203.0.113.10", "203.0.113.11", "203.0.113.250", "2001:db8:bad::1"
 TRIES = 12  # what a client does so often is done in bulk
+DOMAIN_RATE = 40  # callouts a minute
 
 CONFIG = """
 listen      = "unix:{folder}/milter.sock"
@@ -53,7 +54,7 @@ dry_run     = {dry_run}
 callout {{ port = {port} allowed_networks = {{ "127.8.0.0/16" }} connect_timeout = "5s" }}
 cache {{ store = "lmdb:{folder}/cache" max_size = "16MB" }}
 greylist {{ retry = no }}
-limits {{ per_domain_rate = "40/m" per_client_rate = "10000/m" per_client_bad_rcpt = "10000/m" }}
+limits {{ per_domain_rate = "{domain_rate}/m" per_client_rate = "10000/m" per_client_bad_rcpt = "10000/m" }}
 connect_back {{ check = yes target = "helo" on_unsupported = "accept" on_unreachable = "accept" }}
 relay "our.example" {{ to = {{ "127.8.0.5:{port}" }} }}
 policy "recipients" {{ match {{ recipient = {{ "our.example" }} client = {{ "203.0.113.2" }} }} verify = "recipient" }}
@@ -79,7 +80,7 @@ host 127.8.0.4 mx.says-no.example {{ other "AYTTM*" 450 "4.5.0 AYTTM no"; rcpt *
 host 127.8.0.5 relay.our.example {{ rcpt someone@our.example 250 }}
 host 127.8.0.6 mx.says-yes.example {{ other "AYTTM*" 450 "4.5.0 AYTTM yes %a"; rcpt alice@* 250 }}
 """
-PLACES = {"127.8.0.1": ["forged", "liars", "marked", "kept", "good", "disowns"], "127.8.0.2": ["grey"], "127.8.0.3": ["all"]}
+PLACES = {"127.8.0.1": ["forged", "liars", "many", "marked", "kept", "good", "disowns"], "127.8.0.2": ["grey"], "127.8.0.3": ["all"]}
 PLACES |= {"127.8.0.4": ["says-no"], "127.8.0.6": ["says-yes"]}
 
 Message = collections.namedtuple("Message", "client sender fields")
@@ -146,7 +147,7 @@ def scratch():
 
 class _Daemon:
     def __init__(self, folder, dns_port, port):
-        self._own = {"folder": folder, "dns_port": dns_port, "port": port}
+        self._own = {"folder": folder, "dns_port": dns_port, "port": port, "domain_rate": DOMAIN_RATE}
         self._own["user"] = "nobody" if os.geteuid() == 0 else ""
         self._path = folder / "ringback.conf"
         self.log = folder / "log"
@@ -289,6 +290,11 @@ def _liars(day):
     day.send(LIAR, "<liar@marked.example>", name="lying host")
 
 
+def _beyond_limits(day):
+    for number in range(DOMAIN_RATE + 3):
+        day.send(HONEST, f"<someone{number}@many.example>")
+
+
 def _in_dry_run(day):
     for number in range(TRIES):
         day.send(HONEST, f"<nobody{number}@forged.example>", name="would be refused")
@@ -317,7 +323,7 @@ def take():
         with _mail_hosts(folder, port), open(daemon.log, "wb") as log:
             with running(daemon.argv("ringback-milter", "-f"), stdout=log, stderr=log) as process:
                 until(daemon.listens, process, daemon.log.read_text)
-                for part in (_forgers, _honest, _liars):
+                for part in (_forgers, _honest, _liars, _beyond_limits):
                     part(day)
                 daemon.reload(dry_run="yes")
                 _in_dry_run(day)
