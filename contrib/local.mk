@@ -13,6 +13,7 @@ zshcompletion_DATA = contrib/completion/zsh/_ringback
 endif
 
 EXTRA_DIST += \
+    contrib/apparmor/usr.sbin.ringback-milter \
     contrib/completion \
     contrib/fail2ban \
     contrib/logwatch \

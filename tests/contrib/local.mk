@@ -2,6 +2,7 @@
 # What stands in contrib/, each by the real program that it is for; one that is not installed is skipped.
 
 TESTS += \
+    tests/contrib/test_apparmor.py \
     tests/contrib/test_completion.py \
     tests/contrib/test_fail2ban.py \
     tests/contrib/test_logwatch.py \
