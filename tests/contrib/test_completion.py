@@ -115,7 +115,8 @@ class Shell:
         self._seen = b""
         self._rest = b""
         # A terminal that nobody reads stops who writes to it.
-        threading.Thread(target=self._read_terminal, daemon=True).start()
+        self._reader = threading.Thread(target=self._read_terminal, daemon=True)
+        self._reader.start()
 
     def _read_terminal(self):
         try:
@@ -140,8 +141,10 @@ class Shell:
         return line.decode()
 
     def close(self):
-        os.close(self._terminal)  # it hangs up
+        self._process.kill()  # an interactive shell heeds nothing else
         self._process.wait()
+        self._reader.join()  # nobody holds the terminal's other side any more
+        os.close(self._terminal)
         os.close(self._tell)
         shutil.rmtree(self._home)
 
