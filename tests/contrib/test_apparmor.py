@@ -37,6 +37,7 @@ USER = "nobody" if os.geteuid() == 0 else ""  # whom root's daemon becomes
 CONFIG = """
 listen     = "unix:{root}/var/spool/postfix/ringback/milter.sock"
 control    = "{root}/run/ringback/control.sock"
+http       = "unix:{root}/run/ringback/http.sock"
 user       = "{user}"
 hostname   = "mx.our.example"
 resolvers  = {{ "127.0.0.1:{dns_port}" }}
@@ -154,7 +155,14 @@ class Run:
         talk.mail(b"<u@d.example>")
         answer = talk.rcpt(b"<someone@our.example>")[0]
         talk.close()
-        return answer, self._tool("reload").returncode
+        return answer, self._get("/status.json"), self._tool("reload").returncode
+
+    def _get(self, path):
+        """The first word behind HTTP/1.1."""
+        with socket.socket(socket.AF_UNIX) as connected:
+            connected.connect(str(self._root / "run/ringback/http.sock"))
+            connected.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            return connected.makefile("rb").read().decode().split()[1]
 
     def end(self, pid):
         os.kill(pid, 15)
@@ -230,7 +238,7 @@ def check_watched(tap, rules):
                     tap.ok(False, "the daemon runs", complaint)
                 return
             guardian.add(status["pid"])
-            tap.equal(run.work(), ("c", 0), "a transaction and a reload are done")
+            tap.equal(run.work(), ("c", "200", 0), "a transaction, a question by HTTP and a reload are done")
             run.end(status["pid"])
         check_run(tap, rules, root, run.trace.read_text(errors="replace").splitlines())
 
