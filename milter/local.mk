@@ -36,8 +36,11 @@ libmilterparts_la_SOURCES = \
     milter/session/vouch.c milter/session/vouch.h \
     milter/daemon/control.c milter/daemon/control.h \
     milter/daemon/daemon.c milter/daemon/daemon.h \
+    milter/daemon/heartbeat.c milter/daemon/heartbeat.h \
     milter/daemon/history.c milter/daemon/history.h \
+    milter/daemon/liveness.c milter/daemon/liveness.h \
     milter/daemon/metrics.c milter/daemon/metrics.h \
+    milter/daemon/notify.c milter/daemon/notify.h \
     milter/daemon/observer.c milter/daemon/observer.h \
     milter/daemon/service.c milter/daemon/service.h \
     milter/daemon/status.c milter/daemon/status.h \
@@ -61,10 +64,11 @@ libmilterparts_la_SOURCES = \
     milter/mta/listen.c milter/mta/listen.h \
     milter/mta/loop.c milter/mta/loop.h \
     milter/mta/negotiate.c milter/mta/negotiate.h \
+    milter/mta/probe.c milter/mta/probe.h \
     milter/tool/input.c milter/tool/input.h \
     milter/tool/syntax.c milter/tool/syntax.h \
     milter/tool/window.c milter/tool/window.h
-libmilterparts_la_LIBADD = libcore.la $(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPT_LIBS)
+libmilterparts_la_LIBADD = libcore.la $(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPT_LIBS) $(LIBSYSTEMD_LIBS)
 
 sbin_PROGRAMS += ringback-milter
 ringback_milter_SOURCES = milter/main.c

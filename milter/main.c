@@ -23,12 +23,15 @@
 #include "config/configuration.h"
 #include "daemon/control.h"
 #include "daemon/daemon.h"
+#include "daemon/heartbeat.h"
 #include "daemon/metrics.h"
+#include "daemon/notify.h"
 #include "daemon/service.h"
 #include "http/server.h"
 #include "mta/filter.h"
 #include "mta/listen.h"
 #include "mta/loop.h"
+#include "mta/probe.h"
 
 enum {
     BACKLOG = 1024,      /* a burst of connections waits here, not in the MTA's time-out */
@@ -48,6 +51,7 @@ struct arguments {
 static int say(int status, const char *text)
 {
     (void)fprintf(stderr, "ringback-milter: %s\n", text);
+    notify_status(text);
     return status;
 }
 
@@ -253,7 +257,6 @@ static bool end_may_come(int waited_ms)
 /* Waits for callbacks: libmilter may return while some still run. */
 static void finish_callbacks(void)
 {
-    service_stop(); /* libmilter may have failed, without a signal */
     for (int waited = 0; filter_callbacks_running() > 0 && waited < END_WAIT_MS;
          waited += END_STEP_MS)
         sleep_ms(END_STEP_MS);
@@ -273,21 +276,34 @@ static void warn_of_descriptors(const struct config *config)
                  config->callout.max_workers, config->callout.max_held, allowed);
 }
 
+static void announce_end(void)
+{
+    notify_ending();
+    service_stop();
+    heartbeat_stop();
+    notify_status("Ends");
+    probe_end();
+}
+
 static int run_until_end(const struct arguments *arguments, struct config *config)
 {
-    static const struct loop_end end = {.announce = service_stop, .may_come = end_may_come};
+    static const struct loop_end end = {.announce = announce_end, .may_come = end_may_come};
     int status = start_reload_thread();
     bool served;
 
     if (status != EX_OK)
         return status;
+    if (!heartbeat_start(probe_answered))
+        return say(EX_OSERR, "cannot start a thread");
     daemon_write_pid_file();
     daemon_ready();
     log_open(arguments->foreground, config_facility(config), config->log_level);
     log_line(LOG_LEVEL_INFO, "ringback-milter %s listens on %s%s", PACKAGE_VERSION, config->listen,
              config->dry_run ? ", dry run: nothing is refused" : "");
     warn_of_descriptors(config);
+    notify_ready();
     served = loop_run(&end);
+    announce_end(); /* libmilter may have failed, without a signal */
     finish_callbacks();
     log_line(LOG_LEVEL_INFO, "ringback-milter ends%s", served ? "" : ": libmilter failed");
     return served ? EX_OK : EX_SOFTWARE;

@@ -86,7 +86,9 @@ UNIT = \
     tests/unit/milter/session/test_vouch \
     tests/unit/milter/daemon/test_control \
     tests/unit/milter/daemon/test_daemon \
+    tests/unit/milter/daemon/test_heartbeat \
     tests/unit/milter/daemon/test_history \
+    tests/unit/milter/daemon/test_liveness \
     tests/unit/milter/daemon/test_metrics \
     tests/unit/milter/extension/test_connect_back \
     tests/unit/milter/extension/test_answer \
@@ -105,7 +107,7 @@ endif
 
 check_PROGRAMS += $(UNIT)
 # Those that take long come first: with `make -j` the others go on beside them.
-TESTS += tests/lab/lab.py tests/scenarios/scenarios.py tests/daemon/test_daemon.py tests/smtpd/test_smtpd.py
+TESTS += tests/lab/lab.py tests/scenarios/scenarios.py tests/daemon/test_daemon.py tests/daemon/test_notify.py tests/smtpd/test_smtpd.py
 TESTS += $(UNIT) tests/symbols/test_symbols.py tests/rooms/test_rooms.py \
     tests/packages/test_debian.py
 EXTRA_DIST += tests/symbols/test_symbols.py tests/packages

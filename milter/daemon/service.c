@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/sleep.h"
 #include "base/text.h"
+#include "daemon/notify.h"
 #include "daemon/observer.h"
 #include "extension/sockets.h"
 
@@ -30,6 +31,7 @@ static char store_news[512];             /* lock; of the store, since the last r
 static struct service_troubles troubles; /* lock */
 static struct identity identity;         /* lock; what was found last */
 static bool identity_known, looking;     /* lock */
+static bool refused;                     /* lock; the last reload was */
 
 static char *config_path;          /* of whoever has set `changing` */
 static time_t started;             /* written by service_start alone */
@@ -381,12 +383,30 @@ static bool is_running(void)
     return is;
 }
 
+static void note_refused(bool value)
+{
+    pthread_mutex_lock(&lock);
+    refused = value;
+    pthread_mutex_unlock(&lock);
+}
+
+bool service_reload_refused(void)
+{
+    bool was;
+
+    pthread_mutex_lock(&lock);
+    was = refused;
+    pthread_mutex_unlock(&lock);
+    return was;
+}
+
 bool service_reload(char *said, size_t size)
 {
     struct config *fresh = NULL;
     bool taken = false;
 
     begin_change();
+    notify_reloading();
     if (!is_running())
         (void)snprintf(said, size, "the daemon starts or ends just now");
     else if (config_path == NULL)
@@ -395,6 +415,8 @@ bool service_reload(char *said, size_t size)
         taken = take_configuration(fresh, said, size);
     if (!taken)
         config_put(fresh);
+    note_refused(!taken);
+    notify_reloaded();
     end_change();
     log_line(taken ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "reload: %s%s", said,
              taken ? "" : "; the old configuration stays in force");

@@ -60,6 +60,9 @@ bool service_config_changed(void);
  */
 bool service_reload(char *said, size_t size);
 
+/* Whether the last reload was refused. */
+bool service_reload_refused(void);
+
 /* Ends all waiting: sessions get the answers that are known, or unknown. */
 void service_stop(void);
 

@@ -51,14 +51,21 @@ void loop_init(const struct sockaddr_storage *address, socklen_t len)
     any_to_loopback();
 }
 
+int loop_connect(void)
+{
+    const int fd = socket(own.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0)
+        (void)!connect(fd, (const struct sockaddr *)&own, own_len);
+    return fd;
+}
+
 void loop_wake(void)
 {
-    int fd = socket(own.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int fd = loop_connect();
 
-    if (fd < 0)
-        return; /* no descriptor: the burst is served more slowly, not wrongly */
-    (void)!connect(fd, (const struct sockaddr *)&own, own_len);
-    close(fd);
+    if (fd >= 0) /* no descriptor: the burst is served more slowly, not wrongly */
+        close(fd);
 }
 
 /* --- Running and ending --------------------------------------------------- */

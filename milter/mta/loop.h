@@ -24,6 +24,12 @@ struct loop_end {
 /* The address of the filter's own listening socket, of any family. Once, before threads. */
 void loop_init(const struct sockaddr_storage *address, socklen_t len);
 
+/*
+ * A socket that is being connected to the filter's own, without blocking; the caller's to close.
+ * -1: there is no descriptor for it. Any thread.
+ */
+int loop_connect(void);
+
 /* To be called just before a callback waits. Never blocks. Any thread. */
 void loop_wake(void);
 
