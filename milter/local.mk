@@ -49,16 +49,24 @@ libmilterparts_la_SOURCES = \
     milter/extension/peers.c milter/extension/peers.h \
     milter/http/access.c milter/http/access.h \
     milter/http/answer.c milter/http/answer.h \
+    milter/http/assets.c milter/http/assets.h \
+    milter/http/chart.c milter/http/chart.h \
+    milter/http/command.c milter/http/command.h \
     milter/http/connections.c milter/http/connections.h \
+    milter/http/decisions.c milter/http/decisions.h \
+    milter/http/frame.c milter/http/frame.h \
     milter/http/guard.c milter/http/guard.h \
     milter/http/health.c milter/http/health.h \
+    milter/http/html.c milter/http/html.h \
     milter/http/listener.c milter/http/listener.h \
     milter/http/login.c milter/http/login.h \
+    milter/http/page.c milter/http/page.h \
     milter/http/report.c milter/http/report.h \
     milter/http/request.c milter/http/request.h \
     milter/http/resource.h \
     milter/http/routes.c milter/http/routes.h \
     milter/http/server.c milter/http/server.h \
+    milter/http/words.c milter/http/words.h \
     milter/mta/filter.c milter/mta/filter.h \
     milter/mta/headers.c milter/mta/headers.h \
     milter/mta/listen.c milter/mta/listen.h \
@@ -69,6 +77,16 @@ libmilterparts_la_SOURCES = \
     milter/tool/syntax.c milter/tool/syntax.h \
     milter/tool/window.c milter/tool/window.h
 libmilterparts_la_LIBADD = libcore.la $(CONFUSE_LIBS) $(JANSSON_LIBS) $(CRYPT_LIBS) $(LIBSYSTEMD_LIBS)
+
+# Files that browsers are given are compiled in: each line becomes a string.
+EXTRA_DIST += milter/http/style.css milter/http/script.js
+CLEANFILES += milter/http/style.inc milter/http/script.inc
+to_strings = $(MKDIR_P) milter/http && sed -e 's/[\\"]/\\&/g' -e 's/^/"/' -e 's/$$/\\n",/'
+milter/http/style.inc: milter/http/style.css milter/local.mk
+	$(AM_V_GEN)$(to_strings) $(srcdir)/milter/http/style.css >$@.new && mv $@.new $@
+milter/http/script.inc: milter/http/script.js milter/local.mk
+	$(AM_V_GEN)$(to_strings) $(srcdir)/milter/http/script.js >$@.new && mv $@.new $@
+milter/http/assets.lo: milter/http/style.inc milter/http/script.inc
 
 sbin_PROGRAMS += ringback-milter
 ringback_milter_SOURCES = milter/main.c

@@ -93,6 +93,10 @@ UNIT = \
     tests/unit/milter/extension/test_connect_back \
     tests/unit/milter/extension/test_answer \
     tests/unit/milter/extension/test_peers \
+    tests/unit/milter/http/test_chart \
+    tests/unit/milter/http/test_command \
+    tests/unit/milter/http/test_html \
+    tests/unit/milter/http/test_page \
     tests/unit/milter/mta/test_filter \
     tests/unit/milter/mta/test_headers \
     tests/unit/milter/mta/test_listen \

@@ -12,6 +12,7 @@ FUZZ = \
     tests/fuzz/fuzz_dialogue \
     tests/fuzz/fuzz_onetime \
     tests/fuzz/fuzz_headers \
+    tests/fuzz/fuzz_html \
     tests/fuzz/fuzz_json \
     tests/fuzz/fuzz_mailbox \
     tests/fuzz/fuzz_record \
@@ -75,6 +76,11 @@ tests_fuzz_fuzz_headers_SOURCES = tests/fuzz/fuzz_headers.c tests/fuzz/fuzz.h $(
 tests_fuzz_fuzz_headers_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_headers_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_headers_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_html_SOURCES = tests/fuzz/fuzz_html.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_html_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_html_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_html_LDADD = $(fuzz_libs)
 
 tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_json_CPPFLAGS = $(fuzz_cppflags)
