@@ -24,6 +24,7 @@
 #include "daemon/control.h"
 #include "daemon/daemon.h"
 #include "daemon/heartbeat.h"
+#include "daemon/history.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/service.h"
@@ -215,8 +216,11 @@ static int open_control(const char *path)
 static int open_http(const struct config *config)
 {
     char error[HTTP_ERROR_SIZE];
-    int status = http_start(config, loop_is_running, error);
+    int status;
 
+    if (config->http[0] != '\0' && !history_start(NULL))
+        return say(EX_OSERR, "no memory for what the status page shows");
+    status = http_start(config, loop_is_running, error);
     return status == EX_OK ? EX_OK : say(status, error);
 }
 
@@ -323,6 +327,7 @@ static int serve_mta(const struct arguments *arguments, struct config *config)
     if (status == EX_OK) {
         status = run_until_end(arguments, config);
         http_stop();
+        history_end();
         control_stop();
     }
     /* Threads of libmilter may still use sessions: then nothing is freed. */

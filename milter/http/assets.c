@@ -8,11 +8,11 @@
 #include <stddef.h>
 
 static const char *const style[] = {
-#include "milter/http/style.inc"
+#include <milter/http/style.inc>
 };
 
 static const char *const script[] = {
-#include "milter/http/script.inc"
+#include <milter/http/script.inc>
 };
 
 static unsigned write_lines(FILE *out, const char *const *lines, size_t count)

@@ -63,11 +63,28 @@ static void write_identity(FILE *out)
         write_warning(out, title, identity.warning[i]);
 }
 
+/* What the library has told of, and not told the end of. */
+static void write_troubles(FILE *out)
+{
+    const struct service_troubles troubles = service_troubles();
+
+    if (troubles.dns_is_silent)
+        write_warning(
+            out, "Name servers",
+            "None of them answers, so nobody can be asked about addresses that are not known.");
+    if (troubles.store_is_lost)
+        write_warning(out, "Cache", "Its store is lost, and cannot be opened. The log says why.");
+    if (troubles.writes_are_lost)
+        write_warning(out, "Cache", "What is learned cannot be written. The log says why.");
+}
+
 static bool has_warnings(const struct config *config)
 {
+    const struct service_troubles troubles = service_troubles();
     struct identity identity;
 
-    return config_warnings(config, 0) != NULL || service_config_changed() ||
+    return troubles.dns_is_silent || troubles.store_is_lost || troubles.writes_are_lost ||
+           config_warnings(config, 0) != NULL || service_config_changed() ||
            (service_identity(&identity) && identity.count > 0);
 }
 
@@ -78,6 +95,7 @@ static void write_warnings(FILE *out, const struct config *config)
     html_markup(out, "<div id=\"warnings\" data-live>");
     if (has_warnings(config)) {
         html_markup(out, "<ul class=\"warnings\" aria-label=\"Warnings\">");
+        write_troubles(out);
         if (service_config_changed())
             write_warning(
                 out, "Configuration",

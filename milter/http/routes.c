@@ -7,12 +7,17 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "http/assets.h"
 #include "http/health.h"
+#include "http/page.h"
 #include "http/report.h"
 
 static const struct route routes[] = {
+    {"/", "text/html; charset=utf-8", page_write},
     {"/healthz", "text/plain; charset=utf-8", health_write},
+    {"/script.js", "text/javascript; charset=utf-8", assets_script},
     {"/status.json", "application/json", report_write},
+    {"/style.css", "text/css; charset=utf-8", assets_style},
 };
 
 const struct route *routes_find(const char *path)

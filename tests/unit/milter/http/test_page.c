@@ -33,12 +33,18 @@ const char *http_argument(const struct http_request *request, const char *name)
 
 /* --- The service, beside what the rig has of it ----------------------------- */
 
+static struct service_troubles troubles;
 static bool config_changed;
 static const char *identity_warning;
 
 time_t service_started(void)
 {
     return time(NULL) - 3 * 86400;
+}
+
+struct service_troubles service_troubles(void)
+{
+    return troubles;
 }
 
 bool service_config_changed(void)
@@ -59,6 +65,7 @@ static int set_up(void **state)
     static const struct fake_host_options silent = {.rcpt = "250 2.1.5 Ok"};
     static const struct session_rig_world world = {.host = &silent, .store = &silent};
 
+    troubles = (struct service_troubles){.dns_is_silent = false};
     config_changed = false;
     identity_warning = NULL;
     if (session_rig_set_up(state, &world) != 0 || !history_start(NULL))
@@ -243,6 +250,10 @@ static void what_is_wrong_is_said_first(void **state)
 {
     (void)state;
     assert_false(page_has("class=\"warnings\""));
+    troubles.dns_is_silent = troubles.store_is_lost = troubles.writes_are_lost = true;
+    assert_true(page_has("None of them answers"));
+    assert_true(page_has("Its store is lost"));
+    assert_true(page_has("What is learned cannot be written."));
     config_changed = true;
     identity_warning = "198.51.100.25 has no name";
     assert_true(page_has("The file has been written since it was read."));
