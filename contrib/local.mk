@@ -18,6 +18,8 @@ EXTRA_DIST += \
     contrib/fail2ban \
     contrib/logwatch \
     contrib/rsyslog \
+    contrib/sieve \
+    contrib/spamassassin \
     contrib/README \
     contrib/postfix/main.cf \
     contrib/sendmail/ringback.m4

@@ -6,6 +6,8 @@ TESTS += \
     tests/contrib/test_completion.py \
     tests/contrib/test_fail2ban.py \
     tests/contrib/test_logwatch.py \
-    tests/contrib/test_rsyslog.py
+    tests/contrib/test_rsyslog.py \
+    tests/contrib/test_sieve.py \
+    tests/contrib/test_spamassassin.py
 
 EXTRA_DIST += tests/contrib

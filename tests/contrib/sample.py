@@ -279,7 +279,7 @@ def _quoted(text):
 
 
 def _liars(day):
-    helo = f'x action=reject client={BYSTANDER} " verdict=denied'
+    helo = f'x; x-ayttm=confirmed action=reject client={BYSTANDER} " verdict=denied'
     for lie in LIES:
         day.send(LIAR, f"<{_quoted(lie)}@liars.example>", helo=helo)
         day.send(LIAR, f"<{lie}@liars.example>".replace(" ", "="), helo=helo)
@@ -298,6 +298,8 @@ def _beyond_limits(day):
 def _in_dry_run(day):
     for number in range(TRIES):
         day.send(HONEST, f"<nobody{number}@forged.example>", name="would be refused")
+    day.send(DENIED, "<alice@good.example>", name="denied", helo="mx.says-no.example")
+    day.send(HONEST, "<alice@good.example>", name="From", header=[(b"From", b"Bob <nobody@forged.example>")])
 
 
 Sample = collections.namedtuple("Sample", "lines messages")
@@ -369,10 +371,29 @@ def as_syslog(lines, when=None, host="mx"):
     return [f"{stamp} {host} {line}" for line in lines]
 
 
+# What a filter should see in which messages: the mailbox, an address in the header, the host of the client.
+SIGNS = {
+    "valid": {"VALID"},
+    "null sender": set(),
+    "trusted": set(),
+    "full": {"VALID"},
+    "catch-all": {"UNKNOWN"},
+    "marked": {"INVALID"},
+    "kept": {"INVALID"},
+    "confirmed": {"VALID", "CLIENT_CONFIRMED"},
+    "lying HELO": {"VALID"},
+    "lying sender": {"INVALID"},
+    "lying host": {"INVALID"},
+    "would be refused": {"INVALID"},
+    "denied": {"VALID", "CLIENT_DENIED"},
+    "From": {"VALID", "HEADER_INVALID"},
+}
+RECEIVED = ("Received", "from client.example ([192.0.2.1]) by mx.example; Tue, 1 Dec 2026 10:00:00 +0000")
+
+
 def as_mail(message, *, above=(), below=()):
     """A message as a filter behind us sees it: our fields, and those that came with it."""
-    fields = [*above, *reversed(message.fields), *below]
-    fields += [("Received", f"from client.example ([{message.client}]) by mx.our.example; Tue, 1 Dec 2026 10:00:00 +0000")]
+    fields = [*above, *reversed(message.fields), *below, RECEIVED]
     fields += [("From", "a@good.example"), ("To", "someone@our.example"), ("Subject", "hello")]
     fields += [("Date", "Tue, 1 Dec 2026 10:00:00 +0000"), ("Message-ID", "<1@good.example>")]
     return "".join(f"{name}: {value}\n" for name, value in fields) + "\nHello.\n"
