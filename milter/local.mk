@@ -112,7 +112,8 @@ ringback_SOURCES = \
     milter/tool/verify.c
 ringback_LDADD = libmilterparts.la
 
-dist_man_MANS += milter/man/ringback-milter.8 milter/man/ringback.1 milter/man/ringback.conf.5
+dist_man_MANS += milter/man/ringback-milter.8 milter/man/ringback.1 milter/man/ringback.conf.5 \
+    milter/man/ringback-rules.7
 
 confdir = $(sysconfdir)/ringback
 EXTRA_DIST += milter/man/ringback.conf.sample
