@@ -219,7 +219,7 @@ void html_span(FILE *out, int64_t seconds)
         (void)fprintf(out, "%lld&nbsp;s", s);
     else if (s < 3600)
         (void)fprintf(out, "%lld&nbsp;min", s / 60);
-    else if (s < 2 * 86400)
+    else if (s < 2LL * 86400)
         (void)fprintf(out, "%lld&nbsp;h", s / 3600);
     else
         (void)fprintf(out, "%lld&nbsp;days", s / 86400);

@@ -55,13 +55,15 @@ bool login_read(const char *authorization, struct login *login)
 {
     static const char scheme[] = "basic ";
     const char *text = authorization + sizeof scheme - 1;
-    char pair[ROOM];
-    bool fine = false;
+    char pair[ROOM] = "";
+    size_t len;
+    bool fine;
 
     *login = (struct login){.user = ""};
     if (!text_same_letters(authorization, scheme, sizeof scheme - 1))
         return false;
-    fine = split(pair, decode(text + strspn(text, " "), pair), login);
+    len = decode(text + strspn(text, " "), pair);
+    fine = split(pair, len, login);
     OPENSSL_cleanse(pair, sizeof pair);
     if (!fine)
         *login = (struct login){.user = ""};
@@ -106,7 +108,8 @@ static struct login_bucket *bucket_of(struct login_memory *memory, const struct 
     }
     memory->addresses[oldest].ip = *ip;
     memory->addresses[oldest].is_used = true;
-    memory->addresses[oldest].bucket.since_ms = now_ms - LOGIN_ADDRESS_BURST * LOGIN_ADDRESS_MS;
+    memory->addresses[oldest].bucket.since_ms =
+        now_ms - (int64_t)LOGIN_ADDRESS_BURST * LOGIN_ADDRESS_MS;
     return &memory->addresses[oldest].bucket;
 }
 
@@ -126,6 +129,7 @@ static bool make_digest(const struct login_memory *memory, const struct login *l
     used = strlen(login->user) + 1;
     memcpy(text + used, login->password, strlen(login->password) + 1);
     used += strlen(login->password) + 1;
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): octets with a length */
     memcpy(text + used, hash, strlen(hash));
     used += strlen(hash);
     fine = HMAC(EVP_sha256(), memory->key, sizeof memory->key, (unsigned char *)text, used, digest,

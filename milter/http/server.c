@@ -175,6 +175,7 @@ static enum MHD_Result answer_question(struct MHD_Connection *mhd, struct connec
  */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *url,
                                   const char *method, const char *version, const char *content,
+                                  /* NOLINTNEXTLINE(readability-non-const-parameter) */
                                   size_t *content_len, void **request)
 {
     const struct question question = read_question(mhd, method, version);
