@@ -30,8 +30,12 @@ $(tmpfiles): packaging/systemd/tmpfiles.conf.in Makefile
 CLEANFILES += $(unit) $(sysusers) $(tmpfiles)
 
 EXTRA_DIST += \
+    packaging/make-archive \
     packaging/make-deb \
     packaging/quickstart \
+    packaging/rpm/make-rpm \
+    packaging/rpm/ringback.rpmlintrc \
+    packaging/rpm/ringback.spec \
     packaging/systemd/ringback-milter.service.in \
     packaging/systemd/ringback-milter.socket \
     packaging/systemd/sysusers.conf.in \

@@ -113,7 +113,7 @@ check_PROGRAMS += $(UNIT)
 # Those that take long come first: with `make -j` the others go on beside them.
 TESTS += tests/lab/lab.py tests/scenarios/scenarios.py tests/daemon/test_daemon.py tests/daemon/test_notify.py tests/smtpd/test_smtpd.py
 TESTS += $(UNIT) tests/symbols/test_symbols.py tests/rooms/test_rooms.py tests/manuals/test_manuals.py \
-    tests/packages/test_debian.py
+    tests/packages/test_debian.py tests/packages/test_rpm.py
 EXTRA_DIST += tests/symbols/test_symbols.py tests/packages \
     tests/manuals/examples.py tests/manuals/features.py tests/manuals/mdoc.py tests/manuals/test_manuals.py
 
