@@ -780,6 +780,42 @@ enum rb_error rb_cache_walk(struct rb_verifier *verifier, const char *domain, rb
                             void *arg);
 
 /*
+ * The same for one address alone: what the world says, that a user of ours writes to it, what each
+ * relay says. As fast where the cache holds millions of others. What was learned a moment ago may be
+ * missing. RB_ERR_ARGUMENT: it is no address; RB_ERR_STORE, RB_ERR_NOMEM, RB_ERR_TOO_LONG. Any
+ * thread.
+ */
+enum rb_error rb_cache_find(struct rb_verifier *verifier, const char *address, size_t address_len,
+                            rb_cache_fn *visit, void *arg);
+
+/* One thing that is known of a domain. */
+struct rb_domain_fact {
+    bool is_known;
+    bool holds;        /* false: it was found that it does not */
+    int64_t age_s;     /* since it was found; -1 where it is not known */
+    int64_t expires_s; /* until it answers nothing any more; -1: it does not, or is not known */
+};
+
+/* What is known of a domain by what its mail hosts, and DNS, have said. */
+struct rb_domain_facts {
+    size_t size;
+    struct rb_domain_fact catch_all;           /* it accepts a local part that nobody has */
+    struct rb_domain_fact null_sender_refused; /* it is asked as the fallback sender */
+    struct rb_domain_fact dead;                /* nothing can be delivered there, */
+    enum rb_reason dead_reason;                /* for this reason */
+};
+
+static inline void rb_domain_facts_init(struct rb_domain_facts *facts)
+{
+    memset(facts, 0, sizeof *facts);
+    facts->size = sizeof *facts;
+}
+
+/* RB_ERR_ARGUMENT: it is no domain. Without a store nothing is known. Any thread. */
+enum rb_error rb_cache_facts(struct rb_verifier *verifier, const char *domain,
+                             struct rb_domain_facts *facts);
+
+/*
  * Forgets all that answers for one address: what the world says, what each relay says, that a user
  * of ours writes to it, what was learned of other one-time addresses of its kind; and that it is to
  * be asked again. What is known of its whole domain stays. *removed (or NULL): how many records.

@@ -31,6 +31,7 @@ enum {
     SIZED_SPF_ANSWER = SIZED_UP_TO(struct rb_spf_answer, held_back),
     SIZED_DURATIONS = SIZED_UP_TO(struct rb_durations, count),
     SIZED_HEALTH = SIZED_UP_TO(struct rb_health, writes_are_lost),
+    SIZED_DOMAIN_FACTS = SIZED_UP_TO(struct rb_domain_facts, dead_reason),
     SIZED_CACHE_COUNTS = SIZED_UP_TO(struct rb_cache_counts, max_bytes),
 };
 /* NOLINTEND(bugprone-sizeof-expression) */

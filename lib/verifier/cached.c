@@ -87,6 +87,61 @@ enum rb_error rb_cache_walk(struct rb_verifier *verifier, const char *domain, rb
     return error;
 }
 
+enum rb_error rb_cache_find(struct rb_verifier *verifier, const char *address, size_t address_len,
+                            rb_cache_fn *visit, void *arg)
+{
+    struct showing showing = {.verifier = verifier, .domain = "", .visit = visit, .arg = arg};
+    char key[RB_ADDRESS_MAX + 1];
+    struct snapshot *snapshot;
+    enum rb_error error = rb_address_key(address, address_len, key);
+
+    if (error != RB_OK || verifier->memory.cache == NULL)
+        return error;
+    snapshot = snapshots_get(&verifier->snapshots);
+    showing.options = snapshot->options;
+    error = cache_walk_address(verifier->memory.cache, CACHE_ADDRESS, key, show, &showing);
+    snapshot_put(snapshot);
+    return error;
+}
+
+static struct rb_domain_fact told_fact(const struct fact *fact, int64_t ttl_s, int64_t now_s)
+{
+    struct rb_domain_fact told = {.is_known = fact->state != FACT_UNKNOWN,
+                                  .holds = fact->state == FACT_YES,
+                                  .age_s = -1,
+                                  .expires_s = -1};
+
+    if (told.is_known)
+        told.age_s = now_s > fact->stamp_s ? now_s - fact->stamp_s : 0;
+    if (fact_is_live(fact, ttl_s, now_s))
+        told.expires_s = ttl_s - told.age_s;
+    return told;
+}
+
+enum rb_error rb_cache_facts(struct rb_verifier *verifier, const char *domain,
+                             struct rb_domain_facts *facts)
+{
+    struct rb_domain_facts made = {.size = sizeof made};
+    struct snapshot *snapshot = snapshots_get(&verifier->snapshots);
+    const struct rb_lifetimes *lifetimes = &snapshot->options->o.lifetimes;
+    const int64_t now_s = clock_wall_s(verifier->memory.clock);
+    char canonical[RB_DOMAIN_MAX + 1];
+    struct domain_record record = {.dead_reason = RB_REASON_NONE};
+    const bool is_domain = address_domain(domain, strlen(domain), canonical) == ADDRESS_OK;
+
+    if (is_domain)
+        memory_facts(&verifier->memory, "", canonical, &record);
+    made.catch_all = told_fact(&record.catch_all, lifetimes->domain_ttl_s, now_s);
+    made.null_sender_refused =
+        told_fact(&record.null_sender_refused, lifetimes->domain_ttl_s, now_s);
+    made.dead_reason = record.dead_reason;
+    made.dead = told_fact(&record.dead, memory_dead_ttl_s(lifetimes, record.dead_reason), now_s);
+    snapshot_put(snapshot);
+    return sized_write(facts, SIZED_DOMAIN_FACTS, &made, sizeof made) && is_domain
+               ? RB_OK
+               : RB_ERR_ARGUMENT;
+}
+
 enum rb_error rb_cache_count(struct rb_verifier *verifier, struct rb_cache_counts *counts)
 {
     struct rb_cache_counts made = {.size = sizeof made};

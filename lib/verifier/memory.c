@@ -50,9 +50,8 @@ void memory_close(struct memory *memory)
 
 /* --- Facts ---------------------------------------------------------------- */
 
-/* How long a dead domain stays dead: a domain that does not exist may be bought, a host may come
- * back. */
-static int64_t dead_ttl_s(const struct rb_lifetimes *lifetimes, enum rb_reason why)
+/* A domain that does not exist may be bought, a host may come back. */
+int64_t memory_dead_ttl_s(const struct rb_lifetimes *lifetimes, enum rb_reason why)
 {
     return rb_reason_verdict(why) == RB_VERDICT_INVALID ? lifetimes->invalid_refresh_s
                                                         : lifetimes->unknown_ttl_s;
@@ -65,7 +64,7 @@ bool memory_settles(const struct memory *memory, const struct options *options,
     const int64_t now_s = clock_wall_s(memory->clock);
 
     if (facts->dead.state == FACT_YES && facts->dead_reason != RB_REASON_NONE &&
-        fact_is_live(&facts->dead, dead_ttl_s(lifetimes, facts->dead_reason), now_s)) {
+        fact_is_live(&facts->dead, memory_dead_ttl_s(lifetimes, facts->dead_reason), now_s)) {
         address_record_set(record, facts->dead_reason, "known_dead", facts->dead.stamp_s);
         return true;
     }

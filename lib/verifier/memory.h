@@ -52,6 +52,9 @@ bool memory_answers_size(const struct address_record *known);
 void memory_facts(struct memory *memory, const char *relay, const char *domain,
                   struct domain_record *facts);
 
+/* How long a dead domain stays dead, in seconds. Pure. */
+int64_t memory_dead_ttl_s(const struct rb_lifetimes *lifetimes, enum rb_reason why);
+
 /* Whether the facts alone answer for every address of their domain. */
 bool memory_settles(const struct memory *memory, const struct options *options,
                     const struct domain_record *facts, struct address_record *record);

@@ -107,6 +107,48 @@ static void kept_answers_are_shown_by_domain_or_all(void **state)
     assert_int_equal(rb_cache_walk(f->verifier, "no domain", show, &shown), RB_ERR_ARGUMENT);
 }
 
+static void what_is_kept_about_one_address_is_found(void **state)
+{
+    struct rig *f = *state;
+    static const char text[] = "<nobody@Example.ORG>";
+    struct shown shown = {.most = 0};
+
+    fill(f);
+    assert_int_equal(rb_verifier_flush(f->verifier), RB_OK);
+    assert_int_equal(rb_cache_find(f->verifier, text, strlen(text), show, &shown), RB_OK);
+    assert_int_equal(shown.count, 1);
+    assert_string_equal(shown.last.address, "nobody@example.org");
+    assert_int_equal(shown.last.reason, RB_REASON_NO_SUCH_USER);
+    assert_true(shown.last.expires_s > 0);
+    assert_int_equal(rb_cache_find(f->verifier, "other@example.org", 17, show, &shown), RB_OK);
+    assert_int_equal(rb_cache_find(f->verifier, "no address", 10, show, &shown), RB_ERR_ARGUMENT);
+    assert_int_equal(shown.count, 1);
+}
+
+static void what_is_known_of_a_domain_is_told(void **state)
+{
+    struct rig *f = *state;
+    struct rb_domain_facts facts;
+
+    f->options.catch_all_check = true;
+    fill(f);
+    assert_int_equal(rig_reason_for(f, "user@never.example"), RB_REASON_NO_DOMAIN);
+    assert_int_equal(rb_verifier_flush(f->verifier), RB_OK);
+    rb_domain_facts_init(&facts);
+    assert_int_equal(rb_cache_facts(f->verifier, "Example.ORG.", &facts), RB_OK);
+    assert_true(facts.catch_all.is_known);
+    assert_false(facts.catch_all.holds);
+    assert_true(facts.catch_all.expires_s > 0);
+    assert_int_equal(facts.catch_all.age_s, 0);
+    assert_int_equal(rb_cache_facts(f->verifier, "never.example", &facts), RB_OK);
+    assert_true(facts.dead.is_known && facts.dead.holds);
+    assert_int_equal(facts.dead_reason, RB_REASON_NO_DOMAIN);
+    assert_int_equal(rb_cache_facts(f->verifier, "unheard.example", &facts), RB_OK);
+    assert_false(facts.dead.is_known || facts.catch_all.is_known);
+    assert_int_equal(facts.dead.age_s, -1);
+    assert_int_equal(rb_cache_facts(f->verifier, "no domain", &facts), RB_ERR_ARGUMENT);
+}
+
 static void what_a_relay_says_is_shown_as_its_word(void **state)
 {
     struct rig *f = *state;
@@ -719,6 +761,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(kept_answers_are_shown_by_domain_or_all),
+        TEST(what_is_kept_about_one_address_is_found),
+        TEST(what_is_known_of_a_domain_is_told),
         TEST(what_a_relay_says_is_shown_as_its_word),
         TEST(an_address_is_forgotten),
         TEST(what_is_shown_can_be_forgotten_by_its_name),

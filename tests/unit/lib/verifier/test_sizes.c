@@ -116,6 +116,11 @@ static void fill_counts(void *given)
     assert_int_equal(rb_cache_count(verifier, given), RB_OK);
 }
 
+static void fill_domain_facts(void *given)
+{
+    assert_int_equal(rb_cache_facts(verifier, "example.org", given), RB_OK);
+}
+
 static void fill_spf(void *given)
 {
     const struct sockaddr client = {.sa_family = AF_UNIX};
@@ -165,6 +170,7 @@ static const struct {
     ROW(rb_durations, fill_durations),
     ROW(rb_health, fill_health),
     ROW(rb_cache_counts, fill_counts),
+    ROW(rb_domain_facts, fill_domain_facts),
     ROW(rb_spf_answer, fill_spf),
     ROW(rb_client_answer, fill_client_answer),
     ROW(rb_client_prospect, fill_client_prospect),
