@@ -66,6 +66,7 @@ libmilterparts_la_SOURCES = \
     milter/http/resource.h \
     milter/http/routes.c milter/http/routes.h \
     milter/http/server.c milter/http/server.h \
+    milter/http/why.c milter/http/why.h \
     milter/http/words.c milter/http/words.h \
     milter/mta/filter.c milter/mta/filter.h \
     milter/mta/headers.c milter/mta/headers.h \

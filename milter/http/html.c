@@ -213,16 +213,17 @@ void html_wait(FILE *out, int64_t wait_ms)
 
 void html_span(FILE *out, int64_t seconds)
 {
+    static const long long minute = 60, hour = 3600, day = 86400;
     const long long s = seconds > 0 ? seconds : 0;
 
-    if (s < 60)
+    if (s < minute)
         (void)fprintf(out, "%lld&nbsp;s", s);
-    else if (s < 3600)
-        (void)fprintf(out, "%lld&nbsp;min", s / 60);
-    else if (s < 2LL * 86400)
-        (void)fprintf(out, "%lld&nbsp;h", s / 3600);
+    else if (s < hour - minute / 2)
+        (void)fprintf(out, "%lld&nbsp;min", (s + minute / 2) / minute);
+    else if (s < 2 * day - hour / 2)
+        (void)fprintf(out, "%lld&nbsp;h", (s + hour / 2) / hour);
     else
-        (void)fprintf(out, "%lld&nbsp;days", s / 86400);
+        (void)fprintf(out, "%lld&nbsp;days", (s + day / 2) / day);
 }
 
 void html_time(FILE *out, int64_t moment_s, int64_t now_s)

@@ -41,7 +41,7 @@ void html_count(FILE *out, uint64_t number, const char *one, const char *many);
 /* A wait: "0", "143 ms", "1.43 s", "12 s"; "–" where it is negative, for there was none. */
 void html_wait(FILE *out, int64_t wait_ms);
 
-/* A span of seconds, as of text_duration, in its larger unit alone: "3 min". */
+/* A span of seconds, as of text_duration, rounded to its larger unit: "3 min". */
 void html_span(FILE *out, int64_t seconds);
 
 /* A moment, in seconds since 1970, as <time> in local time: "14:03:12", with the day where that is

@@ -22,6 +22,7 @@ enum {
     HOUR = 60, /* minutes */
     DAY = HISTORY_MINUTES,
     HELD_MAX = 50, /* that are shown; the rest is counted */
+    RETRIES_MAX = 20,
 };
 
 /* What the whole page is made of: one moment's. */
@@ -375,6 +376,18 @@ static bool write_held(void *arg, const struct rb_held_back *held)
     return true;
 }
 
+/* Those behind the first `most`. */
+static void write_rest(FILE *out, unsigned count, unsigned most)
+{
+    if (count == 0)
+        html_markup(out, "<p class=\"quiet\">Nobody.</p>");
+    if (count <= most)
+        return;
+    html_markup(out, "<p class=\"quiet\">and ");
+    html_number(out, count - most);
+    html_markup(out, " more</p>");
+}
+
 static void write_held_back(FILE *out, const struct state *state)
 {
     struct holding holding = {.out = out, .now_s = state->now_s};
@@ -382,13 +395,52 @@ static void write_held_back(FILE *out, const struct state *state)
     html_markup(out, "<div class=\"card\"><h3>Held back</h3><ul class=\"list\">");
     (void)rb_held_back_walk(service_world()->verifier, write_held, &holding);
     html_markup(out, "</ul>");
-    if (holding.count == 0)
-        html_markup(out, "<p class=\"quiet\">Nobody.</p>");
-    if (holding.count > HELD_MAX) {
-        html_markup(out, "<p class=\"quiet\">and ");
-        html_number(out, holding.count - HELD_MAX);
-        html_markup(out, " more</p>");
+    write_rest(out, holding.count, HELD_MAX);
+    html_markup(out, "</div>");
+}
+
+/* --- Who is asked again ------------------------------------------------------ */
+
+static bool write_retry(void *arg, const struct rb_retry *retry)
+{
+    struct holding *holding = arg;
+    FILE *out = holding->out;
+
+    if (holding->count++ >= RETRIES_MAX)
+        return true;
+    html_markup(out, "<li><a class=\"address\" href=\"/why?");
+    html_query(out, "address", retry->address);
+    html_markup(out, "\">");
+    html_stranger(out, retry->address);
+    html_markup(out, "</a> <span class=\"until\">");
+    if (retry->due_s > holding->now_s) {
+        html_text(out, "in ");
+        html_span(out, retry->due_s - holding->now_s);
+    } else {
+        html_text(out, "now");
     }
+    html_markup(out, "</span><span class=\"more\">");
+    html_text(out, rb_reason_name(retry->reason));
+    html_text(out, ", first ");
+    html_span(out, holding->now_s - retry->first_s);
+    html_text(out, " ago, asked again ");
+    if (retry->tries == 0)
+        html_text(out, "not yet");
+    else
+        html_count(out, retry->tries, "time", "times");
+    html_markup(out, "</span></li>");
+    return true;
+}
+
+static void write_retries(FILE *out, const struct state *state)
+{
+    struct holding holding = {.out = out, .now_s = state->now_s};
+
+    html_markup(out, "<div class=\"card\" id=\"retries\"><h3>Will be asked again</h3>"
+                     "<ul class=\"list\">");
+    (void)rb_retries_walk(service_world()->verifier, write_retry, &holding);
+    html_markup(out, "</ul>");
+    write_rest(out, holding.count, RETRIES_MAX);
     html_markup(out, "</div>");
 }
 
@@ -455,7 +507,10 @@ static void write_content(FILE *out, const struct http_request *request, const s
     write_charts(out, state);
     write_numbers(out, state);
     html_markup(out, "<div id=\"lists\" class=\"cards\" data-live>");
+    html_markup(out, "<div class=\"stack\">");
     write_held_back(out, state);
+    write_retries(out, state);
+    html_markup(out, "</div>");
     write_reasons(out);
     html_markup(out, "</div>");
     decisions_write(out, &filter, state->now_s);

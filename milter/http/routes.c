@@ -11,6 +11,7 @@
 #include "http/health.h"
 #include "http/page.h"
 #include "http/report.h"
+#include "http/why.h"
 
 static const struct route routes[] = {
     {"/", "text/html; charset=utf-8", page_write},
@@ -18,6 +19,7 @@ static const struct route routes[] = {
     {"/script.js", "text/javascript; charset=utf-8", assets_script},
     {"/status.json", "application/json", report_write},
     {"/style.css", "text/css; charset=utf-8", assets_style},
+    {"/why", "text/html; charset=utf-8", why_write},
 };
 
 const struct route *routes_find(const char *path)

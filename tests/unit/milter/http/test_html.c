@@ -175,6 +175,8 @@ static void waits_and_spans_have_their_unit(void **state)
         {0, "0", 59, "59&nbsp;s"},
         {999, "999&nbsp;ms", 60, "1&nbsp;min"},
         {1430, "1.43&nbsp;s", 7200, "2&nbsp;h"},
+        {9999, "9.99&nbsp;s", 3599, "1&nbsp;h"},
+        {10000, "10&nbsp;s", 259190, "3&nbsp;days"},
         {12345, "12&nbsp;s", 172800, "2&nbsp;days"},
     };
 
