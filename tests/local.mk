@@ -111,7 +111,7 @@ endif
 
 check_PROGRAMS += $(UNIT)
 # Those that take long come first: with `make -j` the others go on beside them.
-TESTS += tests/lab/lab.py tests/scenarios/scenarios.py tests/daemon/test_daemon.py tests/daemon/test_notify.py tests/smtpd/test_smtpd.py
+TESTS += tests/lab/lab.py tests/scenarios/scenarios.py tests/browser/test_page.py tests/daemon/test_daemon.py tests/daemon/test_notify.py tests/smtpd/test_smtpd.py
 TESTS += $(UNIT) tests/symbols/test_symbols.py tests/rooms/test_rooms.py tests/manuals/test_manuals.py \
     tests/packages/test_debian.py tests/packages/test_rpm.py
 EXTRA_DIST += tests/symbols/test_symbols.py tests/packages \
@@ -191,5 +191,5 @@ tests_smtpd_smtpd_SOURCES = \
     tests/smtpd/tls.h
 tests_smtpd_smtpd_LDADD = $(OPENSSL_LIBS)
 
-EXTRA_DIST += tests/rooms tests/tsan.supp tests/replies.tsv tests/replies-more.tsv tests/replies-field.tsv tests/daemon tests/lab \
+EXTRA_DIST += tests/rooms tests/tsan.supp tests/replies.tsv tests/replies-more.tsv tests/replies-field.tsv tests/browser tests/daemon tests/lab \
     tests/scenarios tests/smtpd/README tests/smtpd/test_smtpd.py
