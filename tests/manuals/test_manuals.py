@@ -450,7 +450,7 @@ def check_references(documents):
 
 
 def check_swallowed(documents):
-    """What the macros of quotation take in that stands behind the quotation, and words that are macros too."""
+    """What mdoc makes of a line and its writer did not mean: quotations that do not end, words that are macros."""
     found = []
     for page in documents.pages.values():
         for line in page.lines:
@@ -460,8 +460,13 @@ def check_swallowed(documents):
             for index, word in enumerate(parts):
                 if word in mdoc.QUOTING and "No" in parts[index + 1 :]:
                     found.append(f"{page.name}: the quotation does not end before No: {line}")
+                inside = [other for other in parts[index + 1 :] if other not in mdoc.PUNCTUATION]
+                if word in {"Qq", "Dq"} and index > 0 and inside and inside[-1] in {"}", ")", "]"}:
+                    found.append(f"{page.name}: the quotation takes {inside[-1]} in: {line}")
             if len(parts) > 1 and parts[1] == "No":
                 found.append(f"{page.name}: No is taken for a macro: {line}")
+            if re.match(r"\.(Ql|Ic|Cm|Pq|Dq|It Cm|It Ic) .*\"[^\" ]*\"", line):
+                found.append(f"{page.name}: mandoc takes the quotes off: {line}")
     return found
 
 
@@ -604,6 +609,8 @@ CHECKS = (
     ("quotations end where they should", check_swallowed, (
         (DAEMON, ".Ss Time\n", ".Ss No time\n"),
         (DAEMON, ".Ss Time\n", ".Ss Time\n.Dq later No , and how\n"),
+        (DAEMON, ".Ss Time\n", ".Ss Time\n.Ql gate = Qq vouched }\n"),
+        (DAEMON, ".Ss Time\n", '.Ss Time\n.Ql gate = "vouched"\n'),
     )),
     ("configurations that are shown", check_configurations, (
         (CONF, '    verify = "none"', '    verify = "nobody"'),
