@@ -38,7 +38,7 @@ FOREIGN = {
 }  # fmt: skip
 # Directives of other programs that stand in ours as ours do.
 OF_OTHERS = {
-    "AuthservID", "INPUT_MAIL_FILTER", "command_timeout", "lmtp_rcpt_check_quota", "milter_default_action",
+    "AuthservID", "INPUT_MAIL_FILTER", "command_timeout", "lmtp_rcpt_check_quota", "milter_default_action", "mynetworks",
     "postscreen_access_list", "smtpd_hard_error_limit", "smtpd_milters",
 }  # fmt: skip
 
