@@ -269,11 +269,11 @@ def json_keys():
 
 
 def metrics():
-    """None: there are none yet."""
+    """name -> type. None: there are none yet."""
     path = SOURCE / "milter/http/exposition_families.def"
     if not path.exists():
         return None
-    return set(re.findall(r'"(ringback_\w+)"', re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)))
+    return dict(re.findall(r'^[A-Z]+\((\w+), "(\w+)"', path.read_text(), flags=re.M))
 
 
 def resources():

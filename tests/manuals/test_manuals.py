@@ -372,15 +372,20 @@ NOT_IN_JSON = {"all", "expired", "json", "limit", "removed", "taken", "text", "r
 
 
 def check_metrics(documents):
-    code = features.metrics()
-    manual = item_names(documents[DAEMON].items("METRICS"))
-    return differences(code, manual, f"{DAEMON}, METRICS")
+    manual = {}
+    for item in documents[DAEMON].items("METRICS"):
+        found = re.match(r"Cm (\w+).* Pq (\w+)$", item.head)
+        if found:
+            manual[found[1]] = found[2]
+    return differences(features.metrics(), manual, f"{DAEMON}, METRICS")
 
 
 def check_resources(documents):
-    told = {name for name in mdoc.marked(documents[DAEMON].section("HTTP"), "Pa") if name.startswith("/")}
-    told |= {name for name in mdoc.marked(documents[DAEMON].section("HTTP"), "Ql") if re.match(r"/[a-z.]*$", name)}
-    return [f"{DAEMON}, HTTP lacks {name}" for name in sorted(features.resources() - told)]
+    page = documents[DAEMON]
+    lines = page.section("HTTP") + page.section("METRICS")
+    told = {name for name in mdoc.marked(lines, "Pa") if name.startswith("/")}
+    told |= {name for item in page.items("HTTP") if item.macro == "Pa" for name in item.names}
+    return differences(features.resources(), told, f"{DAEMON}, HTTP")
 
 
 # --- The library ------------------------------------------------------------------------
@@ -589,7 +594,9 @@ CHECKS = (
         (TOOL, ".It Cm elapsed_ms\n", ".It Cm lapsed_ms\n"),
         (TOOL, "settled_by_fact", "settled"),
     )),
-    ("what is served by HTTP", check_resources, ()),
+    ("what is served by HTTP", check_resources, (
+        (DAEMON, ".It Pa /healthz\n", ".It Pa /health\n"),
+    )),
     ("functions of the library", check_functions, (
         (LIBRARY, ".Fn rb_verifier_flush", ".Fn rb_verifier_sync"),
         (LIBRARY, '.Fn rb_ready "struct rb_ticket *ticket"', '.Fn rb_ready "struct rb_ticket *claim"'),
@@ -622,7 +629,10 @@ CHECKS = (
         (TOOL, ".Dl ringback cache list --kind host", ".Dl ringback cache list --sort host"),
     )),
 )  # fmt: skip
-METRICS = ("metrics", check_metrics, ((DAEMON, ".It Cm ringback_build_info", ".It Cm ringback_build"),))
+METRICS = ("metrics", check_metrics, (
+    (DAEMON, ".It Cm ringback_build_info", ".It Cm ringback_build"),
+    (DAEMON, ".It Cm ringback_dry_run Pq gauge", ".It Cm ringback_dry_run Pq counter"),
+))
 RENDERED = ("what mandoc makes of the manuals", check_rendered, (
     (CONF, ".Sh FILES\n", ".Sh FILES\n.Bl -tag\n"),
     (DAEMON, ".Ss Time\n", ".Ss Time\n.Do never closed\n.Pp\nand.Dc\n"),
