@@ -22,4 +22,5 @@ EXTRA_DIST += \
     contrib/spamassassin \
     contrib/README \
     contrib/postfix/main.cf \
-    contrib/sendmail/ringback.m4
+    contrib/sendmail/ringback.m4 \
+    contrib/systemd

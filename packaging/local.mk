@@ -15,7 +15,7 @@ tmpfiles_DATA = $(tmpfiles)
 endif
 
 configured = $(AM_V_GEN)$(MKDIR_P) $(@D) && \
-    $(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+    $(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@bindir[@]|$(bindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
         -e 's|@localstatedir[@]|$(localstatedir)|g' -e 's|@RINGBACK_USER[@]|$(RINGBACK_USER)|g'
 
 $(unit): packaging/systemd/ringback-milter.service.in Makefile

@@ -6,6 +6,8 @@
 #include "base/socket_path.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,4 +71,14 @@ bool socket_path_clear(const char *path)
         return false;
     }
     return unlink(path) == 0 || errno == ENOENT;
+}
+
+socklen_t socket_path_of_process(pid_t process, struct sockaddr_un *address)
+{
+    int len;
+
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    len = snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "ringback-milter/%ld",
+                   (long)process);
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
 }

@@ -7,6 +7,8 @@
 #define RB_MILTER_BASE_SOCKET_PATH_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/un.h>
 
 /* False: the path is too long for an address. */
@@ -19,5 +21,12 @@ bool socket_path_address(const char *path, struct sockaddr_un *address)
  * is), ENAMETOOLONG, or what the system said: with EACCES it cannot be told whether it is answered.
  */
 bool socket_path_clear(const char *path) __attribute__((warn_unused_result));
+
+/*
+ * Where the daemon with this process id can be asked, whatever its configuration says: an address
+ * without a file (Linux: "abstract"), of its network namespace. Anybody may have taken it: look at
+ * SO_PEERCRED. Returns its length.
+ */
+socklen_t socket_path_of_process(pid_t process, struct sockaddr_un *address);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * control: see control.h. Owns: the listening socket, the clients that wait for their turn (its
+ * control: see control.h. Owns: the listening sockets, the clients that wait for their turn (its
  * thread's alone), the count of requests under way. Lock: `lock`, for the last; never held while
  * anything is done.
  */
@@ -24,11 +24,19 @@
 #include "base/clock.h"
 #include "base/control_protocol.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/socket_path.h"
 #include "daemon/service.h"
 #include "daemon/status.h"
 
-enum { ACCEPT_PAUSE_MS = 100, BACKLOG = 64 };
+enum {
+    ACCEPT_PAUSE_MS = 100,
+    BACKLOG = 64,
+    NOBODY = 65534, /* whom the kernel names for users that it does not know here */
+};
+
+/* The descriptors that poll(2) looks at: our own, then a client's each. */
+enum { WAKE, BY_PATH, BY_PROCESS, CLIENTS };
 
 /* A client whose request nobody obeys yet. */
 struct client {
@@ -39,7 +47,7 @@ struct client {
     char line[CONTROL_LINE_MAX + 1];
 };
 
-static int listener = -1;
+static int listeners[CLIENTS] = {-1, -1, -1}; /* BY_PATH, BY_PROCESS; -1: none */
 static int wake_fd = -1; /* wakes the thread: it is to stop, or a request is done */
 static struct sockaddr_un own;
 static pthread_t thread;
@@ -224,11 +232,24 @@ static bool may_accept(void)
            deadline_left_ms(clock_system(), accept_from) == 0;
 }
 
-static void accept_one(void)
+/* Who comes by our process id needs no right to a file: so it is looked at who it is. */
+static bool is_trusted(int fd)
 {
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    struct ucred peer;
+    socklen_t len = sizeof peer;
 
-    if (fd >= 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+        return false;
+    return peer.uid == 0 || (peer.uid == geteuid() && peer.uid != NOBODY);
+}
+
+static void accept_one(int from)
+{
+    int fd = accept4(listeners[from], NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd >= 0 && from == BY_PROCESS && !is_trusted(fd))
+        close(fd);
+    else if (fd >= 0)
         add_client(fd);
     else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
         /* No descriptor is left, most likely: poll(2) would report the client again at once. */
@@ -327,33 +348,35 @@ static int wait_ms_for(bool accepts)
 }
 
 /* Waits until there is something to do. */
-static bool wait_for_news(struct pollfd fds[CONTROL_CLIENTS_MAX + 2])
+static bool wait_for_news(struct pollfd fds[CONTROL_CLIENTS_MAX + CLIENTS])
 {
     bool accepts = may_accept();
 
-    fds[0] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
-    fds[1] = (struct pollfd){.fd = accepts ? listener : -1, .events = POLLIN};
+    fds[WAKE] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
+    for (int i = BY_PATH; i <= BY_PROCESS; i++)
+        fds[i] = (struct pollfd){.fd = accepts ? listeners[i] : -1, .events = POLLIN};
     for (size_t i = 0; i < client_count; i++)
-        fds[i + 2] =
+        fds[i + CLIENTS] =
             (struct pollfd){.fd = clients[i]->fd, .events = clients[i]->complete ? 0 : POLLIN};
-    return poll(fds, (nfds_t)client_count + 2, wait_ms_for(accepts)) >= 0 || errno == EINTR;
+    return poll(fds, (nfds_t)client_count + CLIENTS, wait_ms_for(accepts)) >= 0 || errno == EINTR;
 }
 
 static void *control_thread(void *arg)
 {
-    struct pollfd fds[CONTROL_CLIENTS_MAX + 2];
+    struct pollfd fds[CONTROL_CLIENTS_MAX + CLIENTS];
     eventfd_t woken;
 
     (void)arg;
     while (!is_stopping() && wait_for_news(fds)) {
-        if (fds[0].revents != 0)
+        if (fds[WAKE].revents != 0)
             (void)!eventfd_read(wake_fd, &woken);
         for (size_t i = client_count; i-- > 0;) /* backwards: dropping one moves those behind it */
-            if (!attend_client(clients[i], fds[i + 2].revents))
+            if (!attend_client(clients[i], fds[i + CLIENTS].revents))
                 drop_client(i);
         obey_clients();
-        if (fds[1].revents != 0)
-            accept_one();
+        for (int i = BY_PATH; i <= BY_PROCESS; i++)
+            if (fds[i].revents != 0)
+                accept_one(i);
     }
     while (client_count > 0)
         drop_client(0);
@@ -362,54 +385,80 @@ static void *control_thread(void *arg)
 
 /* --- Opening and closing -------------------------------------------------- */
 
-static bool open_listener(void)
+static bool listen_at(int from, const struct sockaddr_un *address, socklen_t len)
 {
-    mode_t mask;
-    int error;
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const mode_t mask = umask(0117);
+    bool listens = fd >= 0 && bind(fd, (const struct sockaddr *)address, len) == 0;
 
-    if (!socket_path_clear(own.sun_path))
-        return false;
-    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (listener < 0)
-        return false;
-    mask = umask(0117);
-    error = bind(listener, (const struct sockaddr *)&own, sizeof own);
     (void)umask(mask);
-    return error == 0 && listen(listener, BACKLOG) == 0;
+    listens = listens && listen(fd, BACKLOG) == 0;
+    listeners[from] = fd;
+    return listens;
 }
 
-static void close_descriptors(void)
+static bool open_path(const char *path)
 {
-    int saved = errno;
-
-    if (listener >= 0)
-        close(listener);
-    if (wake_fd >= 0)
-        close(wake_fd);
-    listener = wake_fd = -1;
-    errno = saved;
-}
-
-bool control_start(const char *path)
-{
+    own.sun_path[0] = '\0';
     if (path[0] == '\0')
         return true;
     if (!socket_path_address(path, &own)) {
         errno = ENAMETOOLONG;
         return false;
     }
+    return socket_path_clear(path) && listen_at(BY_PATH, &own, sizeof own);
+}
+
+static void close_listener(int from)
+{
+    if (listeners[from] >= 0)
+        close(listeners[from]);
+    listeners[from] = -1;
+}
+
+/* Anybody may have taken the name: that is no reason not to start. */
+static void open_of_process(void)
+{
+    struct sockaddr_un address;
+    const socklen_t len = socket_path_of_process(getpid(), &address);
+    char why[128];
+
+    if (listen_at(BY_PROCESS, &address, len))
+        return;
+    log_line(LOG_LEVEL_WARNING, "the socket of our process id cannot be used by reload --pid: %s",
+             strerror_r(errno, why, sizeof why));
+    close_listener(BY_PROCESS);
+}
+
+static void close_descriptors(void)
+{
+    const int saved = errno;
+
+    close_listener(BY_PATH);
+    close_listener(BY_PROCESS);
+    if (wake_fd >= 0)
+        close(wake_fd);
+    wake_fd = -1;
+    errno = saved;
+}
+
+bool control_start(const char *path)
+{
     stopping = false;
     accept_from = 0;
     wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wake_fd >= 0 && open_listener() && start_thread(control_thread, NULL, &thread))
-        return true;
+    if (wake_fd >= 0 && open_path(path)) {
+        open_of_process();
+        if (start_thread(control_thread, NULL, &thread))
+            return true;
+    }
     close_descriptors();
     return false;
 }
 
 void control_stop(void)
 {
-    if (listener < 0)
+    if (wake_fd < 0)
         return;
     pthread_mutex_lock(&lock);
     stopping = true;
@@ -420,6 +469,7 @@ void control_stop(void)
     while (obeyed > 0)
         pthread_cond_wait(&all_obeyed, &lock);
     pthread_mutex_unlock(&lock);
-    (void)unlink(own.sun_path);
+    if (own.sun_path[0] != '\0')
+        (void)unlink(own.sun_path);
     close_descriptors();
 }

@@ -2,6 +2,8 @@
 /*
  * control: the daemon's socket for `ringback status`, `reload` and `explain` (control_protocol.h).
  * Clients that say nothing keep nobody else waiting. A request whose client has gone is not obeyed.
+ * There is always another one beside it, which is found by our process id (`ringback reload --pid`)
+ * and heeds nobody but root and our own user.
  *
  * A thread reads what clients say, as many as may be connected; each request is obeyed in a thread
  * of its own, as many as may be at once.
@@ -20,13 +22,14 @@ enum {
 };
 
 /*
- * Opens the socket (mode 0660; a stale one is removed) and starts the thread. path "": there is to
- * be no socket; true. False: errno says why (EADDRINUSE: somebody answers there; ENOTSOCK: what is
- * there is no socket).
+ * Opens the sockets (mode 0660; a stale one is removed) and starts the thread. path "": there is to
+ * be none but that of our process id. False: errno says why (EADDRINUSE: somebody answers there;
+ * ENOTSOCK: what is there is no socket). Where another program has taken the one of our process id,
+ * that is logged, and true. In the process that serves.
  */
 bool control_start(const char *path);
 
-/* Waits for what is being obeyed, ends the threads and removes the socket. */
+/* Waits for what is being obeyed, ends the threads and removes the sockets. */
 void control_stop(void);
 
 #endif

@@ -110,6 +110,11 @@ static int check_folder(const char *listen, const char *path, char error[LISTEN_
     if (!S_ISDIR(there.st_mode))
         return refuse(error, EX_UNAVAILABLE, "cannot listen on %s: %s is no folder", listen,
                       folder);
+    if (access(folder, W_OK) != 0 && errno == EROFS)
+        return refuse(error, EX_UNAVAILABLE,
+                      "cannot listen on %s: the folder %s is read-only here; under systemd "
+                      "ReadWritePaths=%s in a drop-in (systemctl edit ringback-milter)",
+                      listen, folder, folder);
     if (access(folder, W_OK | X_OK) != 0)
         return refuse(error, EX_UNAVAILABLE,
                       "cannot listen on %s: the daemon's user may not write in the folder %s",

@@ -18,21 +18,42 @@
 #include "tool/load.h"
 #include "tool/say.h"
 
-static int connect_to(const char *path)
+static int connect_at(const struct sockaddr_un *address, socklen_t len)
 {
-    struct sockaddr_un address;
-    int fd, saved;
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int saved;
 
-    if (!socket_path_address(path, &address)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
+    if (fd < 0 || connect(fd, (const struct sockaddr *)address, len) == 0)
         return fd;
     saved = errno;
     close(fd);
     errno = saved;
+    return -1;
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address;
+
+    if (socket_path_address(path, &address))
+        return connect_at(&address, sizeof address);
+    errno = ENAMETOOLONG;
+    return -1;
+}
+
+/* Anybody may have taken the address: who listens there must be the process itself. */
+static int connect_to_process(pid_t process)
+{
+    struct sockaddr_un address;
+    const int fd = connect_at(&address, socket_path_of_process(process, &address));
+    struct ucred peer = {.pid = -1};
+    socklen_t len = sizeof peer;
+
+    if (fd < 0 ||
+        (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid == process))
+        return fd;
+    close(fd);
+    errno = EPERM;
     return -1;
 }
 
@@ -73,11 +94,11 @@ static bool read_all(int fd, struct answer *answer)
     return n == 0 && answer->len > 0;
 }
 
-json_t *control_ask(const char *path, const char *request)
+/* Closes fd; -1 is fine: errno says why. */
+static json_t *ask_at(int fd, const char *request)
 {
     struct answer answer = {.text = NULL};
     json_t *object = NULL;
-    int fd = connect_to(path);
 
     if (fd < 0)
         return NULL;
@@ -88,6 +109,16 @@ json_t *control_ask(const char *path, const char *request)
     close(fd);
     errno = 0;
     return object;
+}
+
+json_t *control_ask(const char *path, const char *request)
+{
+    return ask_at(connect_to(path), request);
+}
+
+json_t *control_ask_process(pid_t process, const char *request)
+{
+    return ask_at(connect_to_process(process), request);
 }
 
 void control_say_why(const char *path, int error)

@@ -4,6 +4,7 @@
 #define RB_MILTER_TOOL_CONTROL_H
 
 #include <jansson.h>
+#include <sys/types.h>
 
 #include "tool/syntax.h"
 
@@ -17,6 +18,12 @@ enum {
  * errno is what the system said where the daemon cannot be reached, 0 where it gave no answer.
  */
 json_t *control_ask(const char *path, const char *request);
+
+/*
+ * The same of the daemon with this process id, which heeds root and its own user. errno EPERM:
+ * another process has taken its address.
+ */
+json_t *control_ask_process(pid_t process, const char *request);
 
 /* Says on standard error why control_ask has failed, and what to do; error: errno after it. */
 void control_say_why(const char *path, int error);

@@ -26,6 +26,7 @@ import guard
 import test_daemon
 from tap import Tap
 
+USER = "daemon" if os.geteuid() == 0 else ""  # nobody is whom the kernel calls all that it does not know
 WATCHDOG_USEC = 400000  # four looks in that
 PATIENCE_S = test_daemon.PATIENCE_S
 
@@ -91,7 +92,49 @@ def a_reload_is_told(tap, daemon, manager):
     tap.equal(manager.next_of("RELOADING", "READY"), "READY=1", "and that it is done")
 
 
+def it_is_asked_by_its_process_id(tap, daemon, manager):
+    """Whatever its configuration says of a control socket."""
+    pid = f"--pid={daemon.process.pid}"
+    for text, more, status in (("taken", "dry_run = yes", 0), ("refused", "dry_run = perhaps", 78)):
+        daemon.configure(more)
+        tap.equal(reload_by_id(pid), status, f"by process id: a configuration is {text}")
+    if os.geteuid() == 0:
+        tap.equal(said_to(daemon.process.pid, user="nobody"), b"", "another user is not heeded")
+        tap.ok(b"dry_run" in said_to(daemon.process.pid, user=USER), "its own user is")
+    else:
+        tap.skip("another user is not heeded", "needs root")
+    with socket.socket(socket.AF_UNIX) as impostor:
+        impostor.bind(f"\0ringback-milter/{os.getppid()}")
+        impostor.listen()
+        tap.equal(reload_by_id(f"--pid={os.getppid()}"), 69, "who has taken another's name is not believed")
+    tap.equal(reload_by_id(pid, "-c", str(daemon.config)), 64, "with a configuration it is an error")
+
+
+# The programs may be in a folder that is root's.
+ASK = """
+import socket, sys
+asks = socket.socket(socket.AF_UNIX)
+asks.connect("\\0ringback-milter/" + sys.argv[1])
+try:
+    asks.sendall(b"reload\\n")
+    sys.stdout.buffer.write(asks.makefile("rb").read())
+except OSError:
+    pass
+"""
+
+
+def said_to(pid, **options):
+    argv = [sys.executable, "-c", ASK, str(pid)]
+    return subprocess.run(argv, cwd="/", stdout=subprocess.PIPE, timeout=PATIENCE_S, **options).stdout
+
+
+def reload_by_id(*arguments, **options):
+    argv = [os.path.join(test_daemon.BUILD_DIR, "ringback"), "reload", *arguments]
+    return subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=PATIENCE_S, **options).returncode
+
+
 def status_and_life_are_told(tap, daemon, manager):
+    daemon.reload("dry_run = no")
     manager.until("STATUS=In force; sessions open: 0; decisions: 0")
     tap.ok(True, "what is in force now is told")
     with daemon.place.connect():
@@ -113,6 +156,15 @@ def the_end_is_told(tap, daemon, manager):
     tap.ok("mi_" not in daemon.log(), "libmilter complains of nobody who asked", daemon.log())
 
 
+def without_a_control_socket_it_is_asked_as_well(tap, daemon, manager):
+    daemon.start('control = ""')
+    manager.until("READY=1")
+    tap.ok(not list(daemon.folder.glob("control*")), "there is no control socket")
+    tap.equal(reload_by_id(f"--pid={daemon.process.pid}"), 0, "it reloads all the same")
+    tap.equal(daemon.stop(), 0, "and ends in order", daemon.log())
+    manager.until("STATUS=Ends")
+
+
 def a_start_that_fails_says_why(tap, daemon, manager):
     daemon.start("dry_run = perhaps")
     tap.equal(daemon.process.wait(PATIENCE_S), 78, "a wrong configuration ends it")
@@ -129,15 +181,18 @@ def main():
     manager = Manager(folder)
     own = folder / "own"
     own.mkdir()
-    if test_daemon.USER:
-        shutil.chown(own, test_daemon.USER)
+    test_daemon.USER = USER
+    if USER:
+        shutil.chown(own, USER)
     daemon = test_daemon.Daemon(guardian, own, test_daemon.Unix(own), dns.port)
     try:
         for check in (
             ready_means_that_all_is_open,
             a_reload_is_told,
+            it_is_asked_by_its_process_id,
             status_and_life_are_told,
             the_end_is_told,
+            without_a_control_socket_it_is_asked_as_well,
             a_start_that_fails_says_why,
         ):
             check(tap, daemon, manager)
