@@ -17,6 +17,7 @@ EXTRA_DIST += \
     contrib/completion \
     contrib/fail2ban \
     contrib/logwatch \
+    contrib/rspamd \
     contrib/rsyslog \
     contrib/sieve \
     contrib/spamassassin \
