@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Sieve: what Ringback found to be forged goes into Junk. For Dovecot, for all users: to a folder of its own, and
-#     plugin { sieve_before = /etc/dovecot/sieve/ringback.sieve }      (Dovecot 2.3)
-# and `sievec` on it once; for one user: into the script of his.
+# Sieve: what Ringback found to be forged goes into Junk. For all users of a Dovecot: to a folder of its own, `sievec` on it
+# once, and in Dovecot's configuration
+#     plugin { sieve_before = /etc/dovecot/sieve/ringback.sieve }                              (2.3: Debian 12)
+#     sieve_script ringback { type = before path = /etc/dovecot/sieve/ringback.sieve }         (2.4, on three lines)
+# For one user: into the script of his.
 #
 # Ringback removes X-Ringback fields that come from outside. Who is in its trusted_networks is let through unseen, with all
 # fields: a message that has two is left alone.

@@ -30,6 +30,7 @@ options {
     hs_cache_dir = "$DBDIR";
 }
 logging { .include "$LOCAL_CONFDIR/local.d/logging.inc" }
+actions { reject = 15; }
 worker "normal" { .include "$LOCAL_CONFDIR/local.d/worker-normal.inc" }
 modules { path = "${LOCAL_CONFDIR}/none/"; try_path = "${LOCAL_CONFDIR}/plugins.d/"; }
 .include "$LOCAL_CONFDIR/rspamd.conf.local"
