@@ -27,7 +27,7 @@ MANUALS = (
     "milter/man/ringback-rules.7",
     "lib/man/libringback.3",
 )
-TEXTS = ("README", "contrib/README", "packaging/debian/README.Debian", "packaging/debian/README.source", "CONTRIBUTING")
+TEXTS = ("README", "CONTRIBUTING", "contrib/**/README*", "packaging/**/README*")
 TOOL, CONF, DAEMON, RULES, LIBRARY = (path.rsplit("/", 1)[1] for path in MANUALS)
 
 # Manuals of others that ours may name.
@@ -61,7 +61,11 @@ class Documents:
 
 def load():
     pages = {path.rsplit("/", 1)[1]: (features.SOURCE / path).read_text() for path in MANUALS}
-    texts = {name: (features.SOURCE / name).read_text() for name in TEXTS if (features.SOURCE / name).exists()}
+    texts = {
+        str(path.relative_to(features.SOURCE)): path.read_text()
+        for pattern in TEXTS
+        for path in sorted(features.SOURCE.glob(pattern))
+    }
     return Documents({name: mdoc.Page(name, text) for name, text in pages.items()}, texts)
 
 
@@ -360,15 +364,17 @@ def check_headers(documents):
 
 def check_json(documents):
     lines = documents[TOOL].section("JSON") + documents[TOOL].section("DESCRIPTION", "verbs")
+    lines = [line for line in lines if not line.startswith(".It Cm AYTTM")]  # printed for people
     told = set(re.findall(r"[a-z][a-z0-9_]*", " ".join(mdoc.plain([line]) for line in lines)))
     found = [f"{TOOL}, JSON lacks {name}" for name in sorted(features.json_keys() - told - NOT_IN_JSON)]
-    keys = item_names(documents[TOOL].items("JSON"))
-    code = features.json_keys() | features.reasons().keys() | features.actions()
+    keys = item_names(documents[TOOL].items("JSON")) | set(mdoc.marked(lines, "Cm"))
+    code = features.json_keys() | features.reasons().keys() | set(features.reasons().values()) | features.names_of("stages")
+    code |= {word for command in features.programs() for word in command[1:]} | {"null"}  # whose JSON it is
     return found + [f"{TOOL}, JSON has {name}, the code has not" for name in sorted(keys - code)]
 
 
 # Words in the files that write JSON which are no keys, and no values, of it.
-NOT_IN_JSON = {"all", "expired", "json", "limit", "removed", "taken", "text", "result"} - {"text", "result"}
+NOT_IN_JSON = {"all", "expired", "json", "limit", "removed", "taken"}
 
 
 def check_metrics(documents):
@@ -593,6 +599,7 @@ CHECKS = (
     ("keys of JSON", check_json, (
         (TOOL, ".It Cm elapsed_ms\n", ".It Cm lapsed_ms\n"),
         (TOOL, "settled_by_fact", "settled"),
+        (TOOL, ".Cm answers_limited\n", ".Cm answers_limited , answers_lost\n"),
     )),
     ("what is served by HTTP", check_resources, (
         (DAEMON, ".It Pa /healthz\n", ".It Pa /health\n"),
