@@ -56,6 +56,8 @@ def configure(folder, log):
         if path.name != "ringback.conf":
             path.unlink()
     (there / "jail.local").unlink(missing_ok=True)
+    # What this host's own Fail2Ban remembers is none of ours.
+    (there / "fail2ban.local").write_text("[DEFAULT]\ndbfile = None\n")
     (there / "jail.d/zz.local").write_text(JAIL.format(banned=folder / "banned", log=log))
     return there
 

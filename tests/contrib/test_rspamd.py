@@ -97,7 +97,9 @@ def cases(messages):
     forged = [("X-Ringback", "valid; reason=accepted")]
     yield "of two fields", sample.as_mail(marked, below=forged), marked.sender, foreign
     results = [("Authentication-Results", f"{sample.AUTHSERV_ID}; x-ayttm=confirmed smtp.helo=x")]
-    yield "results below a Received", sample.as_mail(marked, below=[sample.RECEIVED, *results]), marked.sender, {"INVALID"}
+    unseen = messages["trusted"]
+    yield "results of ours", sample.as_mail(unseen, above=results), unseen.sender, {"CLIENT_CONFIRMED"}
+    yield "results below a Received", sample.as_mail(unseen, below=[sample.RECEIVED, *results]), unseen.sender, set()
 
 
 def play(tap, folder, messages, dns_port):
