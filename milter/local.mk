@@ -54,6 +54,7 @@ libmilterparts_la_SOURCES = \
     milter/http/command.c milter/http/command.h \
     milter/http/connections.c milter/http/connections.h \
     milter/http/decisions.c milter/http/decisions.h \
+    milter/http/exposition.c milter/http/exposition.h milter/http/exposition_families.def \
     milter/http/frame.c milter/http/frame.h \
     milter/http/guard.c milter/http/guard.h \
     milter/http/health.c milter/http/health.h \

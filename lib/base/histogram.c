@@ -24,45 +24,45 @@ void histogram_note(struct histogram *histogram, int64_t value)
     atomic_fetch_add_explicit(&histogram->sum, (uint64_t)value, memory_order_relaxed);
 }
 
-void histogram_look(const struct histogram *histogram, struct histogram_view *view)
+void histogram_look(const struct histogram *histogram, struct histogram_view *seen)
 {
-    *view = (struct histogram_view){
+    *seen = (struct histogram_view){
         .bounds = histogram->bounds,
         .sum = atomic_load_explicit(&histogram->sum, memory_order_relaxed),
     };
     do {
-        const unsigned i = view->buckets++;
+        const unsigned i = seen->buckets++;
 
-        view->counts[i] = atomic_load_explicit(&histogram->counts[i], memory_order_relaxed);
-        view->total += view->counts[i];
-    } while (view->bounds[view->buckets - 1] >= 0);
+        seen->counts[i] = atomic_load_explicit(&histogram->counts[i], memory_order_relaxed);
+        seen->total += seen->counts[i];
+    } while (seen->bounds[seen->buckets - 1] >= 0);
 }
 
 /* The value at a rank (0..count) within a bucket. */
-static int64_t within(const struct histogram_view *view, unsigned bucket, double rank)
+static int64_t within(const struct histogram_view *seen, unsigned bucket, double rank)
 {
-    const int64_t low = bucket > 0 ? view->bounds[bucket - 1] : 0;
-    const int64_t high = view->bounds[bucket];
+    const int64_t low = bucket > 0 ? seen->bounds[bucket - 1] : 0;
+    const int64_t high = seen->bounds[bucket];
 
     if (high < 0)
         return low;
-    return low + (int64_t)((double)(high - low) * rank / (double)view->counts[bucket] + 0.5);
+    return low + (int64_t)((double)(high - low) * rank / (double)seen->counts[bucket] + 0.5);
 }
 
-int64_t histogram_quantile(const struct histogram_view *view, double share)
+int64_t histogram_quantile(const struct histogram_view *seen, double share)
 {
-    double rank = share * (double)view->total;
+    double rank = share * (double)seen->total;
     unsigned bucket = 0, last = 0;
 
-    if (view->total == 0)
+    if (seen->total == 0)
         return -1;
-    for (bucket = 0; bucket < view->buckets; bucket++) {
-        if (view->counts[bucket] == 0)
+    for (bucket = 0; bucket < seen->buckets; bucket++) {
+        if (seen->counts[bucket] == 0)
             continue;
         last = bucket;
-        if (rank <= (double)view->counts[bucket])
+        if (rank <= (double)seen->counts[bucket])
             break;
-        rank -= (double)view->counts[bucket];
+        rank -= (double)seen->counts[bucket];
     }
-    return within(view, last, bucket < view->buckets ? rank : (double)view->counts[last]);
+    return within(seen, last, bucket < seen->buckets ? rank : (double)seen->counts[last]);
 }

@@ -34,13 +34,13 @@ void histogram_init(struct histogram *histogram, const int64_t *bounds);
 void histogram_note(struct histogram *histogram, int64_t value);
 
 /* Any thread. */
-void histogram_look(const struct histogram *histogram, struct histogram_view *view);
+void histogram_look(const struct histogram *histogram, struct histogram_view *seen);
 
 /*
  * The value that a share (0..1) of all were at most, as Prometheus's histogram_quantile has it:
  * within its bucket they are taken to lie evenly; of what is beyond the last bound, that bound. -1:
  * nothing was noted.
  */
-int64_t histogram_quantile(const struct histogram_view *view, double share);
+int64_t histogram_quantile(const struct histogram_view *seen, double share);
 
 #endif

@@ -5,18 +5,20 @@
 #include "daemon/metrics.h"
 
 #include <stdatomic.h>
+#include <time.h>
 
 static atomic_ullong decisions[RB_REASON_MAX][ACTION_REJECT + 1];
 static atomic_ullong skips[EXEMPT_MAX];
 static atomic_ullong vouchers[RB_VOUCHER_MAX];
 static atomic_ullong clients[RB_CLIENT_MAX];
-static atomic_ullong waits[METRICS_WAIT_BUCKETS];
 static atomic_ullong answers[VERBS_UNKNOWN + 1], answers_limited;
 static atomic_ullong sessions_open, sessions_total;
+static _Atomic int64_t session_last_s;
 
-static const int64_t bounds_ms[METRICS_WAIT_BUCKETS] = {
-    1, 5, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10000, -1,
-};
+/* Postfix waits 30 s for a filter. */
+static const int64_t BOUNDS_MS[] = {1,    5,    10,   50,    100,   250,   500, 1000,
+                                    2500, 5000, 7500, 10000, 20000, 30000, -1};
+static struct histogram waits = {.bounds = BOUNDS_MS};
 
 void metrics_decided(enum rb_reason reason, enum action action)
 {
@@ -44,11 +46,7 @@ void metrics_client(enum rb_client_result result)
 
 void metrics_waited(int64_t waited_ms)
 {
-    unsigned bucket = 0;
-
-    while (bounds_ms[bucket] >= 0 && waited_ms > bounds_ms[bucket])
-        bucket++;
-    atomic_fetch_add(&waits[bucket], 1);
+    histogram_note(&waits, waited_ms);
 }
 
 void metrics_answered(enum verbs_word word)
@@ -66,6 +64,7 @@ void metrics_session_began(void)
 {
     atomic_fetch_add(&sessions_open, 1);
     atomic_fetch_add(&sessions_total, 1);
+    atomic_store(&session_last_s, (int64_t)time(NULL));
 }
 
 void metrics_session_ended(void)
@@ -113,12 +112,12 @@ uint64_t metrics_sessions_total(void)
     return atomic_load(&sessions_total);
 }
 
-uint64_t metrics_waits(unsigned bucket)
+int64_t metrics_session_last_s(void)
 {
-    return atomic_load(&waits[bucket]);
+    return atomic_load(&session_last_s);
 }
 
-int64_t metrics_wait_bound_ms(unsigned bucket)
+void metrics_waits(struct histogram_view *found)
 {
-    return bounds_ms[bucket];
+    histogram_look(&waits, found);
 }

@@ -8,10 +8,9 @@
 
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "extension/verbs.h"
 #include "session/envelope.h"
-
-enum { METRICS_WAIT_BUCKETS = 12 };
 
 void metrics_decided(enum rb_reason reason, enum action action);
 void metrics_skipped(enum exemption exemption);
@@ -34,9 +33,10 @@ uint64_t metrics_answers_limited(void);
 uint64_t metrics_sessions_open(void);
 uint64_t metrics_sessions_total(void);
 
-/* Clients that waited at most metrics_wait_bound_ms(bucket); the last bucket has no bound (-1). Not
- * cumulative. */
-uint64_t metrics_waits(unsigned bucket);
-int64_t metrics_wait_bound_ms(unsigned bucket);
+/* When the last session began, seconds since 1970; 0: there was none. */
+int64_t metrics_session_last_s(void);
+
+/* How long clients waited, in milliseconds. */
+void metrics_waits(struct histogram_view *found);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "http/assets.h"
+#include "http/exposition.h"
 #include "http/health.h"
 #include "http/page.h"
 #include "http/report.h"
@@ -16,6 +17,7 @@
 static const struct route routes[] = {
     {"/", "text/html; charset=utf-8", page_write},
     {"/healthz", "text/plain; charset=utf-8", health_write},
+    {"/metrics", EXPOSITION_TYPE, exposition_write},
     {"/script.js", "text/javascript; charset=utf-8", assets_script},
     {"/status.json", "application/json", report_write},
     {"/style.css", "text/css; charset=utf-8", assets_style},

@@ -6,6 +6,7 @@ TESTS += \
     tests/contrib/test_completion.py \
     tests/contrib/test_fail2ban.py \
     tests/contrib/test_logwatch.py \
+    tests/contrib/test_prometheus.py \
     tests/contrib/test_rspamd.py \
     tests/contrib/test_rsyslog.py \
     tests/contrib/test_sieve.py \

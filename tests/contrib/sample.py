@@ -51,6 +51,7 @@ authserv_id = "mx.our.example"
 resolvers   = {{ "127.0.0.1:{dns_port}" }}
 trusted_networks = {{ "203.0.113.250" }}
 dry_run     = {dry_run}
+http        = "{http}"
 callout {{ port = {port} allowed_networks = {{ "127.8.0.0/16" }} connect_timeout = "5s" }}
 cache {{ store = "lmdb:{folder}/cache" max_size = "16MB" }}
 greylist {{ retry = no }}
@@ -146,8 +147,8 @@ def scratch():
 
 
 class _Daemon:
-    def __init__(self, folder, dns_port, port):
-        self._own = {"folder": folder, "dns_port": dns_port, "port": port, "domain_rate": DOMAIN_RATE}
+    def __init__(self, folder, dns_port, port, http):
+        self._own = {"folder": folder, "dns_port": dns_port, "port": port, "domain_rate": DOMAIN_RATE, "http": http}
         self._own["user"] = "nobody" if os.geteuid() == 0 else ""
         self._path = folder / "ringback.conf"
         self.log = folder / "log"
@@ -313,13 +314,13 @@ def missing():
     return None
 
 
-def take():
-    """A day of the daemon's, in a second."""
+def take(http="", then=None):
+    """A day of the daemon's, in a second. What is done `then` (a function) finds it still running; http: its directive."""
     with scratch() as folder, scripted_dns.ScriptedDns(zone()) as dns:
         if os.geteuid() == 0:
             shutil.chown(folder, "nobody")
         port = _free_port()
-        daemon = _Daemon(folder, dns.port, port)
+        daemon = _Daemon(folder, dns.port, port, http)
         daemon.configure()
         day = _Day(daemon)
         with _mail_hosts(folder, port), open(daemon.log, "wb") as log:
@@ -329,6 +330,8 @@ def take():
                     part(day)
                 daemon.reload(dry_run="yes")
                 _in_dry_run(day)
+                if then:
+                    then()
         return Sample(daemon.log.read_text(encoding="latin-1").splitlines(), day.messages)
 
 
