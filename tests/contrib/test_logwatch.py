@@ -27,7 +27,9 @@ HERE = "/etc/logwatch"
 
 def install(folder):
     """The program, and a folder of configuration with ours in it."""
-    shutil.copytree(sample.CONTRIB / "logwatch", folder / "etc")
+    for name in ("conf/services/ringback.conf", "scripts/services/ringback"):
+        (folder / "etc" / name).parent.mkdir(parents=True)
+        shutil.copyfile(sample.CONTRIB / "logwatch" / name, folder / "etc" / name)
     program = pathlib.Path(shutil.which("logwatch")).read_text(encoding="utf-8")
     if f'"{HERE}"' not in program:
         raise OSError("logwatch names no folder of configuration")
