@@ -10,6 +10,7 @@
 static atomic_ullong decisions[RB_REASON_MAX][ACTION_REJECT + 1];
 static atomic_ullong skips[EXEMPT_MAX];
 static atomic_ullong vouchers[RB_VOUCHER_MAX];
+static atomic_ullong guesses[GUESSER_BARRED + 1];
 static atomic_ullong clients[RB_CLIENT_MAX];
 static atomic_ullong answers[VERBS_UNKNOWN + 1], answers_limited;
 static atomic_ullong sessions_open, sessions_total;
@@ -36,6 +37,12 @@ void metrics_vouched(enum rb_voucher voucher)
 {
     if ((unsigned)voucher < RB_VOUCHER_MAX)
         atomic_fetch_add(&vouchers[voucher], 1);
+}
+
+void metrics_guessed(enum guesser guesser)
+{
+    if ((unsigned)guesser <= GUESSER_BARRED)
+        atomic_fetch_add(&guesses[guesser], 1);
 }
 
 void metrics_client(enum rb_client_result result)
@@ -85,6 +92,11 @@ uint64_t metrics_skips(enum exemption exemption)
 uint64_t metrics_vouchers(enum rb_voucher voucher)
 {
     return atomic_load(&vouchers[voucher]);
+}
+
+uint64_t metrics_guesses(enum guesser guesser)
+{
+    return atomic_load(&guesses[guesser]);
 }
 
 uint64_t metrics_clients(enum rb_client_result result)

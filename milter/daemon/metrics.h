@@ -15,6 +15,7 @@
 void metrics_decided(enum rb_reason reason, enum action action);
 void metrics_skipped(enum exemption exemption);
 void metrics_vouched(enum rb_voucher voucher);
+void metrics_guessed(enum guesser guesser);
 /* A client was asked about, and this was found. */
 void metrics_client(enum rb_client_result result);
 void metrics_waited(int64_t waited_ms);
@@ -27,6 +28,7 @@ void metrics_session_ended(void);
 uint64_t metrics_decisions(enum rb_reason reason, enum action action);
 uint64_t metrics_skips(enum exemption exemption);
 uint64_t metrics_vouchers(enum rb_voucher voucher);
+uint64_t metrics_guesses(enum guesser guesser);
 uint64_t metrics_clients(enum rb_client_result result);
 uint64_t metrics_answers(enum verbs_word word);
 uint64_t metrics_answers_limited(void);

@@ -38,6 +38,7 @@ const struct session_observer observer_of_sessions = {
     .decided = note_decided,
     .skipped = metrics_skipped,
     .vouched = metrics_vouched,
+    .guessed = metrics_guessed,
     .waited = note_waited,
     .failed = note_failure,
     .note_correspondent = rb_note_correspondent,

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "daemon/metrics.h"
 #include "daemon/service.h"
-#include "session/guessers.h"
 
 /* What is held back, by enum rb_limit. Of the server's thread alone. */
 struct held {
@@ -126,8 +125,8 @@ static void write_waits(struct scrape *s, const char *name)
 
 static void write_guessers(struct scrape *s, const char *name)
 {
-    write_sample(s, name, "treatment", "slowed", guessers_count(GUESSER_SLOWED));
-    write_sample(s, name, "treatment", "barred", guessers_count(GUESSER_BARRED));
+    write_sample(s, name, "treatment", "slowed", metrics_guesses(GUESSER_SLOWED));
+    write_sample(s, name, "treatment", "barred", metrics_guesses(GUESSER_BARRED));
 }
 
 /* --- The verifier ----------------------------------------------------------- */

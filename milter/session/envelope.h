@@ -13,6 +13,7 @@
 #include "config/configuration.h"
 #include "config/policy.h"
 #include "ringback.h"
+#include "session/guessers.h"
 
 enum {
     SESSION_TEXT_MAX = 400, /* octets shown of what a client called itself, or its sender */
@@ -96,6 +97,7 @@ struct session_observer {
     void (*decided)(enum rb_reason reason, enum action action); /* of whomever */
     void (*skipped)(enum exemption exemption);                  /* a sender was not verified */
     void (*vouched)(enum rb_voucher voucher); /* who did for the client of a decided sender */
+    void (*guessed)(enum guesser guesser);    /* it guesses recipients, and was treated so */
     void (*waited)(int64_t waited_ms);        /* a client waited so long for one answer */
     /* An address could not be verified, and that is a fault of ours. */
     void (*failed)(const struct session *session, enum decision_of of, const char *why);

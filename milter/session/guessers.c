@@ -8,7 +8,6 @@
 #include "session/guessers.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -16,7 +15,6 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct rates *rates; /* lock; NULL: nobody has guessed yet */
-static atomic_ullong counts[GUESSER_BARRED + 1];
 
 struct keys {
     char whole[RATES_CLIENT_KEY_SIZE + 1], half[RATES_CLIENT_KEY_SIZE + 1];
@@ -49,13 +47,7 @@ enum guesser guessers_look(const struct sockaddr *client, const struct rb_rate *
     else if (rates != NULL && !rates_allow(rates, keys.half, &keys.half_rate, now_ms))
         guesser = GUESSER_SLOWED;
     pthread_mutex_unlock(&lock);
-    atomic_fetch_add(&counts[guesser], 1);
     return guesser;
-}
-
-uint64_t guessers_count(enum guesser guesser)
-{
-    return atomic_load(&counts[guesser]);
 }
 
 void guessers_note(const struct sockaddr *client, const struct rb_rate *rate)

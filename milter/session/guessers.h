@@ -26,9 +26,6 @@ enum guesser guessers_look(const struct sockaddr *client, const struct rb_rate *
 /* The client has named a recipient who does not exist, and was told so. */
 void guessers_note(const struct sockaddr *client, const struct rb_rate *rate);
 
-/* How often guessers_look found a client to be treated so. */
-uint64_t guessers_count(enum guesser guesser);
-
 /* Forgets all clients. */
 void guessers_forget(void);
 

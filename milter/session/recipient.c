@@ -189,6 +189,8 @@ void recipient_decide(struct session *session, const struct policy *policy, cons
     enum guesser guesser = look_at_client(session, policy);
 
     session->rcpt.decided = true;
+    if (guesser != GUESSER_NOT && session->world->observer != NULL)
+        session->world->observer->guessed(guesser);
     if (guesser == GUESSER_BARRED) {
         decision->barred = true;
         settle_unasked(session, "per_client_bad_rcpt");

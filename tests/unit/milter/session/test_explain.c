@@ -60,23 +60,23 @@ static int set_up(void **state)
 /* All that could be counted. */
 struct counts {
     uint64_t decisions[RB_REASON_MAX][ACTION_REJECT + 1], skips[EXEMPT_MAX];
-    uint64_t waits, vouchers[RB_VOUCHER_MAX], clients[RB_CLIENT_MAX];
+    uint64_t guesses[GUESSER_BARRED + 1], vouchers[RB_VOUCHER_MAX], clients[RB_CLIENT_MAX];
+    struct histogram_view waits;
     struct rb_stats stats;
     unsigned pauses;
 };
 
 static void count(const struct session_rig *f, struct counts *counts)
 {
-    struct histogram_view waits;
-
     memset(counts, 0, sizeof *counts);
     for (int reason = 0; reason < RB_REASON_MAX; reason++)
         for (int action = ACTION_ACCEPT; action <= ACTION_REJECT; action++)
             counts->decisions[reason][action] = metrics_decisions(reason, action);
     for (int exemption = 0; exemption < EXEMPT_MAX; exemption++)
         counts->skips[exemption] = metrics_skips(exemption);
-    metrics_waits(&waits);
-    counts->waits = waits.total;
+    metrics_waits(&counts->waits);
+    for (int guesser = GUESSER_NOT; guesser <= GUESSER_BARRED; guesser++)
+        counts->guesses[guesser] = metrics_guesses((enum guesser)guesser);
     for (int result = 0; result < RB_CLIENT_MAX; result++)
         counts->clients[result] = metrics_clients((enum rb_client_result)result);
     for (int voucher = 0; voucher < RB_VOUCHER_MAX; voucher++)
