@@ -16,6 +16,8 @@ EXTRA_DIST += \
     contrib/apparmor/usr.sbin.ringback-milter \
     contrib/completion \
     contrib/fail2ban \
+    contrib/grafana \
+    contrib/prometheus \
     contrib/logwatch \
     contrib/rspamd \
     contrib/rsyslog \
