@@ -37,6 +37,14 @@ void connections_remove(struct connections *table, struct connection *connection
     free(connection);
 }
 
+struct connection *connections_find(const struct connections *table, int fd)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (table->items[i]->fd == fd)
+            return table->items[i];
+    return NULL;
+}
+
 void connections_set_state(struct connections *table, struct connection *connection,
                            enum connection_state state)
 {

@@ -58,6 +58,9 @@ struct connections {
 struct connection *connections_add(struct connections *table, int fd, const struct sockaddr *peer);
 void connections_remove(struct connections *table, struct connection *connection);
 
+/* The one with this descriptor; NULL: there is none. */
+struct connection *connections_find(const struct connections *table, int fd);
+
 /* The state changes; the time that it may take begins. */
 void connections_set_state(struct connections *table, struct connection *connection,
                            enum connection_state state);

@@ -217,16 +217,15 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **request,
 
 /* --- Connections ---------------------------------------------------------- */
 
-static struct connection *accepted; /* is being handed over */
-
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
+    const union MHD_ConnectionInfo *info;
+
     (void)arg;
-    (void)mhd;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = accepted;
-        accepted = NULL;
+        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = connections_find(&connections, info->connect_fd);
     } else {
         connections_remove(&connections, *context);
     }
@@ -256,7 +255,10 @@ static bool is_allowed(const struct sockaddr *peer)
     return allowed;
 }
 
-/* Hands the socket to libmicrohttpd, which closes it from now on. */
+/*
+ * Hands the socket to libmicrohttpd, which closes it from now on, and begins with it now or, from
+ * 1.0 on, in its next turn.
+ */
 static void hand_over(int fd, const struct sockaddr_storage *peer, socklen_t len)
 {
     const struct sockaddr *from = (const struct sockaddr *)peer;
@@ -270,11 +272,10 @@ static void hand_over(int fd, const struct sockaddr_storage *peer, socklen_t len
     }
     if (getsockname(fd, (struct sockaddr *)&local, &local_len) == 0)
         (void)ip_from_sockaddr((const struct sockaddr *)&local, &connection->local);
-    accepted = connection;
-    (void)MHD_add_connection(daemon_of_http, fd, from, len);
-    if (accepted != NULL) /* it was not taken */
-        connections_remove(&connections, accepted);
-    accepted = NULL;
+    if (MHD_add_connection(daemon_of_http, fd, from, len) != MHD_YES &&
+        connections_find(&connections, fd) ==
+            connection) /* not begun with, or not told of its end */
+        connections_remove(&connections, connection);
 }
 
 /* False: there is none, or none can be had now. */
@@ -391,8 +392,10 @@ static void turn(int most_ms)
     }
     (void)MHD_run(daemon_of_http);
     drop_overdue();
-    if (calls)
+    if (calls) {
         accept_some();
+        (void)MHD_run(daemon_of_http); /* begins with them */
+    }
 }
 
 static bool is_answering(void)
