@@ -114,7 +114,7 @@ check_PROGRAMS += $(UNIT)
 TESTS += tests/lab/lab.py tests/scenarios/scenarios.py tests/browser/test_page.py tests/daemon/test_daemon.py tests/systemd/test_units.py tests/daemon/test_notify.py tests/smtpd/test_smtpd.py
 TESTS += $(UNIT) tests/symbols/test_symbols.py tests/rooms/test_rooms.py tests/manuals/test_manuals.py \
     tests/packages/test_debian.py tests/packages/test_rpm.py
-EXTRA_DIST += tests/symbols/test_symbols.py tests/packages \
+EXTRA_DIST += tests/symbols/test_symbols.py tests/systemd tests/packages \
     tests/manuals/examples.py tests/manuals/features.py tests/manuals/mdoc.py tests/manuals/test_manuals.py
 
 check_LTLIBRARIES += libtest.la
