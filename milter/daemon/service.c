@@ -23,15 +23,14 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t over = PTHREAD_COND_INITIALIZER; /* lock; `changing` or `looking` ended */
 
-static bool changing;                    /* lock; a start, a reload or the end is under way */
-static struct config *current;           /* lock; NULL: before the start, and after the end */
-static struct stat config_file;          /* lock; as it was when it was read */
-static time_t configured;                /* lock */
-static char store_news[512];             /* lock; of the store, since the last reload */
-static struct service_troubles troubles; /* lock */
-static struct identity identity;         /* lock; what was found last */
-static bool identity_known, looking;     /* lock */
-static bool refused;                     /* lock; the last reload was */
+static bool changing;                /* lock; a start, a reload or the end is under way */
+static struct config *current;       /* lock; NULL: before the start, and after the end */
+static struct stat config_file;      /* lock; as it was when it was read */
+static time_t configured;            /* lock */
+static char store_news[512];         /* lock; of the store, since the last reload */
+static struct identity identity;     /* lock; what was found last */
+static bool identity_known, looking; /* lock */
+static bool refused;                 /* lock; the last reload was */
 
 static char *config_path;          /* of whoever has set `changing` */
 static time_t started;             /* written by service_start alone */
@@ -69,34 +68,12 @@ static enum log_level level_of(enum rb_event event)
     }
 }
 
-/* With the lock held. */
-static void note_trouble(enum rb_event event)
-{
-    switch (event) {
-    case RB_EVENT_STORE_RENEWED:
-    case RB_EVENT_STORE_LOST:
-        troubles.store_is_lost = event == RB_EVENT_STORE_LOST;
-        break;
-    case RB_EVENT_WRITES_LOST:
-    case RB_EVENT_WRITES_TAKEN:
-        troubles.writes_are_lost = event == RB_EVENT_WRITES_LOST;
-        break;
-    case RB_EVENT_DNS_SILENT:
-    case RB_EVENT_DNS_ANSWERS:
-        troubles.dns_is_silent = event == RB_EVENT_DNS_SILENT;
-        break;
-    default:
-        break;
-    }
-}
-
 /* What the library tells: from one of its threads, or while a reload hands it options. */
 static void note_event(void *arg, enum rb_event event, const char *text)
 {
     (void)arg;
     log_line(level_of(event), "%s", text);
     pthread_mutex_lock(&lock);
-    note_trouble(event);
     if (event == RB_EVENT_STORE_RENEWED || event == RB_EVENT_STORE_LOST)
         (void)snprintf(store_news, sizeof store_news, "%s", text);
     pthread_mutex_unlock(&lock);
@@ -294,12 +271,13 @@ time_t service_configured(void)
 
 struct service_troubles service_troubles(void)
 {
-    struct service_troubles now;
+    struct rb_health health;
 
-    pthread_mutex_lock(&lock);
-    now = troubles;
-    pthread_mutex_unlock(&lock);
-    return now;
+    rb_health_init(&health);
+    rb_verifier_health(world.verifier, &health);
+    return (struct service_troubles){.dns_is_silent = health.dns_is_silent,
+                                     .store_is_lost = health.store_is_lost,
+                                     .writes_are_lost = health.writes_are_lost};
 }
 
 bool service_config_changed(void)

@@ -44,7 +44,7 @@ time_t service_configured(void);
  */
 bool service_identity(struct identity *found);
 
-/* What the library has told of, and not told the end of. */
+/* What the verifier lacks now. Name servers that were silent are asked again by whoever looks. */
 struct service_troubles {
     bool dns_is_silent, store_is_lost, writes_are_lost;
 };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "daemon/history.h"
 #include "daemon/metrics.h"
 #include "daemon/service.h"
 #include "session/explain.h"
@@ -125,13 +126,15 @@ static json_t *callout_object(const struct rb_stats *stats)
                      (json_int_t)stats->not_vouched, "results", by_result);
 }
 
-static json_t *cache_object(const struct rb_stats *stats)
+static json_t *cache_object(const struct rb_stats *stats, const struct config *config)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hit", (json_int_t)stats->cache_hit,
-                     "stale", (json_int_t)stats->cache_stale, "miss", (json_int_t)stats->cache_miss,
-                     "settled_by_fact", (json_int_t)stats->settled_by_fact, "entries",
-                     (json_int_t)stats->cache_entries, "bytes", (json_int_t)stats->cache_bytes,
-                     "dropped_writes", (json_int_t)stats->dropped_writes);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hit", (json_int_t)stats->cache_hit, "stale",
+        (json_int_t)stats->cache_stale, "miss", (json_int_t)stats->cache_miss, "settled_by_fact",
+        (json_int_t)stats->settled_by_fact, "entries", (json_int_t)stats->cache_entries, "bytes",
+        (json_int_t)stats->cache_bytes, "max_bytes",
+        config->cache.store[0] != '\0' ? (json_int_t)config->cache.max_size : 0, "dropped_writes",
+        (json_int_t)stats->dropped_writes);
 }
 
 /* What is held back: of each kind, the first that there are, and how many. */
@@ -213,6 +216,63 @@ static json_t *identity_warnings(void)
     return warnings;
 }
 
+/* How long clients waited: so many, and within which time shares of them were done. */
+static json_t *waits_object(uint64_t count, int64_t p50_ms, int64_t p95_ms, int64_t p99_ms)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "count", (json_int_t)count, "p50_ms",
+                     (json_int_t)p50_ms, "p95_ms", (json_int_t)p95_ms, "p99_ms",
+                     (json_int_t)p99_ms);
+}
+
+static json_t *waits_since_start(void)
+{
+    struct histogram_view waits;
+
+    metrics_waits(&waits);
+    return waits_object(waits.total, histogram_quantile(&waits, 0.5),
+                        histogram_quantile(&waits, 0.95), histogram_quantile(&waits, 0.99));
+}
+
+/* null where it is not kept (http). */
+static json_t *last_hour(void)
+{
+    struct history_sum sum;
+    json_t *decisions;
+
+    if (!history_is_kept())
+        return json_null();
+    history_sum(60, &sum);
+    decisions = json_object();
+    for (int kind = 0; kind < HISTORY_KINDS; kind++)
+        json_object_set_new(decisions, history_kind_name((enum history_kind)kind),
+                            json_integer((json_int_t)sum.decisions[kind]));
+    return json_pack("{s:o, s:o}", "decisions", decisions, "waits",
+                     waits_object(history_wait_count(&sum), history_quantile_ms(&sum, 500),
+                                  history_quantile_ms(&sum, 950), history_quantile_ms(&sum, 990)));
+}
+
+static json_t *health_object(void)
+{
+    struct rb_health health;
+
+    rb_health_init(&health);
+    rb_verifier_health(service_world()->verifier, &health);
+    return json_pack("{s:b, s:b, s:b, s:I, s:I}", "resolver", !health.dns_is_silent, "store",
+                     !health.store_is_lost, "writes", !health.writes_are_lost, "name_servers",
+                     (json_int_t)health.name_servers, "name_servers_silent",
+                     (json_int_t)health.name_servers_silent);
+}
+
+/* The MTA's, of which last_age_s is null before the first. */
+static json_t *sessions_object(int64_t now_s)
+{
+    const int64_t last_s = metrics_session_last_s();
+
+    return json_pack("{s:I, s:I, s:o}", "open", (json_int_t)metrics_sessions_open(), "total",
+                     (json_int_t)metrics_sessions_total(), "last_age_s",
+                     last_s > 0 ? json_integer((json_int_t)(now_s - last_s)) : json_null());
+}
+
 /* Text of the configuration: "" stays "", where json_text makes null of it. */
 static json_t *text_of_ours(const char *text)
 {
@@ -228,17 +288,18 @@ json_t *status_object(void)
 
     rb_verifier_stats(service_world()->verifier, &stats);
     object = json_pack(
-        "{s:s, s:i, s:I, s:o, s:I, s:o, s:b, s:{s:I, s:I}, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, "
-        "s:o, s:o}",
+        "{s:s, s:i, s:I, s:o, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, "
+        "s:o, s:o, s:o, s:o, s:o, s:o}",
         "version", PACKAGE_VERSION, "pid", (int)getpid(), "uptime_s",
         (json_int_t)(now - service_started()), "config", text_of_ours(config->path), "config_age_s",
         (json_int_t)(now - service_configured()), "hostname", json_text(config->hostname),
-        "dry_run", (int)config->dry_run, "sessions", "open", (json_int_t)metrics_sessions_open(),
-        "total", (json_int_t)metrics_sessions_total(), "callouts", callout_object(&stats),
+        "dry_run", (int)config->dry_run, "listen", text_of_ours(config->listen), "http",
+        text_of_ours(config->http), "sessions", sessions_object(now), "health", health_object(),
+        "waits", waits_since_start(), "last_hour", last_hour(), "callouts", callout_object(&stats),
         "retries_scheduled", (json_int_t)stats.retries_scheduled, "verdicts", verdict_counts(),
         "actions", action_counts(), "skipped", skip_counts(), "vouched", voucher_counts(),
-        "connect_back", connect_back_object(&stats), "cache", cache_object(&stats), "limits",
-        limits_object(config), "identity_warnings", identity_warnings());
+        "connect_back", connect_back_object(&stats), "cache", cache_object(&stats, config),
+        "limits", limits_object(config), "identity_warnings", identity_warnings());
     config_put(config);
     return object;
 }

@@ -315,7 +315,7 @@ def missing():
 
 
 def take(http="", then=None):
-    """A day of the daemon's, in a second. What is done `then` (a function) finds it still running; http: its directive."""
+    """A day of the daemon's, in a second. http: its directive. then: is called with its folder while it still runs."""
     with scratch() as folder, scripted_dns.ScriptedDns(zone()) as dns:
         if os.geteuid() == 0:
             shutil.chown(folder, "nobody")
@@ -331,7 +331,7 @@ def take(http="", then=None):
                 daemon.reload(dry_run="yes")
                 _in_dry_run(day)
                 if then:
-                    then()
+                    then(folder)
         return Sample(daemon.log.read_text(encoding="latin-1").splitlines(), day.messages)
 
 

@@ -242,7 +242,7 @@ def main():
     dashboard = json.loads(DASHBOARD.read_text())
     seen = {"rules": []}
 
-    def look():
+    def look(_folder):
         seen["type"], seen["text"] = fetch(f"http://127.0.0.1:{port}/metrics")
         if absent:
             return

@@ -451,7 +451,7 @@ def _shield(tap, rig, there):
         "`ringback status` shows the shield",
         limits,
     )
-    said = "shielded.example is being forged in bulk"
+    said = "domain shielded.example for "
     tap.ok(said in output, "`ringback status` shows the shield, in text too", output)
     waiting.until(lambda: not _limits(rig)["shields"])
     sender, text = "user-new@shielded.example", "once the shield has ended by itself, a new sender"
