@@ -239,7 +239,7 @@ static const struct held *look_at_held(struct rb_verifier *verifier)
     const int64_t now_ms = clock_monotonic_ms(clock_system());
 
     if (now_ms >= held.until_ms) {
-        held = (struct held){.until_ms = now_ms + EXPOSITION_HELD_S * 1000};
+        held = (struct held){.until_ms = now_ms + EXPOSITION_HELD_S * INT64_C(1000)};
         (void)rb_held_back_walk(verifier, count_held, &held);
     }
     return &held;
