@@ -397,6 +397,22 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
     return optind == argc ? -1 : surplus(argv[optind]);
 }
 
+/*
+ * daemon_background changes the folder: a reload would not find a relative path. Links stay links:
+ * a reload reads what they point to then. The caller's; NULL: it cannot be told.
+ */
+static char *absolute(const char *path)
+{
+    char *folder = path[0] != '/' ? getcwd(NULL, 0) : NULL, *whole = NULL;
+
+    if (path[0] == '/')
+        return strdup(path);
+    if (folder != NULL && asprintf(&whole, "%s/%s", folder, path) < 0)
+        whole = NULL;
+    free(folder);
+    return whole;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments;
@@ -408,8 +424,7 @@ int main(int argc, char **argv)
         return status;
     if (!arguments.check)
         signals_block();
-    /* daemon_background changes the folder: a reload would not find a relative path. */
-    path = realpath(arguments.config, NULL);
+    path = absolute(arguments.config);
     if (path != NULL)
         arguments.config = path;
     status = load_configuration(arguments.config, &config);

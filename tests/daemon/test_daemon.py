@@ -115,6 +115,10 @@ class Daemon:
     def start(self, more=""):
         """Starts it in the foreground; it may not listen yet."""
         self.configure(more)
+        self.start_again()
+
+    def start_again(self):
+        """As it is configured."""
         with open(self._log, "wb") as log:
             self.process = self._run("ringback-milter", "-f", stdout=log, stderr=log)
 

@@ -165,6 +165,23 @@ def without_a_control_socket_it_is_asked_as_well(tap, daemon, manager):
     manager.until("STATUS=Ends")
 
 
+def a_link_is_followed_at_each_reload(tap, daemon, manager):
+    for name, dry in (("v1", "yes"), ("v2", "no")):
+        daemon.configure(f"dry_run = {dry}")
+        daemon.config.rename(daemon.folder / name)
+    daemon.config.symlink_to("v1")
+    daemon.start_again()
+    manager.until("READY=1")
+    tap.ok(daemon.status()["dry_run"], "a configuration that is a link")
+    daemon.config.unlink()
+    daemon.config.symlink_to("v2")
+    tap.equal(daemon.tool("reload")[0], 0, "that points elsewhere now")
+    tap.ok(not daemon.status()["dry_run"], "is read where it points to")
+    tap.equal(daemon.stop(), 0, "and it ends in order", daemon.log())
+    daemon.config.unlink()
+    manager.until("STATUS=Ends")
+
+
 def a_start_that_fails_says_why(tap, daemon, manager):
     daemon.start("dry_run = perhaps")
     tap.equal(daemon.process.wait(PATIENCE_S), 78, "a wrong configuration ends it")
@@ -193,6 +210,7 @@ def main():
             status_and_life_are_told,
             the_end_is_told,
             without_a_control_socket_it_is_asked_as_well,
+            a_link_is_followed_at_each_reload,
             a_start_that_fails_says_why,
         ):
             check(tap, daemon, manager)
