@@ -18,6 +18,17 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/*
+ * Leaves a function of a test that cannot be tried here. cmocka's own is "not ok" to TAP in Debian 12 (1.1.5), and so a
+ * failure for who builds without root's rights, or in a chroot.
+ */
+#undef skip
+#define skip()                                                                                     \
+    do {                                                                                           \
+        print_message("# SKIP %s\n", __func__);                                                    \
+        return;                                                                                    \
+    } while (0)
+
 /* A millisecond, between two looks at something that must come. */
 static inline void check_pause(void)
 {
