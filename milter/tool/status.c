@@ -83,14 +83,16 @@ static void print_ms(json_int_t ms)
         printf(N "." N " s", ms / 1000, ms % 1000 / 100);
 }
 
+/* In the units of the configuration: "48 KB", "1.5 MB". */
 static void print_octets(json_int_t octets)
 {
-    static const char *const units[] = {"octets", "kB", "MB", "GB", "TB"};
+    static const char *const units[] = {"octets", "KB", "MB", "GB", "TB"};
+    double amount = (double)octets;
     size_t unit = 0;
 
-    for (; octets >= 10000 && unit < sizeof units / sizeof units[0] - 1; unit++)
-        octets = (octets + 500) / 1000;
-    printf(N " %s", octets, units[unit]);
+    for (; amount >= 1024 && unit < sizeof units / sizeof units[0] - 1; unit++)
+        amount /= 1024;
+    printf("%.*f %s", unit > 0 && amount < 10 ? 1 : 0, amount, units[unit]);
 }
 
 static void print_ago(json_int_t seconds)

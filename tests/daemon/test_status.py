@@ -86,6 +86,8 @@ def answers_add_up(tap, text, told):
     wanted = f"{kept} from the cache ({(100 * kept + whole // 2) // whole} %), "
     wanted += f"{callouts['coalesced']} joined a callout under way, {callouts['total']} called"
     tap.equal(rows(text)["answers"], [wanted], "answers came from the cache, were joined or called")
+    size = f"{cache['bytes'] / 1024:.0f} KB of {cache['max_bytes'] >> 20} MB; "
+    tap.ok(size in rows(text)["cache"][0], "sizes are in the units of the configuration", size, rows(text)["cache"])
     held = told["limits"]["shields"][0]["domain"]
     tap.ok(any(held in line and "forged in bulk" in line for line in rows(text)["held back"]), "who is held back, and why", text)
 
