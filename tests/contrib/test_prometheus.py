@@ -112,9 +112,11 @@ def alerts_fire_for_what_they_are_for(tap, rules):
     tap.equal(status, 0, "promtool check rules", said)
     tap.equal(sorted(rule["name"] for rule in rules), sorted(alerts.ILL), "each alert has a host that it is for")
     with sample.scratch() as folder:
-        path = folder / "test.yml"
-        path.write_text(json.dumps(alerts.test_file(RULES)))
-        status, said = promtool("test", "rules", path)
+        paths = []
+        for number, tests in enumerate(alerts.test_files(RULES)):
+            paths.append(folder / f"test{number}.yml")
+            paths[-1].write_text(json.dumps(tests))
+        status, said = promtool("test", "rules", *paths)
     tap.equal(status, 0, "each alert fires for such a host, and for no other", said)
 
 
@@ -126,6 +128,23 @@ def alerts_say_what_to_do(tap, rules):
         or rule["labels"].get("severity") not in ("critical", "warning", "info")
     ]
     tap.equal(lacking, [], "each has a severity, and says what is and what to do")
+
+
+def directives():
+    table = (sample.SOURCE / "milter/config/table.c").read_text()
+    return {f"{block}.{name}" for block, name in re.findall(r'DIRECTIVE\("(\w+)", "(\w+)"', table)}
+
+
+def advice_can_be_followed(tap, rules, dashboard):
+    """Verbs and directives that are named are those of the programs."""
+    argv = [str(sample.BUILD / "ringback"), "--help"]
+    verbs = re.findall(r"^  (\w+) ", subprocess.run(argv, capture_output=True, text=True, check=True).stdout, flags=re.M)
+    said = [text for rule in rules for text in rule["annotations"].values()]
+    said += [panel.get("description", "") for panel in dashboard["panels"]]
+    named = re.findall(r"`ringback (\w+)", " ".join(said))
+    tap.ok(named and set(named) <= set(verbs), "verbs that are named can be used", sorted(set(named) - set(verbs)))
+    named = re.findall(r"\b(?:callout|cache|limits|greylist|spf)\.[a-z_]+", " ".join(said))
+    tap.ok(named and set(named) <= directives(), "directives that are named can be set", sorted(set(named) - directives()))
 
 
 # --- What Prometheus finds ----------------------------------------------------------
@@ -224,8 +243,18 @@ def panels_are_in_order(tap, dashboard):
     tap.ok(len(set(cells)) == len(cells) and max(x for x, _ in cells) < 24, "and a place of its own")
 
 
+def panels_say_what_they_show(tap, dashboard):
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    lacking = [
+        panel["title"] for panel in panels if not (panel["description"] and panel["fieldConfig"]["defaults"].get("unit"))
+    ]
+    tap.equal(lacking, [], "each has a description and a unit")
+
+
 def families_are_shown(tap, dashboard, rules):
     text = json.dumps(dashboard) + json.dumps(rules)
+    named = {re.sub("_(bucket|count|sum)$", "", name) for name in re.findall(r"\b(?:ringback|process)_\w+", text)}
+    tap.equal(sorted(named - set(declared())), [], "each family that is named is one of the table")
     missing = [name for name in declared() if not re.search(rf"\b{name}(_bucket|_count|_sum)?\b", text)]
     tap.equal(missing, [], "no family is in neither")
 
@@ -257,11 +286,13 @@ def main():
     decisions_are_those_of_the_log(tap, told, lines)
     numbers_agree(tap, told)
     panels_are_in_order(tap, dashboard)
+    panels_say_what_they_show(tap, dashboard)
     if absent:
         tap.skip("promtool, alerts and queries", f"not installed: {absent[0]} (apt-get install prometheus)")
         return tap.done()
     promtool_is_silent(tap, seen["text"])
     alerts_say_what_to_do(tap, seen["rules"])
+    advice_can_be_followed(tap, seen["rules"], dashboard)
     alerts_fire_for_what_they_are_for(tap, seen["rules"])
     families_are_shown(tap, dashboard, seen["rules"])
     return tap.done()
