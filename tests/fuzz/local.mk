@@ -12,13 +12,16 @@ FUZZ = \
     tests/fuzz/fuzz_dialogue \
     tests/fuzz/fuzz_onetime \
     tests/fuzz/fuzz_headers \
+    tests/fuzz/fuzz_host \
     tests/fuzz/fuzz_html \
     tests/fuzz/fuzz_json \
+    tests/fuzz/fuzz_login \
     tests/fuzz/fuzz_mailbox \
     tests/fuzz/fuzz_record \
     tests/fuzz/fuzz_relay \
     tests/fuzz/fuzz_reply \
     tests/fuzz/fuzz_spf \
+    tests/fuzz/fuzz_target \
     tests/fuzz/fuzz_verbs
 
 if SOCK_DIAG
@@ -77,6 +80,11 @@ tests_fuzz_fuzz_headers_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_headers_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_headers_LDADD = $(fuzz_libs)
 
+tests_fuzz_fuzz_host_SOURCES = tests/fuzz/fuzz_host.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_host_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_host_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_host_LDADD = $(fuzz_libs)
+
 tests_fuzz_fuzz_html_SOURCES = tests/fuzz/fuzz_html.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_html_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_html_LDFLAGS = $(fuzz_ldflags)
@@ -86,6 +94,11 @@ tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c tests/fuzz/fuzz.h $(fuzz_m
 tests_fuzz_fuzz_json_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_json_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_json_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_login_SOURCES = tests/fuzz/fuzz_login.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_login_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_login_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_login_LDADD = $(fuzz_libs)
 
 tests_fuzz_fuzz_mailbox_SOURCES = tests/fuzz/fuzz_mailbox.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_mailbox_CPPFLAGS = $(fuzz_cppflags)
@@ -116,6 +129,11 @@ tests_fuzz_fuzz_spf_SOURCES = tests/fuzz/fuzz_spf.c tests/fuzz/fuzz.h $(fuzz_mai
 tests_fuzz_fuzz_spf_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_spf_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_spf_LDADD = $(fuzz_libs)
+
+tests_fuzz_fuzz_target_SOURCES = tests/fuzz/fuzz_target.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_target_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_target_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_target_LDADD = $(fuzz_libs)
 
 tests_fuzz_fuzz_verbs_SOURCES = tests/fuzz/fuzz_verbs.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_verbs_CPPFLAGS = $(fuzz_cppflags)
