@@ -15,7 +15,9 @@
 #include "base/socket_path.h"
 #include "config/value.h"
 
-enum { BACKLOG = 64 };
+enum {
+    BACKLOG = 512, /* a crowd must not fill it between two turns: who then comes waits a second */
+};
 
 static int refuse(char error[LISTENER_ERROR_SIZE], const char *http, int number)
 {
