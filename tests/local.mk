@@ -111,7 +111,7 @@ endif
 
 check_PROGRAMS += $(UNIT)
 # Those that take long come first: with `make -j` the others go on beside them.
-TESTS += tests/lab/lab.py tests/scenarios/scenarios.py tests/browser/test_page.py tests/daemon/test_daemon.py tests/daemon/test_status.py tests/systemd/test_units.py tests/daemon/test_notify.py tests/smtpd/test_smtpd.py
+TESTS += tests/lab/lab.py tests/scenarios/scenarios.py tests/browser/test_page.py tests/daemon/test_daemon.py tests/daemon/test_http.py tests/daemon/test_status.py tests/systemd/test_units.py tests/daemon/test_notify.py tests/smtpd/test_smtpd.py
 TESTS += $(UNIT) tests/symbols/test_symbols.py tests/rooms/test_rooms.py tests/manuals/test_manuals.py \
     tests/packages/test_debian.py tests/packages/test_rpm.py
 EXTRA_DIST += tests/symbols/test_symbols.py tests/systemd tests/packages \
