@@ -32,8 +32,9 @@ static bool may_be_ours(const char *host)
                strchr(host, ']') != NULL;
     if (len > 0 && host[len - 1] == '.')
         len--;
-    if (strncmp(host, "127.", 4) == 0 || strncmp(host, "192.0.2.", 8) == 0)
-        return strspn(host, "0123456789.") == strcspn(host, ":");
+    if ((strncmp(host, "127.", 4) == 0 || strncmp(host, "192.0.2.", 8) == 0) &&
+        strspn(host, "0123456789.") == strcspn(host, ":"))
+        return true;
     return (len == strlen("mx.our.example") && ends_in(host, len, "mx.our.example")) ||
            (len == strlen("localhost") && ends_in(host, len, "localhost")) ||
            ends_in(host, len, ".localhost");
