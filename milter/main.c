@@ -213,6 +213,19 @@ static int open_control(const char *path)
     return say(errno == EADDRINUSE ? EX_UNAVAILABLE : EX_CANTCREAT, line);
 }
 
+/* Each of its own thread, which asks at our own socket. */
+static struct probe probe_of_heartbeat = PROBE_INITIAL, probe_of_health = PROBE_INITIAL;
+
+static bool has_answered(void)
+{
+    return probe_answered(&probe_of_heartbeat);
+}
+
+static bool is_served(void)
+{
+    return loop_is_running() && probe_serves(&probe_of_health);
+}
+
 static int open_http(const struct config *config)
 {
     char error[HTTP_ERROR_SIZE];
@@ -220,7 +233,7 @@ static int open_http(const struct config *config)
 
     if (config->http[0] != '\0' && !history_start(NULL))
         return say(EX_OSERR, "no memory for what the status page shows");
-    status = http_start(config, loop_is_running, error);
+    status = http_start(config, is_served, error);
     return status == EX_OK ? EX_OK : say(status, error);
 }
 
@@ -286,7 +299,7 @@ static void announce_end(void)
     service_stop();
     heartbeat_stop();
     notify_status("Ends");
-    probe_end();
+    probe_end(&probe_of_heartbeat);
 }
 
 static int run_until_end(const struct arguments *arguments, struct config *config)
@@ -297,7 +310,7 @@ static int run_until_end(const struct arguments *arguments, struct config *confi
 
     if (status != EX_OK)
         return status;
-    if (!heartbeat_start(probe_answered))
+    if (!heartbeat_start(has_answered))
         return say(EX_OSERR, "cannot start a thread");
     daemon_write_pid_file();
     daemon_ready();
@@ -327,6 +340,7 @@ static int serve_mta(const struct arguments *arguments, struct config *config)
     if (status == EX_OK) {
         status = run_until_end(arguments, config);
         http_stop();
+        probe_end(&probe_of_health);
         history_end();
         control_stop();
     }

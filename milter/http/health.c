@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* health: see health.h. What is known already is told: nobody is asked. */
+/* health: see health.h. What is known already is told; the filter alone is asked, by mta_is_served. */
 #include "config.h"
 
 #include "http/health.h"

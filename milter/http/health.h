@@ -10,7 +10,10 @@
 
 #include "http/resource.h"
 
-/* Who knows whether the MTA is served. Before the server starts. */
+/*
+ * Who knows whether the MTA is served, and takes half a second at most to find out. Before the server
+ * starts.
+ */
 void health_init(bool (*mta_is_served)(void));
 
 unsigned health_write(const struct http_request *request, FILE *out);

@@ -16,7 +16,7 @@ const char *http_argument(const struct http_request *request, const char *name);
 
 /*
  * Writes the whole body, from memory, and returns the status (RFC 9110 15): 200, 400, 404, 503.
- * In the server's thread; never waits for anybody, and holds no lock while it writes.
+ * In the server's thread; waits for nobody (but for health), and holds no lock while it writes.
  */
 typedef unsigned http_resource_fn(const struct http_request *request, FILE *out);
 

@@ -8,20 +8,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "mta/loop.h"
 
 /* SMFIC_OPTNEG with all that an MTA of today offers, and SMFIC_QUIT; each with its length before. */
 static const char offer[] = "\0\0\0\015O\0\0\0\006\0\0\001\377\0\037\377\377";
 static const char quit[] = "\0\0\0\001Q";
 
-static int asked = -1; /* who waits for an answer; -1: nobody */
-
 static bool send_packet(int fd, const char *packet, size_t len)
 {
     return send(fd, packet, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len;
 }
 
-static void ask(void)
+static void ask(struct probe *probe)
 {
     const int fd = loop_connect();
     struct pollfd at = {.fd = fd, .events = POLLOUT};
@@ -29,10 +28,12 @@ static void ask(void)
     if (fd < 0)
         return;
     (void)poll(&at, 1, PROBE_CONNECT_MS);
-    if (send_packet(fd, offer, sizeof offer - 1))
-        asked = fd;
-    else
+    if (!send_packet(fd, offer, sizeof offer - 1)) {
         close(fd);
+        return;
+    }
+    probe->asked = fd;
+    probe->asked_ms = clock_monotonic_ms(clock_system());
 }
 
 /* Whether anything has come; all of it is read: what is left unread is a reset for the other. */
@@ -53,22 +54,48 @@ static bool has_closed(int fd)
     return poll(&at, 1, 0) > 0 && (at.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-bool probe_answered(void)
+/* Whether the answer is there; then, and where there will be none, nobody waits any more. */
+static bool take_answer(struct probe *probe)
 {
-    const bool answered = asked >= 0 && read_answer(asked);
+    const bool answered = probe->asked >= 0 && read_answer(probe->asked);
 
-    if (answered || (asked >= 0 && has_closed(asked)))
-        probe_end();
-    if (asked < 0)
-        ask();
+    if (answered || (probe->asked >= 0 && has_closed(probe->asked)))
+        probe_end(probe);
     return answered;
 }
 
-void probe_end(void)
+bool probe_answered(struct probe *probe)
 {
-    if (asked < 0)
+    const bool answered = take_answer(probe);
+
+    if (probe->asked < 0)
+        ask(probe);
+    return answered;
+}
+
+bool probe_serves(struct probe *probe)
+{
+    struct pollfd at = {.events = POLLIN};
+
+    if (take_answer(probe))
+        return true;
+    if (probe->asked < 0)
+        ask(probe);
+    at.fd = probe->asked;
+    if (probe->asked < 0)
+        return false;
+    (void)poll(&at, 1, PROBE_CONNECT_MS);
+    if (take_answer(probe))
+        return true;
+    return probe->asked >= 0 &&
+           clock_monotonic_ms(clock_system()) - probe->asked_ms < PROBE_PATIENCE_MS;
+}
+
+void probe_end(struct probe *probe)
+{
+    if (probe->asked < 0)
         return;
-    (void)send_packet(asked, quit, sizeof quit - 1);
-    close(asked);
-    asked = -1;
+    (void)send_packet(probe->asked, quit, sizeof quit - 1);
+    close(probe->asked);
+    probe->asked = -1;
 }
