@@ -17,6 +17,7 @@
 
 enum {
     BACKLOG = 512, /* a crowd must not fill it between two turns: who then comes waits a second */
+    SEND_BUFFER_SIZE = 128 * 1024, /* what the kernel keeps for a client that reads nothing */
 };
 
 static int refuse(char error[LISTENER_ERROR_SIZE], const char *http, int number)
@@ -33,13 +34,15 @@ static int refuse(char error[LISTENER_ERROR_SIZE], const char *http, int number)
 static int listen_at(const struct sockaddr *address, socklen_t len)
 {
     const int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const int yes = 1;
+    const int yes = 1, size = SEND_BUFFER_SIZE;
     int number;
 
     if (fd < 0)
         return -1;
     if (address->sa_family != AF_UNIX)
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    /* What is accepted inherits it, but for unix sockets: whose default is much the same. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     if (bind(fd, address, len) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     number = errno;

@@ -188,6 +188,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
     (void)content_len;
     (void)request;
     connection->is_header_new = false;
+    if (connection->state == CONNECTION_DROPPED)
+        return MHD_NO; /* had come before */
     return is_first && !question.has_content ? MHD_YES
                                              : answer_question(mhd, connection, &question);
 }
@@ -411,6 +413,7 @@ static void *http_thread(void *arg)
     deadline until;
 
     (void)arg;
+    (void)pthread_setname_np(pthread_self(), "ringback-http"); /* 15 characters at most */
     while (!atomic_load(&stopping))
         turn(-1);
     until = deadline_in(clock_system(), HTTP_END_MS);
