@@ -76,6 +76,7 @@ UNIT = \
     tests/unit/milter/base/test_json \
     tests/unit/milter/base/test_log \
     tests/unit/milter/config/test_load \
+    tests/unit/milter/config/test_passwords \
     tests/unit/milter/config/test_policy \
     tests/unit/milter/config/test_value \
     tests/unit/milter/session/test_decide \
@@ -93,10 +94,15 @@ UNIT = \
     tests/unit/milter/extension/test_connect_back \
     tests/unit/milter/extension/test_answer \
     tests/unit/milter/extension/test_peers \
+    tests/unit/milter/http/test_access \
     tests/unit/milter/http/test_chart \
     tests/unit/milter/http/test_command \
+    tests/unit/milter/http/test_connections \
+    tests/unit/milter/http/test_guard \
     tests/unit/milter/http/test_html \
+    tests/unit/milter/http/test_login \
     tests/unit/milter/http/test_page \
+    tests/unit/milter/http/test_request \
     tests/unit/milter/mta/test_filter \
     tests/unit/milter/mta/test_headers \
     tests/unit/milter/mta/test_listen \
