@@ -75,6 +75,18 @@ class Client:
         self._socket.sendall(text if isinstance(text, bytes) else text.encode("latin-1"))
         return self
 
+    def say_what_is_taken(self, text):
+        """The other may close before all of it has come."""
+        with contextlib.suppress(ConnectionError):
+            self.say(text)
+        return self
+
+    def reply_status(self):
+        """Of the only one."""
+        reply = self.reply()
+        self.close()
+        return reply and reply.status
+
     def say_at_most(self, octets):
         """What can be said without waiting."""
         self._socket.setblocking(False)
@@ -413,6 +425,21 @@ def http_1_0_is_understood(tap, _daemon, web):
     tap.equal(reply.status, 421, "HTTP/1.0: a name that is not ours")
 
 
+def no_size_is_left_without_a_reply(tap, _daemon, web):
+    """Wherever libmicrohttpd's room for a request ends."""
+    odd = {}
+    for size in range(4000, 50000, 2300):
+        for kind, text in (
+            ("target", web.request("/" + "x" * size)),
+            ("value", web.request(fields=["X: " + "y" * size])),
+            ("name", web.request(fields=["X" * size + ": y"])),
+        ):
+            status = web.connect().say_what_is_taken(text).reply_status()
+            if status not in (200, 404, 414, 431):
+                odd[kind, size] = status
+    tap.ok(not odd, "each size has its reply", odd)
+
+
 # --- Crowds ---------------------------------------------------------------------------------------
 
 
@@ -464,6 +491,42 @@ def many_are_served_at_once(tap, _daemon, web):
             client.say(web.request("/status.json"))
         told = [reply and reply.status for reply in (client.reply() for client in clients)]
         tap.equal(told, [200] * CONNECTIONS_MAX, f"{CONNECTIONS_MAX} at once are all served")
+
+
+class Slow:
+    """A request that never ends, an octet now and then, at a daemon where nobody wants its place."""
+
+    def __init__(self, daemon, web):
+        start(daemon, web)
+        self._daemon = daemon
+        self._socket = socket.create_connection(web.address)
+        self._socket.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+        self._socket.settimeout(0.1)  # between two octets
+
+    def _is_dropped(self):
+        try:
+            self._socket.send(b"x")
+            return self._socket.recv(1) == b""
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            return True
+
+    def is_dropped(self, tap):
+        """By CONNECTION_REQUEST_MS since it began."""
+        test_daemon.await_event(self._is_dropped, self._daemon.is_alive, "who is slow stays for ever")
+        tap.ok(True, "who sends an octet now and then is dropped some day, whatever comes")
+        tap.equal(self._daemon.stop(), 0, "and the daemon ends in order", self._daemon.log()[-2000:])
+
+
+def what_is_not_served_is_told_of(tap, daemon, web):
+    """Of the MTA: whoever removes the socket keeps it out."""
+    place = daemon.folder / "milter.sock"
+    place.rename(place.with_suffix(".away"))
+    reply = web.ask()
+    tap.equal((reply.status, reply.body), (503, b"milter socket: the MTA is not served\n"), "/healthz tells that the MTA is kept out")
+    place.with_suffix(".away").rename(place)
+    tap.equal(web.status(), 200, "and that it is not any more")
 
 
 def a_reload_leaves_them(tap, daemon, web):
@@ -730,8 +793,10 @@ def run_served(tap, daemon):
         connections_are_kept,
         they_are_not_kept_for_ever,
         http_1_0_is_understood,
+        no_size_is_left_without_a_reply,
         many_are_served_at_once,
         nobody_keeps_others_out,
+        what_is_not_served_is_told_of,
         the_store_is_told_of,
         a_reload_leaves_them,
         it_ends_in_order,
@@ -753,6 +818,7 @@ def main():
         return test_daemon.Daemon(guardian, own, test_daemon.Unix(own), dns.port)
 
     try:
+        slow = Slow(make(), inet())
         run_served(tap, make())
         run_one(tap, passwords_are_asked_for, make(), inet())
         for check in (
@@ -764,6 +830,7 @@ def main():
             what_is_taken_is_refused,
         ):
             run_one(tap, check, make())
+        slow.is_dropped(tap)
     finally:
         guardian.close()
         shutil.rmtree(folder, ignore_errors=True)
