@@ -155,6 +155,7 @@ static bool write_resource(const struct connection *connection, struct answer *a
 {
     const struct route *route = routes_find(connection->request.path);
     FILE *out;
+    bool failed;
 
     if (route == NULL)
         return say(answer, 404, "There is nothing here.");
@@ -163,7 +164,8 @@ static bool write_resource(const struct connection *connection, struct answer *a
         return false;
     answer->type = route->type;
     answer->status = route->write(&connection->request, out);
-    return (ferror(out) == 0) & (fclose(out) == 0);
+    failed = ferror(out) != 0;
+    return fclose(out) == 0 && !failed;
 }
 
 bool answer_make(const struct question *question, const struct connection *connection,
