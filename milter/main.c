@@ -154,7 +154,8 @@ static int open_service(const char *path, struct config *config)
 
     if (error == RB_OK)
         return EX_OK;
-    (void)snprintf(line, sizeof line, "%s", detail[0] != '\0' ? detail : rb_error_text(error));
+    (void)snprintf(line, sizeof line, "%s%s", error == RB_ERR_STORE ? "cache.store: " : "",
+                   detail[0] != '\0' ? detail : rb_error_text(error));
     config_put(config);
     return say(error == RB_ERR_STORE      ? EX_CANTCREAT
                : error == RB_ERR_ARGUMENT ? EX_CONFIG
@@ -173,7 +174,7 @@ static int cannot_open(const struct config *config, const struct listen_place *p
                        config->path);
         return say(EX_CONFIG, line);
     }
-    (void)snprintf(line, sizeof line, "cannot listen on %s: libmilter says in syslog why",
+    (void)snprintf(line, sizeof line, "listen: cannot listen on %s: libmilter says in syslog why",
                    config->listen);
     return say(EX_UNAVAILABLE, line);
 }

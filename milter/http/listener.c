@@ -24,7 +24,7 @@ static int refuse(char error[LISTENER_ERROR_SIZE], const char *http, int number)
 {
     char why[128];
 
-    (void)snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on %s: %s", http,
+    (void)snprintf(error, LISTENER_ERROR_SIZE, "http: cannot listen on %s: %s", http,
                    number == ENOTSOCK ? "what is there is no socket; nothing was removed"
                                       : strerror_r(number, why, sizeof why));
     return -1;

@@ -53,7 +53,7 @@ static int refuse_errno(char error[LISTEN_ERROR_SIZE], const char *listen, int n
 {
     char why[128];
 
-    return refuse(error, EX_UNAVAILABLE, "cannot listen on %s: %s", listen,
+    return refuse(error, EX_UNAVAILABLE, "listen: cannot listen on %s: %s", listen,
                   strerror_r(number, why, sizeof why));
 }
 
@@ -104,21 +104,23 @@ static int check_folder(const char *listen, const char *path, char error[LISTEN_
     (void)snprintf(folder, sizeof folder, "%.*s", len == 0 ? 1 : (int)len, path);
     if (stat(folder, &there) != 0)
         return refuse(error, EX_UNAVAILABLE,
-                      errno == ENOENT ? "cannot listen on %s: there is no folder %s"
-                                      : "cannot listen on %s: the folder %s cannot be looked into",
+                      errno == ENOENT
+                          ? "listen: cannot listen on %s: there is no folder %s"
+                          : "listen: cannot listen on %s: the folder %s cannot be looked into",
                       listen, folder);
     if (!S_ISDIR(there.st_mode))
-        return refuse(error, EX_UNAVAILABLE, "cannot listen on %s: %s is no folder", listen,
+        return refuse(error, EX_UNAVAILABLE, "listen: cannot listen on %s: %s is no folder", listen,
                       folder);
     if (access(folder, W_OK) != 0 && errno == EROFS)
         return refuse(error, EX_UNAVAILABLE,
-                      "cannot listen on %s: the folder %s is read-only here; under systemd "
+                      "listen: cannot listen on %s: the folder %s is read-only here; under systemd "
                       "ReadWritePaths=%s in a drop-in (systemctl edit ringback-milter)",
                       listen, folder, folder);
     if (access(folder, W_OK | X_OK) != 0)
-        return refuse(error, EX_UNAVAILABLE,
-                      "cannot listen on %s: the daemon's user may not write in the folder %s",
-                      listen, folder);
+        return refuse(
+            error, EX_UNAVAILABLE,
+            "listen: cannot listen on %s: the daemon's user may not write in the folder %s", listen,
+            folder);
     return EX_OK;
 }
 
@@ -127,13 +129,14 @@ static int clear_path(const char *listen, const char *path, char error[LISTEN_ER
     if (socket_path_clear(path))
         return EX_OK;
     if (errno == EADDRINUSE)
-        return refuse(error, EX_UNAVAILABLE,
-                      "cannot listen on %s: another process answers there; nothing was removed",
-                      listen);
+        return refuse(
+            error, EX_UNAVAILABLE,
+            "listen: cannot listen on %s: another process answers there; nothing was removed",
+            listen);
     if (errno == ENOTSOCK)
-        return refuse(error, EX_UNAVAILABLE,
-                      "cannot listen on %s: what is there is no socket; nothing was removed",
-                      listen);
+        return refuse(
+            error, EX_UNAVAILABLE,
+            "listen: cannot listen on %s: what is there is no socket; nothing was removed", listen);
     return refuse_errno(error, listen, errno);
 }
 
@@ -223,15 +226,16 @@ static int prepare_inet(const struct config *config, struct listen_place *place,
     int taken;
 
     if (unknown != 0)
-        return refuse(error, EX_UNAVAILABLE, "cannot listen on %s: %s", listen,
+        return refuse(error, EX_UNAVAILABLE, "listen: cannot listen on %s: %s", listen,
                       gai_strerror(unknown));
     write_conn(place);
     taken = try_to_bind(place);
     if (taken == EADDRINUSE && handed_count > 0)
-        return refuse(error, EX_UNAVAILABLE,
-                      "cannot listen on %s: systemd has opened a socket for us there, perhaps; "
-                      "then listen = \"systemd\" would be right",
-                      listen);
+        return refuse(
+            error, EX_UNAVAILABLE,
+            "listen: cannot listen on %s: systemd has opened a socket for us there, perhaps; "
+            "then listen = \"systemd\" would be right",
+            listen);
     return taken == 0 ? EX_OK : refuse_errno(error, listen, taken);
 }
 
