@@ -97,6 +97,7 @@ UNIT = \
     tests/unit/milter/http/test_access \
     tests/unit/milter/http/test_chart \
     tests/unit/milter/http/test_command \
+    tests/unit/milter/http/test_decisions \
     tests/unit/milter/http/test_connections \
     tests/unit/milter/http/test_guard \
     tests/unit/milter/http/test_html \

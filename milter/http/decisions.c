@@ -22,6 +22,13 @@ static bool has_part(const char *text, const char *part)
     return false;
 }
 
+static bool is_address(const char *text, const char *key)
+{
+    char own[RB_ADDRESS_MAX + 1];
+
+    return rb_address_key(text, strlen(text), own) == RB_OK && strcmp(own, key) == 0;
+}
+
 bool decisions_is_wanted(const struct decisions_filter *filter,
                          const struct history_decision *decision)
 {
@@ -30,6 +37,9 @@ bool decisions_is_wanted(const struct decisions_filter *filter,
         return false;
     if (!has_part(decision->address, filter->address) &&
         !has_part(decision->other, filter->address))
+        return false;
+    if (filter->key != NULL && !is_address(decision->address, filter->key) &&
+        !is_address(decision->other, filter->key))
         return false;
     return has_part(decision->client, filter->client) || has_part(decision->helo, filter->client);
 }

@@ -15,6 +15,7 @@
 /* Which are wanted; "": whichever. Letters of either case are the same. */
 struct decisions_filter {
     const char *address; /* part of an address that the decision names */
+    const char *key;     /* such an address, whole, as rb_address_key has it; NULL: whichever */
     const char *client;  /* part of the client's address, or of its HELO name */
     const char *verdict; /* history_kind_name's, whole */
 };

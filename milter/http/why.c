@@ -26,6 +26,13 @@ struct kept {
     char relay[RB_DOMAIN_MAX + 1]; /* "": the domain's mail hosts */
 };
 
+/* Whether it will be asked again, as its host said "later". */
+struct again {
+    bool is_due;
+    int64_t due_s, first_s; /* since 1970 */
+    unsigned tries;
+};
+
 /* All that one page tells. */
 struct inquest {
     const struct config *config;
@@ -37,6 +44,7 @@ struct inquest {
     struct rb_domain_facts facts;
     struct rb_prospect prospect;
     struct rb_answer answer; /* what a client would hear */
+    struct again again;
 };
 
 /* --- Looking ---------------------------------------------------------------- */
@@ -49,6 +57,17 @@ static bool keep(void *arg, const struct rb_answer *answer, const char *relay)
     kept->answer = *answer;
     (void)snprintf(kept->relay, sizeof kept->relay, "%s", relay);
     return ++inquest->count < ANSWERS_MAX;
+}
+
+static bool note_retry(void *arg, const struct rb_retry *retry)
+{
+    struct inquest *inquest = arg;
+
+    if (strcmp(retry->address, inquest->key) != 0)
+        return true;
+    inquest->again = (struct again){
+        .is_due = true, .due_s = retry->due_s, .first_s = retry->first_s, .tries = retry->tries};
+    return false;
 }
 
 static const char *domain_of(const char *key)
@@ -83,6 +102,7 @@ static bool look(struct inquest *inquest)
         return false;
     (void)rb_cache_find(verifier, inquest->key, strlen(inquest->key), keep, inquest);
     (void)rb_cache_facts(verifier, domain_of(inquest->key), &inquest->facts);
+    (void)rb_retries_walk(verifier, note_retry, inquest);
     look_ahead(inquest, verifier);
     return true;
 }
@@ -217,6 +237,27 @@ static void write_record(FILE *out, const struct kept *kept, int64_t now_s)
     html_markup(out, "</dl></div>");
 }
 
+static void write_again(FILE *out, const struct again *again, int64_t now_s)
+{
+    if (!again->is_due)
+        return;
+    html_markup(out, "<p>Its host said “later”, for the first time ");
+    html_span(out, now_s - again->first_s);
+    html_text(out, " ago. It has been asked again ");
+    if (again->tries == 0)
+        html_text(out, "not yet");
+    else
+        html_count(out, again->tries, "time", "times");
+    html_text(out, ", and will be ");
+    if (again->due_s > now_s) {
+        html_text(out, "in ");
+        html_span(out, again->due_s - now_s);
+    } else {
+        html_text(out, "now");
+    }
+    html_markup(out, ".</p>");
+}
+
 static void write_records(FILE *out, const struct inquest *inquest)
 {
     html_markup(out, "<section><h2>Who said what</h2>");
@@ -224,6 +265,7 @@ static void write_records(FILE *out, const struct inquest *inquest)
         write_record(out, &inquest->kept[i], inquest->now_s);
     if (inquest->count == 0)
         html_markup(out, "<p class=\"quiet\">Nothing is kept about this address.</p>");
+    write_again(out, &inquest->again, inquest->now_s);
     html_markup(out, "</section>");
 }
 
@@ -346,7 +388,8 @@ static void write_policies(FILE *out, const struct inquest *inquest)
 
 static void write_met(FILE *out, const struct inquest *inquest)
 {
-    const struct decisions_filter filter = {.address = inquest->key, .client = "", .verdict = ""};
+    const struct decisions_filter filter = {
+        .address = "", .key = inquest->key, .client = "", .verdict = ""};
 
     html_markup(out, "<section class=\"met\"><h2>When it was met lately</h2>");
     if (decisions_write_table(out, &filter, inquest->now_s) == 0)

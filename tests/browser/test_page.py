@@ -203,6 +203,9 @@ def check_why(tap, tab, daemon):
         "mail.forger.example",
     ):
         tap.ok(part in text, f"it says: {part.replace(str(daemon.folder), '...')}", text)
+    tab.open(daemon.url + "/why?address=later@good.example")
+    text = tab.run("document.querySelector('main').textContent")
+    tap.ok("It has been asked again not yet, and will be in " in text, "who said “later” will be asked again", text)
     tab.open(daemon.url + "/why?" + urllib.parse.urlencode({"address": SCRIPT}))
     tap.ok("<script>alert(1)</script>" in tab.run("document.querySelector('h1').textContent"), "a script is text there, too")
     tap.equal(tab.run("document.getElementById('ask').value"), SCRIPT, "and what was typed stays in its field")
