@@ -100,6 +100,7 @@ UNIT = \
     tests/unit/milter/http/test_decisions \
     tests/unit/milter/http/test_connections \
     tests/unit/milter/http/test_guard \
+    tests/unit/milter/http/test_health \
     tests/unit/milter/http/test_html \
     tests/unit/milter/http/test_login \
     tests/unit/milter/http/test_page \
