@@ -12,14 +12,21 @@ void histogram_init(struct histogram *histogram, const int64_t *bounds)
     histogram->bounds = bounds;
 }
 
-void histogram_note(struct histogram *histogram, int64_t value)
+unsigned histogram_bucket(const int64_t *bounds, int64_t value)
 {
     unsigned bucket = 0;
 
+    while (bounds[bucket] >= 0 && value > bounds[bucket])
+        bucket++;
+    return bucket;
+}
+
+void histogram_note(struct histogram *histogram, int64_t value)
+{
+    const unsigned bucket = histogram_bucket(histogram->bounds, value);
+
     if (value < 0)
         value = 0;
-    while (histogram->bounds[bucket] >= 0 && value > histogram->bounds[bucket])
-        bucket++;
     atomic_fetch_add_explicit(&histogram->counts[bucket], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&histogram->sum, (uint64_t)value, memory_order_relaxed);
 }

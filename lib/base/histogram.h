@@ -33,6 +33,9 @@ void histogram_init(struct histogram *histogram, const int64_t *bounds);
 /* Notes one; below 0 counts as 0. Any thread. */
 void histogram_note(struct histogram *histogram, int64_t value);
 
+/* The bucket of those bounds that a value falls into. Pure. */
+unsigned histogram_bucket(const int64_t *bounds, int64_t value);
+
 /* Any thread. */
 void histogram_look(const struct histogram *histogram, struct histogram_view *seen);
 

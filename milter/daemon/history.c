@@ -11,10 +11,9 @@
 
 #include "base/clock.h"
 
-/* A wait belongs to the first class whose bound it does not exceed; the last has none. */
-static const int64_t bounds_ms[HISTORY_WAITS - 1] = {
-    0,   1,   2,   5,    10,   20,   50,   100,  150,  200,  250,   300,
-    400, 500, 750, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12000, 30000,
+static const int64_t WAIT_BOUNDS_MS[HISTORY_WAITS] = {
+    0,   1,    2,    5,    10,   20,   50,   100,  200,   300,   400,   500,
+    750, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12000, 20000, 30000, -1,
 };
 
 struct memory {
@@ -94,12 +93,15 @@ bool history_is_kept(void)
 
 static int64_t this_minute(void)
 {
-    return clock_wall_s(memory->clock) / 60;
+    const int64_t minute = clock_wall_s(memory->clock) / 60;
+
+    return minute > 0 ? minute : 0;
 }
 
-/* The room of a minute, whose former owner was a day before. */
-static struct history_minute *minute_room(int64_t minute)
+/* The room of this minute, whose former owner was a day before. */
+static struct history_minute *room_of_now(void)
 {
+    const int64_t minute = this_minute();
     struct history_minute *room = &memory->minutes[minute % HISTORY_MINUTES];
 
     if (room->minute != minute)
@@ -113,28 +115,17 @@ void history_decided(enum rb_reason reason)
         return;
     pthread_mutex_lock(&lock);
     if (memory != NULL)
-        minute_room(this_minute())->decisions[kind_of(reason)]++;
+        room_of_now()->decisions[kind_of(reason)]++;
     pthread_mutex_unlock(&lock);
-}
-
-static unsigned wait_class(int64_t waited_ms)
-{
-    unsigned class = 0;
-
-    while (class < HISTORY_WAITS - 1 && waited_ms > bounds_ms[class])
-        class ++;
-    return class;
 }
 
 void history_waited(int64_t waited_ms)
 {
-    const unsigned class = wait_class(waited_ms);
-
     if (!history_is_kept())
         return;
     pthread_mutex_lock(&lock);
     if (memory != NULL)
-        minute_room(this_minute())->waits[class]++;
+        room_of_now()->waits[histogram_bucket(WAIT_BOUNDS_MS, waited_ms)]++;
     pthread_mutex_unlock(&lock);
 }
 
@@ -273,6 +264,14 @@ void history_walk(bool (*visit)(void *arg, const struct history_decision *decisi
             return;
 }
 
+/* Before a clock that says 1970 there was nothing: the minute is negative, and has no room. */
+static struct history_minute look_at_minute(int64_t minute)
+{
+    const struct history_minute *room = &memory->minutes[minute > 0 ? minute % HISTORY_MINUTES : 0];
+
+    return room->minute == minute ? *room : (struct history_minute){.minute = minute};
+}
+
 void history_minute(unsigned ago, struct history_minute *minute)
 {
     *minute = (struct history_minute){.minute = 0};
@@ -280,56 +279,29 @@ void history_minute(unsigned ago, struct history_minute *minute)
     if (memory != NULL) {
         const int64_t number = this_minute() - ago;
 
-        *minute = *(ago < HISTORY_MINUTES ? minute_room(number)
-                                          : &(struct history_minute){.minute = number});
+        *minute = ago < HISTORY_MINUTES ? look_at_minute(number)
+                                        : (struct history_minute){.minute = number};
     }
     pthread_mutex_unlock(&lock);
 }
 
+static void add_minute(struct history_sum *sum, const struct history_minute *minute)
+{
+    for (unsigned i = 0; i < HISTORY_KINDS; i++)
+        sum->decisions[i] += minute->decisions[i];
+    for (unsigned i = 0; i < HISTORY_WAITS; i++) {
+        sum->waits_ms.counts[i] += minute->waits[i];
+        sum->waits_ms.total += minute->waits[i];
+    }
+}
+
 void history_sum(unsigned minutes, struct history_sum *sum)
 {
-    *sum = (struct history_sum){.decisions = {0}};
+    struct history_minute minute;
+
+    *sum = (struct history_sum){.waits_ms = {.bounds = WAIT_BOUNDS_MS, .buckets = HISTORY_WAITS}};
     for (unsigned ago = 0; ago < minutes && ago < HISTORY_MINUTES; ago++) {
-        struct history_minute minute;
-
         history_minute(ago, &minute);
-        for (unsigned i = 0; i < HISTORY_KINDS; i++)
-            sum->decisions[i] += minute.decisions[i];
-        for (unsigned i = 0; i < HISTORY_WAITS; i++)
-            sum->waits[i] += minute.waits[i];
+        add_minute(sum, &minute);
     }
-}
-
-uint64_t history_wait_count(const struct history_sum *sum)
-{
-    uint64_t count = 0;
-
-    for (unsigned i = 0; i < HISTORY_WAITS; i++)
-        count += sum->waits[i];
-    return count;
-}
-
-/* The moment within a class that so many of its waits are below. */
-static int64_t within_class(unsigned class, uint64_t below, uint64_t count)
-{
-    const int64_t begin = class == 0 ? 0 : bounds_ms[class - 1];
-
-    if (class == HISTORY_WAITS - 1)
-        return begin;
-    return begin + (int64_t)((double)(bounds_ms[class] - begin) * (double)below / (double)count);
-}
-
-int64_t history_quantile_ms(const struct history_sum *sum, unsigned permille)
-{
-    const uint64_t count = history_wait_count(sum);
-    uint64_t wanted = (count * permille + 999) / 1000, before = 0;
-
-    if (wanted == 0)
-        wanted = 1;
-    for (unsigned class = 0; class < HISTORY_WAITS; class ++) {
-        if (before + sum->waits[class] >= wanted && sum->waits[class] > 0)
-            return within_class(class, wanted - before, sum->waits[class]);
-        before += sum->waits[class];
-    }
-    return -1;
 }

@@ -12,13 +12,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "ringback.h"
 #include "session/envelope.h"
 
 enum {
     HISTORY_DECISIONS = 200, /* kept whole: more than anybody reads */
     HISTORY_MINUTES = 1440,  /* a day */
-    HISTORY_WAITS = 25,      /* classes of waits */
+    HISTORY_WAITS = 24,      /* buckets of waits */
     HISTORY_TEXT_MAX =
         320, /* octets kept of what a stranger said: RFC 5321 4.5.3.1 of an address */
 };
@@ -62,7 +63,7 @@ struct history_decision {
     char queue_id[64], id[SESSION_ID_MAX + 1];
 };
 
-/* One minute: how many decisions of each kind, how many waits of each class. */
+/* One minute: how many decisions of each kind, how many waits in each bucket. */
 struct history_minute {
     int64_t minute; /* since 1970 */
     uint32_t decisions[HISTORY_KINDS];
@@ -72,7 +73,7 @@ struct history_minute {
 /* The same of many. */
 struct history_sum {
     uint64_t decisions[HISTORY_KINDS];
-    uint64_t waits[HISTORY_WAITS];
+    struct histogram_view waits_ms; /* all but their sum, which is not kept */
 };
 
 /*
@@ -109,14 +110,5 @@ void history_minute(unsigned ago, struct history_minute *minute);
 
 /* The sum of the last `minutes` minutes, this one included. */
 void history_sum(unsigned minutes, struct history_sum *sum);
-
-/* How many waits it counts. */
-uint64_t history_wait_count(const struct history_sum *sum);
-
-/*
- * The time below which so many in a thousand waits were, evenly within each class of waits. -1:
- * nobody waited. Never more than INT64_MAX / 2: the last class has no end, and its begin is told.
- */
-int64_t history_quantile_ms(const struct history_sum *sum, unsigned permille);
 
 #endif

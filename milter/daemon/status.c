@@ -217,20 +217,20 @@ static json_t *identity_warnings(void)
 }
 
 /* How long clients waited: so many, and within which time shares of them were done. */
-static json_t *waits_object(uint64_t count, int64_t p50_ms, int64_t p95_ms, int64_t p99_ms)
+static json_t *waits_object(const struct histogram_view *waits_ms)
 {
-    return json_pack("{s:I, s:I, s:I, s:I}", "count", (json_int_t)count, "p50_ms",
-                     (json_int_t)p50_ms, "p95_ms", (json_int_t)p95_ms, "p99_ms",
-                     (json_int_t)p99_ms);
+    return json_pack("{s:I, s:I, s:I, s:I}", "count", (json_int_t)waits_ms->total, "p50_ms",
+                     (json_int_t)histogram_quantile(waits_ms, 0.5), "p95_ms",
+                     (json_int_t)histogram_quantile(waits_ms, 0.95), "p99_ms",
+                     (json_int_t)histogram_quantile(waits_ms, 0.99));
 }
 
 static json_t *waits_since_start(void)
 {
-    struct histogram_view waits;
+    struct histogram_view waits_ms;
 
-    metrics_waits(&waits);
-    return waits_object(waits.total, histogram_quantile(&waits, 0.5),
-                        histogram_quantile(&waits, 0.95), histogram_quantile(&waits, 0.99));
+    metrics_waits(&waits_ms);
+    return waits_object(&waits_ms);
 }
 
 /* null where it is not kept (http). */
@@ -246,9 +246,7 @@ static json_t *last_hour(void)
     for (int kind = 0; kind < HISTORY_KINDS; kind++)
         json_object_set_new(decisions, history_kind_name((enum history_kind)kind),
                             json_integer((json_int_t)sum.decisions[kind]));
-    return json_pack("{s:o, s:o}", "decisions", decisions, "waits",
-                     waits_object(history_wait_count(&sum), history_quantile_ms(&sum, 500),
-                                  history_quantile_ms(&sum, 950), history_quantile_ms(&sum, 990)));
+    return json_pack("{s:o, s:o}", "decisions", decisions, "waits", waits_object(&sum.waits_ms));
 }
 
 static json_t *health_object(void)

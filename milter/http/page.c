@@ -138,12 +138,12 @@ static void write_within(FILE *out, int64_t wait_ms)
 
 static void write_waits_in_words(FILE *out, const struct history_sum *sum)
 {
-    if (history_wait_count(sum) == 0)
+    if (sum->waits_ms.total == 0)
         return;
     html_text(out, " Half of the answers came ");
-    write_within(out, history_quantile_ms(sum, 500));
+    write_within(out, histogram_quantile(&sum->waits_ms, 0.5));
     html_text(out, ", 95 in 100 ");
-    write_within(out, history_quantile_ms(sum, 950));
+    write_within(out, histogram_quantile(&sum->waits_ms, 0.95));
     html_text(out, ".");
 }
 
@@ -224,14 +224,14 @@ static void write_number(FILE *out, const char *name, uint64_t number)
 
 static void write_waits_row(FILE *out, const char *name, const struct history_sum *sum)
 {
-    static const unsigned permille[] = {500, 950, 990};
+    static const double shares[] = {0.5, 0.95, 0.99};
 
     html_markup(out, "<tr><th scope=\"row\">");
     html_text(out, name);
     html_markup(out, "</th>");
-    for (size_t i = 0; i < sizeof permille / sizeof permille[0]; i++) {
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
         html_markup(out, "<td>");
-        html_wait(out, history_quantile_ms(sum, permille[i]));
+        html_wait(out, histogram_quantile(&sum->waits_ms, shares[i]));
         html_markup(out, "</td>");
     }
     html_markup(out, "</tr>");
@@ -247,7 +247,7 @@ static void write_waits(FILE *out, const struct state *state)
     write_waits_row(out, "Last hour", &state->hour);
     write_waits_row(out, "Last day", &state->day);
     html_markup(out, "</tbody></table><p class=\"quiet\">");
-    html_count(out, history_wait_count(&state->day), "answer", "answers");
+    html_count(out, state->day.waits_ms.total, "answer", "answers");
     html_markup(out, " in the last day</p></div>");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_history: the last decisions come back as they were told, and no others; each minute has its
- * own counts and loses them after a day; quantiles are what the waits say.
+ * own counts and loses them after a day; any number of threads may tell it and look.
  */
 #include "config.h"
 
@@ -10,6 +10,7 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "fake_clock.h"
@@ -248,30 +249,68 @@ static void a_clock_set_back_does_no_harm(void **state)
     assert_int_equal(minute.decisions[HISTORY_INVALID], 1);
 }
 
-static void quantiles_are_within_the_class_of_the_wait(void **state)
+/* A machine without a clock begins in 1970, where the hour before has no number. */
+static void before_1970_there_was_nothing(void **state)
+{
+    struct history_minute minute;
+    struct history_sum sum;
+
+    (void)state;
+    fake_clock_advance_s(&clock_, -2000000000 + 90);
+    history_decided(RB_REASON_ACCEPTED);
+    history_sum(HISTORY_MINUTES, &sum);
+    assert_int_equal(sum.decisions[HISTORY_VALID], 1);
+    history_minute(1, &minute);
+    assert_int_equal(minute.minute, 0);
+    history_minute(HISTORY_MINUTES - 1, &minute);
+    assert_int_equal(minute.minute, 2 - HISTORY_MINUTES);
+    fake_clock_advance_s(&clock_, -300);
+    history_decided(RB_REASON_NULL_MX);
+    history_waited(1);
+    history_minute(0, &minute);
+    assert_int_equal(minute.decisions[HISTORY_INVALID], 1);
+}
+
+/* What is ahead of a clock that is set back by a little counts again once it comes. */
+static void looking_forgets_nothing(void **state)
 {
     struct history_sum sum;
 
     (void)state;
+    history_decided(RB_REASON_ACCEPTED);
+    fake_clock_advance_s(&clock_, -60);
+    history_sum(HISTORY_MINUTES, &sum);
+    assert_int_equal(sum.decisions[HISTORY_VALID], 0);
+    fake_clock_advance_s(&clock_, 60);
+    history_sum(1, &sum);
+    assert_int_equal(sum.decisions[HISTORY_VALID], 1);
+}
+
+static void waits_are_told_by_shares(void **state)
+{
+    static const struct {
+        double share;
+        int64_t least, most;
+    } table[] = {{0, 0, 0},        {0.5, 0, 0},           {0.9, 0, 0},      {0.95, 401, 500},
+                 {0.99, 401, 500}, {0.991, 30000, 30000}, {1, 30000, 30000}};
+    struct history_sum sum;
+
+    (void)state;
     history_sum(60, &sum);
-    assert_int_equal(history_quantile_ms(&sum, 500), -1);
+    assert_int_equal(histogram_quantile(&sum.waits_ms, 0.5), -1);
     for (int i = 0; i < 90; i++)
         history_waited(0);
     for (int i = 0; i < 9; i++)
         history_waited(450);
     history_waited(1000000);
     history_sum(60, &sum);
-    assert_int_equal(history_wait_count(&sum), 100);
-    assert_int_equal(history_quantile_ms(&sum, 0), 0);
-    assert_int_equal(history_quantile_ms(&sum, 500), 0);
-    assert_int_equal(history_quantile_ms(&sum, 900), 0);
-    assert_in_range(history_quantile_ms(&sum, 950), 401, 500);
-    assert_in_range(history_quantile_ms(&sum, 990), 401, 500);
-    assert_int_equal(history_quantile_ms(&sum, 991), 30000);
-    assert_int_equal(history_quantile_ms(&sum, 1000), 30000);
+    assert_int_equal(sum.waits_ms.total, 100);
+    for (size_t i = 0; i < COUNT(table); i++)
+        assert_in_range(histogram_quantile(&sum.waits_ms, table[i].share), table[i].least,
+                        table[i].most);
     history_waited(-5);
     history_sum(60, &sum);
-    assert_int_equal(sum.waits[0], 91);
+    assert_int_equal(sum.waits_ms.counts[0], 91);
 }
 
 static void where_nobody_looks_nothing_is_kept(void **state)
@@ -290,7 +329,7 @@ static void where_nobody_looks_nothing_is_kept(void **state)
     history_sum(60, &sum);
     history_minute(0, &minute);
     assert_int_equal(seen.count, 0);
-    assert_int_equal(history_wait_count(&sum), 0);
+    assert_int_equal(sum.waits_ms.total, 0);
     assert_int_equal(sum.decisions[HISTORY_VALID], 0);
     assert_true(history_start(&clock_.clock));
     assert_true(history_is_kept());
@@ -298,9 +337,13 @@ static void where_nobody_looks_nothing_is_kept(void **state)
     assert_int_equal(seen.count, 0);
 }
 
+enum { WRITERS = 8, READERS = 4, TOLD = 500 };
+
+static atomic_bool is_told; /* all that will be */
+
 static void *tell_much(void *arg)
 {
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < TOLD; i++) {
         note(arg);
         history_decided(RB_REASON_ACCEPTED);
         history_waited(i);
@@ -316,27 +359,99 @@ static bool is_whole(void *arg, const struct history_decision *decision)
     return true;
 }
 
-static void it_may_be_looked_at_while_it_is_told(void **state)
+/* Until all is told, and once more. NULL: nothing that was seen was wrong. */
+static void *look_much(void *arg)
 {
-    static char names[2][2] = {"a", "b"};
-    pthread_t threads[2];
+    bool wrong = false, last = false;
     struct history_sum sum;
-    bool wrong = false;
 
-    (void)state;
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, tell_much, names[i]), 0);
-    for (int i = 0; i < 50; i++) {
+    while (!last) {
+        last = atomic_load(&is_told);
         history_walk(is_whole, &wrong);
         history_sum(60, &sum);
+        wrong = wrong || sum.decisions[HISTORY_VALID] > WRITERS * TOLD;
     }
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    history_walk(is_whole, &wrong);
-    assert_false(wrong);
+    return wrong ? arg : NULL;
+}
+
+static void it_may_be_looked_at_while_it_is_told(void **state)
+{
+    static char names[WRITERS][2] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    pthread_t writers[WRITERS], readers[READERS];
+    struct history_sum sum;
+    void *wrong;
+
+    (void)state;
+    atomic_store(&is_told, false);
+    for (int i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, look_much, &is_told), 0);
+    for (int i = 0; i < WRITERS; i++)
+        assert_int_equal(pthread_create(&writers[i], NULL, tell_much, names[i]), 0);
+    for (int i = 0; i < WRITERS; i++)
+        assert_int_equal(pthread_join(writers[i], NULL), 0);
+    atomic_store(&is_told, true);
+    for (int i = 0; i < READERS; i++) {
+        assert_int_equal(pthread_join(readers[i], &wrong), 0);
+        assert_null(wrong);
+    }
     history_sum(60, &sum);
-    assert_int_equal(sum.decisions[HISTORY_VALID], 4000);
-    assert_int_equal(history_wait_count(&sum), 4000);
+    assert_int_equal(sum.decisions[HISTORY_VALID], WRITERS * TOLD);
+    assert_int_equal(sum.waits_ms.total, WRITERS * TOLD);
+}
+
+/* As the daemon ends: whoever tells or looks meanwhile finds all of it, or nothing. */
+static void it_may_end_while_it_is_told_and_looked_at(void **state)
+{
+    static char names[2][2] = {"a", "b"};
+    pthread_t writers[2], reader;
+    void *wrong;
+
+    (void)state;
+    atomic_store(&is_told, false);
+    assert_int_equal(pthread_create(&reader, NULL, look_much, &is_told), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&writers[i], NULL, tell_much, names[i]), 0);
+    for (int i = 0; i < 100; i++) {
+        history_end();
+        assert_true(history_start(&clock_.clock));
+    }
+    history_end();
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(writers[i], NULL), 0);
+    atomic_store(&is_told, true);
+    assert_int_equal(pthread_join(reader, &wrong), 0);
+    assert_null(wrong);
+}
+
+static bool count_text(void *arg, const struct history_decision *decision)
+{
+    size_t *octets = arg;
+
+    *octets += strlen(decision->address) + strlen(decision->other) + strlen(decision->helo);
+    return true;
+}
+
+/* However much strangers say: what there is room for was taken at the start. */
+static void memory_is_bounded(void **state)
+{
+    struct session *session = malloc(sizeof *session);
+    struct decision decision;
+    size_t octets = 0;
+
+    (void)state;
+    assert_non_null(session);
+    fill(session, &decision, "s");
+    memset(session->sender_text, 'x', SESSION_TEXT_MAX);
+    memset(session->helo, 'y', SESSION_TEXT_MAX);
+    memset(decision.recipient, 'z', SESSION_TEXT_MAX);
+    for (int i = 0; i < 3 * HISTORY_DECISIONS; i++)
+        history_note(session, &decision, "q");
+    history_walk(count_text, &octets);
+    assert_int_equal(octets, HISTORY_DECISIONS * (2 * HISTORY_TEXT_MAX + RB_DOMAIN_MAX));
+    assert_in_range(HISTORY_DECISIONS * sizeof(struct history_decision) +
+                        HISTORY_MINUTES * sizeof(struct history_minute),
+                    1, 700000);
+    free(session);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -351,9 +466,13 @@ int main(void)
         TEST(the_latest_are_kept_and_come_first),
         TEST(each_minute_has_its_own_counts_for_a_day),
         TEST(a_clock_set_back_does_no_harm),
-        TEST(quantiles_are_within_the_class_of_the_wait),
+        TEST(before_1970_there_was_nothing),
+        TEST(looking_forgets_nothing),
+        TEST(waits_are_told_by_shares),
         TEST(where_nobody_looks_nothing_is_kept),
         TEST(it_may_be_looked_at_while_it_is_told),
+        TEST(it_may_end_while_it_is_told_and_looked_at),
+        TEST(memory_is_bounded),
     };
 
     return cmocka_run_group_tests_name("history", tests, NULL, NULL);
