@@ -79,10 +79,10 @@ void frame_begin(FILE *out, const struct config *config, enum frame_page page, c
 
 void frame_end(FILE *out)
 {
-    html_markup(out, "</main>\n<footer><p id=\"asof\" data-live>As of ");
+    html_markup(out, "</main>\n<footer><p><span id=\"asof\" data-live>As of ");
     html_time(out, frame_now_s(), frame_now_s());
     html_markup(out,
-                "<span class=\"scripted\" id=\"live\" role=\"status\"></span></p>"
+                ".</span> <span id=\"live\" role=\"status\"></span></p>"
                 "<p><a href=\"/status.json\">status.json</a> · <a href=\"/metrics\">metrics</a> · "
                 "<a href=\"/healthz\">healthz</a></p></footer></body></html>\n");
 }

@@ -5,6 +5,7 @@
 
 (() => {
     const EVERY_MS = 5000, TYPED_MS = 250, PATIENCE_MS = 20000;
+    const FRESH = "Renewed by itself.";
     const form = document.querySelector("form.filter");
     const live = document.getElementById("live");
     let timer = 0, asked = null;
@@ -22,9 +23,15 @@
         }
     };
 
+    // Whoever selects text wants to copy it: it must not go away under the pointer.
+    const isSelected = (element) => {
+        const selection = document.getSelection();
+        return !selection.isCollapsed && selection.containsNode(element, true);
+    };
+
     const renew = (old, fresh) => {
         keepOpen(old, fresh);
-        if (old.innerHTML === fresh.innerHTML)
+        if (old.innerHTML === fresh.innerHTML || isSelected(old))
             return;
         const focused = old.contains(document.activeElement) ? placeOf(document.activeElement) : "";
         const scrolled = [...old.querySelectorAll(".wide")].map((each) => each.scrollTop);
@@ -36,6 +43,8 @@
 
     const renewAll = (text) => {
         const page = new DOMParser().parseFromString(text, "text/html");
+        if (!page.getElementById("live"))
+            throw new Error("this is another's page");
         for (const old of document.querySelectorAll("[data-live]")) {
             const fresh = page.getElementById(old.id);
             if (fresh)
@@ -43,13 +52,24 @@
         }
     };
 
-    const say = (text) => {
-        const place = document.getElementById("live");
-        if (place && place.textContent !== text)
-            place.textContent = text;
+    // Numbers that are old look so, wherever in the page somebody is.
+    const say = (text, isOld) => {
+        document.documentElement.classList.toggle("old", isOld);
+        if (live.textContent !== text)
+            live.textContent = text;
+    };
+
+    // Where a password is wanted the browser asks for it: once, not again every few seconds.
+    const sayWhy = (status) => {
+        if (status === 401)
+            say("These numbers are old: a password is wanted. Load the page again.", true);
+        else
+            say("These numbers are old: the daemon " + (status ? "answers with " + status + "." : "does not answer."), true);
+        return status !== 401;
     };
 
     const refresh = async () => {
+        let goesOn = true, status = 0;
         clearTimeout(timer);
         asked?.abort();
         const mine = asked = new AbortController();
@@ -57,19 +77,20 @@
         try {
             const response = await fetch(location.pathname + location.search, {signal: mine.signal, cache: "no-store"});
             if (!response.ok)
-                throw new Error(String(response.status));
+                status = response.status;
             const text = await response.text();
             if (mine !== asked)
                 return;
+            if (status)
+                throw new Error(String(status));
             renewAll(text);
-            say(" · renewed by itself");
+            say(FRESH, false);
         } catch (error) {
-            if (mine !== asked)
-                return;
-            say(" · the daemon does not answer: these numbers are old");
+            if (mine === asked)
+                goesOn = sayWhy(status);
         } finally {
             clearTimeout(patience);
-            if (mine === asked)
+            if (mine === asked && goesOn)
                 later(EVERY_MS);
         }
     };
@@ -82,6 +103,8 @@
 
     const choose = () => {
         const wanted = new URLSearchParams();
+        asked?.abort(); // what it brings was chosen before
+        asked = null;
         for (const [name, value] of new FormData(form))
             if (value !== "")
                 wanted.set(name, value);
@@ -111,6 +134,6 @@
         else
             refresh();
     });
-    say(" · renewed by itself");
+    say(FRESH, false);
     later(EVERY_MS);
 })();

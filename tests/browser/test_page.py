@@ -117,13 +117,60 @@ def check_live(tap, tab, daemon):
     tap.ok(tab.run("document.getElementById('chart-hour-table').open"), "what was opened stays open")
 
 
+def check_faults(tap, tab, daemon):
+    """What the network, or the daemon, does to a page that is open. fetch is played."""
+    tap.group("where the daemon does not answer")
+    tab.open(daemon.url + "/?faults")
+    tab.run("window.real = window.fetch; window.asked = 0")
+    live = "document.getElementById('live').textContent"
+    is_old = "document.documentElement.classList.contains('old')"
+    renewed = f"{live}.startsWith('Renewed') && !{is_old}"
+
+    def play(answer):
+        tab.run("{ window.asked = 0; window.fetch = (...all) => { window.asked++; return " + answer + "; }; }")
+        tab.run("document.querySelector('.filter').requestSubmit()")
+
+    def recovers(what):
+        tab.run("window.fetch = window.real; document.querySelector('.filter').requestSubmit()")
+        tap.ok(tab.until(renewed), what)
+
+    rows = tab.run(ROWS)
+    for answer, said in (
+        ("Promise.reject(new TypeError('gone'))", "does not answer."),
+        ("Promise.resolve(new Response('', {status: 503}))", "answers with 503."),
+        ("Promise.resolve(new Response('<html><body>A captive portal', {status: 200}))", "does not answer."),
+        ("Promise.resolve(new Response('', {status: 401}))", "a password is wanted."),
+    ):
+        play(answer)
+        tap.ok(tab.until(f"{live}.includes('{said}') && {is_old}"), f"it says so: {said}")
+        tap.equal(tab.run(ROWS), rows, "and leaves what it has")
+        recovers("it is renewed once it answers")
+    tap.group("what is typed while an answer is on its way")
+    play("new Promise((done) => { window.answer = () => window.real('/').then(done); })")
+    tab.until("window.asked === 1")
+    tab.run("window.fetch = window.real; document.getElementById('address').focus()")
+    tab.type("nobody1@")
+    tab.run("window.answer()")
+    tap.ok(tab.until(f"{ROWS} === 1"), "counts, and not what was asked for before")
+    tap.group("what somebody selects")
+    tab.run("document.querySelector('.clear').click()")
+    tab.until(f"{ROWS} === {rows}")
+    tab.run("getSelection().selectAllChildren(document.querySelector('.decisions .why')); window.mine = getSelection().toString()")
+    daemon.send(PARTNER, "<while-it-is-copied@all.example>")
+    tab.run("document.querySelector('.filter').requestSubmit()")
+    tab.until(f"document.getElementById('lead').textContent.includes('{rows + 1} decisions')")
+    tap.equal(tab.run("[getSelection().toString() === window.mine, window.mine.length > 10]"), [True, True], "stays")
+    tab.run("getSelection().removeAllRanges(); document.querySelector('.filter').requestSubmit()")
+    tap.ok(tab.until(f"{ROWS} === {rows + 1}"), "until it is no more")
+
+
 def check_without_script(tap, tab, daemon):
     tap.group("without JavaScript")
     tab.scripts(False)
     tab.open(daemon.url + "/?verdict=invalid")
     shown = tab.run("[...document.querySelectorAll('.decisions .pill')].map((each) => each.textContent).join(' ')")
     tap.ok(shown and set(shown.split()) == {"invalid"}, "the form's arguments choose", shown)
-    tap.ok("renewed by itself" not in tab.run("document.body.textContent"), "and nothing says that it is renewed")
+    tap.ok("Renewed by itself" not in tab.run("document.body.textContent"), "and nothing says that it is renewed")
     tab.run("document.getElementById('verdict').value = 'valid'; document.querySelector('.filter button').click()")
     tab.await_load()
     tap.equal(tab.run("location.search"), "?address=&client=&verdict=valid", "the form is sent")
@@ -276,6 +323,7 @@ def run_all(tap, pictures):
         check_filter(tap, tab)
         check_hostile(tap, tab)
         check_live(tap, tab, daemon)
+        check_faults(tap, tab, daemon)
         check_without_script(tap, tab, daemon)
         check_keyboard(tap, tab, daemon)
         check_why(tap, tab, daemon)
