@@ -104,6 +104,7 @@ UNIT = \
     tests/unit/milter/http/test_html \
     tests/unit/milter/http/test_login \
     tests/unit/milter/http/test_page \
+    tests/unit/milter/http/test_why \
     tests/unit/milter/http/test_request \
     tests/unit/milter/mta/test_filter \
     tests/unit/milter/mta/test_headers \

@@ -258,13 +258,25 @@ static void write_again(FILE *out, const struct again *again, int64_t now_s)
     html_markup(out, ".</p>");
 }
 
+/* What is known of its domain, or of one-time addresses of its kind, may answer all the same. */
+static void write_none(FILE *out, const struct inquest *inquest)
+{
+    html_markup(out, "<p class=\"quiet\">Nothing is kept about this address.");
+    if (is_known(inquest) && inquest->answer.rule[0] != '\0') {
+        html_text(out, " What answers is the rule ");
+        html_text(out, inquest->answer.rule);
+        html_text(out, ".");
+    }
+    html_markup(out, "</p>");
+}
+
 static void write_records(FILE *out, const struct inquest *inquest)
 {
     html_markup(out, "<section><h2>Who said what</h2>");
     for (size_t i = 0; i < inquest->count; i++)
         write_record(out, &inquest->kept[i], inquest->now_s);
     if (inquest->count == 0)
-        html_markup(out, "<p class=\"quiet\">Nothing is kept about this address.</p>");
+        write_none(out, inquest);
     write_again(out, &inquest->again, inquest->now_s);
     html_markup(out, "</section>");
 }
@@ -397,34 +409,82 @@ static void write_met(FILE *out, const struct inquest *inquest)
     html_markup(out, "</section>");
 }
 
-static void write_command(FILE *out, const struct inquest *inquest, const char *what,
-                          const char *verb, const char *option)
+static void write_command(FILE *out, const char *what, const struct command *command)
 {
-    struct command command;
-
-    command_begin(&command, verb, inquest->config);
-    if (option != NULL)
-        command_add(&command, option);
-    command_add(&command, "--");
-    command_add_argument(&command, inquest->key);
-    if (command_text(&command) == NULL)
+    if (command_text(command) == NULL)
         return;
     html_markup(out, "<div><dt>");
     html_text(out, what);
     html_markup(out, "</dt><dd><code>");
-    html_text(out, command_text(&command));
+    html_text(out, command_text(command));
     html_markup(out, "</code></dd></div>");
+}
+
+static void write_verb(FILE *out, const struct inquest *inquest, const char *what, const char *verb)
+{
+    struct command command;
+
+    command_begin(&command, verb, inquest->config);
+    command_add(&command, "--");
+    command_add_argument(&command, inquest->key);
+    write_command(out, what, &command);
+}
+
+/* Whose mail it was that came with the address; "" where none was seen lately. */
+struct encounter {
+    const char *key;
+    char client[46], helo[RB_DOMAIN_MAX + 1], recipient[HISTORY_TEXT_MAX + 1];
+};
+
+static bool meet(void *arg, const struct history_decision *decision)
+{
+    struct encounter *encounter = arg;
+    char key[RB_ADDRESS_MAX + 1];
+
+    if (decision->of != OF_SENDER || strcmp(decision->client, "local") == 0 ||
+        rb_address_key(decision->address, strlen(decision->address), key) != RB_OK ||
+        strcmp(key, encounter->key) != 0)
+        return true;
+    (void)text_copy(encounter->client, sizeof encounter->client, decision->client);
+    (void)text_copy(encounter->helo, sizeof encounter->helo, decision->helo);
+    (void)text_copy(encounter->recipient, sizeof encounter->recipient, decision->other);
+    return false;
+}
+
+static void add_option(struct command *command, const char *option, const char *value,
+                       const char *placeholder)
+{
+    command_add(command, option);
+    if (value[0] != '\0')
+        command_add_argument(command, value);
+    else
+        command_add(command, placeholder);
+}
+
+/* As it was met last; else with words in the place of what must be filled in. */
+static void write_explain(FILE *out, const struct inquest *inquest)
+{
+    struct encounter encounter = {.key = inquest->key};
+    struct command command;
+
+    history_walk(meet, &encounter);
+    command_begin(&command, "explain", inquest->config);
+    add_option(&command, "--client", encounter.client, "IP");
+    add_option(&command, "--helo", encounter.helo, "NAME");
+    add_option(&command, "--from", inquest->key, "");
+    add_option(&command, "--to", encounter.recipient, "RECIPIENT");
+    write_command(out, "Try what would be done with its mail, and why:", &command);
 }
 
 static void write_commands(FILE *out, const struct inquest *inquest)
 {
     html_markup(out, "<section><h2>What can be done</h2><dl class=\"commands\">");
+    write_explain(out, inquest);
     if (inquest->count > 0)
-        write_command(out, inquest, "Forget it, so that its next mail asks anew:", "cache delete",
-                      NULL);
-    write_command(out, inquest, "Ask its mail host now, and see what is said:", "verify --no-cache",
-                  "--transcript");
-    write_command(out, inquest, "All that is kept of it:", "cache get", NULL);
+        write_verb(out, inquest, "Forget it, so that its next mail asks anew:", "cache delete");
+    write_verb(out, inquest,
+               "Ask its mail host now, and see what is said:", "verify --no-cache --transcript");
+    write_verb(out, inquest, "All that is kept of it:", "cache get");
     html_markup(out, "</dl></section>");
 }
 

@@ -248,7 +248,8 @@ def check_why(tap, tab, daemon):
         "partners, where it matches by client: the mail is refused.",
         "default: the mail is refused.",
         f"ringback cache delete -c {daemon.folder}/ringback.conf -- {address}",
-        "mail.forger.example",
+        f"ringback explain -c {daemon.folder}/ringback.conf --client {STRANGER} --helo mail.forger.example"
+        f" --from {address} --to someone@our.example",
     ):
         tap.ok(part in text, f"it says: {part.replace(str(daemon.folder), '...')}", text)
     tab.open(daemon.url + "/why?address=later@good.example")
