@@ -17,6 +17,7 @@ libcore_la_SOURCES = \
     lib/base/stall.c lib/base/stall.h \
     lib/base/text.c lib/base/text.h \
     lib/base/transcript.c lib/base/transcript.h \
+    lib/base/utf8.c lib/base/utf8.h \
     lib/mail/address.c lib/mail/address.h \
     lib/mail/auth_results.c lib/mail/auth_results.h \
     lib/mail/dkim_signature.c lib/mail/dkim_signature.h \

@@ -24,6 +24,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 enum {
     LABEL_MAX = 63,                       /* RFC 1035 2.3.4 */
@@ -58,59 +59,6 @@ static bool has_c1_control(const char *text, size_t len)
             return true;
     }
     return false;
-}
-
-/* Octets of a UTF-8 character by its first one; 0 where none begins so. */
-static size_t utf8_need(unsigned char lead)
-{
-    if (lead < 0x80)
-        return 1;
-    if (lead >= 0xC2 && lead <= 0xDF)
-        return 2;
-    if (lead >= 0xE0 && lead <= 0xEF)
-        return 3;
-    return lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
-}
-
-/*
- * Octets of the UTF-8 character that s begins with; 0 when it is none (RFC 3629: no overlong forms,
- * no surrogates, nothing over U+10FFFF).
- */
-static size_t utf8_length(const char *s, size_t len)
-{
-    const unsigned char *octets = (const unsigned char *)s;
-    const size_t need = utf8_need(octets[0]);
-    unsigned char second_min = 0x80;
-    unsigned char second_max = 0xBF;
-
-    if (need < 2 || need > len)
-        return need > len ? 0 : need;
-    if (octets[0] == 0xE0)
-        second_min = 0xA0;
-    else if (octets[0] == 0xED)
-        second_max = 0x9F;
-    else if (octets[0] == 0xF0)
-        second_min = 0x90;
-    else if (octets[0] == 0xF4)
-        second_max = 0x8F;
-    if (octets[1] < second_min || octets[1] > second_max)
-        return 0;
-    for (size_t i = 2; i < need; i++) {
-        if (octets[i] < 0x80 || octets[i] > 0xBF)
-            return 0;
-    }
-    return need;
-}
-
-static bool is_utf8(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len;) {
-        const size_t octets = utf8_length(text + i, len - i);
-        if (octets == 0)
-            return false;
-        i += octets;
-    }
-    return true;
 }
 
 static bool is_ascii(const char *text, size_t len)
@@ -202,7 +150,7 @@ static enum address_fault to_ascii(const char *text, size_t len, char work[DOMAI
         return ADDRESS_DOMAIN_TOO_LONG;
     if (is_ascii(text, len))
         return ADDRESS_OK;
-    return is_utf8(text, len) ? to_a_labels(work) : ADDRESS_BAD_UTF8;
+    return utf8_is_valid(text, len) ? to_a_labels(work) : ADDRESS_BAD_UTF8;
 }
 
 enum address_fault address_domain(const char *text, size_t len, char domain[RB_DOMAIN_MAX + 1])

@@ -12,56 +12,23 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 enum { NO_CHARACTER = 0xFFFD };
 
 /* --- UTF-8 ------------------------------------------------------------------ */
 
-static bool is_continuation(unsigned char octet)
-{
-    return (octet & 0xC0) == 0x80;
-}
-
-/* How many octets a character has that begins so; 0: none does. */
-static unsigned length_by_lead(unsigned char lead)
-{
-    if (lead < 0x80)
-        return 1;
-    if (lead >= 0xC2 && lead < 0xE0)
-        return 2;
-    if (lead >= 0xE0 && lead < 0xF0)
-        return 3;
-    return lead >= 0xF0 && lead < 0xF5 ? 4 : 0;
-}
-
-static bool is_scalar(uint32_t character, unsigned len)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-
-    return character >= least[len] && character <= 0x10FFFF &&
-           (character < 0xD800 || character > 0xDFFF);
-}
-
 /* The character that a text begins with, and its octets, which are not beyond its NUL. */
 static uint32_t next_character(const char *text, unsigned *taken)
 {
     static const unsigned char masks[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
-    const unsigned len = length_by_lead((unsigned char)text[0]);
-    uint32_t character;
+    const size_t len = utf8_length(text, strnlen(text, UTF8_LENGTH_MAX));
+    uint32_t character = (unsigned char)text[0] & masks[len];
 
-    *taken = 1;
-    if (len == 0)
-        return NO_CHARACTER;
-    character = (unsigned char)text[0] & masks[len];
-    for (unsigned i = 1; i < len; i++) {
-        if (!is_continuation((unsigned char)text[i]))
-            return NO_CHARACTER;
+    *taken = len > 0 ? (unsigned)len : 1;
+    for (size_t i = 1; i < len; i++)
         character = character << 6 | ((unsigned char)text[i] & 0x3F);
-    }
-    if (!is_scalar(character, len))
-        return NO_CHARACTER;
-    *taken = len;
-    return character;
+    return len > 0 ? character : NO_CHARACTER;
 }
 
 /* --- Characters ------------------------------------------------------------- */

@@ -4,10 +4,10 @@
 
 #include "http/request.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 /* --- Decoding ------------------------------------------------------------- */
 
@@ -17,44 +17,6 @@ static int hex_digit(char c)
         return c - '0';
     c = char_lower(c);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/*
- * The octets of the UTF-8 character that begins there, in a text that ends in NUL (RFC 3629 4). 0:
- * it is none.
- */
-static size_t character_len(const unsigned char *c)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* what needs so many octets */
-    const size_t len = c[0] < 0x80       ? 1
-                       : c[0] >> 5 == 6  ? 2
-                       : c[0] >> 4 == 14 ? 3
-                       : c[0] >> 3 == 30 ? 4
-                                         : 0;
-    uint32_t code = len < 2 ? c[0] : c[0] & (0x7FU >> len);
-
-    for (size_t i = 1; i < len; i++) {
-        if ((c[i] & 0xC0) != 0x80)
-            return 0;
-        code = code << 6 | (c[i] & 0x3FU);
-    }
-    if (len > 1 && (code < least[len] || code > 0x10FFFF || code >> 11 == 0xD800 >> 11))
-        return 0;
-    return len;
-}
-
-static bool is_utf8(const char *text)
-{
-    const unsigned char *c = (const unsigned char *)text;
-
-    while (*c != '\0') {
-        const size_t len = character_len(c);
-
-        if (len == 0)
-            return false;
-        c += len;
-    }
-    return true;
 }
 
 /* False: "%" without two digits, a NUL, no UTF-8. */
@@ -78,7 +40,7 @@ static bool decode(char *text, bool plus_is_space)
         *out++ = (char)octet;
     }
     *out = '\0';
-    return is_utf8(text);
+    return utf8_is_valid(text, strlen(text));
 }
 
 /* --- The target ----------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "http/html.h"
+#include "utf8_oracle.h"
 
 const char fuzz_name[] = "html";
 
@@ -40,38 +41,12 @@ static void write_query(FILE *out, const char *text)
     html_query(out, "address", text);
 }
 
-/* The length of a character at its begin, by RFC 3629's grammar; 0: it is none. */
-static size_t utf8_length(const unsigned char *s)
-{
-    static const struct {
-        unsigned char first, last, low, high; /* the lead, and what may be second */
-        size_t more;
-    } rows[] = {{0xC2, 0xDF, 0x80, 0xBF, 1}, {0xE0, 0xE0, 0xA0, 0xBF, 2},
-                {0xE1, 0xEC, 0x80, 0xBF, 2}, {0xED, 0xED, 0x80, 0x9F, 2},
-                {0xEE, 0xEF, 0x80, 0xBF, 2}, {0xF0, 0xF0, 0x90, 0xBF, 3},
-                {0xF1, 0xF3, 0x80, 0xBF, 3}, {0xF4, 0xF4, 0x80, 0x8F, 3}};
-
-    if (s[0] < 0x80)
-        return 1;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (s[0] < rows[i].first || s[0] > rows[i].last)
-            continue;
-        if (s[1] < rows[i].low || s[1] > rows[i].high)
-            return 0;
-        for (size_t at = 2; at <= rows[i].more; at++)
-            if ((s[at] & 0xC0) != 0x80)
-                return 0;
-        return rows[i].more + 1;
-    }
-    return 0;
-}
-
 static void is_clean(const char *written)
 {
     const unsigned char *s = (const unsigned char *)written;
 
     for (size_t len; *s != '\0'; s += len) {
-        len = utf8_length(s);
+        len = oracle_utf8_length(s);
         HOLDS(len > 0);
         HOLDS(*s >= ' ' && *s != 0x7F);
         HOLDS(!(s[0] == 0xC2 && s[1] < 0xA0)); /* C1 */
